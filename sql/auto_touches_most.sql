@@ -10,7 +10,7 @@ ANALYZE fact;
 CREATE TEMP TABLE definition (name text, query text);
 INSERT INTO definition VALUES
   ('running', 'SELECT id, sum(amount) OVER (PARTITION BY part ORDER BY id) AS total FROM fact'),
-  ('best', 'SELECT * FROM (SELECT id, part, row_number() OVER (PARTITION BY part ORDER BY amount DESC, id) AS n FROM fact) w WHERE n <= 3'),
+  ('best', 'SELECT * FROM (SELECT id, part, row_number() OVER (PARTITION BY part ORDER BY amount DESC, id) AS n FROM fact) w WHERE n <= 5'),
   ('medians', 'SELECT part, percentile_disc(0.5) WITHIN GROUP (ORDER BY amount) AS median, count(*) FROM fact GROUP BY part'),
   ('sizes', 'SELECT n, count(*), max(a) FROM (SELECT part, count(DISTINCT amount) AS n, sum(amount) AS a FROM fact GROUP BY part) g GROUP BY n'),
   ('sums', 'SELECT part, sum(amount) FROM fact GROUP BY part');

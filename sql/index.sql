@@ -21,7 +21,7 @@ RESET ROLE;
 DROP INDEX ix_lower;
 DROP INDEX ix_lower;
 -- not_even_the_owner_drops_indexes_that_refreshes_need
-SELECT format('DROP INDEX st_%s_pgt_hash_idx', 'ix_st'::regclass::oid) AS drop_own \gset
+SELECT format('DROP INDEX st_%s_key', 'ix_st'::regclass::oid) AS drop_own \gset
 \set VERBOSITY sqlstate
 :drop_own;
 :drop_own CASCADE;

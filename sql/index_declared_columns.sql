@@ -69,7 +69,7 @@ ROLLBACK;
 -- the_index_is_used_and_maintained_by_refreshes
 CREATE INDEX xd_plain ON xd_st (dept);
 RESET ROLE;
-SELECT format('CREATE INDEX xd_of_super ON xd_st (millions); DROP INDEX st_%s_pgt_hash_idx', 'xd_st'::regclass::oid) AS as_super \gset
+SELECT format('CREATE INDEX xd_of_super ON xd_st (millions); DROP INDEX st_%s_key', 'xd_st'::regclass::oid) AS as_super \gset
 SET ROLE xd_super;
 \set VERBOSITY sqlstate
 :as_super;

@@ -65,6 +65,41 @@ bool is_same_type(const Column &left, const Column &right)
            (!left.has_modifier && !right.has_modifier && left.kind != TypeKind::other && left.kind == right.kind);
 }
 
+/* Returns `key` if an arrangement with these columns can have a btree on it, otherwise nothing. */
+std::vector<int> indexable(const std::vector<int> &key, const std::vector<ArrangementColumn> &columns)
+{
+    constexpr int most_columns = 32, most_of_varying_length = 2;
+    int varying = 0;
+    for (int position : key) {
+        const Column &column = columns.at(position).column;
+        if (!column.is_sortable || !column.is_short)
+            return {};
+        varying += !column.is_fixed_length;
+    }
+    return key.size() <= most_columns && varying <= most_of_varying_length ? key : std::vector<int>{};
+}
+
+/* Sets how the rows of the step are found. Those of a recursion are found by their hash, by its own statements
+ * (operators/recursion/recursion_delta.hpp). */
+void choose_place(Step &step, const StepPlan &plan)
+{
+    step.needs_hash = plan.recursion.has_value();
+    if (step.needs_hash)
+        return;
+    if (step.layout == Layout::groups)
+        step.found_by = indexable(step.key, step.columns);
+    else if (plan.input->width() == static_cast<int>(step.columns.size()))
+        step.found_by = indexable(plan.input->row_key(), step.columns);
+}
+
+/* Returns the columns of the step's output by which its rows differ; nothing if it has none. */
+std::vector<int> key_of_output(const Step &step)
+{
+    const std::vector<int> &key = step.layout == Layout::groups ? step.key : step.found_by;
+    const bool is_shown = std::all_of(key.begin(), key.end(), [&](int column) { return column < step.output_count; });
+    return is_shown ? key : std::vector<int>{};
+}
+
 /* Lays out the physical columns of one arrangement of groups. */
 class Arrangement {
   public:
@@ -205,6 +240,7 @@ class Lowering {
                 names.push_back(column.name);
             step_plan.recursion = recursion_plan(*recursive, names, {});
         }
+        choose_place(step, step_plan);
         steps_.push_back(step);
         plans_.push_back(std::make_shared<StepPlan>(step_plan));
     }
@@ -253,14 +289,15 @@ class Lowering {
     /* Adds a step; returns the scan of its arrangement that replaces the plan from here on. */
     PlanPtr add(const std::pair<Step, std::shared_ptr<const StepPlan>> &made, bool has_one_row = false)
     {
-        const Step &step = made.first;
-        steps_.push_back(step);
+        steps_.push_back(made.first);
         plans_.push_back(made.second);
-        collect_inputs(made.second->input, steps_.back().inputs);
+        Step &step = steps_.back();
+        choose_place(step, *made.second);
+        collect_inputs(made.second->input, step.inputs);
         std::vector<Column> columns;
         for (int i = 0; i < step.output_count; i++)
             columns.push_back(step.columns[i].column);
-        return arrangement_scan(static_cast<int>(steps_.size()) - 1, columns, has_one_row);
+        return arrangement_scan(static_cast<int>(steps_.size()) - 1, columns, key_of_output(step), has_one_row);
     }
 
     PlanPtr lower_anew(const PlanPtr &plan)
@@ -282,11 +319,11 @@ class Lowering {
         if (std::dynamic_pointer_cast<const Copy>(plan)) {
             PlanPtr input = lower(plan->inputs()[0]);
             add_rows(plan, input, true);
-            return arrangement_scan(static_cast<int>(steps_.size()) - 1, plan->columns());
+            return arrangement_scan(static_cast<int>(steps_.size()) - 1, plan->columns(), key_of_output(steps_.back()));
         }
         if (auto recursive = recursive_union_all(plan)) {
             add_rows(plan, lowered(*recursive));
-            return arrangement_scan(static_cast<int>(steps_.size()) - 1, plan->columns());
+            return arrangement_scan(static_cast<int>(steps_.size()) - 1, plan->columns(), key_of_output(steps_.back()));
         }
         return with_lowered_inputs(plan);
     }

@@ -36,6 +36,9 @@ namespace pgtrickle::storage {
 
 namespace {
 
+/* The name of the index by which rows are found is that of the heap with this suffix. */
+constexpr const char *key_suffix = "_key";
+
 /* ---- the heap; PostgreSQL frames ------------------------------------------------------ */
 
 void add_column(TupleDesc columns, AttrNumber number, const char *name, const char *type, const char *collation)
@@ -48,13 +51,16 @@ void add_column(TupleDesc columns, AttrNumber number, const char *name, const ch
 
 TupleDesc columns_of(const engine::Step &step)
 {
-    TupleDesc columns = CreateTemplateTupleDesc(static_cast<int>(step.columns.size()) + 1);
+    const bool has_hash = step.found_by.empty();
+    TupleDesc columns = CreateTemplateTupleDesc(static_cast<int>(step.columns.size()) + has_hash);
     AttrNumber number = 0;
     for (const engine::ArrangementColumn &column : step.columns)
         add_column(columns, ++number, column.column.name.c_str(), column.column.type.c_str(),
                    column.column.collation.c_str());
-    TupleDescInitEntry(columns, ++number, "pgt_hash", INT8OID, -1, 0);
-    set_not_null(columns, number);
+    if (has_hash) {
+        TupleDescInitEntry(columns, ++number, "pgt_hash", INT8OID, -1, 0);
+        set_not_null(columns, number);
+    }
     return columns;
 }
 
@@ -116,11 +122,29 @@ void define(Oid heap, IndexStmt *statement)
     CommandCounterIncrement();
 }
 
-void create_hash_index(Relation heap)
+void create_own_index(Relation heap, const engine::Step &step)
 {
     IndexStmt *statement = index_statement(heap, DEFAULT_INDEX_TYPE);
-    statement->indexParams = list_make1(index_element(heap, "pgt_hash", true, {}));
+    for (int position : step.found_by) {
+        const char *name = step.columns.at(position).column.name.c_str();
+        statement->indexParams = lappend(statement->indexParams, index_element(heap, name, true, {}));
+    }
+    if (step.found_by.empty())
+        statement->indexParams = list_make1(index_element(heap, "pgt_hash", true, {}));
+    else
+        statement->idxname = psprintf("%s%s", RelationGetRelationName(heap), key_suffix);
     define(RelationGetRelid(heap), statement);
+}
+
+/* Whether the arrangement's own index serves the look-up. */
+bool is_found_by(const engine::Step &step, const std::vector<engine::IndexTerm> &terms)
+{
+    return terms.size() == step.found_by.size() &&
+           std::all_of(step.found_by.begin(), step.found_by.end(), [&](int position) {
+               return std::any_of(terms.begin(), terms.end(), [&](const engine::IndexTerm &term) {
+                   return term.is_column && term.text == step.columns.at(position).column.name;
+               });
+           });
 }
 
 /* Indexes the terms of a look-up: all of them in a btree if none can be too long for it, otherwise the
@@ -167,9 +191,10 @@ void create_indexes(Oid heap, const engine::Step &step, const QueryParts &parts)
     if (needs_snapshot)
         PushActiveSnapshot(GetTransactionSnapshot());
     Relation relation = table_open(heap, ShareLock);
-    create_hash_index(relation);
+    create_own_index(relation, step);
     for (const std::vector<engine::IndexTerm> &terms : step.looked_up_by)
-        create_lookup_index(relation, terms, parts);
+        if (!is_found_by(step, terms))
+            create_lookup_index(relation, terms, parts);
     protect_indexes(relation);
     table_close(relation, NoLock);
     if (needs_snapshot)
@@ -226,6 +251,21 @@ void withhold_privileges(Oid relation)
     UnlockTuple(classes, &locked, InplaceUpdateTupleLock);
     table_close(classes, RowExclusiveLock);
     CommandCounterIncrement();
+}
+
+int found_by(Oid heap, AttrNumber *columns)
+{
+    const char *name = psprintf("%s%s", get_rel_name(heap), key_suffix);
+    const Oid own = get_relname_relid(name, get_rel_namespace(heap));
+    HeapTuple tuple = OidIsValid(own) ? SearchSysCache1(INDEXRELID, ObjectIdGetDatum(own)) : nullptr;
+    if (!HeapTupleIsValid(tuple))
+        return 0;
+    auto *index = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
+    const int count = index->indrelid == heap && index->indisvalid ? index->indnkeyatts : 0;
+    for (int i = 0; i < count; i++)
+        columns[i] = index->indkey.values[i];
+    ReleaseSysCache(tuple);
+    return count;
 }
 
 Oid chosen_tablespace(Oid relid)

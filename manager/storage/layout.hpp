@@ -1,7 +1,8 @@
 /*
  * The heap of an arrangement: its columns and indexes, and how it is created.
  *
- * The physical columns are those of the program's step, in order, then pgt_hash (identity.hpp). The heap
+ * The physical columns are those of the program's step, in order, then pgt_hash (identity.hpp) unless its rows
+ * are found by columns of the step. The heap
  * belongs to the owner of the stream table and depends on the foreign table INTERNALly, so that it is dropped
  * with it and cannot be dropped or altered directly. Its owner has no privilege on it: a heap has columns
  * that the stream table does not show.
@@ -18,11 +19,16 @@
 
 namespace pgtrickle::storage {
 
-/* Creates the heap `relation_name` of `step` for the stream table `relid`, with its index on pgt_hash and an
- * index for each column set by which later steps look rows up, and returns its OID. `parts` are those of the
- * program's query. InvalidOid as `tablespace` means that of the database. Throws PgError. */
+/* Creates the heap `relation_name` of `step` for the stream table `relid`, with the index by which its rows are
+ * found and an index for each column set by which later steps look rows up, and returns its OID. `parts` are those of
+ * the program's query. InvalidOid as `tablespace` means that of the database. Throws PgError. */
 Oid create_arrangement(Oid relid, const std::string &relation_name, const engine::Step &step, const QueryParts &parts,
                        Oid tablespace);
+
+/* Copies the numbers of the columns by which the rows of the heap are found to `columns`, which has room for
+ * INDEX_MAX_KEYS, and returns how many they are; 0: by pgt_hash. What the heap was created with counts, not what
+ * its program would have today: a constraint of a source may have been dropped. PostgreSQL frame. */
+int found_by(Oid heap, AttrNumber *columns);
 
 /* Gives a heap or an index an empty list of privileges: without a list its owner has all privileges, and may
  * read its statistics. PostgreSQL frame. */

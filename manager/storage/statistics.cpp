@@ -27,7 +27,7 @@ constexpr BlockNumber smallest_to_sample = 10;
  * with the usual target. */
 constexpr const char *sampling_target = "10";
 
-/* Looks at pgt_hash, the last column of every arrangement. */
+/* Looks at the last column. */
 bool has_statistics(Relation heap)
 {
     return SearchSysCacheExists3(STATRELATTINH, ObjectIdGetDatum(RelationGetRelid(heap)),

@@ -138,8 +138,8 @@ Select TouchedRows::print(Printer &printer) const
 
 class ArrangementScan final : public PlanNode {
   public:
-    ArrangementScan(int step, std::vector<Column> columns, bool has_one_row)
-        : PlanNode({}, std::move(columns)), step_(step), has_one_row_(has_one_row)
+    ArrangementScan(int step, std::vector<Column> columns, std::vector<int> key, bool has_one_row)
+        : PlanNode({}, std::move(columns)), step_(step), key_(std::move(key)), has_one_row_(has_one_row)
     {
     }
     std::string describe() const override { return "arrangement " + std::to_string(step_ + 1); }
@@ -163,10 +163,12 @@ class ArrangementScan final : public PlanNode {
     PlanPtr with_inputs(std::vector<PlanPtr>) const override { return shared_from_this(); }
     std::optional<DeltaInput> leaf() const override { return input(); }
     bool has_one_row() const override { return has_one_row_; }
+    std::vector<int> row_key() const override { return key_; }
 
   private:
     DeltaInput input() const { return {DeltaInput::Kind::step, step_}; }
     int step_;
+    std::vector<int> key_;
     bool has_one_row_;
 };
 
@@ -177,9 +179,9 @@ PlanPtr delta_scan(DeltaInput input, std::vector<Column> columns)
     return std::make_shared<DeltaScan>(input, std::move(columns));
 }
 
-PlanPtr arrangement_scan(int step, std::vector<Column> columns, bool has_one_row)
+PlanPtr arrangement_scan(int step, std::vector<Column> columns, std::vector<int> key, bool has_one_row)
 {
-    return std::make_shared<ArrangementScan>(step, std::move(columns), has_one_row);
+    return std::make_shared<ArrangementScan>(step, std::move(columns), std::move(key), has_one_row);
 }
 
 PlanPtr negate(PlanPtr input)

@@ -10,8 +10,8 @@ namespace pgtrickle::engine {
 
 /* Returns the delta of a source or of an earlier step. */
 PlanPtr delta_scan(DeltaInput input, std::vector<Column> columns);
-/* Returns the rows of an earlier step's arrangement, output columns only. */
-PlanPtr arrangement_scan(int step, std::vector<Column> columns, bool has_one_row = false);
+/* Returns the rows of an earlier step's arrangement, output columns only; `key` is its row_key(). */
+PlanPtr arrangement_scan(int step, std::vector<Column> columns, std::vector<int> key, bool has_one_row = false);
 PlanPtr negate(PlanPtr input);
 
 /* Returns the rows of `rows` (a delta of A) that matched nothing in the old B: weight times [cnt_old = 0],

@@ -136,6 +136,10 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
     virtual const Expression *ranges_over() const { return nullptr; }
     /* Whether it has exactly one row, whatever its sources contain. */
     virtual bool has_one_row() const { return false; }
+    /* Returns columns whose values together differ from row to row as far as is known, such as those of a primary key
+     * that the plan passes on; empty: none are known. By these columns rows are found; the answer does not depend on
+     * whether they differ. */
+    virtual std::vector<int> row_key() const { return {}; }
     /* Returns the input and its column that output column `position` passes on unchanged; -1: none. */
     virtual std::pair<int, int> origin(int position) const { return {-1, position}; }
 

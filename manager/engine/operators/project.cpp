@@ -6,6 +6,8 @@
 #include "engine/operators/differentiator.hpp"
 #include "engine/operators/sql.hpp"
 
+#include <algorithm>
+
 namespace pgtrickle::engine {
 
 namespace {
@@ -78,6 +80,19 @@ std::pair<int, int> Project::origin(int position) const
 {
     int column = expressions_.at(position).expression.as_column();
     return column >= 0 ? std::pair{0, column} : std::pair{-1, position};
+}
+
+std::vector<int> Project::row_key() const
+{
+    std::vector<int> key;
+    for (int column : inputs()[0]->row_key()) {
+        auto place = std::find_if(expressions_.begin(), expressions_.end(),
+                                  [=](const NamedExpression &named) { return named.expression.as_column() == column; });
+        if (place == expressions_.end())
+            return {};
+        key.push_back(static_cast<int>(place - expressions_.begin()));
+    }
+    return key;
 }
 
 std::vector<Expression> expressions_of(const Project &project)

@@ -5,13 +5,18 @@
 #include "engine/operators/differentiator.hpp"
 #include "engine/operators/sql.hpp"
 
+#include <stdexcept>
+
 namespace pgtrickle::engine {
 
 namespace {
 
 class Scan final : public PlanNode {
   public:
-    Scan(int source, std::vector<Column> columns) : PlanNode({}, std::move(columns)), source_(source) {}
+    Scan(int source, std::vector<Column> columns, std::vector<int> key)
+        : PlanNode({}, std::move(columns)), source_(source), key_(std::move(key))
+    {
+    }
 
     std::string describe() const override { return "scan of source " + std::to_string(source_ + 1); }
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &) const override
@@ -33,17 +38,22 @@ class Scan final : public PlanNode {
     }
     PlanPtr with_inputs(std::vector<PlanPtr>) const override { return shared_from_this(); }
     std::optional<DeltaInput> leaf() const override { return input(); }
+    std::vector<int> row_key() const override { return key_; }
 
   private:
     DeltaInput input() const { return {DeltaInput::Kind::source, source_}; }
     int source_;
+    std::vector<int> key_;
 };
 
 } // namespace
 
-PlanPtr scan(int source, std::vector<Column> columns)
+PlanPtr scan(int source, std::vector<Column> columns, std::vector<int> key)
 {
-    return std::make_shared<Scan>(source, std::move(columns));
+    for (int column : key)
+        if (column < 0 || column >= static_cast<int>(columns.size()))
+            throw std::invalid_argument("a key column that the scan does not have");
+    return std::make_shared<Scan>(source, std::move(columns), std::move(key));
 }
 
 PlanPtr sample_scan(Sampler &sampler)

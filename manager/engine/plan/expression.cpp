@@ -89,6 +89,7 @@ Column column_of(TypeKind kind)
         Column column;
         column.type = type;
         column.kind = kind;
+        column.is_short = kind != TypeKind::numeric;
         return column;
     };
     switch (kind) {

@@ -75,8 +75,9 @@ struct NamedExpression {
 };
 
 /* Returns a scan of source number `source` of the query (relations are counted, not occurrences: a self-join
- * scans one source twice); `columns` have their names in the source. */
-PlanPtr scan(int source, std::vector<Column> columns);
+ * scans one source twice); `columns` have their names in the source, `key` is that of a unique index of the
+ * source, if there is one. */
+PlanPtr scan(int source, std::vector<Column> columns, std::vector<int> key = {});
 /* Returns constant rows; their expressions read no column. Without columns: exactly one row. */
 PlanPtr values(std::vector<Column> columns, std::vector<std::vector<Expression>> rows);
 PlanPtr filter(PlanPtr input, Expression predicate);

@@ -149,7 +149,9 @@ void describe(CompiledStep &compiled, MemoryContext compiled_in, std::vector<Oid
                       step.output_count,
                       static_cast<int>(compiled.key.size()),
                       compiled.key.data(),
-                      step.count_column};
+                      step.count_column,
+                      static_cast<int>(compiled.found_by.size()),
+                      compiled.found_by.data()};
 }
 
 void compile_step(CompiledStep &compiled, const QueryParts &parts, MemoryContext compiled_in,
@@ -162,15 +164,18 @@ void compile_step(CompiledStep &compiled, const QueryParts &parts, MemoryContext
         compiled.groups = storage::compile_groups(compiled.step, parts, compiled.heap, compiled.heap_name);
         compiled.delta = compiled.groups->delta_descriptor;
         compiled.touched = leading_columns(compiled.delta, compiled.facts.key_count, false);
-        compiled.full_identity = compiled.key;
-        compiled.delta_identity.resize(compiled.key.size());
+        compiled.full_place = compiled.key;
+        compiled.delta_place.resize(compiled.key.size());
+        std::iota(compiled.delta_place.begin(), compiled.delta_place.end(), 0);
     } else {
         compiled.delta = leading_columns(compiled.physical, compiled.facts.column_count, true);
-        compiled.full_identity.resize(compiled.facts.column_count);
-        std::iota(compiled.full_identity.begin(), compiled.full_identity.end(), 0);
-        compiled.delta_identity.resize(compiled.facts.column_count);
+        compiled.full_place = compiled.found_by;
+        if (compiled.found_by.empty()) {
+            compiled.full_place.resize(compiled.facts.column_count);
+            std::iota(compiled.full_place.begin(), compiled.full_place.end(), 0);
+        }
+        compiled.delta_place = compiled.full_place;
     }
-    std::iota(compiled.delta_identity.begin(), compiled.delta_identity.end(), 0);
 }
 
 void add_source(Compiled &compiled, Oid relid, bool is_stream_table, bool is_only, bool is_compared,

@@ -47,12 +47,13 @@ struct CompiledStep {
     std::string heap_name; /* qualified and quoted */
     storage::StepFacts facts;
     std::vector<int> key;
-    TupleDesc physical = nullptr;    /* without pgt_hash */
-    TupleDesc delta = nullptr;       /* columns of the delta statement */
-    TupleDesc output = nullptr;      /* output columns and pgt_weight */
-    TupleDesc touched = nullptr;     /* groups: the key columns */
-    std::vector<int> delta_identity; /* positions of the identity's columns in `delta` */
-    std::vector<int> full_identity;  /* positions of the identity's columns in `physical` */
+    std::vector<int> found_by;    /* as the heap was created; see engine::Step */
+    TupleDesc physical = nullptr; /* without pgt_hash */
+    TupleDesc delta = nullptr;    /* columns of the delta statement */
+    TupleDesc output = nullptr;   /* output columns and pgt_weight */
+    TupleDesc touched = nullptr;  /* groups: the key columns */
+    std::vector<int> delta_place; /* positions in `delta` of the columns by which rows are found */
+    std::vector<int> full_place;  /* positions of these in `physical` */
     storage::GroupProgram *groups = nullptr;
     std::map<uint64_t, KeptPlan> delta_plans;         /* by mask of changed inputs */
     std::map<uint64_t, KeptPlan> touched_count_plans; /* by mask of changed inputs */

@@ -1,6 +1,7 @@
 #include "refresh/program/heaps.hpp"
 
 #include "pg/type_name.hpp"
+#include "storage/layout.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -42,14 +43,35 @@ int column_count(Oid heap)
     });
 }
 
+/* Returns the columns by which the rows of the heap are found. */
+std::vector<int> found_by_of(Oid heap)
+{
+    AttrNumber columns[INDEX_MAX_KEYS];
+    const int count = call([&] { return storage::found_by(heap, columns); });
+    std::vector<int> positions;
+    for (int i = 0; i < count; i++)
+        positions.push_back(columns[i] - 1);
+    return positions;
+}
+
+/* Whether the rows of the heap are found by what the statements and the deltas of its step have. */
+bool is_found_by_its_step(const CompiledStep &compiled)
+{
+    const engine::Step &step = compiled.step;
+    if (compiled.found_by.empty())
+        return true;
+    return !step.needs_hash && (step.layout == engine::Layout::rows || compiled.found_by == step.key);
+}
+
 /* Declared columns of the storage are renamed with the stream table; a hidden column keeps the name that its
- * program gave it. Beside the columns of the step there is pgt_hash. */
+ * program gave it. Beside the columns of the step there is pgt_hash, if rows are found by it. */
 bool has_columns_of_its_step(const CompiledStep &compiled)
 {
     const std::vector<engine::ArrangementColumn> &columns = compiled.step.columns;
     const int output_count = compiled.step.output_count;
     const Oid heap = compiled.heap;
-    if (column_count(heap) != static_cast<int>(columns.size()) + 1)
+    const bool has_hash = compiled.found_by.empty();
+    if (column_count(heap) != static_cast<int>(columns.size()) + has_hash)
         return false;
     return call([&] {
         AttrNumber number = 0;
@@ -58,7 +80,7 @@ bool has_columns_of_its_step(const CompiledStep &compiled)
             if (!has_column(heap, ++number, column.column.type.c_str(), hidden_name))
                 return false;
         }
-        return has_column(heap, ++number, "pg_catalog.int8", nullptr);
+        return !has_hash || has_column(heap, ++number, "pg_catalog.int8", "pgt_hash");
     });
 }
 
@@ -89,7 +111,9 @@ bool find_heaps(Compiled &compiled)
             raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                    .message = "storage of stream table \"" + definition.name + "\" is missing",
                    .hint = "Run pgtrickle.repair_stream_table() on it."});
-        has_current_layout = has_current_layout && has_columns_of_its_step(step);
+        if (OidIsValid(step.heap))
+            step.found_by = found_by_of(step.heap);
+        has_current_layout = has_current_layout && has_columns_of_its_step(step) && is_found_by_its_step(step);
         has_names = has_names && (k == last || !has_current_layout || has_names_of_its_step(step));
     }
     compiled.is_only_renamed = has_current_layout && !has_names;

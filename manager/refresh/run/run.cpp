@@ -254,7 +254,7 @@ Applied Run::apply_step(int index, uint64_t changed)
     const KeptPlan &plan = prepared([&]() -> const KeptPlan & { return delta_plan(compiled_, index, changed); });
     storage::Arrangement *arrangement = call([&] { return storage::open_arrangement(step.heap, step.facts); });
     storage::DeltaSort *delta =
-        call([&] { return storage::begin_delta_sort(step.delta, &arrangement->identity, step.delta_identity.data()); });
+        call([&] { return storage::begin_delta_sort(step.delta, &arrangement->place, step.delta_place.data()); });
     Applied applied = Applied::all;
     if (!run_until(plan, &delta->receiver, give_up_at_))
         applied = Applied::gave_up;
@@ -296,8 +296,8 @@ bool Run::recompute_touched(int index, storage::Arrangement *arrangement, const 
     CompiledStep &step = compiled_.steps[index];
     register_rows(touched_name, touched.keys, touched.descriptor);
     const KeptPlan &plan = prepared([&]() -> const KeptPlan & { return recompute_plan(compiled_, index); });
-    storage::DeltaSort *rows = call(
-        [&] { return storage::begin_delta_sort(step.physical, &arrangement->identity, step.full_identity.data()); });
+    storage::DeltaSort *rows =
+        call([&] { return storage::begin_delta_sort(step.physical, &arrangement->place, step.full_place.data()); });
     run(plan, &rows->receiver);
     bool is_consistent = call([&] {
         storage::finish_rows(rows);
@@ -347,9 +347,8 @@ void Run::replace_step(int index)
             storage::build_indexes(step.heap);
         });
     } else {
-        storage::DeltaSort *rows = call([&] {
-            return storage::begin_delta_sort(step.physical, &arrangement->identity, step.full_identity.data());
-        });
+        storage::DeltaSort *rows =
+            call([&] { return storage::begin_delta_sort(step.physical, &arrangement->place, step.full_place.data()); });
         run_counted(plan, &rows->receiver, call([&] { return storage::stored_rows(step.heap); }));
         call([&] {
             storage::finish_rows(rows);

@@ -85,14 +85,16 @@ extern "C" bool receive_row(TupleTableSlot *slot, DestReceiver *receiver)
     Arrangement *arrangement = fill->arrangement;
     slot_getallattrs(slot);
     MemoryContext previous = MemoryContextSwitchTo(fill->row_context);
-    gather_identity(arrangement, slot->tts_values, slot->tts_isnull);
     int count = arrangement->facts.column_count;
     TupleTableSlot *row = arrangement->write_slot;
     memcpy(row->tts_values, slot->tts_values, sizeof(Datum) * count);
     memcpy(row->tts_isnull, slot->tts_isnull, sizeof(bool) * count);
-    row->tts_values[count] =
-        Int64GetDatum(arrangement->identity.hash(arrangement->identity_values, arrangement->identity_nulls));
-    row->tts_isnull[count] = false;
+    if (arrangement->facts.found_by_count == 0) {
+        gather_identity(arrangement, slot->tts_values, slot->tts_isnull);
+        row->tts_values[count] =
+            Int64GetDatum(arrangement->identity.hash(arrangement->identity_values, arrangement->identity_nulls));
+        row->tts_isnull[count] = false;
+    }
     emit(fill->emitter, slot->tts_values, slot->tts_isnull, 1);
     MemoryContextSwitchTo(previous);
     MemoryContextReset(fill->row_context);
@@ -128,14 +130,14 @@ extern "C" void end_fill(DestReceiver *receiver)
 extern "C" void destroy_fill(DestReceiver *) {}
 
 /* Sorts the stored rows by hash: all physical columns, then the row's address. */
-DeltaSort *sort_stored_rows(Arrangement *arrangement, const int *positions)
+DeltaSort *sort_stored_rows(Arrangement *arrangement)
 {
     int count = arrangement->facts.column_count;
     TupleDesc descriptor = CreateTemplateTupleDesc(count + 1);
     for (int i = 1; i <= count; i++)
         TupleDescCopyEntry(descriptor, i, arrangement->descriptor, i);
     TupleDescInitEntry(descriptor, count + 1, "ctid", TIDOID, -1, 0);
-    DeltaSort *sort = begin_delta_sort(descriptor, &arrangement->identity, positions);
+    DeltaSort *sort = begin_delta_sort(descriptor, &arrangement->place, arrangement->place_positions);
     auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (count + 1)));
     auto *nulls = static_cast<bool *>(palloc(sizeof(bool) * (count + 1)));
     TableScanDesc scan = table_beginscan(arrangement->heap, GetActiveSnapshot(), 0, nullptr);
@@ -180,12 +182,30 @@ StoredRow *match(Arrangement *arrangement, StoredRow *stored, TupleTableSlot *sl
     return nullptr;
 }
 
+struct NewRow {
+    KeptRow row;
+    NewRow *next;
+};
+
+/* Returns an unmatched row, among the stored rows of one hash, that has the place of the new row, and marks it as
+ * matched; NULL if there is none. */
+StoredRow *take_of_place(Arrangement *arrangement, StoredRow *stored, const KeptRow &row)
+{
+    for (; stored != nullptr; stored = stored->next)
+        if (!stored->is_matched &&
+            is_same_place(arrangement, stored->row.values, stored->row.nulls, row.values, row.nulls)) {
+            stored->is_matched = true;
+            return stored;
+        }
+    return nullptr;
+}
+
 /* Presents a kept stored row in the form of arrangement->found. */
 TupleTableSlot *as_slot(Arrangement *arrangement, TupleTableSlot *slot, const StoredRow *stored)
 {
     int count = arrangement->facts.column_count;
     ExecClearTuple(slot);
-    memset(slot->tts_isnull, true, sizeof(bool) * (count + 1));
+    memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
     memcpy(slot->tts_values, stored->row.values, sizeof(Datum) * count);
     memcpy(slot->tts_isnull, stored->row.nulls, sizeof(bool) * count);
     ExecStoreVirtualTuple(slot);
@@ -225,11 +245,7 @@ bool is_new_heap(Relation heap)
 
 void replace_content(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter, mailbox::Progress *progress)
 {
-    int identity_count = arrangement->identity.count();
-    auto *positions = static_cast<int *>(palloc(sizeof(int) * (identity_count + 1)));
-    for (int i = 0; i < identity_count; i++)
-        positions[i] = arrangement->facts.layout == RowLayout::rows ? i : arrangement->facts.key[i];
-    DeltaSort *stored_rows = sort_stored_rows(arrangement, positions);
+    DeltaSort *stored_rows = sort_stored_rows(arrangement);
     TupleTableSlot *stored_slot = MakeSingleTupleTableSlot(arrangement->descriptor, &TTSOpsVirtual);
     MemoryContext run_context =
         AllocSetContextCreate(CurrentMemoryContext, "pg_trickle rows of one hash", ALLOCSET_DEFAULT_SIZES);
@@ -248,17 +264,27 @@ void replace_content(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter
             stored = one;
         }
         StoredRow *unmatched = stored;
+        NewRow *added = nullptr;
         for (; has_new && hash_of_row(rows) == hash; has_new = next_row(rows)) {
             /* Equal copies match from the front of the list, which keeps the loop linear. */
             while (unmatched != nullptr && unmatched->is_matched)
                 unmatched = unmatched->next;
-            StoredRow *same = match(arrangement, unmatched, rows->slot);
-            if (same != nullptr)
-                same->is_matched = true;
             if (progress != nullptr)
                 progress->count();
-            replace_row(arrangement, same != nullptr ? as_slot(arrangement, stored_slot, same) : nullptr,
-                        rows->slot->tts_values, rows->slot->tts_isnull, hash, emitter);
+            if (StoredRow *same = match(arrangement, unmatched, rows->slot)) {
+                same->is_matched = true;
+                replace_row(arrangement, as_slot(arrangement, stored_slot, same), rows->slot->tts_values,
+                            rows->slot->tts_isnull, hash, emitter);
+            } else {
+                auto *one = static_cast<NewRow *>(palloc(sizeof(NewRow)));
+                *one = {keep_row(rows->slot), added};
+                added = one;
+            }
+        }
+        for (; added != nullptr; added = added->next) {
+            StoredRow *before = take_of_place(arrangement, stored, added->row);
+            replace_row(arrangement, before != nullptr ? as_slot(arrangement, stored_slot, before) : nullptr,
+                        added->row.values, added->row.nulls, hash, emitter);
         }
         for (; stored != nullptr; stored = stored->next)
             if (!stored->is_matched)

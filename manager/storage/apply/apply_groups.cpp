@@ -33,8 +33,8 @@ TupleTableSlot *find_group(Arrangement *arrangement, int64 hash, const Datum *ke
 {
     if (find_known(arrangement, hash) && is_found(arrangement, key_values, key_nulls))
         return arrangement->found;
-    start_lookup(arrangement, hash);
-    while (next_with_hash(arrangement))
+    start_lookup(arrangement, key_values, key_nulls, hash);
+    while (next_found(arrangement))
         if (is_found(arrangement, key_values, key_nulls))
             return arrangement->found;
     return nullptr;

@@ -11,26 +11,82 @@ extern "C" {
 #include "catalog/index.h"
 #include "catalog/pg_am.h"
 #include "executor/executor.h"
-#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
+#include "utils/typcache.h"
 }
+
+#include <algorithm>
 
 namespace pgtrickle::storage {
 
 namespace {
 
-/* Returns the extension's index, which has pgt_hash as its only column; users may have added others. */
-Relation hash_index_of(Arrangement *arrangement)
+bool is_index_on(Relation index, const AttrNumber *columns, int count)
 {
-    AttrNumber hash_number = arrangement->facts.column_count + 1;
+    Form_pg_index form = index->rd_index;
+    if (form->indnatts != count || index->rd_rel->relam != BTREE_AM_OID || !form->indisvalid ||
+        RelationGetIndexPredicate(index) != NIL)
+        return false;
+    for (int i = 0; i < count; i++)
+        if (form->indkey.values[i] != columns[i])
+            return false;
+    return true;
+}
+
+Oid equality_of(Relation index, int column)
+{
+    return get_opfamily_member(index->rd_opfamily[column], index->rd_opcintype[column], index->rd_opcintype[column],
+                               BTEqualStrategyNumber);
+}
+
+/* Whether the index compares its columns as the place does. */
+bool has_equality_of_place(Arrangement *arrangement, Relation index)
+{
+    for (int i = 0; i < arrangement->facts.found_by_count; i++) {
+        Form_pg_attribute attribute = TupleDescAttr(arrangement->descriptor, arrangement->facts.found_by[i]);
+        TypeCacheEntry *type = lookup_type_cache(attribute->atttypid, TYPECACHE_EQ_OPR);
+        if (equality_of(index, i) != type->eq_opr || index->rd_indcollation[i] != attribute->attcollation)
+            return false;
+    }
+    return true;
+}
+
+/* Returns the extension's index by which rows are found, or one of a user that is like it. */
+Relation own_index_of(Arrangement *arrangement)
+{
+    const StepFacts &facts = arrangement->facts;
+    AttrNumber columns[INDEX_MAX_KEYS] = {static_cast<AttrNumber>(facts.column_count + 1)};
+    for (int i = 0; i < facts.found_by_count; i++)
+        columns[i] = static_cast<AttrNumber>(facts.found_by[i] + 1);
     for (int i = 0; i < arrangement->result_info->ri_NumIndices; i++) {
         Relation index = arrangement->result_info->ri_IndexRelationDescs[i];
-        Form_pg_index form = index->rd_index;
-        if (form->indnatts == 1 && form->indkey.values[0] == hash_number && index->rd_rel->relam == BTREE_AM_OID &&
-            form->indisvalid && RelationGetIndexPredicate(index) == NIL)
+        if (is_index_on(index, columns, std::max(facts.found_by_count, 1)) && has_equality_of_place(arrangement, index))
             return index;
     }
-    elog(ERROR, "arrangement \"%s\" has no index on its hash", RelationGetRelationName(arrangement->heap));
+    elog(ERROR, "arrangement \"%s\" has no index by which rows are found", RelationGetRelationName(arrangement->heap));
+}
+
+int *positions_of_place(const Arrangement *arrangement)
+{
+    const StepFacts &facts = arrangement->facts;
+    const int count = arrangement->place.count();
+    auto *positions = static_cast<int *>(palloc(sizeof(int) * (count + 1)));
+    for (int i = 0; i < count; i++)
+        positions[i] = facts.found_by_count > 0          ? facts.found_by[i]
+                       : facts.layout == RowLayout::rows ? i
+                                                         : facts.key[i];
+    return positions;
+}
+
+ScanKeyData *scan_keys_of(Arrangement *arrangement, Relation index)
+{
+    const int count = std::max(arrangement->facts.found_by_count, 1);
+    auto *keys = static_cast<ScanKeyData *>(palloc0(sizeof(ScanKeyData) * count));
+    for (int i = 0; i < count; i++)
+        ScanKeyEntryInitialize(&keys[i], 0, static_cast<AttrNumber>(i + 1), BTEqualStrategyNumber, InvalidOid,
+                               index->rd_indcollation[i], get_opcode(equality_of(index, i)), 0);
+    return keys;
 }
 
 void fill_write_slot(Arrangement *arrangement, const Datum *values, const bool *nulls, int64 hash)
@@ -40,8 +96,10 @@ void fill_write_slot(Arrangement *arrangement, const Datum *values, const bool *
     ExecClearTuple(slot);
     memcpy(slot->tts_values, values, sizeof(Datum) * count);
     memcpy(slot->tts_isnull, nulls, sizeof(bool) * count);
-    slot->tts_values[count] = Int64GetDatum(hash);
-    slot->tts_isnull[count] = false;
+    if (arrangement->facts.found_by_count == 0) {
+        slot->tts_values[count] = Int64GetDatum(hash);
+        slot->tts_isnull[count] = false;
+    }
     ExecStoreVirtualTuple(slot);
 }
 
@@ -78,18 +136,24 @@ Arrangement *open_arrangement(Oid heap, const StepFacts &facts)
     arrangement->facts = facts;
     arrangement->heap = table_open(heap, RowExclusiveLock);
     arrangement->descriptor = RelationGetDescr(arrangement->heap);
-    if (arrangement->descriptor->natts != facts.column_count + 1)
+    if (arrangement->descriptor->natts != facts.column_count + (facts.found_by_count == 0))
         elog(ERROR, "arrangement \"%s\" does not have the columns of its program",
              RelationGetRelationName(arrangement->heap));
     arrangement->identity = facts.layout == RowLayout::rows
                                 ? Identity::of_image(arrangement->descriptor, facts.column_count)
                                 : Identity::of_key(arrangement->descriptor, facts.key, facts.key_count);
+    arrangement->place = facts.found_by_count == 0
+                             ? arrangement->identity
+                             : Identity::of_key(arrangement->descriptor, facts.found_by, facts.found_by_count);
+    arrangement->place_positions = positions_of_place(arrangement);
     arrangement->executor_state = CreateExecutorState();
     arrangement->result_info = makeNode(ResultRelInfo);
     InitResultRelInfo(arrangement->result_info, arrangement->heap, 0, nullptr, 0);
     ExecOpenIndices(arrangement->result_info, false);
-    Relation index = hash_index_of(arrangement);
-    arrangement->scan = begin_index_scan(arrangement->heap, index, GetActiveSnapshot(), 1);
+    Relation index = own_index_of(arrangement);
+    arrangement->scan_keys = scan_keys_of(arrangement, index);
+    arrangement->scan =
+        begin_index_scan(arrangement->heap, index, GetActiveSnapshot(), std::max(facts.found_by_count, 1));
     arrangement->found = table_slot_create(arrangement->heap, nullptr);
     arrangement->write_slot = MakeSingleTupleTableSlot(arrangement->descriptor, &TTSOpsVirtual);
     arrangement->identity_values = static_cast<Datum *>(palloc(sizeof(Datum) * (facts.column_count + 1)));
@@ -121,14 +185,30 @@ void gather_identity(Arrangement *arrangement, const Datum *values, const bool *
     }
 }
 
-void start_lookup(Arrangement *arrangement, int64 hash)
+void start_lookup(Arrangement *arrangement, const Datum *values, const bool *nulls, int64 hash)
 {
-    ScanKeyData key;
-    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(hash));
-    index_rescan(arrangement->scan, &key, 1, nullptr, 0);
+    ScanKeyData *keys = arrangement->scan_keys;
+    const int count = arrangement->facts.found_by_count;
+    if (count == 0)
+        keys[0].sk_argument = Int64GetDatum(hash);
+    for (int i = 0; i < count; i++) {
+        keys[i].sk_argument = nulls[i] ? static_cast<Datum>(0) : values[i];
+        keys[i].sk_flags = nulls[i] ? SK_ISNULL | SK_SEARCHNULL : 0;
+        keys[i].sk_strategy = nulls[i] ? InvalidStrategy : BTEqualStrategyNumber;
+    }
+    index_rescan(arrangement->scan, keys, std::max(count, 1), nullptr, 0);
 }
 
-bool next_with_hash(Arrangement *arrangement)
+void start_lookup_of_row(Arrangement *arrangement, const Datum *values, const bool *nulls, int64 hash)
+{
+    for (int i = 0; i < arrangement->facts.found_by_count; i++) {
+        arrangement->identity_values[i] = values[arrangement->place_positions[i]];
+        arrangement->identity_nulls[i] = nulls[arrangement->place_positions[i]];
+    }
+    start_lookup(arrangement, arrangement->identity_values, arrangement->identity_nulls, hash);
+}
+
+bool next_found(Arrangement *arrangement)
 {
     if (!index_getnext_slot(arrangement->scan, ForwardScanDirection, arrangement->found))
         return false;
@@ -136,12 +216,19 @@ bool next_with_hash(Arrangement *arrangement)
     return true;
 }
 
+bool is_same_place(const Arrangement *arrangement, const Datum *a, const bool *a_null, const Datum *b,
+                   const bool *b_null)
+{
+    return arrangement->place.is_same_at(arrangement->place_positions, a, a_null, b, b_null);
+}
+
 bool find_known(Arrangement *arrangement, int64 hash)
 {
     if (!fetch_known_row(arrangement->heap, static_cast<uint64>(hash), GetActiveSnapshot(), arrangement->found))
         return false;
     slot_getallattrs(arrangement->found);
-    return DatumGetInt64(arrangement->found->tts_values[arrangement->facts.column_count]) == hash;
+    return arrangement->facts.found_by_count > 0 ||
+           DatumGetInt64(arrangement->found->tts_values[arrangement->facts.column_count]) == hash;
 }
 
 void insert_row(Arrangement *arrangement, const Datum *values, const bool *nulls, int64 hash)

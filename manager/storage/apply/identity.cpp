@@ -86,6 +86,15 @@ uint64 value_hash(const IdentityColumn &column, Datum value)
     return DatumGetUInt32(FunctionCall1Coll(column.hash, column.collation, value));
 }
 
+bool is_same_value(const IdentityColumn &column, Datum a, bool a_null, Datum b, bool b_null)
+{
+    if (column.equal == nullptr)
+        return is_same_image(a, a_null, b, b_null, column.typbyval, column.typlen);
+    if (a_null || b_null)
+        return a_null && b_null;
+    return DatumGetBool(FunctionCall2Coll(column.equal, column.collation, a, b));
+}
+
 } // namespace
 
 Identity Identity::of_image(TupleDesc descriptor, int count)
@@ -122,16 +131,18 @@ int64 Identity::hash(const Datum *values, const bool *isnull) const
 
 bool Identity::is_same(const Datum *a, const bool *a_null, const Datum *b, const bool *b_null) const
 {
-    for (int i = 0; i < count_; i++) {
-        const IdentityColumn &column = columns_[i];
-        if (column.equal == nullptr) {
-            if (!is_same_image(a[i], a_null[i], b[i], b_null[i], column.typbyval, column.typlen))
-                return false;
-            continue;
-        }
-        if (a_null[i] != b_null[i])
+    for (int i = 0; i < count_; i++)
+        if (!is_same_value(columns_[i], a[i], a_null[i], b[i], b_null[i]))
             return false;
-        if (!a_null[i] && !DatumGetBool(FunctionCall2Coll(column.equal, column.collation, a[i], b[i])))
+    return true;
+}
+
+bool Identity::is_same_at(const int *positions, const Datum *a, const bool *a_null, const Datum *b,
+                          const bool *b_null) const
+{
+    for (int i = 0; i < count_; i++) {
+        const int at = positions[i];
+        if (!is_same_value(columns_[i], a[at], a_null[at], b[at], b_null[at]))
             return false;
     }
     return true;

@@ -2,10 +2,12 @@
  * Defines when two rows of an arrangement are the same row.
  *
  * Layout rows: all value columns have the same *image* (the detoasted bytes). Layout groups: the key columns
- * are equal under the equality of their types, NULL being equal to NULL. In both cases the hidden column
- * pgt_hash stores the 64-bit hash of the identity, with a plain btree on it: a hash, because a value can be
- * too long for a btree entry and because every type has an image. Equal rows have equal hashes; different
- * rows may have equal hashes too, so every look-up rechecks with is_same().
+ * are equal under the equality of their types, NULL being equal to NULL.
+ *
+ * The *place* of a row is what an index finds it by, and only narrows the search down: every look-up rechecks the
+ * identity with is_same(). Where a step has columns that few rows share (Step::found_by), the place is their
+ * values, in a btree. Otherwise the hidden column pgt_hash stores the 64-bit hash of the identity, with a btree on
+ * it: a hash, because a value can be too long for a btree entry and because every type has an image.
  *
  * All functions are PostgreSQL frames: they may raise errors.
  */
@@ -40,6 +42,8 @@ class Identity {
     /* `values`/`isnull` are indexed by position in the identity: 0 … count-1. */
     int64 hash(const Datum *values, const bool *isnull) const;
     bool is_same(const Datum *a, const bool *a_null, const Datum *b, const bool *b_null) const;
+    /* The columns of the identity are at `positions` of both rows. */
+    bool is_same_at(const int *positions, const Datum *a, const bool *a_null, const Datum *b, const bool *b_null) const;
     int count() const { return count_; }
 
   private:

@@ -53,6 +53,7 @@ struct Facts {
     bool has_hash;
     bool is_sortable;
     bool is_fixed_length;
+    bool is_short;
     bool is_domain;
 };
 
@@ -117,7 +118,9 @@ Facts facts_of(const ValueType &value)
         facts.unusable = unusable_operator(entry->eq_opr);
     facts.is_sortable = OidIsValid(entry->lt_opr);
     facts.has_hash = OidIsValid(entry->hash_proc) && OidIsValid(entry->eq_opr);
-    facts.is_fixed_length = get_typlen(value.type) > 0 || (!facts.has_hash && is_short(value));
+    const bool has_one_length = get_typlen(value.type) > 0;
+    facts.is_short = has_one_length || is_short(value);
+    facts.is_fixed_length = has_one_length || (!facts.has_hash && facts.is_short);
     facts.is_domain = get_typtype(value.type) == TYPTYPE_DOMAIN;
     return facts;
 }
@@ -142,6 +145,7 @@ engine::Column column_of(const ValueType &value, std::string name)
     column.has_hash = facts.has_hash;
     column.is_sortable = facts.is_sortable;
     column.is_fixed_length = facts.is_fixed_length;
+    column.is_short = facts.is_short;
     column.is_domain = facts.is_domain;
     return column;
 }

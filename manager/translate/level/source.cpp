@@ -6,6 +6,7 @@
 #include "translate/check/refusal.hpp"
 
 extern "C" {
+#include "access/genam.h"
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/pg_class.h"
@@ -13,6 +14,7 @@ extern "C" {
 #include "foreign/fdwapi.h"
 #include "foreign/foreign.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 }
 
@@ -150,6 +152,56 @@ std::vector<SourceRef> Sources::result() const
     for (size_t i = 0; i < sources.size(); i++)
         sources[i].columns.assign(columns_[i].begin(), columns_[i].end());
     return sources;
+}
+
+namespace {
+
+/* PostgreSQL frame. */
+bool is_key_within(const Form_pg_index index, bool has_terms, const std::set<AttrNumber> &columns)
+{
+    if (!index->indisunique || !index->indisvalid || has_terms)
+        return false;
+    for (int i = 0; i < index->indnkeyatts; i++)
+        if (!columns.contains(index->indkey.values[i]))
+            return false;
+    return true;
+}
+
+/* Returns the columns of the best unique index: the primary key, or one of few columns. PostgreSQL frame. */
+List *best_key(Oid relid, const std::set<AttrNumber> &columns)
+{
+    Relation relation = table_open(relid, AccessShareLock);
+    List *best = NIL;
+    bool is_best_primary = false;
+    ListCell *cell;
+    foreach (cell, RelationGetIndexList(relation)) {
+        Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+        const Form_pg_index form = index->rd_index;
+        const bool has_terms = RelationGetIndexPredicate(index) != NIL || RelationGetIndexExpressions(index) != NIL;
+        if (is_key_within(form, has_terms, columns) && !is_best_primary &&
+            (form->indisprimary || best == NIL || form->indnkeyatts < list_length(best))) {
+            best = NIL;
+            for (int i = 0; i < form->indnkeyatts; i++)
+                best = lappend_int(best, form->indkey.values[i]);
+            is_best_primary = form->indisprimary;
+        }
+        index_close(index, NoLock);
+    }
+    table_close(relation, NoLock);
+    return best;
+}
+
+} // namespace
+
+std::vector<int> key_of(Oid relid, const std::set<AttrNumber> &columns)
+{
+    std::vector<int> key;
+    List *attributes = call([&] { return best_key(relid, columns); });
+    for (int i = 0; i < list_length(attributes); i++) {
+        const auto attribute = static_cast<AttrNumber>(list_nth_int(attributes, i));
+        key.push_back(static_cast<int>(std::distance(columns.begin(), columns.find(attribute))));
+    }
+    return key;
 }
 
 AttrNumber cheapest_column(Oid relid)

@@ -64,6 +64,10 @@ class Sources {
     bool is_read_by_owner_ = false;
 };
 
+/* Returns the positions, among `columns`, of the columns of a unique index of the relation, preferably the primary
+ * key; nothing if it has no unique index on columns that are all among them. */
+std::vector<int> key_of(Oid relid, const std::set<AttrNumber> &columns);
+
 /* Returns a column of the relation for a query that reads none. */
 AttrNumber cheapest_column(Oid relid);
 

@@ -7,6 +7,14 @@
 
 namespace pgtrickle::engine {
 
+/* Returns the input to which column `position` of the concatenated inputs belongs, and its place there. */
+std::pair<int, int> origin_in_concatenation(const std::vector<PlanPtr> &inputs, int position);
+/* Returns the key of a join (join_key.cpp); an input may be omitted from it only if it has at most one row for each
+ * combination of the other inputs' rows. */
+std::vector<int> joined_key(const std::vector<PlanPtr> &inputs, const Condition &condition,
+                            const std::vector<bool> &may_be_omitted);
+std::string describe_condition(const Condition &condition, const std::vector<Column> &columns);
+
 class Join final : public PlanNode {
   public:
     Join(std::vector<PlanPtr> inputs, Condition condition);
@@ -21,6 +29,10 @@ class Join final : public PlanNode {
     Select print(Printer &printer) const override;
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
     std::pair<int, int> origin(int position) const override;
+    std::vector<int> row_key() const override
+    {
+        return joined_key(inputs(), condition_, std::vector<bool>(inputs().size(), true));
+    }
 
   private:
     PlanPtr expanded_terms(Differentiator &differentiator, const std::vector<size_t> &changed) const;
@@ -45,6 +57,11 @@ class OuterJoin final : public PlanNode {
     Select print(Printer &printer) const override;
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
     std::pair<int, int> origin(int position) const override;
+    /* A row of a preserved side may have no match. */
+    std::vector<int> row_key() const override
+    {
+        return joined_key(inputs(), condition_, {kind_ == OuterKind::right, kind_ == OuterKind::left});
+    }
 
   private:
     PlanPtr unmatched_delta(Differentiator &differentiator, bool of_left) const;
@@ -52,9 +69,5 @@ class OuterJoin final : public PlanNode {
     OuterKind kind_;
     Condition condition_;
 };
-
-/* Returns the input to which column `position` of the concatenated inputs belongs, and its place there. */
-std::pair<int, int> origin_in_concatenation(const std::vector<PlanPtr> &inputs, int position);
-std::string describe_condition(const Condition &condition, const std::vector<Column> &columns);
 
 } // namespace pgtrickle::engine
