@@ -72,7 +72,7 @@ std::vector<int> indexable(const std::vector<int> &key, const std::vector<Arrang
     int varying = 0;
     for (int position : key) {
         const Column &column = columns.at(position).column;
-        if (!column.is_sortable || !column.is_short)
+        if (!column.is_sortable || !column.has_hash || !column.is_short)
             return {};
         varying += !column.is_fixed_length;
     }

@@ -74,7 +74,7 @@ for function, arguments in CALLS.items():
         before = [f"SELECT pgtrickle.{BEFORE[function]}{CALLS[BEFORE[function]]}"] if function in BEFORE else []
         call = f"pgtrickle.{function}{arguments}"
         action("call " + function, "define" if function in DEFINES else "call", *before,
-               "SELECT " + call if function == "any_one" else "SELECT * FROM " + call,
+               "SELECT " + call if function in ("any_one", "ties_of_min", "ties_of_max") else "SELECT * FROM " + call,
                is_rolled_back=function not in KEPT and "'" in arguments, only=SUITS.get(function, ""))
 # Statements that this version refuses to all roles.
 REFUSED = {"call pgt_capture", "call pgt_note_stopped_capture", "call pgtrickle_fdw_handler", "exact read", "consistent read",

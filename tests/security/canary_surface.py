@@ -24,7 +24,9 @@ WAYS = {"define": "its definition", "read": "reads", "write": "writes to a sourc
         "background": "workers"}
 # Only parallel workers run it.
 SILENT = {"aggregate_combine"}
-FUNCTIONS = "SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'pgtrickle'::regnamespace"
+# A statement cannot call a function that takes an internal state of an aggregate.
+FUNCTIONS = """SELECT DISTINCT proname FROM pg_proc
+  WHERE pronamespace = 'pgtrickle'::regnamespace AND NOT 'internal'::regtype = ANY (proargtypes)"""
 VIEWS = "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'pgtrickle'::regnamespace AND relkind = 'v'"
 INTERNAL = """SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
   WHERE (n.nspname ~ '^pg_trickle_' OR n.nspname = 'pgtrickle' AND relkind = 'r') AND relkind IN ('r', 'v', 'm', 'S', 'p')"""

@@ -133,7 +133,7 @@ NetChanges net_changes(Tuplestorestate *changes, int64_t count, TupleDesc descri
     auto *positions = static_cast<int *>(palloc(sizeof(int) * (column_count + 1)));
     for (int i = 0; i < column_count; i++)
         positions[i] = i;
-    storage::DeltaSort *sort = storage::begin_delta_sort(descriptor, &identity, positions);
+    storage::DeltaSort *sort = storage::begin_delta_sort(descriptor, &identity, positions, storage::DeltaOrder::hash);
     Tuplestorestate *out = tuplestore_begin_heap(false, false, work_mem);
     int64_t rows = 0;
     for_rows(changes, descriptor, identity, [&](TupleTableSlot *slot, int64 hash) {

@@ -21,6 +21,12 @@ void append_to_log(void *log, const Datum *values, const bool *nulls, int weight
     capture::append_to_log(static_cast<capture::LogWriter *>(log), values, nulls, weight);
 }
 
+/* The order of the index by which the rows of the step are found. */
+storage::DeltaOrder order_of(const CompiledStep &step)
+{
+    return step.found_by.empty() ? storage::DeltaOrder::hash : storage::DeltaOrder::values;
+}
+
 /* For more changes than this, the time to read them and the share that is left after summing are remembered
  * for later refreshes. */
 constexpr int64_t many_changes = 1000;
@@ -253,8 +259,9 @@ Applied Run::apply_step(int index, uint64_t changed)
     CompiledStep &step = compiled_.steps[index];
     const KeptPlan &plan = prepared([&]() -> const KeptPlan & { return delta_plan(compiled_, index, changed); });
     storage::Arrangement *arrangement = call([&] { return storage::open_arrangement(step.heap, step.facts); });
-    storage::DeltaSort *delta =
-        call([&] { return storage::begin_delta_sort(step.delta, &arrangement->place, step.delta_place.data()); });
+    storage::DeltaSort *delta = call([&] {
+        return storage::begin_delta_sort(step.delta, &arrangement->place, step.delta_place.data(), order_of(step));
+    });
     Applied applied = Applied::all;
     if (!run_until(plan, &delta->receiver, give_up_at_))
         applied = Applied::gave_up;
@@ -296,8 +303,9 @@ bool Run::recompute_touched(int index, storage::Arrangement *arrangement, const 
     CompiledStep &step = compiled_.steps[index];
     register_rows(touched_name, touched.keys, touched.descriptor);
     const KeptPlan &plan = prepared([&]() -> const KeptPlan & { return recompute_plan(compiled_, index); });
-    storage::DeltaSort *rows =
-        call([&] { return storage::begin_delta_sort(step.physical, &arrangement->place, step.full_place.data()); });
+    storage::DeltaSort *rows = call([&] {
+        return storage::begin_delta_sort(step.physical, &arrangement->place, step.full_place.data(), order_of(step));
+    });
     run(plan, &rows->receiver);
     bool is_consistent = call([&] {
         storage::finish_rows(rows);
@@ -347,8 +355,10 @@ void Run::replace_step(int index)
             storage::build_indexes(step.heap);
         });
     } else {
-        storage::DeltaSort *rows =
-            call([&] { return storage::begin_delta_sort(step.physical, &arrangement->place, step.full_place.data()); });
+        storage::DeltaSort *rows = call([&] {
+            return storage::begin_delta_sort(step.physical, &arrangement->place, step.full_place.data(),
+                                             storage::DeltaOrder::hash);
+        });
         run_counted(plan, &rows->receiver, call([&] { return storage::stored_rows(step.heap); }));
         call([&] {
             storage::finish_rows(rows);

@@ -137,7 +137,7 @@ DeltaSort *sort_stored_rows(Arrangement *arrangement)
     for (int i = 1; i <= count; i++)
         TupleDescCopyEntry(descriptor, i, arrangement->descriptor, i);
     TupleDescInitEntry(descriptor, count + 1, "ctid", TIDOID, -1, 0);
-    DeltaSort *sort = begin_delta_sort(descriptor, &arrangement->place, arrangement->place_positions);
+    DeltaSort *sort = begin_delta_sort(descriptor, &arrangement->place, arrangement->place_positions, DeltaOrder::hash);
     auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (count + 1)));
     auto *nulls = static_cast<bool *>(palloc(sizeof(bool) * (count + 1)));
     TableScanDesc scan = table_beginscan(arrangement->heap, GetActiveSnapshot(), 0, nullptr);

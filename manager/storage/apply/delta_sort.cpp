@@ -6,6 +6,7 @@ extern "C" {
 #include "access/htup_details.h"
 #include "catalog/pg_operator.h"
 #include "executor/executor.h"
+#include "utils/typcache.h"
 }
 
 namespace pgtrickle::storage {
@@ -37,43 +38,63 @@ extern "C" void start_up(DestReceiver *receiver, int, TupleDesc type)
                  format_type_be(TupleDescAttr(delta->descriptor, i)->atttypid));
 }
 
+Tuplesortstate *sort_by_hash(DeltaSort *delta)
+{
+    AttrNumber hash_number = static_cast<AttrNumber>(delta->column_count + 1);
+    Oid less = Int8LessOperator;
+    Oid collation = InvalidOid;
+    bool nulls_first = false;
+    return tuplesort_begin_heap(delta->descriptor, 1, &hash_number, &less, &collation, &nulls_first, work_mem, nullptr,
+                                TUPLESORT_NONE);
+}
+
+Tuplesortstate *sort_by_values(DeltaSort *delta)
+{
+    AttrNumber numbers[INDEX_MAX_KEYS];
+    Oid less[INDEX_MAX_KEYS], collations[INDEX_MAX_KEYS];
+    bool nulls_first[INDEX_MAX_KEYS] = {};
+    for (int i = 0; i < delta->place_count; i++) {
+        Form_pg_attribute attribute = TupleDescAttr(delta->descriptor, delta->place_positions[i]);
+        numbers[i] = attribute->attnum;
+        less[i] = lookup_type_cache(attribute->atttypid, TYPECACHE_LT_OPR)->lt_opr;
+        collations[i] = attribute->attcollation;
+    }
+    return tuplesort_begin_heap(delta->descriptor, delta->place_count, numbers, less, collations, nulls_first, work_mem,
+                                nullptr, TUPLESORT_NONE);
+}
+
 extern "C" void do_nothing(DestReceiver *) {}
 
 } // namespace
 
-DeltaSort *begin_delta_sort(TupleDesc columns, const Identity *identity, const int *identity_positions)
+DeltaSort *begin_delta_sort(TupleDesc columns, const Identity *place, const int *place_positions, DeltaOrder order)
 {
     auto *delta = static_cast<DeltaSort *>(palloc0(sizeof(DeltaSort)));
     delta->receiver = {receive_slot, start_up, do_nothing, do_nothing, DestTuplestore};
-    delta->identity = identity;
-    delta->identity_count = identity->count();
-    delta->identity_positions = identity_positions;
+    delta->place = place;
+    delta->place_count = place->count();
+    delta->place_positions = place_positions;
     delta->column_count = columns->natts;
     delta->descriptor = CreateTemplateTupleDesc(columns->natts + 1);
     for (int i = 1; i <= columns->natts; i++)
         TupleDescCopyEntry(delta->descriptor, i, columns, i);
     TupleDescInitEntry(delta->descriptor, columns->natts + 1, "pgt_hash", INT8OID, -1, 0);
-    AttrNumber hash_number = columns->natts + 1;
-    Oid less = Int8LessOperator;
-    Oid collation = InvalidOid;
-    bool nulls_first = false;
-    delta->sort = tuplesort_begin_heap(delta->descriptor, 1, &hash_number, &less, &collation, &nulls_first, work_mem,
-                                       nullptr, TUPLESORT_NONE);
+    delta->sort = order == DeltaOrder::hash ? sort_by_hash(delta) : sort_by_values(delta);
     delta->slot = MakeSingleTupleTableSlot(delta->descriptor, &TTSOpsMinimalTuple);
     delta->row_context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle delta row", ALLOCSET_SMALL_SIZES);
-    delta->identity_values = static_cast<Datum *>(palloc(sizeof(Datum) * (delta->column_count + 1)));
-    delta->identity_nulls = static_cast<bool *>(palloc(sizeof(bool) * (delta->column_count + 1)));
+    delta->place_values = static_cast<Datum *>(palloc(sizeof(Datum) * (delta->column_count + 1)));
+    delta->place_nulls = static_cast<bool *>(palloc(sizeof(bool) * (delta->column_count + 1)));
     return delta;
 }
 
 void put_row(DeltaSort *delta, const Datum *values, const bool *nulls)
 {
     MemoryContext previous = MemoryContextSwitchTo(delta->row_context);
-    for (int i = 0; i < delta->identity_count; i++) {
-        delta->identity_values[i] = values[delta->identity_positions[i]];
-        delta->identity_nulls[i] = nulls[delta->identity_positions[i]];
+    for (int i = 0; i < delta->place_count; i++) {
+        delta->place_values[i] = values[delta->place_positions[i]];
+        delta->place_nulls[i] = nulls[delta->place_positions[i]];
     }
-    int64 hash = delta->identity->hash(delta->identity_values, delta->identity_nulls);
+    int64 hash = delta->place->hash(delta->place_values, delta->place_nulls);
     auto *row_values = static_cast<Datum *>(palloc(sizeof(Datum) * (delta->column_count + 1)));
     auto *row_nulls = static_cast<bool *>(palloc(sizeof(bool) * (delta->column_count + 1)));
     memcpy(row_values, values, sizeof(Datum) * delta->column_count);

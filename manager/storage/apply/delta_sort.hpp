@@ -1,9 +1,9 @@
 /*
- * A delta before it is applied to an arrangement: rows with the hash of their identity, sorted by it, so that
- * equal rows are adjacent, memory is bounded by work_mem, and the index is visited in order.
+ * A delta before it is applied to an arrangement: rows with the hash of their place, sorted so that rows of one
+ * place are adjacent, memory is bounded by work_mem, and the index is visited in order.
  *
- * The sort has `column_count` columns as the statement delivers them, then pgt_hash. The identity's columns
- * are at `identity_positions` among them. All functions are PostgreSQL frames.
+ * The sort has `column_count` columns as the statement delivers them, then pgt_hash. The place's columns are at
+ * `place_positions` among them. All functions are PostgreSQL frames.
  */
 #pragma once
 
@@ -16,27 +16,31 @@ extern "C" {
 
 namespace pgtrickle::storage {
 
+/* By hash, as an index on pgt_hash, and so that two sorted sets can be merged; or by the values of the place, as an
+ * index on these: a place of columns that have an order (Arrangement::facts.found_by). */
+enum class DeltaOrder { hash, values };
+
 struct DeltaSort {
     DestReceiver receiver; /* to be passed to the executor; must be first */
-    const Identity *identity;
-    int identity_count;
-    const int *identity_positions;
+    const Identity *place;
+    int place_count;
+    const int *place_positions;
     int column_count;
     TupleDesc descriptor; /* columns and pgt_hash */
     Tuplesortstate *sort;
     TupleTableSlot *slot;
     MemoryContext row_context;
-    Datum *identity_values;
-    bool *identity_nulls;
+    Datum *place_values;
+    bool *place_nulls;
     int64 row_count;
 };
 
 /* `columns` describes the rows that the statement must deliver; another type raises XX000. Allocates in the
  * current context. */
-DeltaSort *begin_delta_sort(TupleDesc columns, const Identity *identity, const int *identity_positions);
+DeltaSort *begin_delta_sort(TupleDesc columns, const Identity *place, const int *place_positions, DeltaOrder order);
 /* Adds one row. */
 void put_row(DeltaSort *delta, const Datum *values, const bool *nulls);
-/* Sorts the rows, after the last put_row(). next_row() then returns them by hash in delta->slot, deformed. */
+/* Sorts the rows, after the last put_row(). next_row() then returns them in order in delta->slot, deformed. */
 void finish_rows(DeltaSort *delta);
 bool next_row(DeltaSort *delta);
 int64 hash_of_row(const DeltaSort *delta);

@@ -130,30 +130,6 @@ int Sources::add(const RangeTblEntry *entry, Oid read_by, const std::set<AttrNum
     return static_cast<int>(number);
 }
 
-engine::PlanPtr Sources::plan_of(int source, engine::PlanPtr scan)
-{
-    if (!sources_[source].is_compared)
-        return scan;
-    auto &known = copies_[{source, static_cast<int>(engine::columns(scan).size())}];
-    if (!known)
-        known = engine::copy(std::move(scan));
-    return known;
-}
-
-bool Sources::needs_another_pass() const
-{
-    return std::any_of(scanned_.begin(), scanned_.end(),
-                       [&](const auto &scan) { return scan.second != columns_[scan.first].size(); });
-}
-
-std::vector<SourceRef> Sources::result() const
-{
-    std::vector<SourceRef> sources = sources_;
-    for (size_t i = 0; i < sources.size(); i++)
-        sources[i].columns.assign(columns_[i].begin(), columns_[i].end());
-    return sources;
-}
-
 namespace {
 
 /* PostgreSQL frame. */
@@ -191,8 +167,8 @@ List *best_key(Oid relid, const std::set<AttrNumber> &columns)
     return best;
 }
 
-} // namespace
-
+/* Returns the positions, among `columns`, of the columns of a unique index of the relation, preferably the primary
+ * key; nothing if it has no unique index on columns that are all among them. C++ frame. */
 std::vector<int> key_of(Oid relid, const std::set<AttrNumber> &columns)
 {
     std::vector<int> key;
@@ -202,6 +178,35 @@ std::vector<int> key_of(Oid relid, const std::set<AttrNumber> &columns)
         key.push_back(static_cast<int>(std::distance(columns.begin(), columns.find(attribute))));
     }
     return key;
+}
+
+} // namespace
+
+engine::PlanPtr Sources::plan_of(int source, std::vector<engine::Column> columns)
+{
+    const int count = static_cast<int>(columns.size());
+    std::vector<int> key = key_of(sources_[source].relid, columns_[source]);
+    engine::PlanPtr scan = engine::scan(source, std::move(columns), std::move(key));
+    if (!sources_[source].is_compared)
+        return scan;
+    auto &known = copies_[{source, count}];
+    if (!known)
+        known = engine::copy(std::move(scan));
+    return known;
+}
+
+bool Sources::needs_another_pass() const
+{
+    return std::any_of(scanned_.begin(), scanned_.end(),
+                       [&](const auto &scan) { return scan.second != columns_[scan.first].size(); });
+}
+
+std::vector<SourceRef> Sources::result() const
+{
+    std::vector<SourceRef> sources = sources_;
+    for (size_t i = 0; i < sources.size(); i++)
+        sources[i].columns.assign(columns_[i].begin(), columns_[i].end());
+    return sources;
 }
 
 AttrNumber cheapest_column(Oid relid)

@@ -45,9 +45,9 @@ class Sources {
     bool needs_another_pass() const;
     void start_pass() { scanned_.clear(); }
     std::vector<SourceRef> result() const;
-    /* Returns the plan for `scan`, a scan of the source with all columns known: the scan itself or, for a
-     * source that is compared, its copy, which all its scans share. */
-    engine::PlanPtr plan_of(int source, engine::PlanPtr scan);
+    /* Returns the plan for a scan of the source with all columns known: the scan itself or, for a source that
+     * is compared, its copy, which all its scans share. */
+    engine::PlanPtr plan_of(int source, std::vector<engine::Column> columns);
 
     /* Sets whether the owner of the stream table counts as a reader of the sources added from now on, besides
      * other roles. */
@@ -63,10 +63,6 @@ class Sources {
     std::map<std::pair<int, int>, engine::PlanPtr> copies_; /* by source and number of columns */
     bool is_read_by_owner_ = false;
 };
-
-/* Returns the positions, among `columns`, of the columns of a unique index of the relation, preferably the primary
- * key; nothing if it has no unique index on columns that are all among them. */
-std::vector<int> key_of(Oid relid, const std::set<AttrNumber> &columns);
 
 /* Returns a column of the relation for a query that reads none. */
 AttrNumber cheapest_column(Oid relid);

@@ -467,8 +467,7 @@ Input FromClause::relation(int number, const RangeTblEntry *entry)
         columns.push_back(column_of(value, call([&] { return get_attname(entry->relid, attribute, false); })));
         input.scope.push_back(make_var(number, attribute, value));
     }
-    std::vector<int> key = key_of(entry->relid, translator_.sources_.columns(source));
-    input.plan = translator_.sources_.plan_of(source, engine::scan(source, std::move(columns), std::move(key)));
+    input.plan = translator_.sources_.plan_of(source, std::move(columns));
     return computed.empty() ? input : with_virtual_columns(std::move(input), computed);
 }
 
