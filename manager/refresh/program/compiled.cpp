@@ -282,6 +282,18 @@ template <class Make> const KeptPlan &ensure_plan(Compiled &compiled, KeptPlan &
     }
 }
 
+KeptPlan plan_of_rows(const Compiled &compiled, const std::string &sql)
+{
+    return KeptPlan::of_our_statement(sql, compiled.parts, Driver::changed_rows);
+}
+
+KeptPlan plan_once(Compiled &compiled, const std::string &sql)
+{
+    KeptPlan plan;
+    (void)ensure_plan(compiled, plan, [&] { return plan_of_rows(compiled, sql); });
+    return plan;
+}
+
 void discard(Compiled *compiled)
 {
     note_gone(*compiled);
@@ -379,14 +391,6 @@ void ensure_current_layout(Oid relid)
         mark_stale(*found->second);
 }
 
-const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed)
-{
-    return ensure_plan(compiled, compiled.steps[step].delta_plans[changed], [&] {
-        return KeptPlan::of_our_statement(compiled.program->delta_sql(step, changed, Names(compiled)), compiled.parts,
-                                          Driver::few_rows);
-    });
-}
-
 const KeptPlan &full_plan(Compiled &compiled, int step)
 {
     return ensure_plan(compiled, compiled.steps[step].full_plan, [&] {
@@ -398,20 +402,39 @@ const KeptPlan &full_plan(Compiled &compiled, int step)
     });
 }
 
+const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed)
+{
+    return ensure_plan(compiled, compiled.steps[step].delta_plans[changed], [&] {
+        return plan_of_rows(compiled, compiled.program->delta_sql(step, changed, Names(compiled)));
+    });
+}
+
 const KeptPlan &touched_count_plan(Compiled &compiled, int step, uint64_t changed)
 {
     return ensure_plan(compiled, compiled.steps[step].touched_count_plans[changed], [&] {
-        return KeptPlan::of_our_statement(compiled.program->touched_count_sql(step, changed, Names(compiled)),
-                                          compiled.parts, Driver::few_rows);
+        return plan_of_rows(compiled, compiled.program->touched_count_sql(step, changed, Names(compiled)));
     });
 }
 
 const KeptPlan &recompute_plan(Compiled &compiled, int step)
 {
-    return ensure_plan(compiled, compiled.steps[step].recompute_plan, [&] {
-        return KeptPlan::of_our_statement(compiled.program->recompute_sql(step, Names(compiled)), compiled.parts,
-                                          Driver::few_rows);
-    });
+    return ensure_plan(compiled, compiled.steps[step].recompute_plan,
+                       [&] { return plan_of_rows(compiled, compiled.program->recompute_sql(step, Names(compiled))); });
+}
+
+KeptPlan delta_plan_once(Compiled &compiled, int step, uint64_t changed)
+{
+    return plan_once(compiled, compiled.program->delta_sql(step, changed, Names(compiled)));
+}
+
+KeptPlan touched_count_plan_once(Compiled &compiled, int step, uint64_t changed)
+{
+    return plan_once(compiled, compiled.program->touched_count_sql(step, changed, Names(compiled)));
+}
+
+KeptPlan recompute_plan_once(Compiled &compiled, int step)
+{
+    return plan_once(compiled, compiled.program->recompute_sql(step, Names(compiled)));
 }
 
 std::string readable(const std::string &text, const Compiled &compiled)

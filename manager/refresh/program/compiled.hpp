@@ -123,6 +123,10 @@ const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed);
 const KeptPlan &full_plan(Compiled &compiled, int step);
 const KeptPlan &touched_count_plan(Compiled &compiled, int step, uint64_t changed);
 const KeptPlan &recompute_plan(Compiled &compiled, int step);
+/* Return a plan for the relations in memory as they are now, which the caller keeps. */
+KeptPlan delta_plan_once(Compiled &compiled, int step, uint64_t changed);
+KeptPlan touched_count_plan_once(Compiled &compiled, int step, uint64_t changed);
+KeptPlan recompute_plan_once(Compiled &compiled, int step);
 
 struct ProgramText {
     std::string purpose;

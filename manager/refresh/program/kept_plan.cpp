@@ -139,7 +139,8 @@ constexpr const char *planner_settings[][2] = {
  * driven by the few rows of a delta is planned as if all its relations were in memory. Such a statement is
  * not compiled, either: most of its plan's cost is in branches that do not run, such as the filling of a
  * reserve, and compilation would take a hundred times as long as the run, at every refresh. */
-constexpr const char *settings_for_few_rows[][2] = {{"seq_page_cost", "0"}, {"random_page_cost", "0"}, {"jit", "off"}};
+constexpr const char *settings_for_changed_rows[][2] = {
+    {"seq_page_cost", "0"}, {"random_page_cost", "0"}, {"jit", "off"}};
 
 /* Calls make() for the query of `sql`, which errors show. */
 template <class Make> Query *made_of(const std::string &sql, Make make)
@@ -208,8 +209,8 @@ PlannedStmt *planned(Query *query, const char *sql, Driver driver)
     return call([=] {
         for (const auto &setting : planner_settings)
             set_for_now(setting[0], setting[1]);
-        if (driver == Driver::few_rows)
-            for (const auto &setting : settings_for_few_rows)
+        if (driver == Driver::changed_rows)
+            for (const auto &setting : settings_for_changed_rows)
                 set_for_now(setting[0], setting[1]);
         ErrorContextCallback callback;
         StatementText text{sql, &callback};

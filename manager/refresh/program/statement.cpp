@@ -13,8 +13,7 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-/* Part of kept plans, and small on purpose: a plan for few rows costs a large delta nothing, whereas a plan
- * for many rows would make a small delta scan the sources. */
+/* Part of kept plans, and small on purpose: a plan for many rows would make a small delta scan the sources. */
 constexpr double estimated_rows = 10;
 
 /* Passes rows on to another receiver until the time limit is reached. */
@@ -144,14 +143,19 @@ void end_rows(Tuplestorestate *rows)
     call([=] { tuplestore_end(rows); });
 }
 
-void register_rows(const std::string &name, Tuplestorestate *rows, TupleDesc descriptor)
+bool is_worth_a_plan(int64_t rows)
+{
+    return rows > 5000;
+}
+
+void register_rows(const std::string &name, Tuplestorestate *rows, TupleDesc descriptor, int64_t count)
 {
     call([&] {
         auto *relation = static_cast<EphemeralNamedRelation>(palloc0(sizeof(EphemeralNamedRelationData)));
         relation->md.name = pstrdup(name.c_str());
         relation->md.tupdesc = descriptor;
         relation->md.enrtype = ENR_NAMED_TUPLESTORE;
-        relation->md.enrtuples = estimated_rows;
+        relation->md.enrtuples = is_worth_a_plan(count) ? static_cast<double>(count) : estimated_rows;
         relation->reldata = rows;
         register_ENR(in_memory, relation);
     });

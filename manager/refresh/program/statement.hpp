@@ -50,8 +50,12 @@ struct StatementText {
 Tuplestorestate *begin_rows();
 void end_rows(Tuplestorestate *rows);
 
-/* Makes `rows` readable as `name` in the statements of this connection. */
-void register_rows(const std::string &name, Tuplestorestate *rows, TupleDesc descriptor);
+/* Whether a statement that reads so many changed rows is planned for their number, once, and not run by its kept
+ * plan: planning takes milliseconds, and a kept plan looks up each row by an index. */
+bool is_worth_a_plan(int64_t rows);
+/* Makes `rows` readable as `name` in the statements of this connection. The planner learns `count` if it is worth a
+ * plan, and otherwise takes them for a few. */
+void register_rows(const std::string &name, Tuplestorestate *rows, TupleDesc descriptor, int64_t count);
 void unregister_rows(const std::string &name);
 
 /* Runs `plan`, which is locked and usable, under the active snapshot into `receiver`. */

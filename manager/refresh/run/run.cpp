@@ -121,7 +121,7 @@ std::string Run::read_sources(const Frontier &frontier, int64_t max_rows_without
         changed_rows_ += changes.rows;
         delta.count = changes.rows;
         sum_changes(source.relid, &delta, changes);
-        register_rows(delta_name(delta.input), delta.rows, delta.descriptor);
+        register_rows(delta_name(delta.input), delta.rows, delta.descriptor, delta.count);
         deltas_.push_back(delta);
     }
     if (changed_rows_ > many_changes)
@@ -153,6 +153,16 @@ uint64_t Run::changed_inputs(const engine::Step &step) const
     return changed;
 }
 
+/* Returns the number of changed rows that the statements of a step read. */
+int64_t Run::rows_of_inputs(const engine::Step &step) const
+{
+    int64_t rows = 0;
+    for (const Delta &delta : deltas_)
+        if (std::find(step.inputs.begin(), step.inputs.end(), delta.input) != step.inputs.end())
+            rows += delta.count;
+    return rows;
+}
+
 void Run::begin_emitting(int index)
 {
     const CompiledStep &step = compiled_.steps[index];
@@ -182,7 +192,7 @@ void Run::end_emitting(int index)
                 emitter_.store,
                 emitter_.descriptor,
                 emitter_.inserted + emitter_.deleted};
-    register_rows(delta_name(delta.input), delta.rows, delta.descriptor);
+    register_rows(delta_name(delta.input), delta.rows, delta.descriptor, delta.count);
     deltas_.push_back(delta);
 }
 
@@ -238,10 +248,7 @@ bool Run::touches_most(int index, uint64_t changed)
     const std::vector<int> &keys = step.step.recomputed_by;
     if (!rules_of(compiled_.definition.mode).may_choose_full || keys.empty())
         return false;
-    int64_t rows = 0;
-    for (const Delta &delta : deltas_)
-        if (std::find(step.step.inputs.begin(), step.step.inputs.end(), delta.input) != step.step.inputs.end())
-            rows += delta.count;
+    const int64_t rows = rows_of_inputs(step.step);
     if (rows <= small_delta_rows)
         return false;
     double all = call([&] {
@@ -249,15 +256,22 @@ bool Run::touches_most(int index, uint64_t changed)
                    ? storage::stored_rows(step.heap)
                    : storage::distinct_keys(step.heap, keys.data(), static_cast<int>(keys.size()));
     });
-    const KeptPlan &plan =
-        prepared([&]() -> const KeptPlan & { return touched_count_plan(compiled_, index, changed); });
+    KeptPlan once;
+    const KeptPlan &plan = prepared([&]() -> const KeptPlan & {
+        return is_worth_a_plan(rows) ? once = touched_count_plan_once(compiled_, index, changed)
+                                     : touched_count_plan(compiled_, index, changed);
+    });
     return static_cast<double>(number_of(plan)) > all / 2;
 }
 
 Applied Run::apply_step(int index, uint64_t changed)
 {
     CompiledStep &step = compiled_.steps[index];
-    const KeptPlan &plan = prepared([&]() -> const KeptPlan & { return delta_plan(compiled_, index, changed); });
+    KeptPlan once;
+    const KeptPlan &plan = prepared([&]() -> const KeptPlan & {
+        return is_worth_a_plan(rows_of_inputs(step.step)) ? once = delta_plan_once(compiled_, index, changed)
+                                                          : delta_plan(compiled_, index, changed);
+    });
     storage::Arrangement *arrangement = call([&] { return storage::open_arrangement(step.heap, step.facts); });
     storage::DeltaSort *delta = call([&] {
         return storage::begin_delta_sort(step.delta, &arrangement->place, step.delta_place.data(), order_of(step));
@@ -301,8 +315,12 @@ bool Run::recompute_touched(int index, storage::Arrangement *arrangement, const 
     if (touched.count == 0)
         return true;
     CompiledStep &step = compiled_.steps[index];
-    register_rows(touched_name, touched.keys, touched.descriptor);
-    const KeptPlan &plan = prepared([&]() -> const KeptPlan & { return recompute_plan(compiled_, index); });
+    register_rows(touched_name, touched.keys, touched.descriptor, touched.count);
+    KeptPlan once;
+    const KeptPlan &plan = prepared([&]() -> const KeptPlan & {
+        return is_worth_a_plan(touched.count) ? once = recompute_plan_once(compiled_, index)
+                                              : recompute_plan(compiled_, index);
+    });
     storage::DeltaSort *rows = call([&] {
         return storage::begin_delta_sort(step.physical, &arrangement->place, step.full_place.data(), order_of(step));
     });
