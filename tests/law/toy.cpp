@@ -349,7 +349,8 @@ class Run {
     Value call(const std::string &name, const Node &node) const
     {
         if (name == "sum" || name == "count" || name == "min" || name == "max" || name == "pgtrickle.any_one" ||
-            name == "pgtrickle.ties_of_min" || name == "pgtrickle.ties_of_max")
+            name.starts_with("pgtrickle.ties_of_") || name.starts_with("pgtrickle.inserted_") ||
+            name.starts_with("pgtrickle.retracted_"))
             return aggregate(name, node);
         if (name == "distinct count" || name == "dot_product")
             return holistic_aggregate(name, node);
@@ -405,19 +406,12 @@ class Run {
         }
         return name == "dot_product" ? product : Value{static_cast<int64_t>(distinct.size())};
     }
-    /* How many values are the extremum. */
-    Value ties(bool is_maximum, const Node &node) const
-    {
-        std::map<int64_t, int64_t> counts;
-        for (const auto &values : arguments("ties", node))
-            if (values[0])
-                counts[*values[0]]++;
-        return counts.empty() ? 0 : is_maximum ? counts.rbegin()->second : counts.begin()->second;
-    }
     Value aggregate(const std::string &name, const Node &node) const
     {
-        if (name == "pgtrickle.ties_of_min" || name == "pgtrickle.ties_of_max")
-            return ties(name == "pgtrickle.ties_of_max", node);
+        if (name.starts_with("pgtrickle.ties_of_"))
+            return ties_of_extremum(name == "pgtrickle.ties_of_max", arguments(name, node));
+        if (name.starts_with("pgtrickle.") && name != "pgtrickle.any_one")
+            return change_of_extremum(name, arguments(name, node));
         Value result;
         if (name == "count")
             result = 0;

@@ -48,7 +48,8 @@ CALLS = {
     "create_or_replace_stream_table": "('NAME', $q$QUERY$q$, '2s')", "drop_stream_table": "('NAME', true)",
     "bulk_create": "(jsonb_build_array(jsonb_build_object('name', 'own.PLACE_in_bulk', 'query', $q$QUERY$q$)))",
     "bulk_alter_stream_tables": "(ARRAY['NAME'], '{\"schedule\": \"3s\"}')", "bulk_drop_stream_tables": "(ARRAY['NAME'])",
-    "any_one": "(1)", "ties_of_min": "(1)", "ties_of_max": "(1)", "first_one": "(1, 2)", "image": "(1)", "image_hash": "(1)", "key_hash": "(1)", "row_image": "(1)",
+    "any_one": "(1)", "ties_of_min": "(1)", "ties_of_max": "(1)", "inserted_extremum": "(1, 1, true)", "inserted_ties": "(1, 1, true)",
+    "retracted_extremum": "(1, 1, true)", "retracted_ties": "(1, 1, true)", "first_one": "(1, 2)", "image": "(1)", "image_hash": "(1)", "key_hash": "(1)", "row_image": "(1)",
     "name_list": "(ARRAY['a'])", "parse_duration_seconds": "('1h')", "pgt_only_row": "(1, 1)", "pgt_time_text": "('2020-01-01')",
     "pgtrickle_fdw_validator": "(ARRAY['query=SELECT 1'], 'pg_foreign_table'::regclass)", "explain_dag": "('dot')", "refresh_timeline": "(50)",
     "drain": "(0)", "max_log_bytes": "()", "prepare_upgrade": "()", "finish_upgrade": "()",
@@ -63,6 +64,7 @@ CALLS.update(dict.fromkeys((
 DEFINES = {"validate_query", "alter_stream_table", "create_stream_table", "create_stream_table_if_not_exists",
            "create_or_replace_stream_table", "bulk_create"}
 KEPT = {"refresh_stream_table", "wait_until_fresh", "get_staleness", "validate_query", "explain_st"}
+AGGREGATES = {"any_one", "ties_of_min", "ties_of_max", "inserted_extremum", "inserted_ties", "retracted_extremum", "retracted_ties"}
 # One call of these in each run: they concern all stream tables of the database.
 WHOLE = {"prepare_upgrade", "finish_upgrade", "drain"}
 # Objects that must exist before.
@@ -74,7 +76,7 @@ for function, arguments in CALLS.items():
         before = [f"SELECT pgtrickle.{BEFORE[function]}{CALLS[BEFORE[function]]}"] if function in BEFORE else []
         call = f"pgtrickle.{function}{arguments}"
         action("call " + function, "define" if function in DEFINES else "call", *before,
-               "SELECT " + call if function in ("any_one", "ties_of_min", "ties_of_max") else "SELECT * FROM " + call,
+               "SELECT " + call if function in AGGREGATES else "SELECT * FROM " + call,
                is_rolled_back=function not in KEPT and "'" in arguments, only=SUITS.get(function, ""))
 # Statements that this version refuses to all roles.
 REFUSED = {"call pgt_capture", "call pgt_note_stopped_capture", "call pgtrickle_fdw_handler", "exact read", "consistent read",

@@ -279,7 +279,7 @@ Applied Run::apply_step(int index, uint64_t changed)
     Applied applied = Applied::all;
     if (!run_until(plan, &delta->receiver, give_up_at_))
         applied = Applied::gave_up;
-    else if (!apply_rows(index, arrangement, delta))
+    else if (!apply_sorted(index, arrangement, delta))
         applied = Applied::is_inconsistent;
     call([&] {
         storage::end_delta_sort(delta);
@@ -291,7 +291,7 @@ Applied Run::apply_step(int index, uint64_t changed)
     return applied;
 }
 
-bool Run::apply_rows(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta)
+bool Run::apply_sorted(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta)
 {
     call([=] { storage::finish_rows(delta); });
     if (compiled_.steps[index].step.layout == engine::Layout::groups)

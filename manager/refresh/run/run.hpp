@@ -76,7 +76,7 @@ class Run {
     int64_t rows_of_inputs(const engine::Step &step) const;
     bool touches_most(int index, uint64_t changed);
     Applied apply_step(int index, uint64_t changed);
-    bool apply_rows(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta);
+    bool apply_sorted(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta);
     bool apply_groups(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta);
     bool recompute_touched(int index, storage::Arrangement *arrangement, const storage::Touched &touched);
     void replace_step(int index);

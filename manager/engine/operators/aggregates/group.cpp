@@ -187,47 +187,40 @@ int GroupBuilder::recomputed(const Column &column, const std::string &full)
  * was retracted again (cI = 0), where the runner-up is unknown. Where equal values may differ in image,
  * retracting an extremum always recomputes, because the image shown may be the one that was deleted.
  */
-Extremum GroupBuilder::extremum(const std::string &value, Column column, bool is_maximum, bool is_image,
-                                bool is_window_in_full)
+Extremum GroupBuilder::extremum(const std::string &value, Column column, bool is_maximum, bool is_image)
 {
     std::string key = std::string(is_maximum ? "max " : "min ") + value;
     if (extrema_.contains(key))
         return extrema_.at(key);
-    std::string aggregate = is_maximum ? "pg_catalog.max(" : "pg_catalog.min(";
-    std::string beats = is_maximum ? " > " : " < ";
     column.name = "pgt_extremum_" + std::to_string(next_state());
-    if (!has_windows())
-        return {recomputed(column, aggregate + value + ")"), {}, {}};
-    std::string inserted = window(aggregate + value + ") FILTER (WHERE i.pgt_weight > 0)",
-                                  is_window_in_full ? aggregate + value + ")" : "");
-    std::string retracted = window(aggregate + value + ") FILTER (WHERE i.pgt_weight < 0)", "");
+    if (!column.is_sortable)
+        return {recomputed(column, (is_maximum ? "pg_catalog.max(" : "pg_catalog.min(") + value + ")"), {}};
     int place = static_cast<int>(group_.states.size());
     int m = place, t = place + 1, r = place + 2, rt = place + 3;
     std::string suffix = std::to_string(place);
     std::string is_beaten = delta_value(m) + " IS NOT NULL AND (" + old_value(m) + " IS NULL OR " + delta_value(m) +
-                            beats + old_value(m) + ")";
+                            (is_maximum ? " > " : " < ") + old_value(m) + ")";
     std::string ties = "CASE WHEN " + is_beaten + " THEN " + delta_value(t) + " WHEN " + delta_value(m) + " = " +
                        old_value(m) + " THEN " + old_value(t) + " + " + delta_value(t) + " WHEN " + delta_value(r) +
                        " = " + old_value(m) + " THEN " + old_value(t) + " + " + delta_value(rt) + " ELSE coalesce(" +
                        old_value(t) + ", 0) END";
-    auto net = [&](const std::string &at) {
-        return "coalesce(pg_catalog.sum(i.pgt_weight) FILTER (WHERE " + value + " = " + at + "), 0)::" + int8;
-    };
+    const std::string of_changes = "(" + value + ", i.pgt_weight, " + (is_maximum ? "true" : "false") + ")";
 
-    state(column, aggregate + inserted + ")", aggregate + value + ")",
+    state(column, "pgtrickle.inserted_extremum" + of_changes,
+          (is_maximum ? "pg_catalog.max(" : "pg_catalog.min(") + value + ")",
           "CASE WHEN " + is_beaten + " THEN " + delta_value(m) + " ELSE " + old_value(m) + " END");
-    state(bigint_column("pgt_ties_" + suffix), net(inserted),
-          std::string(is_maximum ? "pgtrickle.ties_of_max(" : "pgtrickle.ties_of_min(") + value + ")", ties);
+    state(bigint_column("pgt_ties_" + suffix), "pgtrickle.inserted_ties" + of_changes,
+          (is_maximum ? "pgtrickle.ties_of_max(" : "pgtrickle.ties_of_min(") + value + ")", ties);
     column.name = "pgt_retracted_" + suffix;
-    delta_state(column, aggregate + retracted + ")");
-    delta_state(bigint_column("pgt_retracted_ties_" + suffix), net(retracted));
+    delta_state(column, "pgtrickle.retracted_extremum" + of_changes);
+    delta_state(bigint_column("pgt_retracted_ties_" + suffix), "pgtrickle.retracted_ties" + of_changes);
 
     recompute_if("(" + delta_value(m) + " IS NOT NULL OR " + delta_value(r) + " IS NOT NULL) AND " + ties + " <= 0");
     if (!is_image) {
         recompute_if(delta_value(r) + " = " + old_value(m));
         recompute_if(delta_value(r) + " = " + delta_value(m));
     }
-    extrema_[key] = {m, inserted, is_beaten};
+    extrema_[key] = {m, is_beaten};
     return extrema_.at(key);
 }
 

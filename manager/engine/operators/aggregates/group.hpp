@@ -52,7 +52,6 @@ struct Group {
 /* Names of an extremum's parts, for a family that builds on it. */
 struct Extremum {
     int state;             /* number of the state that has the extremum itself */
-    std::string inserted;  /* i.wN: the extremum of the delta's rows; in a full statement, of all rows */
     std::string is_beaten; /* condition over o.#… and d.#…: the delta's extremum becomes the new one */
 };
 
@@ -86,10 +85,10 @@ class GroupBuilder {
     /* Adds the extremum of `value` and the number of rows that have it; returns the former. */
     int extremum_of(const std::string &value, Column column, bool is_maximum, bool is_image)
     {
-        return extremum(value, std::move(column), is_maximum, is_image, false).state;
+        return extremum(value, std::move(column), is_maximum, is_image).state;
     }
-    /* As extremum_of(), with all parts. `inserted` exists in full statements only if is_window_in_full. */
-    Extremum extremum(const std::string &value, Column column, bool is_maximum, bool is_image, bool is_window_in_full);
+    /* As extremum_of(), with all parts. */
+    Extremum extremum(const std::string &value, Column column, bool is_maximum, bool is_image);
     /* Adds the value of `full`, an aggregate over i.…, as a state that is always recomputed and never
      * merged. */
     int recomputed(const Column &column, const std::string &full);

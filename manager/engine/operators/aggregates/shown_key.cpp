@@ -55,8 +55,12 @@ std::vector<Expression> shown_keys(GroupBuilder &builder)
     const Expression image = image_of(group, loose);
     const std::string argument = builder.add_argument(image);
     Extremum least{};
-    if (builder.has_windows())
-        least = builder.extremum(argument, image.result, false, true, true);
+    std::string least_image;
+    if (builder.has_windows()) {
+        least = builder.extremum(argument, image.result, false, true);
+        const std::string aggregate = "pg_catalog.min(" + argument + ")";
+        least_image = builder.window(aggregate + " FILTER (WHERE i.pgt_weight > 0)", aggregate);
+    }
     builder.expect_recomputation();
     for (int key : loose) {
         Column column = group.key_columns[key];
@@ -65,7 +69,7 @@ std::vector<Expression> shown_keys(GroupBuilder &builder)
         column.name = "pgt_shown_" + std::to_string(key + 1);
         if (builder.has_windows()) {
             const std::string one =
-                "pgtrickle.any_one(" + value + ") FILTER (WHERE " + argument + " = " + least.inserted + ")";
+                "pgtrickle.any_one(" + value + ") FILTER (WHERE " + argument + " = " + least_image + ")";
             const std::string number = "#" + std::to_string(place);
             builder.state(column, one, one,
                           "CASE WHEN " + least.is_beaten + " THEN d." + number + " ELSE o." + number + " END");

@@ -1,15 +1,20 @@
 /*
- * Aggregates of full statements: how many values of a group are its extremum.
+ * Aggregates for the states of min and max, which a query would compute in a second pass, over a window.
  *
- *   pgtrickle.ties_of_min(x), pgtrickle.ties_of_max(x)
+ *   pgtrickle.ties_of_min(x), ties_of_max(x)   in full statements: count(*) FILTER (WHERE x = m), m = min(x) or max(x)
+ *   pgtrickle.inserted_extremum(x, w, is_max)  in deltas: m = the extremum of the rows with weight w > 0
+ *   pgtrickle.inserted_ties(x, w, is_max)      sum(w) FILTER (WHERE x = m); 0 if there is no m
+ *   pgtrickle.retracted_extremum(x, w, is_max), retracted_ties(x, w, is_max)   likewise for the rows with w < 0
  *
- * They return count(*) FILTER (WHERE x = m) for m = min(x) or max(x), in one pass: a query would need a second one,
- * over a window. Values are compared by the default btree operator class of their type, like min(x) and max(x) of
- * the types of pg_catalog. Partial states of parallel workers are combined.
+ * Values are compared by the default btree operator class of their type, like min(x) and max(x) of the types of
+ * pg_catalog. Those of full statements combine partial states of parallel workers; the four of deltas share one
+ * state, which collects the rows of a group and sums them when it is first asked.
  *
  * PostgreSQL frames: nothing in this file has a destructor.
  */
 #include "pg/boundary.hpp"
+
+#include <algorithm>
 
 extern "C" {
 #include "fmgr.h"
@@ -32,6 +37,16 @@ PG_FUNCTION_INFO_V1(pgtrickle_max_ties_combine);
 PG_FUNCTION_INFO_V1(pgtrickle_ties_serialize);
 PG_FUNCTION_INFO_V1(pgtrickle_ties_deserialize);
 PG_FUNCTION_INFO_V1(pgtrickle_ties_final);
+PGDLLEXPORT Datum pgtrickle_collect_changes(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum pgtrickle_inserted_extremum(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum pgtrickle_inserted_ties(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum pgtrickle_retracted_extremum(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum pgtrickle_retracted_ties(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(pgtrickle_collect_changes);
+PG_FUNCTION_INFO_V1(pgtrickle_inserted_extremum);
+PG_FUNCTION_INFO_V1(pgtrickle_inserted_ties);
+PG_FUNCTION_INFO_V1(pgtrickle_retracted_extremum);
+PG_FUNCTION_INFO_V1(pgtrickle_retracted_ties);
 }
 
 namespace pgtrickle::storage {
@@ -128,6 +143,115 @@ Datum combine(FunctionCallInfo fcinfo, int direction)
     PG_RETURN_POINTER(ties);
 }
 
+/* ---- the change of an extremum ------------------------------------------------------- */
+
+struct ChangedValue {
+    Datum value; /* owned, if the type is passed by reference */
+    int64 weight;
+};
+
+/* The extremum of the rows of one sign, and the sum of the weights of all rows that equal it. */
+struct ChangedExtremum {
+    bool is_found;
+    Datum value;
+    int64 net;
+};
+
+struct Changes {
+    TypeCacheEntry *type;
+    Oid collation;
+    ChangedValue *values;
+    int count, room;
+    bool is_maximum;
+    bool is_summed;
+    ChangedExtremum inserted, retracted;
+};
+
+constexpr int first_room = 4;
+
+Changes *changes_of(FunctionCallInfo fcinfo)
+{
+    return PG_ARGISNULL(0) ? nullptr : reinterpret_cast<Changes *>(PG_GETARG_POINTER(0));
+}
+
+void collect(Changes *changes, Datum value, int64 weight, MemoryContext context)
+{
+    if (changes->count == changes->room) {
+        changes->room = changes->room == 0 ? first_room : changes->room * 2;
+        const Size bytes = sizeof(ChangedValue) * static_cast<Size>(changes->room);
+        changes->values =
+            static_cast<ChangedValue *>(changes->values == nullptr ? MemoryContextAllocHuge(context, bytes)
+                                                                   : repalloc_huge(changes->values, bytes));
+    }
+    changes->values[changes->count++] = {copied(changes->type, value, context), weight};
+}
+
+int compare(const Changes *changes, Datum a, Datum b)
+{
+    return DatumGetInt32(FunctionCall2Coll(&changes->type->cmp_proc_finfo, changes->collation, a, b));
+}
+
+extern "C" int compare_changed_values(const void *a, const void *b, void *changes)
+{
+    return compare(static_cast<const Changes *>(changes), static_cast<const ChangedValue *>(a)->value,
+                   static_cast<const ChangedValue *>(b)->value);
+}
+
+/* Takes into account the values from `first` to `end`, which are equal; the extremum comes last. */
+void note_equal_values(Changes *changes, int first, int end)
+{
+    int64 net = 0;
+    for (int i = first; i < end; i++)
+        net += changes->values[i].weight;
+    for (int i = first; i < end; i++) {
+        if (changes->values[i].weight > 0)
+            changes->inserted = {true, changes->values[i].value, net};
+        else if (changes->values[i].weight < 0)
+            changes->retracted = {true, changes->values[i].value, net};
+    }
+}
+
+void sum(Changes *changes)
+{
+    if (changes->is_summed)
+        return;
+    qsort_arg(changes->values, changes->count, sizeof(ChangedValue), compare_changed_values, changes);
+    if (!changes->is_maximum)
+        std::reverse(changes->values, changes->values + changes->count);
+    for (int first = 0; first < changes->count;) {
+        int end = first + 1;
+        while (end < changes->count && compare(changes, changes->values[first].value, changes->values[end].value) == 0)
+            end++;
+        note_equal_values(changes, first, end);
+        first = end;
+    }
+    changes->is_summed = true;
+}
+
+const ChangedExtremum *extremum_of(FunctionCallInfo fcinfo, ChangedExtremum Changes::*which)
+{
+    (void)context_of(fcinfo);
+    Changes *changes = changes_of(fcinfo);
+    if (changes == nullptr)
+        return nullptr;
+    sum(changes);
+    return &(changes->*which);
+}
+
+Datum value_of(FunctionCallInfo fcinfo, ChangedExtremum Changes::*which)
+{
+    const ChangedExtremum *extremum = extremum_of(fcinfo, which);
+    if (extremum == nullptr || !extremum->is_found)
+        PG_RETURN_NULL();
+    PG_RETURN_DATUM(extremum->value);
+}
+
+Datum net_of(FunctionCallInfo fcinfo, ChangedExtremum Changes::*which)
+{
+    const ChangedExtremum *extremum = extremum_of(fcinfo, which);
+    PG_RETURN_INT64(extremum == nullptr ? 0 : extremum->net);
+}
+
 } // namespace
 
 } // namespace pgtrickle::storage
@@ -192,4 +316,42 @@ extern "C" Datum pgtrickle_ties_final(PG_FUNCTION_ARGS)
     (void)pgtrickle::storage::context_of(fcinfo);
     const auto *ties = pgtrickle::storage::ties_of(fcinfo, 0);
     PG_RETURN_INT64(ties == nullptr ? 0 : ties->count);
+}
+
+extern "C" Datum pgtrickle_collect_changes(PG_FUNCTION_ARGS)
+{
+    using namespace pgtrickle::storage;
+    MemoryContext context = context_of(fcinfo);
+    Changes *changes = changes_of(fcinfo);
+    if (changes == nullptr && !PG_ARGISNULL(1)) {
+        changes = static_cast<Changes *>(MemoryContextAllocZero(context, sizeof(Changes)));
+        changes->type = type_with_order(get_fn_expr_argtype(fcinfo->flinfo, 1));
+        changes->collation = PG_GET_COLLATION();
+        changes->is_maximum = PG_GETARG_BOOL(3);
+    }
+    if (!PG_ARGISNULL(1))
+        collect(changes, PG_GETARG_DATUM(1), PG_GETARG_INT64(2), context);
+    if (changes == nullptr)
+        PG_RETURN_NULL();
+    PG_RETURN_POINTER(changes);
+}
+
+extern "C" Datum pgtrickle_inserted_extremum(PG_FUNCTION_ARGS)
+{
+    return pgtrickle::storage::value_of(fcinfo, &pgtrickle::storage::Changes::inserted);
+}
+
+extern "C" Datum pgtrickle_inserted_ties(PG_FUNCTION_ARGS)
+{
+    return pgtrickle::storage::net_of(fcinfo, &pgtrickle::storage::Changes::inserted);
+}
+
+extern "C" Datum pgtrickle_retracted_extremum(PG_FUNCTION_ARGS)
+{
+    return pgtrickle::storage::value_of(fcinfo, &pgtrickle::storage::Changes::retracted);
+}
+
+extern "C" Datum pgtrickle_retracted_ties(PG_FUNCTION_ARGS)
+{
+    return pgtrickle::storage::net_of(fcinfo, &pgtrickle::storage::Changes::retracted);
 }

@@ -1,0 +1,93 @@
+-- Aggregates that maintenance statements call for the states of min and max. They read nothing but their arguments.
+
+CREATE FUNCTION pgtrickle.min_ties_step(internal, anyelement) RETURNS internal
+  LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_min_ties_step';
+COMMENT ON FUNCTION pgtrickle.min_ties_step(internal, anyelement) IS 'internal: transition function of pgtrickle.ties_of_min';
+
+CREATE FUNCTION pgtrickle.max_ties_step(internal, anyelement) RETURNS internal
+  LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_max_ties_step';
+COMMENT ON FUNCTION pgtrickle.max_ties_step(internal, anyelement) IS 'internal: transition function of pgtrickle.ties_of_max';
+
+CREATE FUNCTION pgtrickle.min_ties_combine(internal, internal) RETURNS internal
+  LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_min_ties_combine';
+COMMENT ON FUNCTION pgtrickle.min_ties_combine(internal, internal) IS 'internal: combine function of pgtrickle.ties_of_min';
+
+CREATE FUNCTION pgtrickle.max_ties_combine(internal, internal) RETURNS internal
+  LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_max_ties_combine';
+COMMENT ON FUNCTION pgtrickle.max_ties_combine(internal, internal) IS 'internal: combine function of pgtrickle.ties_of_max';
+
+CREATE FUNCTION pgtrickle.ties_serialize(internal) RETURNS bytea
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_ties_serialize';
+COMMENT ON FUNCTION pgtrickle.ties_serialize(internal) IS 'internal: serialization function of pgtrickle.ties_of_min and ties_of_max';
+
+CREATE FUNCTION pgtrickle.ties_deserialize(bytea, internal) RETURNS internal
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_ties_deserialize';
+COMMENT ON FUNCTION pgtrickle.ties_deserialize(bytea, internal) IS 'internal: deserialization function of pgtrickle.ties_of_min and ties_of_max';
+
+CREATE FUNCTION pgtrickle.ties_final(internal) RETURNS int8
+  LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_ties_final';
+COMMENT ON FUNCTION pgtrickle.ties_final(internal) IS 'internal: final function of pgtrickle.ties_of_min and ties_of_max';
+
+CREATE AGGREGATE pgtrickle.ties_of_min(anyelement)
+  (sfunc = pgtrickle.min_ties_step, stype = internal, finalfunc = pgtrickle.ties_final,
+   combinefunc = pgtrickle.min_ties_combine, serialfunc = pgtrickle.ties_serialize,
+   deserialfunc = pgtrickle.ties_deserialize, parallel = safe);
+COMMENT ON AGGREGATE pgtrickle.ties_of_min(anyelement) IS 'internal: how many values equal the least one';
+
+CREATE AGGREGATE pgtrickle.ties_of_max(anyelement)
+  (sfunc = pgtrickle.max_ties_step, stype = internal, finalfunc = pgtrickle.ties_final,
+   combinefunc = pgtrickle.max_ties_combine, serialfunc = pgtrickle.ties_serialize,
+   deserialfunc = pgtrickle.ties_deserialize, parallel = safe);
+COMMENT ON AGGREGATE pgtrickle.ties_of_max(anyelement) IS 'internal: how many values equal the greatest one';
+
+CREATE FUNCTION pgtrickle.collect_changes(internal, anyelement, int8, bool) RETURNS internal
+  LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_collect_changes';
+COMMENT ON FUNCTION pgtrickle.collect_changes(internal, anyelement, int8, bool) IS 'internal: transition function of the aggregates of changed extrema';
+
+CREATE FUNCTION pgtrickle.inserted_extremum_final(internal, anyelement, int8, bool) RETURNS anyelement
+  LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_inserted_extremum';
+COMMENT ON FUNCTION pgtrickle.inserted_extremum_final(internal, anyelement, int8, bool) IS 'internal: final function of pgtrickle.inserted_extremum';
+
+CREATE FUNCTION pgtrickle.inserted_ties_final(internal, anyelement, int8, bool) RETURNS int8
+  LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_inserted_ties';
+COMMENT ON FUNCTION pgtrickle.inserted_ties_final(internal, anyelement, int8, bool) IS 'internal: final function of pgtrickle.inserted_ties';
+
+CREATE FUNCTION pgtrickle.retracted_extremum_final(internal, anyelement, int8, bool) RETURNS anyelement
+  LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_retracted_extremum';
+COMMENT ON FUNCTION pgtrickle.retracted_extremum_final(internal, anyelement, int8, bool) IS 'internal: final function of pgtrickle.retracted_extremum';
+
+CREATE FUNCTION pgtrickle.retracted_ties_final(internal, anyelement, int8, bool) RETURNS int8
+  LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_retracted_ties';
+COMMENT ON FUNCTION pgtrickle.retracted_ties_final(internal, anyelement, int8, bool) IS 'internal: final function of pgtrickle.retracted_ties';
+
+CREATE AGGREGATE pgtrickle.inserted_extremum(anyelement, int8, bool)
+  (sfunc = pgtrickle.collect_changes, stype = internal, finalfunc = pgtrickle.inserted_extremum_final,
+   finalfunc_extra, finalfunc_modify = shareable, parallel = safe);
+COMMENT ON AGGREGATE pgtrickle.inserted_extremum(anyelement, int8, bool) IS 'internal: extremum of the values with positive weight';
+
+CREATE AGGREGATE pgtrickle.inserted_ties(anyelement, int8, bool)
+  (sfunc = pgtrickle.collect_changes, stype = internal, finalfunc = pgtrickle.inserted_ties_final,
+   finalfunc_extra, finalfunc_modify = shareable, parallel = safe);
+COMMENT ON AGGREGATE pgtrickle.inserted_ties(anyelement, int8, bool) IS 'internal: net weight of the values that equal inserted_extremum()';
+
+CREATE AGGREGATE pgtrickle.retracted_extremum(anyelement, int8, bool)
+  (sfunc = pgtrickle.collect_changes, stype = internal, finalfunc = pgtrickle.retracted_extremum_final,
+   finalfunc_extra, finalfunc_modify = shareable, parallel = safe);
+COMMENT ON AGGREGATE pgtrickle.retracted_extremum(anyelement, int8, bool) IS 'internal: extremum of the values with negative weight';
+
+CREATE AGGREGATE pgtrickle.retracted_ties(anyelement, int8, bool)
+  (sfunc = pgtrickle.collect_changes, stype = internal, finalfunc = pgtrickle.retracted_ties_final,
+   finalfunc_extra, finalfunc_modify = shareable, parallel = safe);
+COMMENT ON AGGREGATE pgtrickle.retracted_ties(anyelement, int8, bool) IS 'internal: net weight of the values that equal retracted_extremum()';
