@@ -34,9 +34,17 @@ std::vector<std::string> key_references(const Group &group)
     return keys;
 }
 
-/* Returns the rows of a group with its windows, as a FROM item called i. */
-std::string rows_with_windows(const Group &group, const std::string &rows, bool is_delta)
+/* Whether an argument is computed. Several states use it: the planner would compute it again for each. */
+bool computes_arguments(const Group &group)
 {
+    return std::any_of(group.arguments.begin(), group.arguments.end(),
+                       [](const Expression &argument) { return argument.as_column() < 0; });
+}
+
+/* Returns the rows of a group with its windows, as a FROM item called i. */
+std::string rows_with_windows(const Group &group, const std::string &its_rows, bool is_delta)
+{
+    const std::string rows = its_rows + (computes_arguments(group) ? " OFFSET 0" : "");
     std::vector<std::string> windows;
     std::string keys = joined(key_references(group), ", ");
     for (size_t i = 0; i < group.windows.size(); i++) {

@@ -4,8 +4,8 @@
  *
  * numeric: the image of a sum has the largest scale of its values, which a subtraction does not reverse; NaN
  * and the infinities can be added but not subtracted. So the largest scale is kept with its ties. Retracting
- * the last value of that scale recomputes the group, and so does any special value in the delta (a special
- * value may have been deleted in exchange for another).
+ * the last value of that scale recomputes the group, and so does any special value in the delta, whose sum is
+ * then special (a special value may have been deleted in exchange for another).
  *
  * float: additions only. A retraction recomputes the group (1e16 + 1 - 1e16 = 0).
  */
@@ -15,20 +15,23 @@ namespace pgtrickle::engine {
 
 namespace {
 
+/* Returns the value times its weight, which is nearly always 1 or -1; `product` is for other weights. */
+std::string signed_value(const std::string &argument, const std::string &product)
+{
+    return "CASE i.pgt_weight WHEN 1 THEN " + argument + " WHEN -1 THEN - " + argument + " ELSE " + product + " END";
+}
+
 int keep_numeric_sum(GroupBuilder &group, const std::string &argument, const Column &of)
 {
-    const std::string finite =
-        argument + " > '-Infinity'::pg_catalog.numeric AND " + argument + " < 'Infinity'::pg_catalog.numeric";
     std::string key = "sum numeric " + argument;
     if (group.known(key) >= 0)
         return group.known(key);
     int sum = group.sum_of(key, argument, column_of(TypeKind::numeric),
-                           "pg_catalog.sum(i.pgt_weight * " + argument + ") FILTER (WHERE " + finite + ")",
+                           "pg_catalog.sum(" + signed_value(argument, "i.pgt_weight * " + argument) + ")",
                            "pg_catalog.sum(" + argument + ")");
-    Column column = column_of(TypeKind::int8);
-    column.name = "pgt_special_" + std::to_string(sum + 1);
-    int special = group.delta_state(column, "pg_catalog.count(*) FILTER (WHERE NOT (" + finite + "))");
-    group.recompute_if("d.#" + std::to_string(special) + " > 0");
+    const std::string of_delta = "d.#" + std::to_string(sum);
+    group.recompute_if("NOT (" + of_delta + " > '-Infinity'::pg_catalog.numeric AND " + of_delta +
+                       " < 'Infinity'::pg_catalog.numeric)");
     if (!of.scale)
         group.extremum_of("pg_catalog.scale(" + argument + ")", column_of(TypeKind::int4), true, true);
     return sum;
@@ -73,8 +76,7 @@ int keep_sum(GroupBuilder &group, const AggregateCall &call, bool as_float8)
     case TypeKind::money: return keep_exact_sum(group, argument, TypeKind::money, weighted);
     case TypeKind::interval:
         return keep_exact_sum(group, argument, TypeKind::interval,
-                              "CASE i.pgt_weight WHEN 1 THEN " + argument + " WHEN -1 THEN - " + argument +
-                                  " ELSE i.pgt_weight::pg_catalog.float8 * " + argument + " END");
+                              signed_value(argument, "i.pgt_weight::pg_catalog.float8 * " + argument));
     case TypeKind::float4: return keep_float_sum(group, argument, as_float8 ? TypeKind::float8 : TypeKind::float4);
     case TypeKind::float8: return keep_float_sum(group, argument, TypeKind::float8);
     default: return keep_numeric_sum(group, argument, call.argument->result);
