@@ -34,6 +34,10 @@ std::vector<std::string> key_references(const Group &group)
     return keys;
 }
 
+/* Keeps the planner from merging a subquery with the query around it. OFFSET 0, whose number would be cast by a
+ * function, would keep it from a parallel plan, too. */
+constexpr const char *fence = " LIMIT ALL";
+
 /* Whether an argument is computed. Several states use it: the planner would compute it again for each. */
 bool computes_arguments(const Group &group)
 {
@@ -44,7 +48,7 @@ bool computes_arguments(const Group &group)
 /* Returns the rows of a group with its windows, as a FROM item called i. */
 std::string rows_with_windows(const Group &group, const std::string &its_rows, bool is_delta)
 {
-    const std::string rows = its_rows + (computes_arguments(group) ? " OFFSET 0" : "");
+    const std::string rows = its_rows + (computes_arguments(group) ? fence : "");
     std::vector<std::string> windows;
     std::string keys = joined(key_references(group), ", ");
     for (size_t i = 0; i < group.windows.size(); i++) {
