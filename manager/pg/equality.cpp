@@ -1,9 +1,9 @@
 /*
  * If the default btree operator class of a type has an `equalimage` function (support function 4) that
- * returns true under the column's collation, equal values of the type have one image. An exception is bpchar
- * without a length: its function returns true although 'a' and 'a ' are equal (padding to a declared length
- * makes them one image). A few types of the system catalogs have no btree operator class and compare their
- * bytes.
+ * returns true under the column's collation, equal values of the type have one image. An exception is bpchar, of
+ * which 'a' and 'a ' are equal; its function returns true in some minor versions, false in others. Padding to a
+ * declared length makes them one image, if equal texts have one. A few types of the system catalogs have no btree
+ * operator class and compare their bytes.
  */
 #include "pg/equality.hpp"
 
@@ -27,7 +27,7 @@ bool is_equality_identity(Oid type, int32 typmod, Oid collation)
         return false;
     if (!OidIsValid(collation) && type_is_collatable(base))
         return false;
-    TypeCacheEntry *entry = lookup_type_cache(base, TYPECACHE_BTREE_OPFAMILY);
+    TypeCacheEntry *entry = lookup_type_cache(base == BPCHAROID ? TEXTOID : base, TYPECACHE_BTREE_OPFAMILY);
     if (!OidIsValid(entry->btree_opf))
         return false;
     const Oid vouches =
