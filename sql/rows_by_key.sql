@@ -4,9 +4,11 @@ SET search_path = rows_by_key;
 SET client_min_messages = warning;
 CREATE COLLATION ignoring_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TABLE customer (id int PRIMARY KEY, name text, code varchar(20) UNIQUE);
-CREATE TABLE item (customer int, position int, amount int, note text, UNIQUE (customer, position) DEFERRABLE INITIALLY DEFERRED);
+CREATE TABLE item (customer int NOT NULL, position int NOT NULL, amount int, note text, UNIQUE (customer, position) DEFERRABLE INITIALLY DEFERRED);
 CREATE TABLE tag (word varchar(10) COLLATE ignoring_case PRIMARY KEY, n int);
-CREATE TABLE price (at numeric(6,2) UNIQUE, n int);
+CREATE TABLE price (at numeric(6,2) UNIQUE, n int); -- any number of rows may have a NULL there
+CREATE TABLE rate (at numeric(6,2) NOT NULL UNIQUE, n int);
+CREATE TABLE one_null (v varchar(249) UNIQUE NULLS NOT DISTINCT, w varchar(249) NOT NULL UNIQUE, x name NOT NULL, PRIMARY KEY (w, x));
 CREATE TABLE odd (a int, b int, c int);
 CREATE UNIQUE INDEX ON odd (a) WHERE b > 0;
 CREATE UNIQUE INDEX ON odd ((b + 1));
@@ -20,6 +22,8 @@ INSERT INTO customer SELECT g, 'c' || g, CASE WHEN g % 3 > 0 THEN 'code' || g EN
 INSERT INTO item SELECT g % 25, g / 25, g % 7, repeat('n', g % 5) FROM generate_series(1, 100) g;
 INSERT INTO tag VALUES ('a', 1), ('b', 2);
 INSERT INTO price VALUES (1.00, 1), (NULL, 2), (NULL, 2);
+INSERT INTO rate VALUES (1.00, 1), (2.50, 2);
+INSERT INTO one_null VALUES (NULL, 'w', 'x'), ('v', 'w2', 'x');
 INSERT INTO odd VALUES (1, 1, 1), (1, 0, 1), (1, -1, 1);
 INSERT INTO part VALUES ('2020-01-05', 1, 1), ('2020-02-05', 1, 1);
 INSERT INTO parent VALUES (1, 1);
@@ -39,6 +43,9 @@ INSERT INTO definition VALUES
   ('semi', 'SELECT id, name FROM customer c WHERE EXISTS (SELECT FROM item i WHERE i.customer = c.id AND amount > 3)'),
   ('collated', 'SELECT word, n FROM tag'),
   ('scaled', 'SELECT at, n FROM price'),
+  ('scaled_key', 'SELECT at, n FROM rate'),
+  ('null_key', 'SELECT v, x FROM one_null'),
+  ('wide_keys', 'SELECT v, w, x, count(*) AS n, v || w AS y FROM one_null GROUP BY v, w, x, 5'),
   ('odd_indexes', 'SELECT a, b, c FROM odd'),
   ('partitions', 'SELECT day, id, v FROM part'),
   ('inherited', 'SELECT id, v FROM parent'),
@@ -75,6 +82,9 @@ UPDATE item SET note = note || 'x', position = 3 - position;
 UPDATE customer SET id = id + 100 WHERE id > 15;
 UPDATE tag SET word = upper(word);
 UPDATE price SET at = at + 0.5, n = n + 1;
+UPDATE rate SET at = at + 0.5, n = n + 1;
+UPDATE one_null SET v = CASE WHEN v IS NULL THEN 'v2' END WHERE v IS NULL;
+UPDATE one_null SET v = NULL WHERE v = 'v';
 UPDATE part SET day = day + 31 WHERE day < '2020-02-01' AND id = 1 AND v = 2;
 SELECT * FROM differences();
 -- keys_are_exchanged
@@ -94,13 +104,19 @@ SELECT * FROM differences();
 ROLLBACK;
 SELECT * FROM differences();
 
--- the constraints are dropped: the rows stay where they are, and several have one key
+-- the constraints are dropped: the storages are laid out again, as several rows may have one key from now on
 ALTER TABLE customer DROP CONSTRAINT customer_pkey, DROP CONSTRAINT customer_code_key;
 ALTER TABLE item DROP CONSTRAINT item_customer_position_key;
 ALTER TABLE tag DROP CONSTRAINT tag_pkey;
 ALTER TABLE price DROP CONSTRAINT price_at_key;
+ALTER TABLE rate DROP CONSTRAINT rate_at_key;
+ALTER TABLE one_null DROP CONSTRAINT one_null_v_key;
 ALTER TABLE part DROP CONSTRAINT part_pkey;
+INSERT INTO rate SELECT at, n + g FROM rate, generate_series(1, 2) g;
 SELECT * FROM differences();
+SELECT name, substring(pg_get_indexdef(indexrelid) FROM '\(.*\)') AS found_by
+FROM definition JOIN pg_index ON indrelid = ('pg_trickle_storage.st_' || name::regclass::oid)::regclass
+JOIN pg_class c ON c.oid = indexrelid WHERE relname ~ '_key$' ORDER BY name COLLATE "C";
 INSERT INTO customer SELECT * FROM customer WHERE id < 9;
 INSERT INTO customer SELECT id, name || '!', code FROM customer WHERE id < 9;
 INSERT INTO item SELECT * FROM item WHERE customer < 9;

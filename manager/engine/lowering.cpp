@@ -65,26 +65,26 @@ bool is_same_type(const Column &left, const Column &right)
            (!left.has_modifier && !right.has_modifier && left.kind != TypeKind::other && left.kind == right.kind);
 }
 
-/* Returns `key` if an arrangement with these columns can have a btree on it, otherwise nothing. */
+/* Returns `key` if an arrangement with these columns can have a btree on it, otherwise nothing. An entry of a btree
+ * has at most a third of a page; each value may be aligned to eight bytes. */
 std::vector<int> indexable(const std::vector<int> &key, const std::vector<ArrangementColumn> &columns)
 {
-    constexpr int most_columns = 32, most_of_varying_length = 2;
-    int varying = 0;
+    constexpr int most_columns = 32, most_bytes = 2600, alignment = 8;
+    int bytes = 0;
     for (int position : key) {
         const Column &column = columns.at(position).column;
-        if (!column.is_sortable || !column.has_hash || !column.is_short)
+        if (!column.is_sortable || !column.has_hash || column.most_bytes == 0)
             return {};
-        varying += !column.is_fixed_length;
+        bytes += std::min(column.most_bytes, most_bytes) + alignment;
     }
-    return key.size() <= most_columns && varying <= most_of_varying_length ? key : std::vector<int>{};
+    return key.size() <= most_columns && bytes <= most_bytes ? key : std::vector<int>{};
 }
 
 /* Sets how the rows of the step are found. Those of a recursion are found by their hash, by its own statements
  * (operators/recursion/recursion_delta.hpp). */
 void choose_place(Step &step, const StepPlan &plan)
 {
-    step.needs_hash = plan.recursion.has_value();
-    if (step.needs_hash)
+    if (plan.recursion)
         return;
     if (step.layout == Layout::groups)
         step.found_by = indexable(step.key, step.columns);

@@ -66,8 +66,7 @@ struct Step {
     /* Positions in `columns` of those by which its rows are found, through a btree; empty: by the hash of their
      * identity. Few rows have the same values in them. */
     std::vector<int> found_by;
-    bool needs_hash = false; /* its own statements find its rows by the hash */
-    int count_column = -1;   /* groups: position of the number of input rows (bigint) */
+    int count_column = -1; /* groups: position of the number of input rows (bigint) */
     /* groups: SQL over o.<name> and d.<name>: true when the group must be recomputed from its input (a
      * retracted extremum, a float sum …); empty: never. */
     std::string recompute_sql_condition;

@@ -12,9 +12,24 @@ namespace pgtrickle::engine {
 
 namespace {
 
+/* The columns of the first input, with the properties that the values of all inputs have. The types are the same,
+ * but a scale may have been derived from the expressions of one input. */
+std::vector<Column> columns_of(const std::vector<PlanPtr> &inputs)
+{
+    std::vector<Column> columns = inputs.at(0)->columns();
+    for (const PlanPtr &input : inputs)
+        for (size_t i = 0; i < columns.size(); i++) {
+            const Column &other = input->columns().at(i);
+            if (columns[i].scale != other.scale)
+                columns[i].scale.reset();
+            columns[i].may_be_null = columns[i].may_be_null || other.may_be_null;
+        }
+    return columns;
+}
+
 class UnionAll final : public PlanNode {
   public:
-    explicit UnionAll(std::vector<PlanPtr> inputs) : PlanNode(inputs, inputs.at(0)->columns()) {}
+    explicit UnionAll(std::vector<PlanPtr> inputs) : PlanNode(inputs, columns_of(inputs)) {}
 
     std::string describe() const override { return "union all"; }
     ZSet meaning(const Evaluation &, const std::vector<ZSet> &inputs) const override

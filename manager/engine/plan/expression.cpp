@@ -89,7 +89,7 @@ Column column_of(TypeKind kind)
         Column column;
         column.type = type;
         column.kind = kind;
-        column.is_short = kind != TypeKind::numeric;
+        column.most_bytes = kind == TypeKind::numeric ? 0 : kind == TypeKind::interval ? 16 : 8;
         return column;
     };
     switch (kind) {

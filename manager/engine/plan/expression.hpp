@@ -42,7 +42,7 @@ struct Column {
     bool has_hash = true;        /* the type has a hash function under its equality */
     bool is_sortable = true;     /* … and an order */
     bool is_fixed_length = true; /* false: a value can be too long for a btree entry */
-    bool is_short = true;        /* two values fit into a btree entry */
+    int most_bytes = 8;          /* that a value can take; 0: not limited */
     bool is_domain = false;
     bool may_be_null = true; /* false: no row has a NULL here */
 };

@@ -54,13 +54,11 @@ std::vector<int> found_by_of(Oid heap)
     return positions;
 }
 
-/* Whether the rows of the heap are found by what the statements and the deltas of its step have. */
+/* Whether the rows of the heap are found by the hash, or by columns that are still a key. Of columns that are none any
+ * more, any number of rows could have one place, and each look-up would read them all. */
 bool is_found_by_its_step(const CompiledStep &compiled)
 {
-    const engine::Step &step = compiled.step;
-    if (compiled.found_by.empty())
-        return true;
-    return !step.needs_hash && (step.layout == engine::Layout::rows || compiled.found_by == step.key);
+    return compiled.found_by.empty() || compiled.found_by == compiled.step.found_by;
 }
 
 /* Declared columns of the storage are renamed with the stream table; a hidden column keeps the name that its
@@ -125,8 +123,9 @@ void require_own_heaps(const Compiled &compiled)
     if (!compiled.has_current_layout)
         raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                .message = "storage of stream table \"" + compiled.definition.name + "\" must be rebuilt",
-               .detail = "Row-level security applies differently than when the storage was created, or "
-                         "columns of the storage were dropped or altered.",
+               .detail =
+                   "Row-level security or the keys of the sources differ from those when the storage was created, "
+                   "or columns of the storage were dropped or altered.",
                .hint = "The next refresh, by the manager or by pgtrickle.refresh_stream_table(), rebuilds it."});
 }
 

@@ -153,13 +153,13 @@ uint64_t Run::changed_inputs(const engine::Step &step) const
     return changed;
 }
 
-/* Returns the number of changed rows that the statements of a step read. */
-int64_t Run::rows_of_inputs(const engine::Step &step) const
+/* Returns the number of changed rows of the input of which the statements of a step read most. */
+int64_t Run::largest_input(const engine::Step &step) const
 {
     int64_t rows = 0;
     for (const Delta &delta : deltas_)
         if (std::find(step.inputs.begin(), step.inputs.end(), delta.input) != step.inputs.end())
-            rows += delta.count;
+            rows = std::max(rows, delta.count);
     return rows;
 }
 
@@ -248,7 +248,10 @@ bool Run::touches_most(int index, uint64_t changed)
     const std::vector<int> &keys = step.step.recomputed_by;
     if (!rules_of(compiled_.definition.mode).may_choose_full || keys.empty())
         return false;
-    const int64_t rows = rows_of_inputs(step.step);
+    int64_t rows = 0;
+    for (const Delta &delta : deltas_)
+        if (std::find(step.step.inputs.begin(), step.step.inputs.end(), delta.input) != step.step.inputs.end())
+            rows += delta.count;
     if (rows <= small_delta_rows)
         return false;
     double all = call([&] {
@@ -258,8 +261,8 @@ bool Run::touches_most(int index, uint64_t changed)
     });
     KeptPlan once;
     const KeptPlan &plan = prepared([&]() -> const KeptPlan & {
-        return is_worth_a_plan(rows) ? once = touched_count_plan_once(compiled_, index, changed)
-                                     : touched_count_plan(compiled_, index, changed);
+        return is_worth_a_plan(largest_input(step.step)) ? once = touched_count_plan_once(compiled_, index, changed)
+                                                         : touched_count_plan(compiled_, index, changed);
     });
     return static_cast<double>(number_of(plan)) > all / 2;
 }
@@ -269,8 +272,8 @@ Applied Run::apply_step(int index, uint64_t changed)
     CompiledStep &step = compiled_.steps[index];
     KeptPlan once;
     const KeptPlan &plan = prepared([&]() -> const KeptPlan & {
-        return is_worth_a_plan(rows_of_inputs(step.step)) ? once = delta_plan_once(compiled_, index, changed)
-                                                          : delta_plan(compiled_, index, changed);
+        return is_worth_a_plan(largest_input(step.step)) ? once = delta_plan_once(compiled_, index, changed)
+                                                         : delta_plan(compiled_, index, changed);
     });
     storage::Arrangement *arrangement = call([&] { return storage::open_arrangement(step.heap, step.facts); });
     storage::DeltaSort *delta = call([&] {

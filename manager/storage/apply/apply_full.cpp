@@ -266,6 +266,7 @@ void replace_content(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter
         StoredRow *unmatched = stored;
         NewRow *added = nullptr;
         for (; has_new && hash_of_row(rows) == hash; has_new = next_row(rows)) {
+            CHECK_FOR_INTERRUPTS();
             /* Equal copies match from the front of the list, which keeps the loop linear. */
             while (unmatched != nullptr && unmatched->is_matched)
                 unmatched = unmatched->next;
@@ -282,6 +283,7 @@ void replace_content(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter
             }
         }
         for (; added != nullptr; added = added->next) {
+            CHECK_FOR_INTERRUPTS();
             StoredRow *before = take_of_place(arrangement, stored, added->row);
             replace_row(arrangement, before != nullptr ? as_slot(arrangement, stored_slot, before) : nullptr,
                         added->row.values, added->row.nulls, hash, emitter);

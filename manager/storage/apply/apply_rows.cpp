@@ -19,14 +19,15 @@ struct Removed {
 };
 
 /* Adds up to `count` stored copies of the image to `removed`; returns how many there are. */
-int64 find_copies(Arrangement *arrangement, const Image *image, int64 hash, int64 count, Removed **removed)
+int64 find_copies(Arrangement *arrangement, const Image *image, int64 hash, int64 count, Removed **removed,
+                  MemoryContext memory)
 {
     int64 found = 0;
     start_lookup_of_row(arrangement, image->row.values, image->row.nulls, hash);
     while (found < count && next_found(arrangement)) {
         if (!is_same_row(arrangement, image->row, arrangement->found))
             continue;
-        auto *one = static_cast<Removed *>(palloc(sizeof(Removed)));
+        auto *one = static_cast<Removed *>(MemoryContextAlloc(memory, sizeof(Removed)));
         *one = {arrangement->found->tts_tid, image, *removed};
         *removed = one;
         found++;
@@ -60,14 +61,14 @@ void add_copy(Arrangement *arrangement, const Image *image, int64 hash, Removed 
 
 /* All stored rows are found before any is written: the images may share a place. A row whose place stays is
  * updated, which needs no new index entries if there is room on its page. */
-bool apply_images(Arrangement *arrangement, const Image *images, int64 hash, Emitter *emitter)
+bool apply_images(Arrangement *arrangement, const Image *images, int64 hash, Emitter *emitter, MemoryContext memory)
 {
     bool is_consistent = true;
     Removed *removed = nullptr;
     for (const Image *image = images; image != nullptr; image = image->next) {
         if (image->weight >= 0)
             continue;
-        const int64 found = find_copies(arrangement, image, hash, -image->weight, &removed);
+        const int64 found = find_copies(arrangement, image, hash, -image->weight, &removed, memory);
         is_consistent = is_consistent && found == -image->weight;
         for (int64 i = 0; i < found; i++)
             emit(emitter, image->row.values, image->row.nulls, -1);
@@ -80,6 +81,7 @@ bool apply_images(Arrangement *arrangement, const Image *images, int64 hash, Emi
     }
     for (; removed != nullptr; removed = removed->next)
         delete_row(arrangement, &removed->tid);
+    MemoryContextReset(memory);
     return is_consistent;
 }
 
@@ -88,9 +90,12 @@ bool apply_images(Arrangement *arrangement, const Image *images, int64 hash, Emi
 bool apply_rows(Arrangement *arrangement, DeltaSort *delta, Emitter *emitter)
 {
     bool is_consistent = true;
+    MemoryContext removed =
+        AllocSetContextCreate(CurrentMemoryContext, "pg_trickle removed rows", ALLOCSET_SMALL_SIZES);
     for_images(delta, arrangement->identity, [&](const Image *images, int64 hash) {
-        is_consistent = apply_images(arrangement, images, hash, emitter) && is_consistent;
+        is_consistent = apply_images(arrangement, images, hash, emitter, removed) && is_consistent;
     });
+    MemoryContextDelete(removed);
     return is_consistent;
 }
 

@@ -19,6 +19,7 @@
 extern "C" {
 #include "fmgr.h"
 #include "libpq/pqformat.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/typcache.h"
@@ -160,50 +161,113 @@ struct ChangedExtremum {
 struct Changes {
     TypeCacheEntry *type;
     Oid collation;
-    ChangedValue *values;
-    int count, room;
     bool is_maximum;
+    ChangedValue *values;
+    int64 count, room;
     bool is_summed;
     ChangedExtremum inserted, retracted;
 };
 
-constexpr int first_room = 4;
+constexpr int64 first_room = 16;
 
 Changes *changes_of(FunctionCallInfo fcinfo)
 {
     return PG_ARGISNULL(0) ? nullptr : reinterpret_cast<Changes *>(PG_GETARG_POINTER(0));
 }
 
-void collect(Changes *changes, Datum value, int64 weight, MemoryContext context)
-{
-    if (changes->count == changes->room) {
-        changes->room = changes->room == 0 ? first_room : changes->room * 2;
-        const Size bytes = sizeof(ChangedValue) * static_cast<Size>(changes->room);
-        changes->values =
-            static_cast<ChangedValue *>(changes->values == nullptr ? MemoryContextAllocHuge(context, bytes)
-                                                                   : repalloc_huge(changes->values, bytes));
-    }
-    changes->values[changes->count++] = {copied(changes->type, value, context), weight};
-}
-
 int compare(const Changes *changes, Datum a, Datum b)
 {
-    return DatumGetInt32(FunctionCall2Coll(&changes->type->cmp_proc_finfo, changes->collation, a, b));
+    const int order = DatumGetInt32(FunctionCall2Coll(&changes->type->cmp_proc_finfo, changes->collation, a, b));
+    return changes->is_maximum ? order : -(order > 0) + (order < 0);
 }
 
 extern "C" int compare_changed_values(const void *a, const void *b, void *changes)
 {
+    CHECK_FOR_INTERRUPTS();
     return compare(static_cast<const Changes *>(changes), static_cast<const ChangedValue *>(a)->value,
                    static_cast<const ChangedValue *>(b)->value);
 }
 
+/* Returns the end of the values that equal the one at `first`. The values are sorted. */
+int64 end_of_equal_values(const Changes *changes, int64 first)
+{
+    int64 end = first + 1;
+    while (end < changes->count && compare(changes, changes->values[first].value, changes->values[end].value) == 0)
+        end++;
+    return end;
+}
+
+void drop_value(const Changes *changes, const ChangedValue &changed)
+{
+    if (!changes->type->typbyval)
+        pfree(DatumGetPointer(changed.value));
+}
+
+/* Sums equal values of one sign into the first of them, at the beginning of the array; returns how many are left. */
+int64 sum_equal_values(Changes *changes, int64 first, int64 end, int64 kept)
+{
+    int64 positive = -1, negative = -1;
+    for (int64 i = first; i < end; i++) {
+        int64 &place = changes->values[i].weight > 0 ? positive : negative;
+        if (place >= 0) {
+            changes->values[place].weight += changes->values[i].weight;
+            drop_value(changes, changes->values[i]);
+        } else {
+            place = kept++;
+            changes->values[place] = changes->values[i];
+        }
+    }
+    return kept;
+}
+
+/* Sorts the values from the one that is beaten by all others to the extremum, sums equal ones of one sign, and drops
+ * those that the extremum I of positive weight beats. None of these decides the merge: either I beats the stored
+ * extremum, or it is I, or it beats I. */
+void compact(Changes *changes)
+{
+    qsort_arg(changes->values, changes->count, sizeof(ChangedValue), compare_changed_values, changes);
+    int64 kept = 0, last_inserted = -1;
+    for (int64 first = 0; first < changes->count;) {
+        const int64 end = end_of_equal_values(changes, first), before = kept;
+        kept = sum_equal_values(changes, first, end, kept);
+        for (int64 i = before; i < kept; i++)
+            if (changes->values[i].weight > 0)
+                last_inserted = before;
+        first = end;
+    }
+    for (int64 i = 0; i < last_inserted; i++)
+        drop_value(changes, changes->values[i]);
+    if (last_inserted > 0)
+        memmove(changes->values, changes->values + last_inserted, sizeof(ChangedValue) * (kept - last_inserted));
+    changes->count = kept - std::max<int64>(last_inserted, 0);
+}
+
+void make_room(Changes *changes, MemoryContext context)
+{
+    if (changes->room > 0)
+        compact(changes);
+    if (changes->count * 2 <= changes->room && changes->room > 0)
+        return;
+    changes->room = std::max(changes->room * 2, first_room);
+    const Size bytes = sizeof(ChangedValue) * static_cast<Size>(changes->room);
+    changes->values = static_cast<ChangedValue *>(changes->values == nullptr ? MemoryContextAllocHuge(context, bytes)
+                                                                             : repalloc_huge(changes->values, bytes));
+}
+
+void collect(Changes *changes, Datum value, int64 weight, MemoryContext context)
+{
+    if (changes->count == changes->room)
+        make_room(changes, context);
+    changes->values[changes->count++] = {copied(changes->type, value, context), weight};
+}
+
 /* Takes into account the values from `first` to `end`, which are equal; the extremum comes last. */
-void note_equal_values(Changes *changes, int first, int end)
+void note_equal_values(Changes *changes, int64 first, int64 end)
 {
     int64 net = 0;
-    for (int i = first; i < end; i++)
+    for (int64 i = first; i < end; i++)
         net += changes->values[i].weight;
-    for (int i = first; i < end; i++) {
+    for (int64 i = first; i < end; i++) {
         if (changes->values[i].weight > 0)
             changes->inserted = {true, changes->values[i].value, net};
         else if (changes->values[i].weight < 0)
@@ -215,13 +279,9 @@ void sum(Changes *changes)
 {
     if (changes->is_summed)
         return;
-    qsort_arg(changes->values, changes->count, sizeof(ChangedValue), compare_changed_values, changes);
-    if (!changes->is_maximum)
-        std::reverse(changes->values, changes->values + changes->count);
-    for (int first = 0; first < changes->count;) {
-        int end = first + 1;
-        while (end < changes->count && compare(changes, changes->values[first].value, changes->values[end].value) == 0)
-            end++;
+    compact(changes);
+    for (int64 first = 0; first < changes->count;) {
+        const int64 end = end_of_equal_values(changes, first);
         note_equal_values(changes, first, end);
         first = end;
     }
@@ -298,7 +358,7 @@ extern "C" Datum pgtrickle_ties_serialize(PG_FUNCTION_ARGS)
 extern "C" Datum pgtrickle_ties_deserialize(PG_FUNCTION_ARGS)
 {
     using namespace pgtrickle::storage;
-    MemoryContext context = context_of(fcinfo);
+    (void)context_of(fcinfo);
     bytea *bytes = PG_GETARG_BYTEA_PP(0);
     StringInfoData buffer;
     initStringInfo(&buffer);
@@ -308,7 +368,8 @@ extern "C" Datum pgtrickle_ties_deserialize(PG_FUNCTION_ARGS)
     char *rest = buffer.data + buffer.cursor;
     bool is_null;
     const Datum value = datumRestore(&rest, &is_null);
-    PG_RETURN_POINTER(new_ties(type, value, count, context));
+    /* The combine function copies it. */
+    PG_RETURN_POINTER(new_ties(type, value, count, CurrentMemoryContext));
 }
 
 extern "C" Datum pgtrickle_ties_final(PG_FUNCTION_ARGS)

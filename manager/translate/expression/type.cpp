@@ -24,6 +24,8 @@ extern "C" {
 #include "utils/typcache.h"
 }
 
+#include <algorithm>
+
 namespace pgtrickle::translate {
 
 const char *operator_name(Oid number)
@@ -53,7 +55,7 @@ struct Facts {
     bool has_hash;
     bool is_sortable;
     bool is_fixed_length;
-    bool is_short;
+    int most_bytes;
     bool is_domain;
 };
 
@@ -94,12 +96,11 @@ engine::Equality equality_of(const ValueType &value)
                                                                            : engine::Equality::none;
 }
 
-/* Whether no value is too long for a btree, as with bit(4). */
-bool is_short(const ValueType &value)
+/* Returns the number of bytes that a value can take; 0 if it is not limited. */
+int most_bytes_of(const ValueType &value)
 {
-    constexpr int most_bytes = 1000;
-    const int most = type_maximum_size(value.type, value.typmod);
-    return most > 0 && most <= most_bytes;
+    const int length = get_typlen(value.type);
+    return length > 0 ? length : std::max(type_maximum_size(value.type, value.typmod), 0);
 }
 
 Facts facts_of(const ValueType &value)
@@ -118,9 +119,10 @@ Facts facts_of(const ValueType &value)
         facts.unusable = unusable_operator(entry->eq_opr);
     facts.is_sortable = OidIsValid(entry->lt_opr);
     facts.has_hash = OidIsValid(entry->hash_proc) && OidIsValid(entry->eq_opr);
-    const bool has_one_length = get_typlen(value.type) > 0;
-    facts.is_short = has_one_length || is_short(value);
-    facts.is_fixed_length = has_one_length || (!facts.has_hash && facts.is_short);
+    constexpr int short_bytes = 1000; /* of which no value is too long for a btree, as with bit(4) */
+    facts.most_bytes = most_bytes_of(value);
+    const bool is_short = facts.most_bytes > 0 && facts.most_bytes <= short_bytes;
+    facts.is_fixed_length = get_typlen(value.type) > 0 || (!facts.has_hash && is_short);
     facts.is_domain = get_typtype(value.type) == TYPTYPE_DOMAIN;
     return facts;
 }
@@ -145,7 +147,7 @@ engine::Column column_of(const ValueType &value, std::string name)
     column.has_hash = facts.has_hash;
     column.is_sortable = facts.is_sortable;
     column.is_fixed_length = facts.is_fixed_length;
-    column.is_short = facts.is_short;
+    column.most_bytes = facts.most_bytes;
     column.is_domain = facts.is_domain;
     return column;
 }

@@ -132,14 +132,18 @@ int Sources::add(const RangeTblEntry *entry, Oid read_by, const std::set<AttrNum
 
 namespace {
 
-/* PostgreSQL frame. */
-bool is_key_within(const Form_pg_index index, bool has_terms, const std::set<AttrNumber> &columns)
+/* Any number of rows may have a NULL in a unique index. PostgreSQL frame. */
+bool is_key_within(Relation relation, const Form_pg_index index, bool has_terms, const std::set<AttrNumber> &columns)
 {
     if (!index->indisunique || !index->indisvalid || has_terms)
         return false;
-    for (int i = 0; i < index->indnkeyatts; i++)
-        if (!columns.contains(index->indkey.values[i]))
+    for (int i = 0; i < index->indnkeyatts; i++) {
+        const AttrNumber column = index->indkey.values[i];
+        const bool has_one_null =
+            TupleDescAttr(RelationGetDescr(relation), column - 1)->attnotnull || index->indnullsnotdistinct;
+        if (!columns.contains(column) || !has_one_null)
             return false;
+    }
     return true;
 }
 
@@ -154,7 +158,7 @@ List *best_key(Oid relid, const std::set<AttrNumber> &columns)
         Relation index = index_open(lfirst_oid(cell), AccessShareLock);
         const Form_pg_index form = index->rd_index;
         const bool has_terms = RelationGetIndexPredicate(index) != NIL || RelationGetIndexExpressions(index) != NIL;
-        if (is_key_within(form, has_terms, columns) && !is_best_primary &&
+        if (is_key_within(relation, form, has_terms, columns) && !is_best_primary &&
             (form->indisprimary || best == NIL || form->indnkeyatts < list_length(best))) {
             best = NIL;
             for (int i = 0; i < form->indnkeyatts; i++)

@@ -36,7 +36,7 @@ Expression image_of(const Group &group, const std::vector<int> &loose)
     image.result.type = "pg_catalog.text";
     image.result.collation = "pg_catalog.\"C\"";
     image.result.is_fixed_length = false;
-    image.result.is_short = false;
+    image.result.most_bytes = 0;
     return image;
 }
 
