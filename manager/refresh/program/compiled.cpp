@@ -380,7 +380,7 @@ Compiled &compiled_of(Oid relid)
 void ensure_current_layout(Oid relid)
 {
     const Compiled &compiled = look_up(relid);
-    if (compiled.has_current_layout)
+    if (compiled.has_current_layout && !compiled.has_lost_a_key)
         return;
     if (compiled.is_only_renamed)
         for (size_t k = 0; k + 1 < compiled.steps.size(); k++)

@@ -66,6 +66,7 @@ struct Compiled : CacheEntry {
     Definition definition;
     bool is_stale = false;
     bool has_current_layout = true;             /* otherwise its heaps are those of another program, or are missing */
+    bool has_lost_a_key = false;                /* it finds rows by columns that are no key of its sources any more */
     bool is_only_renamed = false;               /* … only columns of its arrangements have other names than there */
     bool captures_match_privileges = true;      /* otherwise sources must begin or cease to be captured for it */
     std::vector<Oid> captured;                  /* relations with the privileges that decide that */
@@ -99,7 +100,7 @@ bool is_incremental(const Definition &definition);
  * program, and roles can change without a lock. The caller holds a lock on the stream table. */
 bool has_current_layout(Oid relid);
 
-/* Rebuilds the heaps (setup/setup.hpp) if they are not those that the query needs; this takes
+/* Rebuilds the heaps (setup/setup.hpp) if they are not those that the query needs, or have lost a key; this takes
  * AccessExclusive, and leaves the stream table unpopulated. The caller holds a lock on the stream table. */
 void ensure_current_layout(Oid relid);
 

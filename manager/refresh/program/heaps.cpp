@@ -54,11 +54,17 @@ std::vector<int> found_by_of(Oid heap)
     return positions;
 }
 
-/* Whether the rows of the heap are found by the hash, or by columns that are still a key. Of columns that are none any
- * more, any number of rows could have one place, and each look-up would read them all. */
-bool is_found_by_its_step(const CompiledStep &compiled)
+/* Whether the rows of the heap are found by the hash, or by columns that are still a key. Columns that are none any
+ * more find the rows, but any number of them could have one place, and each look-up would read them all. */
+bool has_its_key(const CompiledStep &compiled)
 {
     return compiled.found_by.empty() || compiled.found_by == compiled.step.found_by;
+}
+
+/* Whether the rows of the heap are found by what the deltas of its step have: of a group, only the key. */
+bool is_found_by_its_step(const CompiledStep &compiled)
+{
+    return compiled.step.layout == engine::Layout::rows || has_its_key(compiled);
 }
 
 /* Declared columns of the storage are renamed with the stream table; a hidden column keeps the name that its
@@ -102,6 +108,7 @@ bool find_heaps(Compiled &compiled)
     const Definition &definition = compiled.definition;
     int last = static_cast<int>(compiled.steps.size()) - 1;
     bool has_current_layout = true, has_names = true;
+    compiled.has_lost_a_key = false;
     for (int k = 0; k <= last; k++) {
         CompiledStep &step = compiled.steps[k];
         step.heap = k == last ? storage::storage_of(definition.relid) : storage::arrangement_of(definition.relid, k);
@@ -112,6 +119,7 @@ bool find_heaps(Compiled &compiled)
         if (OidIsValid(step.heap))
             step.found_by = found_by_of(step.heap);
         has_current_layout = has_current_layout && has_columns_of_its_step(step) && is_found_by_its_step(step);
+        compiled.has_lost_a_key = compiled.has_lost_a_key || !has_its_key(step);
         has_names = has_names && (k == last || !has_current_layout || has_names_of_its_step(step));
     }
     compiled.is_only_renamed = has_current_layout && !has_names;
