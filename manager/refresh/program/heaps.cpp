@@ -119,7 +119,8 @@ bool find_heaps(Compiled &compiled)
         if (OidIsValid(step.heap))
             step.found_by = found_by_of(step.heap);
         has_current_layout = has_current_layout && has_columns_of_its_step(step) && is_found_by_its_step(step);
-        compiled.has_lost_a_key = compiled.has_lost_a_key || !has_its_key(step);
+        /* Without a program no key is known, nor is any row looked up by it. */
+        compiled.has_lost_a_key = compiled.has_lost_a_key || (!compiled.is_full_only() && !has_its_key(step));
         has_names = has_names && (k == last || !has_current_layout || has_names_of_its_step(step));
     }
     compiled.is_only_renamed = has_current_layout && !has_names;

@@ -52,7 +52,8 @@ engine::AggregateCall copies(int tag_position, int tag)
 
 engine::PlanPtr counted_operation(SetOperation operation, bool all, engine::PlanPtr left, engine::PlanPtr right)
 {
-    const int width = static_cast<int>(engine::columns(left).size());
+    const std::vector<engine::Column> columns = engine::columns(left);
+    const int width = static_cast<int>(columns.size());
     const int l = width;
     const int r = width + 1;
     const bool is_intersection = operation == SETOP_INTERSECT;
@@ -61,7 +62,6 @@ engine::PlanPtr counted_operation(SetOperation operation, bool all, engine::Plan
         keys.push_back(i);
 
     engine::PlanPtr plan = engine::union_all({tagged(std::move(left), 1), tagged(std::move(right), 2)});
-    const std::vector<engine::Column> columns = engine::columns(plan);
     plan = engine::aggregate(plan, keys, {copies(width, 1), copies(width, 2)});
     const char *const present = is_intersection ? " > 0 AND " : all ? " > " : " > 0 AND ";
     const char *const other = is_intersection ? " > 0" : all ? "" : " = 0";
