@@ -13,6 +13,7 @@
  * PostgreSQL frames: nothing in this file has a destructor.
  */
 #include "pg/boundary.hpp"
+#include "pg/versions/varlena.hpp"
 
 #include <algorithm>
 
