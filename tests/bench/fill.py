@@ -6,7 +6,7 @@ The CPU time of the backend and of its parallel workers is not the same; times a
 runs. BENCH_ONLY selects constructs by a part of their names."""
 import os
 
-from measure import Database, create, ms, row, scale
+from measure import Database, ms, row, scale
 
 ROWS = scale(1_000_000)
 GROUPS = ROWS // 100
@@ -38,12 +38,11 @@ CHANGE = "UPDATE ord SET amount = (amount + 1) % 997, price = price + 0.01 WHERE
 
 
 def fill(cursor, statement, drop):
-    best = None
+    times = []
     for _ in range(2):
         cursor.execute(drop)
-        took = ms(cursor, statement)
-        best = took if best is None else min(best, took)
-    return best
+        times.append(ms(cursor, statement))
+    return min(times)
 
 
 def size(cursor, expression):
@@ -63,13 +62,9 @@ def refresh(cursor, count, first):
 
 def measure(cursor, name, query, key):
     view = f"CREATE MATERIALIZED VIEW plain AS {query}; CREATE INDEX plain_key ON plain ({key})"
+    kept = f"CREATE FOREIGN TABLE kept () SERVER pgtrickle OPTIONS (query '{query}', schedule '520w', refresh_mode 'DIFFERENTIAL')"
     theirs = fill(cursor, view, "DROP MATERIALIZED VIEW IF EXISTS plain")
-    ours = None
-    for _ in range(2):
-        cursor.execute("DROP FOREIGN TABLE IF EXISTS kept")
-        took = ms(cursor, f"CREATE FOREIGN TABLE kept () SERVER pgtrickle OPTIONS (query '{query}', schedule '520w', "
-                          "refresh_mode 'DIFFERENTIAL')")
-        ours = took if ours is None else min(ours, took)
+    ours = fill(cursor, kept, "DROP FOREIGN TABLE IF EXISTS kept")
     sizes = size(cursor, "pgtrickle.st_size('kept')"), size(cursor, "pg_total_relation_size('plain')")
     cursor.execute("VACUUM ANALYZE plain")
     scans = []

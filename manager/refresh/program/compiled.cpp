@@ -29,7 +29,6 @@ extern "C" {
 }
 
 #include <algorithm>
-#include <numeric>
 
 namespace pgtrickle::refresh {
 
@@ -164,17 +163,8 @@ void compile_step(CompiledStep &compiled, const QueryParts &parts, MemoryContext
         compiled.groups = storage::compile_groups(compiled.step, parts, compiled.heap, compiled.heap_name);
         compiled.delta = compiled.groups->delta_descriptor;
         compiled.touched = leading_columns(compiled.delta, compiled.facts.key_count, false);
-        compiled.full_place = compiled.key;
-        compiled.delta_place.resize(compiled.key.size());
-        std::iota(compiled.delta_place.begin(), compiled.delta_place.end(), 0);
     } else {
         compiled.delta = leading_columns(compiled.physical, compiled.facts.column_count, true);
-        compiled.full_place = compiled.found_by;
-        if (compiled.found_by.empty()) {
-            compiled.full_place.resize(compiled.facts.column_count);
-            std::iota(compiled.full_place.begin(), compiled.full_place.end(), 0);
-        }
-        compiled.delta_place = compiled.full_place;
     }
 }
 
@@ -287,13 +277,6 @@ KeptPlan plan_of_rows(const Compiled &compiled, const std::string &sql)
     return KeptPlan::of_our_statement(sql, compiled.parts, Driver::changed_rows);
 }
 
-KeptPlan plan_once(Compiled &compiled, const std::string &sql)
-{
-    KeptPlan plan;
-    (void)ensure_plan(compiled, plan, [&] { return plan_of_rows(compiled, sql); });
-    return plan;
-}
-
 void discard(Compiled *compiled)
 {
     note_gone(*compiled);
@@ -402,39 +385,24 @@ const KeptPlan &full_plan(Compiled &compiled, int step)
     });
 }
 
-const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed)
+const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed, KeptPlan *once)
 {
-    return ensure_plan(compiled, compiled.steps[step].delta_plans[changed], [&] {
+    return ensure_plan(compiled, once != nullptr ? *once : compiled.steps[step].delta_plans[changed], [&] {
         return plan_of_rows(compiled, compiled.program->delta_sql(step, changed, Names(compiled)));
     });
 }
 
-const KeptPlan &touched_count_plan(Compiled &compiled, int step, uint64_t changed)
+const KeptPlan &touched_count_plan(Compiled &compiled, int step, uint64_t changed, KeptPlan *once)
 {
-    return ensure_plan(compiled, compiled.steps[step].touched_count_plans[changed], [&] {
+    return ensure_plan(compiled, once != nullptr ? *once : compiled.steps[step].touched_count_plans[changed], [&] {
         return plan_of_rows(compiled, compiled.program->touched_count_sql(step, changed, Names(compiled)));
     });
 }
 
-const KeptPlan &recompute_plan(Compiled &compiled, int step)
+const KeptPlan &recompute_plan(Compiled &compiled, int step, KeptPlan *once)
 {
-    return ensure_plan(compiled, compiled.steps[step].recompute_plan,
+    return ensure_plan(compiled, once != nullptr ? *once : compiled.steps[step].recompute_plan,
                        [&] { return plan_of_rows(compiled, compiled.program->recompute_sql(step, Names(compiled))); });
-}
-
-KeptPlan delta_plan_once(Compiled &compiled, int step, uint64_t changed)
-{
-    return plan_once(compiled, compiled.program->delta_sql(step, changed, Names(compiled)));
-}
-
-KeptPlan touched_count_plan_once(Compiled &compiled, int step, uint64_t changed)
-{
-    return plan_once(compiled, compiled.program->touched_count_sql(step, changed, Names(compiled)));
-}
-
-KeptPlan recompute_plan_once(Compiled &compiled, int step)
-{
-    return plan_once(compiled, compiled.program->recompute_sql(step, Names(compiled)));
 }
 
 std::string readable(const std::string &text, const Compiled &compiled)

@@ -52,8 +52,6 @@ struct CompiledStep {
     TupleDesc delta = nullptr;    /* columns of the delta statement */
     TupleDesc output = nullptr;   /* output columns and pgt_weight */
     TupleDesc touched = nullptr;  /* groups: the key columns */
-    std::vector<int> delta_place; /* positions in `delta` of the columns by which rows are found */
-    std::vector<int> full_place;  /* positions of these in `physical` */
     storage::GroupProgram *groups = nullptr;
     std::map<uint64_t, KeptPlan> delta_plans;         /* by mask of changed inputs */
     std::map<uint64_t, KeptPlan> touched_count_plans; /* by mask of changed inputs */
@@ -120,14 +118,11 @@ void forget(Oid relid) noexcept;
 /* Returns the plan of a statement, prepared if it is missing or no longer valid, with its relations locked;
  * the caller runs it before it requests another plan. Needs a Connection with the relations that the
  * statement reads registered. */
-const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed);
 const KeptPlan &full_plan(Compiled &compiled, int step);
-const KeptPlan &touched_count_plan(Compiled &compiled, int step, uint64_t changed);
-const KeptPlan &recompute_plan(Compiled &compiled, int step);
-/* Return a plan for the relations in memory as they are now, which the caller keeps. */
-KeptPlan delta_plan_once(Compiled &compiled, int step, uint64_t changed);
-KeptPlan touched_count_plan_once(Compiled &compiled, int step, uint64_t changed);
-KeptPlan recompute_plan_once(Compiled &compiled, int step);
+/* With `once`, which the caller owns, the plan is made for the number of rows in memory now, and is not kept. */
+const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed, KeptPlan *once);
+const KeptPlan &touched_count_plan(Compiled &compiled, int step, uint64_t changed, KeptPlan *once);
+const KeptPlan &recompute_plan(Compiled &compiled, int step, KeptPlan *once);
 
 struct ProgramText {
     std::string purpose;

@@ -11,6 +11,7 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <numeric>
 
 namespace pgtrickle::refresh {
 
@@ -153,14 +154,20 @@ uint64_t Run::changed_inputs(const engine::Step &step) const
     return changed;
 }
 
-/* Returns the number of changed rows of the input of which the statements of a step read most. */
-int64_t Run::largest_input(const engine::Step &step) const
+/* Returns how many changed rows the statements of a step read of each input that has changed. */
+std::vector<int64_t> Run::rows_of_inputs(const engine::Step &step) const
 {
-    int64_t rows = 0;
+    std::vector<int64_t> rows;
     for (const Delta &delta : deltas_)
         if (std::find(step.inputs.begin(), step.inputs.end(), delta.input) != step.inputs.end())
-            rows = std::max(rows, delta.count);
+            rows.push_back(delta.count);
     return rows;
+}
+
+/* Whether a statement of the step is planned for the number of rows that it reads. */
+bool Run::is_worth_a_plan(const engine::Step &step) const
+{
+    return std::ranges::any_of(rows_of_inputs(step), refresh::is_worth_a_plan);
 }
 
 void Run::begin_emitting(int index)
@@ -248,11 +255,8 @@ bool Run::touches_most(int index, uint64_t changed)
     const std::vector<int> &keys = step.step.recomputed_by;
     if (!rules_of(compiled_.definition.mode).may_choose_full || keys.empty())
         return false;
-    int64_t rows = 0;
-    for (const Delta &delta : deltas_)
-        if (std::find(step.step.inputs.begin(), step.step.inputs.end(), delta.input) != step.step.inputs.end())
-            rows += delta.count;
-    if (rows <= small_delta_rows)
+    const std::vector<int64_t> rows = rows_of_inputs(step.step);
+    if (std::accumulate(rows.begin(), rows.end(), int64_t{0}) <= small_delta_rows)
         return false;
     double all = call([&] {
         return step.facts.layout == storage::RowLayout::groups
@@ -261,8 +265,7 @@ bool Run::touches_most(int index, uint64_t changed)
     });
     KeptPlan once;
     const KeptPlan &plan = prepared([&]() -> const KeptPlan & {
-        return is_worth_a_plan(largest_input(step.step)) ? once = touched_count_plan_once(compiled_, index, changed)
-                                                         : touched_count_plan(compiled_, index, changed);
+        return touched_count_plan(compiled_, index, changed, is_worth_a_plan(step.step) ? &once : nullptr);
     });
     return static_cast<double>(number_of(plan)) > all / 2;
 }
@@ -272,12 +275,11 @@ Applied Run::apply_step(int index, uint64_t changed)
     CompiledStep &step = compiled_.steps[index];
     KeptPlan once;
     const KeptPlan &plan = prepared([&]() -> const KeptPlan & {
-        return is_worth_a_plan(largest_input(step.step)) ? once = delta_plan_once(compiled_, index, changed)
-                                                         : delta_plan(compiled_, index, changed);
+        return delta_plan(compiled_, index, changed, is_worth_a_plan(step.step) ? &once : nullptr);
     });
     storage::Arrangement *arrangement = call([&] { return storage::open_arrangement(step.heap, step.facts); });
     storage::DeltaSort *delta = call([&] {
-        return storage::begin_delta_sort(step.delta, &arrangement->place, step.delta_place.data(), order_of(step));
+        return storage::begin_delta_sort(step.delta, &arrangement->place, arrangement->place_in_delta, order_of(step));
     });
     Applied applied = Applied::all;
     if (!run_until(plan, &delta->receiver, give_up_at_))
@@ -321,11 +323,11 @@ bool Run::recompute_touched(int index, storage::Arrangement *arrangement, const 
     register_rows(touched_name, touched.keys, touched.descriptor, touched.count);
     KeptPlan once;
     const KeptPlan &plan = prepared([&]() -> const KeptPlan & {
-        return is_worth_a_plan(touched.count) ? once = recompute_plan_once(compiled_, index)
-                                              : recompute_plan(compiled_, index);
+        return recompute_plan(compiled_, index, refresh::is_worth_a_plan(touched.count) ? &once : nullptr);
     });
     storage::DeltaSort *rows = call([&] {
-        return storage::begin_delta_sort(step.physical, &arrangement->place, step.full_place.data(), order_of(step));
+        return storage::begin_delta_sort(step.physical, &arrangement->place, arrangement->place_positions,
+                                         order_of(step));
     });
     run(plan, &rows->receiver);
     bool is_consistent = call([&] {
@@ -377,7 +379,7 @@ void Run::replace_step(int index)
         });
     } else {
         storage::DeltaSort *rows = call([&] {
-            return storage::begin_delta_sort(step.physical, &arrangement->place, step.full_place.data(),
+            return storage::begin_delta_sort(step.physical, &arrangement->place, arrangement->place_positions,
                                              storage::DeltaOrder::hash);
         });
         run_counted(plan, &rows->receiver, call([&] { return storage::stored_rows(step.heap); }));

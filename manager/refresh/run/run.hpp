@@ -73,7 +73,8 @@ class Run {
     /* Updates the copies of sources that have no change log, and adds the differences to the deltas. */
     void compare_copies();
     uint64_t changed_inputs(const engine::Step &step) const;
-    int64_t largest_input(const engine::Step &step) const;
+    std::vector<int64_t> rows_of_inputs(const engine::Step &step) const;
+    bool is_worth_a_plan(const engine::Step &step) const;
     bool touches_most(int index, uint64_t changed);
     Applied apply_step(int index, uint64_t changed);
     bool apply_sorted(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta);

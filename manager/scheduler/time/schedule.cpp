@@ -27,9 +27,11 @@ char lower(char c)
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
+constexpr std::string_view blanks = " \t\n\r";
+
 bool is_blank(char c)
 {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+    return blanks.find(c) != std::string_view::npos;
 }
 
 bool is_digit(char c)
@@ -39,10 +41,10 @@ bool is_digit(char c)
 
 std::string_view trim(std::string_view text)
 {
-    size_t first = text.find_first_not_of(" \t\n\r");
+    size_t first = text.find_first_not_of(blanks);
     if (first == std::string_view::npos)
         return {};
-    return text.substr(first, text.find_last_not_of(" \t\n\r") - first + 1);
+    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
 /* Whether `text` is meant as a cron expression. A text such as "5 minutes" is not: it has too few fields. */

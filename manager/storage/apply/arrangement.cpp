@@ -67,16 +67,19 @@ Relation own_index_of(Arrangement *arrangement)
     elog(ERROR, "arrangement \"%s\" has no index by which rows are found", RelationGetRelationName(arrangement->heap));
 }
 
-int *positions_of_place(const Arrangement *arrangement)
+/* Sets place_positions and place_in_delta. */
+void locate_place(Arrangement *arrangement)
 {
     const StepFacts &facts = arrangement->facts;
     const int count = arrangement->place.count();
-    auto *positions = static_cast<int *>(palloc(sizeof(int) * (count + 1)));
-    for (int i = 0; i < count; i++)
-        positions[i] = facts.found_by_count > 0          ? facts.found_by[i]
-                       : facts.layout == RowLayout::rows ? i
-                                                         : facts.key[i];
-    return positions;
+    const bool is_rows = facts.layout == RowLayout::rows;
+    const int *columns = facts.found_by_count > 0 ? facts.found_by : is_rows ? nullptr : facts.key;
+    arrangement->place_positions = static_cast<int *>(palloc(sizeof(int) * (count + 1)));
+    arrangement->place_in_delta = static_cast<int *>(palloc(sizeof(int) * (count + 1)));
+    for (int i = 0; i < count; i++) {
+        arrangement->place_positions[i] = columns != nullptr ? columns[i] : i;
+        arrangement->place_in_delta[i] = is_rows ? arrangement->place_positions[i] : i;
+    }
 }
 
 ScanKeyData *scan_keys_of(Arrangement *arrangement, Relation index)
@@ -145,7 +148,7 @@ Arrangement *open_arrangement(Oid heap, const StepFacts &facts)
     arrangement->place = facts.found_by_count == 0
                              ? arrangement->identity
                              : Identity::of_key(arrangement->descriptor, facts.found_by, facts.found_by_count);
-    arrangement->place_positions = positions_of_place(arrangement);
+    locate_place(arrangement);
     arrangement->executor_state = CreateExecutorState();
     arrangement->result_info = makeNode(ResultRelInfo);
     InitResultRelInfo(arrangement->result_info, arrangement->heap, 0, nullptr, 0);

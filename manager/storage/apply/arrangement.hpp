@@ -45,6 +45,7 @@ struct Arrangement {
     Identity identity;
     Identity place;       /* the columns by which rows are found; the identity itself, if they are found by pgt_hash */
     int *place_positions; /* of its columns */
+    int *place_in_delta;  /* their positions in a delta: that of groups begins with the key */
     ResultRelInfo *result_info;
     EState *executor_state;
     IndexScanDesc scan; /* on pgt_hash, or on the columns by which rows are found */

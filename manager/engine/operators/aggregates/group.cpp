@@ -192,9 +192,10 @@ Extremum GroupBuilder::extremum(const std::string &value, Column column, bool is
     std::string key = std::string(is_maximum ? "max " : "min ") + value;
     if (extrema_.contains(key))
         return extrema_.at(key);
+    const std::string of_all = (is_maximum ? "pg_catalog.max(" : "pg_catalog.min(") + value + ")";
     column.name = "pgt_extremum_" + std::to_string(next_state());
     if (!column.is_sortable)
-        return {recomputed(column, (is_maximum ? "pg_catalog.max(" : "pg_catalog.min(") + value + ")"), {}};
+        return {recomputed(column, of_all), {}};
     int place = static_cast<int>(group_.states.size());
     int m = place, t = place + 1, r = place + 2, rt = place + 3;
     std::string suffix = std::to_string(place);
@@ -206,8 +207,7 @@ Extremum GroupBuilder::extremum(const std::string &value, Column column, bool is
                        old_value(t) + ", 0) END";
     const std::string of_changes = "(" + value + ", i.pgt_weight, " + (is_maximum ? "true" : "false") + ")";
 
-    state(column, "pgtrickle.inserted_extremum" + of_changes,
-          (is_maximum ? "pg_catalog.max(" : "pg_catalog.min(") + value + ")",
+    state(column, "pgtrickle.inserted_extremum" + of_changes, of_all,
           "CASE WHEN " + is_beaten + " THEN " + delta_value(m) + " ELSE " + old_value(m) + " END");
     state(bigint_column("pgt_ties_" + suffix), "pgtrickle.inserted_ties" + of_changes,
           (is_maximum ? "pgtrickle.ties_of_max(" : "pgtrickle.ties_of_min(") + value + ")", ties);
