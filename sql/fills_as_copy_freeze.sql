@@ -30,7 +30,7 @@ SELECT pgtrickle.create_stream_table('parallel_' || name, query, '520w', 'DIFFER
 DO $$
 DECLARE line text; is_parallel bool = false;
 BEGIN
-  FOR line IN EXPLAIN SELECT grp, pgtrickle.ties_of_max(price), pgtrickle.ties_of_min(label), pgtrickle.any_one(amount) FROM fact GROUP BY grp LOOP
+  FOR line IN EXPLAIN SELECT grp, pgtrickle.extremum(price, true), pgtrickle.ties_of_extremum(price, true), pgtrickle.ties_of_extremum(label, false), pgtrickle.any_one(amount) FROM fact GROUP BY grp LOOP
     is_parallel := is_parallel OR line ~ 'Partial';
   END LOOP;
   ASSERT is_parallel, 'the aggregates of a fill have no partial form';

@@ -1,51 +1,46 @@
 -- Aggregates that maintenance statements call for the states of min and max. They read nothing but their arguments.
 
-CREATE FUNCTION pgtrickle.min_ties_step(internal, anyelement) RETURNS internal
+CREATE FUNCTION pgtrickle.extremum_step(internal, anyelement, bool) RETURNS internal
   LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
-  AS 'MODULE_PATHNAME', 'pgtrickle_min_ties_step';
-COMMENT ON FUNCTION pgtrickle.min_ties_step(internal, anyelement) IS 'internal: transition function of pgtrickle.ties_of_min';
+  AS 'MODULE_PATHNAME', 'pgtrickle_extremum_step';
+COMMENT ON FUNCTION pgtrickle.extremum_step(internal, anyelement, bool) IS 'internal: transition function of pgtrickle.extremum and pgtrickle.ties_of_extremum';
 
-CREATE FUNCTION pgtrickle.max_ties_step(internal, anyelement) RETURNS internal
+CREATE FUNCTION pgtrickle.extremum_combine(internal, internal) RETURNS internal
   LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
-  AS 'MODULE_PATHNAME', 'pgtrickle_max_ties_step';
-COMMENT ON FUNCTION pgtrickle.max_ties_step(internal, anyelement) IS 'internal: transition function of pgtrickle.ties_of_max';
+  AS 'MODULE_PATHNAME', 'pgtrickle_extremum_combine';
+COMMENT ON FUNCTION pgtrickle.extremum_combine(internal, internal) IS 'internal: combine function of pgtrickle.extremum and pgtrickle.ties_of_extremum';
 
-CREATE FUNCTION pgtrickle.min_ties_combine(internal, internal) RETURNS internal
-  LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
-  AS 'MODULE_PATHNAME', 'pgtrickle_min_ties_combine';
-COMMENT ON FUNCTION pgtrickle.min_ties_combine(internal, internal) IS 'internal: combine function of pgtrickle.ties_of_min';
-
-CREATE FUNCTION pgtrickle.max_ties_combine(internal, internal) RETURNS internal
-  LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
-  AS 'MODULE_PATHNAME', 'pgtrickle_max_ties_combine';
-COMMENT ON FUNCTION pgtrickle.max_ties_combine(internal, internal) IS 'internal: combine function of pgtrickle.ties_of_max';
-
-CREATE FUNCTION pgtrickle.ties_serialize(internal) RETURNS bytea
+CREATE FUNCTION pgtrickle.extremum_serialize(internal) RETURNS bytea
   LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
-  AS 'MODULE_PATHNAME', 'pgtrickle_ties_serialize';
-COMMENT ON FUNCTION pgtrickle.ties_serialize(internal) IS 'internal: serialization function of pgtrickle.ties_of_min and ties_of_max';
+  AS 'MODULE_PATHNAME', 'pgtrickle_extremum_serialize';
+COMMENT ON FUNCTION pgtrickle.extremum_serialize(internal) IS 'internal: serialization function of pgtrickle.extremum and pgtrickle.ties_of_extremum';
 
-CREATE FUNCTION pgtrickle.ties_deserialize(bytea, internal) RETURNS internal
+CREATE FUNCTION pgtrickle.extremum_deserialize(bytea, internal) RETURNS internal
   LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
-  AS 'MODULE_PATHNAME', 'pgtrickle_ties_deserialize';
-COMMENT ON FUNCTION pgtrickle.ties_deserialize(bytea, internal) IS 'internal: deserialization function of pgtrickle.ties_of_min and ties_of_max';
+  AS 'MODULE_PATHNAME', 'pgtrickle_extremum_deserialize';
+COMMENT ON FUNCTION pgtrickle.extremum_deserialize(bytea, internal) IS 'internal: deserialization function of pgtrickle.extremum and pgtrickle.ties_of_extremum';
 
-CREATE FUNCTION pgtrickle.ties_final(internal) RETURNS int8
+CREATE FUNCTION pgtrickle.extremum_final(internal, anyelement, bool) RETURNS anyelement
   LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
-  AS 'MODULE_PATHNAME', 'pgtrickle_ties_final';
-COMMENT ON FUNCTION pgtrickle.ties_final(internal) IS 'internal: final function of pgtrickle.ties_of_min and ties_of_max';
+  AS 'MODULE_PATHNAME', 'pgtrickle_extremum_final';
+COMMENT ON FUNCTION pgtrickle.extremum_final(internal, anyelement, bool) IS 'internal: final function of pgtrickle.extremum';
 
-CREATE AGGREGATE pgtrickle.ties_of_min(anyelement)
-  (sfunc = pgtrickle.min_ties_step, stype = internal, finalfunc = pgtrickle.ties_final,
-   combinefunc = pgtrickle.min_ties_combine, serialfunc = pgtrickle.ties_serialize,
-   deserialfunc = pgtrickle.ties_deserialize, parallel = safe);
-COMMENT ON AGGREGATE pgtrickle.ties_of_min(anyelement) IS 'internal: how many values equal the least one';
+CREATE FUNCTION pgtrickle.ties_of_extremum_final(internal) RETURNS int8
+  LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_ties_of_extremum_final';
+COMMENT ON FUNCTION pgtrickle.ties_of_extremum_final(internal) IS 'internal: final function of pgtrickle.ties_of_extremum';
 
-CREATE AGGREGATE pgtrickle.ties_of_max(anyelement)
-  (sfunc = pgtrickle.max_ties_step, stype = internal, finalfunc = pgtrickle.ties_final,
-   combinefunc = pgtrickle.max_ties_combine, serialfunc = pgtrickle.ties_serialize,
-   deserialfunc = pgtrickle.ties_deserialize, parallel = safe);
-COMMENT ON AGGREGATE pgtrickle.ties_of_max(anyelement) IS 'internal: how many values equal the greatest one';
+CREATE AGGREGATE pgtrickle.extremum(anyelement, bool)
+  (sfunc = pgtrickle.extremum_step, stype = internal, finalfunc = pgtrickle.extremum_final, finalfunc_extra,
+   combinefunc = pgtrickle.extremum_combine, serialfunc = pgtrickle.extremum_serialize,
+   deserialfunc = pgtrickle.extremum_deserialize, parallel = safe);
+COMMENT ON AGGREGATE pgtrickle.extremum(anyelement, bool) IS 'internal: the greatest value, or the least one';
+
+CREATE AGGREGATE pgtrickle.ties_of_extremum(anyelement, bool)
+  (sfunc = pgtrickle.extremum_step, stype = internal, finalfunc = pgtrickle.ties_of_extremum_final,
+   combinefunc = pgtrickle.extremum_combine, serialfunc = pgtrickle.extremum_serialize,
+   deserialfunc = pgtrickle.extremum_deserialize, parallel = safe);
+COMMENT ON AGGREGATE pgtrickle.ties_of_extremum(anyelement, bool) IS 'internal: how many values equal pgtrickle.extremum()';
 
 CREATE FUNCTION pgtrickle.collect_changes(internal, anyelement, int8, bool) RETURNS internal
   LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE

@@ -349,8 +349,8 @@ class Run {
     Value call(const std::string &name, const Node &node) const
     {
         if (name == "sum" || name == "count" || name == "min" || name == "max" || name == "pgtrickle.any_one" ||
-            name.starts_with("pgtrickle.ties_of_") || name.starts_with("pgtrickle.inserted_") ||
-            name.starts_with("pgtrickle.retracted_"))
+            name == "pgtrickle.extremum" || name == "pgtrickle.ties_of_extremum" ||
+            name.starts_with("pgtrickle.inserted_") || name.starts_with("pgtrickle.retracted_"))
             return aggregate(name, node);
         if (name == "distinct count" || name == "dot_product")
             return holistic_aggregate(name, node);
@@ -408,8 +408,8 @@ class Run {
     }
     Value aggregate(const std::string &name, const Node &node) const
     {
-        if (name.starts_with("pgtrickle.ties_of_"))
-            return ties_of_extremum(name == "pgtrickle.ties_of_max", arguments(name, node));
+        if (name == "pgtrickle.extremum" || name == "pgtrickle.ties_of_extremum")
+            return extremum(name, arguments(name, node));
         if (name.starts_with("pgtrickle.") && name != "pgtrickle.any_one")
             return change_of_extremum(name, arguments(name, node));
         Value result;

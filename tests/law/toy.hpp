@@ -27,9 +27,9 @@ using Rows = std::vector<Lookup>;
 Value evaluate_text(const std::string &text, const Lookup &lookup, const Rows *rows = nullptr);
 /* The values of a window function with its OVER clause, for each of `rows`; slots number their columns. */
 std::vector<Value> evaluate_window(const pgtrickle::engine::Expression &call, const std::vector<Row> &rows);
-/* The values of pgtrickle.ties_of_min() or ties_of_max(), and of pgtrickle.inserted_extremum() and its likes, over
+/* The values of pgtrickle.extremum() and ties_of_extremum(), and of pgtrickle.inserted_extremum() and its likes, over
  * their arguments. */
-Value ties_of_extremum(bool is_maximum, const std::vector<Row> &arguments);
+Value extremum(const std::string &name, const std::vector<Row> &arguments);
 Value change_of_extremum(const std::string &name, const std::vector<Row> &arguments);
 Value evaluate_expression(const pgtrickle::engine::Expression &expression, const Row &row);
 /* The rows of generate_series(…); a series of the toy world is never long. */

@@ -8,13 +8,20 @@
 
 namespace law {
 
-Value ties_of_extremum(bool is_maximum, const std::vector<Row> &arguments)
+Value extremum(const std::string &name, const std::vector<Row> &arguments)
 {
+    const bool is_ties = name.ends_with("ties_of_extremum");
     std::map<int64_t, int64_t> counts;
-    for (const Row &row : arguments)
+    bool is_maximum = false;
+    for (const Row &row : arguments) {
+        is_maximum = *row[1] != 0;
         if (row[0])
             counts[*row[0]]++;
-    return counts.empty() ? 0 : is_maximum ? counts.rbegin()->second : counts.begin()->second;
+    }
+    if (counts.empty())
+        return is_ties ? Value{0} : Value{};
+    const auto &found = is_maximum ? *counts.rbegin() : *counts.begin();
+    return is_ties ? found.second : found.first;
 }
 
 Value change_of_extremum(const std::string &name, const std::vector<Row> &arguments)

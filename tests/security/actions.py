@@ -48,7 +48,7 @@ CALLS = {
     "create_or_replace_stream_table": "('NAME', $q$QUERY$q$, '2s')", "drop_stream_table": "('NAME', true)",
     "bulk_create": "(jsonb_build_array(jsonb_build_object('name', 'own.PLACE_in_bulk', 'query', $q$QUERY$q$)))",
     "bulk_alter_stream_tables": "(ARRAY['NAME'], '{\"schedule\": \"3s\"}')", "bulk_drop_stream_tables": "(ARRAY['NAME'])",
-    "any_one": "(1)", "ties_of_min": "(1)", "ties_of_max": "(1)", "inserted_extremum": "(1, 1, true)", "inserted_ties": "(1, 1, true)",
+    "any_one": "(1)", "extremum": "(1, true)", "ties_of_extremum": "(1, true)", "inserted_extremum": "(1, 1, true)", "inserted_ties": "(1, 1, true)",
     "retracted_extremum": "(1, 1, true)", "retracted_ties": "(1, 1, true)", "first_one": "(1, 2)", "image": "(1)", "image_hash": "(1)", "key_hash": "(1)", "row_image": "(1)",
     "name_list": "(ARRAY['a'])", "parse_duration_seconds": "('1h')", "pgt_only_row": "(1, 1)", "pgt_time_text": "('2020-01-01')",
     "pgtrickle_fdw_validator": "(ARRAY['query=SELECT 1'], 'pg_foreign_table'::regclass)", "explain_dag": "('dot')", "refresh_timeline": "(50)",
@@ -64,7 +64,7 @@ CALLS.update(dict.fromkeys((
 DEFINES = {"validate_query", "alter_stream_table", "create_stream_table", "create_stream_table_if_not_exists",
            "create_or_replace_stream_table", "bulk_create"}
 KEPT = {"refresh_stream_table", "wait_until_fresh", "get_staleness", "validate_query", "explain_st"}
-AGGREGATES = {"any_one", "ties_of_min", "ties_of_max", "inserted_extremum", "inserted_ties", "retracted_extremum", "retracted_ties"}
+AGGREGATES = {"any_one", "extremum", "ties_of_extremum", "inserted_extremum", "inserted_ties", "retracted_extremum", "retracted_ties"}
 # One call of these in each run: they concern all stream tables of the database.
 WHOLE = {"prepare_upgrade", "finish_upgrade", "drain"}
 # Objects that must exist before.

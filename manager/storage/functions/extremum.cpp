@@ -1,14 +1,16 @@
 /*
  * Aggregates for the states of min and max, which a query would compute in a second pass, over a window.
  *
- *   pgtrickle.ties_of_min(x), ties_of_max(x)   in full statements: count(*) FILTER (WHERE x = m), m = min(x) or max(x)
+ *   pgtrickle.extremum(x, is_max)              in full statements: m = max(x) or min(x)
+ *   pgtrickle.ties_of_extremum(x, is_max)      count(*) FILTER (WHERE x = m)
  *   pgtrickle.inserted_extremum(x, w, is_max)  in deltas: m = the extremum of the rows with weight w > 0
  *   pgtrickle.inserted_ties(x, w, is_max)      sum(w) FILTER (WHERE x = m); 0 if there is no m
  *   pgtrickle.retracted_extremum(x, w, is_max), retracted_ties(x, w, is_max)   likewise for the rows with w < 0
  *
  * Values are compared by the default btree operator class of their type, like min(x) and max(x) of the types of
- * pg_catalog. Those of full statements combine partial states of parallel workers; the four of deltas share one
- * state, which collects the rows of a group and sums them when it is first asked.
+ * pg_catalog. `is_max` is a constant. The two of full statements share one state, and combine those of parallel
+ * workers; the four of deltas share one state, which collects the rows of a group and sums them when it is first
+ * asked.
  *
  * PostgreSQL frames: nothing in this file has a destructor.
  */
@@ -25,20 +27,18 @@ extern "C" {
 #include "utils/datum.h"
 #include "utils/typcache.h"
 
-PGDLLEXPORT Datum pgtrickle_min_ties_step(PG_FUNCTION_ARGS);
-PGDLLEXPORT Datum pgtrickle_max_ties_step(PG_FUNCTION_ARGS);
-PGDLLEXPORT Datum pgtrickle_min_ties_combine(PG_FUNCTION_ARGS);
-PGDLLEXPORT Datum pgtrickle_max_ties_combine(PG_FUNCTION_ARGS);
-PGDLLEXPORT Datum pgtrickle_ties_serialize(PG_FUNCTION_ARGS);
-PGDLLEXPORT Datum pgtrickle_ties_deserialize(PG_FUNCTION_ARGS);
-PGDLLEXPORT Datum pgtrickle_ties_final(PG_FUNCTION_ARGS);
-PG_FUNCTION_INFO_V1(pgtrickle_min_ties_step);
-PG_FUNCTION_INFO_V1(pgtrickle_max_ties_step);
-PG_FUNCTION_INFO_V1(pgtrickle_min_ties_combine);
-PG_FUNCTION_INFO_V1(pgtrickle_max_ties_combine);
-PG_FUNCTION_INFO_V1(pgtrickle_ties_serialize);
-PG_FUNCTION_INFO_V1(pgtrickle_ties_deserialize);
-PG_FUNCTION_INFO_V1(pgtrickle_ties_final);
+PGDLLEXPORT Datum pgtrickle_extremum_step(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum pgtrickle_extremum_combine(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum pgtrickle_extremum_serialize(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum pgtrickle_extremum_deserialize(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum pgtrickle_extremum_final(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum pgtrickle_ties_of_extremum_final(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(pgtrickle_extremum_step);
+PG_FUNCTION_INFO_V1(pgtrickle_extremum_combine);
+PG_FUNCTION_INFO_V1(pgtrickle_extremum_serialize);
+PG_FUNCTION_INFO_V1(pgtrickle_extremum_deserialize);
+PG_FUNCTION_INFO_V1(pgtrickle_extremum_final);
+PG_FUNCTION_INFO_V1(pgtrickle_ties_of_extremum_final);
 PGDLLEXPORT Datum pgtrickle_collect_changes(PG_FUNCTION_ARGS);
 PGDLLEXPORT Datum pgtrickle_inserted_extremum(PG_FUNCTION_ARGS);
 PGDLLEXPORT Datum pgtrickle_inserted_ties(PG_FUNCTION_ARGS);
@@ -56,15 +56,16 @@ namespace pgtrickle::storage {
 namespace {
 
 /* The transition state, in the memory context of the aggregate. A state without a value is a null pointer. */
-struct Ties {
+struct Extremum {
     TypeCacheEntry *type; /* lives as long as the process */
-    Datum extremum;       /* owned, if the type is passed by reference */
-    int64 count;
+    Datum value;          /* owned, if the type is passed by reference */
+    int64 ties;
+    bool is_maximum;
 };
 
-Ties *ties_of(FunctionCallInfo fcinfo, int argument)
+Extremum *extremum_at(FunctionCallInfo fcinfo, int argument)
 {
-    return PG_ARGISNULL(argument) ? nullptr : reinterpret_cast<Ties *>(PG_GETARG_POINTER(argument));
+    return PG_ARGISNULL(argument) ? nullptr : reinterpret_cast<Extremum *>(PG_GETARG_POINTER(argument));
 }
 
 MemoryContext context_of(FunctionCallInfo fcinfo)
@@ -93,56 +94,27 @@ Datum copied(const TypeCacheEntry *type, Datum value, MemoryContext context)
     return copy;
 }
 
-Ties *new_ties(TypeCacheEntry *type, Datum value, int64 count, MemoryContext context)
+Extremum *new_extremum(const Extremum &extremum, MemoryContext context)
 {
-    auto *ties = static_cast<Ties *>(MemoryContextAlloc(context, sizeof(Ties)));
-    *ties = {type, copied(type, value, context), count};
-    return ties;
+    auto *copy = static_cast<Extremum *>(MemoryContextAlloc(context, sizeof(Extremum)));
+    *copy = extremum;
+    copy->value = copied(extremum.type, extremum.value, context);
+    return copy;
 }
 
-/* Adds `count` values that are equal to `value`. `direction` is 1 for the maximum, -1 for the minimum. */
-void add(Ties *ties, Datum value, int64 count, int direction, FunctionCallInfo fcinfo, MemoryContext context)
+/* Adds `ties` values that are equal to `value`. */
+void add(Extremum *extremum, Datum value, int64 ties, FunctionCallInfo fcinfo, MemoryContext context)
 {
     const int order =
-        DatumGetInt32(FunctionCall2Coll(&ties->type->cmp_proc_finfo, PG_GET_COLLATION(), value, ties->extremum));
+        DatumGetInt32(FunctionCall2Coll(&extremum->type->cmp_proc_finfo, PG_GET_COLLATION(), value, extremum->value));
     if (order == 0) {
-        ties->count += count;
-    } else if ((order > 0) == (direction > 0)) {
-        if (!ties->type->typbyval)
-            pfree(DatumGetPointer(ties->extremum));
-        ties->extremum = copied(ties->type, value, context);
-        ties->count = count;
+        extremum->ties += ties;
+    } else if ((order > 0) == extremum->is_maximum) {
+        if (!extremum->type->typbyval)
+            pfree(DatumGetPointer(extremum->value));
+        extremum->value = copied(extremum->type, value, context);
+        extremum->ties = ties;
     }
-}
-
-Datum step(FunctionCallInfo fcinfo, int direction)
-{
-    MemoryContext context = context_of(fcinfo);
-    Ties *ties = ties_of(fcinfo, 0);
-    if (!PG_ARGISNULL(1)) {
-        const Datum value = PG_GETARG_DATUM(1);
-        if (ties == nullptr)
-            ties = new_ties(type_with_order(get_fn_expr_argtype(fcinfo->flinfo, 1)), value, 1, context);
-        else
-            add(ties, value, 1, direction, fcinfo, context);
-    }
-    if (ties == nullptr)
-        PG_RETURN_NULL();
-    PG_RETURN_POINTER(ties);
-}
-
-Datum combine(FunctionCallInfo fcinfo, int direction)
-{
-    MemoryContext context = context_of(fcinfo);
-    Ties *ties = ties_of(fcinfo, 0);
-    const Ties *other = ties_of(fcinfo, 1);
-    if (other != nullptr && ties == nullptr)
-        ties = new_ties(other->type, other->extremum, other->count, context);
-    else if (other != nullptr)
-        add(ties, other->extremum, other->count, direction, fcinfo, context);
-    if (ties == nullptr)
-        PG_RETURN_NULL();
-    PG_RETURN_POINTER(ties);
 }
 
 /* ---- the change of an extremum ------------------------------------------------------- */
@@ -317,46 +289,60 @@ Datum net_of(FunctionCallInfo fcinfo, ChangedExtremum Changes::*which)
 
 } // namespace pgtrickle::storage
 
-extern "C" Datum pgtrickle_min_ties_step(PG_FUNCTION_ARGS)
+extern "C" Datum pgtrickle_extremum_step(PG_FUNCTION_ARGS)
 {
-    return pgtrickle::storage::step(fcinfo, -1);
+    using namespace pgtrickle::storage;
+    MemoryContext context = context_of(fcinfo);
+    Extremum *extremum = extremum_at(fcinfo, 0);
+    if (!PG_ARGISNULL(1)) {
+        const Datum value = PG_GETARG_DATUM(1);
+        if (extremum == nullptr)
+            extremum = new_extremum(
+                {type_with_order(get_fn_expr_argtype(fcinfo->flinfo, 1)), value, 1, PG_GETARG_BOOL(2)}, context);
+        else
+            add(extremum, value, 1, fcinfo, context);
+    }
+    if (extremum == nullptr)
+        PG_RETURN_NULL();
+    PG_RETURN_POINTER(extremum);
 }
 
-extern "C" Datum pgtrickle_max_ties_step(PG_FUNCTION_ARGS)
+extern "C" Datum pgtrickle_extremum_combine(PG_FUNCTION_ARGS)
 {
-    return pgtrickle::storage::step(fcinfo, 1);
+    using namespace pgtrickle::storage;
+    MemoryContext context = context_of(fcinfo);
+    Extremum *extremum = extremum_at(fcinfo, 0);
+    const Extremum *other = extremum_at(fcinfo, 1);
+    if (other != nullptr && extremum == nullptr)
+        extremum = new_extremum(*other, context);
+    else if (other != nullptr)
+        add(extremum, other->value, other->ties, fcinfo, context);
+    if (extremum == nullptr)
+        PG_RETURN_NULL();
+    PG_RETURN_POINTER(extremum);
 }
 
-extern "C" Datum pgtrickle_min_ties_combine(PG_FUNCTION_ARGS)
-{
-    return pgtrickle::storage::combine(fcinfo, -1);
-}
-
-extern "C" Datum pgtrickle_max_ties_combine(PG_FUNCTION_ARGS)
-{
-    return pgtrickle::storage::combine(fcinfo, 1);
-}
-
-/* Between processes of one server: the type, the count, and the value as datumSerialize() writes it. */
-extern "C" Datum pgtrickle_ties_serialize(PG_FUNCTION_ARGS)
+/* Between processes of one server: the type, the direction, the ties, and the value as datumSerialize() writes it. */
+extern "C" Datum pgtrickle_extremum_serialize(PG_FUNCTION_ARGS)
 {
     using namespace pgtrickle::storage;
     (void)context_of(fcinfo);
-    const Ties *ties = ties_of(fcinfo, 0);
-    const TypeCacheEntry *type = ties->type;
-    const Size length = datumEstimateSpace(ties->extremum, false, type->typbyval, type->typlen);
+    const Extremum *extremum = extremum_at(fcinfo, 0);
+    const TypeCacheEntry *type = extremum->type;
+    const Size length = datumEstimateSpace(extremum->value, false, type->typbyval, type->typlen);
     StringInfoData buffer;
     pq_begintypsend(&buffer);
     pq_sendint32(&buffer, type->type_id);
-    pq_sendint64(&buffer, static_cast<uint64>(ties->count));
+    pq_sendbyte(&buffer, extremum->is_maximum);
+    pq_sendint64(&buffer, static_cast<uint64>(extremum->ties));
     enlargeStringInfo(&buffer, static_cast<int>(length));
     char *end = buffer.data + buffer.len;
-    datumSerialize(ties->extremum, false, type->typbyval, type->typlen, &end);
+    datumSerialize(extremum->value, false, type->typbyval, type->typlen, &end);
     buffer.len += static_cast<int>(length);
     PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
 }
 
-extern "C" Datum pgtrickle_ties_deserialize(PG_FUNCTION_ARGS)
+extern "C" Datum pgtrickle_extremum_deserialize(PG_FUNCTION_ARGS)
 {
     using namespace pgtrickle::storage;
     (void)context_of(fcinfo);
@@ -365,19 +351,29 @@ extern "C" Datum pgtrickle_ties_deserialize(PG_FUNCTION_ARGS)
     initStringInfo(&buffer);
     appendBinaryStringInfo(&buffer, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
     TypeCacheEntry *type = type_with_order(pq_getmsgint(&buffer, 4));
-    const int64 count = pq_getmsgint64(&buffer);
+    const bool is_maximum = pq_getmsgbyte(&buffer) != 0;
+    const int64 ties = pq_getmsgint64(&buffer);
     char *rest = buffer.data + buffer.cursor;
     bool is_null;
     const Datum value = datumRestore(&rest, &is_null);
     /* The combine function copies it. */
-    PG_RETURN_POINTER(new_ties(type, value, count, CurrentMemoryContext));
+    PG_RETURN_POINTER(new_extremum({type, value, ties, is_maximum}, CurrentMemoryContext));
 }
 
-extern "C" Datum pgtrickle_ties_final(PG_FUNCTION_ARGS)
+extern "C" Datum pgtrickle_extremum_final(PG_FUNCTION_ARGS)
 {
     (void)pgtrickle::storage::context_of(fcinfo);
-    const auto *ties = pgtrickle::storage::ties_of(fcinfo, 0);
-    PG_RETURN_INT64(ties == nullptr ? 0 : ties->count);
+    const auto *extremum = pgtrickle::storage::extremum_at(fcinfo, 0);
+    if (extremum == nullptr)
+        PG_RETURN_NULL();
+    PG_RETURN_DATUM(extremum->value);
+}
+
+extern "C" Datum pgtrickle_ties_of_extremum_final(PG_FUNCTION_ARGS)
+{
+    (void)pgtrickle::storage::context_of(fcinfo);
+    const auto *extremum = pgtrickle::storage::extremum_at(fcinfo, 0);
+    PG_RETURN_INT64(extremum == nullptr ? 0 : extremum->ties);
 }
 
 extern "C" Datum pgtrickle_collect_changes(PG_FUNCTION_ARGS)

@@ -192,10 +192,10 @@ Extremum GroupBuilder::extremum(const std::string &value, Column column, bool is
     std::string key = std::string(is_maximum ? "max " : "min ") + value;
     if (extrema_.contains(key))
         return extrema_.at(key);
-    const std::string of_all = (is_maximum ? "pg_catalog.max(" : "pg_catalog.min(") + value + ")";
+    const std::string by_pg_catalog = (is_maximum ? "pg_catalog.max(" : "pg_catalog.min(") + value + ")";
     column.name = "pgt_extremum_" + std::to_string(next_state());
     if (!column.is_sortable)
-        return {recomputed(column, of_all), {}};
+        return {recomputed(column, by_pg_catalog), {}};
     int place = static_cast<int>(group_.states.size());
     int m = place, t = place + 1, r = place + 2, rt = place + 3;
     std::string suffix = std::to_string(place);
@@ -205,12 +205,14 @@ Extremum GroupBuilder::extremum(const std::string &value, Column column, bool is
                        old_value(m) + " THEN " + old_value(t) + " + " + delta_value(t) + " WHEN " + delta_value(r) +
                        " = " + old_value(m) + " THEN " + old_value(t) + " + " + delta_value(rt) + " ELSE coalesce(" +
                        old_value(t) + ", 0) END";
-    const std::string of_changes = "(" + value + ", i.pgt_weight, " + (is_maximum ? "true" : "false") + ")";
+    const std::string direction = is_maximum ? "true" : "false";
+    const std::string of_changes = "(" + value + ", i.pgt_weight, " + direction + ")";
+    const std::string of_all = "(" + value + ", " + direction + ")";
 
-    state(column, "pgtrickle.inserted_extremum" + of_changes, of_all,
+    state(column, "pgtrickle.inserted_extremum" + of_changes, is_image ? "pgtrickle.extremum" + of_all : by_pg_catalog,
           "CASE WHEN " + is_beaten + " THEN " + delta_value(m) + " ELSE " + old_value(m) + " END");
     state(bigint_column("pgt_ties_" + suffix), "pgtrickle.inserted_ties" + of_changes,
-          (is_maximum ? "pgtrickle.ties_of_max(" : "pgtrickle.ties_of_min(") + value + ")", ties);
+          "pgtrickle.ties_of_extremum" + of_all, ties);
     column.name = "pgt_retracted_" + suffix;
     delta_state(column, "pgtrickle.retracted_extremum" + of_changes);
     delta_state(bigint_column("pgt_retracted_ties_" + suffix), "pgtrickle.retracted_ties" + of_changes);
