@@ -31,13 +31,13 @@ CREATE FUNCTION pgtrickle.ties_of_extremum_final(internal) RETURNS int8
 COMMENT ON FUNCTION pgtrickle.ties_of_extremum_final(internal) IS 'internal: final function of pgtrickle.ties_of_extremum';
 
 CREATE AGGREGATE pgtrickle.extremum(anyelement, bool)
-  (sfunc = pgtrickle.extremum_step, stype = internal, finalfunc = pgtrickle.extremum_final, finalfunc_extra,
+  (sfunc = pgtrickle.extremum_step, stype = internal, sspace = 64, finalfunc = pgtrickle.extremum_final, finalfunc_extra,
    combinefunc = pgtrickle.extremum_combine, serialfunc = pgtrickle.extremum_serialize,
    deserialfunc = pgtrickle.extremum_deserialize, parallel = safe);
 COMMENT ON AGGREGATE pgtrickle.extremum(anyelement, bool) IS 'internal: the greatest value, or the least one';
 
 CREATE AGGREGATE pgtrickle.ties_of_extremum(anyelement, bool)
-  (sfunc = pgtrickle.extremum_step, stype = internal, finalfunc = pgtrickle.ties_of_extremum_final,
+  (sfunc = pgtrickle.extremum_step, stype = internal, sspace = 64, finalfunc = pgtrickle.ties_of_extremum_final,
    combinefunc = pgtrickle.extremum_combine, serialfunc = pgtrickle.extremum_serialize,
    deserialfunc = pgtrickle.extremum_deserialize, parallel = safe);
 COMMENT ON AGGREGATE pgtrickle.ties_of_extremum(anyelement, bool) IS 'internal: how many values equal pgtrickle.extremum()';
@@ -68,21 +68,21 @@ CREATE FUNCTION pgtrickle.retracted_ties_final(internal, anyelement, int8, bool)
 COMMENT ON FUNCTION pgtrickle.retracted_ties_final(internal, anyelement, int8, bool) IS 'internal: final function of pgtrickle.retracted_ties';
 
 CREATE AGGREGATE pgtrickle.inserted_extremum(anyelement, int8, bool)
-  (sfunc = pgtrickle.collect_changes, stype = internal, finalfunc = pgtrickle.inserted_extremum_final,
+  (sfunc = pgtrickle.collect_changes, stype = internal, sspace = 512, finalfunc = pgtrickle.inserted_extremum_final,
    finalfunc_extra, finalfunc_modify = shareable, parallel = safe);
 COMMENT ON AGGREGATE pgtrickle.inserted_extremum(anyelement, int8, bool) IS 'internal: extremum of the values with positive weight';
 
 CREATE AGGREGATE pgtrickle.inserted_ties(anyelement, int8, bool)
-  (sfunc = pgtrickle.collect_changes, stype = internal, finalfunc = pgtrickle.inserted_ties_final,
+  (sfunc = pgtrickle.collect_changes, stype = internal, sspace = 512, finalfunc = pgtrickle.inserted_ties_final,
    finalfunc_extra, finalfunc_modify = shareable, parallel = safe);
 COMMENT ON AGGREGATE pgtrickle.inserted_ties(anyelement, int8, bool) IS 'internal: net weight of the values that equal inserted_extremum()';
 
 CREATE AGGREGATE pgtrickle.retracted_extremum(anyelement, int8, bool)
-  (sfunc = pgtrickle.collect_changes, stype = internal, finalfunc = pgtrickle.retracted_extremum_final,
+  (sfunc = pgtrickle.collect_changes, stype = internal, sspace = 512, finalfunc = pgtrickle.retracted_extremum_final,
    finalfunc_extra, finalfunc_modify = shareable, parallel = safe);
 COMMENT ON AGGREGATE pgtrickle.retracted_extremum(anyelement, int8, bool) IS 'internal: extremum of the values with negative weight';
 
 CREATE AGGREGATE pgtrickle.retracted_ties(anyelement, int8, bool)
-  (sfunc = pgtrickle.collect_changes, stype = internal, finalfunc = pgtrickle.retracted_ties_final,
+  (sfunc = pgtrickle.collect_changes, stype = internal, sspace = 512, finalfunc = pgtrickle.retracted_ties_final,
    finalfunc_extra, finalfunc_modify = shareable, parallel = safe);
 COMMENT ON AGGREGATE pgtrickle.retracted_ties(anyelement, int8, bool) IS 'internal: net weight of the values that equal retracted_extremum()';
