@@ -56,10 +56,14 @@ INSERT INTO definition VALUES
   ('two_grouped', 'SELECT g.customer, g.n, c.name FROM (SELECT customer, count(*) AS n FROM item GROUP BY customer) g JOIN customer c ON c.id = g.customer'),
   ('numbered', 'SELECT customer, position, row_number() OVER (PARTITION BY customer ORDER BY amount, position) AS n FROM item'),
   ('expanded', 'SELECT customer, position, x FROM item CROSS JOIN LATERAL generate_series(1, amount) x'),
-  ('reached', 'WITH RECURSIVE r (n) AS (SELECT id FROM customer WHERE id < 4 UNION SELECT n + 4 FROM r WHERE n < 20) SELECT n FROM r');
+  ('reached', 'WITH RECURSIVE r (n) AS (SELECT id FROM customer WHERE id < 4 UNION SELECT n + 4 FROM r WHERE n < 20) SELECT n FROM r'),
+  ('of_stream_table', 'SELECT name, id FROM filtered WHERE id > 2'),
+  ('of_stream_tables', 'SELECT g.customer, g.n, f.name FROM groups g JOIN filtered f ON f.id = g.customer'),
+  ('sums', 'SELECT sum(amount) AS total FROM item GROUP BY customer'),
+  ('of_hidden_key', 'SELECT total FROM sums');
 SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM definition \g /dev/null
 
-SELECT name, substring(pg_get_indexdef(indexrelid) FROM '\(.*\)') AS found_by
+SELECT name, substring(pg_get_indexdef(indexrelid) FROM '\(.*\)') AS found_by, pgtrickle.stream_table_key(name) AS key
 FROM definition JOIN pg_index ON indrelid = ('pg_trickle_storage.st_' || name::regclass::oid)::regclass
 JOIN pg_class c ON c.oid = indexrelid WHERE relname ~ '_(key|pgt_hash_idx)$' ORDER BY name COLLATE "C";
 

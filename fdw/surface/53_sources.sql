@@ -146,3 +146,17 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrickle.st_size(text)
   IS 'size of a stream table in bytes: storage, arrangements, and its share of the logs of its sources';
+
+CREATE FUNCTION pgtrickle.stream_table_key(name text) RETURNS text[]
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off
+BEGIN ATOMIC
+  SELECT CASE WHEN bool_and(shown.attname IS NOT NULL) THEN array_agg(shown.attname::text ORDER BY k.place) END
+  FROM (SELECT pgtrickle.visible_stream_table(stream_table_key.name) AS relid) st
+       JOIN pg_class own ON own.relname = 'st_' || st.relid || '_key'
+       JOIN pg_namespace space ON space.oid = own.relnamespace AND space.nspname = 'pg_trickle_storage'
+       JOIN pg_index i ON i.indexrelid = own.oid
+       CROSS JOIN unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, place)
+       LEFT JOIN pg_attribute shown ON shown.attrelid = st.relid AND shown.attnum = k.number;
+END;
+COMMENT ON FUNCTION pgtrickle.stream_table_key(text)
+  IS 'columns in which the rows of a stream table differ, as its sources have a key or its query groups by them; NULL if none are known. Its rows are found by them';

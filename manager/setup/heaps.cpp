@@ -4,6 +4,10 @@
 #include "storage/layout.hpp"
 #include "storage/storage.hpp"
 
+extern "C" {
+#include "utils/inval.h"
+}
+
 namespace pgtrickle::setup {
 
 namespace {
@@ -41,6 +45,8 @@ void replace_heaps(Oid relid)
         storage::drop_arrangement(relid, heap);
     }
     create_heaps_in(relid, tablespace);
+    /* Programs of its dependents were made for the key of the old storage. */
+    call([=] { CacheInvalidateRelcacheByRelid(relid); });
 }
 
 } // namespace pgtrickle::setup

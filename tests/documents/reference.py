@@ -35,7 +35,8 @@ FUNCTIONS = {
         "get_refresh_history", "refresh_timeline", "st_refresh_stats", "refresh_efficiency",
         "explain_refresh_mode", "recommend_refresh_mode"],
     "How a stream table is kept": [
-        "explain_st", "dependency_tree", "explain_dag", "diamond_groups", "list_sources"],
+        "explain_st", "dependency_tree", "explain_dag", "diamond_groups", "list_sources",
+        "stream_table_key"],
     "Sources and capture": [
         "change_buffer_sizes", "check_cdc_health", "trigger_inventory", "stop_capture", "allow_capture",
         "stopped_captures"],

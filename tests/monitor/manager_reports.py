@@ -99,7 +99,7 @@ def statistics_outlive_a_restart():
 EVERYTHING = ["health_check()", "running_refreshes()", "blocked_refreshes()", "quick_health", "pgt_status()", "pgt_stream_tables", "stream_tables_info", "pgt_dependencies",
               "dependency_tree()", "explain_dag()", "explain_dag('dot')", "diamond_groups()", "refresh_timeline()",
               "st_refresh_stats()", "pg_stat_stream_tables", "pg_stat_progress_stream_table", "change_buffer_sizes()",
-              "trigger_inventory()", "check_cdc_health()", "list_sources('logged')", "st_size('logged')", "pgt_heaps",
+              "trigger_inventory()", "check_cdc_health()", "list_sources('logged')", "st_size('logged')", "stream_table_key('logged')", "pgt_heaps",
               "holds()", "source_gates()", "watermark_status()", "refresh_groups()", "get_refresh_history('logged')", "get_staleness('logged')"]
 
 

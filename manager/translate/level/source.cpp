@@ -3,6 +3,8 @@
 #include "definition/stream_table.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/versions/generated_columns.hpp"
+#include "storage/layout.hpp"
+#include "storage/storage.hpp"
 #include "translate/check/refusal.hpp"
 
 extern "C" {
@@ -171,12 +173,30 @@ List *best_key(Oid relid, const std::set<AttrNumber> &columns)
     return best;
 }
 
+/* Returns the columns by which the rows of a stream table are found, which those of its query determine: its storage
+ * has no unique index. PostgreSQL frame. */
+List *key_of_storage(Oid relid, const std::set<AttrNumber> &columns)
+{
+    const Oid heap = storage::storage_of(relid);
+    AttrNumber found_by[INDEX_MAX_KEYS];
+    const int count = OidIsValid(heap) ? storage::found_by(heap, found_by) : 0;
+    List *key = NIL;
+    for (int i = 0; i < count; i++) {
+        if (!columns.contains(found_by[i]))
+            return NIL;
+        key = lappend_int(key, found_by[i]);
+    }
+    return key;
+}
+
 /* Returns the positions, among `columns`, of the columns of a unique index of the relation, preferably the primary
- * key; nothing if it has no unique index on columns that are all among them. C++ frame. */
-std::vector<int> key_of(Oid relid, const std::set<AttrNumber> &columns)
+ * key, or of the key of a stream table; nothing if it has none on columns that are all among them. C++ frame. */
+std::vector<int> key_of(const SourceRef &source, const std::set<AttrNumber> &columns)
 {
     std::vector<int> key;
-    List *attributes = call([&] { return best_key(relid, columns); });
+    List *attributes = call([&] {
+        return source.is_stream_table ? key_of_storage(source.relid, columns) : best_key(source.relid, columns);
+    });
     for (int i = 0; i < list_length(attributes); i++) {
         const auto attribute = static_cast<AttrNumber>(list_nth_int(attributes, i));
         key.push_back(static_cast<int>(std::distance(columns.begin(), columns.find(attribute))));
@@ -189,7 +209,7 @@ std::vector<int> key_of(Oid relid, const std::set<AttrNumber> &columns)
 engine::PlanPtr Sources::plan_of(int source, std::vector<engine::Column> columns)
 {
     const int count = static_cast<int>(columns.size());
-    std::vector<int> key = key_of(sources_[source].relid, columns_[source]);
+    std::vector<int> key = key_of(sources_[source], columns_[source]);
     engine::PlanPtr scan = engine::scan(source, std::move(columns), std::move(key));
     if (!sources_[source].is_compared)
         return scan;
