@@ -22,6 +22,7 @@
 #include "pg/boundary.hpp"
 #include "pg/hooks.hpp"
 #include "refresh/program/compiled.hpp"
+#include "refresh/program/row_statistics.hpp"
 #include "worker/worker.hpp"
 
 extern "C" {
@@ -114,6 +115,11 @@ constexpr SharedMemoryHandler shared_memory_startup[] = {
     mailbox::start_progress_memory,
 };
 
+constexpr get_relation_stats_hook_type relation_statistics[] = {
+    find_statistics,
+    refresh::find_statistics_of_rows,
+};
+
 constexpr Hooks hooks = {
     .utility = utility,
     .executor_start = executor_start,
@@ -121,7 +127,7 @@ constexpr Hooks hooks = {
     .executor_finish = finish_under_own_snapshot,
     .planner = plan_with_expansion,
     .explain = explain_statement,
-    .relation_statistics = find_statistics,
+    .relation_statistics = relation_statistics,
     .index_statistics = find_index_statistics,
     .object_access = object_access,
     .transaction = transaction,

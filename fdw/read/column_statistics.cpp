@@ -119,8 +119,7 @@ bool find_statistics(PlannerInfo *root, RangeTblEntry *entry, AttrNumber column,
             (entry->securityQuals == NIL && may_use_storage(entry->relid, column, reader_of(root->parse, entry)));
         return true;
     }
-    const auto previous = previous_hooks().relation_statistics;
-    return previous != nullptr && previous(root, entry, column, variable);
+    return false;
 }
 
 /* Without a relation, a cost is being estimated, and no operator is called with the statistics. */

@@ -14,6 +14,7 @@ ProcessUtility_hook_type previous_utility = nullptr;
 ExecutorStart_hook_type previous_start = nullptr;
 ExecutorRun_hook_type previous_run = nullptr;
 ExecutorFinish_hook_type previous_finish = nullptr;
+get_relation_stats_hook_type previous_relation_statistics = nullptr;
 object_access_hook_type previous_object_access = nullptr;
 shmem_request_hook_type previous_request = nullptr;
 shmem_startup_hook_type previous_startup = nullptr;
@@ -84,6 +85,17 @@ extern "C" void pgtrickle_executor_finish(QueryDesc *query)
 {
     auto rest = [=] { previous_finish(query); };
     hooks->executor_finish(query, Next(rest));
+}
+
+/* ---- the planner ------------------------------------------------------------------------- */
+
+extern "C" bool pgtrickle_relation_statistics(PlannerInfo *root, RangeTblEntry *entry, AttrNumber column,
+                                              VariableStatData *variable)
+{
+    for (get_relation_stats_hook_type find : hooks->relation_statistics)
+        if (find(root, entry, column, variable))
+            return true;
+    return previous_relation_statistics != nullptr && previous_relation_statistics(root, entry, column, variable);
 }
 
 /* ---- events ------------------------------------------------------------------------------ */
@@ -167,7 +179,7 @@ void install_hooks(const Hooks &list)
     previous_finish = replace(ExecutorFinish_hook, &pgtrickle_executor_finish, &standard_ExecutorFinish);
     previous.planner = replace(planner_hook, list.planner, &standard_planner);
     previous.explain = replace(ExplainOneQuery_hook, list.explain);
-    previous.relation_statistics = replace(get_relation_stats_hook, list.relation_statistics);
+    previous_relation_statistics = replace(get_relation_stats_hook, &pgtrickle_relation_statistics);
     previous.index_statistics = replace(get_index_stats_hook, list.index_statistics);
     previous_object_access = replace(object_access_hook, &pgtrickle_object_access);
     if (process_shared_preload_libraries_in_progress) {

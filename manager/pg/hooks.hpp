@@ -14,6 +14,8 @@
  *   ExecutorStart           as ProcessUtility, for every statement
  *   object access           the function that had the hook before, then all functions of the list, in order
  *   shared memory           the same; only if the library is preloaded
+ *   relation statistics     the functions of the list until one returns true, then the function that had the hook
+ *                           before
  *   transaction,            all functions of the list, in order. PostgreSQL calls the callback registered last
  *   subtransaction          first: an extension loaded earlier is called after the list, one loaded later before
  *   all others              one function has the hook, and calls the previous one by previous_hooks() or `next`
@@ -132,7 +134,7 @@ struct Hooks {
     ExecutorHandler executor_finish;
     planner_hook_type planner;
     ExplainOneQuery_hook_type explain;
-    get_relation_stats_hook_type relation_statistics;
+    std::span<const get_relation_stats_hook_type> relation_statistics;
     get_index_stats_hook_type index_statistics;
     std::span<const ObjectAccessHandler> object_access;
     std::span<const TransactionHandler> transaction;
@@ -149,7 +151,6 @@ struct PreviousHooks {
     planner_hook_type planner; /* standard_planner if there was none */
     /* The following are null if there was none. */
     ExplainOneQuery_hook_type explain;
-    get_relation_stats_hook_type relation_statistics;
     get_index_stats_hook_type index_statistics;
 };
 const PreviousHooks &previous_hooks();

@@ -11,6 +11,7 @@
 #include "refresh/program/heaps.hpp"
 #include "refresh/program/relation_names.hpp"
 #include "refresh/program/scope.hpp"
+#include "refresh/program/statement.hpp"
 #include "refresh/sets/refresh_sets.hpp"
 #include "setup/setup.hpp"
 #include "setup/steps.hpp"
@@ -272,8 +273,10 @@ template <class Make> const KeptPlan &ensure_plan(Compiled &compiled, KeptPlan &
     }
 }
 
-KeptPlan plan_of_rows(const Compiled &compiled, const std::string &sql)
+/* With `once`, the plan is made for the rows that are in memory now. */
+KeptPlan plan_of_rows(const Compiled &compiled, const std::string &sql, const KeptPlan *once)
 {
+    estimate_rows(once != nullptr);
     return KeptPlan::of_our_statement(sql, compiled.parts, Driver::changed_rows);
 }
 
@@ -388,21 +391,22 @@ const KeptPlan &full_plan(Compiled &compiled, int step)
 const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed, KeptPlan *once)
 {
     return ensure_plan(compiled, once != nullptr ? *once : compiled.steps[step].delta_plans[changed], [&] {
-        return plan_of_rows(compiled, compiled.program->delta_sql(step, changed, Names(compiled)));
+        return plan_of_rows(compiled, compiled.program->delta_sql(step, changed, Names(compiled)), once);
     });
 }
 
 const KeptPlan &touched_count_plan(Compiled &compiled, int step, uint64_t changed, KeptPlan *once)
 {
     return ensure_plan(compiled, once != nullptr ? *once : compiled.steps[step].touched_count_plans[changed], [&] {
-        return plan_of_rows(compiled, compiled.program->touched_count_sql(step, changed, Names(compiled)));
+        return plan_of_rows(compiled, compiled.program->touched_count_sql(step, changed, Names(compiled)), once);
     });
 }
 
 const KeptPlan &recompute_plan(Compiled &compiled, int step, KeptPlan *once)
 {
-    return ensure_plan(compiled, once != nullptr ? *once : compiled.steps[step].recompute_plan,
-                       [&] { return plan_of_rows(compiled, compiled.program->recompute_sql(step, Names(compiled))); });
+    return ensure_plan(compiled, once != nullptr ? *once : compiled.steps[step].recompute_plan, [&] {
+        return plan_of_rows(compiled, compiled.program->recompute_sql(step, Names(compiled)), once);
+    });
 }
 
 std::string readable(const std::string &text, const Compiled &compiled)

@@ -90,8 +90,20 @@ extern "C" void statement_error_context(void *argument)
     }
 }
 
-/* Belongs to the current connection. */
+struct RowsInMemory {
+    EphemeralNamedRelationData relation; /* must be first */
+    double count;
+    Origin origin;
+};
+
+/* These belong to the current connection; all relations of in_memory are RowsInMemory. */
 QueryEnvironment *in_memory = nullptr;
+List *rows_in_memory = NIL;
+
+RowsInMemory *rows_named(const char *name)
+{
+    return reinterpret_cast<RowsInMemory *>(get_ENR(in_memory, name));
+}
 
 } // namespace
 
@@ -102,6 +114,7 @@ Connection::Connection() : previous_(CurrentMemoryContext)
             AllocSetContextCreate(CurTransactionContext, "pg_trickle refresh", ALLOCSET_DEFAULT_SIZES);
         MemoryContextSwitchTo(context);
         in_memory = create_queryEnv();
+        rows_in_memory = NIL;
         return context;
     });
     MemoryContextSwitchTo(context_);
@@ -110,6 +123,7 @@ Connection::Connection() : previous_(CurrentMemoryContext)
 void Connection::finish()
 {
     in_memory = nullptr;
+    rows_in_memory = NIL;
     MemoryContextSwitchTo(previous_);
     MemoryContextDelete(context_);
 }
@@ -148,22 +162,43 @@ bool is_worth_a_plan(int64_t rows)
     return rows > 5000;
 }
 
-void register_rows(const std::string &name, Tuplestorestate *rows, TupleDesc descriptor, int64_t count)
+void register_rows(const std::string &name, Tuplestorestate *rows, TupleDesc descriptor, int64_t count,
+                   const Origin &origin)
 {
     call([&] {
-        auto *relation = static_cast<EphemeralNamedRelation>(palloc0(sizeof(EphemeralNamedRelationData)));
-        relation->md.name = pstrdup(name.c_str());
-        relation->md.tupdesc = descriptor;
-        relation->md.enrtype = ENR_NAMED_TUPLESTORE;
-        relation->md.enrtuples = is_worth_a_plan(count) ? static_cast<double>(count) : estimated_rows;
-        relation->reldata = rows;
-        register_ENR(in_memory, relation);
+        auto *added = static_cast<RowsInMemory *>(palloc0(sizeof(RowsInMemory)));
+        added->relation.md.name = pstrdup(name.c_str());
+        added->relation.md.tupdesc = descriptor;
+        added->relation.md.enrtype = ENR_NAMED_TUPLESTORE;
+        added->relation.md.enrtuples = estimated_rows;
+        added->relation.reldata = rows;
+        added->count = static_cast<double>(count);
+        added->origin = origin;
+        register_ENR(in_memory, &added->relation);
+        rows_in_memory = lappend(rows_in_memory, added);
     });
 }
 
 void unregister_rows(const std::string &name)
 {
-    call([&] { unregister_ENR(in_memory, name.c_str()); });
+    call([&] {
+        rows_in_memory = list_delete_ptr(rows_in_memory, rows_named(name.c_str()));
+        unregister_ENR(in_memory, name.c_str());
+    });
+}
+
+void estimate_rows(bool as_they_are)
+{
+    for (int i = 0; i < list_length(rows_in_memory); i++) {
+        auto *rows = static_cast<RowsInMemory *>(list_nth(rows_in_memory, i));
+        rows->relation.md.enrtuples = as_they_are ? rows->count : estimated_rows;
+    }
+}
+
+const Origin *origin_of_rows(const char *name)
+{
+    const RowsInMemory *rows = in_memory != nullptr ? rows_named(name) : nullptr;
+    return rows != nullptr ? &rows->origin : nullptr;
 }
 
 void run(const KeptPlan &plan, DestReceiver *receiver)

@@ -53,10 +53,26 @@ void end_rows(Tuplestorestate *rows);
 /* Whether a statement that reads so many changed rows is planned for their number, once, and not run by its kept
  * plan: planning takes milliseconds, and a kept plan looks up each row by an index. */
 bool is_worth_a_plan(int64_t rows);
-/* Makes `rows` readable as `name` in the statements of this connection. The planner learns `count` if it is worth a
- * plan, and otherwise takes them for a few. */
-void register_rows(const std::string &name, Tuplestorestate *rows, TupleDesc descriptor, int64_t count);
+
+/* Where the values of a relation in memory come from: its first columns are those of `relation`, without or with its
+ * children. */
+struct Origin {
+    Oid relation;
+    const AttrNumber *columns; /* live as long as the connection */
+    int column_count;
+    bool is_only;
+};
+
+/* Makes `rows` readable as `name` in the statements of this connection. */
+void register_rows(const std::string &name, Tuplestorestate *rows, TupleDesc descriptor, int64_t count,
+                   const Origin &origin);
 void unregister_rows(const std::string &name);
+/* Whether the planner estimates the relations in memory by the number of rows that they have, or takes them for a
+ * few. */
+void estimate_rows(bool as_they_are);
+/* Returns the origin of a relation in memory; null if there is no connection or no relation of that name. PostgreSQL
+ * frame. */
+const Origin *origin_of_rows(const char *name);
 
 /* Runs `plan`, which is locked and usable, under the active snapshot into `receiver`. */
 void run(const KeptPlan &plan, DestReceiver *receiver);

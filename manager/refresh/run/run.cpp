@@ -5,6 +5,7 @@
 #include "storage/apply/apply_full.hpp"
 #include "storage/apply/apply_rows.hpp"
 #include "storage/statistics.hpp"
+#include "storage/storage.hpp"
 
 extern "C" {
 #include "utils/snapmgr.h"
@@ -26,6 +27,21 @@ void append_to_log(void *log, const Datum *values, const bool *nulls, int weight
 storage::DeltaOrder order_of(const CompiledStep &step)
 {
     return step.found_by.empty() ? storage::DeltaOrder::hash : storage::DeltaOrder::values;
+}
+
+Origin origin_of(const CompiledSource &source)
+{
+    const Oid relation = source.is_stream_table ? storage::storage_of(source.relid) : source.relid;
+    return {relation, source.columns.data(), static_cast<int>(source.columns.size()), source.is_only};
+}
+
+/* `position` returns that of each column in the heap. */
+template <class Position> Origin origin_of(Oid heap, Position position, int column_count)
+{
+    auto *columns = call([=] { return static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (column_count + 1))); });
+    for (int i = 0; i < column_count; i++)
+        columns[i] = static_cast<AttrNumber>(position(i) + 1);
+    return {heap, columns, column_count, true};
 }
 
 /* For more changes than this, the time to read them and the share that is left after summing are remembered
@@ -122,7 +138,7 @@ std::string Run::read_sources(const Frontier &frontier, int64_t max_rows_without
         changed_rows_ += changes.rows;
         delta.count = changes.rows;
         sum_changes(source.relid, &delta, changes);
-        register_rows(delta_name(delta.input), delta.rows, delta.descriptor, delta.count);
+        register_rows(delta_name(delta.input), delta.rows, delta.descriptor, delta.count, origin_of(source));
         deltas_.push_back(delta);
     }
     if (changed_rows_ > many_changes)
@@ -199,7 +215,9 @@ void Run::end_emitting(int index)
                 emitter_.store,
                 emitter_.descriptor,
                 emitter_.inserted + emitter_.deleted};
-    register_rows(delta_name(delta.input), delta.rows, delta.descriptor, delta.count);
+    register_rows(delta_name(delta.input), delta.rows, delta.descriptor, delta.count,
+                  origin_of(
+                      compiled_.steps[index].heap, [](int column) { return column; }, emitter_.output_count));
     deltas_.push_back(delta);
 }
 
@@ -320,7 +338,9 @@ bool Run::recompute_touched(int index, storage::Arrangement *arrangement, const 
     if (touched.count == 0)
         return true;
     CompiledStep &step = compiled_.steps[index];
-    register_rows(touched_name, touched.keys, touched.descriptor, touched.count);
+    register_rows(touched_name, touched.keys, touched.descriptor, touched.count,
+                  origin_of(
+                      step.heap, [&](int column) { return step.key[column]; }, static_cast<int>(step.key.size())));
     KeptPlan once;
     const KeptPlan &plan = prepared([&]() -> const KeptPlan & {
         return recompute_plan(compiled_, index, refresh::is_worth_a_plan(touched.count) ? &once : nullptr);
