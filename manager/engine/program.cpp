@@ -10,6 +10,7 @@
 #include "engine/filters_below_groups.hpp"
 #include "engine/operators/differentiator.hpp"
 #include "engine/operators/sql.hpp"
+#include "engine/semi_joins_above_joins.hpp"
 #include "engine/step_plan.hpp"
 
 namespace pgtrickle::engine {
@@ -199,7 +200,7 @@ std::vector<DeltaInput> changed_inputs(const Step &step, uint64_t changed)
 
 } // namespace
 
-Program::Program(const PlanPtr &plan) : plan_(with_filters_below_groups(plan))
+Program::Program(const PlanPtr &plan) : plan_(with_filters_below_groups(with_semi_joins_above_joins(plan)))
 {
     lower(plan_, steps_, step_plans_);
 }

@@ -42,7 +42,8 @@ class Dice final : public Sampler {
             columns.push_back(toy_column(types[(index + i) % 5]));
             columns.back().name = "c" + std::to_string(i + 1);
         }
-        return scan(index, columns);
+        /* No program may rely on a key: its rows need not differ. */
+        return scan(index, columns, below(2) == 0 ? std::vector<int>{below(source_width)} : std::vector<int>{});
     }
     PlanPtr plan() override
     {
@@ -53,7 +54,7 @@ class Dice final : public Sampler {
             return made_[below(static_cast<int>(made_.size()))];
         depth_--;
         const auto &table = operator_table();
-        PlanPtr made = table[below(static_cast<int>(table.size()))].sample(*this);
+        PlanPtr made = below(16) == 0 ? join_with_tables() : table[below(static_cast<int>(table.size()))].sample(*this);
         depth_++;
         made_.push_back(made->width() > 5 ? narrowed(made, 3) : made);
         return made_.back();
@@ -78,6 +79,7 @@ class Dice final : public Sampler {
         Expression expression;
         expression.pieces = {left, std::string(" = "), right};
         expression.result = toy_column("bool");
+        expression.may_fail = below(4) == 0;
         return expression;
     }
     Column column() override { return toy_column(types[below(5)]); }
@@ -90,6 +92,30 @@ class Dice final : public Sampler {
   private:
     static constexpr const char *types[] = {"pg_catalog.int4", "pg_catalog.int8", "numeric", "float8", "xid"};
 
+    /* Rows, often behind semi joins, in a join with one or two tables of which they seem to meet one row each. */
+    PlanPtr join_with_tables()
+    {
+        PlanPtr rows = plan_of_width(source_width);
+        for (int i = below(3); i > 0; i--) {
+            PlanPtr other = plan();
+            rows = semi_join(below(2) == 0 ? SemiKind::semi : SemiKind::anti, rows, other,
+                             condition({rows->width(), other->width()}));
+        }
+        std::vector<PlanPtr> inputs{rows};
+        for (int i = below(2); i >= 0; i--) {
+            PlanPtr table = source(below(source_count));
+            inputs.insert(inputs.begin() + below(static_cast<int>(inputs.size()) + 1),
+                          below(2) == 0 ? filter(table, predicate(source_width)) : table);
+        }
+        Condition on;
+        for (size_t i = 1; i < inputs.size(); i++) {
+            const int start = static_cast<int>(i) * source_width;
+            const int left = below(start), right = start + below(source_width);
+            on.equalities.push_back(
+                {column_reference(left, column()), column_reference(right, column()), equality(left, right)});
+        }
+        return join(inputs, on);
+    }
     Expression shaped(const std::string &shape, int width)
     {
         Expression expression;

@@ -13,6 +13,9 @@ std::pair<int, int> origin_in_concatenation(const std::vector<PlanPtr> &inputs, 
  * combination of the other inputs' rows. */
 std::vector<int> joined_key(const std::vector<PlanPtr> &inputs, const Condition &condition,
                             const std::vector<bool> &may_be_omitted);
+/* Whether the rows of the inputs in `by` meet one row of input `number` at most, as far as keys show. */
+bool is_determined(const std::vector<PlanPtr> &inputs, const Condition &condition, size_t number,
+                   const std::vector<bool> &by);
 std::string describe_condition(const Condition &condition, const std::vector<Column> &columns);
 
 class Join final : public PlanNode {

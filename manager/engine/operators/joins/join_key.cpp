@@ -35,7 +35,7 @@ class KeyedInputs {
     bool is_bound(size_t input, const Inputs &by) const
     {
         const std::vector<int> key = inputs_[input]->row_key();
-        return std::all_of(key.begin(), key.end(), [&](int column) {
+        return !key.empty() && std::all_of(key.begin(), key.end(), [&](int column) {
             return std::any_of(condition_.equalities.begin(), condition_.equalities.end(),
                                [&](const Condition::Pair &pair) {
                                    return (is_column(pair.left, input, column) && reads_only(pair.right, by)) ||
@@ -81,6 +81,12 @@ std::vector<int> joined_key(const std::vector<PlanPtr> &inputs, const Condition 
         first += inputs[i]->width();
     }
     return key;
+}
+
+bool is_determined(const std::vector<PlanPtr> &inputs, const Condition &condition, size_t number,
+                   const std::vector<bool> &by)
+{
+    return KeyedInputs(inputs, condition).is_determined(number, by);
 }
 
 } // namespace pgtrickle::engine

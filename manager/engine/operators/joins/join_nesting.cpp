@@ -1,9 +1,13 @@
 /*
  * A join of n inputs as nested joins of two inputs. Each input joins those before it by an equality if there
- * is one to any of them, so that no delta is joined with all rows of an input unless the query requires it; a
+ * is one to any of them, so that no delta is joined with all rows of an input unless the query requires it; an
+ * input that is filtered and has one row at most for the rows before it comes first, as it makes them fewer. A
  * condition is evaluated at the first join that has the columns it reads.
  */
+#include "engine/operators/filter.hpp"
 #include "engine/operators/joins/join.hpp"
+#include "engine/operators/joins/semi_join.hpp"
+#include "engine/operators/project.hpp"
 
 #include <algorithm>
 
@@ -52,16 +56,31 @@ bool is_connected(const Condition &condition, const Places &places, std::vector<
     });
 }
 
-std::vector<size_t> order_of(const Condition &condition, const Places &places, size_t count)
+/* Whether the rows of `input` are some of those of a table. */
+bool is_filtered(PlanPtr input)
 {
+    while (dynamic_cast<const Project *>(input.get()) != nullptr)
+        input = input->inputs()[0];
+    const auto *semi = dynamic_cast<const SemiJoin *>(input.get());
+    return dynamic_cast<const Filter *>(input.get()) != nullptr || (semi != nullptr && semi->is_filter());
+}
+
+std::vector<size_t> order_of(const std::vector<PlanPtr> &inputs, const Condition &condition, const Places &places)
+{
+    const size_t count = inputs.size();
     std::vector<size_t> order{0}, left;
     std::vector<bool> known(count);
     known[0] = true;
     for (size_t i = 1; i < count; i++)
         left.push_back(i);
     while (!left.empty()) {
-        auto next = std::find_if(left.begin(), left.end(),
-                                 [&](size_t input) { return is_connected(condition, places, known, input); });
+        auto next = std::find_if(left.begin(), left.end(), [&](size_t input) {
+            return is_connected(condition, places, known, input) && is_filtered(inputs[input]) &&
+                   is_determined(inputs, condition, input, known);
+        });
+        if (next == left.end())
+            next = std::find_if(left.begin(), left.end(),
+                                [&](size_t input) { return is_connected(condition, places, known, input); });
         if (next == left.end())
             next = left.begin();
         known[*next] = true;
@@ -102,7 +121,7 @@ PlanPtr Join::nested() const
     std::vector<bool> known(inputs().size());
     std::vector<int> position(places.input_of.size());
     PlanPtr joined;
-    for (size_t input : order_of(condition_, places, inputs().size())) {
+    for (size_t input : order_of(inputs(), condition_, places)) {
         int width = joined ? joined->width() : 0;
         known[input] = true;
         for (int column = places.starts[input]; column < places.starts[input + 1]; column++)

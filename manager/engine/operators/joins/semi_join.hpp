@@ -12,6 +12,10 @@ class SemiJoin final : public PlanNode {
     SemiJoin(SemiKind kind, PlanPtr rows, PlanPtr other, Condition condition, std::optional<Comparison> comparison);
     const Condition *joins_on() const override { return &condition_; }
     const Expression *ranges_over() const override;
+    SemiKind kind() const { return kind_; }
+    const Condition &condition() const { return condition_; }
+    /* Whether it passes rows on or not, by whether they have a match among any number of rows. */
+    bool is_filter() const { return kind_ != SemiKind::mark && !is_by_one_row_; }
 
     std::string describe() const override;
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;

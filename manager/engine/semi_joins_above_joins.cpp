@@ -1,0 +1,102 @@
+#include "engine/semi_joins_above_joins.hpp"
+
+#include "engine/operators/joins/join.hpp"
+#include "engine/operators/joins/semi_join.hpp"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+namespace pgtrickle::engine {
+
+namespace {
+
+bool may_fail(const Condition &condition)
+{
+    return std::any_of(condition.equalities.begin(), condition.equalities.end(),
+                       [](const Condition::Pair &pair) { return pair.whole.may_fail; }) ||
+           std::any_of(condition.others.begin(), condition.others.end(),
+                       [](const Expression &other) { return other.may_fail; });
+}
+
+class Mover {
+  public:
+    explicit Mover(const PlanPtr &plan) : uses_(uses_of(plan)) {}
+
+    PlanPtr moved(const PlanPtr &plan)
+    {
+        auto known = moved_.find(plan);
+        if (known == moved_.end())
+            known = moved_.emplace(plan, moved_once(plan)).first;
+        return known->second;
+    }
+
+  private:
+    PlanPtr moved_once(const PlanPtr &plan)
+    {
+        const auto *join = dynamic_cast<const Join *>(plan.get());
+        for (size_t i = 0; join != nullptr && i < plan->inputs().size(); i++)
+            if (PlanPtr above = with_input_below(*join, i))
+                return above;
+        std::vector<PlanPtr> inputs;
+        for (const auto &input : plan->inputs())
+            inputs.push_back(moved(input));
+        return inputs == plan->inputs() ? plan : plan->with_inputs(inputs);
+    }
+
+    /* Returns `join` below the semi joins on top of input `number`; null if there are none or they stay. */
+    PlanPtr with_input_below(const Join &join, size_t number)
+    {
+        std::vector<const SemiJoin *> semis;
+        PlanPtr rows = join.inputs()[number];
+        while (const SemiJoin *semi = movable(rows)) {
+            semis.push_back(semi);
+            rows = semi->inputs()[0];
+        }
+        if (semis.empty() || may_fail(join.condition()))
+            return nullptr;
+        std::vector<PlanPtr> inputs;
+        for (size_t i = 0; i < join.inputs().size(); i++)
+            inputs.push_back(moved(i == number ? rows : join.inputs()[i]));
+        std::vector<bool> known(inputs.size(), false);
+        known[number] = true;
+        for (size_t i = 0; i < inputs.size(); i++)
+            if (!is_determined(inputs, join.condition(), i, known))
+                return nullptr;
+        int first = 0;
+        for (size_t i = 0; i < number; i++)
+            first += inputs[i]->width();
+        PlanPtr result = join.with_inputs(inputs);
+        for (auto semi = semis.rbegin(); semi != semis.rend(); ++semi)
+            result = over(result, **semi, first, rows->width());
+        return result;
+    }
+
+    const SemiJoin *movable(const PlanPtr &plan) const
+    {
+        const auto *semi = dynamic_cast<const SemiJoin *>(plan.get());
+        return semi != nullptr && semi->is_filter() && !may_fail(semi->condition()) && uses_.at(semi) == 1 ? semi
+                                                                                                           : nullptr;
+    }
+
+    /* Returns `semi` over `joined`, of which its rows are the columns from `first`. */
+    PlanPtr over(const PlanPtr &joined, const SemiJoin &semi, int first, int width)
+    {
+        std::vector<int> places(static_cast<size_t>(width + semi.inputs()[1]->width()));
+        std::iota(places.begin(), places.begin() + width, first);
+        std::iota(places.begin() + width, places.end(), joined->width());
+        return semi_join(semi.kind(), joined, moved(semi.inputs()[1]), renumber(semi.condition(), places));
+    }
+
+    const std::map<const PlanNode *, int> uses_;
+    std::map<PlanPtr, PlanPtr> moved_;
+};
+
+} // namespace
+
+PlanPtr with_semi_joins_above_joins(const PlanPtr &plan)
+{
+    return Mover(plan).moved(plan);
+}
+
+} // namespace pgtrickle::engine
