@@ -47,20 +47,32 @@ Cache &compiled_cache()
     return *cache;
 }
 
-bool was_built_from(const Compiled &compiled, Oid relation)
+/* By what they were built from; created at the first use, as the cache. */
+UserIndex<Compiled> *users = nullptr;
+
+UserIndex<Compiled> &index_of_users()
 {
-    if (relation == InvalidOid || relation == compiled.relid())
-        return true;
+    if (users == nullptr)
+        users = make_in<UserIndex<Compiled>>(TopMemoryContext);
+    return *users;
+}
+
+/* Adds the relations that the entry was built from. */
+void add_relations(Compiled &compiled)
+{
+    auto add = [&](Oid relation) {
+        if (OidIsValid(relation))
+            compiled.objects.push_back({UsedObject::relation, relation});
+    };
+    add(compiled.relid());
     for (const CompiledSource &source : compiled.sources)
-        if (source.relid == relation)
-            return true;
+        add(source.relid);
     for (const CompiledStep &step : compiled.steps)
-        if (step.heap == relation)
-            return true;
+        add(step.heap);
     for (int i = 0; i < list_length(compiled.asked.entries); i++)
-        if (list_nth_node(RangeTblEntry, compiled.asked.entries, i)->relid == relation)
-            return true;
-    return std::find(compiled.captured.begin(), compiled.captured.end(), relation) != compiled.captured.end();
+        add(list_nth_node(RangeTblEntry, compiled.asked.entries, i)->relid);
+    std::for_each(compiled.captured.begin(), compiled.captured.end(), add);
+    add_used(&compiled.objects, NIL, NIL);
 }
 
 /* An invalidation arrived while an entry was being built, which is not in the cache yet. */
@@ -74,16 +86,22 @@ void mark_stale(Compiled &compiled)
     compiled.is_stale = has_stale = true;
 }
 
+void mark_all_stale()
+{
+    if (cache != nullptr)
+        for (auto &[relid, compiled] : *cache)
+            mark_stale(*compiled);
+}
+
 /* Only marks entries: an invalidation may arrive in the middle of a refresh that uses one. */
 void on_invalidated_relation(Oid relation)
 {
     was_invalidated_meanwhile = true;
     note_invalidated(relation);
-    if (cache == nullptr)
-        return;
-    for (auto &[relid, compiled] : *cache)
-        if (was_built_from(*compiled, relation))
-            mark_stale(*compiled);
+    if (relation == InvalidOid)
+        mark_all_stale();
+    else if (users != nullptr)
+        users->visit_users({UsedObject::relation, relation}, mark_stale);
 }
 
 /* Roles and their memberships decide whether a policy applies to the role as which a query reads a table, and
@@ -98,11 +116,10 @@ extern "C" void on_role_invalidation(Datum, int, uint32)
 extern "C" void on_object_invalidation(Datum, int cache_id, uint32 hash)
 {
     was_invalidated_meanwhile = true;
-    if (cache == nullptr)
-        return;
-    for (auto &[relid, compiled] : *cache)
-        if (is_among(compiled->objects, cache_id, hash))
-            mark_stale(*compiled);
+    if (hash == 0)
+        mark_all_stale();
+    else if (users != nullptr)
+        users->visit_users({cache_id, hash}, mark_stale);
 }
 
 TupleDesc leading_columns(TupleDesc all, int count, bool with_weight)
@@ -224,7 +241,7 @@ Compiled *compile(Oid relid)
                        source.columns, source.is_read_by_owner, is_captured_for(definition, source.relid));
         const Query *rewritten = call([=] { return definition::rewritten(definition::query_of(relid)); });
         compiled->asked = call([=] { return asked_rights_of(rewritten, context); });
-        compiled->objects = objects_of(rewritten);
+        add_used_by_query(&compiled->objects, rewritten);
         compiled->parts = kept_copy(translation->parts, context);
         compiled->program = std::make_unique<engine::Program>(translation->plan);
         for (const engine::Step &step : compiled->program->steps())
@@ -245,6 +262,7 @@ Compiled *compile(Oid relid)
     if (compiled->has_current_layout)
         for (CompiledStep &step : compiled->steps)
             compile_step(step, compiled->parts, context, compiled->relations);
+    add_relations(*compiled);
     call([] { PopActiveSnapshot(); });
     drop_relcache_entry(call([=] { return definition::view_of(relid); }));
     /* Up to here, an error frees the context with the transaction. */
@@ -283,6 +301,7 @@ KeptPlan plan_of_rows(const Compiled &compiled, const std::string &sql, const Ke
 void discard(Compiled *compiled)
 {
     note_gone(*compiled);
+    index_of_users().remove(*compiled, compiled->objects);
     if (compiled->is_elsewhere)
         std::for_each(compiled->relations.begin(), compiled->relations.end(), drop_relcache_entry);
     MemoryContextDelete(compiled->context);
@@ -343,6 +362,7 @@ Compiled &look_up(Oid relid)
         compiled->is_stale = was_invalidated_meanwhile;
         has_stale = has_stale || was_invalidated_meanwhile;
         found = all.emplace(relid, compiled).first;
+        index_of_users().add(*compiled, compiled->objects);
         note_growth(*compiled);
     }
     note_use(*found->second);

@@ -75,8 +75,8 @@ struct Compiled : CacheEntry {
     bool is_time_dependent = false;             /* the answer changes without its sources; see translate */
     /* Absent if the stream table is maintained by full refreshes; it then has one step, of layout rows. */
     std::unique_ptr<engine::Program> program;
-    QueryParts parts;                  /* constants and objects that the texts of the program use */
-    std::vector<CachedObject> objects; /* functions and types that the program uses */
+    QueryParts parts;    /* constants and objects that the texts of the program use */
+    UsedObjects objects; /* an invalidation of any of them makes this stale */
     std::vector<CompiledSource> sources;
     std::vector<CompiledStep> steps;
     /* All relations that the query reads, views included, with the columns and the role as which they are

@@ -31,14 +31,13 @@ namespace pgtrickle::refresh {
 
 using AutoUnlinkPlan = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
+/* Is in the index of users by what it uses, from use() to its end. */
 struct Prepared : AutoUnlinkPlan {
     MemoryContext context = nullptr;  /* below TopMemoryContext; owned */
     PlannedStmt *statement = nullptr; /* in `context`; contains its own dependencies */
     char *text = nullptr;             /* in `context` */
     bool is_valid = true;
-    /* Dependencies of the query: objects that it names, even if the plan does not use them. */
-    std::vector<Oid> relations;
-    std::vector<CachedObject> objects;
+    UsedObjects objects;   /* of the plan, and of the query, which names objects that the plan does not use */
     Oid role = InvalidOid; /* the only role for which the plan is valid, if any */
     bool has_row_security = false;
     bool row_security = false;                 /* setting of row_security when the plan was made */
@@ -47,64 +46,62 @@ struct Prepared : AutoUnlinkPlan {
     Prepared() = default;
     Prepared(const Prepared &) = delete;
     Prepared &operator=(const Prepared &) = delete;
-    ~Prepared()
-    {
-        if (context != nullptr)
-            MemoryContextDelete(context);
-    }
+    ~Prepared();
+
+    void use(UsedObjects used);
 };
 
 namespace {
 
-using Plans = boost::intrusive::list<Prepared, boost::intrusive::constant_time_size<false>>;
+struct Plans {
+    boost::intrusive::list<Prepared, boost::intrusive::constant_time_size<false>> all;
+    UserIndex<Prepared> users;
+};
 
-/* All plans. Process-local; created at the first use, lives as long as the process. */
+/* Process-local; created at the first use, lives as long as the process. */
 Plans *plans = nullptr;
 
-Plans &all_plans()
+Plans &kept_plans()
 {
     if (plans == nullptr)
         plans = make_in<Plans>(TopMemoryContext);
     return *plans;
 }
 
-void on_relation_change(Oid relation)
+void invalidate_all()
 {
-    if (plans == nullptr)
-        return;
-    for (Prepared &plan : *plans) {
-        bool concerns = relation == InvalidOid ||
-                        std::find(plan.relations.begin(), plan.relations.end(), relation) != plan.relations.end() ||
-                        (plan.statement != nullptr && list_member_oid(plan.statement->relationOids, relation));
-        plan.is_valid = plan.is_valid && !concerns;
-    }
+    if (plans != nullptr)
+        for (Prepared &plan : plans->all)
+            plan.is_valid = false;
 }
 
-bool names(const Prepared &plan, int cache, uint32 hash)
+void invalidate_users(const UsedObject &object)
 {
-    if (is_among(plan.objects, cache, hash))
-        return true;
-    for (int i = 0; plan.statement != nullptr && i < list_length(plan.statement->invalItems); i++) {
-        auto *item = static_cast<PlanInvalItem *>(list_nth(plan.statement->invalItems, i));
-        if (item->cacheId == cache && (hash == 0 || item->hashValue == hash))
-            return true;
-    }
-    return false;
+    if (plans != nullptr)
+        plans->users.visit_users(object, [](Prepared &plan) { plan.is_valid = false; });
+}
+
+void on_relation_change(Oid relation)
+{
+    if (relation == InvalidOid)
+        invalidate_all();
+    else
+        invalidate_users({UsedObject::relation, relation});
 }
 
 /* Invalidation of a function or a type. */
 extern "C" void on_object_change(Datum, int cache, uint32 hash)
 {
-    if (plans == nullptr)
-        return;
-    for (Prepared &plan : *plans)
-        plan.is_valid = plan.is_valid && !names(plan, cache, hash);
+    if (hash == 0)
+        invalidate_all();
+    else
+        invalidate_users({cache, hash});
 }
 
 /* Invalidation of an object that plans do not list among their dependencies. */
 extern "C" void on_any_change(Datum, int, uint32)
 {
-    on_relation_change(InvalidOid);
+    invalidate_all();
 }
 
 /* A maintenance statement joins one more relation than its query for each change that it looks up, and in the
@@ -155,22 +152,36 @@ template <class Make> Query *made_of(const std::string &sql, Make make)
     });
 }
 
-/* PostgreSQL frame. Collects the dependencies of the query before the planner modifies it. */
-void note_dependencies(Prepared *prepared, Query *query, bool is_bound_to_role)
-{
-    List *relations, *items;
+struct QueryUse {
+    List *relations;
+    List *items;
     bool has_row_security;
-    extract_query_dependencies(reinterpret_cast<Node *>(query), &relations, &items, &has_row_security);
-    for (int i = 0; i < list_length(relations); i++)
-        prepared->relations.push_back(list_nth_oid(relations, i));
-    for (int i = 0; i < list_length(items); i++) {
-        auto *item = static_cast<PlanInvalItem *>(list_nth(items, i));
-        prepared->objects.push_back({item->cacheId, item->hashValue});
-    }
-    prepared->has_row_security = is_bound_to_role && has_row_security;
+};
+
+/* Collects what the query uses before the planner modifies it. */
+void note_use_of_query(Prepared *prepared, Query *query, bool is_bound_to_role)
+{
+    const QueryUse use = call([=] {
+        QueryUse found;
+        extract_query_dependencies(reinterpret_cast<Node *>(query), &found.relations, &found.items,
+                                   &found.has_row_security);
+        return found;
+    });
+    UsedObjects used;
+    add_used(&used, use.relations, use.items);
+    prepared->use(std::move(used));
+    prepared->has_row_security = is_bound_to_role && use.has_row_security;
     prepared->row_security = row_security;
     if (prepared->has_row_security)
         prepared->role = GetUserId();
+}
+
+/* The plan may use more than its query: partitions, and functions that were inlined. */
+void note_use_of_plan(Prepared *prepared)
+{
+    UsedObjects used = prepared->objects;
+    add_used(&used, prepared->statement->relationOids, prepared->statement->invalItems);
+    prepared->use(std::move(used));
 }
 
 /* PostgreSQL frame. */
@@ -224,14 +235,15 @@ PlannedStmt *planned(Query *query, const char *sql, Driver driver)
 std::unique_ptr<Prepared> prepare(Query *query, const std::string &sql, Driver driver, bool is_bound_to_role)
 {
     auto prepared = std::make_unique<Prepared>();
-    call([&] { note_dependencies(prepared.get(), query, is_bound_to_role); });
-    all_plans().push_back(*prepared);
+    note_use_of_query(prepared.get(), query, is_bound_to_role);
+    kept_plans().all.push_back(*prepared);
     PlannedStmt *statement = planned(query, sql.c_str(), driver);
     /* The location within the text is not needed, and without it an extension does not cut the statement out
      * of a longer text. */
     statement->stmt_location = -1;
     statement->stmt_len = 0;
     call([&] { keep(prepared.get(), statement, sql.c_str()); });
+    note_use_of_plan(prepared.get());
     if (statement->transientPlan)
         prepared->xmin = TransactionXmin;
     if (statement->dependsOnRole)
@@ -240,6 +252,22 @@ std::unique_ptr<Prepared> prepare(Query *query, const std::string &sql, Driver d
 }
 
 } // namespace
+
+void Prepared::use(UsedObjects used)
+{
+    UserIndex<Prepared> &users = kept_plans().users;
+    users.remove(*this, objects);
+    objects = std::move(used);
+    users.add(*this, objects);
+}
+
+Prepared::~Prepared()
+{
+    if (plans != nullptr)
+        plans->users.remove(*this, objects);
+    if (context != nullptr)
+        MemoryContextDelete(context);
+}
 
 KeptPlan::KeptPlan() = default;
 KeptPlan::KeptPlan(KeptPlan &&other) noexcept = default;

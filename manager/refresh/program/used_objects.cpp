@@ -5,11 +5,21 @@ extern "C" {
 #include "optimizer/optimizer.h"
 }
 
-#include <algorithm>
-
 namespace pgtrickle::refresh {
 
-std::vector<CachedObject> objects_of(const Query *query)
+void add_used(UsedObjects *objects, const List *relations, const List *items)
+{
+    for (int i = 0; i < list_length(relations); i++)
+        objects->push_back({UsedObject::relation, list_nth_oid(relations, i)});
+    for (int i = 0; i < list_length(items); i++) {
+        const auto *item = static_cast<const PlanInvalItem *>(list_nth(items, i));
+        objects->push_back({item->cacheId, item->hashValue});
+    }
+    std::sort(objects->begin(), objects->end());
+    objects->erase(std::unique(objects->begin(), objects->end()), objects->end());
+}
+
+void add_used_by_query(UsedObjects *objects, const Query *query)
 {
     List *items = call([=] {
         List *relations, *found;
@@ -17,19 +27,7 @@ std::vector<CachedObject> objects_of(const Query *query)
         extract_query_dependencies(static_cast<Node *>(copyObjectImpl(query)), &relations, &found, &has_row_security);
         return found;
     });
-    std::vector<CachedObject> objects;
-    for (int i = 0; i < list_length(items); i++) {
-        const auto *item = static_cast<const PlanInvalItem *>(list_nth(items, i));
-        objects.push_back({item->cacheId, item->hashValue});
-    }
-    return objects;
-}
-
-bool is_among(const std::vector<CachedObject> &objects, int cache, uint32 hash)
-{
-    return std::any_of(objects.begin(), objects.end(), [=](const CachedObject &object) {
-        return object.cache == cache && (hash == 0 || object.hash == hash);
-    });
+    add_used(objects, NIL, items);
 }
 
 } // namespace pgtrickle::refresh

@@ -1,6 +1,10 @@
 /*
- * Functions and types that a query uses: as rows of system caches, by the hash values of their invalidations.
- * C++ frames, except for is_among(), which callbacks call.
+ * What compiled stream tables and kept plans of this process were made from: relations, and rows of system
+ * caches (functions, types), as PostgreSQL's invalidations name them.
+ *
+ * A UserIndex finds the users of what is invalidated. Invariant: it contains each user once for each of its
+ * objects, from add() to remove(). An invalidation therefore costs one look-up, however many entries the
+ * process keeps: a session that creates tables sends some of them for each, to all processes.
  */
 #pragma once
 
@@ -10,20 +14,66 @@ extern "C" {
 #include "nodes/parsenodes.h"
 }
 
+#include <algorithm>
+#include <unordered_map>
 #include <vector>
 
 namespace pgtrickle::refresh {
 
-struct CachedObject {
-    int cache;
-    uint32 hash;
+/* A relation by its OID, or a row of the system cache by the hash value of its invalidations. */
+struct UsedObject {
+    static constexpr int relation = -1;
+
+    int cache = relation;
+    uint32 value;
+
+    auto operator<=>(const UsedObject &) const = default;
 };
 
-/* Returns the objects of an analyzed query that has not been planned, without built-in ones, which PostgreSQL
- * omits for plans, too. */
-std::vector<CachedObject> objects_of(const Query *query);
+using UsedObjects = std::vector<UsedObject>; /* ascending, without duplicates */
 
-/* Whether an invalidation concerns any of the objects; a hash of 0 means all. */
-bool is_among(const std::vector<CachedObject> &objects, int cache, uint32 hash);
+/* Adds relations (a list of OIDs) and rows of system caches (a list of PlanInvalItem). PostgreSQL leaves built-in
+ * functions and types out of the latter. */
+void add_used(UsedObjects *objects, const List *relations, const List *items);
+
+/* Adds what an analyzed query uses that has not been planned. C++ frame. */
+void add_used_by_query(UsedObjects *objects, const Query *query);
+
+template <class User> class UserIndex {
+  public:
+    void add(User &user, const UsedObjects &objects)
+    {
+        for (const UsedObject &object : objects)
+            users_.emplace(object, &user);
+    }
+
+    void remove(User &user, const UsedObjects &objects) noexcept
+    {
+        for (const UsedObject &object : objects) {
+            auto [first, last] = users_.equal_range(object);
+            auto found = std::find_if(first, last, [&](const auto &entry) { return entry.second == &user; });
+            if (found != last)
+                users_.erase(found);
+        }
+    }
+
+    /* Calls `visit` with each user of the object. Raises no error. */
+    template <class Visit> void visit_users(const UsedObject &object, Visit visit) const noexcept
+    {
+        auto [first, last] = users_.equal_range(object);
+        for (auto entry = first; entry != last; ++entry)
+            visit(*entry->second);
+    }
+
+  private:
+    struct Hash {
+        size_t operator()(const UsedObject &object) const noexcept
+        {
+            return std::hash<uint64_t>()(static_cast<uint64_t>(object.cache) << 32 | object.value);
+        }
+    };
+
+    std::unordered_multimap<UsedObject, User *, Hash> users_;
+};
 
 } // namespace pgtrickle::refresh
