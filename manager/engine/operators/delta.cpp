@@ -66,6 +66,40 @@ class Negate final : public DerivativeNode {
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override { return negate(inputs.at(0)); }
 };
 
+class Net final : public DerivativeNode {
+  public:
+    explicit Net(const PlanPtr &input) : DerivativeNode({input}, input->columns()) {}
+    std::string describe() const override { return "net"; }
+    ZSet meaning(const Evaluation &, const std::vector<ZSet> &inputs) const override { return inputs[0]; }
+    bool is_weighted() const override { return true; }
+    Select print(Printer &printer) const override;
+    PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override { return net(inputs.at(0)); }
+};
+
+/* Compares images: a type may have no equality, and equal values may differ. */
+Select Net::print(Printer &printer) const
+{
+    constexpr int most_arguments = 100;
+    const std::string rows = printer.subquery(inputs()[0], true);
+    std::vector<std::string> columns, images;
+    for (int first = 1; first <= width(); first += most_arguments) {
+        std::vector<std::string> part;
+        for (int i = first; i <= std::min(width(), first + most_arguments - 1); i++)
+            part.push_back("c" + std::to_string(i));
+        images.push_back("pgtrickle.row_image(" + joined(part, ", ") + ")");
+        columns.insert(columns.end(), part.begin(), part.end());
+    }
+    const std::string all = joined(columns, ", ");
+    const std::string summed = "SELECT " + all +
+                               ", (pg_catalog.sum(pgt_weight) OVER same)::pg_catalog.int8 AS pgt_weight, "
+                               "pg_catalog.row_number() OVER same AS number FROM (" +
+                               rows + ") AS " + printer.alias() + " WINDOW same AS (PARTITION BY " +
+                               joined(images, ", ") + ")";
+    return printer.wrap("SELECT " + all + ", pgt_weight FROM (" + summed + ") AS " + printer.alias() +
+                            " WHERE number = 1 AND pgt_weight <> 0",
+                        width(), true);
+}
+
 class TouchedRows final : public DerivativeNode {
   public:
     TouchedRows(const PlanPtr &input, std::vector<int> keys, std::vector<std::string> names, bool with_nulls)
@@ -187,6 +221,11 @@ PlanPtr arrangement_scan(int step, std::vector<Column> columns, std::vector<int>
 PlanPtr negate(PlanPtr input)
 {
     return std::make_shared<Negate>(input);
+}
+
+PlanPtr net(PlanPtr delta)
+{
+    return std::make_shared<Net>(delta);
 }
 
 PlanPtr touched_rows(PlanPtr input, std::vector<int> keys, std::vector<std::string> names, bool with_nulls)

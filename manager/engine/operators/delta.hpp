@@ -13,6 +13,8 @@ PlanPtr delta_scan(DeltaInput input, std::vector<Column> columns);
 /* Returns the rows of an earlier step's arrangement, output columns only; `key` is its row_key(). */
 PlanPtr arrangement_scan(int step, std::vector<Column> columns, std::vector<int> key, bool has_one_row = false);
 PlanPtr negate(PlanPtr input);
+/* Returns the rows of a delta, identical ones as one row; rows whose weights cancel each other are left out. */
+PlanPtr net(PlanPtr delta);
 
 /* Returns the rows of `rows` (a delta of A) that matched nothing in the old B: weight times [cnt_old = 0],
  * cnt_old = cnt_new - d. `delta` (of B) is null when B has not changed. Slots of the condition: A's columns,

@@ -4,7 +4,8 @@
  * From geqo_threshold on, the planner would use its genetic search at once. That search builds whole orders
  * at random, of which hardly any is possible if outer joins and semi joins are nested: it then takes minutes
  * where an exhaustive search takes almost no time. Therefore the exhaustive search is used as long as there
- * are few sets of relations to join, and abandoned when there are too many.
+ * are few sets of relations to join, and abandoned when there are too many: then, again and again, the two
+ * sets are joined whose join costs least. The genetic search remains for what cannot be joined so.
  */
 #pragma once
 
