@@ -22,8 +22,8 @@ HTAB *entries = nullptr;
 
 namespace {
 
-int slot_setting = 16384;
-int stream_table_setting = 4096;
+int slot_setting = 65536;
+int stream_table_setting = 16384;
 
 const char *const tranche = "pg_trickle";
 
@@ -70,23 +70,18 @@ template <class T> T *place(char *&at, int count)
     return array;
 }
 
+/* Shared memory is created as zeros, which are the initial values of the counters, the readings and the bits: what
+ * is not used yet is not touched, and takes no memory. */
 void fill_empty()
 {
-    for (int i = 0; i < shared->slot_count; i++)
-        new (&source_slots[i]) SourceSlot{};
-    for (int i = 0; i < shared->cell_count; i++) {
-        new (&cells[i]) ReadingCell{};
-        cells[i].next = i + 1 < shared->cell_count ? i + 1 : no_cell;
-    }
+    static_assert(std::atomic<uint64_t>::is_always_lock_free && std::atomic<int64_t>::is_always_lock_free);
     for (int i = 0; i < shared->manager_count; i++) {
         new (&managers[i]) ManagerSlot{};
         new (&workers[i]) WorkerSlot{};
     }
-    for (int i = 0; i < shared->manager_count * (shared->slot_count / 64); i++)
-        new (&changed_bits[i]) std::atomic<uint64_t>{0};
     for (int i = 0; i < shared->request_count; i++)
         new (&requests[i]) RequestSlot{};
-    shared->free_cell = 0;
+    shared->free_cell = no_cell;
     shared->is_registry_doubtful = 1;
 }
 
@@ -104,11 +99,11 @@ void define_sizes()
     DefineCustomIntVariable(
         "pg_trickle.mailbox_slots", "Sets the number of change counters shared by all sources of the server.",
         "Changes of one source also mark the stream tables of the sources that share its counter as changed.",
-        &slot_setting, 16384, 64, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
+        &slot_setting, 65536, 64, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_trickle.max_stream_tables",
                             "Sets the number of stream tables whose freshness is tracked in shared memory.",
                             "Stream tables beyond this number work, but each read of them asks the manager.",
-                            &stream_table_setting, 4096, 16, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
+                            &stream_table_setting, 16384, 16, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
 }
 
 } // namespace

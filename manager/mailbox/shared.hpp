@@ -132,7 +132,8 @@ struct Shared {
     int32_t cell_count;
     int32_t manager_count;
     int32_t request_count;
-    int32_t free_cell; /* first of the list of free cells */
+    int32_t free_cell;       /* first of the list of cells that were used and are free; no_cell: it is empty */
+    int32_t used_cell_count; /* cells from this number on have never been used */
     std::atomic<int32_t> launcher_pid;
     int32_t launcher_process;
     std::atomic<uint32_t> launcher_lacks_process;

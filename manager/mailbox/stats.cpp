@@ -15,6 +15,7 @@ MailboxStats stats() noexcept
     stats.stream_table_room = shared->cell_count / cells_per_stream_table;
     LWLockAcquire(shared->entry_lock, LW_SHARED);
     stats.stream_tables = hash_get_num_entries(entries);
+    stats.readings_free = shared->cell_count - shared->used_cell_count;
     for (int32_t cell = shared->free_cell; cell != no_cell; cell = cells[cell].next)
         stats.readings_free++;
     LWLockRelease(shared->entry_lock);

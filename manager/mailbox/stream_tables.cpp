@@ -180,13 +180,23 @@ TimestampTz pending_ignoring(const Entry *entry, const Ignored &ignored, int &st
     return oldest;
 }
 
+/* Returns no_cell if all cells are in use. */
+int32_t take_cell() noexcept
+{
+    const int32_t cell = shared->free_cell;
+    if (cell != no_cell)
+        shared->free_cell = cells[cell].next;
+    else if (shared->used_cell_count < shared->cell_count)
+        return shared->used_cell_count++;
+    return cell;
+}
+
 bool append_reading(int32_t **link, const SettledReading &reading, Entry *entry) noexcept
 {
-    int32_t number = shared->free_cell;
+    const int32_t number = take_cell();
     if (number == no_cell)
         return false;
     ReadingCell &cell = cells[number];
-    shared->free_cell = cell.next;
     cell.slot = reading.slot;
     cell.stream_table = reading.stream_table;
     cell.seen = reading.seen;
