@@ -82,12 +82,20 @@ class Definitions {
     void read_refresh_groups();
 
     /* ---- when ---- */
-    bool is_due() const;
+    /* `is_awaited`: a reader waits, and the answer may depend on a change. */
+    bool is_due(bool is_awaited) const;
     bool is_current() const { return is_loaded_; }
     void read_again() { is_loaded_ = false; }
     void read_again_at(TimestampTz at);
     std::optional<TimestampTz> next_at() const;
-    void forget_pauses(TimestampTz now) { load_after_ = std::min(load_after_, now); }
+    /* Called after a change has been read and followed, which took so long: it costs time in proportion to the
+     * number of stream tables, whatever has changed, so that further changes are read together after a pause. */
+    void pause_after(TimestampTz duration_us);
+    void forget_pauses(TimestampTz now)
+    {
+        load_after_ = std::min(load_after_, now);
+        pause_until_ = std::min(pause_until_, now);
+    }
     /* The count of definition changes in the mailbox when the definitions were read. */
     uint32_t changes_seen() const { return changes_seen_; }
 
@@ -132,6 +140,7 @@ class Definitions {
     bool is_loaded_ = false;
     TimestampTz load_after_ = 0; /* a failed read is repeated at this time */
     TimestampTz reload_pause_us_ = 0;
+    TimestampTz pause_until_ = 0;       /* see pause_after() */
     std::string load_fault_;            /* the fault that is in the log already */
     std::set<scheduler::Id> to_reload_; /* the stream table or one of its sources was locked */
 };

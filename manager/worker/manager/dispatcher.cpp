@@ -125,7 +125,8 @@ void Dispatcher::queue_dependents(TimestampTz now)
 {
     const definition::DatabaseZone zone(call([] { return definition::published_time_zone(); }));
     for (Id id : tasks_.due(now)) {
-        if (!definitions_.effective_schedule(id).has_own_schedule)
+        if (!definitions_.effective_schedule(id).has_own_schedule ||
+            definitions_.graph().direct_downstreams(id).empty())
             continue;
         TimestampTz dirty_since = tasks_.own_pending_since(id);
         for (Id dependent : definitions_.graph().downstreams(id)) {

@@ -62,6 +62,7 @@ void Manager::check_tasks()
 
 void Manager::read_definitions()
 {
+    const TimestampTz began_at = GetCurrentTimestamp();
     std::optional<DefinitionChanges> changes = definitions_.read([&] { holds_.read(); });
     has_nothing_ = changes && changes->is_nothing_to_manage;
     if (!changes)
@@ -77,12 +78,13 @@ void Manager::read_definitions()
     projection_.request();
     if (changes->is_empty)
         upkeep_.begin_soon();
+    definitions_.pause_after(GetCurrentTimestamp() - began_at);
 }
 
 /* Exits if there is nothing to manage. */
 void Manager::read_definitions_if_due()
 {
-    if (definitions_.is_due())
+    if (definitions_.is_due(!requests_.is_empty()))
         read_definitions();
     if (has_nothing_ && jobs_.is_empty() && mailbox::retire(definitions_.changes_seen()))
         proc_exit(0);
