@@ -12,9 +12,10 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, Server, run_cases  # noqa: E402: needs the path above
 
+SMALL = ["pg_trickle.max_stream_tables=16", "max_locks_per_transaction=10", "max_connections=10",
+         "max_prepared_transactions=0", "max_wal_senders=0", "autovacuum_max_workers=1"]
 server = Server()
-server.call("start", "pg_trickle.max_stream_tables=16", "max_locks_per_transaction=10", "max_connections=10",
-            "max_prepared_transactions=0", "max_wal_senders=0", "autovacuum_max_workers=1")
+server.call("start", *SMALL)
 
 
 def filled(count, schedule):
@@ -85,8 +86,32 @@ def a_manager_reads_more_definitions_than_it_could_lock():
     db.drop()
 
 
+def touched_megabytes(*settings):
+    """Returns how much of its shared memory the postmaster has touched after a start with these settings."""
+    server.call("start", *SMALL, "huge_pages=off", *settings)
+    db = Database(server.host)
+    postmaster = (Path(db.value("SHOW data_directory")) / "postmaster.pid").read_text().split()[0]
+    db.drop()
+    touched_kb, is_shared = 0, False
+    for line in Path(f"/proc/{postmaster}/smaps").read_text().splitlines():
+        name, _, rest = line.partition(" ")
+        if "-" in name and not name.endswith(":"):
+            is_shared = "/dev/zero" in rest
+        elif name == "Rss:" and is_shared:
+            touched_kb += int(rest.split()[0])
+    return touched_kb / 1024
+
+
+def room_that_is_not_used_takes_no_memory():
+    little = touched_megabytes("pg_trickle.mailbox_slots=64")
+    assert 0 < little < 100, f"{little} MB"
+    much = touched_megabytes("pg_trickle.mailbox_slots=1048576")
+    assert much < little + 16, f"{much} MB instead of {little} MB: the counters alone have room for 256 MB"
+
+
 try:
     run_cases([a_dropped_database_gives_its_room_back, those_without_room_are_not_refreshed_over_and_over,
-               one_without_room_is_refreshed_when_due, a_manager_reads_more_definitions_than_it_could_lock])
+               one_without_room_is_refreshed_when_due, a_manager_reads_more_definitions_than_it_could_lock,
+               room_that_is_not_used_takes_no_memory])
 finally:
     server.destroy()
