@@ -3,6 +3,7 @@
 #include "capture/log/log.hpp"
 #include "definition/guc.hpp"
 #include "definition/query/rewritten_query.hpp"
+#include "pg/catalog_caches.hpp"
 #include "pg/context.hpp"
 #include "pg/relation_listeners.hpp"
 #include "pg/rights.hpp"
@@ -23,7 +24,6 @@ extern "C" {
 #include "access/table.h"
 #include "executor/executor.h"
 #include "utils/acl.h"
-#include "utils/catcache.h"
 #include "utils/inval.h"
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
@@ -135,13 +135,6 @@ TupleDesc leading_columns(TupleDesc all, int count, bool with_weight)
     });
 }
 
-/* The relation cache does not evict entries: it keeps 12 kB for a stream table, and 11 kB for a defining
- * view. */
-void drop_relcache_entry(Oid relid)
-{
-    call([=] { RelationCacheInvalidateEntry(relid); });
-}
-
 void describe(CompiledStep &compiled, MemoryContext compiled_in, std::vector<Oid> &relations)
 {
     const engine::Step &step = compiled.step;
@@ -206,16 +199,6 @@ RequiredRights asked_rights_of(const Query *query, MemoryContext kept)
     definition::visit_levels(const_cast<Query *>(query), [&](const Query *level) { keep_rights(&asked, level); });
     MemoryContextSwitchTo(previous);
     return asked;
-}
-
-/* The catalog caches do not evict entries either. Translating a query and planning its statements leave 11 kB of
- * them for a stream table, most of it statistics of columns, which no refresh needs. */
-void trim_catalog_caches()
-{
-    constexpr int most_compiled = 64;
-    static int compiled = 0;
-    if (++compiled % most_compiled == 0)
-        call([] { ResetCatalogCaches(); });
 }
 
 QueryParts kept_copy(const QueryParts &parts, MemoryContext kept)

@@ -15,6 +15,7 @@
 #include "definition/state/state.hpp"
 #include "definition/time_zone.hpp"
 #include "mailbox/manager_side.hpp"
+#include "pg/catalog_caches.hpp"
 #include "pg/database_settings.hpp"
 #include "refresh/sets/refresh_groups.hpp"
 #include "translate/check/dependence.hpp"
@@ -139,8 +140,14 @@ std::optional<TransactionFailure> load_all(const std::vector<state::StateSummary
 {
     for (size_t first = 0; first < glances.size(); first += loaded_at_once) {
         std::optional<TransactionFailure> failure = in_transaction([&] {
-            for (size_t i = first; i < std::min(glances.size(), first + loaded_at_once); i++)
-                loaded->emplace(glances[i].relid, load_one(glances[i], known.count(glances[i].relid) != 0));
+            for (size_t i = first; i < std::min(glances.size(), first + loaded_at_once); i++) {
+                const Oid relid = glances[i].relid;
+                loaded->emplace(relid, load_one(glances[i], known.count(relid) != 0));
+                drop_relcache_entry(relid);
+                if (Oid view = call([=] { return definition::view_of(relid); }); OidIsValid(view))
+                    drop_relcache_entry(view);
+                trim_catalog_caches();
+            }
         });
         if (failure)
             return failure;
