@@ -1,9 +1,9 @@
 #include "refresh/program/compiled.hpp"
 
 #include "capture/log/log.hpp"
+#include "definition/catalog_caches.hpp"
 #include "definition/guc.hpp"
 #include "definition/query/rewritten_query.hpp"
-#include "pg/catalog_caches.hpp"
 #include "pg/context.hpp"
 #include "pg/relation_listeners.hpp"
 #include "pg/rights.hpp"

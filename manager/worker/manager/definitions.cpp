@@ -10,12 +10,12 @@
 
 #include "capture/source/source_rows.hpp"
 #include "catalog/process.hpp"
+#include "definition/catalog_caches.hpp"
 #include "definition/definition.hpp"
 #include "definition/definition_view.hpp"
 #include "definition/state/state.hpp"
 #include "definition/time_zone.hpp"
 #include "mailbox/manager_side.hpp"
-#include "pg/catalog_caches.hpp"
 #include "pg/database_settings.hpp"
 #include "refresh/sets/refresh_groups.hpp"
 #include "translate/check/dependence.hpp"

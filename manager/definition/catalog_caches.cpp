@@ -1,4 +1,4 @@
-#include "pg/catalog_caches.hpp"
+#include "definition/catalog_caches.hpp"
 
 extern "C" {
 #include "utils/catcache.h"
