@@ -30,6 +30,10 @@ SELECT * FROM pgtrickle.explain_refresh_mode('revenue');
 ALTER FOREIGN TABLE revenue OPTIONS (SET query 'SELECT c.region, count(*), sum(o.amount), max(o.amount)
                                                 FROM orders o JOIN customers c ON c.id = o.customer GROUP BY c.region');
 
+CREATE FOREIGN TABLE placed_orders () SERVER pgtrickle
+  OPTIONS (query 'SELECT id, customer, placed FROM orders', partition_by 'day(placed)');
+DROP FOREIGN TABLE placed_orders;
+
 -- The other constructs that the document names.
 SELECT pgtrickle.create_stream_table('r', 'SELECT id, random() FROM orders', '1m', 'DIFFERENTIAL');
 SELECT pgtrickle.create_stream_table('r', 'SELECT id, CURRENT_USER AS who FROM orders', '1m', 'DIFFERENTIAL');

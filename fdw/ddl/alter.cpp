@@ -214,7 +214,7 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
             new_options.push_back(std::move(setting));
         find(new_options, "query")->value = call([=] { return definition::canonical_text(query); });
         new_options.push_back({"original_query", after.query});
-    } else if (after.mode != before.mode) {
+    } else if (after.mode != before.mode || after.partition_by.text() != before.partition_by.text()) {
         query = call([=] { return definition::query_of(relid); });
     }
     command->def = reinterpret_cast<::Node *>(as_def_elements(old_options, new_options));

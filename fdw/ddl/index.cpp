@@ -225,7 +225,8 @@ Oid index_named(List *name)
     if (relation->schemaname != nullptr || OidIsValid(RangeVarGetRelid(relation, NoLock, true)))
         return InvalidOid;
     Oid index = get_relname_relid(relation->relname, get_namespace_oid(storage::schema_name, false));
-    if (!OidIsValid(index) || get_rel_relkind(index) != RELKIND_INDEX)
+    const char kind = OidIsValid(index) ? get_rel_relkind(index) : '\0';
+    if (kind != RELKIND_INDEX && kind != RELKIND_PARTITIONED_INDEX)
         return InvalidOid;
     return OidIsValid(storage::served_from(IndexGetRelation(index, true))) ? index : InvalidOid;
 }
@@ -321,6 +322,11 @@ void drop(const DropStmt *statement, bool is_top_level)
         ObjectAddress index;
         ObjectAddressSet(index, RelationRelationId,
                          locked_index(name, statement->concurrent ? ShareUpdateExclusiveLock : AccessExclusiveLock));
+        if (statement->concurrent && OidIsValid(index.objectId) &&
+            get_rel_relkind(index.objectId) == RELKIND_PARTITIONED_INDEX)
+            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                            errmsg("cannot drop partitioned index \"%s\" concurrently", NameListToString(name)),
+                            errhint("Remove CONCURRENTLY.")));
         if (check_droppable(index.objectId, name, statement->missing_ok))
             add_exact_object_address(&index, indexes);
     }
@@ -356,8 +362,8 @@ void restore_index(Oid relid, Oid owner, const std::string &text)
         foreach (cell, statement->indexParams)
             resolve_types(lfirst_node(IndexElem, cell)->expr);
         LockRelationOid(relid, AccessShareLock);
-        const Oid tablespace = get_rel_tablespace(served_relation_to_read(relid)->storage);
-        statement->tableSpace = get_tablespace_name(OidIsValid(tablespace) ? tablespace : MyDatabaseTableSpace);
+        statement->tableSpace = storage::tablespace_of_indexes(served_relation_to_read(relid)->storage);
+        set_for_now("default_tablespace", "");
         create(relid, statement, nullptr);
         CommandCounterIncrement();
     });

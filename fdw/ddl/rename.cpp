@@ -18,6 +18,7 @@
 #include "fdw/ddl/dependency_changes.hpp"
 #include "fdw/ddl/inherited_columns.hpp"
 #include "mailbox/mailbox.hpp"
+#include "storage/partitions.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -38,6 +39,8 @@ extern "C" {
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 }
+
+#include <algorithm>
 
 namespace pgtrickle {
 
@@ -196,8 +199,30 @@ void rename_storage_column(Oid relid, const char *old_name, const char *new_name
         ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("column name \"%s\" is reserved", new_name),
                         errdetail("Names that start with \"pgt_\" are reserved for hidden columns.")));
     Oid heap = storage::storage_of(relid);
-    if (OidIsValid(heap))
-        rename_column(heap, old_name, new_name);
+    if (!OidIsValid(heap))
+        return;
+    rename_column(heap, old_name, new_name);
+    if (!storage::is_partitioned(heap))
+        return;
+    ListCell *cell;
+    foreach (cell, storage::row_heaps(heap))
+        rename_column(lfirst_oid(cell), old_name, new_name);
+}
+
+/* The option partition_by names columns of the stream table. */
+void rename_partition_column(Oid relid, const char *old_name, const char *new_name)
+{
+    const char *text = enter([=]() -> const char * {
+        PartitionBy by = definition::load(relid).partition_by;
+        const auto renamed = std::find(by.columns.begin(), by.columns.end(), old_name);
+        if (renamed == by.columns.end())
+            return nullptr;
+        *renamed = new_name;
+        const std::string written = by.text();
+        return call([&] { return pstrdup(written.c_str()); });
+    });
+    if (text != nullptr)
+        write_option(relid, "partition_by", text, DEFELEM_SET);
 }
 
 /* Processes a renamed column of a stream table, or of a parent whose children are renamed with it. */
@@ -214,6 +239,7 @@ void follow_column(Oid relation, const char *old_name, const char *new_name)
                      errmsg("columns of stream table \"%s\" do not have the types of its query", get_rel_name(relid)),
                      errhint("Run pgtrickle.repair_stream_table() on it.")));
         rename_storage_column(relid, old_name, new_name);
+        rename_partition_column(relid, old_name, new_name);
         definition::store_query(relid, definition::query_of(relid));
         rewrite_text(relid, InvalidOid);
         state::bump_generation(relid);

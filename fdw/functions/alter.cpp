@@ -95,6 +95,15 @@ void drop(const NamedArguments &arguments)
     run_drop(relid, cascade);
 }
 
+[[noreturn]] void refuse_to_drop_partition(const NamedArguments &arguments)
+{
+    const std::string name = definition::load(stream_table_to_change(arguments)).name;
+    raise({.sqlstate = ERRCODE_FEATURE_NOT_SUPPORTED,
+           .message = "cannot drop a partition of stream table \"" + name + "\"",
+           .detail = "Its rows are the answer of its query; without those of a partition they would be wrong.",
+           .hint = "Delete the rows from the sources, or restrict the query."});
+}
+
 } // namespace
 
 } // namespace pgtrickle
@@ -108,6 +117,12 @@ SQL_FUNCTION(pgtrickle_alter_stream_table)
 SQL_FUNCTION(pgtrickle_drop_stream_table)
 {
     pgtrickle::drop(pgtrickle::NamedArguments(fcinfo));
+    PG_RETURN_VOID();
+}
+
+SQL_FUNCTION(pgtrickle_drop_partition)
+{
+    pgtrickle::refuse_to_drop_partition(pgtrickle::NamedArguments(fcinfo));
     PG_RETURN_VOID();
 }
 

@@ -20,10 +20,6 @@ namespace {
 void look_at_ignored(const NamedArguments &arguments)
 {
     check_compatibility_arguments(arguments);
-    if (arguments.has("partition_by"))
-        raise({.sqlstate = ERRCODE_FEATURE_NOT_SUPPORTED,
-               .message = "the storage of a stream table cannot be partitioned",
-               .hint = "Remove partition_by."});
     if (arguments.has("max_differential_joins"))
         note_ignored("max_differential_joins", "the number of joins is not limited");
     if (arguments.has("max_delta_fraction"))

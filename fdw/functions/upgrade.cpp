@@ -71,12 +71,14 @@ constexpr const char *foreign_tables_of_ours =
     "SELECT f.ftrelid FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver "
     "JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw WHERE w.fdwname = 'pgtrickle_fdw' ORDER BY 1";
 
-/* Objects that depend only on the stream table: its heaps and the internal view. */
+/* Objects that depend only on the stream table: its heaps, partitions before what they belong to, and the internal
+ * view. */
 constexpr const char *derived_relations =
     "SELECT d.objid FROM pg_depend d JOIN pg_class c ON c.oid = d.objid "
     "WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.deptype = 'i' "
-    "AND c.relnamespace = 'pg_trickle_storage'::regnamespace AND c.relkind IN ('r', 'v') "
-    "AND d.refclassid = 'pg_class'::regclass AND d.refobjid IN (SELECT relid FROM pgtrickle.pgt_upgrade) ORDER BY 1";
+    "AND c.relnamespace = 'pg_trickle_storage'::regnamespace AND c.relkind IN ('r', 'p', 'v') "
+    "AND d.refclassid = 'pg_class'::regclass AND d.refobjid IN (SELECT relid FROM pgtrickle.pgt_upgrade) "
+    "ORDER BY c.relispartition DESC, 1";
 
 /* Includes all indexes of the storage. The ones that belong to its layout are recognized when the storage is
  * created again. */
@@ -207,8 +209,8 @@ void recreate_indexes()
              "(statement, n), "
              "to_regclass('pg_trickle_storage.st_' || u.relid) AS heap "
              "WHERE heap IS NOT NULL AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = heap AND "
-             "substring(pg_get_indexdef(i.indexrelid) FROM ' ON pg_trickle_storage\\..*') = substring(statement "
-             "FROM ' ON pg_trickle_storage\\..*')) "
+             "substring(pg_get_indexdef(i.indexrelid) FROM ' ON (?:ONLY )?pg_trickle_storage\\..*') = "
+             "substring(statement FROM ' ON (?:ONLY )?pg_trickle_storage\\..*')) "
              "ORDER BY u.relid, n")) {
         const Oid relid = static_cast<Oid>(std::stoul(*row[0]));
         const Oid owner = definition::load(relid).owner;

@@ -12,6 +12,7 @@
 #include "fdw/sql/result_rows.hpp"
 #include "refresh/program/missing_index.hpp"
 #include "refresh/program/relation_names.hpp"
+#include "storage/partitions.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -34,7 +35,10 @@ void add(Rows &rows, const std::string &property, const std::string &value)
 std::string size_of(Oid relation)
 {
     return call([=] {
-        int64 size = DatumGetInt64(DirectFunctionCall1(pg_total_relation_size, ObjectIdGetDatum(relation)));
+        int64 size = 0;
+        ListCell *cell;
+        foreach (cell, storage::row_heaps(relation))
+            size += DatumGetInt64(DirectFunctionCall1(pg_total_relation_size, ObjectIdGetDatum(lfirst_oid(cell))));
         return TextDatumGetCString(DirectFunctionCall1(pg_size_pretty, Int64GetDatum(size)));
     });
 }
@@ -118,22 +122,31 @@ void explain_steps(Rows &rows, const refresh::Compiled &compiled)
 
 /* Counts the rows without a query: planning one would call functions of indexes that the owner has created,
  * and only superusers have the privilege to read the heap. */
+int64_t count_rows_seen(Oid heap, Snapshot snapshot)
+{
+    int64_t count = 0;
+    Relation relation = table_open(heap, AccessShareLock);
+    TableScanDesc scan = table_beginscan(relation, snapshot, 0, nullptr);
+    TupleTableSlot *slot = table_slot_create(relation, nullptr);
+    while (table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
+        CHECK_FOR_INTERRUPTS();
+        count++;
+    }
+    ExecDropSingleTupleTableSlot(slot);
+    table_endscan(scan);
+    table_close(relation, NoLock);
+    return count;
+}
+
 int64_t count_rows(Oid heap)
 {
     return call([=] {
         int64_t count = 0;
-        Relation relation = table_open(heap, AccessShareLock);
         Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-        TableScanDesc scan = table_beginscan(relation, snapshot, 0, nullptr);
-        TupleTableSlot *slot = table_slot_create(relation, nullptr);
-        while (table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
-            CHECK_FOR_INTERRUPTS();
-            count++;
-        }
-        ExecDropSingleTupleTableSlot(slot);
-        table_endscan(scan);
+        ListCell *cell;
+        foreach (cell, storage::row_heaps(heap))
+            count += count_rows_seen(lfirst_oid(cell), snapshot);
         UnregisterSnapshot(snapshot);
-        table_close(relation, NoLock);
         return count;
     });
 }

@@ -48,7 +48,9 @@ std::string index_statements(Oid relid, const std::string &quoted)
     const std::string storage = "st_" + std::to_string(relid);
     std::string statements;
     auto rows = run_extension_sql(
-        "SELECT replace(pg_get_indexdef(c.oid), ' ON pg_trickle_storage.' || $1 || ' ', ' ON ' || $2 || ' ') "
+        "SELECT replace(replace(pg_get_indexdef(c.oid), ' ON ONLY pg_trickle_storage.', ' ON pg_trickle_storage.'), ' "
+        "ON pg_trickle_storage.' || $1 || ' ', "
+        "' ON ' || $2 || ' ') "
         "FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
         "WHERE indrelid = to_regclass('pg_trickle_storage.' || $1) AND NOT starts_with(relname::text, $1 || '_') "
         "ORDER BY relname",

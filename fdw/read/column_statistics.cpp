@@ -2,6 +2,7 @@
 
 #include "fdw/scan/served_relation.hpp"
 #include "pg/versions/rights.hpp"
+#include "storage/partitions.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -105,7 +106,8 @@ bool find_statistics(PlannerInfo *root, RangeTblEntry *entry, AttrNumber column,
     if (entry->rtekind == RTE_RELATION && entry->relkind == RELKIND_FOREIGN_TABLE && column > 0 && !entry->inh) {
         const ServedRelation *served = find_served_relation(entry->relid);
         if (served != nullptr && OidIsValid(served->storage) && column <= served->column_count) {
-            take_statistics(served->storage, served->columns[column - 1], false, variable);
+            take_statistics(served->storage, served->columns[column - 1], storage::is_partitioned(served->storage),
+                            variable);
             variable->acl_ok =
                 !HeapTupleIsValid(variable->statsTuple) ||
                 (entry->securityQuals == NIL && may_read(entry->relid, column, reader_of(root->parse, entry)));

@@ -7,6 +7,8 @@
 
 #include "fdw/scan/served_relation.hpp"
 #include "pg/versions/analyze.hpp"
+#include "storage/partitions.hpp"
+#include "storage/statistics.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -19,6 +21,9 @@ extern "C" {
 #include "utils/sampling.h"
 #include "utils/snapmgr.h"
 }
+
+#include <algorithm>
+#include <cmath>
 
 namespace pgtrickle {
 
@@ -65,40 +70,59 @@ void offer(Reservoir *reservoir, HeapTuple row)
     reservoir->seen += 1;
 }
 
+struct Sample {
+    Relation table;
+    AttrNumber *columns;
+    Reservoir reservoir;
+    double blocks; /* read */
+    double dead;
+};
+
+/* Offers the rows of up to `wanted` blocks of the storage, or of a partition of it, to the sample. */
+void sample_heap(Sample *sample, Relation heap, double wanted)
+{
+    const int count = RelationGetDescr(sample->table)->natts;
+    auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (count + 1)));
+    auto *nulls = static_cast<bool *>(palloc(sizeof(bool) * (count + 1)));
+    BlockSamplerData sampler;
+    BlockSampler_Init(&sampler, RelationGetNumberOfBlocks(heap), static_cast<int>(wanted),
+                      pg_prng_uint32(&pg_global_prng_state));
+    TransactionId oldest = GetOldestNonRemovableTransactionId(heap);
+    TableScanDesc scan = table_beginscan_analyze(heap);
+    TupleTableSlot *slot = table_slot_create(heap, nullptr);
+    double live = 0;
+    SampledBlocks sampled = {scan, &sampler};
+    while (to_next_block(&sampled)) {
+        analyze_delay_point();
+        while (table_scan_analyze_next_tuple(scan, oldest, &live, &sample->dead, slot))
+            offer(&sample->reservoir, row_of(sample->table, sample->columns, slot, values, nulls));
+    }
+    end_sampled_blocks(&sampled);
+    ExecDropSingleTupleTableSlot(slot);
+    table_endscan(scan);
+    sample->blocks += sampler.m;
+}
+
 int sample_rows(Relation table, int, HeapTuple *rows, int wanted, double *total_rows, double *total_dead_rows)
 {
     const ServedRelation *served = served_relation_to_read(RelationGetRelid(table));
     int count = RelationGetDescr(table)->natts;
     auto *columns = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (count + 1)));
     memcpy(columns, served->columns, sizeof(AttrNumber) * count);
-    Relation storage = table_open(served->storage, NoLock);
-    auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (count + 1)));
-    auto *nulls = static_cast<bool *>(palloc(sizeof(bool) * (count + 1)));
-
-    BlockNumber blocks = RelationGetNumberOfBlocks(storage);
-    BlockSamplerData sampler;
-    BlockSampler_Init(&sampler, blocks, wanted, pg_prng_uint32(&pg_global_prng_state));
-    Reservoir reservoir = {rows, wanted, 0, 0, -1, {}};
-    reservoir_init_selection_state(&reservoir.state, wanted);
-    TransactionId oldest = GetOldestNonRemovableTransactionId(storage);
-    TableScanDesc scan = table_beginscan_analyze(storage);
-    TupleTableSlot *slot = table_slot_create(storage, nullptr);
-    double live = 0;
-    double dead = 0;
-    SampledBlocks sampled = {scan, &sampler};
-    while (to_next_block(&sampled)) {
-        analyze_delay_point();
-        while (table_scan_analyze_next_tuple(scan, oldest, &live, &dead, slot))
-            offer(&reservoir, row_of(table, columns, slot, values, nulls));
+    const Oid storage = served->storage;
+    const double blocks = storage::stored_blocks(storage);
+    Sample sample = {table, columns, {rows, wanted, 0, 0, -1, {}}, 0, 0};
+    reservoir_init_selection_state(&sample.reservoir.state, wanted);
+    ListCell *cell;
+    foreach (cell, storage::row_heaps(storage)) {
+        Relation heap = table_open(lfirst_oid(cell), AccessShareLock);
+        sample_heap(&sample, heap, std::ceil(wanted * (RelationGetNumberOfBlocks(heap) / std::max(blocks, 1.0))));
+        table_close(heap, NoLock);
     }
-    end_sampled_blocks(&sampled);
-    ExecDropSingleTupleTableSlot(slot);
-    table_endscan(scan);
-    table_close(storage, NoLock);
-    double share = sampler.m > 0 ? static_cast<double>(blocks) / sampler.m : 0;
-    *total_rows = static_cast<double>(static_cast<int64>(reservoir.seen * share + 0.5));
-    *total_dead_rows = static_cast<double>(static_cast<int64>(dead * share + 0.5));
-    return reservoir.used;
+    double share = sample.blocks > 0 ? blocks / sample.blocks : 0;
+    *total_rows = static_cast<double>(static_cast<int64>(sample.reservoir.seen * share + 0.5));
+    *total_dead_rows = static_cast<double>(static_cast<int64>(sample.dead * share + 0.5));
+    return sample.reservoir.used;
 }
 
 /* Returns true if ANALYZE is processing an inheritance parent that has the stream table as a child. A nested
@@ -117,15 +141,16 @@ bool is_within_a_sample()
 bool analyze_stream_table(Relation table, AcquireSampleRowsFunc *sample, BlockNumber *pages)
 {
     Oid storage_oid = served_relation_to_read(RelationGetRelid(table))->storage;
-    Relation storage = table_open(storage_oid, NoLock);
-    *pages = RelationGetNumberOfBlocks(storage);
-    table_close(storage, NoLock);
+    *pages = storage::stored_blocks(storage_oid);
     *sample = sample_rows;
     VacuumParams parameters = {};
     parameters.options = VACOPT_ANALYZE;
     parameters.log_min_duration = -1;
-    if (!is_within_a_sample())
-        analyze_rel(storage_oid, nullptr, &parameters, NIL, IsInTransactionBlock(false), nullptr);
+    if (is_within_a_sample())
+        return true;
+    ListCell *cell;
+    foreach (cell, list_append_unique_oid(storage::row_heaps(storage_oid), storage_oid))
+        analyze_rel(lfirst_oid(cell), nullptr, &parameters, NIL, IsInTransactionBlock(false), nullptr);
     return true;
 }
 

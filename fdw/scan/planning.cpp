@@ -9,6 +9,7 @@
 #include "fdw/scan/nested_query.hpp"
 #include "pg/relation_owner.hpp"
 #include "pg/versions/planner.hpp"
+#include "storage/statistics.hpp"
 
 extern "C" {
 #include "access/relation.h"
@@ -287,10 +288,8 @@ void add_parameterised_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 void scan_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
     Oid storage_oid = served_relation_to_read(relid)->storage;
-    Relation storage = table_open(storage_oid, NoLock);
-    double visible_fraction;
-    estimate_rel_size(storage, nullptr, &rel->pages, &rel->tuples, &visible_fraction);
-    table_close(storage, NoLock);
+    rel->pages = storage::stored_blocks(storage_oid);
+    rel->tuples = storage::stored_rows(storage_oid);
     set_baserel_size_estimates(root, rel);
     auto *planning = static_cast<ScanPlanning *>(palloc0(sizeof(ScanPlanning)));
     planning->own_clauses = clauses_left_to_the_scan(rel, rel->baserestrictinfo);

@@ -37,17 +37,23 @@ CREATE FUNCTION pgtrickle.alter_stream_table(
     name text, query text DEFAULT NULL, schedule text DEFAULT NULL, refresh_mode text DEFAULT NULL,
     status text DEFAULT NULL, diamond_consistency text DEFAULT NULL, diamond_schedule_policy text DEFAULT NULL,
     cdc_mode text DEFAULT NULL, append_only bool DEFAULT NULL, pooler_compatibility_mode bool DEFAULT NULL,
-    tier text DEFAULT NULL
+    tier text DEFAULT NULL, partition_by text DEFAULT NULL
   ) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_alter_stream_table';
-COMMENT ON FUNCTION pgtrickle.alter_stream_table(text, text, text, text, text, text, text, text, bool, bool, text)
+COMMENT ON FUNCTION pgtrickle.alter_stream_table(text, text, text, text, text, text, text, text, bool, bool, text, text)
   IS 'alters a stream table; an argument that is NULL leaves its property unchanged';
 
 CREATE FUNCTION pgtrickle.drop_stream_table(name text, cascade bool DEFAULT false) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_drop_stream_table';
 COMMENT ON FUNCTION pgtrickle.drop_stream_table(text, bool) IS 'drops a stream table';
+
+CREATE FUNCTION pgtrickle.drop_partition(name text, partition text) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_drop_partition';
+COMMENT ON FUNCTION pgtrickle.drop_partition(text, text)
+  IS 'raises an error: the partitions of a stream table have the rows that its query returns';
 
 CREATE FUNCTION pgtrickle.resume_stream_table(name text) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -115,7 +115,8 @@ CREATE VIEW pgtrickle.pgt_heaps AS
   SELECT h.heap_name, h.kind, n.nspname AS of_schema, c.relname AS of_name, c.oid AS of_relid,
          pg_total_relation_size(h.heap) AS bytes
   FROM (SELECT heap.oid AS heap, space.nspname || '.' || heap.relname AS heap_name, d.refobjid AS of_relid,
-               CASE WHEN d.deptype = 'a' THEN 'log' WHEN heap.relname = 'st_' || d.refobjid THEN 'storage'
+               CASE WHEN d.deptype = 'a' THEN 'log'
+                    WHEN heap.relname = 'st_' || d.refobjid OR heap.relispartition THEN 'storage'
                     ELSE 'arrangement' END AS kind
         FROM pg_class heap
              JOIN pg_namespace space ON space.oid = heap.relnamespace

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "definition/partition_by.hpp"
 #include "definition/stream_table.hpp"
 #include "scheduler/cost/refresh_mode.hpp"
 #include "scheduler/time/schedule.hpp"
@@ -47,6 +48,7 @@ struct Definition {
     std::string tier = "hot";               /* 'hot', 'warm', 'cold' or 'frozen'; `schedule` includes its
                                              * effect, except that of 'frozen' */
     bool is_frozen() const { return tier == "frozen"; }
+    PartitionBy partition_by;      /* of its storage */
     int work_mem_kb = 0;           /* 0: the server's setting */
     int refresh_timeout_ms = 0;    /* 0: no limit */
     std::vector<Setting> settings; /* in force whenever the query runs */

@@ -109,6 +109,11 @@ void check_timeout(const std::string &name, const std::string &value)
     parse_quantity(name, value, GUC_UNIT_MS);
 }
 
+void check_partition_by(const std::string &, const std::string &value)
+{
+    (void)parse_partition_by(value);
+}
+
 struct Known {
     const char *name; /* also the name of the argument of SQL functions */
     void (*check)(const std::string &name, const std::string &value);
@@ -153,6 +158,9 @@ constexpr Known known_options[] = {
      [](const Definition &definition) { return text_of(definition.is_append_only); }},
     {"tier", check_tier, [](Definition &definition, const std::string &value) { definition.tier = lower(value); },
      [](const Definition &definition) { return definition.tier; }},
+    {"partition_by", check_partition_by,
+     [](Definition &definition, const std::string &value) { definition.partition_by = parse_partition_by(value); },
+     [](const Definition &definition) { return definition.partition_by.text(); }},
     {"work_mem", check_work_mem,
      [](Definition &definition, const std::string &value) {
          definition.work_mem_kb = parse_quantity("work_mem", value, GUC_UNIT_KB);

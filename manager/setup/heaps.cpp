@@ -17,10 +17,11 @@ void create_heaps_in(Oid relid, Oid tablespace)
     Definition definition = definition::load(relid);
     const Steps steps = steps_of(definition);
     int last = static_cast<int>(steps.list.size()) - 1;
-    for (int k = 0; k <= last; k++)
-        storage::create_arrangement(relid,
-                                    k == last ? storage::storage_name(relid) : storage::arrangement_name(relid, k),
-                                    steps.list[k], steps.parts, tablespace);
+    for (int k = 0; k < last; k++)
+        storage::create_arrangement(relid, storage::arrangement_name(relid, k), steps.list[k], steps.parts, {},
+                                    tablespace);
+    storage::create_arrangement(relid, storage::storage_name(relid), steps.list[last], steps.parts,
+                                definition.partition_by, tablespace);
 }
 
 } // namespace

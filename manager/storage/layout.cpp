@@ -7,6 +7,7 @@
 #include "pg/type_name.hpp"
 #include "pg/versions/heaps.hpp"
 #include "pg/versions/rights.hpp"
+#include "storage/partitions.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -20,11 +21,13 @@ extern "C" {
 #include "catalog/pg_am.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/toasting.h"
 #include "commands/tablespace.h"
 #include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -64,29 +67,16 @@ TupleDesc columns_of(const engine::Step &step)
     return columns;
 }
 
-/* Groups are updated in place, and a HOT update needs room on the page. */
-Datum options_of(const engine::Step &step)
+/* The heap of a step, or a partitioned table in its place. */
+Oid create_heap_of(Oid relid, const char *name, const engine::Step &step, const PartitionBy &by,
+                   const PartitionColumns &partition_columns, Oid tablespace)
 {
-    if (step.layout != engine::Layout::groups)
-        return static_cast<Datum>(0);
-    DefElem *fillfactor = makeDefElem(pstrdup("fillfactor"), reinterpret_cast<::Node *>(makeInteger(85)), -1);
-    return transformRelOptions(static_cast<Datum>(0), list_make1(fillfactor), nullptr, nullptr, false, false);
-}
-
-Oid create_heap(Oid relid, Oid owner, const char *name, const engine::Step &step, Oid tablespace)
-{
-    Oid heap = heap_create_with_catalog(name, get_namespace_oid(schema_name, false), tablespace, InvalidOid, InvalidOid,
-                                        InvalidOid, owner, HEAP_TABLE_AM_OID, columns_of(step), NIL, RELKIND_RELATION,
-                                        RELPERSISTENCE_PERMANENT, false, false, ONCOMMIT_NOOP, options_of(step), false,
-                                        false, true, InvalidOid, nullptr);
-    CommandCounterIncrement();
-    NewRelationCreateToastTable(heap, static_cast<Datum>(0));
-    withhold_privileges(heap);
-    ObjectAddress storage, foreign_table;
-    ObjectAddressSet(storage, RelationRelationId, heap);
-    ObjectAddressSet(foreign_table, RelationRelationId, relid);
-    recordDependencyOn(&storage, &foreign_table, DEPENDENCY_INTERNAL);
-    CommandCounterIncrement();
+    const Datum options = heap_options(step.layout == engine::Layout::groups);
+    if (!by.is_partitioned())
+        return create_heap(relid, name, columns_of(step), RELKIND_RELATION, tablespace, options);
+    const Oid heap =
+        create_heap(relid, name, columns_of(step), RELKIND_PARTITIONED_TABLE, tablespace, static_cast<Datum>(0));
+    begin_partitions(relid, heap, partition_columns, by, options);
     return heap;
 }
 
@@ -107,11 +97,10 @@ IndexElem *index_element(Relation heap, const char *term, bool is_column, const 
 /* Places the index in the tablespace of its heap, independent of the session's settings. */
 IndexStmt *index_statement(Relation heap, const char *access_method)
 {
-    Oid tablespace = heap->rd_rel->reltablespace;
     IndexStmt *statement = makeNode(IndexStmt);
     statement->relation = makeRangeVar(pstrdup(schema_name), pstrdup(RelationGetRelationName(heap)), -1);
     statement->accessMethod = pstrdup(access_method);
-    statement->tableSpace = get_tablespace_name(OidIsValid(tablespace) ? tablespace : MyDatabaseTableSpace);
+    statement->tableSpace = tablespace_of_indexes(RelationGetRelid(heap));
     statement->transformed = true;
     return statement;
 }
@@ -170,6 +159,26 @@ void create_lookup_index(Relation heap, const std::vector<engine::IndexTerm> &te
     define(RelationGetRelid(heap), statement);
 }
 
+void withhold_own_privileges(Oid relation)
+{
+    Relation classes = table_open(RelationRelationId, RowExclusiveLock);
+    /* The lock of the row, as GRANT takes it: VACUUM and CREATE INDEX update rows of pg_class in place. */
+    HeapTuple tuple = SearchSysCacheLockedCopy1(RELOID, ObjectIdGetDatum(relation));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for relation %u", relation);
+    ItemPointerData locked = tuple->t_self;
+    Datum values[Natts_pg_class] = {};
+    bool nulls[Natts_pg_class] = {}, replaced[Natts_pg_class] = {};
+    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    values[Anum_pg_class_relacl - 1] = PointerGetDatum(acl_of_storage(owner));
+    replaced[Anum_pg_class_relacl - 1] = true;
+    tuple = heap_modify_tuple(tuple, RelationGetDescr(classes), values, nulls, replaced);
+    CatalogTupleUpdate(classes, &tuple->t_self, tuple);
+    UnlockTuple(classes, &locked, InplaceUpdateTupleLock);
+    table_close(classes, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
 /* Makes the indexes depend on their heap and withholds privileges on them: the owner could otherwise drop an
  * index through its rights on the stream table, or read its statistics. */
 void protect_indexes(Relation heap)
@@ -186,6 +195,8 @@ void protect_indexes(Relation heap)
 
 void create_indexes(Oid heap, const engine::Step &step, const QueryParts &parts)
 {
+    const int level = NewGUCNestLevel();
+    set_for_now("default_tablespace", "");
     /* PostgreSQL evaluates the constants of an index's expression by functions that may need a snapshot. */
     const bool needs_snapshot = !ActiveSnapshotSet();
     if (needs_snapshot)
@@ -199,6 +210,7 @@ void create_indexes(Oid heap, const engine::Step &step, const QueryParts &parts)
     table_close(relation, NoLock);
     if (needs_snapshot)
         PopActiveSnapshot();
+    AtEOXact_GUC(false, level);
 }
 
 /* Sets the names that differ; null: none. PostgreSQL frame. */
@@ -221,36 +233,61 @@ void set_names(Relation attributes, Oid heap, const char *const *names, int coun
 } // namespace
 
 Oid create_arrangement(Oid relid, const std::string &relation_name, const engine::Step &step, const QueryParts &parts,
-                       Oid tablespace)
+                       const PartitionBy &by, Oid tablespace)
 {
-    const Oid owner = call([=] { return owner_of_relation(relid); });
-    AsOwner as_owner(owner);
+    AsOwner as_owner(call([=] { return owner_of_relation(relid); }));
     TextSettings text_settings;
+    const PartitionColumns columns = by.is_partitioned() ? partition_columns(step, by) : PartitionColumns{};
     return call([&] {
-        Oid heap = create_heap(relid, owner, relation_name.c_str(), step, tablespace);
+        Oid heap = create_heap_of(relid, relation_name.c_str(), step, by, columns, tablespace);
         create_indexes(heap, step, parts);
         return heap;
     });
 }
 
+Oid create_heap(Oid relid, const char *name, TupleDesc columns, char kind, Oid tablespace, Datum options)
+{
+    const bool is_partitioned_table = kind == RELKIND_PARTITIONED_TABLE;
+    Oid heap = heap_create_with_catalog(
+        name, get_namespace_oid(schema_name, false), tablespace, InvalidOid, InvalidOid, InvalidOid,
+        owner_of_relation(relid), is_partitioned_table ? InvalidOid : HEAP_TABLE_AM_OID, columns, NIL, kind,
+        RELPERSISTENCE_PERMANENT, false, false, ONCOMMIT_NOOP, options, false, false, true, InvalidOid, nullptr);
+    CommandCounterIncrement();
+    if (!is_partitioned_table)
+        NewRelationCreateToastTable(heap, static_cast<Datum>(0));
+    withhold_privileges(heap);
+    ObjectAddress storage, foreign_table;
+    ObjectAddressSet(storage, RelationRelationId, heap);
+    ObjectAddressSet(foreign_table, RelationRelationId, relid);
+    recordDependencyOn(&storage, &foreign_table, DEPENDENCY_INTERNAL);
+    CommandCounterIncrement();
+    return heap;
+}
+
+/* Groups are updated in place, and a HOT update needs room on the page. */
+Datum heap_options(bool is_of_groups)
+{
+    if (!is_of_groups)
+        return static_cast<Datum>(0);
+    DefElem *fillfactor = makeDefElem(pstrdup("fillfactor"), reinterpret_cast<::Node *>(makeInteger(85)), -1);
+    return transformRelOptions(static_cast<Datum>(0), list_make1(fillfactor), nullptr, nullptr, false, false);
+}
+
+/* PostgreSQL refuses the name of the database's tablespace for the index of a partitioned table; it is what an
+ * empty default_tablespace means. */
+char *tablespace_of_indexes(Oid heap)
+{
+    const Oid tablespace = get_rel_tablespace(heap);
+    if (OidIsValid(tablespace))
+        return get_tablespace_name(tablespace);
+    return is_partitioned(heap) ? nullptr : get_tablespace_name(MyDatabaseTableSpace);
+}
+
 void withhold_privileges(Oid relation)
 {
-    Relation classes = table_open(RelationRelationId, RowExclusiveLock);
-    /* The lock of the row, as GRANT takes it: VACUUM and CREATE INDEX update rows of pg_class in place. */
-    HeapTuple tuple = SearchSysCacheLockedCopy1(RELOID, ObjectIdGetDatum(relation));
-    if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "cache lookup failed for relation %u", relation);
-    ItemPointerData locked = tuple->t_self;
-    Datum values[Natts_pg_class] = {};
-    bool nulls[Natts_pg_class] = {}, replaced[Natts_pg_class] = {};
-    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    values[Anum_pg_class_relacl - 1] = PointerGetDatum(acl_of_storage(owner));
-    replaced[Anum_pg_class_relacl - 1] = true;
-    tuple = heap_modify_tuple(tuple, RelationGetDescr(classes), values, nulls, replaced);
-    CatalogTupleUpdate(classes, &tuple->t_self, tuple);
-    UnlockTuple(classes, &locked, InplaceUpdateTupleLock);
-    table_close(classes, RowExclusiveLock);
-    CommandCounterIncrement();
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(relation, AccessShareLock, nullptr))
+        withhold_own_privileges(lfirst_oid(cell));
 }
 
 int found_by(Oid heap, AttrNumber *columns)
@@ -292,8 +329,11 @@ Oid tablespace_of(Oid heap)
 void drop_arrangement(Oid relid, Oid heap)
 {
     call([=] {
-        /* With the INTERNAL dependency, the drop would be refused. */
-        deleteDependencyRecordsForSpecific(RelationRelationId, heap, DEPENDENCY_INTERNAL, RelationRelationId, relid);
+        /* With the INTERNAL dependencies, the drop would be refused. */
+        ListCell *cell;
+        foreach (cell, list_append_unique_oid(list_copy(row_heaps(heap)), heap))
+            deleteDependencyRecordsForSpecific(RelationRelationId, lfirst_oid(cell), DEPENDENCY_INTERNAL,
+                                               RelationRelationId, relid);
         CommandCounterIncrement();
         ObjectAddress object;
         ObjectAddressSet(object, RelationRelationId, heap);

@@ -15,23 +15,34 @@
 
 #include "pg/internal_query.hpp"
 
+#include "definition/partition_by.hpp"
 #include "engine/program.hpp"
 
 namespace pgtrickle::storage {
 
 /* Creates the heap `relation_name` of `step` for the stream table `relid`, with the index by which its rows are
  * found and an index for each column set by which later steps look rows up, and returns its OID. `parts` are those of
- * the program's query. InvalidOid as `tablespace` means that of the database. Throws PgError. */
+ * the program's query. A heap that is partitioned becomes a partitioned table (partitions.hpp). InvalidOid as
+ * `tablespace` means that of the database. Throws PgError. */
 Oid create_arrangement(Oid relid, const std::string &relation_name, const engine::Step &step, const QueryParts &parts,
-                       Oid tablespace);
+                       const PartitionBy &by, Oid tablespace);
+
+/* Creates a relation of these columns that belongs to the stream table, without indexes; `kind` is that of a heap or
+ * of a partitioned table. PostgreSQL frame. */
+Oid create_heap(Oid relid, const char *name, TupleDesc columns, char kind, Oid tablespace, Datum options);
+/* Returns the options of a heap (pg_class.reloptions). PostgreSQL frame. */
+Datum heap_options(bool is_of_groups);
+/* Returns the name of the tablespace for indexes of the heap; null: the default one, where default_tablespace is
+ * empty. PostgreSQL frame. */
+char *tablespace_of_indexes(Oid heap);
 
 /* Copies the numbers of the columns by which the rows of the heap are found to `columns`, which has room for
  * INDEX_MAX_KEYS, and returns how many they are; 0: by pgt_hash. What the heap was created with counts, not what
  * its program would have today: a constraint of a source may have been dropped. PostgreSQL frame. */
 int found_by(Oid heap, AttrNumber *columns);
 
-/* Gives a heap or an index an empty list of privileges: without a list its owner has all privileges, and may
- * read its statistics. PostgreSQL frame. */
+/* Gives a heap or an index, with its partitions, an empty list of privileges: without a list its owner has all
+ * privileges, and may read its statistics. PostgreSQL frame. */
 void withhold_privileges(Oid relation);
 
 /* Returns the tablespace in which CREATE TABLE would create a table of the stream table's owner in this

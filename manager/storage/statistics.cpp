@@ -2,6 +2,7 @@
 
 #include "pg/settings.hpp"
 #include "pg/versions/analyze.hpp"
+#include "storage/partitions.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -28,18 +29,32 @@ constexpr BlockNumber smallest_to_sample = 10;
 constexpr const char *sampling_target = "10";
 
 /* Looks at the last column. */
-bool has_statistics(Relation heap)
+bool has_statistics(Oid heap)
 {
-    return SearchSysCacheExists3(STATRELATTINH, ObjectIdGetDatum(RelationGetRelid(heap)),
-                                 Int16GetDatum(RelationGetNumberOfAttributes(heap)), BoolGetDatum(false));
+    Relation relation = table_open(heap, AccessShareLock);
+    const auto last = static_cast<AttrNumber>(RelationGetNumberOfAttributes(relation));
+    table_close(relation, NoLock);
+    return SearchSysCacheExists3(STATRELATTINH, ObjectIdGetDatum(heap), Int16GetDatum(last),
+                                 BoolGetDatum(is_partitioned(heap)));
 }
 
-bool has_outgrown_statistics(Relation heap)
+/* The size of heaps now, and when they were analyzed. */
+struct Growth {
+    int64 blocks;
+    int64 analyzed_blocks;
+};
+
+Growth growth_of(Oid heap)
 {
-    BlockNumber blocks = RelationGetNumberOfBlocks(heap);
-    if (blocks <= smallest_to_sample)
-        return false;
-    return static_cast<int64>(blocks) > 2 * static_cast<int64>(heap->rd_rel->relpages) || !has_statistics(heap);
+    Relation relation = table_open(heap, AccessShareLock);
+    const Growth growth = {RelationGetNumberOfBlocks(relation), relation->rd_rel->relpages};
+    table_close(relation, NoLock);
+    return growth;
+}
+
+bool has_outgrown_statistics(Oid heap, const Growth &growth)
+{
+    return growth.blocks > smallest_to_sample && (growth.blocks > 2 * growth.analyzed_blocks || !has_statistics(heap));
 }
 
 /* Calls vacuum(), as analyze_rel() is not reentrant and only vacuum() refuses to be nested: ANALYZE runs the
@@ -60,10 +75,10 @@ void gather_statistics(Oid heap)
 
 /* Estimates the number of distinct values of a column, at most one per row. In pg_statistic, a negative
  * number is a fraction of the number of rows, and 0 means unknown. */
-double distinct_values(Relation heap, int position, double rows)
+double distinct_values(Oid heap, int position, double rows)
 {
-    HeapTuple tuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(RelationGetRelid(heap)),
-                                      Int16GetDatum(position + 1), BoolGetDatum(false));
+    HeapTuple tuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(heap), Int16GetDatum(position + 1),
+                                      BoolGetDatum(is_partitioned(heap)));
     if (!HeapTupleIsValid(tuple))
         return rows;
     double distinct = reinterpret_cast<Form_pg_statistic>(GETSTRUCT(tuple))->stadistinct;
@@ -81,32 +96,53 @@ double rows_of(Relation heap)
 
 } // namespace
 
+BlockNumber stored_blocks(Oid heap)
+{
+    BlockNumber blocks = 0;
+    ListCell *cell;
+    foreach (cell, row_heaps(heap))
+        blocks += static_cast<BlockNumber>(growth_of(lfirst_oid(cell)).blocks);
+    return blocks;
+}
+
 double stored_rows(Oid heap)
 {
-    Relation relation = table_open(heap, AccessShareLock);
-    double rows = rows_of(relation);
-    table_close(relation, NoLock);
+    double rows = 0;
+    ListCell *cell;
+    foreach (cell, row_heaps(heap)) {
+        Relation relation = table_open(lfirst_oid(cell), AccessShareLock);
+        rows += rows_of(relation);
+        table_close(relation, NoLock);
+    }
     return rows;
 }
 
 double distinct_keys(Oid heap, const int *positions, int count)
 {
-    Relation relation = table_open(heap, AccessShareLock);
-    double rows = rows_of(relation);
+    double rows = stored_rows(heap);
     double keys = 1;
     for (int i = 0; i < count; i++)
-        keys *= distinct_values(relation, positions[i], rows);
-    table_close(relation, NoLock);
+        keys *= distinct_values(heap, positions[i], rows);
     return keys < rows ? keys : rows;
 }
 
 void maintain_statistics(Oid heap)
 {
-    Relation relation = table_open(heap, AccessShareLock);
-    bool has_outgrown = has_outgrown_statistics(relation);
-    table_close(relation, NoLock);
-    if (has_outgrown)
-        gather_statistics(heap);
+    Growth all = {0, 0};
+    List *outgrown = NIL;
+    ListCell *cell;
+    foreach (cell, row_heaps(heap)) {
+        const Growth growth = growth_of(lfirst_oid(cell));
+        all.blocks += growth.blocks;
+        all.analyzed_blocks += growth.analyzed_blocks;
+        if (has_outgrown_statistics(lfirst_oid(cell), growth))
+            outgrown = lappend_oid(outgrown, lfirst_oid(cell));
+    }
+    /* ANALYZE of a partitioned table analyzes its partitions. */
+    if (has_outgrown_statistics(heap, all))
+        outgrown = list_make1_oid(heap);
+    foreach (cell, outgrown)
+        gather_statistics(lfirst_oid(cell));
 }
 
 } // namespace pgtrickle::storage

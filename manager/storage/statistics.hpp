@@ -5,14 +5,22 @@
  * few rows a key has. Without statistics the planner assumes half a percent of the rows, and reads a large
  * arrangement as a whole. Autovacuum comes within a minute, or never. Therefore a process that has written to
  * an arrangement gathers statistics if there are none, or if the arrangement has more than doubled since they
- * were gathered: that is one sample per doubling. ANALYZE invalidates the plans made before. PostgreSQL
+ * were gathered: that is one sample per doubling. Autovacuum never analyzes a partitioned storage as a whole, so
+ * this holds for its partitions together, and for each of them. ANALYZE invalidates the plans made before. PostgreSQL
  * frames.
  */
 #pragma once
 
 #include "pg/boundary.hpp"
 
+extern "C" {
+#include "storage/block.h"
+}
+
 namespace pgtrickle::storage {
+
+/* Returns the size of the heap, or of its partitions. */
+BlockNumber stored_blocks(Oid heap);
 
 /* To be called after each write to `heap`, by its owner: compares its size with that of the last ANALYZE, and
  * analyzes it if necessary. Never waits: a heap that another session analyzes or alters is skipped until a

@@ -17,12 +17,21 @@ Oid relation_of(const char *name)
     return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 }
 
-/* Returns the stream table to which this name of a storage belongs; InvalidOid for another name. */
+/* Returns the stream table to which this name of a storage, or of a partition of one, belongs; InvalidOid for another
+ * name. */
 Oid owner_of_storage_name(const char *name)
 {
     Oid relid;
-    int length;
-    return sscanf(name, "st_%u%n", &relid, &length) == 1 && name[length] == '\0' ? relid : InvalidOid;
+    int number, length;
+    if (sscanf(name, "st_%u%n", &relid, &length) == 1 && name[length] == '\0')
+        return relid;
+    return sscanf(name, "st_%u_p%d%n", &relid, &number, &length) == 2 && name[length] == '\0' ? relid : InvalidOid;
+}
+
+bool has_rows_or_partitions(Oid relation)
+{
+    const char kind = get_rel_relkind(relation);
+    return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
 }
 
 } // namespace
@@ -53,7 +62,7 @@ Oid arrangement_of(Oid relid, int step)
 bool is_heap(Oid relation)
 {
     return relation >= FirstNormalObjectId && get_rel_namespace(relation) == get_namespace_oid(schema_name, true) &&
-           get_rel_relkind(relation) == RELKIND_RELATION;
+           has_rows_or_partitions(relation);
 }
 
 Oid served_from(Oid heap)

@@ -2,7 +2,8 @@
  * The relations that contain the rows of a stream table.
  *
  * Storage is an ordinary heap in the reserved schema pg_trickle_storage, named by the OID of the stream
- * table: st_<oid> is the storage that users read, st_<oid>_<k> the arrangement of step k below the root. A
+ * table: st_<oid> is the storage that users read, st_<oid>_<k> the arrangement of step k below the root. With the
+ * option partition_by, the storage is a partitioned table, and st_<oid>_p<n> are its partitions. A
  * heap belongs to the owner of the stream table and depends on the stream table INTERNALly; its owner has no
  * privilege on it. The physical columns are the declared columns, in order and under their names, followed by
  * hidden columns named pgt_…. The rows of the storage are the rows of the stream table; an arrangement may
@@ -24,8 +25,8 @@ Oid storage_of(Oid relid);
 Oid arrangement_of(Oid relid, int step);
 
 /* PostgreSQL frames, for callbacks of the planner and of utility statements. */
-bool is_heap(Oid relation); /* whether it is storage or an arrangement of any stream table */
-Oid served_from(Oid heap);  /* the stream table that is served from it; InvalidOid if there is none */
+bool is_heap(Oid relation); /* whether it is storage, a partition or an arrangement of any stream table */
+Oid served_from(Oid heap);  /* the stream table that is served from it or with it; InvalidOid if there is none */
 
 /* Whether a relation of that name in the schema would be regarded as storage or an arrangement. PostgreSQL
  * frame. */

@@ -25,7 +25,7 @@ WIDTH = 110
 FUNCTIONS = {
     "Create, change, drop": [
         "create_stream_table", "create_stream_table_if_not_exists", "create_or_replace_stream_table",
-        "alter_stream_table", "drop_stream_table", "bulk_create", "bulk_alter_stream_tables",
+        "alter_stream_table", "drop_stream_table", "drop_partition", "bulk_create", "bulk_alter_stream_tables",
         "bulk_drop_stream_tables", "export_definition", "validate_query", "parse_duration_seconds"],
     "Refresh": [
         "refresh_stream_table", "wait_until_fresh", "resume_stream_table", "repair_stream_table"],
@@ -65,6 +65,9 @@ OPTIONS = {
     "diamond_schedule_policy": ("fastest", None, "An atomic diamond is due with its first (`fastest`) or with its last (`slowest`) member."),
     "append_only": ("false", "a boolean", "Accepted for compatibility; has no effect."),
     "tier": ("hot", None, "Multiplies the interval of the schedule: by 1 (`hot`), 2 (`warm`) or 10 (`cold`); `frozen`: the manager does not refresh it."),
+    "partition_by": ("none", "`hour(column)`, `day(column)`, `month(column)`, `year(column)`, `RANGE (column, width)`, "
+                     "`LIST (column, value, …)`, `HASH (column, …, modulus)`, `none`",
+                     "Partitions its storage, see [sql.md](sql.md#partitioned-storage)."),
     "work_mem": ("", "a size, `64kB` at least", "The setting `work_mem` of its refreshes, by default that of the server."),
     "refresh_timeout": ("", "a time", "The longest time that a refresh by the manager may take, without limit by default; one that takes longer is canceled and has failed."),
 }
@@ -73,7 +76,7 @@ NOTES = {
     "create_stream_table": [
         "`name` is an SQL name, quoted where SQL needs it; without a schema, the first one of `search_path` is meant. The columns are",
         "those of the query. `cdc_mode`, `pooler_compatibility_mode`, `max_differential_joins` and `max_delta_fraction` have no effect,",
-        "and a `NOTICE` says so; `partition_by` is refused. The other arguments are [options](#options-of-a-stream-table)."],
+        "and a `NOTICE` says so. The other arguments are [options](#options-of-a-stream-table)."],
     "create_or_replace_stream_table": [
         "An equal definition is left as it is, statistics and rows included."],
     "alter_stream_table": [

@@ -46,7 +46,7 @@ CALLS = {
     "drop_refresh_group": "('group_PLACE')", "pause_scheduler": "(ARRAY['NAME'])", "resume_scheduler": "(ARRAY['NAME'])",
     "validate_query": "($q$QUERY$q$)", "alter_stream_table": "('NAME', query => $q$QUERY$q$)",
     "create_stream_table": "('own.PLACE_by_call', $q$QUERY$q$, '520w')", "create_stream_table_if_not_exists": "('NAME', $q$QUERY$q$)",
-    "create_or_replace_stream_table": "('NAME', $q$QUERY$q$, '2s')", "drop_stream_table": "('NAME', true)",
+    "create_or_replace_stream_table": "('NAME', $q$QUERY$q$, '2s')", "drop_stream_table": "('NAME', true)", "drop_partition": "('NAME', 'p1')",
     "bulk_create": "(jsonb_build_array(jsonb_build_object('name', 'own.PLACE_in_bulk', 'query', $q$QUERY$q$)))",
     "bulk_alter_stream_tables": "(ARRAY['NAME'], '{\"schedule\": \"3s\"}')", "bulk_drop_stream_tables": "(ARRAY['NAME'])",
     "any_one": "(1)", "extremum": "(1, true)", "ties_of_extremum": "(1, true)", "inserted_extremum": "(1, 1, true)", "inserted_ties": "(1, 1, true)",

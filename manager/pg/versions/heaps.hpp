@@ -145,4 +145,15 @@ inline ObjectAddress define_index(Oid heap, IndexStmt *statement, bool check_not
                        false, false, check_not_in_use, false, false);
 }
 
+/* Creates the index of an analyzed statement on a partition, as the part of the index `parent` of the partitioned
+ * table. */
+inline ObjectAddress define_partition_index(Oid partition, IndexStmt *statement, Oid parent)
+{
+    return DefineIndex(partition, statement, InvalidOid, parent, InvalidOid,
+#if PG_VERSION_NUM >= 160000
+                       -1,
+#endif
+                       false, false, false, false, false);
+}
+
 } // namespace pgtrickle

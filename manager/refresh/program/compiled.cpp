@@ -162,7 +162,8 @@ void describe(CompiledStep &compiled, MemoryContext compiled_in, std::vector<Oid
                       compiled.key.data(),
                       step.count_column,
                       static_cast<int>(compiled.found_by.size()),
-                      compiled.found_by.data()};
+                      compiled.found_by.data(),
+                      {}};
 }
 
 void compile_step(CompiledStep &compiled, const QueryParts &parts, MemoryContext compiled_in,
@@ -257,6 +258,9 @@ Compiled *compile(Oid relid)
         for (CompiledStep &step : compiled->steps)
             compile_step(step, compiled->parts, context, compiled->relations);
     add_relations(*compiled);
+    CompiledStep &storage = compiled->steps.back();
+    storage.facts.ranges = definition.partition_by.width;
+    storage.may_have_rows_to_place = storage.facts.ranges.unit != RangeUnit::none;
     call([] { PopActiveSnapshot(); });
     drop_relcache_entry(call([=] { return definition::view_of(relid); }));
     trim_catalog_caches();

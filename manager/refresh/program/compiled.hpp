@@ -46,6 +46,7 @@ struct CompiledStep {
     Oid heap = InvalidOid;
     std::string heap_name; /* qualified and quoted */
     storage::StepFacts facts;
+    bool may_have_rows_to_place = false; /* in the default partition (storage/apply/placement.hpp) */
     std::vector<int> key;
     std::vector<int> found_by;    /* as the heap was created; see engine::Step */
     TupleDesc physical = nullptr; /* without pgt_hash */

@@ -2,6 +2,7 @@
 
 #include "pg/type_name.hpp"
 #include "storage/layout.hpp"
+#include "storage/partitions.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -118,6 +119,8 @@ bool find_heaps(Compiled &compiled)
                    .hint = "Run pgtrickle.repair_stream_table() on it."});
         if (OidIsValid(step.heap))
             step.found_by = found_by_of(step.heap);
+        if (k == last)
+            has_current_layout = has_current_layout && storage::is_partitioned_by(step.heap, definition.partition_by);
         has_current_layout = has_current_layout && has_columns_of_its_step(step) && is_found_by_its_step(step);
         /* Without a program no key is known, nor is any row looked up by it. */
         compiled.has_lost_a_key = compiled.has_lost_a_key || (!compiled.is_full_only() && !has_its_key(step));

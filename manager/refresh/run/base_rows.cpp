@@ -1,6 +1,7 @@
 #include "refresh/run/base_rows.hpp"
 
 #include "pg/versions/heaps.hpp"
+#include "storage/partitions.hpp"
 #include "storage/statistics.hpp"
 #include "storage/storage.hpp"
 
@@ -29,11 +30,32 @@ double live_rows(Oid heap)
                                                            : storage::stored_rows(heap);
 }
 
+/* PostgreSQL frame. */
+double live_stored_rows(Oid storage)
+{
+    double rows = 0;
+    ListCell *cell;
+    foreach (cell, storage::row_heaps(storage))
+        rows += live_rows(lfirst_oid(cell));
+    return rows;
+}
+
+/* PostgreSQL frame. */
+double analyzed_rows(Oid relid)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        return 0;
+    double rows = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->reltuples;
+    ReleaseSysCache(tuple);
+    return std::max(rows, 0.0);
+}
+
 /* Includes partitions and children. PostgreSQL frame. */
 double rows_now(Oid relid, bool is_stream_table, bool is_only)
 {
     if (is_stream_table)
-        return live_rows(storage::storage_of(relid));
+        return live_stored_rows(storage::storage_of(relid));
     List *tree = is_only || !has_subclass(relid) ? list_make1_oid(relid) : find_all_inheritors(relid, NoLock, nullptr);
     double rows = 0;
     ListCell *cell;
@@ -55,12 +77,13 @@ double rows_now(Oid relid, bool is_stream_table, bool is_only)
 
 double known_rows(Oid relid)
 {
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-    if (!HeapTupleIsValid(tuple))
-        return 0;
-    double rows = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->reltuples;
-    ReleaseSysCache(tuple);
-    return std::max(rows, 0.0);
+    if (!storage::is_heap(relid) || !storage::is_partitioned(relid))
+        return analyzed_rows(relid);
+    double rows = 0;
+    ListCell *cell;
+    foreach (cell, find_inheritance_children(relid, NoLock))
+        rows += analyzed_rows(lfirst_oid(cell));
+    return rows;
 }
 
 double known_base_rows(const Definition &definition)

@@ -41,7 +41,14 @@ template <class Position> Origin origin_of(Oid heap, Position position, int colu
     auto *columns = call([=] { return static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (column_count + 1))); });
     for (int i = 0; i < column_count; i++)
         columns[i] = static_cast<AttrNumber>(position(i) + 1);
-    return {heap, columns, column_count, true};
+    return {heap, columns, column_count, false};
+}
+
+/* PostgreSQL frame. */
+void close(CompiledStep &step, storage::Arrangement *arrangement)
+{
+    step.may_have_rows_to_place = step.may_have_rows_to_place || arrangement->has_rows_to_place;
+    storage::close_arrangement(arrangement);
 }
 
 /* For more changes than this, the time to read them and the share that is left after summing are remembered
@@ -306,7 +313,7 @@ Applied Run::apply_step(int index, uint64_t changed)
         applied = Applied::is_inconsistent;
     call([&] {
         storage::end_delta_sort(delta);
-        storage::close_arrangement(arrangement);
+        close(step, arrangement);
         if (applied != Applied::gave_up)
             storage::maintain_statistics(step.heap);
     });
@@ -409,7 +416,7 @@ void Run::replace_step(int index)
                 progress_->enter(mailbox::Phase::comparing, static_cast<double>(rows->row_count));
             storage::replace_content(arrangement, rows, &emitter_, progress_);
             storage::end_delta_sort(rows);
-            storage::close_arrangement(arrangement);
+            close(step, arrangement);
         });
     }
     call([&] { storage::maintain_statistics(step.heap); });

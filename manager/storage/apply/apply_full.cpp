@@ -1,6 +1,9 @@
 #include "storage/apply/apply_full.hpp"
 
 #include "pg/versions/heaps.hpp"
+#include "storage/apply/placement.hpp"
+#include "storage/partitions.hpp"
+#include "storage/statistics.hpp"
 
 #include <algorithm>
 
@@ -11,8 +14,8 @@ extern "C" {
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/index.h"
-#include "storage/bufmgr.h"
 #include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
 }
 
 namespace pgtrickle::storage {
@@ -27,8 +30,9 @@ struct FillReceiver {
     DestReceiver receiver; /* must be first */
     Arrangement *arrangement;
     Emitter *emitter;
+    Tuplestorestate *rows; /* of a partitioned heap, until the statement has ended; else null */
     BulkInsertState bulk;
-    int options;               /* of table_multi_insert() */
+    RowHeap *written;          /* the heap written last */
     MemoryContext row_context; /* reset after each row */
     MemoryContext batch_context;
     TupleTableSlot *batch[most_rows_in_batch];
@@ -44,18 +48,40 @@ bool is_heap_of_subtransaction(Relation heap)
     return heap->rd_createSubid == GetCurrentSubTransactionId();
 }
 
+int insert_options(Relation heap)
+{
+    return is_heap_of_subtransaction(heap) ? TABLE_INSERT_SKIP_FSM | TABLE_INSERT_FROZEN : TABLE_INSERT_SKIP_FSM;
+}
+
 FillReceiver *fill_of(DestReceiver *receiver)
 {
     return reinterpret_cast<FillReceiver *>(receiver);
 }
 
+/* Writes rows of one heap. */
+void write_rows(FillReceiver *fill, TupleTableSlot **rows, int count)
+{
+    RowHeap *target = row_heap_of(fill->arrangement, rows[0]->tts_tableOid);
+    if (target != fill->written)
+        ReleaseBulkInsertStatePin(fill->bulk);
+    fill->written = target;
+    table_multi_insert(target->heap, rows, count, GetCurrentCommandId(true), insert_options(target->heap), fill->bulk);
+}
+
+bool is_in_earlier_heap(const TupleTableSlot *one, const TupleTableSlot *other)
+{
+    return one->tts_tableOid < other->tts_tableOid;
+}
+
 void write_batch(FillReceiver *fill)
 {
-    if (fill->batch_rows == 0)
-        return;
     MemoryContext previous = MemoryContextSwitchTo(fill->batch_context);
-    table_multi_insert(fill->arrangement->heap, fill->batch, fill->batch_rows, GetCurrentCommandId(true), fill->options,
-                       fill->bulk);
+    std::stable_sort(fill->batch, fill->batch + fill->batch_rows, is_in_earlier_heap);
+    for (int begin = 0, end = 0; begin < fill->batch_rows; begin = end) {
+        while (end < fill->batch_rows && fill->batch[end]->tts_tableOid == fill->batch[begin]->tts_tableOid)
+            end++;
+        write_rows(fill, fill->batch + begin, end - begin);
+    }
     MemoryContextSwitchTo(previous);
     for (int i = 0; i < fill->batch_rows; i++)
         ExecClearTuple(fill->batch[i]);
@@ -67,12 +93,13 @@ void write_batch(FillReceiver *fill)
 void add_to_batch(FillReceiver *fill, const Datum *values, const bool *nulls)
 {
     TupleDesc descriptor = fill->arrangement->descriptor;
+    const RowHeap *target = row_heap_for_fill(fill->arrangement, values, nulls);
     if (fill->batch_rows == fill->slots)
         fill->batch[fill->slots++] = MakeSingleTupleTableSlot(descriptor, &TTSOpsHeapTuple);
     MemoryContext previous = MemoryContextSwitchTo(fill->batch_context);
     HeapTuple tuple = heap_form_tuple(descriptor, const_cast<Datum *>(values), const_cast<bool *>(nulls));
     MemoryContextSwitchTo(previous);
-    tuple->t_tableOid = RelationGetRelid(fill->arrangement->heap);
+    tuple->t_tableOid = RelationGetRelid(target->heap);
     ExecStoreHeapTuple(tuple, fill->batch[fill->batch_rows++], false);
     fill->batch_bytes += tuple->t_len;
     if (fill->batch_rows == most_rows_in_batch || fill->batch_bytes >= most_bytes_in_batch)
@@ -98,7 +125,10 @@ extern "C" bool receive_row(TupleTableSlot *slot, DestReceiver *receiver)
     emit(fill->emitter, slot->tts_values, slot->tts_isnull, 1);
     MemoryContextSwitchTo(previous);
     MemoryContextReset(fill->row_context);
-    add_to_batch(fill, row->tts_values, row->tts_isnull);
+    if (fill->rows != nullptr)
+        tuplestore_putvalues(fill->rows, arrangement->descriptor, row->tts_values, row->tts_isnull);
+    else
+        add_to_batch(fill, row->tts_values, row->tts_isnull);
     return true;
 }
 
@@ -115,11 +145,27 @@ extern "C" void start_fill(DestReceiver *receiver, int, TupleDesc type)
                  format_type_be(TupleDescAttr(arrangement->descriptor, i)->atttypid));
 }
 
+/* Partitions are created here, as a parallel statement allows no command before its end. */
+void write_kept_rows(FillReceiver *fill)
+{
+    TupleTableSlot *slot = MakeSingleTupleTableSlot(fill->arrangement->descriptor, &TTSOpsMinimalTuple);
+    while (tuplestore_gettupleslot(fill->rows, true, false, slot)) {
+        CHECK_FOR_INTERRUPTS();
+        slot_getallattrs(slot);
+        add_to_batch(fill, slot->tts_values, slot->tts_isnull);
+    }
+    ExecDropSingleTupleTableSlot(slot);
+    tuplestore_end(fill->rows);
+}
+
 extern "C" void end_fill(DestReceiver *receiver)
 {
     FillReceiver *fill = fill_of(receiver);
+    if (fill->rows != nullptr)
+        write_kept_rows(fill);
     write_batch(fill);
-    table_finish_bulk_insert(fill->arrangement->heap, fill->options);
+    for (RowHeap *rows = fill->arrangement->row_heaps; rows != nullptr; rows = rows->next)
+        table_finish_bulk_insert(rows->heap, insert_options(rows->heap));
     FreeBulkInsertState(fill->bulk);
     for (int i = 0; i < fill->slots; i++)
         ExecDropSingleTupleTableSlot(fill->batch[i]);
@@ -129,18 +175,12 @@ extern "C" void end_fill(DestReceiver *receiver)
 
 extern "C" void destroy_fill(DestReceiver *) {}
 
-/* Sorts the stored rows by hash: all physical columns, then the row's address. */
-DeltaSort *sort_stored_rows(Arrangement *arrangement)
+void put_stored_rows(Arrangement *arrangement, Relation heap, DeltaSort *sort)
 {
     int count = arrangement->facts.column_count;
-    TupleDesc descriptor = CreateTemplateTupleDesc(count + 1);
-    for (int i = 1; i <= count; i++)
-        TupleDescCopyEntry(descriptor, i, arrangement->descriptor, i);
-    TupleDescInitEntry(descriptor, count + 1, "ctid", TIDOID, -1, 0);
-    DeltaSort *sort = begin_delta_sort(descriptor, &arrangement->place, arrangement->place_positions, DeltaOrder::hash);
-    auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (count + 1)));
-    auto *nulls = static_cast<bool *>(palloc(sizeof(bool) * (count + 1)));
-    TableScanDesc scan = table_beginscan(arrangement->heap, GetActiveSnapshot(), 0, nullptr);
+    auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (count + 2)));
+    auto *nulls = static_cast<bool *>(palloc(sizeof(bool) * (count + 2)));
+    TableScanDesc scan = table_beginscan(heap, GetActiveSnapshot(), 0, nullptr);
     while (table_scan_getnextslot(scan, ForwardScanDirection, arrangement->found)) {
         CHECK_FOR_INTERRUPTS();
         slot_getallattrs(arrangement->found);
@@ -148,10 +188,30 @@ DeltaSort *sort_stored_rows(Arrangement *arrangement)
         memcpy(nulls, arrangement->found->tts_isnull, sizeof(bool) * count);
         values[count] = PointerGetDatum(&arrangement->found->tts_tid);
         nulls[count] = false;
+        values[count + 1] = ObjectIdGetDatum(RelationGetRelid(heap));
+        nulls[count + 1] = false;
         put_row(sort, values, nulls);
     }
     table_endscan(scan);
     ExecClearTuple(arrangement->found);
+}
+
+/* Sorts the stored rows by hash: all physical columns, then the row's address. */
+DeltaSort *sort_stored_rows(Arrangement *arrangement)
+{
+    int count = arrangement->facts.column_count;
+    TupleDesc descriptor = CreateTemplateTupleDesc(count + 2);
+    for (int i = 1; i <= count; i++)
+        TupleDescCopyEntry(descriptor, i, arrangement->descriptor, i);
+    TupleDescInitEntry(descriptor, count + 1, "ctid", TIDOID, -1, 0);
+    TupleDescInitEntry(descriptor, count + 2, "tableoid", OIDOID, -1, 0);
+    DeltaSort *sort = begin_delta_sort(descriptor, &arrangement->place, arrangement->place_positions, DeltaOrder::hash);
+    ListCell *cell;
+    foreach (cell, row_heaps(RelationGetRelid(arrangement->heap))) {
+        Relation heap = table_open(lfirst_oid(cell), NoLock);
+        put_stored_rows(arrangement, heap, sort);
+        table_close(heap, NoLock);
+    }
     finish_rows(sort);
     return sort;
 }
@@ -210,6 +270,7 @@ TupleTableSlot *as_slot(Arrangement *arrangement, TupleTableSlot *slot, const St
     memcpy(slot->tts_isnull, stored->row.nulls, sizeof(bool) * count);
     ExecStoreVirtualTuple(slot);
     slot->tts_tid = *reinterpret_cast<ItemPointer>(DatumGetPointer(stored->row.values[count]));
+    slot->tts_tableOid = DatumGetObjectId(stored->row.values[count + 1]);
     return slot;
 }
 
@@ -221,10 +282,8 @@ DestReceiver *begin_fill(Arrangement *arrangement, Emitter *emitter)
     fill->receiver = {receive_row, start_fill, end_fill, destroy_fill, DestTuplestore};
     fill->arrangement = arrangement;
     fill->emitter = emitter;
+    fill->rows = arrangement->partition_count > 0 ? tuplestore_begin_heap(false, false, work_mem) : nullptr;
     fill->bulk = GetBulkInsertState();
-    fill->options = TABLE_INSERT_SKIP_FSM;
-    if (is_heap_of_subtransaction(arrangement->heap))
-        fill->options |= TABLE_INSERT_FROZEN;
     fill->row_context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle fill row", ALLOCSET_DEFAULT_SIZES);
     fill->batch_context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle fill batch", ALLOCSET_DEFAULT_SIZES);
     /* A parallel plan cannot assign the number of the (sub)transaction that its leader writes with. */
@@ -234,13 +293,15 @@ DestReceiver *begin_fill(Arrangement *arrangement, Emitter *emitter)
 
 void build_indexes(Oid heap)
 {
-    rebuild_indexes(heap);
+    ListCell *cell;
+    foreach (cell, row_heaps(heap))
+        rebuild_indexes(lfirst_oid(cell));
     CommandCounterIncrement();
 }
 
 bool is_new_heap(Relation heap)
 {
-    return heap->rd_createSubid != InvalidSubTransactionId && RelationGetNumberOfBlocks(heap) == 0;
+    return heap->rd_createSubid != InvalidSubTransactionId && stored_blocks(RelationGetRelid(heap)) == 0;
 }
 
 void replace_content(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter, mailbox::Progress *progress)

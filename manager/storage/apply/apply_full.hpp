@@ -3,7 +3,8 @@
  *
  * A fill writes a heap that this transaction has created in the order of the statement, in batches, without index
  * maintenance; the indexes are built afterwards, as CREATE INDEX would. Its rows are frozen and its pages
- * all-visible, as after COPY FREEZE. replace_content() applies to all
+ * all-visible, as after COPY FREEZE. A partitioned heap is written after the statement, which may need partitions
+ * that do not exist yet. replace_content() applies to all
  * other heaps: both sides are sorted by the identity's hash and merged. Only rows that differ are written,
  * and as row versions, so that readers keep their snapshots and are never blocked, and the true delta is
  * emitted. This also repairs an arrangement that is inconsistent with its query. PostgreSQL frames.

@@ -31,9 +31,9 @@ bool is_found(Arrangement *arrangement, const Datum *key_values, const bool *key
  * row. */
 TupleTableSlot *find_group(Arrangement *arrangement, int64 hash, const Datum *key_values, const bool *key_nulls)
 {
-    if (find_known(arrangement, hash) && is_found(arrangement, key_values, key_nulls))
+    if (find_known(arrangement, key_values, key_nulls, hash) && is_found(arrangement, key_values, key_nulls))
         return arrangement->found;
-    start_lookup(arrangement, key_values, key_nulls, hash);
+    start_lookup_of_key(arrangement, key_values, key_nulls, hash);
     while (next_found(arrangement))
         if (is_found(arrangement, key_values, key_nulls))
             return arrangement->found;
@@ -123,9 +123,9 @@ void replace_row(Arrangement *arrangement, TupleTableSlot *stored, const Datum *
         if (values != nullptr)
             insert_row(arrangement, values, nulls, hash);
     } else if (values == nullptr) {
-        delete_row(arrangement, &stored->tts_tid);
+        delete_row(arrangement, address_of(stored));
     } else if (!is_same_prefix(arrangement, column_count, stored, values, nulls)) {
-        update_row(arrangement, &stored->tts_tid, values, nulls, hash);
+        update_row(arrangement, address_of(stored), values, nulls, hash);
     }
 }
 

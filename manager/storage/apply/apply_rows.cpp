@@ -13,7 +13,7 @@ bool is_same_row(Arrangement *arrangement, const KeptRow &a, TupleTableSlot *b)
 
 /* A stored row that the delta removes. */
 struct Removed {
-    ItemPointerData tid;
+    RowAddress address;
     const Image *image;
     Removed *next;
 };
@@ -28,7 +28,7 @@ int64 find_copies(Arrangement *arrangement, const Image *image, int64 hash, int6
         if (!is_same_row(arrangement, image->row, arrangement->found))
             continue;
         auto *one = static_cast<Removed *>(MemoryContextAlloc(memory, sizeof(Removed)));
-        *one = {arrangement->found->tts_tid, image, *removed};
+        *one = {address_of(arrangement->found), image, *removed};
         *removed = one;
         found++;
     }
@@ -51,12 +51,10 @@ Removed *take_of_place(Arrangement *arrangement, Removed **removed, const Image 
 
 void add_copy(Arrangement *arrangement, const Image *image, int64 hash, Removed **removed)
 {
-    if (const Removed *before = take_of_place(arrangement, removed, image)) {
-        ItemPointerData tid = before->tid;
-        update_row(arrangement, &tid, image->row.values, image->row.nulls, hash);
-    } else {
+    if (const Removed *before = take_of_place(arrangement, removed, image))
+        update_row(arrangement, before->address, image->row.values, image->row.nulls, hash);
+    else
         insert_row(arrangement, image->row.values, image->row.nulls, hash);
-    }
 }
 
 /* All stored rows are found before any is written: the images may share a place. A row whose place stays is
@@ -80,7 +78,7 @@ bool apply_images(Arrangement *arrangement, const Image *images, int64 hash, Emi
         }
     }
     for (; removed != nullptr; removed = removed->next)
-        delete_row(arrangement, &removed->tid);
+        delete_row(arrangement, removed->address);
     MemoryContextReset(memory);
     return is_consistent;
 }

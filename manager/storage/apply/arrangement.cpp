@@ -2,6 +2,7 @@
 
 #include "pg/known_row.hpp"
 #include "pg/versions/heaps.hpp"
+#include "storage/partitions.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -12,6 +13,7 @@ extern "C" {
 #include "catalog/pg_am.h"
 #include "executor/executor.h"
 #include "utils/lsyscache.h"
+#include "utils/partcache.h"
 #include "utils/snapmgr.h"
 #include "utils/typcache.h"
 }
@@ -53,14 +55,14 @@ bool has_equality_of_place(Arrangement *arrangement, Relation index)
 }
 
 /* Returns the extension's index by which rows are found, or one of a user that is like it. */
-Relation own_index_of(Arrangement *arrangement)
+Relation own_index_of(Arrangement *arrangement, const ResultRelInfo *result_info)
 {
     const StepFacts &facts = arrangement->facts;
     AttrNumber columns[INDEX_MAX_KEYS] = {static_cast<AttrNumber>(facts.column_count + 1)};
     for (int i = 0; i < facts.found_by_count; i++)
         columns[i] = static_cast<AttrNumber>(facts.found_by[i] + 1);
-    for (int i = 0; i < arrangement->result_info->ri_NumIndices; i++) {
-        Relation index = arrangement->result_info->ri_IndexRelationDescs[i];
+    for (int i = 0; i < result_info->ri_NumIndices; i++) {
+        Relation index = result_info->ri_IndexRelationDescs[i];
         if (is_index_on(index, columns, std::max(facts.found_by_count, 1)) && has_equality_of_place(arrangement, index))
             return index;
     }
@@ -106,20 +108,102 @@ void fill_write_slot(Arrangement *arrangement, const Datum *values, const bool *
     ExecStoreVirtualTuple(slot);
 }
 
-void insert_index_entries(Arrangement *arrangement, IndexesToUpdate indexes)
+void insert_index_entries(Arrangement *arrangement, RowHeap *rows, IndexesToUpdate indexes)
 {
-    if (arrangement->result_info->ri_NumIndices == 0)
+    if (rows->result_info->ri_NumIndices == 0)
         return;
-    insert_index_tuples(arrangement->result_info, arrangement->write_slot, arrangement->executor_state, indexes);
+    insert_index_tuples(rows->result_info, arrangement->write_slot, arrangement->executor_state, indexes);
     ResetPerTupleExprContext(arrangement->executor_state);
 }
 
 /* Remembers the address of a row that was written. Only groups have one row per key, of which versions follow
  * each other. */
-void remember_written(Arrangement *arrangement, int64 hash)
+void remember_written(Arrangement *arrangement, const RowHeap *rows, int64 hash)
 {
     if (arrangement->facts.layout == RowLayout::groups)
-        note_row(arrangement->heap, static_cast<uint64>(hash), &arrangement->write_slot->tts_tid);
+        note_row(rows->heap, static_cast<uint64>(hash), &arrangement->write_slot->tts_tid);
+}
+
+/* ---- heaps with rows ------------------------------------------------------------------ */
+
+RowHeap *open_row_heap(Arrangement *arrangement, Oid heap)
+{
+    MemoryContext previous = MemoryContextSwitchTo(arrangement->context);
+    auto *rows = static_cast<RowHeap *>(palloc0(sizeof(RowHeap)));
+    rows->heap = table_open(heap, RowExclusiveLock);
+    rows->result_info = makeNode(ResultRelInfo);
+    InitResultRelInfo(rows->result_info, rows->heap, 0, nullptr, 0);
+    ExecOpenIndices(rows->result_info, false);
+    Relation index = own_index_of(arrangement, rows->result_info);
+    rows->scan_keys = scan_keys_of(arrangement, index);
+    rows->scan =
+        begin_index_scan(rows->heap, index, GetActiveSnapshot(), std::max(arrangement->facts.found_by_count, 1));
+    rows->next = arrangement->row_heaps;
+    arrangement->row_heaps = rows;
+    MemoryContextSwitchTo(previous);
+    return rows;
+}
+
+void close_row_heap(RowHeap *rows)
+{
+    index_endscan(rows->scan);
+    ExecCloseIndices(rows->result_info);
+    table_close(rows->heap, NoLock);
+}
+
+/* Returns the heap of a row whose partition columns are at `positions`. */
+RowHeap *route(Arrangement *arrangement, const int *positions, const Datum *values, const bool *nulls)
+{
+    if (arrangement->partition_count == 0)
+        return row_heap_of(arrangement, RelationGetRelid(arrangement->heap));
+    Datum of_partition[PARTITION_MAX_KEYS];
+    bool is_null[PARTITION_MAX_KEYS];
+    for (int i = 0; i < arrangement->partition_count; i++) {
+        of_partition[i] = values[positions[i]];
+        is_null[i] = nulls[positions[i]];
+    }
+    return row_heap_of(arrangement, partition_of(arrangement->heap, of_partition, is_null));
+}
+
+/* Sets partition_in_row and partition_in_key. */
+void locate_partition(Arrangement *arrangement)
+{
+    if (arrangement->heap->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+        return;
+    const StepFacts &facts = arrangement->facts;
+    PartitionKey key = RelationGetPartitionKey(arrangement->heap);
+    arrangement->partition_count = key->partnatts;
+    arrangement->partition_in_row = static_cast<int *>(palloc(sizeof(int) * key->partnatts));
+    arrangement->partition_in_key = static_cast<int *>(palloc(sizeof(int) * key->partnatts));
+    for (int i = 0; i < key->partnatts; i++) {
+        const int position = key->partattrs[i] - 1;
+        arrangement->partition_in_row[i] = position;
+        arrangement->partition_in_key[i] =
+            static_cast<int>(std::find(facts.key, facts.key + facts.key_count, position) - facts.key);
+        if (facts.layout == RowLayout::groups && arrangement->partition_in_key[i] == facts.key_count)
+            elog(ERROR, "storage \"%s\" is partitioned by a column that is not in its key",
+                 RelationGetRelationName(arrangement->heap));
+    }
+}
+
+void set_scan_keys(const Arrangement *arrangement, ScanKeyData *keys, const Datum *values, const bool *nulls,
+                   int64 hash)
+{
+    const int count = arrangement->facts.found_by_count;
+    if (count == 0)
+        keys[0].sk_argument = Int64GetDatum(hash);
+    for (int i = 0; i < count; i++) {
+        keys[i].sk_argument = nulls[i] ? static_cast<Datum>(0) : values[i];
+        keys[i].sk_flags = nulls[i] ? SK_ISNULL | SK_SEARCHNULL : 0;
+        keys[i].sk_strategy = nulls[i] ? InvalidStrategy : BTEqualStrategyNumber;
+    }
+}
+
+/* `values` and `nulls` are those of the place's columns. */
+void start_lookup(Arrangement *arrangement, const RowHeap *rows, const Datum *values, const bool *nulls, int64 hash)
+{
+    set_scan_keys(arrangement, rows->scan_keys, values, nulls, hash);
+    index_rescan(rows->scan, rows->scan_keys, std::max(arrangement->facts.found_by_count, 1), nullptr, 0);
 }
 
 [[noreturn]] void concurrent_write(Arrangement *arrangement)
@@ -137,6 +221,7 @@ Arrangement *open_arrangement(Oid heap, const StepFacts &facts)
 {
     auto *arrangement = static_cast<Arrangement *>(palloc0(sizeof(Arrangement)));
     arrangement->facts = facts;
+    arrangement->context = CurrentMemoryContext;
     arrangement->heap = table_open(heap, RowExclusiveLock);
     arrangement->descriptor = RelationGetDescr(arrangement->heap);
     if (arrangement->descriptor->natts != facts.column_count + (facts.found_by_count == 0))
@@ -149,15 +234,9 @@ Arrangement *open_arrangement(Oid heap, const StepFacts &facts)
                              ? arrangement->identity
                              : Identity::of_key(arrangement->descriptor, facts.found_by, facts.found_by_count);
     locate_place(arrangement);
+    locate_partition(arrangement);
     arrangement->executor_state = CreateExecutorState();
-    arrangement->result_info = makeNode(ResultRelInfo);
-    InitResultRelInfo(arrangement->result_info, arrangement->heap, 0, nullptr, 0);
-    ExecOpenIndices(arrangement->result_info, false);
-    Relation index = own_index_of(arrangement);
-    arrangement->scan_keys = scan_keys_of(arrangement, index);
-    arrangement->scan =
-        begin_index_scan(arrangement->heap, index, GetActiveSnapshot(), std::max(facts.found_by_count, 1));
-    arrangement->found = table_slot_create(arrangement->heap, nullptr);
+    arrangement->found = MakeSingleTupleTableSlot(arrangement->descriptor, &TTSOpsBufferHeapTuple);
     arrangement->write_slot = MakeSingleTupleTableSlot(arrangement->descriptor, &TTSOpsVirtual);
     arrangement->identity_values = static_cast<Datum *>(palloc(sizeof(Datum) * (facts.column_count + 1)));
     arrangement->identity_nulls = static_cast<bool *>(palloc(sizeof(bool) * (facts.column_count + 1)));
@@ -168,8 +247,8 @@ void close_arrangement(Arrangement *arrangement)
 {
     ExecDropSingleTupleTableSlot(arrangement->found);
     ExecDropSingleTupleTableSlot(arrangement->write_slot);
-    index_endscan(arrangement->scan);
-    ExecCloseIndices(arrangement->result_info);
+    for (RowHeap *rows = arrangement->row_heaps; rows != nullptr; rows = rows->next)
+        close_row_heap(rows);
     FreeExecutorState(arrangement->executor_state);
     table_close(arrangement->heap, NoLock);
 }
@@ -188,18 +267,9 @@ void gather_identity(Arrangement *arrangement, const Datum *values, const bool *
     }
 }
 
-void start_lookup(Arrangement *arrangement, const Datum *values, const bool *nulls, int64 hash)
+void start_lookup_of_key(Arrangement *arrangement, const Datum *values, const bool *nulls, int64 hash)
 {
-    ScanKeyData *keys = arrangement->scan_keys;
-    const int count = arrangement->facts.found_by_count;
-    if (count == 0)
-        keys[0].sk_argument = Int64GetDatum(hash);
-    for (int i = 0; i < count; i++) {
-        keys[i].sk_argument = nulls[i] ? static_cast<Datum>(0) : values[i];
-        keys[i].sk_flags = nulls[i] ? SK_ISNULL | SK_SEARCHNULL : 0;
-        keys[i].sk_strategy = nulls[i] ? InvalidStrategy : BTEqualStrategyNumber;
-    }
-    index_rescan(arrangement->scan, keys, std::max(count, 1), nullptr, 0);
+    start_lookup(arrangement, route(arrangement, arrangement->partition_in_key, values, nulls), values, nulls, hash);
 }
 
 void start_lookup_of_row(Arrangement *arrangement, const Datum *values, const bool *nulls, int64 hash)
@@ -208,12 +278,13 @@ void start_lookup_of_row(Arrangement *arrangement, const Datum *values, const bo
         arrangement->identity_values[i] = values[arrangement->place_positions[i]];
         arrangement->identity_nulls[i] = nulls[arrangement->place_positions[i]];
     }
-    start_lookup(arrangement, arrangement->identity_values, arrangement->identity_nulls, hash);
+    start_lookup(arrangement, row_heap_for(arrangement, values, nulls), arrangement->identity_values,
+                 arrangement->identity_nulls, hash);
 }
 
 bool next_found(Arrangement *arrangement)
 {
-    if (!index_getnext_slot(arrangement->scan, ForwardScanDirection, arrangement->found))
+    if (!index_getnext_slot(arrangement->current->scan, ForwardScanDirection, arrangement->found))
         return false;
     slot_getallattrs(arrangement->found);
     return true;
@@ -225,43 +296,86 @@ bool is_same_place(const Arrangement *arrangement, const Datum *a, const bool *a
     return arrangement->place.is_same_at(arrangement->place_positions, a, a_null, b, b_null);
 }
 
-bool find_known(Arrangement *arrangement, int64 hash)
+bool find_known(Arrangement *arrangement, const Datum *values, const bool *nulls, int64 hash)
 {
-    if (!fetch_known_row(arrangement->heap, static_cast<uint64>(hash), GetActiveSnapshot(), arrangement->found))
+    const RowHeap *rows = route(arrangement, arrangement->partition_in_key, values, nulls);
+    if (!fetch_known_row(rows->heap, static_cast<uint64>(hash), GetActiveSnapshot(), arrangement->found))
         return false;
     slot_getallattrs(arrangement->found);
     return arrangement->facts.found_by_count > 0 ||
            DatumGetInt64(arrangement->found->tts_values[arrangement->facts.column_count]) == hash;
 }
 
-void insert_row(Arrangement *arrangement, const Datum *values, const bool *nulls, int64 hash)
+RowAddress address_of(const TupleTableSlot *stored)
 {
-    fill_write_slot(arrangement, values, nulls, hash);
-    table_tuple_insert(arrangement->heap, arrangement->write_slot, GetCurrentCommandId(true), 0, nullptr);
-    insert_index_entries(arrangement, all_indexes);
-    remember_written(arrangement, hash);
+    return {stored->tts_tableOid, stored->tts_tid};
 }
 
-void update_row(Arrangement *arrangement, ItemPointer tid, const Datum *values, const bool *nulls, int64 hash)
+RowHeap *row_heap_of(Arrangement *arrangement, Oid heap)
 {
+    if (arrangement->current != nullptr && RelationGetRelid(arrangement->current->heap) == heap)
+        return arrangement->current;
+    RowHeap *rows = arrangement->row_heaps;
+    while (rows != nullptr && RelationGetRelid(rows->heap) != heap)
+        rows = rows->next;
+    arrangement->current = rows != nullptr ? rows : open_row_heap(arrangement, heap);
+    return arrangement->current;
+}
+
+RowHeap *row_heap_for(Arrangement *arrangement, const Datum *values, const bool *nulls)
+{
+    return route(arrangement, arrangement->partition_in_row, values, nulls);
+}
+
+bool has_range_of_its_own(const Arrangement *arrangement, const Datum *values, const bool *nulls, Range *range)
+{
+    if (arrangement->facts.ranges.unit == RangeUnit::none)
+        return false;
+    const int position = arrangement->partition_in_row[0];
+    return !nulls[position] && range_of(TupleDescAttr(arrangement->descriptor, position)->atttypid,
+                                        arrangement->facts.ranges, values[position], range);
+}
+
+void insert_row(Arrangement *arrangement, const Datum *values, const bool *nulls, int64 hash)
+{
+    RowHeap *rows = row_heap_for(arrangement, values, nulls);
+    Range range;
+    if (!arrangement->has_rows_to_place && arrangement->facts.ranges.unit != RangeUnit::none)
+        arrangement->has_rows_to_place = RelationGetRelid(rows->heap) == default_partition_of(arrangement->heap) &&
+                                         has_range_of_its_own(arrangement, values, nulls, &range);
+    fill_write_slot(arrangement, values, nulls, hash);
+    table_tuple_insert(rows->heap, arrangement->write_slot, GetCurrentCommandId(true), 0, nullptr);
+    insert_index_entries(arrangement, rows, all_indexes);
+    remember_written(arrangement, rows, hash);
+}
+
+void update_row(Arrangement *arrangement, RowAddress stored, const Datum *values, const bool *nulls, int64 hash)
+{
+    RowHeap *rows = row_heap_for(arrangement, values, nulls);
+    if (RelationGetRelid(rows->heap) != stored.heap) {
+        delete_row(arrangement, stored);
+        insert_row(arrangement, values, nulls, hash);
+        return;
+    }
     TM_FailureData failure;
     LockTupleMode lock_mode;
     IndexesToUpdate indexes;
     fill_write_slot(arrangement, values, nulls, hash);
-    TM_Result result = table_tuple_update(arrangement->heap, tid, arrangement->write_slot, GetCurrentCommandId(true),
+    TM_Result result = table_tuple_update(rows->heap, &stored.tid, arrangement->write_slot, GetCurrentCommandId(true),
                                           GetActiveSnapshot(), InvalidSnapshot, true, &failure, &lock_mode, &indexes);
     if (result != TM_Ok)
         concurrent_write(arrangement);
     if (indexes != no_indexes)
-        insert_index_entries(arrangement, indexes);
-    remember_written(arrangement, hash);
+        insert_index_entries(arrangement, rows, indexes);
+    remember_written(arrangement, rows, hash);
 }
 
-void delete_row(Arrangement *arrangement, ItemPointer tid)
+void delete_row(Arrangement *arrangement, RowAddress stored)
 {
     TM_FailureData failure;
-    TM_Result result = table_tuple_delete(arrangement->heap, tid, GetCurrentCommandId(true), GetActiveSnapshot(),
-                                          InvalidSnapshot, true, &failure, false);
+    TM_Result result =
+        table_tuple_delete(row_heap_of(arrangement, stored.heap)->heap, &stored.tid, GetCurrentCommandId(true),
+                           GetActiveSnapshot(), InvalidSnapshot, true, &failure, false);
     if (result != TM_Ok)
         concurrent_write(arrangement);
 }

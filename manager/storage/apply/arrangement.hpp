@@ -1,6 +1,10 @@
 /*
  * An arrangement opened for writing: the heap, its indexes, and the facts of its layout.
  *
+ * A partitioned storage has its rows in partitions (storage/partitions.hpp), which are opened when a row of them is
+ * looked up or written. The partition of a row follows from its place, so that a look-up reads one partition; a row
+ * whose partition changes is deleted and inserted.
+ *
  * Writes bypass the executor and use the table access method and index insertion: replica identity, triggers
  * and privileges are for users' tables. A refresh holds the object lock of the stream table, so no other
  * process writes here. Look-ups use the place of a row, pgt_hash or columns of the step, under the active snapshot
@@ -14,10 +18,12 @@
 #pragma once
 
 #include "storage/apply/identity.hpp"
+#include "storage/ranges.hpp"
 
 extern "C" {
 #include "access/genam.h"
 #include "access/relscan.h"
+#include "access/skey.h"
 #include "nodes/execnodes.h"
 }
 
@@ -36,21 +42,41 @@ struct StepFacts {
     int count_column;
     int found_by_count; /* 0: rows are found by pgt_hash */
     const int *found_by;
+    RangeWidth ranges; /* of the partitions; none: the heap is not partitioned by ranges */
+};
+
+/* A heap that has rows of an arrangement: its own, or one of its partitions. */
+struct RowHeap {
+    Relation heap;
+    ResultRelInfo *result_info;
+    IndexScanDesc scan; /* on pgt_hash, or on the columns by which rows are found */
+    ScanKeyData *scan_keys;
+    RowHeap *next;
+};
+
+/* Where a stored row is. */
+struct RowAddress {
+    Oid heap;
+    ItemPointerData tid;
 };
 
 struct Arrangement {
     StepFacts facts;
-    Relation heap;
+    MemoryContext context;
+    Relation heap;        /* has no rows itself if it is partitioned */
     TupleDesc descriptor; /* physical columns, and pgt_hash if rows are found by it */
     Identity identity;
     Identity place;       /* the columns by which rows are found; the identity itself, if they are found by pgt_hash */
     int *place_positions; /* of its columns */
     int *place_in_delta;  /* their positions in a delta: that of groups begins with the key */
-    ResultRelInfo *result_info;
     EState *executor_state;
-    IndexScanDesc scan; /* on pgt_hash, or on the columns by which rows are found */
-    ScanKeyData *scan_keys;
-    TupleTableSlot *found; /* the row found by next_found() or find_known() */
+    RowHeap *row_heaps;     /* those that are open */
+    RowHeap *current;       /* the one that was used last */
+    int partition_count;    /* of partition columns; 0: the heap is not partitioned */
+    int *partition_in_row;  /* their positions in a row */
+    int *partition_in_key;  /* their positions in the key of a group */
+    bool has_rows_to_place; /* rows of ranges without a partition were written (placement.hpp) */
+    TupleTableSlot *found;  /* the row found by next_found() or find_known() */
     TupleTableSlot *write_slot;
     Datum *identity_values; /* scratch memory of gather_identity() and start_lookup_of_row() */
     bool *identity_nulls;
@@ -63,22 +89,30 @@ void close_arrangement(Arrangement *arrangement);
 void gather_identity(Arrangement *arrangement, const Datum *values, const bool *nulls);
 
 /* Return one by one, in arrangement->found and deformed, the rows of a place, and possibly others. `values` and
- * `nulls` are those of the place's columns, or of a physical row; `hash` is the hash of the place. */
-void start_lookup(Arrangement *arrangement, const Datum *values, const bool *nulls, int64 hash);
+ * `nulls` are the key of a group, or a physical row; `hash` is the hash of the place. */
+void start_lookup_of_key(Arrangement *arrangement, const Datum *values, const bool *nulls, int64 hash);
 void start_lookup_of_row(Arrangement *arrangement, const Datum *values, const bool *nulls, int64 hash);
 bool next_found(Arrangement *arrangement);
 /* Whether two physical rows have the same place. */
 bool is_same_place(const Arrangement *arrangement, const Datum *a, const bool *a_null, const Datum *b,
                    const bool *b_null);
 
-/* Whether the row with that hash that this process wrote last is still visible; returns it, or another row, in
- * arrangement->found. For layout groups only. */
-bool find_known(Arrangement *arrangement, int64 hash);
+/* Whether the group with that key, which has that hash, that this process wrote last is still visible; returns its
+ * row, or another one, in arrangement->found. */
+bool find_known(Arrangement *arrangement, const Datum *values, const bool *nulls, int64 hash);
+/* Returns where the row of a slot that was read from the arrangement is. */
+RowAddress address_of(const TupleTableSlot *stored);
+
+/* Return an open heap of the arrangement: this one; the one in which a physical row belongs. */
+RowHeap *row_heap_of(Arrangement *arrangement, Oid heap);
+RowHeap *row_heap_for(Arrangement *arrangement, const Datum *values, const bool *nulls);
+/* Whether the range of the row could have a partition; returns the range. */
+bool has_range_of_its_own(const Arrangement *arrangement, const Datum *values, const bool *nulls, Range *range);
 
 /* `values` and `nulls` are physical columns; `hash` is that of their place, and becomes pgt_hash where rows are
  * found by it. */
 void insert_row(Arrangement *arrangement, const Datum *values, const bool *nulls, int64 hash);
-void update_row(Arrangement *arrangement, ItemPointer tid, const Datum *values, const bool *nulls, int64 hash);
-void delete_row(Arrangement *arrangement, ItemPointer tid);
+void update_row(Arrangement *arrangement, RowAddress stored, const Datum *values, const bool *nulls, int64 hash);
+void delete_row(Arrangement *arrangement, RowAddress stored);
 
 } // namespace pgtrickle::storage

@@ -16,7 +16,7 @@ ROOMS = {
     "mailbox": ("pg", "scheduler"),
     "catalog": ("pg", "scheduler"),
     "definition": ("mailbox", "pg", "scheduler"),
-    "storage": ("engine", "mailbox", "pg"),
+    "storage": ("definition", "engine", "mailbox", "pg"),
     "translate": ("definition", "engine", "pg", "storage"),
     "capture": ("definition", "mailbox", "pg"),
     "setup": ("capture", "definition", "engine", "mailbox", "pg", "scheduler", "storage", "translate"),
