@@ -8,6 +8,7 @@
 #include "fdw/read/refresh_others.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "refresh/history.hpp"
+#include "refresh/place_rows.hpp"
 
 SQL_FUNCTION(pgtrickle_refresh_stream_table)
 {
@@ -24,8 +25,11 @@ SQL_FUNCTION(pgtrickle_refresh_stream_table)
     call([=] { refresh_others_for(relid); });
     TimestampTz started_at = GetCurrentTimestamp();
     try {
-        for (const refresh::Outcome &outcome : refresh::refresh_batch({.members = {relid}}))
+        for (const refresh::Outcome &outcome : refresh::refresh_batch({.members = {relid}})) {
             record_in_history(outcome, catalog::InitiatedBy::manual);
+            if (outcome.may_have_rows_to_place)
+                (void)refresh::place_rows(outcome.relid);
+        }
     } catch (const PgError &error) {
         record_failure_in_history(relid, started_at, catalog::InitiatedBy::manual, error);
         throw;

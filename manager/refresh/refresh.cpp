@@ -9,7 +9,6 @@
 #include "refresh/batch/repeatable_read.hpp"
 #include "refresh/log_report.hpp"
 #include "refresh/program/scope.hpp"
-#include "refresh/run/place_rows.hpp"
 
 extern "C" {
 #include "access/xlog.h"
@@ -263,8 +262,6 @@ std::vector<Outcome> refresh_batch_openly(const BatchRequest &request, SkippedMe
     run_members_until_done(batch);
     write_states(batch, data_timestamp);
     report(batch);
-    for (const Member &member : batch.members)
-        place_rows(*member.compiled);
     call([] { PopActiveSnapshot(); });
     unlock_trees(batch);
     /* Counters that were observed after the snapshot was taken say nothing about it. */

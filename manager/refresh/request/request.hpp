@@ -33,6 +33,7 @@ struct Outcome {
     int64_t delta_rows = 0; /* number of changes read */
     bool was_full_fallback = false;
     bool is_fill = false;                      /* a full refresh of an empty stream table */
+    bool may_have_rows_to_place = false;       /* for place_rows() */
     std::string reason;                        /* why this kind of refresh was chosen, or why it started from nothing */
     int64_t generation = 0;                    /* generation of the definition */
     std::vector<scheduler::Measured> measured; /* measurements for AUTO */

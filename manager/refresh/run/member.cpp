@@ -198,6 +198,7 @@ void refresh_member(Member &member)
     member.outcome.delta_rows = run.changed_rows();
     member.outcome.rows_inserted = run.inserted();
     member.outcome.rows_deleted = run.deleted();
+    member.outcome.may_have_rows_to_place = member.compiled->steps.back().may_have_rows_to_place;
     member.outcome.ended_at = GetCurrentTimestamp();
 }
 

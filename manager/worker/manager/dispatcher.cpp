@@ -332,7 +332,9 @@ void Dispatcher::start(const Pool::Choice &choice, Job job, RunningJob begun)
         return;
     }
     requests_.publish_serving_processes();
-    scheduler::JobResult result = Refresher(job, Refresher::Process::manager).run();
+    Refresher refresher(job, Refresher::Process::manager);
+    scheduler::JobResult result = refresher.run();
+    refresher.place_rows();
     pool_.end_own_turn();
     results_.end(running, result);
     /* The loop must serve waiting readers without delay. */

@@ -80,9 +80,10 @@ void RefreshWorker::run()
     call([] { pgstat_report_activity(STATE_IDLE, nullptr); });
     while (std::optional<std::string> bytes = receive()) {
         scheduler::Job job = scheduler::job_of(*bytes);
-        scheduler::JobResult result = Refresher(job, Refresher::Process::worker, words_).run();
-        if (!send(scheduler::to_bytes(result)))
+        Refresher refresher(job, Refresher::Process::worker, words_);
+        if (!send(scheduler::to_bytes(refresher.run())))
             return;
+        refresher.place_rows();
         report_ms_ = call([] { return pgstat_report_stat(false); });
     }
 }

@@ -5,11 +5,13 @@
 #include "mailbox/manager_side.hpp"
 #include "refresh/batch/holds.hpp"
 #include "refresh/history.hpp"
+#include "refresh/place_rows.hpp"
 #include "refresh/program/compiled.hpp"
 #include "worker/refresher/log_upkeep.hpp"
 
 extern "C" {
 #include "pgstat.h"
+#include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "utils/guc.h"
@@ -145,6 +147,9 @@ std::optional<TransactionFailure> Refresher::attempt(const Ids &members)
     is_outdated_ = is_outdated_ || skipped_.is_in_larger_set;
     if (failure || outcomes.empty())
         return failure;
+    for (const refresh::Outcome &outcome : outcomes)
+        if (outcome.may_have_rows_to_place)
+            unplaced_.push_back(outcome.relid);
     note_successes(outcomes, dirty);
     write_programs(programs);
     return failure;
@@ -411,6 +416,26 @@ Ids Refresher::without_busy()
             members.push_back(item.id);
     }
     return members;
+}
+
+/* A reader that waited for the job uses the storage for some more milliseconds. The next job is more urgent. */
+void Refresher::place_rows()
+{
+    constexpr int most_tries = 5;
+    constexpr long pause_ms = 10;
+    const int tries = process_ == Process::worker ? most_tries : 1;
+    for (int i = 0; i < tries && !unplaced_.empty(); i++) {
+        const int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
+        if (i > 0 &&
+            (call([=] { return WaitLatch(MyLatch, events, pause_ms, PG_WAIT_EXTENSION); }) & WL_LATCH_SET) != 0)
+            return;
+        std::erase_if(unplaced_, [](Id id) {
+            bool is_placed = false;
+            std::optional<TransactionFailure> failure = in_transaction(
+                [&] { is_placed = call([] { return refresh::take_work_lock(); }) && refresh::place_rows(id); });
+            return is_placed || failure;
+        });
+    }
 }
 
 scheduler::JobResult Refresher::run()

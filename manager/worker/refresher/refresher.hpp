@@ -36,6 +36,9 @@ class Refresher {
     Refresher &operator=(const Refresher &) = delete;
 
     scheduler::JobResult run();
+    /* Gives new ranges of partitioned storages their partitions. Called after the result of run() has been
+     * returned: readers that waited for it then release the storages. */
+    void place_rows();
 
   private:
     /* refresher.cpp */
@@ -80,6 +83,7 @@ class Refresher {
     std::map<scheduler::Id, const scheduler::Involved *> involved_;
     std::map<scheduler::Id, scheduler::MemberResult> results_;
     refresh::SkippedMembers skipped_; /* of the last attempt */
+    scheduler::Ids unplaced_;         /* refreshed members for place_rows() */
     bool is_outdated_ = false;
 };
 
