@@ -25,14 +25,26 @@ class Failure(Exception):
         self.what = what
 
 
+def random_partitioning(choices, columns):
+    """Returns a partition_by that has the form of one, for about a third of all stream tables; else 'none'."""
+    column, kind = choices.pick(columns)
+    if choices.chance(65):
+        return "none"
+    if kind in ("timestamp", "date"):
+        return "%s(%s)" % (choices.pick(["day", "month"]), column)
+    if kind in ("int", "bigint"):
+        return choices.pick(["RANGE (%s, 2)", "LIST (%s, 1, 2)", "HASH (%s, 3)"]) % column
+    return "HASH (%s, 3)" % column
+
+
 class StreamTable:
-    def __init__(self, name, built, made, spans, mode, relations):
+    def __init__(self, name, built, made, spans, mode, relations, partition_by="none"):
         self.name, self.built, self.made, self.spans, self.mode = name, built, made, spans, mode
-        self.relations = relations
+        self.relations, self.partition_by = relations, partition_by
 
     def create(self):
         return ("CREATE FOREIGN TABLE %s () SERVER pgtrickle OPTIONS (query $query$%s$query$, schedule '520w', refresh_mode '%s', "
-                "refresh_timeout '6s')" % (self.name, self.built.sql, self.mode))
+                "refresh_timeout '6s', partition_by '%s')" % (self.name, self.built.sql, self.mode, self.partition_by))
 
     def refresh(self):
         return "SELECT pgtrickle.refresh_stream_table('%s')" % self.name
@@ -149,10 +161,12 @@ class Play:
         built, own = self.generate(int(name[2:]), relations)
         if not self.has_answer(built.sql) or (built.may_fail and any(one.name in built.sql for one in self.kept)):
             return  # an atomic set is not refreshed while one of its members fails
-        stream_table = StreamTable(name, built, own.made, own.spans, "DIFFERENTIAL", dict(relations))
+        choices = choosing.Choices(random.Random("%d %s" % (self.seed, name)))
+        stream_table = StreamTable(name, built, own.made, own.spans, "DIFFERENTIAL", dict(relations),
+                                   random_partitioning(choices, built.columns))
         self.made += 1
         try:
-            self.database.run(stream_table.create())
+            self.create_as_partitioned(stream_table)
         except psycopg2.errors.FeatureNotSupported as error:
             self.refusals.append((error.diag.message_primary, error.diag.message_detail, built.sql))
             return
@@ -168,6 +182,16 @@ class Play:
         self.kept.append(stream_table)
         if self.choices.chance(8) and readable(built):
             relations[name] = built.columns
+
+    def create_as_partitioned(self, stream_table):
+        """A column by which the storage cannot be partitioned leaves it as one heap."""
+        try:
+            self.database.run(stream_table.create())
+        except psycopg2.Error as error:
+            if "cannot partition" not in str(error):
+                raise
+            stream_table.partition_by = "none"
+            self.database.run(stream_table.create())
 
     def fail(self, stream_table, failure):
         """If the query itself fails, the stream table must follow when the query has an answer again."""
