@@ -315,6 +315,9 @@ RowHeap *row_heap_of(Arrangement *arrangement, Oid heap)
 {
     if (arrangement->current != nullptr && RelationGetRelid(arrangement->current->heap) == heap)
         return arrangement->current;
+    /* The pin on a page of rows would stay with each of many partitions. */
+    if (arrangement->current != nullptr)
+        table_index_fetch_reset(arrangement->current->scan->xs_heapfetch);
     RowHeap *rows = arrangement->row_heaps;
     while (rows != nullptr && RelationGetRelid(rows->heap) != heap)
         rows = rows->next;
