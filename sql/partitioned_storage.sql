@@ -96,6 +96,32 @@ SELECT count(*) FROM ps_day;
 INSERT INTO ps_event SELECT i, '2027-01-01'::timestamptz + i * interval '5 hours', 'west', i FROM generate_series(0, 20) i;
 SELECT pgtrickle.refresh_stream_table(name) FROM ps_all;
 SELECT * FROM ps_wrong;
+-- a_statement_that_waits_for_its_own_refresh_misses_no_row
+DO $$
+  DECLARE n int;
+  BEGIN
+    SET LOCAL pg_trickle.max_staleness = 0;
+    SELECT count(*) INTO n FROM ps_day;
+    INSERT INTO ps_event VALUES (50, '2027-06-01', 'west', 50);
+    SELECT count(*) INTO n FROM ps_day;
+    RAISE NOTICE '% rows', n;
+  END $$;
+-- dependents_savepoints_and_prepared_transactions
+SELECT pgtrickle.create_stream_table('ps_down', 'SELECT at, region, count(*) FROM ps_day GROUP BY at, region', '520w', partition_by => 'year(at)');
+BEGIN;
+SAVEPOINT s;
+ALTER FOREIGN TABLE ps_day OPTIONS (SET partition_by 'year(at)');
+INSERT INTO ps_event VALUES (51, '2027-07-01', 'west', 51);
+SELECT pgtrickle.refresh_stream_table('ps_down');
+ROLLBACK TO s;
+INSERT INTO ps_event VALUES (52, '2027-08-01', 'west', 52);
+SELECT pgtrickle.refresh_stream_table('ps_down');
+PREPARE TRANSACTION 'ps_prepared';
+COMMIT PREPARED 'ps_prepared';
+SELECT * FROM test.differences('ps_day') UNION ALL SELECT * FROM test.differences('ps_down');
+SELECT pgtrickle.refresh_stream_table('ps_down');
+SELECT * FROM ps_partitions('ps_day') WHERE bound ~ '2027-0[678]-01 00:00:00.00.. TO|DEFAULT';
+DROP FOREIGN TABLE ps_down;
 -- indexes_are_those_of_all_partitions_of_present_and_later_ones
 CREATE INDEX ps_n ON ps_day (n) WHERE n > 0;
 INSERT INTO ps_event VALUES (500, '2028-01-01', 'west', 5);
