@@ -152,8 +152,10 @@ SELECT DISTINCT relowner::regrole, has_table_privilege('ps_owner', oid, 'SELECT'
 SELECT * FROM test.differences('ps_day', 'SELECT * FROM ps_event');
 -- no_role_reaches_a_partition
 SELECT format('pg_trickle_storage.st_%s_p1', 'ps_day'::regclass::oid) AS part, format('pg_trickle_storage.st_%s', 'ps_day'::regclass::oid) AS heap \gset
+\set VERBOSITY terse
 SET ROLE ps_owner;
 TABLE :part;
+\set VERBOSITY default
 DROP TABLE :part;
 ALTER TABLE :heap DETACH PARTITION :part;
 SELECT pgtrickle.drop_partition('ps_day', 'any');
