@@ -5,6 +5,7 @@ It projects the definitions into the SQLite catalog: after any sequence of creat
 and the graph there agree with PostgreSQL.
 """
 
+import re
 import sqlite3
 import sys
 import time
@@ -15,6 +16,7 @@ import psycopg2
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
 from seeds import dice  # noqa: E402
+from server_log import ServerLog  # noqa: E402
 
 db = Database()
 db.run("SET pg_trickle.enabled = off")
@@ -163,6 +165,34 @@ def a_locked_view_delays_no_other_stream_table():
         is_as_defined()
 
 
+def manager_bytes():
+    """Returns the bytes used in the manager's memory contexts, as it writes them to the server's log."""
+    log, pid = ServerLog(), db.manager_pid()
+    db.run("SELECT pg_log_backend_memory_contexts(%s)", pid)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with log.path.open("rb") as file:
+            file.seek(log.begin)
+            if found := re.search(rb"\[%d\].*Grand total: .* (\d+) used" % pid, file.read()):
+                return int(found.group(1))
+        time.sleep(0.05)
+    raise AssertionError("the manager did not report its memory")
+
+
+def definitions_leave_little_in_the_caches_of_the_manager():
+    db.run("CREATE TABLE numbers (id int PRIMARY KEY, grp int, amount numeric)")
+
+    def create_many(first, count):
+        for number in range(first, first + count):
+            create(f"numbers_{number}", f"SELECT grp, count(*), sum(amount) FROM numbers WHERE id <> {number} GROUP BY grp")
+        is_as_defined()
+    create_many(0, 64)
+    before, count = manager_bytes(), 192
+    create_many(64, count)
+    each = (manager_bytes() - before) / count
+    assert each < 5000, f"{each:.0f} bytes for each definition"
+
+
 def the_database_can_be_dropped():
     db.drop()
 
@@ -170,4 +200,5 @@ def the_database_can_be_dropped():
 run_cases([a_created_stream_table_is_known, changes_of_every_kind_are_known, a_schema_is_renamed,
            a_shorter_schedule_is_in_force_at_once, a_locked_source_delays_no_other_stream_table,
            a_manager_that_begins_knows_the_diamond_of_a_member_that_is_locked,
-           a_locked_view_delays_no_other_stream_table, the_database_can_be_dropped])
+           a_locked_view_delays_no_other_stream_table, definitions_leave_little_in_the_caches_of_the_manager,
+           the_database_can_be_dropped])
