@@ -9,13 +9,13 @@ CREATE INDEX ON fact (part);
 ANALYZE fact;
 CREATE TEMP TABLE definition (name text, query text);
 INSERT INTO definition VALUES
-  ('running', 'SELECT id, sum(amount) OVER (PARTITION BY part ORDER BY id) AS total FROM fact'),
+  ('quarters', 'SELECT id, ntile(4) OVER (PARTITION BY part ORDER BY amount, id) AS quarter FROM fact'),
   ('best', 'SELECT * FROM (SELECT id, part, row_number() OVER (PARTITION BY part ORDER BY amount DESC, id) AS n FROM fact) w WHERE n <= 5'),
   ('medians', 'SELECT part, percentile_disc(0.5) WITHIN GROUP (ORDER BY amount) AS median, count(*) FROM fact GROUP BY part'),
   ('sizes', 'SELECT n, count(*), max(a) FROM (SELECT part, count(DISTINCT amount) AS n, sum(amount) AS a FROM fact GROUP BY part) g GROUP BY n'),
   ('sums', 'SELECT part, sum(amount) FROM fact GROUP BY part');
 SELECT pgtrickle.create_stream_table(name, query, '520w', 'AUTO') FROM definition \g /dev/null
-SELECT pgtrickle.create_stream_table('by_look_ups', query, '520w', 'DIFFERENTIAL') FROM definition WHERE name = 'running' \g /dev/null
+SELECT pgtrickle.create_stream_table('by_look_ups', query, '520w', 'DIFFERENTIAL') FROM definition WHERE name = 'quarters' \g /dev/null
 
 CREATE FUNCTION differs(name text, query text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE n bigint;
@@ -28,7 +28,7 @@ CREATE FUNCTION refreshed(change text) RETURNS TABLE (st text, part_by_part bool
 DECLARE query_of text; before bigint;
 BEGIN
   EXECUTE change;
-  FOR st, query_of IN SELECT name, query FROM definition UNION ALL SELECT 'by_look_ups', query FROM definition WHERE name = 'running' ORDER BY 1 LOOP
+  FOR st, query_of IN SELECT name, query FROM definition UNION ALL SELECT 'by_look_ups', query FROM definition WHERE name = 'quarters' ORDER BY 1 LOOP
     SELECT idx_scan INTO before FROM pg_stat_xact_user_tables WHERE relid = 'fact'::regclass;
     PERFORM pgtrickle.refresh_stream_table(st);
     SELECT idx_scan > before + 5 INTO part_by_part FROM pg_stat_xact_user_tables WHERE relid = 'fact'::regclass;

@@ -65,31 +65,19 @@ bool is_same_type(const Column &left, const Column &right)
            (!left.has_modifier && !right.has_modifier && left.kind != TypeKind::other && left.kind == right.kind);
 }
 
-/* Returns `key` if an arrangement with these columns can have a btree on it, otherwise nothing. An entry of a btree
- * has at most a third of a page; each value may be aligned to eight bytes. */
-std::vector<int> indexable(const std::vector<int> &key, const std::vector<ArrangementColumn> &columns)
-{
-    constexpr int most_columns = 32, most_bytes = 2600, alignment = 8;
-    int bytes = 0;
-    for (int position : key) {
-        const Column &column = columns.at(position).column;
-        if (!column.is_sortable || !column.has_hash || column.most_bytes == 0)
-            return {};
-        bytes += std::min(column.most_bytes, most_bytes) + alignment;
-    }
-    return key.size() <= most_columns && bytes <= most_bytes ? key : std::vector<int>{};
-}
-
 /* Sets how the rows of the step are found. Those of a recursion are found by their hash, by its own statements
  * (operators/recursion/recursion_delta.hpp). */
 void choose_place(Step &step, const StepPlan &plan)
 {
     if (plan.recursion)
         return;
+    std::vector<Column> columns;
+    for (const auto &column : step.columns)
+        columns.push_back(column.column);
     if (step.layout == Layout::groups)
-        step.found_by = indexable(step.key, step.columns);
+        step.found_by = indexable(step.key, columns);
     else if (plan.input->width() == static_cast<int>(step.columns.size()))
-        step.found_by = indexable(plan.input->row_key(), step.columns);
+        step.found_by = indexable(plan.input->row_key(), columns);
 }
 
 /* Returns the columns of the step's output by which its rows differ; nothing if it has none. */

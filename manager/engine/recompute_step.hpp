@@ -3,7 +3,8 @@
  *
  * The step stores the rows that remain after them, so a filter such as `row_number <= 3` keeps the
  * arrangement small; the partition's keys that are not among the output columns become hidden ones
- * (pgt_key_n), by which the rows of a touched partition are found.
+ * (pgt_key_n), by which the rows of a touched partition are found. The step of a window that follows the delta
+ * (operators/keyed/window_spans.hpp) stores all rows, and the columns that the window reads.
  */
 #pragma once
 

@@ -6,6 +6,7 @@
 
 #include "engine/operators/aggregates/group.hpp"
 #include "engine/operators/keyed/reserve.hpp"
+#include "engine/operators/keyed/window_spans.hpp"
 #include "engine/operators/recursion/recursion_delta.hpp"
 #include "engine/program.hpp"
 
@@ -15,10 +16,11 @@ namespace pgtrickle::engine {
 
 /* A step whose touched keys are recomputed (operators/keyed/recompute.hpp). */
 struct Recompute {
-    PlanPtr rows;                 /* input of the operator: linear over scans and arrangements */
-    std::vector<int> keys;        /* key columns of `rows` */
-    PlanPtr stored;               /* the step's own arrangement, including hidden columns */
-    std::vector<int> stored_keys; /* key columns of `stored` */
+    PlanPtr rows;                              /* input of the operator: linear over scans and arrangements */
+    std::vector<int> keys;                     /* key columns of `rows` */
+    PlanPtr stored;                            /* the step's own arrangement, including hidden columns */
+    std::vector<int> stored_keys;              /* key columns of `stored` */
+    std::optional<SpannedWindow> spanned = {}; /* if set, touched keys are recomputed near the changes only */
 };
 
 /* A step that keeps the first rows of an order (operators/keyed/reserve.hpp). */

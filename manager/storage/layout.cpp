@@ -125,9 +125,15 @@ void create_own_index(Relation heap, const engine::Step &step)
     define(RelationGetRelid(heap), statement);
 }
 
-/* Whether the arrangement's own index serves the look-up. */
+/* Whether the arrangement's own index serves the look-up. One by a range needs the order of its terms. */
 bool is_found_by(const engine::Step &step, const std::vector<engine::IndexTerm> &terms)
 {
+    const bool has_range = std::any_of(terms.begin(), terms.end(), [](const auto &term) { return term.is_range; });
+    if (has_range)
+        return std::equal(terms.begin(), terms.end(), step.found_by.begin(), step.found_by.end(),
+                          [&](const engine::IndexTerm &term, int position) {
+                              return term.is_column && term.text == step.columns.at(position).column.name;
+                          });
     return terms.size() == step.found_by.size() &&
            std::all_of(step.found_by.begin(), step.found_by.end(), [&](int position) {
                return std::any_of(terms.begin(), terms.end(), [&](const engine::IndexTerm &term) {

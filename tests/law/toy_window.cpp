@@ -81,22 +81,39 @@ std::vector<Value> evaluate_window(const pgtrickle::engine::Expression &call, co
     std::stable_sort(sorted.begin(), sorted.end(),
                      [&](size_t left, size_t right) { return is_before(over, rows[left], rows[right]); });
     const bool is_lag = over.function.find("lag(") != std::string::npos;
+    const bool is_lead = over.function.find("lead(") != std::string::npos;
+    const bool is_dense = over.function.find("dense_rank(") != std::string::npos;
     const bool is_number = over.function.find("row_number(") != std::string::npos;
     const bool is_rank = over.function.find("rank(") != std::string::npos;
+    auto argument = [&](const Row *row) {
+        return row ? evaluate_text(over.function.substr(over.function.find('(')), lookup_in(*row)) : Value();
+    };
     std::vector<Value> values(rows.size());
     for (size_t place = 0; place < sorted.size(); place++) {
         const Row &row = rows[sorted[place]];
-        Value number{1}, rank{1}, previous;
+        Value number{1}, rank{1}, dense{1};
+        const Row *last = nullptr, *previous = nullptr, *next = nullptr;
         for (size_t earlier = 0; earlier < place; earlier++) {
             const Row &other = rows[sorted[earlier]];
             if (!is_beside(over, row, other))
                 continue;
             number = *number + 1;
             rank = *rank + is_before(over, other, row);
-            if (is_lag)
-                previous = evaluate_text(over.function.substr(over.function.find('(')), lookup_in(other));
+            if (is_before(over, other, row) && (last == nullptr || is_before(over, *last, other))) {
+                dense = *dense + 1;
+                last = &other;
+            }
+            previous = &other;
         }
-        values[sorted[place]] = is_lag ? previous : is_number ? number : is_rank ? rank : aggregate(over, row, rows);
+        for (size_t later = place + 1; is_lead && !next && later < sorted.size(); later++)
+            if (is_beside(over, row, rows[sorted[later]]))
+                next = &rows[sorted[later]];
+        values[sorted[place]] = is_lag      ? argument(previous)
+                                : is_lead   ? argument(next)
+                                : is_number ? number
+                                : is_dense  ? dense
+                                : is_rank   ? rank
+                                            : aggregate(over, row, rows);
     }
     return values;
 }

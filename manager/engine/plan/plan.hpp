@@ -12,6 +12,7 @@
 #pragma once
 
 #include "engine/plan/expression.hpp"
+#include "engine/plan/following.hpp"
 
 #include <memory>
 #include <optional>
@@ -105,8 +106,9 @@ PlanPtr lateral(PlanPtr input, Expression rows, std::vector<Column> computed,
                 std::optional<std::vector<Expression>> condition = std::nullopt);
 /* Output: the columns of `input`, then one for each call, a window function with its OVER clause. Every call
  * must partition by the columns `partition`, possibly among others; if `partition` is empty, the rows are one
- * partition. */
-PlanPtr window(PlanPtr input, std::vector<int> partition, std::vector<NamedExpression> calls);
+ * partition. With `following`, by no others, and by its order. */
+PlanPtr window(PlanPtr input, std::vector<int> partition, std::vector<NamedExpression> calls,
+               std::optional<Following> following = std::nullopt);
 /* The inputs have the same number and types of columns; the names are those of the first. */
 PlanPtr union_all(std::vector<PlanPtr> inputs);
 /* Returns the rows that a recursion has found so far; used in its recursive term only. */

@@ -1,6 +1,7 @@
 #include "translate/level/window.hpp"
 
 #include "pg/walker.hpp"
+#include "translate/level/following.hpp"
 #include "translate/level/ordering.hpp"
 
 extern "C" {
@@ -43,17 +44,6 @@ std::vector<const WindowFunc *> windows_of(const std::vector<Node *> &outputs)
     foreach (cell, list)
         windows.push_back(lfirst_node(WindowFunc, cell));
     return windows;
-}
-
-const WindowClause *clause_of(const Query *query, const WindowFunc *function)
-{
-    ListCell *cell;
-    foreach (cell, query->windowClause) {
-        const auto *clause = lfirst_node(WindowClause, cell);
-        if (clause->winref == function->winref)
-            return clause;
-    }
-    raise({.message = "a window function without its window"});
 }
 
 Node *sorted_expression(const Query *query, const SortGroupClause *clause)
@@ -237,6 +227,17 @@ std::vector<WindowsOfKeys> nodes_of(const Query *query, const std::vector<const 
 
 } // namespace
 
+const WindowClause *clause_of(const Query *query, const WindowFunc *function)
+{
+    ListCell *cell;
+    foreach (cell, query->windowClause) {
+        const auto *clause = lfirst_node(WindowClause, cell);
+        if (clause->winref == function->winref)
+            return clause;
+    }
+    raise({.message = "a window function without its window"});
+}
+
 std::vector<Node *> window_keys(const Query *query, const std::vector<Node *> &outputs)
 {
     std::vector<Node *> keys;
@@ -269,7 +270,8 @@ Input windowed(const Query *query, const std::vector<Node *> &outputs, Input inp
             calls.push_back({window_call(query, function, scope, outer), names[input.scope.size()]});
             input.scope.push_back(reinterpret_cast<Node *>(const_cast<WindowFunc *>(function)));
         }
-        input.plan = engine::window(input.plan, node.partition, std::move(calls));
+        input.plan =
+            engine::window(input.plan, node.partition, std::move(calls), following_of(query, node.functions, scope));
     }
     return input;
 }

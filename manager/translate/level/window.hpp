@@ -13,6 +13,9 @@
 
 namespace pgtrickle::translate {
 
+/* Returns the window of a function of the query. */
+const WindowClause *clause_of(const Query *query, const WindowFunc *function);
+
 /* Returns the expressions by which the windows of `outputs` partition and order, which the level must
  * read. */
 std::vector<Node *> window_keys(const Query *query, const std::vector<Node *> &outputs);

@@ -27,6 +27,9 @@ PlanPtr rows_of_keys(const PlanPtr &input, const std::vector<int> &keys, const P
 /* Returns the terms of an index on an arrangement with these columns by which rows_of_keys() is a look-up. */
 std::vector<IndexTerm> index_terms(const std::vector<Column> &columns, const std::vector<int> &keys);
 
+/* Returns `key` if an arrangement with these columns can have a btree on it, otherwise nothing. */
+std::vector<int> indexable(const std::vector<int> &key, const std::vector<Column> &columns);
+
 /* Returns the rows of a step's own arrangement, including hidden columns, before this refresh. */
 PlanPtr stored_rows(int step, std::vector<Column> columns);
 

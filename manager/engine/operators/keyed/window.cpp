@@ -2,7 +2,8 @@
  * Window functions: each row of the input with the values of functions over its partition. A changed row
  * changes nothing outside of its partition, so the step that a window becomes recomputes the partitions of
  * the changed rows (recompute.hpp), whatever the functions, their orders and their frames are: they stay
- * text.
+ * text. Where the values are known to follow from rows near them (plan/following.hpp), it computes those near
+ * the changes only (window_spans.hpp).
  *
  * A function whose value depends on the order of ties has several correct values; all rows of a partition
  * come from one execution of one statement, so the stored values are one of the correct answers.
@@ -29,8 +30,10 @@ std::vector<Column> columns_of(const PlanPtr &input, const std::vector<NamedExpr
 
 } // namespace
 
-Window::Window(PlanPtr input, std::vector<int> partition, std::vector<NamedExpression> calls)
-    : PlanNode({input}, columns_of(input, calls)), partition_(std::move(partition)), calls_(std::move(calls))
+Window::Window(PlanPtr input, std::vector<int> partition, std::vector<NamedExpression> calls,
+               std::optional<Following> following)
+    : PlanNode({input}, columns_of(input, calls)), partition_(std::move(partition)), calls_(std::move(calls)),
+      following_(std::move(following))
 {
 }
 
@@ -83,7 +86,7 @@ Select Window::print(Printer &printer) const
 
 PlanPtr Window::with_inputs(std::vector<PlanPtr> inputs) const
 {
-    return window(inputs.at(0), partition_, calls_);
+    return window(inputs.at(0), partition_, calls_, following_);
 }
 
 std::pair<int, int> Window::origin(int position) const
@@ -91,14 +94,17 @@ std::pair<int, int> Window::origin(int position) const
     return position < inputs()[0]->width() ? std::pair{0, position} : std::pair{-1, position};
 }
 
-PlanPtr window(PlanPtr input, std::vector<int> partition, std::vector<NamedExpression> calls)
+PlanPtr window(PlanPtr input, std::vector<int> partition, std::vector<NamedExpression> calls,
+               std::optional<Following> following)
 {
     for (int key : partition)
         if (key < 0 || key >= input->width())
             throw std::invalid_argument("a partition key that the input does not have");
     for (const auto &call : calls)
         check_slots(call.expression, input->width());
-    return std::make_shared<Window>(std::move(input), std::move(partition), std::move(calls));
+    if (following && (following->order.empty() || following->calls.size() != calls.size()))
+        throw std::invalid_argument("a window that follows its delta needs an order and a rule for each call");
+    return std::make_shared<Window>(std::move(input), std::move(partition), std::move(calls), std::move(following));
 }
 
 namespace {
@@ -150,6 +156,66 @@ Expression sample_call(Sampler &sampler, const std::vector<int> &partition, int 
     return call;
 }
 
+/* Returns a call that follows the delta, and its rule. All columns order the rows if `has_no_ties`. */
+std::pair<Expression, Following::Call> sample_followed(Sampler &sampler, int width, bool has_no_ties)
+{
+    struct Known {
+        const char *function;
+        Following::Call rule;
+    };
+    static const Known known[] = {{"row_number(", {Following::Kind::count}},
+                                  {"rank(", {Following::Kind::rank}},
+                                  {"dense_rank(", {Following::Kind::dense_rank}},
+                                  {"count(", {Following::Kind::count}},
+                                  {"sum(", {Following::Kind::sum}},
+                                  {"lag(", {Following::Kind::nearby, 1, 0, false}},
+                                  {"lead(", {Following::Kind::nearby, 0, 1, false}}};
+    const int function = sampler.below(has_no_ties ? 7 : 5);
+    Following::Call rule = known[function].rule;
+    Expression call;
+    append(call, std::string("pg_catalog.") + known[function].function);
+    if (function > 2) {
+        const int column = sampler.below(width);
+        append(call, column);
+        if (function < 5)
+            rule.argument = column_reference(column, {});
+    }
+    append(call, std::string(")"));
+    if (rule.argument && sampler.below(3) == 0) {
+        rule.filter = sampler.predicate(width);
+        append(call, std::string(" FILTER (WHERE "));
+        call.pieces.insert(call.pieces.end(), rule.filter->pieces.begin(), rule.filter->pieces.end());
+        append(call, std::string(")"));
+    }
+    return {call, rule};
+}
+
+/* Returns a window whose calls follow the delta, if its columns can be indexed. */
+PlanPtr sample_following(Sampler &sampler, PlanPtr plan, const std::vector<int> &partition, const std::string &name)
+{
+    const bool has_no_ties = sampler.below(2) == 0, is_descending = sampler.below(2) == 0;
+    std::vector<int> order{sampler.below(plan->width())};
+    for (int i = 0; i < plan->width(); i++)
+        if (i != order[0] && (has_no_ties || sampler.below(3) == 0))
+            order.push_back(i);
+    Following following;
+    for (int column : order)
+        following.order.push_back({column, "", is_descending && column == order.back()});
+    std::vector<NamedExpression> calls;
+    const int count = 1 + sampler.below(3);
+    for (int i = 0; i < count; i++) {
+        auto [call, rule] = sample_followed(sampler, plan->width(), has_no_ties);
+        append(call, std::string(" OVER ("));
+        append(call, "PARTITION BY ", partition);
+        append(call, " ORDER BY ", order);
+        append(call, std::string(is_descending ? " DESC)" : ")"));
+        call.result = sampler.column();
+        calls.push_back({call, name + std::to_string(i + 1)});
+        following.calls.push_back(rule);
+    }
+    return window(std::move(plan), partition, std::move(calls), std::move(following));
+}
+
 } // namespace
 
 PlanPtr sample_window(Sampler &sampler)
@@ -161,6 +227,10 @@ PlanPtr sample_window(Sampler &sampler)
         for (int key = 0; key < plan->width(); key++)
             if (sampler.below(3) == 0)
                 partition.push_back(key);
+        if (plan->width() > 0 && sampler.below(2) == 0) {
+            plan = sample_following(sampler, plan, partition, "w" + std::to_string(i + 1));
+            continue;
+        }
         std::vector<NamedExpression> calls;
         const int count = 1 + sampler.below(2);
         for (int call = 0; call < count; call++)

@@ -9,9 +9,12 @@ namespace pgtrickle::engine {
 
 class Window final : public PlanNode {
   public:
-    Window(PlanPtr input, std::vector<int> partition, std::vector<NamedExpression> calls);
+    Window(PlanPtr input, std::vector<int> partition, std::vector<NamedExpression> calls,
+           std::optional<Following> following);
     /* Returns columns of the input by which every call partitions, possibly among others. */
     const std::vector<int> &partition() const { return partition_; }
+    const std::vector<NamedExpression> &calls() const { return calls_; }
+    const std::optional<Following> &following() const { return following_; }
 
     std::string describe() const override;
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
@@ -25,6 +28,7 @@ class Window final : public PlanNode {
   private:
     std::vector<int> partition_;
     std::vector<NamedExpression> calls_;
+    std::optional<Following> following_;
 };
 
 } // namespace pgtrickle::engine
