@@ -11,7 +11,7 @@ INSERT INTO kept VALUES
   ('after', 'SELECT DISTINCT ON (k) k, unnest(a) AS e FROM t ORDER BY k, x'),
   ('after_descending', 'SELECT DISTINCT ON (k) k, id, unnest(a) AS e FROM t ORDER BY k DESC NULLS LAST, x DESC'),
   ('after_grouping', 'SELECT DISTINCT ON (k) k, x, count(*) AS n, generate_series(1, sum(x)::int) AS e FROM t GROUP BY k, x ORDER BY k, x'),
-  ('after_windows', 'SELECT DISTINCT ON (k) k, row_number() OVER (ORDER BY x) AS r, unnest(a) AS e FROM t ORDER BY k, x'),
+  ('after_windows', 'SELECT DISTINCT ON (k) k, row_number() OVER (ORDER BY x, id) AS r, unnest(a) AS e FROM t ORDER BY k, x'),
   ('before', 'SELECT DISTINCT ON (k, unnest(a)) k, unnest(a) AS e, x FROM t ORDER BY k, unnest(a), x'),
   ('before_by_sort', 'SELECT DISTINCT ON (k) k, unnest(a) AS e, generate_series(1, k) AS g FROM t ORDER BY k, unnest(a), generate_series(1, k)'),
   ('correlated', 'SELECT u.id, (SELECT sum(e) FROM (SELECT DISTINCT ON (k) k, unnest(a) + u.n AS e FROM t WHERE t.x > u.id ORDER BY k, x) q) AS s FROM u'),

@@ -54,4 +54,11 @@ SELECT * FROM followed('UPDATE tick SET pos = NULL WHERE id = 19963');
 -- a_partition_begins_and_ends
 SELECT * FROM followed('INSERT INTO tick SELECT 40000 + g, 77, 50000 + g, g, g, $$n$$ FROM generate_series(1, 4) g');
 SELECT * FROM followed('DELETE FROM tick WHERE part = 77');
+-- a_scale_that_sums_behind_show, though they are equal
+CREATE TABLE price (id int PRIMARY KEY, x numeric);
+INSERT INTO price VALUES (1, 1), (2, 1.50), (3, 2), (4, 3);
+SELECT pgtrickle.create_stream_table('windows_follow_delta.paid', 'SELECT id, sum(x) OVER (ORDER BY id) AS s FROM price', '520w', 'DIFFERENTIAL');
+UPDATE price SET x = 1.5 WHERE id = 2;
+SELECT pgtrickle.refresh_stream_table('windows_follow_delta.paid');
+SELECT * FROM paid ORDER BY id;
 DROP SCHEMA windows_follow_delta CASCADE;

@@ -277,13 +277,19 @@ std::string changed_rows(const SpanSql &sql, const SpannedWindow &spanned, const
     const std::string both = with_image(rows, "1::pg_catalog.int8") + " WHERE " + list_of(sql.place_of(rows.columns)) +
                              " IN " + changed_places(sql, delta) + " UNION ALL " + with_image(changes, changes.weight) +
                              where(changes.where);
-    const std::string summed = "SELECT y.*, (pg_catalog.sum(y.w) OVER same)::pg_catalog.int8 AS total, "
-                               "pg_catalog.row_number() OVER same AS copy FROM (" +
-                               both + ") AS y WINDOW same AS (PARTITION BY y.image)";
-    const Texts columns = columns_of("z", "c", sql.input_width());
-    return row_of_span(columns, span, "CASE WHEN z.total < 0 THEN -1 ELSE 1 END::pg_catalog.int8") + "(" + summed +
-           ") AS z, LATERAL pg_catalog.generate_series(1, pg_catalog.abs(z.total)) AS copies WHERE " +
-           sql.is_of(columns, span.keys(), {span.has_span(), "z.copy = 1"});
+    /* The spans are joined before the sum, where the planner expects as many rows as there are changes. */
+    const Texts columns = columns_of("y", "c", sql.input_width()), outputs = columns_of("z", "c", sql.input_width());
+    const std::string spanned_rows = row_of_span(columns, span, "y.image AS image, y.w") + "(" + both +
+                                     ") AS y WHERE " + sql.is_of(columns, span.keys(), {span.has_span()});
+    Texts targets = named(outputs, "c");
+    append(targets, {"z.low", "z.high"});
+    append(targets, columns_of("z", "b", span.bases().size()));
+    return "SELECT " + joined(targets, ", ") +
+           ", CASE WHEN z.total < 0 THEN -1 ELSE 1 END::pg_catalog.int8 AS w FROM " +
+           "(SELECT s.*, (pg_catalog.sum(s.w) OVER same)::pg_catalog.int8 AS total, pg_catalog.row_number() OVER "
+           "same " +
+           "AS copy FROM (" + spanned_rows + ") AS s WINDOW same AS (PARTITION BY s.image)) AS z, " +
+           "LATERAL pg_catalog.generate_series(1, pg_catalog.abs(z.total)) AS copies WHERE z.copy = 1";
 }
 
 /* Returns the value of a call from its value over the rows that were read and its base. */

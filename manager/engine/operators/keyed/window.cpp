@@ -156,7 +156,8 @@ Expression sample_call(Sampler &sampler, const std::vector<int> &partition, int 
     return call;
 }
 
-/* Returns a call that follows the delta, and its rule. All columns order the rows if `has_no_ties`. */
+/* Returns a call that follows the delta, and its rule. All columns order the rows if `has_no_ties`: row_number(), lag()
+ * and lead() depend on the order of ties. */
 std::pair<Expression, Following::Call> sample_followed(Sampler &sampler, int width, bool has_no_ties)
 {
     struct Known {
@@ -170,7 +171,7 @@ std::pair<Expression, Following::Call> sample_followed(Sampler &sampler, int wid
                                   {"sum(", {Following::Kind::sum}},
                                   {"lag(", {Following::Kind::nearby, 1, 0, false}},
                                   {"lead(", {Following::Kind::nearby, 0, 1, false}}};
-    const int function = sampler.below(has_no_ties ? 7 : 5);
+    const int function = has_no_ties ? sampler.below(7) : 1 + sampler.below(4);
     Following::Call rule = known[function].rule;
     Expression call;
     append(call, std::string("pg_catalog.") + known[function].function);

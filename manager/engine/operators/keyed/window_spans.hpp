@@ -2,9 +2,9 @@
  * Windows that follow the delta: of a touched partition, only the rows near a change are computed again.
  *
  * The step stores all rows of the window's input, so that S, the stored rows, are the input before the refresh, and
- * S + D(P) is the input after it: neither the input nor the other rows of the partition are read. The rows of a partition are
- * found by their position, the value of the first column of the order, through an index on (partition keys, position).
- * For each touched partition:
+ * S + D(P) is the input after it: neither the input nor the other rows of the partition are read. The rows of a
+ * partition are found by their position, the value of the first column of the order, through an index on (partition
+ * keys, position). For each touched partition:
  *
  *         ┌───── read ──────────────────────────────┐
  *         │       ┌──── emit ───────────────┐       │

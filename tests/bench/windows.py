@@ -1,0 +1,67 @@
+#!/usr/bin/python3 -B
+"""Measures refreshes of windows beside REFRESH MATERIALIZED VIEW of the same query: one changed row of a partition of
+100,000 rows, at its end and at its front, and one changed row in each of 10,000 partitions; best times."""
+
+from measure import Database, create, ms, row, scale
+
+ROWS = scale(1_000_000)
+LARGE, PARTITIONS = ROWS // 10, ROWS // 100
+WINDOWS = [
+    ("row_number", "row_number() OVER (PARTITION BY part ORDER BY pos, id)"),
+    ("running sum", "sum(v) OVER (PARTITION BY part ORDER BY pos, id)"),
+    ("sliding sum of 7", "sum(v) OVER (PARTITION BY part ORDER BY pos, id ROWS BETWEEN 3 PRECEDING AND 3 FOLLOWING)"),
+    ("lag", "lag(v) OVER (PARTITION BY part ORDER BY pos, id)"),
+]
+SETUP = f"""
+CREATE TABLE large (id bigint PRIMARY KEY, part int, pos int, v int);
+INSERT INTO large SELECT g, 1, g, g % 100 FROM generate_series(1, {LARGE}) g;
+INSERT INTO large SELECT g, 2 + g % 900, g, g % 100 FROM generate_series({LARGE + 1}, {ROWS}) g;
+CREATE INDEX ON large (part);
+CREATE TABLE many (id bigint PRIMARY KEY, part int, pos int, v int);
+INSERT INTO many SELECT g, g % {PARTITIONS}, g, g % 100 FROM generate_series(1, {ROWS}) g;
+CREATE INDEX ON many (part);
+"""
+ONE = [(f"1 row at the end of a partition of {LARGE:,}", "INSERT INTO large VALUES ({n}, 1, {n}, 5)", 10, "≤ 2 ms"),
+       (f"1 row at the front of a partition of {LARGE:,}", "INSERT INTO large VALUES ({n}, 1, -{n}, 5)", 3, "")]
+EACH = [(f"1 row at the end of each of {PARTITIONS:,} partitions",
+         f"INSERT INTO many SELECT {{n}}::bigint * {PARTITIONS} + g, g, {{n}}, 7 FROM generate_series(0, {PARTITIONS - 1}) g", 3,
+         "≤ 0.5")]
+
+
+def refreshed(cursor, change, turns, first):
+    """Returns the best time of a refresh after `change`, in which {n} is a number that is new each time."""
+    times = []
+    for n in range(first, first + turns):
+        cursor.execute(change.format(n=n))
+        times.append(ms(cursor, "SELECT pgtrickle.refresh_stream_table('kept')"))
+    return min(times)
+
+
+def measure(cursor, number, table, changes):
+    name, window = WINDOWS[number]
+    query = f"SELECT id, part, {window} AS w FROM {table}"
+    cursor.execute(f"CREATE MATERIALIZED VIEW plain AS {query}")
+    create(cursor, "kept", query, "520w")
+    cursor.execute("VACUUM ANALYZE")
+    ours = []
+    for what, change, turns, reach in changes:
+        first = 3 * ROWS + 1000 * number + 100 * len(ours)
+        ours.append((what, refreshed(cursor, change, turns, first), reach))
+    theirs = min(ms(cursor, "REFRESH MATERIALIZED VIEW plain") for _ in range(2))
+    cursor.execute("SELECT count(*) FROM ((TABLE kept EXCEPT ALL TABLE plain) UNION ALL (TABLE plain EXCEPT ALL TABLE kept)) x")
+    assert cursor.fetchone()[0] == 0, "the stream table differs from the materialized view"
+    for what, took, reach in ours:
+        row(f"{name}: refresh after {what} / REFRESH MATERIALIZED VIEW", f"{took:.1f} / {theirs:.0f} ms = {took / theirs:.4f}", reach)
+    cursor.execute("DROP FOREIGN TABLE kept; DROP MATERIALIZED VIEW plain")
+
+
+def main():
+    with Database("windows") as cursor:
+        cursor.execute(SETUP)
+        cursor.execute("VACUUM ANALYZE")
+        for number in range(len(WINDOWS)):
+            measure(cursor, number, "large", ONE)
+            measure(cursor, number, "many", EACH)
+
+
+main()
