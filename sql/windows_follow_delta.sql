@@ -61,4 +61,24 @@ SELECT pgtrickle.create_stream_table('windows_follow_delta.paid', 'SELECT id, su
 UPDATE price SET x = 1.5 WHERE id = 2;
 SELECT pgtrickle.refresh_stream_table('windows_follow_delta.paid');
 SELECT * FROM paid ORDER BY id;
+-- where rows may share a key, the rows before and after them are not told by it: the partition is read from the source
+CREATE TABLE at_any_time (id int PRIMARY KEY, v int);
+CREATE TABLE at_commit (id int PRIMARY KEY DEFERRABLE, v int);
+CREATE TABLE in_parent (id int PRIMARY KEY, v int);
+CREATE TABLE in_child () INHERITS (in_parent);
+INSERT INTO at_any_time SELECT g, g FROM generate_series(1, 100) g;
+INSERT INTO at_commit TABLE at_any_time;
+INSERT INTO in_parent TABLE at_any_time;
+INSERT INTO in_child SELECT g, -g FROM generate_series(91, 110) g;
+SELECT pgtrickle.create_stream_table('windows_follow_delta.lags_' || name, format('SELECT id, v, lag(v) OVER (ORDER BY id) AS before FROM %s', name), '520w', 'DIFFERENTIAL')
+  FROM unnest('{at_any_time,at_commit,in_parent}'::text[]) name \g /dev/null
+CREATE FUNCTION is_read(source text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE read_before bigint; reads text := format('SELECT sum(coalesce(seq_tup_read + idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables WHERE relname = %L', source);
+BEGIN
+  EXECUTE format('INSERT INTO %I VALUES (200, 1)', source);
+  EXECUTE reads INTO read_before;
+  PERFORM pgtrickle.refresh_stream_table('windows_follow_delta.lags_' || source);
+  RETURN (SELECT sum(coalesce(seq_tup_read + idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables WHERE relname = source) > read_before;
+END $$;
+SELECT source, is_read(source) FROM unnest('{at_any_time,at_commit,in_parent}'::text[]) source;
 DROP SCHEMA windows_follow_delta CASCADE;

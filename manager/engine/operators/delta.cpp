@@ -198,6 +198,7 @@ class ArrangementScan final : public PlanNode {
     std::optional<DeltaInput> leaf() const override { return input(); }
     bool has_one_row() const override { return has_one_row_; }
     std::vector<int> row_key() const override { return key_; }
+    bool is_key_enforced() const override { return false; }
 
   private:
     DeltaInput input() const { return {DeltaInput::Kind::step, step_}; }

@@ -134,6 +134,11 @@ Condition renumber(const Condition &condition, const std::vector<int> &map)
     return result;
 }
 
+bool PlanNode::is_key_enforced() const
+{
+    return std::all_of(inputs_.begin(), inputs_.end(), [](const PlanPtr &input) { return input->is_key_enforced(); });
+}
+
 Condition Sampler::condition(const std::vector<int> &widths)
 {
     Condition condition;

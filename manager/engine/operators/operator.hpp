@@ -138,8 +138,10 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
     virtual bool has_one_row() const { return false; }
     /* Returns columns whose values together differ from row to row as far as is known, such as those of a primary key
      * that the plan passes on; empty: none are known. By these columns rows are found; the answer does not depend on
-     * whether they differ. */
+     * whether they differ, unless is_key_enforced(). */
     virtual std::vector<int> row_key() const { return {}; }
+    /* Whether they differ at any time, by constraints on the sources. */
+    virtual bool is_key_enforced() const;
     /* Returns the input and its column that output column `position` passes on unchanged; -1: none. */
     virtual std::pair<int, int> origin(int position) const { return {-1, position}; }
 

@@ -77,8 +77,8 @@ struct NamedExpression {
 
 /* Returns a scan of source number `source` of the query (relations are counted, not occurrences: a self-join
  * scans one source twice); `columns` have their names in the source, `key` is that of a unique index of the
- * source, if there is one. */
-PlanPtr scan(int source, std::vector<Column> columns, std::vector<int> key = {});
+ * source, if there is one. It is enforced if no two rows of the source have one key at any time. */
+PlanPtr scan(int source, std::vector<Column> columns, std::vector<int> key = {}, bool is_key_enforced = false);
 /* Returns constant rows; their expressions read no column. Without columns: exactly one row. */
 PlanPtr values(std::vector<Column> columns, std::vector<std::vector<Expression>> rows);
 PlanPtr filter(PlanPtr input, Expression predicate);

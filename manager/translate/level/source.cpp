@@ -149,12 +149,21 @@ bool is_key_within(Relation relation, const Form_pg_index index, bool has_terms,
     return true;
 }
 
-/* Returns the columns of the best unique index: the primary key, or one of few columns. PostgreSQL frame. */
-List *best_key(Oid relid, const std::set<AttrNumber> &columns)
+/* The columns of a key, and whether no two rows have one key at any time. */
+struct SourceKey {
+    List *columns;
+    bool is_enforced;
+};
+
+/* Returns the columns of the best unique index: the primary key, or one of few columns. An index of an inheritance
+ * parent does not cover its children. PostgreSQL frame. */
+SourceKey best_key(Oid relid, const std::set<AttrNumber> &columns, bool is_only)
 {
     Relation relation = table_open(relid, AccessShareLock);
+    const bool has_other_rows =
+        !is_only && relation->rd_rel->relkind == RELKIND_RELATION && relation->rd_rel->relhassubclass;
     List *best = NIL;
-    bool is_best_primary = false;
+    bool is_best_primary = false, is_enforced = false;
     ListCell *cell;
     foreach (cell, RelationGetIndexList(relation)) {
         Relation index = index_open(lfirst_oid(cell), AccessShareLock);
@@ -166,16 +175,17 @@ List *best_key(Oid relid, const std::set<AttrNumber> &columns)
             for (int i = 0; i < form->indnkeyatts; i++)
                 best = lappend_int(best, form->indkey.values[i]);
             is_best_primary = form->indisprimary;
+            is_enforced = form->indimmediate && !has_other_rows;
         }
         index_close(index, NoLock);
     }
     table_close(relation, NoLock);
-    return best;
+    return {best, is_enforced};
 }
 
 /* Returns the columns by which the rows of a stream table are found, which those of its query determine: its storage
  * has no unique index. PostgreSQL frame. */
-List *key_of_storage(Oid relid, const std::set<AttrNumber> &columns)
+SourceKey key_of_storage(Oid relid, const std::set<AttrNumber> &columns)
 {
     const Oid heap = storage::storage_of(relid);
     AttrNumber found_by[INDEX_MAX_KEYS];
@@ -183,25 +193,18 @@ List *key_of_storage(Oid relid, const std::set<AttrNumber> &columns)
     List *key = NIL;
     for (int i = 0; i < count; i++) {
         if (!columns.contains(found_by[i]))
-            return NIL;
+            return {NIL, false};
         key = lappend_int(key, found_by[i]);
     }
-    return key;
+    return {key, false};
 }
 
-/* Returns the positions, among `columns`, of the columns of a unique index of the relation, preferably the primary
- * key, or of the key of a stream table; nothing if it has none on columns that are all among them. C++ frame. */
-std::vector<int> key_of(const SourceRef &source, const std::set<AttrNumber> &columns)
+/* Returns a unique index of the relation, preferably the primary key, or the key of a stream table; without columns if
+ * it has none on columns that are all among `columns`. PostgreSQL frame. */
+SourceKey key_of(const SourceRef &source, const std::set<AttrNumber> &columns)
 {
-    std::vector<int> key;
-    List *attributes = call([&] {
-        return source.is_stream_table ? key_of_storage(source.relid, columns) : best_key(source.relid, columns);
-    });
-    for (int i = 0; i < list_length(attributes); i++) {
-        const auto attribute = static_cast<AttrNumber>(list_nth_int(attributes, i));
-        key.push_back(static_cast<int>(std::distance(columns.begin(), columns.find(attribute))));
-    }
-    return key;
+    return source.is_stream_table ? key_of_storage(source.relid, columns)
+                                  : best_key(source.relid, columns, source.is_only);
 }
 
 } // namespace
@@ -209,8 +212,14 @@ std::vector<int> key_of(const SourceRef &source, const std::set<AttrNumber> &col
 engine::PlanPtr Sources::plan_of(int source, std::vector<engine::Column> columns)
 {
     const int count = static_cast<int>(columns.size());
-    std::vector<int> key = key_of(sources_[source], columns_[source]);
-    engine::PlanPtr scan = engine::scan(source, std::move(columns), std::move(key));
+    const std::set<AttrNumber> &read = columns_[source];
+    const SourceKey key = call([&] { return key_of(sources_[source], read); });
+    std::vector<int> places;
+    for (int i = 0; i < list_length(key.columns); i++) {
+        const auto attribute = static_cast<AttrNumber>(list_nth_int(key.columns, i));
+        places.push_back(static_cast<int>(std::distance(read.begin(), read.find(attribute))));
+    }
+    engine::PlanPtr scan = engine::scan(source, std::move(columns), std::move(places), key.is_enforced);
     if (!sources_[source].is_compared)
         return scan;
     auto &known = copies_[{source, count}];
