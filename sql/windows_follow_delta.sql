@@ -61,7 +61,7 @@ SELECT pgtrickle.create_stream_table('windows_follow_delta.paid', 'SELECT id, su
 UPDATE price SET x = 1.5 WHERE id = 2;
 SELECT pgtrickle.refresh_stream_table('windows_follow_delta.paid');
 SELECT * FROM paid ORDER BY id;
--- where rows may share a key, the rows before and after them are not told by it: the partition is read from the source
+-- where rows may share a key, it does not show which row is before which: the partition is read from the source
 CREATE TABLE at_any_time (id int PRIMARY KEY, v int);
 CREATE TABLE at_commit (id int PRIMARY KEY DEFERRABLE, v int);
 CREATE TABLE in_parent (id int PRIMARY KEY, v int);

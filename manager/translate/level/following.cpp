@@ -5,8 +5,11 @@
 
 extern "C" {
 #include "access/transam.h"
+#include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/typcache.h"
 }
 
@@ -136,6 +139,16 @@ Call rule_of(const WindowFunc *function, const WindowClause *clause, const Scope
     }
 }
 
+/* Whether a table can have columns of the types of the arguments: those of an anonymous row are not stored. */
+bool has_storable_arguments(const WindowFunc *function)
+{
+    ListCell *cell;
+    foreach (cell, function->args)
+        if (call([&] { return get_typtype(exprType(static_cast<Node *>(lfirst(cell)))); }) == TYPTYPE_PSEUDO)
+            return false;
+    return true;
+}
+
 /* Whether the clause orders by the btree operators of PostgreSQL for the type. */
 bool is_default_order(const SortGroupClause *clause, Oid type)
 {
@@ -179,7 +192,7 @@ std::optional<Following> following_of(const Query *query, const std::vector<cons
     for (const WindowFunc *function : functions) {
         const WindowClause *clause = clause_of(query, function);
         const Call rule = rule_of(function, clause, scope);
-        if (!rule || !call([&] { return equal(clause->orderClause, clauses); }))
+        if (!rule || !has_storable_arguments(function) || !call([&] { return equal(clause->orderClause, clauses); }))
             return {};
         following.calls.push_back(*rule);
     }
