@@ -78,7 +78,7 @@ class Ranges {
     Value position(const Row &row) const { return row.at(following().order[0].column); }
     bool is_before(const Value &left, const Value &right) const
     {
-        return following().order[0].is_descending ? *left > *right : *left < *right;
+        return following().order[0].is_descending ? left > right : left < right;
     }
     bool is_within(const Value &position, const Row &span, SpanColumn low, SpanColumn high) const
     {
