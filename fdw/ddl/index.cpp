@@ -23,6 +23,7 @@
 #include "pg/walker.hpp"
 #include "storage/layout.hpp"
 #include "storage/storage.hpp"
+#include "storage/user_indexes.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -264,27 +265,12 @@ Oid locked_index(List *name, LOCKMODE mode)
     }
 }
 
-bool is_required(Oid index)
-{
-    Relation depend = table_open(DependRelationId, AccessShareLock);
-    ScanKeyData keys[2];
-    ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
-    ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(index));
-    SysScanDesc scan = systable_beginscan(depend, DependDependerIndexId, true, nullptr, 2, keys);
-    bool is_found = false;
-    for (HeapTuple tuple; HeapTupleIsValid(tuple = systable_getnext(scan));)
-        is_found |= reinterpret_cast<Form_pg_depend>(GETSTRUCT(tuple))->deptype == DEPENDENCY_INTERNAL;
-    systable_endscan(scan);
-    table_close(depend, AccessShareLock);
-    return is_found;
-}
-
 /* Returns false if the index does not exist, and that is no error. */
 bool check_droppable(Oid index, List *name, bool missing_ok)
 {
     const char *text = NameListToString(name);
     if (OidIsValid(index)) {
-        if (is_required(index))
+        if (storage::is_own_index(index))
             ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
                             errmsg("cannot drop index \"%s\" because stream table \"%s\" requires it", text,
                                    get_rel_name(storage::served_from(IndexGetRelation(index, false))))));

@@ -3,6 +3,7 @@
 #include "setup/steps.hpp"
 #include "storage/layout.hpp"
 #include "storage/storage.hpp"
+#include "storage/user_indexes.hpp"
 
 extern "C" {
 #include "utils/inval.h"
@@ -41,11 +42,14 @@ void replace_heaps(Oid relid)
         tablespace = storage::tablespace_of(heap);
         storage::drop_arrangement(relid, heap);
     }
+    storage::UserIndexes indexes;
     if (Oid heap = storage::storage_of(relid); OidIsValid(heap)) {
         tablespace = storage::tablespace_of(heap);
+        indexes = storage::user_indexes_of(heap);
         storage::drop_arrangement(relid, heap);
     }
     create_heaps_in(relid, tablespace);
+    storage::create_user_indexes(relid, storage::storage_of(relid), indexes);
     /* Programs of its dependents were made for the key of the old storage. */
     call([=] { CacheInvalidateRelcacheByRelid(relid); });
 }

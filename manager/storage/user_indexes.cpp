@@ -1,0 +1,147 @@
+#include "storage/user_indexes.hpp"
+
+#include "pg/relation_owner.hpp"
+#include "pg/rights.hpp"
+#include "pg/settings.hpp"
+#include "pg/versions/heaps.hpp"
+#include "storage/layout.hpp"
+#include "storage/storage.hpp"
+
+extern "C" {
+#include "access/attmap.h"
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
+#include "commands/comment.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_utilcmd.h"
+#include "rewrite/rewriteManip.h"
+#include "storage/lmgr.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+}
+
+namespace pgtrickle::storage {
+
+namespace {
+
+/* The functions from here on are PostgreSQL frames. */
+
+AttrMap *same_columns(int count)
+{
+    AttrMap *columns = make_attrmap(count);
+    for (int i = 0; i < count; i++)
+        columns->attnums[i] = static_cast<AttrNumber>(i + 1);
+    return columns;
+}
+
+UserIndexes indexes_of(Oid storage)
+{
+    UserIndexes found;
+    Relation heap = table_open(storage, AccessShareLock);
+    TupleDesc descriptor = RelationGetDescr(heap);
+    found.column_count = descriptor->natts;
+    found.columns = static_cast<const char **>(palloc(sizeof(char *) * (found.column_count + 1)));
+    for (int i = 0; i < found.column_count; i++)
+        found.columns[i] = pstrdup(NameStr(TupleDescAttr(descriptor, i)->attname));
+    ListCell *cell;
+    foreach (cell, RelationGetIndexList(heap)) {
+        if (is_own_index(lfirst_oid(cell)))
+            continue;
+        Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+        Oid constraint;
+        IndexStmt *statement = generateClonedIndexStmt(nullptr, index, same_columns(found.column_count), &constraint);
+        statement->idxname = pstrdup(RelationGetRelationName(index));
+        found.statements = lappend(found.statements, statement);
+        found.comments = lappend(found.comments, GetComment(RelationGetRelid(index), RelationRelationId, 0));
+        index_close(index, NoLock);
+    }
+    table_close(heap, NoLock);
+    return found;
+}
+
+/* Returns the column of the storage for each of the columns of the old one; 0 for a hidden column without one. */
+AttrMap *columns_of(Oid storage, const UserIndexes &indexes)
+{
+    AttrMap *columns = make_attrmap(indexes.column_count);
+    for (int i = 0; i < indexes.column_count; i++)
+        columns->attnums[i] = get_attnum(storage, indexes.columns[i]);
+    return columns;
+}
+
+Node *moved(Node *expression, AttrMap *columns)
+{
+    bool has_whole_row;
+    return map_variable_attnos(expression, 1, 0, columns, InvalidOid, &has_whole_row);
+}
+
+void create(Oid storage, IndexStmt *statement, const char *comment, AttrMap *columns)
+{
+    statement->relation = makeRangeVar(pstrdup(schema_name), get_rel_name(storage), -1);
+    statement->whereClause = moved(statement->whereClause, columns);
+    ListCell *cell;
+    foreach (cell, statement->indexParams)
+        lfirst_node(IndexElem, cell)->expr = moved(lfirst_node(IndexElem, cell)->expr, columns);
+    const ObjectAddress index = define_index(storage, statement, false);
+    CommandCounterIncrement();
+    withhold_privileges(index.objectId);
+    if (comment != nullptr)
+        CreateComments(index.objectId, RelationRelationId, 0, comment);
+}
+
+void create_all(Oid storage, const UserIndexes &indexes)
+{
+    const bool needs_snapshot = !ActiveSnapshotSet();
+    if (needs_snapshot)
+        PushActiveSnapshot(GetTransactionSnapshot());
+    AttrMap *columns = columns_of(storage, indexes);
+    LockRelationOid(storage, ShareLock);
+    for (int i = 0; i < list_length(indexes.statements); i++)
+        create(storage, list_nth_node(IndexStmt, indexes.statements, i),
+               static_cast<const char *>(list_nth(indexes.comments, i)), columns);
+    if (needs_snapshot)
+        PopActiveSnapshot();
+}
+
+} // namespace
+
+bool is_own_index(Oid index)
+{
+    Relation depend = table_open(DependRelationId, AccessShareLock);
+    ScanKeyData keys[2];
+    ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
+    ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(index));
+    SysScanDesc scan = systable_beginscan(depend, DependDependerIndexId, true, nullptr, 2, keys);
+    bool is_found = false;
+    for (HeapTuple tuple; HeapTupleIsValid(tuple = systable_getnext(scan));)
+        is_found |= reinterpret_cast<Form_pg_depend>(GETSTRUCT(tuple))->deptype == DEPENDENCY_INTERNAL;
+    systable_endscan(scan);
+    table_close(depend, AccessShareLock);
+    return is_found;
+}
+
+UserIndexes user_indexes_of(Oid storage)
+{
+    return call([=] { return indexes_of(storage); });
+}
+
+void create_user_indexes(Oid relid, Oid storage, const UserIndexes &indexes)
+{
+    if (indexes.statements == NIL)
+        return;
+    AsOwner as_owner(call([=] { return owner_of_relation(relid); }));
+    TextSettings text_settings;
+    call([&] {
+        const int level = NewGUCNestLevel();
+        set_for_now("default_tablespace", "");
+        create_all(storage, indexes);
+        AtEOXact_GUC(false, level);
+    });
+}
+
+} // namespace pgtrickle::storage
