@@ -87,7 +87,7 @@ SELECT pgtrickle.export_definition(pgt_relid::regclass::text) FROM pgtrickle.pgt
 \o
 DROP EXTENSION pg_trickle;
 
--- A change of the query creates new storage, without the indexes of the previous one.
+-- A change of the query creates new storage, with the indexes of the previous one.
 SELECT pgtrickle.export_definition('revenue') LIKE '%CREATE INDEX%' AS has_index;
 ALTER FOREIGN TABLE revenue OPTIONS (SET query 'SELECT c.region, count(*), sum(2 * o.amount)
   FROM orders o JOIN customers c ON c.id = o.customer GROUP BY c.region');
