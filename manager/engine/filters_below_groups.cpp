@@ -5,6 +5,7 @@
 #include "engine/operators/joins/join.hpp"
 #include "engine/operators/keyed/window.hpp"
 #include "engine/operators/project.hpp"
+#include "engine/plan_mover.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -13,20 +14,12 @@ namespace pgtrickle::engine {
 
 namespace {
 
-class Mover {
+class Mover final : public PlanMover {
   public:
-    explicit Mover(const PlanPtr &plan) : uses_(uses_of(plan)) {}
-
-    PlanPtr moved(const PlanPtr &plan)
-    {
-        auto known = moved_.find(plan);
-        if (known == moved_.end())
-            known = moved_.emplace(plan, moved_once(plan)).first;
-        return known->second;
-    }
+    using PlanMover::PlanMover;
 
   private:
-    PlanPtr moved_once(const PlanPtr &plan)
+    PlanPtr moved_once(const PlanPtr &plan) override
     {
         if (auto found = dynamic_cast<const Filter *>(plan.get()))
             if (PlanPtr below = below_groups(plan->inputs()[0], found->predicate()))
@@ -34,11 +27,7 @@ class Mover {
         PlanPtr narrowed;
         if (auto join = dynamic_cast<const Join *>(plan.get()))
             narrowed = with_filters_of_sides(*join);
-        const PlanPtr &last = narrowed ? narrowed : plan;
-        std::vector<PlanPtr> inputs;
-        for (const auto &input : last->inputs())
-            inputs.push_back(moved(input));
-        return inputs == last->inputs() ? last : last->with_inputs(inputs);
+        return with_moved_inputs(narrowed ? narrowed : plan);
     }
 
     /* Returns `plan` with the filter moved down; null if it cannot be moved below a grouping. An expression
@@ -46,8 +35,7 @@ class Mover {
      * and another filter or a join below may exclude rows. */
     PlanPtr below_groups(const PlanPtr &plan, const Expression &predicate) const
     {
-        auto uses = uses_.find(plan.get());
-        if (predicate.may_fail || predicate.columns().empty() || (uses != uses_.end() && uses->second > 1))
+        if (predicate.may_fail || predicate.columns().empty() || has_other_uses(plan))
             return nullptr;
         if (auto project = dynamic_cast<const Project *>(plan.get()))
             return in_input(plan, 0, predicate.compose(expressions_of(*project)));
@@ -163,9 +151,6 @@ class Mover {
     {
         return left.type == right.type && left.collation == right.collation && !is_loose(left) && !is_loose(right);
     }
-
-    const std::map<const PlanNode *, int> uses_; /* uses in the original plan; a node created here is used once */
-    std::map<PlanPtr, PlanPtr> moved_;           /* includes nodes created here, which it keeps alive */
 };
 
 } // namespace

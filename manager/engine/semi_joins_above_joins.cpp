@@ -2,9 +2,9 @@
 
 #include "engine/operators/joins/join.hpp"
 #include "engine/operators/joins/semi_join.hpp"
+#include "engine/plan_mover.hpp"
 
 #include <algorithm>
-#include <map>
 #include <numeric>
 
 namespace pgtrickle::engine {
@@ -19,29 +19,18 @@ bool may_fail(const Condition &condition)
                        [](const Expression &other) { return other.may_fail; });
 }
 
-class Mover {
+class Mover final : public PlanMover {
   public:
-    explicit Mover(const PlanPtr &plan) : uses_(uses_of(plan)) {}
-
-    PlanPtr moved(const PlanPtr &plan)
-    {
-        auto known = moved_.find(plan);
-        if (known == moved_.end())
-            known = moved_.emplace(plan, moved_once(plan)).first;
-        return known->second;
-    }
+    using PlanMover::PlanMover;
 
   private:
-    PlanPtr moved_once(const PlanPtr &plan)
+    PlanPtr moved_once(const PlanPtr &plan) override
     {
         const auto *join = dynamic_cast<const Join *>(plan.get());
         for (size_t i = 0; join != nullptr && i < plan->inputs().size(); i++)
             if (PlanPtr above = with_input_below(*join, i))
                 return above;
-        std::vector<PlanPtr> inputs;
-        for (const auto &input : plan->inputs())
-            inputs.push_back(moved(input));
-        return inputs == plan->inputs() ? plan : plan->with_inputs(inputs);
+        return with_moved_inputs(plan);
     }
 
     /* Returns `join` below the semi joins on top of input `number`; null if there are none or they stay. */
@@ -75,8 +64,8 @@ class Mover {
     const SemiJoin *movable(const PlanPtr &plan) const
     {
         const auto *semi = dynamic_cast<const SemiJoin *>(plan.get());
-        return semi != nullptr && semi->is_filter() && !may_fail(semi->condition()) && uses_.at(semi) == 1 ? semi
-                                                                                                           : nullptr;
+        return semi != nullptr && semi->is_filter() && !may_fail(semi->condition()) && !has_other_uses(plan) ? semi
+                                                                                                             : nullptr;
     }
 
     /* Returns `semi` over `joined`, of which its rows are the columns from `first`. */
@@ -87,9 +76,6 @@ class Mover {
         std::iota(places.begin() + width, places.end(), joined->width());
         return semi_join(semi.kind(), joined, moved(semi.inputs()[1]), renumber(semi.condition(), places));
     }
-
-    const std::map<const PlanNode *, int> uses_;
-    std::map<PlanPtr, PlanPtr> moved_;
 };
 
 } // namespace

@@ -6,9 +6,9 @@
 #include "pg/versions/heaps.hpp"
 #include "storage/layout.hpp"
 #include "storage/storage.hpp"
+#include "storage/user_indexes.hpp"
 
 extern "C" {
-#include "access/attmap.h"
 #include "access/table.h"
 #include "access/transam.h"
 #include "catalog/dependency.h"
@@ -19,7 +19,6 @@ extern "C" {
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
-#include "parser/parse_utilcmd.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
 #include "utils/builtins.h"
@@ -110,17 +109,11 @@ TupleDesc inherited_columns(Relation heap)
 /* Copies the indexes of the storage, in the tablespaces of these. */
 void copy_indexes(Relation heap, Relation partition)
 {
-    const int count = RelationGetDescr(heap)->natts;
-    AttrMap *columns = make_attrmap(count);
-    for (int i = 0; i < count; i++)
-        columns->attnums[i] = static_cast<AttrNumber>(i + 1);
     ListCell *cell;
     foreach (cell, RelationGetIndexList(heap)) {
         Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-        Oid constraint;
-        IndexStmt *statement = generateClonedIndexStmt(nullptr, index, columns, &constraint);
         const ObjectAddress copy =
-            define_partition_index(RelationGetRelid(partition), statement, RelationGetRelid(index));
+            define_index(RelationGetRelid(partition), statement_of(heap, index), false, RelationGetRelid(index));
         withhold_privileges(copy.objectId);
         index_close(index, NoLock);
     }

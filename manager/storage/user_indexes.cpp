@@ -21,7 +21,6 @@ extern "C" {
 #include "rewrite/rewriteManip.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -32,14 +31,6 @@ namespace pgtrickle::storage {
 namespace {
 
 /* The functions from here on are PostgreSQL frames. */
-
-AttrMap *same_columns(int count)
-{
-    AttrMap *columns = make_attrmap(count);
-    for (int i = 0; i < count; i++)
-        columns->attnums[i] = static_cast<AttrNumber>(i + 1);
-    return columns;
-}
 
 UserIndexes indexes_of(Oid storage)
 {
@@ -55,8 +46,7 @@ UserIndexes indexes_of(Oid storage)
         if (is_own_index(lfirst_oid(cell)))
             continue;
         Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-        Oid constraint;
-        IndexStmt *statement = generateClonedIndexStmt(nullptr, index, same_columns(found.column_count), &constraint);
+        IndexStmt *statement = statement_of(heap, index);
         statement->idxname = pstrdup(RelationGetRelationName(index));
         found.statements = lappend(found.statements, statement);
         found.comments = lappend(found.comments, GetComment(RelationGetRelid(index), RelationRelationId, 0));
@@ -126,6 +116,16 @@ bool is_own_index(Oid index)
     return is_found;
 }
 
+IndexStmt *statement_of(Relation heap, Relation index)
+{
+    const int count = RelationGetDescr(heap)->natts;
+    AttrMap *columns = make_attrmap(count);
+    for (int i = 0; i < count; i++)
+        columns->attnums[i] = static_cast<AttrNumber>(i + 1);
+    Oid constraint;
+    return generateClonedIndexStmt(nullptr, index, columns, &constraint);
+}
+
 UserIndexes user_indexes_of(Oid storage)
 {
     return call([=] { return indexes_of(storage); });
@@ -138,10 +138,8 @@ void create_user_indexes(Oid relid, Oid storage, const UserIndexes &indexes)
     AsOwner as_owner(call([=] { return owner_of_relation(relid); }));
     TextSettings text_settings;
     call([&] {
-        const int level = NewGUCNestLevel();
         set_for_now("default_tablespace", "");
         create_all(storage, indexes);
-        AtEOXact_GUC(false, level);
     });
 }
 

@@ -10,6 +10,11 @@
 
 #include "pg/boundary.hpp"
 
+extern "C" {
+#include "nodes/parsenodes.h"
+#include "utils/relcache.h"
+}
+
 namespace pgtrickle::storage {
 
 struct UserIndexes {
@@ -21,6 +26,9 @@ struct UserIndexes {
 
 /* Whether an index belongs to its heap, which rows are found by. PostgreSQL frame. */
 bool is_own_index(Oid index);
+/* Returns a statement that creates a copy of the index, without a name, on a relation with the columns of `heap`.
+ * PostgreSQL frame. */
+IndexStmt *statement_of(Relation heap, Relation index);
 
 /* Returns the indexes of users on a storage. */
 UserIndexes user_indexes_of(Oid storage);

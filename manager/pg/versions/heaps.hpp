@@ -135,25 +135,15 @@ inline void set_not_null(TupleDesc columns, AttrNumber column)
     finish_column(columns, column - 1);
 }
 
-/* Creates the index of an analyzed statement on `heap`; the caller has checked the privileges. */
-inline ObjectAddress define_index(Oid heap, IndexStmt *statement, bool check_not_in_use)
+/* Creates the index of an analyzed statement on `heap`; the caller has checked the privileges. On a partition, it is
+ * the part of the index `parent` of the partitioned table. */
+inline ObjectAddress define_index(Oid heap, IndexStmt *statement, bool check_not_in_use, Oid parent = InvalidOid)
 {
-    return DefineIndex(heap, statement, InvalidOid, InvalidOid, InvalidOid,
+    return DefineIndex(heap, statement, InvalidOid, parent, InvalidOid,
 #if PG_VERSION_NUM >= 160000
                        -1,
 #endif
                        false, false, check_not_in_use, false, false);
-}
-
-/* Creates the index of an analyzed statement on a partition, as the part of the index `parent` of the partitioned
- * table. */
-inline ObjectAddress define_partition_index(Oid partition, IndexStmt *statement, Oid parent)
-{
-    return DefineIndex(partition, statement, InvalidOid, parent, InvalidOid,
-#if PG_VERSION_NUM >= 160000
-                       -1,
-#endif
-                       false, false, false, false, false);
 }
 
 } // namespace pgtrickle
