@@ -133,8 +133,7 @@ DROP INDEX ps_n;
 -- sizes_and_statistics_count_the_partitions
 SELECT pgtrickle.st_size('ps_day') >= sum(pg_total_relation_size(inhrelid)) FROM pg_inherits
   WHERE inhparent = to_regclass('pg_trickle_storage.st_' || 'ps_day'::regclass::oid);
-SELECT count(*) >= 2 AND count(*) = (SELECT count(*) FROM pg_inherits WHERE inhparent = to_regclass('pg_trickle_storage.st_' || 'ps_day'::regclass::oid)) AS has_all
-  FROM pgtrickle.pgt_heaps WHERE of_relid = 'ps_day'::regclass AND kind = 'storage';
+SELECT count(*) >= 2 AND count(*) = (SELECT count(*) FROM pg_inherits WHERE inhparent = to_regclass('pg_trickle_storage.st_' || 'ps_day'::regclass::oid)) AS has_all FROM pgtrickle.pgt_heaps WHERE of_relid = 'ps_day'::regclass AND kind = 'storage';
 ANALYZE ps_day;
 SELECT sum(reltuples) FROM pg_class WHERE relname LIKE 'st\_' || 'ps_day'::regclass::oid || '\_p%' AND relkind = 'r';
 SELECT value FROM pgtrickle.explain_st('ps_day', true) WHERE property LIKE 'rows of%';
