@@ -31,6 +31,10 @@ SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
 SELECT plan('SELECT sum(qty) FROM big');
 SET max_parallel_workers_per_gather = 0;
+-- a_join_with_a_group_is_omitted, as its key is unique
+CREATE FOREIGN TABLE per_region (region int, n bigint) SERVER pgtrickle
+  OPTIONS (query 'SELECT region, count(*) FROM sale GROUP BY region', schedule '520w');
+SELECT plan('SELECT k FROM other LEFT JOIN per_region ON region = k');
 -- system_columns_need_the_nested_scan
 SELECT plan('SELECT tableoid, * FROM big WHERE qty = 5');
 

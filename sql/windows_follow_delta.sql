@@ -66,12 +66,16 @@ CREATE TABLE at_any_time (id int PRIMARY KEY, v int);
 CREATE TABLE at_commit (id int PRIMARY KEY DEFERRABLE, v int);
 CREATE TABLE in_parent (id int PRIMARY KEY, v int);
 CREATE TABLE in_child () INHERITS (in_parent);
+CREATE COLLATION of_any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE by_other_equality (id varchar(10) COLLATE of_any_case NOT NULL, v int);
+CREATE UNIQUE INDEX ON by_other_equality (id COLLATE "C");
 INSERT INTO at_any_time SELECT g, g FROM generate_series(1, 100) g;
 INSERT INTO at_commit TABLE at_any_time;
 INSERT INTO in_parent TABLE at_any_time;
+INSERT INTO by_other_equality TABLE at_any_time;
 INSERT INTO in_child SELECT g, -g FROM generate_series(91, 110) g;
 SELECT pgtrickle.create_stream_table('windows_follow_delta.lags_' || name, format('SELECT id, v, lag(v) OVER (ORDER BY id) AS before FROM %s', name), '520w', 'DIFFERENTIAL')
-  FROM unnest('{at_any_time,at_commit,in_parent}'::text[]) name \g /dev/null
+  FROM unnest('{at_any_time,at_commit,in_parent,by_other_equality}'::text[]) name \g /dev/null
 CREATE FUNCTION is_read(source text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE read_before bigint; reads text := format('SELECT sum(coalesce(seq_tup_read + idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables WHERE relname = %L', source);
 BEGIN
@@ -80,5 +84,5 @@ BEGIN
   PERFORM pgtrickle.refresh_stream_table('windows_follow_delta.lags_' || source);
   RETURN (SELECT sum(coalesce(seq_tup_read + idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables WHERE relname = source) > read_before;
 END $$;
-SELECT source, is_read(source) FROM unnest('{at_any_time,at_commit,in_parent}'::text[]) source;
+SELECT source, is_read(source) FROM unnest('{at_any_time,at_commit,in_parent,by_other_equality}'::text[]) source;
 DROP SCHEMA windows_follow_delta CASCADE;

@@ -111,6 +111,9 @@ void define(Oid heap, IndexStmt *statement)
     CommandCounterIncrement();
 }
 
+/* A group has one row, whatever its sources contain; a key of rows holds only as long as a constraint of their source.
+ * The planner omits a join with a group by its key. PostgreSQL enforces uniqueness across partitions only if the key
+ * contains the columns by which they are partitioned. */
 void create_own_index(Relation heap, const engine::Step &step)
 {
     IndexStmt *statement = index_statement(heap, DEFAULT_INDEX_TYPE);
@@ -122,6 +125,8 @@ void create_own_index(Relation heap, const engine::Step &step)
         statement->indexParams = list_make1(index_element(heap, "pgt_hash", true, {}));
     else
         statement->idxname = psprintf("%s%s", RelationGetRelationName(heap), key_suffix);
+    statement->unique = step.layout == engine::Layout::groups && !step.found_by.empty() &&
+                        heap->rd_rel->relkind != RELKIND_PARTITIONED_TABLE;
     define(RelationGetRelid(heap), statement);
 }
 

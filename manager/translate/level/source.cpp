@@ -13,6 +13,7 @@ extern "C" {
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "commands/defrem.h"
 #include "foreign/fdwapi.h"
 #include "foreign/foreign.h"
 #include "utils/lsyscache.h"
@@ -149,6 +150,20 @@ bool is_key_within(Relation relation, const Form_pg_index index, bool has_terms,
     return true;
 }
 
+/* Whether the values of each column are equal in the index whenever they are equal by their type and collation: an
+ * index may have another collation, or an operator class with another equality. PostgreSQL frame. */
+bool has_equality_of_columns(Relation relation, Relation index)
+{
+    for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++) {
+        Form_pg_attribute column = TupleDescAttr(RelationGetDescr(relation), index->rd_index->indkey.values[i] - 1);
+        const Oid usual = GetDefaultOpClass(column->atttypid, index->rd_rel->relam);
+        if (index->rd_indcollation[i] != column->attcollation || !OidIsValid(usual) ||
+            index->rd_opfamily[i] != get_opclass_family(usual))
+            return false;
+    }
+    return true;
+}
+
 /* The columns of a key, and whether no two rows have one key at any time. */
 struct SourceKey {
     List *columns;
@@ -175,7 +190,7 @@ SourceKey best_key(Oid relid, const std::set<AttrNumber> &columns, bool is_only)
             for (int i = 0; i < form->indnkeyatts; i++)
                 best = lappend_int(best, form->indkey.values[i]);
             is_best_primary = form->indisprimary;
-            is_enforced = form->indimmediate && !has_other_rows;
+            is_enforced = form->indimmediate && !has_other_rows && has_equality_of_columns(relation, index);
         }
         index_close(index, NoLock);
     }
@@ -183,8 +198,8 @@ SourceKey best_key(Oid relid, const std::set<AttrNumber> &columns, bool is_only)
     return {best, is_enforced};
 }
 
-/* Returns the columns by which the rows of a stream table are found, which those of its query determine: its storage
- * has no unique index. PostgreSQL frame. */
+/* Returns the columns by which the rows of a stream table are found, which those of its query determine. PostgreSQL
+ * frame. */
 SourceKey key_of_storage(Oid relid, const std::set<AttrNumber> &columns)
 {
     const Oid heap = storage::storage_of(relid);
