@@ -61,8 +61,8 @@ SELECT pgtrickle.refresh_stream_table('over_e') \g /dev/null
 COMMIT;
 SELECT (SELECT count(*) FROM e) AS e, n FROM over_e;
 TABLE shown;
--- a_suspended_member_that_is_named_is_refreshed
-SELECT pgtrickle.refresh_stream_table('r') \g /dev/null
+-- a_suspended_member_that_is_named_is_refused
+SELECT pgtrickle.refresh_stream_table('r');
 TABLE shown;
 SELECT pgt_name, pgtrickle.resume_stream_table(pgt_name) FROM pgtrickle.pgt_stream_tables WHERE status = 'SUSPENDED' AND pgt_schema = 'by_hand';
 

@@ -13,8 +13,8 @@ CREATE FOREIGN TABLE open (customer int, open numeric) SERVER pgtrickle
   OPTIONS (query 'SELECT customer, sum(amount) FROM orders WHERE NOT paid GROUP BY customer', schedule '1h');
 CREATE FOREIGN TABLE balance (customer int, paid numeric, open numeric) SERVER pgtrickle
   OPTIONS (query 'SELECT p.customer, p.paid, o.open FROM paid p LEFT JOIN open o USING (customer)', schedule '1h');
-SELECT pgt_name, is_convergence, diamond_consistency, diamond_schedule_policy
-  FROM pgtrickle.diamond_groups() ORDER BY pgt_name;
+SELECT member_name, is_convergence, diamond_consistency, schedule_policy
+  FROM pgtrickle.diamond_groups() ORDER BY member_name;
 \o /dev/null
 SELECT pgtrickle.create_refresh_group('accounts', ARRAY['paid', 'open']);
 \o

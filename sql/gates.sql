@@ -11,7 +11,7 @@ SELECT pgtrickle.create_stream_table('gt_count', 'SELECT count(*) AS n FROM gt_o
 
 -- gated: also stream tables that read the source indirectly, but no others
 SELECT pgtrickle.gate_source('gt_orders') \g /dev/null
-SELECT source_schema, source_name, gated_at IS NOT NULL AS has_time, gated_by = current_user AS by_me FROM pgtrickle.source_gates();
+SELECT schema_name, source_table, gated, gated_at IS NOT NULL AS has_time, ungated_at, gated_by = current_user AS by_me FROM pgtrickle.source_gates();
 SELECT pgt_name, hold, reason, culprit, since IS NOT NULL AS has_since, by_role = current_user AS by_me FROM pgtrickle.holds() ORDER BY pgt_name;
 INSERT INTO gt_orders VALUES (2, 20);
 INSERT INTO gt_other VALUES (2);
@@ -43,7 +43,7 @@ SELECT pgtrickle.refresh_stream_table('gt_total') \g /dev/null
 SELECT total FROM gt_total;
 ROLLBACK;
 SELECT total FROM gt_total;
-SELECT count(*) FROM pgtrickle.source_gates();
+SELECT count(*) FILTER (WHERE gated) AS gated, count(*) FILTER (WHERE ungated_at >= gated_at) AS opened FROM pgtrickle.source_gates();
 
 -- ungated
 SELECT pgtrickle.ungate_source('gt_orders') \g /dev/null
@@ -77,15 +77,15 @@ SELECT pgt_name, reason FROM pgtrickle.holds() ORDER BY pgt_name;
 
 -- a_dropped_source_is_no_longer_gated; a rename is followed
 ALTER TABLE gt_part_2 RENAME TO gt_part_two;
-SELECT source_name FROM pgtrickle.source_gates() ORDER BY 1;
+SELECT source_table FROM pgtrickle.source_gates() WHERE gated ORDER BY 1;
 DROP TABLE gt_parts CASCADE;
-SELECT count(*) FROM pgtrickle.source_gates();
+SELECT count(*) FILTER (WHERE gated) AS gated, count(*) FILTER (WHERE ungated_at >= gated_at) AS opened FROM pgtrickle.source_gates();
 
 -- privileges: the owner of the source
 CREATE ROLE gt_stranger;
 SET ROLE gt_stranger;
 SELECT pgtrickle.gate_source('gt_orders');
-SELECT count(*) FROM pgtrickle.source_gates();
+SELECT count(*) FILTER (WHERE gated) AS gated, count(*) FILTER (WHERE ungated_at >= gated_at) AS opened FROM pgtrickle.source_gates();
 RESET ROLE;
 -- bad_input
 SELECT pgtrickle.gate_source('gt_missing');

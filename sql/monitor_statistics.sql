@@ -47,7 +47,7 @@ SELECT pgtrickle.repair_stream_table('ss_gone') \g /dev/null
 DROP FOREIGN TABLE ss_gone;
 SELECT count(*) FROM pgtrickle.refresh_timeline(2);
 
-SELECT pgt_name, is_stale, staleness >= interval '0' AS has_age, pgt_relid = pgt_name::regclass AS is_that
+SELECT pgt_name, stale, staleness >= interval '0' AS has_age, pgt_relid = pgt_name::regclass AS is_that
   FROM pgtrickle.stream_tables_info WHERE pgt_name = 'ss_kept';
 
 -- a role that may read one stream table sees that one only, and no texts

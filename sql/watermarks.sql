@@ -32,8 +32,8 @@ SELECT pgtrickle.advance_watermark('wm_lines', '2030-01-01 09:59Z') \g /dev/null
 SELECT * FROM pgtrickle.watermark_status();
 SELECT pgtrickle.refresh_stream_table('wm_joined') \g /dev/null
 SELECT count(*) FROM wm_joined;
-SELECT source_schema, source_name, watermark, advanced_at IS NOT NULL AS has_time, advanced_by = current_user AS by_me
-  FROM pgtrickle.watermarks() ORDER BY source_name;
+SELECT schema_name, source_table, watermark, updated_at IS NOT NULL AS has_time, advanced_by = current_user AS by_me
+  FROM pgtrickle.watermarks() ORDER BY source_table;
 
 -- one_advance_is_one_refresh: the next load has begun
 INSERT INTO wm_lines VALUES (3, 1);

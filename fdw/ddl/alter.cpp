@@ -191,6 +191,34 @@ List *as_def_elements(std::vector<options::Option> before, const std::vector<opt
     return list;
 }
 
+/* Returns the options on which the meaning of the query depends: its canonical text, and the recorded settings. */
+std::vector<options::Option> options_of_meaning(std::vector<options::Option> options)
+{
+    std::erase_if(options, [](const options::Option &option) {
+        return option.name == "original_query" || (option.name != "query" && !options::is_internal(option.name));
+    });
+    std::sort(options.begin(), options.end(),
+              [](const options::Option &one, const options::Option &other) { return one.name < other.name; });
+    return options;
+}
+
+struct NewQuery {
+    Query *query;
+    std::vector<options::Option> options; /* those on which its meaning depends */
+};
+
+/* Analyzes the query of `definition` for a stream table that exists. */
+NewQuery analyzed(Oid relid, const Definition &definition, bool must_be_readable)
+{
+    definition::ParsedQuery parsed = setup::parse_defining_query(definition, false, relid);
+    if (must_be_readable)
+        call([&] { definition::check_read_privileges(parsed.query); });
+    NewQuery made = {call([&] { return setup::fit_to_declared(relid, parsed); }), {}};
+    made.options = setup::recorded_settings(made.query);
+    made.options.push_back({"query", call([&] { return definition::canonical_text(made.query); })});
+    return made;
+}
+
 void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command)
 {
     Definition before = definition::load(relid);
@@ -206,17 +234,19 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
     });
     Query *query = nullptr;
     if (is_new_query) {
-        definition::ParsedQuery parsed = setup::parse_defining_query(after, false, relid);
-        call([&] { definition::check_read_privileges(parsed.query); });
-        query = call([&] { return setup::fit_to_declared(relid, parsed); });
-        std::erase_if(new_options, [](const options::Option &option) { return options::is_internal(option.name); });
-        for (options::Option &setting : setup::recorded_settings(query))
-            new_options.push_back(std::move(setting));
-        find(new_options, "query")->value = call([=] { return definition::canonical_text(query); });
+        NewQuery made = analyzed(relid, after, true);
+        query = made.query;
+        /* The rows stay if the query has only another spelling. */
+        is_new_query = options_of_meaning(made.options) != options_of_meaning(old_options);
+        std::erase_if(new_options, [](const options::Option &option) {
+            return option.name == "query" || options::is_internal(option.name);
+        });
+        new_options.insert(new_options.end(), made.options.begin(), made.options.end());
         new_options.push_back({"original_query", after.query});
-    } else if (after.mode != before.mode || after.partition_by.text() != before.partition_by.text()) {
-        query = call([=] { return definition::query_of(relid); });
     }
+    const bool has_other_storage = after.mode != before.mode || after.partition_by.text() != before.partition_by.text();
+    if (!is_new_query)
+        query = has_other_storage ? call([=] { return definition::query_of(relid); }) : nullptr;
     command->def = reinterpret_cast<::Node *>(as_def_elements(old_options, new_options));
     call([&] {
         state::invalidate_refresh_sets();
@@ -246,6 +276,13 @@ bool is_changing_owner(const AlterTableStmt *statement)
 }
 
 } // namespace
+
+bool has_query(Oid relid, const std::string &text)
+{
+    Definition definition = definition::load(relid);
+    definition.query = text;
+    return options_of_meaning(analyzed(relid, definition, false).options) == options_of_meaning(current_options(relid));
+}
 
 bool is_our_alter(const AlterTableStmt *statement)
 {

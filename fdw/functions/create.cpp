@@ -3,6 +3,7 @@
  * statement.
  */
 #include "definition/guc.hpp"
+#include "fdw/ddl/alter.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/ddl_statements.hpp"
 #include "pg/versions/names.hpp"
@@ -16,15 +17,6 @@ extern "C" {
 namespace pgtrickle {
 
 namespace {
-
-void look_at_ignored(const NamedArguments &arguments)
-{
-    check_compatibility_arguments(arguments);
-    if (arguments.has("max_differential_joins"))
-        note_ignored("max_differential_joins", "the number of joins is not limited");
-    if (arguments.has("max_delta_fraction"))
-        note_ignored("max_delta_fraction", "AUTO learns from past refreshes when a full refresh is cheaper");
-}
 
 /* Returns every option that has an argument which is not NULL. */
 std::vector<options::Option> options_of(const NamedArguments &arguments)
@@ -49,7 +41,7 @@ void create(const NamedArguments &arguments, bool if_not_exists)
 {
     call([] { guc::require_stream_tables("create a stream table"); });
     std::string name = arguments.required_text("name");
-    look_at_ignored(arguments);
+    check_compatibility_arguments(arguments);
     std::vector<options::Option> options = options_of(arguments);
     const Definition plain;
     std::erase_if(options, [&](const options::Option &option) {
@@ -67,13 +59,14 @@ void create_or_replace(const NamedArguments &arguments)
         return;
     }
     call([=] { definition::require_owner(existing); });
-    look_at_ignored(arguments);
+    check_compatibility_arguments(arguments);
     if (!arguments.boolean("initialize").value_or(true))
         note_ignored("initialize", "the stream table exists");
     std::vector<options::Option> changes = options_of(arguments);
     const Definition definition = definition::load(existing);
     std::erase_if(changes, [&](const options::Option &option) {
-        return option.name == "initialize" || options::is_same(option, definition);
+        return option.name == "initialize" ||
+               (option.name == "query" ? has_query(existing, option.value) : options::is_same(option, definition));
     });
     if (!changes.empty())
         run_alter(existing, changes);

@@ -22,8 +22,9 @@ void gate(FunctionCallInfo fcinfo)
 {
     Oid source = own_source(fcinfo, "gate_source()");
     auto inserted =
-        run_extension_sql("INSERT INTO pgtrickle.pgt_hold (kind, relation, by_role) VALUES ('gate', $1::oid, $2) "
-                          "ON CONFLICT DO NOTHING RETURNING 1",
+        run_extension_sql("INSERT INTO pgtrickle.pgt_hold AS h (kind, relation, by_role) VALUES ('gate', $1::oid, $2) "
+                          "ON CONFLICT (kind, relation, group_name) DO UPDATE SET since = excluded.since, "
+                          "by_role = excluded.by_role, ended_at = NULL WHERE h.ended_at IS NOT NULL RETURNING 1",
                           {std::to_string(source), current_role()});
     if (inserted.empty())
         call([=] { ereport(NOTICE, (errmsg("source %s is already gated", quoted_relation_name(source)))); });
@@ -33,15 +34,15 @@ void gate(FunctionCallInfo fcinfo)
 void ungate(FunctionCallInfo fcinfo)
 {
     Oid source = own_source(fcinfo, "ungate_source()");
-    auto removed = run_extension_sql(
-        "DELETE FROM pgtrickle.pgt_hold WHERE kind = 'gate' AND relation = $1::oid::regclass RETURNING 1",
-        {std::to_string(source)});
-    if (removed.empty())
+    auto ended = run_extension_sql("UPDATE pgtrickle.pgt_hold SET ended_at = now() WHERE kind = 'gate' AND "
+                                   "relation = $1::oid::regclass AND ended_at IS NULL RETURNING 1",
+                                   {std::to_string(source)});
+    if (ended.empty())
         call([=] { ereport(NOTICE, (errmsg("source %s is not gated", quoted_relation_name(source)))); });
     mailbox::note_definition_change();
 }
 
-enum HoldColumn : int { hold_kind = 1, hold_relation, hold_group, hold_since, hold_role };
+enum HoldColumn : int { hold_kind = 1, hold_relation, hold_group, hold_since, hold_role, hold_ended_at };
 
 void list_gates(FunctionCallInfo fcinfo)
 {
@@ -55,9 +56,9 @@ void list_gates(FunctionCallInfo fcinfo)
         });
         if (!is_shown)
             continue;
-        rows.text(call([=] { return get_namespace_name(get_rel_namespace(source)); }));
         rows.text(call([=] { return get_rel_name(source); }));
-        rows.time(DatumGetTimestampTz(holds.value(i, hold_since)));
+        rows.text(call([=] { return get_namespace_name(get_rel_namespace(source)); }));
+        rows.boolean(holds.is_null(i, hold_ended_at)).copy(holds, i, hold_since).copy(holds, i, hold_ended_at);
         rows.copy(holds, i, hold_role).add();
     }
 }

@@ -4,11 +4,31 @@
  */
 #include "definition/guc.hpp"
 #include "definition/restoring.hpp"
+#include "definition/state/state.hpp"
+#include "definition/stream_table.hpp"
 #include "definition/visibility.hpp"
 #include "fdw/read/refresh_others.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "refresh/history.hpp"
 #include "refresh/place_rows.hpp"
+
+namespace pgtrickle {
+
+namespace {
+
+/* PostgreSQL frame. */
+void refuse_suspended(Oid relid)
+{
+    if (state::visible_row(relid).status != state::Status::suspended)
+        return;
+    const char *name = definition::qualified_name(relid);
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("stream table %s is suspended", name),
+                    errhint("Call pgtrickle.resume_stream_table(%s) first.", quote_literal_cstr(name))));
+}
+
+} // namespace
+
+} // namespace pgtrickle
 
 SQL_FUNCTION(pgtrickle_refresh_stream_table)
 {
@@ -20,7 +40,9 @@ SQL_FUNCTION(pgtrickle_refresh_stream_table)
         PreventCommandDuringRecovery("refresh_stream_table()");
         PreventCommandIfReadOnly("refresh_stream_table()");
         definition::end_restoring();
-        return locked_stream_table(owned_stream_table, name.c_str(), RowExclusiveLock);
+        const Oid found = locked_stream_table(owned_stream_table, name.c_str(), RowExclusiveLock);
+        refuse_suspended(found);
+        return found;
     });
     call([=] { refresh_others_for(relid); });
     TimestampTz started_at = GetCurrentTimestamp();

@@ -139,8 +139,8 @@ void list_watermarks(FunctionCallInfo fcinfo)
         Oid source = DatumGetObjectId(found.value(i, watermark_source));
         if (!is_there(source) || !call([=] { return may_see(source); }))
             continue;
-        rows.text(call([=] { return get_namespace_name(get_rel_namespace(source)); }));
         rows.text(call([=] { return get_rel_name(source); }));
+        rows.text(call([=] { return get_namespace_name(get_rel_namespace(source)); }));
         rows.copy(found, i, watermark_value).copy(found, i, watermark_at).copy(found, i, watermark_by);
         rows.add();
     }
@@ -184,8 +184,10 @@ void add_status(Rows &rows, const scheduler::Holds &holds, const scheduler::Wate
     Oid laggard = InvalidOid;
     std::optional<TimestampTz> advanced = scheduler::advanced_to(holds, group, &laggard);
     std::optional<TimestampTz> least, greatest;
+    int with_watermark = 0;
     for (Oid source : group.sources)
         if (auto found = holds.watermarks.find(source); found != holds.watermarks.end()) {
+            with_watermark++;
             least = std::min(least.value_or(found->second), found->second);
             greatest = std::max(greatest.value_or(found->second), found->second);
         }
@@ -199,7 +201,8 @@ void add_status(Rows &rows, const scheduler::Holds &holds, const scheduler::Wate
     least ? rows.real((static_cast<double>(*greatest) - static_cast<double>(*least)) / 1e6) : rows.null();
     laggard != InvalidOid &&is_there(laggard) ? rows.text(call([=] { return quoted_relation_name(laggard); }))
                                               : rows.null();
-    rows.integer(waiting).add();
+    const auto total = static_cast<int>(group.sources.size());
+    rows.integer(waiting).boolean(advanced.has_value()).integer(total).integer(with_watermark).add();
 }
 
 void list_status(FunctionCallInfo fcinfo)

@@ -121,6 +121,7 @@ void add_row(Rows &rows, const StreamTableInfo &seen, const Past &past)
     else
         rows.text(past.error_message);
     rows.time(has_own ? row.last_error_at : past.error_at).time(row.created_at).time(row.updated_at);
+    definition.partition_by.is_partitioned() ? rows.text(definition.partition_by.text()) : rows.null();
     rows.add();
 }
 

@@ -160,8 +160,29 @@ void note_ignored(const char *argument, const char *why)
     call([=] { ereport(NOTICE, (errmsg("%s has no effect: %s", argument, why))); });
 }
 
+namespace {
+
+/* Arguments whose values have no meaning here. */
+constexpr struct {
+    const char *name;
+    const char *why;
+} ignored_arguments[] = {
+    {"max_differential_joins", "the number of joins is not limited"},
+    {"max_delta_fraction", "AUTO learns from past refreshes when a full refresh is cheaper"},
+    {"fuse", "a refresh of any number of changes is one transaction, which readers do not wait for"},
+    {"fuse_ceiling", "there is no fuse"},
+    {"fuse_sensitivity", "there is no fuse"},
+    {"output_distribution_column", "the storage is on this server"},
+};
+
+} // namespace
+
 void check_compatibility_arguments(const NamedArguments &arguments)
 {
+    if (arguments.boolean("temporal").value_or(false))
+        raise({.sqlstate = ERRCODE_FEATURE_NOT_SUPPORTED,
+               .message = "temporal stream tables are not supported",
+               .detail = "A stream table has the rows that its query returns now; it keeps no earlier ones."});
     if (std::optional<std::string> mode = arguments.text("cdc_mode")) {
         const std::string word = options::lower(*mode);
         if (word != "auto" && word != "trigger" && word != "wal")
@@ -172,6 +193,12 @@ void check_compatibility_arguments(const NamedArguments &arguments)
     }
     if (arguments.boolean("pooler_compatibility_mode").value_or(false))
         note_ignored("pooler_compatibility_mode", "connection poolers need no special mode");
+    if (const std::optional<std::string> backend = arguments.text("storage_backend"))
+        if (options::lower(*backend) != "heap")
+            note_ignored("storage_backend", "the storage is a heap");
+    for (const auto &ignored : ignored_arguments)
+        if (arguments.has(ignored.name))
+            note_ignored(ignored.name, ignored.why);
 }
 
 } // namespace pgtrickle

@@ -9,13 +9,16 @@ CREATE FUNCTION pgtrickle.stream_table_rows(
     OUT topk_offset int, OUT diamond_consistency text, OUT diamond_schedule_policy text,
     OUT has_keyless_source bool, OUT scc_id int, OUT refresh_tier text, OUT effective_refresh_mode text,
     OUT last_error_message text, OUT last_error_at timestamptz, OUT created_at timestamptz,
-    OUT updated_at timestamptz
+    OUT updated_at timestamptz, OUT st_partition_key text
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_stream_table_rows';
 COMMENT ON FUNCTION pgtrickle.stream_table_rows() IS 'internal: rows of pgtrickle.pgt_stream_tables';
 
-CREATE VIEW pgtrickle.pgt_stream_tables AS SELECT * FROM pgtrickle.stream_table_rows();
+CREATE VIEW pgtrickle.pgt_stream_tables AS
+  SELECT *, -- of the public extension, without meaning here
+         NULL::text AS requested_cdc_mode, NULL::text AS fuse_mode, NULL::bigint AS fuse_ceiling, NULL::int AS fuse_sensitivity
+  FROM pgtrickle.stream_table_rows();
 COMMENT ON VIEW pgtrickle.pgt_stream_tables IS 'stream tables of this database that the caller may read';
 GRANT SELECT ON pgtrickle.pgt_stream_tables TO PUBLIC;
 

@@ -7,6 +7,7 @@ CREATE TABLE pgtrickle.pgt_hold (
   group_name text NOT NULL DEFAULT '',              -- of a watermark group
   since      timestamptz NOT NULL DEFAULT now(),
   by_role    text NOT NULL,
+  ended_at   timestamptz,                           -- of a gate that is open again; otherwise NULL
   PRIMARY KEY (kind, relation, group_name)
 );
 COMMENT ON TABLE pgtrickle.pgt_hold IS 'internal: pauses, drains, gates and watermark groups that hold refreshes';

@@ -13,8 +13,9 @@ COMMENT ON FUNCTION pgtrickle.ungate_source(text)
   IS 'removes the gate of a table: downstream stream tables that are due are refreshed at once';
 
 CREATE FUNCTION pgtrickle.source_gates(
-    OUT source_schema text, OUT source_name text, OUT gated_at timestamptz, OUT gated_by text
+    OUT source_table text, OUT schema_name text, OUT gated bool, OUT gated_at timestamptz, OUT ungated_at timestamptz,
+    OUT gated_by text
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_source_gates';
-COMMENT ON FUNCTION pgtrickle.source_gates() IS 'gated tables that the caller may read';
+COMMENT ON FUNCTION pgtrickle.source_gates() IS 'tables that are gated or have been, and that the caller may read';

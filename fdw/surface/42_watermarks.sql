@@ -52,7 +52,7 @@ COMMENT ON FUNCTION pgtrickle.advance_watermark(text, timestamptz)
   IS 'sets the time up to which the data of a table is complete, effective at commit; the watermark cannot move back';
 
 CREATE FUNCTION pgtrickle.watermarks(
-    OUT source_schema text, OUT source_name text, OUT watermark timestamptz, OUT advanced_at timestamptz, OUT advanced_by text
+    OUT source_table text, OUT schema_name text, OUT watermark timestamptz, OUT updated_at timestamptz, OUT advanced_by text
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_watermarks';
@@ -67,7 +67,8 @@ COMMENT ON FUNCTION pgtrickle.watermark_groups() IS 'watermark groups whose tabl
 
 CREATE FUNCTION pgtrickle.watermark_status(
     OUT group_name text, OUT advanced_to timestamptz, OUT least_watermark timestamptz, OUT greatest_watermark timestamptz,
-    OUT lag_secs float8, OUT lagging_source text, OUT waiting_stream_tables int
+    OUT lag_secs float8, OUT lagging_source text, OUT waiting_stream_tables int, OUT aligned bool, OUT sources_total int,
+    OUT sources_with_watermark int
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_watermark_status';

@@ -1,7 +1,7 @@
 -- The state of stream tables, and statistics of their refreshes.
 
 CREATE VIEW pgtrickle.stream_tables_info AS
-  SELECT t.*, s.staleness, s.is_stale, s.hold
+  SELECT t.*, s.staleness, s.is_stale AS stale, s.hold, t.topk_limit IS NOT NULL AS is_topk
   FROM pgtrickle.pgt_stream_tables t JOIN pgtrickle.stream_table_states() s USING (pgt_relid);
 COMMENT ON VIEW pgtrickle.stream_tables_info
   IS 'columns of pgt_stream_tables, with the staleness, whether the staleness exceeds the schedule by far, and the hold';
@@ -26,11 +26,15 @@ CREATE VIEW pgtrickle.pg_stat_stream_tables AS
          max(r.completed_at) AS last_refresh,
          (array_agg(r.action ORDER BY r.completed_at DESC) FILTER (WHERE r.completed_at IS NOT NULL))[1] AS last_action,
          max(r.failed_at) AS last_failure,
-         min(r.first_at) AS stats_since
+         min(r.first_at) AS stats_since,
+         s.status, s.refresh_mode, s.is_populated, s.staleness,
+         CASE WHEN s.last_refresh_at IS NOT NULL THEN s.is_stale END AS stale, s.consecutive_errors, s.last_refresh_at,
+         coalesce(sum(r.refreshes + r.failures), 0)::bigint AS total_refreshes
   FROM pgtrickle.stream_table_states() s LEFT JOIN pgtrickle.statistics_rows() r USING (pgt_relid)
-  GROUP BY s.pgt_schema, s.pgt_name, s.pgt_relid;
+  GROUP BY s.pgt_schema, s.pgt_name, s.pgt_relid, s.status, s.refresh_mode, s.is_populated, s.staleness, s.is_stale,
+           s.consecutive_errors, s.last_refresh_at;
 COMMENT ON VIEW pgtrickle.pg_stat_stream_tables
-  IS 'statistics of the refreshes of each stream table since its creation, failed ones included; times in milliseconds';
+  IS 'state of each stream table, and statistics of its refreshes since its creation, failed ones included; times in milliseconds';
 GRANT SELECT ON pgtrickle.pg_stat_stream_tables TO PUBLIC;
 
 CREATE FUNCTION pgtrickle.st_refresh_stats()
@@ -42,7 +46,7 @@ CREATE FUNCTION pgtrickle.st_refresh_stats()
   LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off
 BEGIN ATOMIC
   SELECT s.pgt_schema, s.pgt_name, s.status, s.refresh_mode, s.is_populated,
-         r.refreshes + r.failed_refreshes, r.refreshes, r.failed_refreshes, r.rows_inserted, r.rows_deleted,
+         r.total_refreshes, r.refreshes, r.failed_refreshes, r.rows_inserted, r.rows_deleted,
          r.mean_refresh_time, r.last_action,
          CASE WHEN r.last_failure > coalesce(r.last_refresh, '-infinity') THEN 'FAILED'
               WHEN r.last_refresh IS NOT NULL THEN 'COMPLETED' END,

@@ -15,8 +15,8 @@ COMMENT ON FUNCTION pgtrickle.explain_dag(text)
   IS 'graph of stream tables with their states and ages, in Mermaid or DOT format (''dot'')';
 
 CREATE FUNCTION pgtrickle.diamond_groups(
-    OUT pgt_schema text, OUT pgt_name text, OUT group_id int, OUT is_convergence bool, OUT diamond_consistency text,
-    OUT diamond_schedule_policy text
+    OUT pgt_schema text, OUT member_name text, OUT group_id int, OUT is_convergence bool, OUT diamond_consistency text,
+    OUT schedule_policy text
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_diamond_groups';

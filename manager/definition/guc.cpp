@@ -79,6 +79,12 @@ extern "C" bool check_max_staleness(char **value, void **extra, GucSource)
     });
 }
 
+/* Tools of the public extension expect the bare number. */
+extern "C" const char *show_scheduler_interval_ms()
+{
+    return psprintf("%d", scheduler_interval_ms);
+}
+
 extern "C" void assign_max_staleness(const char *, void *extra)
 {
     max_staleness_ms = *static_cast<int64_t *>(extra);
@@ -135,7 +141,7 @@ void define_refreshing()
                             "Sets the maximum pause between refreshes of a stream table that is refreshed on change.",
                             "Also the retry interval for stream tables that could not be locked.",
                             &scheduler_interval_ms, 1000, 10, 3600000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr,
-                            nullptr);
+                            show_scheduler_interval_ms);
     DefineCustomIntVariable(
         "pg_trickle.max_concurrent_refreshes",
         "Sets the maximum number of concurrent refreshes by managers, in all databases of the server together.",

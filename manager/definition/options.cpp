@@ -258,13 +258,11 @@ std::string value_of(const Definition &definition, const std::string &name)
     return find_known(name)->read(definition);
 }
 
-/* A query may be given as the user wrote it, or as it is shown. */
 bool is_same(const Option &option, const Definition &definition)
 {
     Definition after;
     apply({option}, &after);
-    return value_of(after, option.name) == value_of(definition, option.name) ||
-           (option.name == "query" && option.value == definition.original_query);
+    return value_of(after, option.name) == value_of(definition, option.name);
 }
 
 void check_value(const std::string &name, const std::string &value)

@@ -20,6 +20,7 @@ constexpr const char *setting_prefix = "setting_";
 struct Option {
     std::string name;
     std::string value;
+    bool operator==(const Option &) const = default;
 };
 
 /* Returns the options in a list of DefElems, of a statement or of the catalogs. C++ frame. */

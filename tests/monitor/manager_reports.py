@@ -140,7 +140,7 @@ def a_stream_table_much_older_than_its_schedule_is_stale():
     db.run("SELECT pgtrickle.create_stream_table('at_once', 'SELECT count(*) AS c FROM aging', 'calculated')")
     db.run("INSERT INTO aging VALUES (1)")
     stale = ("SELECT string_agg(pgt_name, ', ' ORDER BY pgt_name) FROM pgtrickle.stream_tables_info "
-             "WHERE is_stale AND pgt_name IN ('below', 'rarely', 'often', 'at_once')")
+             "WHERE stale AND pgt_name IN ('below', 'rarely', 'often', 'at_once')")
     assert db.value(stale) is None
     db.wait_for(stale, "at_once, often")
     assert db.run("SELECT status, stale_tables >= 2, health ~ 'pg_trickle.enabled' FROM pgtrickle.quick_health") == [("WARN", True, True)]

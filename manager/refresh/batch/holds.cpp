@@ -34,7 +34,7 @@ using scheduler::Id;
 using scheduler::Ids;
 using scheduler::WatermarkGroup;
 
-enum HoldColumn : int { hold_kind = 1, hold_relation, hold_group };
+enum HoldColumn : int { hold_kind = 1, hold_relation, hold_group, hold_since, hold_role, hold_ended_at };
 enum GroupColumn : int { group_name = 1, group_tolerance, group_created_at };
 enum WatermarkColumn : int { watermark_source = 1, watermark_value };
 enum TakenColumn : int {
@@ -173,6 +173,8 @@ Holds read_holds(Snapshot snapshot)
     Holds holds;
     TableRows rows = read("pgt_hold", snapshot);
     for (int i = 0; i < rows.count; i++) {
+        if (!rows.is_null(i, hold_ended_at))
+            continue;
         std::string kind = text_at(rows, i, hold_kind);
         Id relation = id_at(rows, i, hold_relation);
         if (kind == "drain")
