@@ -34,6 +34,7 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
+#include "catalog/pg_inherits.h"
 #include "commands/event_trigger.h"
 #include "commands/tablespace.h"
 #include "nodes/makefuncs.h"
@@ -241,7 +242,8 @@ bool names_an_index_of_ours(const DropStmt *statement)
     return false;
 }
 
-/* Locks the heap before its index, as PostgreSQL does for a table. */
+/* Locks the heap, and its partitions, before its index, as PostgreSQL does for a table: VACUUM locks a partition before
+ * the indexes of it. */
 Oid locked_index(List *name, LOCKMODE mode)
 {
     for (;;) {
@@ -254,6 +256,7 @@ Oid locked_index(List *name, LOCKMODE mode)
         definition::require_owner(relid);
         LockRelationOid(relid, AccessShareLock);
         LockRelationOid(heap, mode);
+        (void)find_all_inheritors(heap, mode, nullptr);
         LockRelationOid(index, mode);
         if (index_named(name) == index) {
             definition::require_owner(relid); /* the owner may have changed in the meantime */

@@ -264,6 +264,20 @@ void follow_label(Oid type)
     follow(concerned);
 }
 
+/* The option partition_by of a list has labels of an enumeration. C++ frame. */
+void follow_label_in_partitions(Oid type, const std::string &old_label, const std::string &new_label)
+{
+    for (const Oid relid : definition::all()) {
+        PartitionBy by = definition::load(relid).partition_by;
+        if (by.strategy != PartitionBy::Strategy::list ||
+            call([&] { return get_atttype(relid, get_attnum(relid, by.columns.front().c_str())); }) != type)
+            continue;
+        std::replace(by.values.begin(), by.values.end(), old_label, new_label);
+        const std::string text = by.text();
+        call([&] { write_option(relid, "partition_by", text.c_str(), DEFELEM_SET); });
+    }
+}
+
 } // namespace
 
 void rename_object(const UtilityCall &utility)
@@ -292,17 +306,22 @@ void move_object(const UtilityCall &utility)
 
 void alter_enumeration(const UtilityCall &utility)
 {
-    call([&] {
-        auto *statement = reinterpret_cast<AlterEnumStmt *>(utility.statement());
-        Oid type = LookupTypeNameOid(nullptr, makeTypeNameFromNameList(statement->typeName), true);
+    auto *statement = reinterpret_cast<AlterEnumStmt *>(utility.statement());
+    const Oid type = call([&] {
+        Oid found = LookupTypeNameOid(nullptr, makeTypeNameFromNameList(statement->typeName), true);
         utility.run();
         CommandCounterIncrement();
-        if (!OidIsValid(type))
-            return;
+        return found;
+    });
+    if (!OidIsValid(type))
+        return;
+    call([&] {
         mark_users_of_type(type, "an enumeration that it uses was altered");
         if (statement->oldVal != nullptr)
             follow_label(type);
     });
+    if (statement->oldVal != nullptr)
+        follow_label_in_partitions(type, statement->oldVal, statement->newVal);
 }
 
 } // namespace pgtrickle

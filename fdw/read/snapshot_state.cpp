@@ -6,13 +6,11 @@
 #include "definition/stream_table.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "refresh/sets/refresh_sets.hpp"
+#include "storage/storage.hpp"
 
 extern "C" {
-#include "access/htup_details.h"
-#include "catalog/pg_class.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 }
 
 #include <algorithm>
@@ -122,14 +120,7 @@ Oid first_lagging(const Oid *relids, int count, Snapshot snapshot)
 
 void require_storage_seen(Oid relid, Oid storage, Snapshot snapshot)
 {
-    HeapTuple row = SearchSysCache1(RELOID, ObjectIdGetDatum(storage));
-    if (!HeapTupleIsValid(row))
-        return; /* the scan raises the error */
-    TransactionId creator = HeapTupleHeaderGetXmin(row->t_data);
-    bool is_seen = !TransactionIdIsNormal(creator) || HeapTupleHeaderXminFrozen(row->t_data) ||
-                   TransactionIdIsCurrentTransactionId(creator) || !XidInMVCCSnapshot(creator, snapshot);
-    ReleaseSysCache(row);
-    if (!is_seen)
+    if (!storage::is_seen_as_it_is(storage, snapshot))
         ereport(ERROR,
                 (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                  errmsg("could not read stream table \"%s\" under this transaction's snapshot", get_rel_name(relid)),

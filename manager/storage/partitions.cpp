@@ -9,10 +9,12 @@
 #include "storage/user_indexes.hpp"
 
 extern "C" {
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/transam.h"
 #include "catalog/dependency.h"
 #include "catalog/heap.h"
+#include "catalog/indexing.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
@@ -21,11 +23,13 @@ extern "C" {
 #include "nodes/makefuncs.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 }
 
 #include <algorithm>
@@ -190,6 +194,8 @@ void create_list_partitions(Oid relid, Relation heap, const PartitionColumns &co
     Oid input, parameter;
     getTypeInputInfo(columns.types[0], &input, &parameter);
     const bool is_null = false;
+    const int level = NewGUCNestLevel();
+    set_for_now("TimeZone", "UTC");
     for (const std::string &text : by.values) {
         const Datum value = OidInputFunctionCall(input, const_cast<char *>(text.c_str()), parameter, -1);
         if (partition_of(heap, &value, &is_null) != default_partition_of(heap))
@@ -197,6 +203,7 @@ void create_list_partitions(Oid relid, Relation heap, const PartitionColumns &co
                             errmsg("invalid argument: partition_by has the value \"%s\" twice", text.c_str())));
         create_value_partition(relid, heap, columns, value, false, options);
     }
+    AtEOXact_GUC(false, level);
 }
 
 /* Returns the stream table of a storage. */
@@ -270,6 +277,25 @@ void create_range_partition(Relation heap, const Range &range, Datum options)
 {
     create_partition(stream_table_of(heap), heap, bound_of(RelationGetPartitionKey(heap)->parttypid[0], range),
                      options);
+}
+
+int room_for_partitions(Relation heap)
+{
+    return most_partitions - RelationGetPartitionDesc(heap, true)->nparts;
+}
+
+void mark_as_altered(Relation heap)
+{
+    Relation classes = table_open(RelationRelationId, RowExclusiveLock);
+    /* The lock of the row, as GRANT takes it: VACUUM and CREATE INDEX update rows of pg_class in place. */
+    HeapTuple tuple = SearchSysCacheLockedCopy1(RELOID, ObjectIdGetDatum(RelationGetRelid(heap)));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for relation %u", RelationGetRelid(heap));
+    ItemPointerData locked = tuple->t_self;
+    CatalogTupleUpdate(classes, &tuple->t_self, tuple);
+    UnlockTuple(classes, &locked, InplaceUpdateTupleLock);
+    table_close(classes, RowExclusiveLock);
+    CommandCounterIncrement();
 }
 
 bool is_partitioned(Oid heap)

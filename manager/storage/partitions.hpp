@@ -62,6 +62,11 @@ void create_range_partition(Relation heap, const Range &range, Datum options);
 
 /* Whether a storage is partitioned; an ordinary heap has its rows itself. */
 bool is_partitioned(Oid heap);
+/* Returns how many partitions the storage may still get. PostgreSQL frame. */
+int room_for_partitions(Relation heap);
+/* Writes the storage's row of pg_class again, so that a snapshot older than this transaction does not see it.
+ * PostgreSQL frame. */
+void mark_as_altered(Relation heap);
 /* Returns the relations that have the rows of a storage, or of an arrangement: itself, or its partitions, in
  * AccessShare. */
 List *row_heaps(Oid heap);

@@ -1,10 +1,14 @@
 #include "storage/storage.hpp"
 
 extern "C" {
+#include "access/htup_details.h"
 #include "access/transam.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
 }
 
 namespace pgtrickle::storage {
@@ -69,6 +73,18 @@ Oid served_from(Oid heap)
 {
     char *name = is_heap(heap) ? get_rel_name(heap) : nullptr;
     return name != nullptr ? owner_of_storage_name(name) : InvalidOid;
+}
+
+bool is_seen_as_it_is(Oid heap, Snapshot snapshot)
+{
+    HeapTuple row = SearchSysCache1(RELOID, ObjectIdGetDatum(heap));
+    if (!HeapTupleIsValid(row))
+        return true; /* reading it raises the error */
+    const TransactionId writer = HeapTupleHeaderGetXmin(row->t_data);
+    const bool is_seen = !TransactionIdIsNormal(writer) || HeapTupleHeaderXminFrozen(row->t_data) ||
+                         TransactionIdIsCurrentTransactionId(writer) || !XidInMVCCSnapshot(writer, snapshot);
+    ReleaseSysCache(row);
+    return is_seen;
 }
 
 bool is_heap_name(const char *name)

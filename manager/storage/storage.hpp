@@ -13,6 +13,10 @@
 
 #include "pg/boundary.hpp"
 
+extern "C" {
+#include "utils/snapshot.h"
+}
+
 #include <string>
 
 namespace pgtrickle::storage {
@@ -27,6 +31,10 @@ Oid arrangement_of(Oid relid, int step);
 /* PostgreSQL frames, for callbacks of the planner and of utility statements. */
 bool is_heap(Oid relation); /* whether it is storage, a partition or an arrangement of any stream table */
 Oid served_from(Oid heap);  /* the stream table that is served from it or with it; InvalidOid if there is none */
+
+/* Whether the snapshot sees the storage as it is: created, rewritten or given partitions by this transaction, or by one
+ * that the snapshot sees. Otherwise it does not see the rows where they are now. PostgreSQL frame. */
+bool is_seen_as_it_is(Oid heap, Snapshot snapshot);
 
 /* Whether a relation of that name in the schema would be regarded as storage or an arrangement. PostgreSQL
  * frame. */

@@ -124,11 +124,6 @@ bool has_same_rows(List *tree, const OldSnapshot &old)
 
 } // namespace
 
-bool is_heap_unchanged(Oid relid, Snapshot snapshot)
-{
-    return heap_seen(relid, snapshot).heap == Heap::same;
-}
-
 bool is_source_seen(Oid source, const OldSnapshot &old)
 {
     if (definition::is_compared(source))

@@ -28,7 +28,4 @@ struct OldSnapshot {
  * way. PostgreSQL frame. */
 bool is_source_seen(Oid source, const OldSnapshot &old);
 
-/* Whether the relation existed under the snapshot and had the same heap as now. PostgreSQL frame. */
-bool is_heap_unchanged(Oid relid, Snapshot snapshot);
-
 } // namespace pgtrickle::capture

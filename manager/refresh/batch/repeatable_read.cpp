@@ -41,7 +41,8 @@ void require_not_refreshed_since(const Member &member)
     if (member.state.frontier.empty())
         return;
     Frontier committed = Frontier::from_text(member.state.frontier.c_str(), member.state.own_xid, member.state.own_seq);
-    if (is_newer_than(committed, GetActiveSnapshot()) || was_refreshed_since(member))
+    if (is_newer_than(committed, GetActiveSnapshot()) || was_refreshed_since(member) ||
+        !call([&] { return storage::is_seen_as_it_is(member.compiled->steps.back().heap, GetActiveSnapshot()); }))
         raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
                .message = "could not refresh stream table \"" + member.compiled->definition.name +
                           "\" due to a concurrent refresh",
@@ -52,7 +53,7 @@ void require_not_refreshed_since(const Member &member)
 bool is_seen(const CompiledSource &source, const capture::OldSnapshot &old)
 {
     return call([&] { return capture::is_source_seen(source.relid, old); }) && (!source.is_stream_table || call([&] {
-               return capture::is_heap_unchanged(storage::storage_of(source.relid), old.snapshot);
+               return storage::is_seen_as_it_is(storage::storage_of(source.relid), old.snapshot);
            }));
 }
 

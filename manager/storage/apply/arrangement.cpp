@@ -345,6 +345,7 @@ void insert_row(Arrangement *arrangement, const Datum *values, const bool *nulls
     Range range;
     if (!arrangement->has_rows_to_place && arrangement->facts.ranges.unit != RangeUnit::none)
         arrangement->has_rows_to_place = RelationGetRelid(rows->heap) == default_partition_of(arrangement->heap) &&
+                                         room_for_partitions(arrangement->heap) > 0 &&
                                          has_range_of_its_own(arrangement, values, nulls, &range);
     fill_write_slot(arrangement, values, nulls, hash);
     table_tuple_insert(rows->heap, arrangement->write_slot, GetCurrentCommandId(true), 0, nullptr);

@@ -18,12 +18,6 @@ namespace pgtrickle::storage {
 
 namespace {
 
-/* How many partitions the storage may still get. */
-int room(const Arrangement *arrangement)
-{
-    return most_partitions - RelationGetPartitionDesc(arrangement->heap, true)->nparts;
-}
-
 void create_partition_of(Arrangement *arrangement, const Range &range)
 {
     create_range_partition(arrangement->heap, range, heap_options(arrangement->facts.layout == RowLayout::groups));
@@ -85,8 +79,8 @@ RowHeap *row_heap_for_fill(Arrangement *arrangement, const Datum *values, const 
     RowHeap *rows = row_heap_for(arrangement, values, nulls);
     Range range;
     if (arrangement->facts.ranges.unit == RangeUnit::none ||
-        RelationGetRelid(rows->heap) != default_partition_of(arrangement->heap) || room(arrangement) == 0 ||
-        !has_range_of_its_own(arrangement, values, nulls, &range))
+        RelationGetRelid(rows->heap) != default_partition_of(arrangement->heap) ||
+        room_for_partitions(arrangement->heap) == 0 || !has_range_of_its_own(arrangement, values, nulls, &range))
         return rows;
     create_partition_of(arrangement, range);
     return row_heap_for(arrangement, values, nulls);
@@ -95,8 +89,11 @@ RowHeap *row_heap_for_fill(Arrangement *arrangement, const Datum *values, const 
 bool place_rows(Arrangement *arrangement)
 {
     const Oid others = default_partition_of(arrangement->heap);
+    const int room = room_for_partitions(arrangement->heap);
+    if (room == 0)
+        return true;
     PushActiveSnapshot(GetLatestSnapshot());
-    Ranges missing = {static_cast<Range *>(palloc(sizeof(Range) * most_partitions)), 0, room(arrangement)};
+    Ranges missing = {static_cast<Range *>(palloc(sizeof(Range) * most_partitions)), 0, room};
     for_rows_of(arrangement, others, [&](const Datum *values, const bool *nulls) {
         Range range;
         if (has_range_of_its_own(arrangement, values, nulls, &range))
@@ -106,6 +103,7 @@ bool place_rows(Arrangement *arrangement)
     if (may_place && missing.count > 0) {
         for (int i = 0; i < missing.count; i++)
             create_partition_of(arrangement, missing.ranges[i]);
+        mark_as_altered(arrangement->heap);
         for_rows_of(arrangement, others, [=](const Datum *values, const bool *nulls) {
             if (!is_of(arrangement, others, values, nulls))
                 update_row(arrangement, address_of(arrangement->found), values, nulls,

@@ -8,6 +8,10 @@
  * its holders may wait for the refresh. Where it cannot be had, the rows of the range stay in the default partition,
  * which every plan reads, until a later refresh.
  *
+ * A snapshot that is older sees the moved rows in the default partition, which a plan of today prunes. So the storage
+ * counts as altered: its row in pg_class is written again, and a read under such a snapshot fails
+ * (require_storage_seen()). A transaction that has read the storage before has it locked.
+ *
  * In a heap that this transaction has created, partitions are created as rows need them.
  *
  * PostgreSQL frames.

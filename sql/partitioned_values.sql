@@ -1,0 +1,31 @@
+-- The values of a list keep their meaning.
+CREATE SCHEMA partitioned_values;
+SET search_path = partitioned_values;
+CREATE TYPE mood AS ENUM ('sad', 'ok', 'it''s');
+CREATE TABLE source (id int PRIMARY KEY, m mood, other text, at timestamptz);
+INSERT INTO source VALUES (1, 'sad', 'sad', '2026-01-01 00:00Z'), (2, 'ok', 'ok', '2026-01-01 12:00Z'), (3, NULL, NULL, NULL);
+SELECT pgtrickle.create_stream_table('partitioned_values.by_mood', 'SELECT id, m FROM source', '520w', 'DIFFERENTIAL', partition_by => $$LIST (m, 'sad', 'it''s')$$);
+SELECT pgtrickle.create_stream_table('partitioned_values.by_other', 'SELECT id, other FROM source', '520w', 'DIFFERENTIAL', partition_by => $$LIST (other, 'sad')$$);
+CREATE FUNCTION places(stream_table regclass) RETURNS TABLE (bound text, n bigint) LANGUAGE plpgsql AS $$
+DECLARE place regclass;
+BEGIN
+  FOR place IN SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass('pg_trickle_storage.st_' || stream_table::oid) ORDER BY 1 LOOP
+    RETURN QUERY EXECUTE format('SELECT (SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid = %s), count(*) FROM %s', place::oid, place);
+  END LOOP;
+END $$;
+
+-- a_label_is_renamed
+ALTER TYPE mood RENAME VALUE 'sad' TO 'it''s blue';
+SELECT pgt_name, st_partition_key FROM pgtrickle.pgt_stream_tables WHERE pgt_schema = 'partitioned_values' ORDER BY 1;
+ALTER FOREIGN TABLE by_mood OPTIONS (SET query 'SELECT id, m FROM source WHERE id > 0');
+SELECT * FROM places('by_mood');
+SELECT * FROM places('by_other');
+
+-- a_time_without_a_zone_is_in_utc
+SET TimeZone = 'Asia/Tokyo';
+SELECT pgtrickle.create_stream_table('partitioned_values.by_time', 'SELECT id, at FROM source', '520w', 'DIFFERENTIAL', partition_by => $$LIST (at, '2026-01-01 12:00')$$);
+SET TimeZone = 'UTC';
+SELECT * FROM places('by_time');
+ALTER FOREIGN TABLE by_time OPTIONS (SET query 'SELECT id, at FROM source WHERE id > 0');
+SELECT * FROM places('by_time');
+DROP SCHEMA partitioned_values CASCADE;
