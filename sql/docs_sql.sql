@@ -46,6 +46,7 @@ SELECT pgtrickle.create_stream_table('r', 'DELETE FROM orders RETURNING id');
 SELECT pgtrickle.create_stream_table('r', 'SELECT id FROM orders ORDER BY id');
 SELECT pgtrickle.drop_stream_table('r');
 SELECT pgtrickle.create_stream_table('r', 'SELECT id FROM (SELECT id FROM orders LIMIT 1) o');
+SELECT pgtrickle.drop_stream_table('r');
 SELECT pgtrickle.create_stream_table('r', 'SELECT id FROM orders WHERE placed > now() - interval ''1 day''');
 SELECT pgtrickle.drop_stream_table('r');
 

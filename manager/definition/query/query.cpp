@@ -1,6 +1,7 @@
 #include "definition/query/query.hpp"
 
 #include "definition/query/grouping_by_key.hpp"
+#include "definition/query/limited_subqueries.hpp"
 #include "pg/limit.hpp"
 
 extern "C" {
@@ -150,6 +151,7 @@ ParsedQuery parse_and_analyze(const char *text)
     Query *query = parse_analyze_fixedparams(statement, text, nullptr, 0, nullptr);
     if (query->commandType != CMD_SELECT || query->utilityStmt != nullptr || query->hasModifyingCTE)
         refuse_statement(text, "It changes data.", -1);
+    order_limited_subqueries(query, text);
     error_context_stack = callback.previous;
     drop_useless_order(query);
     widen_grouping(query);
