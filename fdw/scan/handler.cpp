@@ -4,6 +4,7 @@
  * (write_rejection.hpp).
  */
 #include "fdw/scan/execution.hpp"
+#include "fdw/scan/import_schema.hpp"
 #include "fdw/scan/write_rejection.hpp"
 
 extern "C" {
@@ -62,5 +63,6 @@ SQL_FUNCTION(pgtrickle_fdw_handler)
     routine->PlanForeignModify = plan_modify;
     routine->ExecForeignTruncate = truncate;
     routine->GetForeignRowMarkType = row_mark_type;
+    routine->ImportForeignSchema = pgtrickle::import_schema;
     return PointerGetDatum(routine);
 }

@@ -1,0 +1,96 @@
+#include "fdw/scan/import_schema.hpp"
+
+#include "definition/options.hpp"
+#include "fdw/sql/ddl_statements.hpp"
+#include "pg/relation_name.hpp"
+#include "pg/settings.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* A relation to import. */
+struct View {
+    char *name;
+    char *query;
+};
+
+/* PostgreSQL frame. */
+char *query_of(Oid relid, char kind)
+{
+    if (kind == RELKIND_VIEW)
+        return psprintf("SELECT * FROM %s", quoted_relation_name(relid));
+    char *query = TextDatumGetCString(DirectFunctionCall1(pg_get_viewdef, ObjectIdGetDatum(relid)));
+    const size_t length = strlen(query);
+    if (length > 0 && query[length - 1] == ';')
+        query[length - 1] = '\0';
+    return query;
+}
+
+/* Returns the views of the schema, ordered by name: the index is on name and schema. PostgreSQL frame. */
+List *views_of(Oid schema)
+{
+    List *views = NIL;
+    Relation classes = table_open(RelationRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_class_relnamespace, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(schema));
+    SysScanDesc scan = systable_beginscan(classes, ClassNameNspIndexId, true, nullptr, 1, &key);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        const auto *form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+        if (form->relkind != RELKIND_VIEW && form->relkind != RELKIND_MATVIEW)
+            continue;
+        auto *view = static_cast<View *>(palloc(sizeof(View)));
+        *view = {pstrdup(NameStr(form->relname)), query_of(form->oid, form->relkind)};
+        views = lappend(views, view);
+    }
+    systable_endscan(scan);
+    table_close(classes, AccessShareLock);
+    return views;
+}
+
+List *statements_for(const ImportForeignSchemaStmt *statement)
+{
+    const std::vector<options::Option> given = options::from_list(statement->options);
+    for (const options::Option &option : given)
+        if (option.name == "query")
+            raise({.sqlstate = ERRCODE_FDW_INVALID_OPTION_NAME,
+                   .message = "invalid option \"query\"",
+                   .detail = "IMPORT FOREIGN SCHEMA takes the queries from the views of the schema."});
+    List *views;
+    {
+        TextSettings text_settings;
+        views = call([=] { return views_of(get_namespace_oid(statement->remote_schema, false)); });
+    }
+    List *statements = NIL;
+    for (int i = 0; i < list_length(views); i++) {
+        const auto *view = static_cast<const View *>(list_nth(views, i));
+        std::vector<options::Option> options = given;
+        options.push_back({"query", view->query});
+        const std::string name = call([=] { return quote_identifier(view->name); });
+        const std::string text = create_statement(name, "", options);
+        statements = call([&] { return lappend(statements, pstrdup(text.c_str())); });
+    }
+    return statements;
+}
+
+} // namespace
+
+List *import_schema(ImportForeignSchemaStmt *statement, Oid)
+{
+    return enter([=] { return statements_for(statement); });
+}
+
+} // namespace pgtrickle
