@@ -1,4 +1,4 @@
-#include "fdw/scan/import_schema.hpp"
+#include "fdw/import_schema.hpp"
 
 #include "definition/options.hpp"
 #include "fdw/sql/ddl_statements.hpp"

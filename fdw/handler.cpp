@@ -3,8 +3,8 @@
  * Scans are supported (execution.hpp); all direct changes of a stream table are refused
  * (write_rejection.hpp).
  */
+#include "fdw/import_schema.hpp"
 #include "fdw/scan/execution.hpp"
-#include "fdw/scan/import_schema.hpp"
 #include "fdw/scan/write_rejection.hpp"
 
 extern "C" {
