@@ -1,15 +1,25 @@
 -- Health checks, as a single row and in detail.
 
+CREATE FUNCTION pgtrickle.is_manager_awaited() RETURNS bool
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off
+BEGIN ATOMIC
+  SELECT greatest(pg_postmaster_start_time(), (SELECT min(t.created_at) FROM pgtrickle.pgt_stream_tables t))
+         > clock_timestamp() - interval '10 s';
+END;
+COMMENT ON FUNCTION pgtrickle.is_manager_awaited()
+  IS 'internal: whether the server, or the first stream table of this database, is so new that its manager may still be starting';
+
 CREATE VIEW pgtrickle.quick_health AS
   SELECT c.total_stream_tables, c.active_tables, c.initializing_tables, c.error_tables, c.suspended_tables,
          c.held_tables, c.stale_tables, v.manager_pid IS NOT NULL AS manager_running,
          CASE WHEN NOT v.is_preloaded OR c.suspended_tables > 0
-                   OR (c.total_stream_tables > 0 AND v.manager_pid IS NULL AND NOT v.is_standby) THEN 'ERROR'
+                   OR (c.total_stream_tables > 0 AND v.manager_pid IS NULL AND NOT v.is_standby AND NOT pgtrickle.is_manager_awaited())
+                THEN 'ERROR'
               WHEN NOT v.is_enabled OR c.error_tables + c.stale_tables + c.held_tables > 0 THEN 'WARN'
               ELSE 'OK' END AS status,
          CASE WHEN NOT v.is_preloaded THEN 'pg_trickle is not in shared_preload_libraries'
               WHEN c.total_stream_tables = 0 THEN 'there are no stream tables'
-              WHEN v.manager_pid IS NULL AND NOT v.is_standby THEN 'no manager is running in this database'
+              WHEN v.manager_pid IS NULL AND NOT v.is_standby AND NOT pgtrickle.is_manager_awaited() THEN 'no manager is running in this database'
               WHEN NOT v.is_enabled THEN 'pg_trickle.enabled is off'
               WHEN c.suspended_tables + c.error_tables + c.stale_tables + c.held_tables = 0 THEN 'all stream tables are well'
               ELSE concat_ws('; ', c.suspended_tables || ' suspended: ' || pgtrickle.name_list(c.suspended),
@@ -52,9 +62,11 @@ BEGIN ATOMIC
     (3, 'launcher', CASE WHEN v.launcher_pid IS NOT NULL OR v.is_standby THEN 'OK' ELSE 'ERROR' END,
      CASE WHEN v.launcher_pid IS NOT NULL THEN 'process ' || v.launcher_pid WHEN v.is_standby THEN 'a standby has none'
           ELSE 'it is not running: see the server log' END),
-    (4, 'manager', CASE WHEN v.manager_pid IS NOT NULL OR v.is_standby OR s.stream_tables = 0 THEN 'OK' ELSE 'ERROR' END,
+    (4, 'manager',
+     CASE WHEN v.manager_pid IS NOT NULL OR v.is_standby OR s.stream_tables = 0 OR pgtrickle.is_manager_awaited() THEN 'OK'
+          ELSE 'ERROR' END,
      CASE WHEN v.manager_pid IS NOT NULL THEN 'process ' || v.manager_pid WHEN v.is_standby THEN 'a standby has none'
-          WHEN s.stream_tables = 0 THEN 'there are no stream tables'
+          WHEN s.stream_tables = 0 THEN 'there are no stream tables' WHEN pgtrickle.is_manager_awaited() THEN 'it is being started'
           ELSE 'none is running in this database: see the server log, and whether max_worker_processes leaves room' END),
     (5, 'worker_processes', CASE WHEN v.running_workers < v.max_worker_processes THEN 'OK' ELSE 'WARN' END,
      v.running_workers || ' of max_worker_processes = ' || v.max_worker_processes || ' are running'),

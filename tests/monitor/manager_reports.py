@@ -54,6 +54,16 @@ def prepare():
     db.run("SELECT pgtrickle.create_stream_table('above', 'SELECT q FROM logged', '1s', 'DIFFERENTIAL')")
 
 
+def a_manager_that_is_being_started_is_no_fault():
+    """No manager can know of a stream table that is not committed."""
+    new = Database(db.host)
+    new.run("BEGIN; CREATE TABLE source (id int); SELECT pgtrickle.create_stream_table('first', 'SELECT id FROM source')")
+    assert new.run("SELECT severity, detail FROM pgtrickle.health_check() WHERE check_name = 'manager'") == [("OK", "it is being started")]
+    assert new.run("SELECT status, manager_running FROM pgtrickle.quick_health") == [("OK", False)]
+    new.run("ROLLBACK")
+    new.drop()
+
+
 def a_refresh_is_logged_by_its_duration():
     db.run("INSERT INTO source VALUES (2, 1)")
     db.wait_for("SELECT count(*) FROM logged", 2)
@@ -237,7 +247,7 @@ def the_picture_of_the_demo_fits_80_columns():
 
 prepare()
 try:
-    run_cases([a_refresh_is_logged_by_its_duration, decisions_are_logged_on_demand, statistics_outlive_a_restart,
+    run_cases([a_manager_that_is_being_started_is_no_fault, a_refresh_is_logged_by_its_duration, decisions_are_logged_on_demand, statistics_outlive_a_restart,
                monitoring_does_not_wait_for_alterations_and_locks, nor_for_redefinitions_and_drops, the_transaction_that_holds_a_log_back_is_named,
                a_stream_table_much_older_than_its_schedule_is_stale, the_cause_of_a_slow_refresh_is_reported,
                a_catalog_that_cannot_be_used_is_reported, a_shared_memory_that_is_full_is_reported,

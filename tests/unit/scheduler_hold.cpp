@@ -107,12 +107,24 @@ TEST(Watermarks, a_group_waits_for_its_first_watermarks)
     EXPECT_EQ(hold_of(holds, sample(), 12), std::nullopt);
 }
 
-TEST(Watermarks, also_who_reads_one_of_the_sources_waits_for_all)
+TEST(Watermarks, a_reader_of_one_of_the_sources_does_not_wait_for_the_others)
 {
     Holds holds = with_group(0);
     holds.watermarks = {{1, 100}};
-    EXPECT_EQ(hold_of(holds, sample(), 10), (Hold{Kind::not_advanced, 2, "load"}));
+    EXPECT_EQ(kind_of(holds, 10), std::nullopt);
     EXPECT_EQ(kind_of(holds, 13), std::nullopt);
+    EXPECT_EQ(hold_of(holds, sample(), 12), (Hold{Kind::not_advanced, 2, "load"}));
+}
+
+TEST(Watermarks, a_group_of_one_source_holds_its_readers)
+{
+    Holds holds;
+    holds.groups = {{"load", {1}, 0}};
+    EXPECT_EQ(hold_of(holds, sample(), 10), (Hold{Kind::not_advanced, 1, "load"}));
+    holds.watermarks = {{1, 100}};
+    EXPECT_EQ(kind_of(holds, 10), std::nullopt);
+    holds.applied_watermarks[{10, "load"}] = 100;
+    EXPECT_TRUE(hold_of(holds, sample(), 10)->is_up_to_date());
 }
 
 TEST(Watermarks, the_least_advanced_source_keeps_the_group_back)

@@ -108,11 +108,24 @@ std::optional<Stop> stop_of_set(const Batch &batch, const Member &member, const 
     return std::nullopt;
 }
 
+/* A request for a stream table that has the rows which it may have succeeds. */
+void note_up_to_date(Oid relid, const Hold &hold)
+{
+    const std::string name = name_of_stream_table(relid), group = hold.group;
+    call([&] {
+        ereport(NOTICE,
+                (errmsg("stream table %s was already refreshed after the last advance of watermark group \"%s\"",
+                        name.c_str(), group.c_str())));
+    });
+}
+
 void remove_members(Batch &batch, const BatchRequest &request, const Stops &stops)
 {
     for (const auto &[relid, stop] : stops)
         if (is_named(request, relid)) {
-            if (request.requested_by == scheduler::RequestedBy::owner)
+            if (request.requested_by == scheduler::RequestedBy::owner && stop.hold && stop.hold->is_up_to_date())
+                note_up_to_date(relid, *stop.hold);
+            else if (request.requested_by == scheduler::RequestedBy::owner)
                 raise_stopped(relid, stop);
             batch.skipped.held.push_back(relid);
         }

@@ -17,10 +17,12 @@ bool meets(const Holds &holds, const std::set<Id> &reached, Id source)
            std::any_of(found->second.begin(), found->second.end(), [&](Id id) { return reached.count(id) != 0; });
 }
 
-bool meets_any(const Holds &holds, const std::set<Id> &reached, const WatermarkGroup &group)
+/* Whether two of its sources must fit each other; a group of one source is about that source. */
+bool meets_group(const Holds &holds, const std::set<Id> &reached, const WatermarkGroup &group)
 {
-    return std::any_of(group.sources.begin(), group.sources.end(),
-                       [&](Id source) { return meets(holds, reached, source); });
+    const auto met = std::count_if(group.sources.begin(), group.sources.end(),
+                                   [&](Id source) { return meets(holds, reached, source); });
+    return met >= std::min<std::ptrdiff_t>(2, static_cast<std::ptrdiff_t>(group.sources.size())) && met > 0;
 }
 
 std::set<Id> made_from(const Graph &graph, Id stream_table)
@@ -46,7 +48,7 @@ std::optional<Hold> hold_on_data(const Holds &holds, const Graph &graph, Id stre
         if (meets(holds, reached, source))
             return Hold{Hold::Kind::gated, source, {}};
     for (const WatermarkGroup &group : holds.groups) {
-        if (!meets_any(holds, reached, group))
+        if (!meets_group(holds, reached, group))
             continue;
         Id laggard = 0;
         std::optional<Microseconds> advanced = advanced_to(holds, group, &laggard);
@@ -96,7 +98,7 @@ std::optional<Microseconds> advanced_to(const Holds &holds, const WatermarkGroup
 
 bool concerns(const Holds &holds, const WatermarkGroup &group, const Graph &graph, Id stream_table)
 {
-    return meets_any(holds, made_from(graph, stream_table), group);
+    return meets_group(holds, made_from(graph, stream_table), group);
 }
 
 std::optional<Hold> hold_of(const Holds &holds, const Graph &graph, Id stream_table)

@@ -4,8 +4,8 @@
  *   drained, all_paused   nothing of the database is refreshed
  *   paused, frozen        the stream table itself is not refreshed; its dependents read its rows as they are
  *   gated                 a source upstream of it, at any depth, must not be read
- *   not_advanced          a watermark group upstream of it has not advanced, as a whole, since its last
- *                         refresh
+ *   not_advanced          a watermark group, of which at least two sources are upstream of it, has not
+ *                         advanced, as a whole, since its last refresh
  *
  * The first four are about work, and do not stop a refresh that an owner requests; the other two are about
  * data that would be wrong, and stop every refresh.
@@ -42,6 +42,8 @@ struct Hold {
     bool operator==(const Hold &) const = default;
     /* A refresh would apply changes that must not be visible yet. */
     bool is_about_data() const { return kind == Kind::gated || kind == Kind::not_advanced; }
+    /* Its rows are those of the group's last advance: there is nothing to apply before the next one. */
+    bool is_up_to_date() const { return kind == Kind::not_advanced && culprit == 0; }
 };
 
 /* All holds of a database. */
@@ -66,7 +68,7 @@ struct Holds {
  * given, is then set to the source that prevents it. */
 std::optional<Microseconds> advanced_to(const Holds &holds, const WatermarkGroup &group, Id *laggard = nullptr);
 
-/* Whether the stream table reads a source of the group, at any depth. */
+/* Whether the stream table reads at least two sources of the group, or its only one, at any depth. */
 bool concerns(const Holds &holds, const WatermarkGroup &group, const Graph &graph, Id stream_table);
 
 /* The hold on the stream table, the most important one if there are several: data before work, wide before
