@@ -29,7 +29,7 @@ SELECT source_relid::regclass, source_type, columns_used FROM pgtrickle.pgt_depe
 ALTER FOREIGN TABLE al_st OPTIONS (SET query 'SELECT id FROM al_other');
 ALTER FOREIGN TABLE al_st OPTIONS (SET query 'SELECT id, n::text FROM al_other');
 -- cycle
-ALTER FOREIGN TABLE al_st OPTIONS (SET query 'SELECT s::int AS id, s AS n FROM al_reader');
+ALTER FOREIGN TABLE al_st OPTIONS (SET query 'SELECT s::int AS id, s::bigint AS n FROM al_reader');
 ALTER FOREIGN TABLE al_st OPTIONS (SET query 'SELECT id, n FROM al_st');
 SELECT * FROM al_st ORDER BY id;
 

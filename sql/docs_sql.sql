@@ -27,8 +27,13 @@ SELECT pgtrickle.create_stream_table('each', 'SELECT id FROM orders', refresh_mo
 
 SELECT * FROM pgtrickle.explain_refresh_mode('revenue');
 
-ALTER FOREIGN TABLE revenue OPTIONS (SET query 'SELECT c.region, count(*), sum(o.amount), max(o.amount)
+SET client_min_messages = warning;
+ALTER FOREIGN TABLE revenue OPTIONS (SET query 'SELECT c.region, count(*), sum(o.amount), max(o.amount) AS largest
                                                 FROM orders o JOIN customers c ON c.id = o.customer GROUP BY c.region');
+
+ALTER FOREIGN TABLE revenue OPTIONS (SET query 'SELECT c.region, max(o.amount) AS largest, count(*), sum(o.amount)
+                                                FROM orders o JOIN customers c ON c.id = o.customer GROUP BY c.region');
+SET client_min_messages = notice;
 
 CREATE FOREIGN TABLE placed_orders () SERVER pgtrickle
   OPTIONS (query 'SELECT id, customer, placed FROM orders', partition_by 'day(placed)');

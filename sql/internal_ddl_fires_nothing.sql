@@ -45,7 +45,7 @@ DROP INDEX ef_st_g;
 UPDATE ef_source SET g = 4 WHERE id < 5;
 SELECT pgtrickle.refresh_stream_table('ef_st');
 SELECT regexp_replace(pgtrickle.repair_stream_table('ef_st'), ':.*', '');
-SELECT pgtrickle.alter_stream_table('ef_st', query => 'SELECT g, max(id) AS n, max(t) AS t FROM ef_source GROUP BY g');
+SELECT pgtrickle.alter_stream_table('ef_st', query => 'SELECT g, max(id)::bigint AS n, max(t) AS t FROM ef_source GROUP BY g');
 ALTER FOREIGN TABLE ef_st RENAME COLUMN n TO m;
 SELECT * FROM ef_st ORDER BY g LIMIT 1;
 -- a_source_is_rewritten_and_the_stream_table_filled_again

@@ -1,8 +1,8 @@
 /*
  * Alterations of a stream table. It can get other options, another owner, and a place in an inheritance
- * hierarchy. Another query must have the declared columns; it takes effect in this transaction, including
- * storage and rows. Everything else that PostgreSQL would accept would break the stream table, and is
- * refused.
+ * hierarchy. Another query must have the declared columns, and can append others; it takes effect in this
+ * transaction, including storage and rows. So does another type of a column, to which the query is cast. Everything
+ * else that PostgreSQL would accept would break the stream table, and is refused.
  */
 #include "fdw/ddl/alter.hpp"
 
@@ -11,6 +11,7 @@
 #include "definition/state/state.hpp"
 #include "fdw/ddl/dependency_changes.hpp"
 #include "fdw/ddl/inherited_columns.hpp"
+#include "fdw/ddl/object_access_hook.hpp"
 #include "fdw/ddl/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
@@ -90,6 +91,7 @@ void check_retyping(Oid relid, const AlterTableStmt *statement)
 bool is_allowed(AlterTableType type)
 {
     switch (type) {
+    case AT_AlterColumnType:
     case AT_GenericOptions:
     case AT_ChangeOwner:
     case AT_AddInherit:
@@ -108,8 +110,8 @@ void check_commands(Oid relid, const AlterTableStmt *statement)
                     (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                      errmsg("cannot alter stream table \"%s\" in this way", get_rel_name(relid)),
                      errdetail("Its columns are defined by its query, and its rows are maintained by pg_trickle."),
-                     errhint("Only its options, owner, schema, parents, name and column names can be changed; "
-                             "to change its columns, drop it and create it again.")));
+                     errhint("Columns can be renamed, given another type, and appended by another query; to remove "
+                             "columns, drop it and create it again.")));
         }
 }
 
@@ -204,6 +206,7 @@ std::vector<options::Option> options_of_meaning(std::vector<options::Option> opt
 
 struct NewQuery {
     Query *query;
+    List *appended; /* the columns that the stream table lacks, as ColumnDefs */
     std::vector<options::Option> options; /* those on which its meaning depends */
 };
 
@@ -213,10 +216,23 @@ NewQuery analyzed(Oid relid, const Definition &definition, bool must_be_readable
     definition::ParsedQuery parsed = setup::parse_defining_query(definition, false, relid);
     if (must_be_readable)
         call([&] { definition::check_read_privileges(parsed.query); });
-    NewQuery made = {call([&] { return setup::fit_to_declared(relid, parsed); }), {}};
+    NewQuery made = {nullptr, NIL, {}};
+    made.query = call([&] { return setup::fit_to_altered(relid, parsed, &made.appended); });
     made.options = setup::recorded_settings(made.query);
     made.options.push_back({"query", call([&] { return definition::canonical_text(made.query); })});
     return made;
+}
+
+/* Lets the statement add the columns, too. */
+void append_columns(AlterTableStmt *statement, List *columns)
+{
+    ListCell *cell;
+    foreach (cell, columns) {
+        AlterTableCmd *command = makeNode(AlterTableCmd);
+        command->subtype = AT_AddColumn;
+        command->def = static_cast<::Node *>(lfirst(cell));
+        statement->cmds = lappend(statement->cmds, command);
+    }
 }
 
 void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command)
@@ -233,9 +249,11 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
         return change.option.name == "query" && change.change != Change::drop;
     });
     Query *query = nullptr;
+    List *appended = NIL;
     if (is_new_query) {
         NewQuery made = analyzed(relid, after, true);
         query = made.query;
+        appended = made.appended;
         /* The rows stay if the query has only another spelling. */
         is_new_query = options_of_meaning(made.options) != options_of_meaning(old_options);
         std::erase_if(new_options, [](const options::Option &option) {
@@ -248,7 +266,9 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
     if (!is_new_query)
         query = has_other_storage ? call([=] { return definition::query_of(relid); }) : nullptr;
     command->def = reinterpret_cast<::Node *>(as_def_elements(old_options, new_options));
+    AppendedColumns appended_columns(relid);
     call([&] {
+        append_columns(reinterpret_cast<AlterTableStmt *>(utility.statement()), appended);
         state::invalidate_refresh_sets();
         utility.run();
         CommandCounterIncrement();
@@ -258,6 +278,8 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
                  setup::DeniedCapture::is_refused);
     else
         call([=] { state::bump_generation(relid); });
+    if (appended != NIL)
+        note_row_type(relid);
     mailbox::note_definition_change();
 }
 
@@ -328,10 +350,13 @@ void alter_table(const UtilityCall &utility)
         return;
     }
     call([&] {
+        check_retyping(relid, statement);
         utility.run();
         CommandCounterIncrement();
         give_storage_to_owner(relid);
     });
+    for (Oid retyped : retyped_children(relid, statement))
+        redefine_as_declared(retyped);
     if (call([=] { return is_changing_owner(statement); }))
         follow_owner(relid);
 }

@@ -11,6 +11,7 @@
 #include "fdw/ddl/create.hpp"
 
 #include "definition/definition_view.hpp"
+#include "definition/query/altered_columns.hpp"
 #include "definition/query/rewritten_query.hpp"
 #include "definition/restoring.hpp"
 #include "fdw/ddl/definition_notices.hpp"
@@ -63,9 +64,8 @@ void check_statement(CreateForeignTableStmt *statement)
                               "Declare columns only; constraints belong on the sources.");
         if (column->fdwoptions != NIL)
             refuse_clause(relation, "a column option", "Options belong to the stream table as a whole.");
-        if (column->colname != nullptr && strncmp(column->colname, "pgt_", 4) == 0)
-            ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("column name \"%s\" is reserved", column->colname),
-                            errdetail("Names that start with \"pgt_\" are reserved for hidden columns.")));
+        if (column->colname != nullptr)
+            definition::check_column_name(column->colname);
     }
 }
 

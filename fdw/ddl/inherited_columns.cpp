@@ -109,7 +109,7 @@ bool is_as_declared(Oid relid)
 std::vector<Oid> retyped_children(Oid relid, const AlterTableStmt *statement)
 {
     std::vector<Oid> retyped;
-    if (!OidIsValid(relid) || !statement->relation->inh || !is_retyping(statement))
+    if (!OidIsValid(relid) || !is_retyping(statement))
         return retyped;
     List *children = call([=] { return stream_table_descendants(relid); });
     ListCell *cell;

@@ -27,6 +27,8 @@ namespace pgtrickle {
 
 namespace {
 
+Oid extended_table = InvalidOid; /* see AppendedColumns */
+
 /* If the extension itself is being dropped, the rows of pgt_dependency may be gone already. */
 void forget_stream_table(Oid relid)
 {
@@ -55,11 +57,14 @@ void forget_settings(Oid relid)
 }
 
 /* Refuses a column added through a parent, because it would have no place in the defining query. */
-void refuse_column(Oid relid)
+void check_column_of_query(Oid relid)
 {
+    if (relid == extended_table)
+        return;
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                     errmsg("cannot add a column to stream table \"%s\"", get_rel_name(relid)),
-                    errhint("The columns of a stream table are defined by its query.")));
+                    errdetail("The columns of a stream table are defined by its query."),
+                    errhint("Append the column to its query first.")));
 }
 
 } // namespace
@@ -80,7 +85,17 @@ void handle_object_access(ObjectAccessType access, Oid class_id, Oid object_id, 
         refresh::require_none_running();
         forget_stream_table(object_id);
     } else if (access == OAT_POST_CREATE && sub_id > 0 && definition::is_stream_table(object_id))
-        refuse_column(object_id);
+        check_column_of_query(object_id);
+}
+
+AppendedColumns::AppendedColumns(Oid relid)
+{
+    extended_table = relid;
+}
+
+AppendedColumns::~AppendedColumns()
+{
+    extended_table = InvalidOid;
 }
 
 } // namespace pgtrickle

@@ -13,6 +13,7 @@
 #include "definition/definition_view.hpp"
 #include "definition/option_row.hpp"
 #include "definition/options.hpp"
+#include "definition/query/altered_columns.hpp"
 #include "definition/state/state.hpp"
 #include "definition/text_search_setting.hpp"
 #include "fdw/ddl/dependency_changes.hpp"
@@ -195,9 +196,7 @@ void rename_column(Oid heap, const char *old_name, const char *new_name)
 
 void rename_storage_column(Oid relid, const char *old_name, const char *new_name)
 {
-    if (strncmp(new_name, "pgt_", 4) == 0)
-        ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("column name \"%s\" is reserved", new_name),
-                        errdetail("Names that start with \"pgt_\" are reserved for hidden columns.")));
+    definition::check_column_name(new_name);
     Oid heap = storage::storage_of(relid);
     if (!OidIsValid(heap))
         return;

@@ -68,10 +68,21 @@ Query *query_over_storage(const Query *outer, const RangeTblEntry *entry, const 
     return query;
 }
 
+/* An entry of a view has the columns that the stream table had when the view was created; of a subquery, PostgreSQL
+ * reads no others into a whole row. */
+void name_appended_columns(RangeTblEntry *entry)
+{
+    List *names = entry->eref->colnames;
+    for (int i = list_length(names); i < list_length(entry->subquery->targetList); i++)
+        names = lappend(names, makeString(list_nth_node(TargetEntry, entry->subquery->targetList, i)->resname));
+    entry->eref->colnames = names;
+}
+
 /* Turns an entry into a subquery, as the rewriter does with the entry of a view. */
 void expand_entry(const Query *query, RangeTblEntry *entry, const ServedRelation *served)
 {
     entry->subquery = query_over_storage(query, entry, served);
+    name_appended_columns(entry);
     /* As for a view, privileges are checked before anything is planned with the columns. */
     RequiredRights asked;
     keep_rights(&asked, entry->subquery);

@@ -1,5 +1,6 @@
 #include "setup/defining_query.hpp"
 
+#include "definition/query/altered_columns.hpp"
 #include "definition/text_search_setting.hpp"
 #include "pg/settings.hpp"
 #include "translate/check/dependence.hpp"
@@ -24,14 +25,14 @@ definition::ParsedQuery parse_checked(const std::string &text, Oid self)
     return parsed;
 }
 
-/* Returns the declared columns of a stream table, in the form that fit_columns() expects. */
-definition::WantedColumn *declared_columns(Oid relid, int *count)
+/* Returns the declared columns of a stream table, in the form that fit_columns() expects, with room for `more`. */
+definition::WantedColumn *declared_columns(Oid relid, int *count, int more = 0)
 {
     Relation relation = table_open(relid, AccessShareLock);
     TupleDesc descriptor = RelationGetDescr(relation);
     *count = descriptor->natts;
-    auto *wanted =
-        static_cast<definition::WantedColumn *>(palloc0(sizeof(definition::WantedColumn) * (descriptor->natts + 1)));
+    auto *wanted = static_cast<definition::WantedColumn *>(
+        palloc0(sizeof(definition::WantedColumn) * (descriptor->natts + more + 1)));
     for (int i = 0; i < descriptor->natts; i++) {
         Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
         wanted[i] = {pstrdup(NameStr(attribute->attname)), attribute->atttypid, attribute->atttypmod,
@@ -67,6 +68,22 @@ Query *fit_to_declared(Oid relid, const definition::ParsedQuery &parsed)
 {
     int count;
     definition::WantedColumn *wanted = declared_columns(relid, &count);
+    return definition::fit_columns(parsed, wanted, count, nullptr);
+}
+
+Query *fit_to_altered(Oid relid, const definition::ParsedQuery &parsed, List **appended)
+{
+    List *columns = definition::column_definitions(parsed.query);
+    int count;
+    definition::WantedColumn *wanted = declared_columns(relid, &count, list_length(columns));
+    definition::check_altered_columns(parsed.query, definition::query_of(relid), wanted, count);
+    *appended = list_copy_tail(columns, count);
+    ListCell *cell;
+    foreach (cell, *appended) {
+        auto *column = lfirst_node(ColumnDef, cell);
+        definition::check_column_name(column->colname);
+        wanted[count++] = {column->colname, column->typeName->typeOid, column->typeName->typemod, column->collOid, -1};
+    }
     return definition::fit_columns(parsed, wanted, count, nullptr);
 }
 

@@ -25,6 +25,10 @@ definition::ParsedQuery parse_defining_query(const Definition &definition, bool 
  * does not fit. PostgreSQL frame. */
 Query *fit_to_declared(Oid relid, const definition::ParsedQuery &parsed);
 
+/* As fit_to_declared(), for another query of the stream table, which keeps the columns in their places. Sets *appended
+ * to the further columns that it has, as ColumnDefs. PostgreSQL frame. */
+Query *fit_to_altered(Oid relid, const definition::ParsedQuery &parsed, List **appended);
+
 /* Returns the options that record the settings on which `query` depends, with their present values. */
 std::vector<options::Option> recorded_settings(const Query *query);
 

@@ -1,8 +1,8 @@
 /*
  * Indexes that users have created on a storage, while another heap takes its place.
  *
- * The output columns of a stream table never change, so each index can be made again: with its name, its comment and
- * its tablespace. Indexes by which rows are found are not among them; a storage is created with its own.
+ * The output columns of a stream table stay in their places, so each index can be made again: with its name, its
+ * comment and its tablespace. Indexes by which rows are found are not among them; a storage is created with its own.
  *
  * C++ frames; they throw PgError.
  */

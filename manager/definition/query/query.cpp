@@ -252,8 +252,7 @@ void check_count(int found, WantedColumn *wanted, int count, const char *stateme
         psprintf("the number of declared columns (%d) differs from that of the defining query (%d)", count, found),
         statement != nullptr
             ? "Declare one column for each output column of the query, or none at all to take them from the query."
-            : "A new query must have the same columns; to change the columns, drop the stream table and create it "
-              "again.");
+            : "A new query can append columns; to remove columns, drop the stream table and create it again.");
 }
 
 void check_names(const ParsedQuery &parsed, WantedColumn *wanted, int count, const char *statement)
@@ -303,15 +302,6 @@ Expr *converted(Expr *expression)
     }
 }
 
-/* Removes a cast that cast_to() has added earlier, because the value of the earlier type may have lost
- * information that the next type can hold. A query itself has no implicit conversion at the top of a
- * target. */
-void undo_cast(TargetEntry *target)
-{
-    while (Expr *argument = converted(target->expr))
-        target->expr = argument;
-}
-
 bool fits(TargetEntry *target, const WantedColumn *wanted)
 {
     auto *expression = reinterpret_cast<::Node *>(target->expr);
@@ -355,6 +345,13 @@ void set_collation(TargetEntry *target, WantedColumn *wanted)
 
 } // namespace
 
+Expr *without_cast(Expr *expression)
+{
+    while (Expr *argument = converted(expression))
+        expression = argument;
+    return expression;
+}
+
 Query *fit_columns(const ParsedQuery &parsed, WantedColumn *wanted, int count, const char *statement)
 {
     Query *query = parsed.query;
@@ -366,7 +363,8 @@ Query *fit_columns(const ParsedQuery &parsed, WantedColumn *wanted, int count, c
         auto *target = static_cast<TargetEntry *>(lfirst(cell));
         if (target->resjunk)
             continue;
-        undo_cast(target);
+        /* The value of the earlier type may have lost information that the next type can hold. */
+        target->expr = without_cast(target->expr);
         if (!fits(target, &wanted[target->resno - 1]))
             must_wrap |= query->setOperations != nullptr || target->ressortgroupref != 0;
     }

@@ -38,6 +38,10 @@ struct WantedColumn {
  * `statement`, which may be null. PostgreSQL frame. */
 Query *fit_columns(const ParsedQuery &parsed, WantedColumn *wanted, int count, const char *statement);
 
+/* Returns the value of an output column before fit_columns() cast it. A query itself has no implicit conversion at the
+ * top of a target. PostgreSQL frame. */
+Expr *without_cast(Expr *expression);
+
 /* Returns the columns that `query` has without a declaration, with types and collations resolved, as
  * ColumnDefs. PostgreSQL frame. */
 List *column_definitions(Query *query);
