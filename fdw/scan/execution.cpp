@@ -10,7 +10,9 @@
 #include "fdw/scan/served_relation.hpp"
 
 extern "C" {
+#include "access/htup_details.h"
 #include "access/parallel.h"
+#include "access/sysattr.h"
 #include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
 #include "storage/lmgr.h"
@@ -26,8 +28,9 @@ namespace {
 /* State of a nested scan, in the outer statement's memory. */
 struct NestedScan {
     PlannedStmt *plan;
-    int column_count;       /* columns of the nested plan's output, except sort columns */
-    AttrNumber *columns;    /* the foreign table's column of each of them */
+    int column_count;    /* columns of the nested plan's output, except sort columns */
+    AttrNumber *columns; /* the foreign table's column of each of them; negative: a system column */
+    bool has_system_columns;
     QueryDesc *query;       /* null: not running */
     bool has_to_rewind;     /* rewind before the next fetch */
     List *parameter_states; /* ExprStates of the outer scan */
@@ -151,8 +154,10 @@ void scan_begin(ForeignScanState *node, int flags)
     scan->column_count = list_length(columns);
     scan->columns = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (scan->column_count + 1)));
     ListCell *cell;
-    foreach (cell, columns)
+    foreach (cell, columns) {
         scan->columns[foreach_current_index(cell)] = static_cast<AttrNumber>(lfirst_int(cell));
+        scan->has_system_columns |= lfirst_int(cell) < 0;
+    }
     /* Columns that the plan does not need stay NULL. */
     TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
     memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
@@ -163,6 +168,39 @@ void scan_begin(ForeignScanState *node, int flags)
     else
         scan->has_to_rewind = true;
 }
+
+namespace {
+
+void set_system_column(HeapTuple row, AttrNumber column, Datum value)
+{
+    HeapTupleHeader header = row->t_data;
+    switch (column) {
+    case SelfItemPointerAttributeNumber: row->t_self = *reinterpret_cast<ItemPointer>(DatumGetPointer(value)); break;
+    case MinTransactionIdAttributeNumber: HeapTupleHeaderSetXmin(header, DatumGetTransactionId(value)); break;
+    case MaxTransactionIdAttributeNumber: HeapTupleHeaderSetXmax(header, DatumGetTransactionId(value)); break;
+    case MinCommandIdAttributeNumber:
+    case MaxCommandIdAttributeNumber: header->t_choice.t_heap.t_field3.t_cid = DatumGetCommandId(value); break;
+    default: break;
+    }
+}
+
+/* Makes the row in the scan's slot one with the system columns of the stored row. */
+TupleTableSlot *with_system_columns(ForeignScanState *node, const NestedScan *scan, TupleTableSlot *nested)
+{
+    TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+    HeapTuple row = heap_form_tuple(slot->tts_tupleDescriptor, slot->tts_values, slot->tts_isnull);
+    /* From here on, the header is that of a table's row, and not of a composite value. */
+    row->t_data->t_infomask = (row->t_data->t_infomask & ~HEAP_XACT_MASK) | HEAP_XMAX_INVALID;
+    row->t_data->t_infomask2 &= ~HEAP2_XACT_MASK;
+    row->t_tableOid = RelationGetRelid(node->ss.ss_currentRelation);
+    for (int i = 0; i < scan->column_count; i++)
+        if (scan->columns[i] < 0)
+            set_system_column(row, scan->columns[i], nested->tts_values[i]);
+    row->t_data->t_ctid = row->t_self;
+    return ExecStoreHeapTuple(row, slot, false);
+}
+
+} // namespace
 
 TupleTableSlot *scan_iterate(ForeignScanState *node)
 {
@@ -178,10 +216,12 @@ TupleTableSlot *scan_iterate(ForeignScanState *node)
         return slot;
     slot_getsomeattrs(nested, scan->column_count);
     for (int i = 0; i < scan->column_count; i++) {
+        if (scan->columns[i] < 0)
+            continue;
         slot->tts_values[scan->columns[i] - 1] = nested->tts_values[i];
         slot->tts_isnull[scan->columns[i] - 1] = nested->tts_isnull[i];
     }
-    return ExecStoreVirtualTuple(slot);
+    return scan->has_system_columns ? with_system_columns(node, scan, nested) : ExecStoreVirtualTuple(slot);
 }
 
 void scan_rescan(ForeignScanState *node)

@@ -124,7 +124,9 @@ NestedPlan plan_nested(RelOptInfo *rel, const ServedRelation *served, Oid read_a
     query->canSetTag = true;
     ListCell *cell;
     foreach (cell, columns) {
-        Var *var = storage_column(storage, 1, served->columns[lfirst_int(cell) - 1]);
+        const int wanted = lfirst_int(cell);
+        Var *var =
+            storage_column(storage, 1, wanted < 0 ? static_cast<AttrNumber>(wanted) : served->columns[wanted - 1]);
         auto number = static_cast<AttrNumber>(list_length(query->targetList) + 1);
         query->targetList =
             lappend(query->targetList, makeTargetEntry(reinterpret_cast<Expr *>(var), number, nullptr, false));

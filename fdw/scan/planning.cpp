@@ -52,7 +52,7 @@ template <class Type> Type *part(List *list, PathPrivate which)
 }
 
 /* Returns the columns of `rel` that the scan has to return; for a whole row, all columns that are not
- * dropped. */
+ * dropped. System columns are those of the storage, except tableoid, which PostgreSQL sets. */
 List *needed_columns(RelOptInfo *rel, const ServedRelation *served, List *own_clauses)
 {
     Bitmapset *used = nullptr;
@@ -62,6 +62,9 @@ List *needed_columns(RelOptInfo *rel, const ServedRelation *served, List *own_cl
         pull_varattnos(reinterpret_cast<Node *>(lfirst_node(RestrictInfo, cell)->clause), rel->relid, &used);
     bool is_whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used);
     List *columns = NIL;
+    for (int column = TableOidAttributeNumber + 1; column < 0; column++)
+        if (bms_is_member(column - FirstLowInvalidHeapAttributeNumber, used))
+            columns = lappend_int(columns, column);
     for (int column = 1; column <= served->column_count; column++)
         if (served->columns[column - 1] != 0 &&
             (is_whole_row || bms_is_member(column - FirstLowInvalidHeapAttributeNumber, used)))
