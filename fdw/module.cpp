@@ -64,7 +64,6 @@ constexpr UtilityEntry utility[] = {
     {T_AlterEnumStmt, When::around, follow<AlterEnumStmt>},
     {T_CreatePublicationStmt, When::around, follow<CreatePublicationStmt>},
     {T_IndexStmt, When::around, follow<IndexStmt>},
-    {T_DropStmt, When::around, follow<DropStmt>},
     {T_CreateTrigStmt, When::around, follow<CreateTrigStmt>},
     {commit_prepared_kind, When::around, follow_commit_prepared},
 

@@ -13,6 +13,7 @@ CREATE INDEX CONCURRENTLY ON ix_st (id);
 CREATE INDEX ON ix_st (nosuch);
 -- only the owner
 CREATE ROLE ix_other;
+GRANT CREATE ON SCHEMA public TO ix_other;
 GRANT SELECT ON ix_st TO ix_other; GRANT TRIGGER ON ix_source TO ix_other;
 SET ROLE ix_other;
 CREATE INDEX ON ix_st (n);
@@ -21,7 +22,7 @@ RESET ROLE;
 DROP INDEX ix_lower;
 DROP INDEX ix_lower;
 -- not_even_the_owner_drops_indexes_that_refreshes_need
-SELECT format('DROP INDEX st_%s_key', 'ix_st'::regclass::oid) AS drop_own \gset
+SELECT format('DROP INDEX pg_trickle_storage.st_%s_key', 'ix_st'::regclass::oid) AS drop_own \gset
 \set VERBOSITY sqlstate
 :drop_own;
 :drop_own CASCADE;
@@ -44,4 +45,5 @@ RESET ROLE;
 SELECT spcname FROM pg_class c JOIN pg_tablespace t ON t.oid = reltablespace WHERE relname = 'ix_placed';
 DROP TABLE ix_source CASCADE;
 DROP TABLESPACE ix_space;
+REVOKE CREATE ON SCHEMA public FROM ix_other;
 DROP ROLE ix_other;

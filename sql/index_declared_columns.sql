@@ -33,9 +33,10 @@ CREATE INDEX ON xd_st (dept) WHERE xmin <> 1;
 CREATE INDEX ON xd_st ((xd_tell(dept, xd_st)));
 CREATE INDEX ON xd_st ((xd_st.*::text));
 CREATE INDEX ON xd_st (dept) WHERE xd_st IS NOT NULL;
--- names_of_storage_are_reserved
+-- names_of_storage_do_no_harm_in_another_schema
 SELECT format('CREATE INDEX %s ON xd_st (dept)', name) AS statement
   FROM unnest('{st_1, st_1_2, def_7}'::text[]) name \gexec
+DROP INDEX st_1, st_1_2, def_7;
 -- declared_columns_are_indexed_by_every_name_they_have
 CREATE INDEX xd_plain ON xd_st USING btree (n DESC NULLS LAST, dept int4_ops) INCLUDE (millions) WITH (fillfactor = 70);
 CREATE INDEX xd_expression ON xd_st ((xd_st.dept + 1), (public.xd_st.n - 1), abs(dept)) WHERE xd_st.n > 3;
@@ -69,7 +70,7 @@ ROLLBACK;
 -- the_index_is_used_and_maintained_by_refreshes
 CREATE INDEX xd_plain ON xd_st (dept);
 RESET ROLE;
-SELECT format('CREATE INDEX xd_of_super ON xd_st (millions); DROP INDEX st_%s_key', 'xd_st'::regclass::oid) AS as_super \gset
+SELECT format('CREATE INDEX xd_of_super ON xd_st (millions); DROP INDEX pg_trickle_storage.st_%s_key', 'xd_st'::regclass::oid) AS as_super \gset
 SET ROLE xd_super;
 \set VERBOSITY sqlstate
 :as_super;

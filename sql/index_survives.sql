@@ -10,7 +10,7 @@ CREATE INDEX by_kind ON items (kind COLLATE "C" text_pattern_ops, amount DESC NU
 CREATE INDEX by_expression ON items (lower(kind), (amount * 2)) WHERE amount > 10 AND kind IS NOT NULL;
 CREATE INDEX by_tags ON items USING gin (tags);
 CREATE INDEX by_total ON kinds ((total / n));
-COMMENT ON INDEX pg_trickle_storage.by_tags IS 'what we look for';
+COMMENT ON INDEX by_tags IS 'what we look for';
 CREATE VIEW users_indexes AS
   SELECT c.relname AS index, regexp_replace(pg_get_indexdef(c.oid), ' ON .*st_\d+', ' ON …') AS definition, obj_description(c.oid) AS comment, i.indisvalid, c.relacl IS NULL AS is_granted
   FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid WHERE c.relname LIKE 'by\_%' ORDER BY 1;

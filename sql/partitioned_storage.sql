@@ -126,7 +126,7 @@ DROP FOREIGN TABLE ps_down;
 CREATE INDEX ps_n ON ps_day (n) WHERE n > 0;
 INSERT INTO ps_event VALUES (500, '2028-01-01', 'west', 5);
 SELECT pgtrickle.refresh_stream_table('ps_day');
-SELECT count(*) = (SELECT count(*) FROM ps_partitions('ps_day')) AS all_have_it FROM pg_inherits WHERE inhparent = 'pg_trickle_storage.ps_n'::regclass;
+SELECT count(*) = (SELECT count(*) FROM ps_partitions('ps_day')) AS all_have_it FROM pg_inherits WHERE inhparent = 'ps_n'::regclass;
 SELECT substring(pgtrickle.export_definition('ps_day') FROM 'CREATE INDEX.*');
 DROP INDEX CONCURRENTLY ps_n;
 DROP INDEX ps_n;

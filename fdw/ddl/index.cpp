@@ -7,11 +7,11 @@
  * then translated to the storage's columns. As in PostgreSQL, they are analyzed as the current user, and
  * evaluated as the owner of the table.
  *
- * A name is looked up in the reserved schema if the search path has no such relation.
+ * The index is in the schema of the stream table (storage/user_indexes.hpp), so that PostgreSQL executes all other
+ * statements on it.
  */
 #include "fdw/ddl/index.hpp"
 
-#include "definition/definition_view.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/ddl/user_statement.hpp"
 #include "fdw/scan/served_relation.hpp"
@@ -26,15 +26,10 @@
 #include "storage/user_indexes.hpp"
 
 extern "C" {
-#include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/table.h"
-#include "catalog/dependency.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_depend.h"
-#include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
 #include "commands/event_trigger.h"
 #include "commands/tablespace.h"
 #include "nodes/makefuncs.h"
@@ -46,8 +41,6 @@ extern "C" {
 #include "parser/parser.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
-#include "utils/fmgroids.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 }
 
@@ -82,9 +75,13 @@ Oid owned_target(const IndexStmt *statement)
     return relid;
 }
 
-/* Checks the privilege to use the tablespace, because define_index() checks none. */
-void check_tablespace(const IndexStmt *statement)
+/* Checks the privileges to create the index in the schema and the tablespace, because define_index() checks none. */
+void check_place(Oid relid, const IndexStmt *statement)
 {
+    const Oid schema = get_rel_namespace(relid);
+    AclResult may_create = object_aclcheck(NamespaceRelationId, schema, GetUserId(), ACL_CREATE);
+    if (may_create != ACLCHECK_OK)
+        aclcheck_error(may_create, OBJECT_SCHEMA, get_namespace_name(schema));
     const Oid tablespace = statement->tableSpace != nullptr ? get_tablespace_oid(statement->tableSpace, false)
                                                             : GetDefaultTablespace(RELPERSISTENCE_PERMANENT, false);
     if (!OidIsValid(tablespace) || tablespace == MyDatabaseTableSpace)
@@ -94,26 +91,20 @@ void check_tablespace(const IndexStmt *statement)
         aclcheck_error(allowed, OBJECT_TABLESPACE, get_tablespace_name(tablespace));
 }
 
-/* Refuses names that storage may have, because storage is found by its name. */
-void check_name(const char *name)
-{
-    if (storage::is_heap_name(name) || definition::is_view_name(name))
-        ereport(ERROR,
-                (errcode(ERRCODE_RESERVED_NAME), errmsg("index name \"%s\" is reserved", name),
-                 errdetail("Names such as \"st_1\" and \"def_1\" are reserved for the storage of stream tables.")));
-}
-
 /* Returns the name that PostgreSQL would choose if the stream table were an ordinary table. */
 char *default_index_name(Oid relid, IndexStmt *statement)
 {
-    const char *column = "expr";
-    auto *first = static_cast<IndexElem *>(linitial(statement->indexParams));
-    if (first->name != nullptr)
-        column = first->name;
-    char *name =
-        ChooseRelationName(get_rel_name(relid), column, "idx", get_namespace_oid(storage::schema_name, false), false);
-    check_name(name);
-    return name;
+    StringInfoData columns;
+    initStringInfo(&columns);
+    ListCell *cell;
+    foreach (cell, list_concat_copy(statement->indexParams, statement->indexIncludingParams)) {
+        auto *element = lfirst_node(IndexElem, cell);
+        const char *name = element->name != nullptr           ? element->name
+                           : element->indexcolname != nullptr ? element->indexcolname
+                                                              : "expr";
+        appendStringInfo(&columns, "%s%s", columns.len > 0 ? "_" : "", name);
+    }
+    return ChooseRelationName(get_rel_name(relid), columns.data, "idx", get_rel_namespace(relid), false);
 }
 
 /* Analyzes the expressions and the predicate over the columns of `table`, as transformIndexStmt() does. */
@@ -197,6 +188,16 @@ void turn_to_storage(IndexStmt *statement, const ServedRelation *served)
     statement->relation = makeRangeVar(pstrdup(storage::schema_name), get_rel_name(served->storage), -1);
 }
 
+/* Returns true if IF NOT EXISTS leaves nothing to do. */
+bool exists(Oid relid, const IndexStmt *statement)
+{
+    if (!statement->if_not_exists || !OidIsValid(get_relname_relid(statement->idxname, get_rel_namespace(relid))))
+        return false;
+    ereport(NOTICE,
+            (errcode(ERRCODE_DUPLICATE_TABLE), errmsg("relation \"%s\" already exists, skipping", statement->idxname)));
+    return true;
+}
+
 /* Creates the index. The caller has checked the privileges. Changes `statement`. */
 ObjectAddress create(Oid relid, IndexStmt *statement, const char *text)
 {
@@ -205,122 +206,13 @@ ObjectAddress create(Oid relid, IndexStmt *statement, const char *text)
     table_close(table, NoLock);
     if (statement->idxname == nullptr)
         statement->idxname = default_index_name(relid, statement);
-    else
-        check_name(statement->idxname);
+    if (exists(relid, statement))
+        return InvalidObjectAddress;
     /* The lock on the stream table prevents the replacement of its storage. */
     const Oid heap = served_relation_to_read(relid)->storage;
     LockRelationOid(heap, ShareLock);
     turn_to_storage(statement, find_served_relation(relid));
-    ObjectAddress index = define_index(heap, statement, true);
-    CommandCounterIncrement();
-    if (OidIsValid(index.objectId))
-        storage::withhold_privileges(index.objectId);
-    return index;
-}
-
-/* ---- DROP INDEX; PostgreSQL frames ---------------------------------------------------- */
-
-/* Returns the index of a stream table's storage that has this name, or InvalidOid if there is none. */
-Oid index_named(List *name)
-{
-    RangeVar *relation = makeRangeVarFromNameList(name);
-    if (relation->schemaname != nullptr || OidIsValid(RangeVarGetRelid(relation, NoLock, true)))
-        return InvalidOid;
-    Oid index = get_relname_relid(relation->relname, get_namespace_oid(storage::schema_name, false));
-    const char kind = OidIsValid(index) ? get_rel_relkind(index) : '\0';
-    if (kind != RELKIND_INDEX && kind != RELKIND_PARTITIONED_INDEX)
-        return InvalidOid;
-    return OidIsValid(storage::served_from(IndexGetRelation(index, true))) ? index : InvalidOid;
-}
-
-bool names_an_index_of_ours(const DropStmt *statement)
-{
-    ListCell *cell;
-    foreach (cell, statement->objects)
-        if (OidIsValid(index_named(static_cast<List *>(lfirst(cell)))))
-            return true;
-    return false;
-}
-
-/* Locks the heap, and its partitions, before its index, as PostgreSQL does for a table: VACUUM locks a partition before
- * the indexes of it. */
-Oid locked_index(List *name, LOCKMODE mode)
-{
-    for (;;) {
-        AcceptInvalidationMessages();
-        const Oid index = index_named(name);
-        const Oid heap = OidIsValid(index) ? IndexGetRelation(index, true) : InvalidOid;
-        const Oid relid = OidIsValid(heap) ? storage::served_from(heap) : InvalidOid;
-        if (!OidIsValid(relid))
-            return InvalidOid;
-        definition::require_owner(relid);
-        LockRelationOid(relid, AccessShareLock);
-        LockRelationOid(heap, mode);
-        (void)find_all_inheritors(heap, mode, nullptr);
-        LockRelationOid(index, mode);
-        if (index_named(name) == index) {
-            definition::require_owner(relid); /* the owner may have changed in the meantime */
-            return index;
-        }
-        UnlockRelationOid(index, mode);
-        UnlockRelationOid(heap, mode);
-        UnlockRelationOid(relid, AccessShareLock);
-    }
-}
-
-/* Returns false if the index does not exist, and that is no error. */
-bool check_droppable(Oid index, List *name, bool missing_ok)
-{
-    const char *text = NameListToString(name);
-    if (OidIsValid(index)) {
-        if (storage::is_own_index(index))
-            ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-                            errmsg("cannot drop index \"%s\" because stream table \"%s\" requires it", text,
-                                   get_rel_name(storage::served_from(IndexGetRelation(index, false))))));
-        return true;
-    }
-    if (OidIsValid(RangeVarGetRelid(makeRangeVarFromNameList(name), NoLock, true)))
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("cannot drop indexes of stream tables and \"%s\" in one statement", text),
-                        errhint("Drop them in separate statements.")));
-    ereport(missing_ok ? NOTICE : ERROR,
-            (errcode(ERRCODE_UNDEFINED_OBJECT), missing_ok ? errmsg("index \"%s\" does not exist, skipping", text)
-                                                           : errmsg("index \"%s\" does not exist", text)));
-    return false;
-}
-
-void check_concurrent(const DropStmt *statement, bool is_top_level)
-{
-    PreventInTransactionBlock(is_top_level, "DROP INDEX CONCURRENTLY");
-    if (list_length(statement->objects) != 1)
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("DROP INDEX CONCURRENTLY does not support dropping multiple objects")));
-    if (statement->behavior == DROP_CASCADE)
-        ereport(ERROR,
-                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("DROP INDEX CONCURRENTLY does not support CASCADE")));
-}
-
-void drop(const DropStmt *statement, bool is_top_level)
-{
-    if (statement->concurrent)
-        check_concurrent(statement, is_top_level);
-    ObjectAddresses *indexes = new_object_addresses();
-    ListCell *cell;
-    foreach (cell, statement->objects) {
-        auto *name = static_cast<List *>(lfirst(cell));
-        ObjectAddress index;
-        ObjectAddressSet(index, RelationRelationId,
-                         locked_index(name, statement->concurrent ? ShareUpdateExclusiveLock : AccessExclusiveLock));
-        if (statement->concurrent && OidIsValid(index.objectId) &&
-            get_rel_relkind(index.objectId) == RELKIND_PARTITIONED_INDEX)
-            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                            errmsg("cannot drop partitioned index \"%s\" concurrently", NameListToString(name)),
-                            errhint("Remove CONCURRENTLY.")));
-        if (check_droppable(index.objectId, name, statement->missing_ok))
-            add_exact_object_address(&index, indexes);
-    }
-    performMultipleDeletions(indexes, statement->behavior, statement->concurrent ? PERFORM_DELETION_CONCURRENTLY : 0);
-    free_object_addresses(indexes);
+    return storage::define_user_index(relid, heap, statement, true);
 }
 
 } // namespace
@@ -332,7 +224,7 @@ void create_index(const UtilityCall &utility)
     call([&] {
         auto *copy = reinterpret_cast<IndexStmt *>(copyObjectImpl(utility.statement()));
         const Oid relid = owned_target(copy);
-        check_tablespace(copy);
+        check_place(relid, copy);
         ObjectAddress index = create(relid, copy, utility.text);
         EventTriggerCollectSimpleCommand(index, InvalidObjectAddress, utility.statement());
     });
@@ -356,19 +248,6 @@ void restore_index(Oid relid, Oid owner, const std::string &text)
         create(relid, statement, nullptr);
         CommandCounterIncrement();
     });
-}
-
-void drop_index(const UtilityCall &utility)
-{
-    auto *given = reinterpret_cast<DropStmt *>(utility.statement());
-    if (!call([=] { return names_an_index_of_ours(given); })) {
-        call([&] { utility.run(); });
-        return;
-    }
-    UserStatement statement(utility, "DROP INDEX");
-    statement.begin();
-    call([&] { drop(given, utility.context == PROCESS_UTILITY_TOPLEVEL); });
-    statement.end();
 }
 
 } // namespace pgtrickle

@@ -7,9 +7,8 @@
 
 namespace pgtrickle {
 
-/* Execute an IndexStmt on a stream table, and a DropStmt that may name such indexes. C++ frames. */
+/* Executes an IndexStmt on a stream table. C++ frame. */
 void create_index(const UtilityCall &call);
-void drop_index(const UtilityCall &call);
 /* Creates an index of a stream table again, as `owner`, in a security-restricted operation and in the
  * tablespace of the storage. `text` is the definition of the index. No event trigger fires. */
 void restore_index(Oid relid, Oid owner, const std::string &text);

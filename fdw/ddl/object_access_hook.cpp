@@ -15,6 +15,7 @@
 #include "refresh/batch/holds.hpp"
 #include "refresh/program/scope.hpp"
 #include "refresh/sets/refresh_groups.hpp"
+#include "storage/user_indexes.hpp"
 
 extern "C" {
 #include "catalog/objectaccess.h"
@@ -79,6 +80,8 @@ void handle_object_access(ObjectAccessType access, Oid class_id, Oid object_id, 
         note_altered_object(access, class_id, object_id);
     if (class_id != RelationRelationId)
         return;
+    if (access == OAT_POST_CREATE && sub_id == 0)
+        storage::place_new_index(object_id);
     if (access == OAT_DROP && sub_id == 0)
         forget_settings(object_id);
     if (access == OAT_DROP && sub_id == 0 && definition::is_stream_table(object_id)) {

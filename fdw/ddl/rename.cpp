@@ -21,6 +21,7 @@
 #include "mailbox/mailbox.hpp"
 #include "storage/partitions.hpp"
 #include "storage/storage.hpp"
+#include "storage/user_indexes.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -252,6 +253,15 @@ void run(const UtilityCall &utility, const AffectedTables &concerned)
     follow(concerned);
 }
 
+/* The indexes of a stream table are in its schema. PostgreSQL frame. */
+void move_indexes(Oid relid)
+{
+    const Oid storage =
+        OidIsValid(relid) && definition::is_stream_table(relid) ? storage::storage_of(relid) : InvalidOid;
+    if (OidIsValid(storage))
+        storage::move_user_indexes(storage, get_rel_namespace(relid));
+}
+
 /* Processes a renamed label of an enumeration. PostgreSQL frame. */
 void follow_label(Oid type)
 {
@@ -299,7 +309,10 @@ void move_object(const UtilityCall &utility)
     auto *statement = reinterpret_cast<AlterObjectSchemaStmt *>(utility.statement());
     AffectedTables concerned =
         call([=] { return find_affected(statement->objectType, statement->relation, statement->object, nullptr); });
-    call([&] { run(utility, concerned); });
+    call([&] {
+        run(utility, concerned);
+        move_indexes(concerned.relation);
+    });
     mailbox::note_definition_change();
 }
 

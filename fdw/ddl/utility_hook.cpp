@@ -100,11 +100,6 @@ StatementHandler handler_of(const IndexStmt *statement)
     return is_stream_table_named(statement->relation) ? create_index : nullptr;
 }
 
-StatementHandler handler_of(const DropStmt *statement)
-{
-    return statement->removeType == OBJECT_INDEX ? drop_index : nullptr;
-}
-
 /* PostgreSQL accepts a trigger on a foreign table; on a stream table it would never fire. */
 StatementHandler handler_of(const CreateTrigStmt *statement)
 {

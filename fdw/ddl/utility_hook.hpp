@@ -25,7 +25,6 @@ StatementHandler handler_of(const RuleStmt *statement);
 StatementHandler handler_of(const AlterEnumStmt *statement);
 StatementHandler handler_of(const CreatePublicationStmt *statement);
 StatementHandler handler_of(const IndexStmt *statement);
-StatementHandler handler_of(const DropStmt *statement);
 /* Raises 0A000 for a trigger on a stream table. */
 StatementHandler handler_of(const CreateTrigStmt *statement);
 

@@ -41,8 +41,8 @@ char *column_list(Oid relid)
 }
 
 /* Returns CREATE INDEX statements for the indexes that users have created on the stream table. These indexes
- * are on its storage, beside the storage's own indexes, whose names begin with the name of the storage.
- * pg_dump dumps none of them. */
+ * are on its storage, beside the storage's own indexes, which depend internally on it. pg_dump dumps none of
+ * them. */
 std::string index_statements(Oid relid, const std::string &quoted)
 {
     const std::string storage = "st_" + std::to_string(relid);
@@ -52,8 +52,8 @@ std::string index_statements(Oid relid, const std::string &quoted)
         "ON pg_trickle_storage.' || $1 || ' ', "
         "' ON ' || $2 || ' ') "
         "FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
-        "WHERE indrelid = to_regclass('pg_trickle_storage.' || $1) AND NOT starts_with(relname::text, $1 || '_') "
-        "ORDER BY relname",
+        "WHERE indrelid = to_regclass('pg_trickle_storage.' || $1) AND NOT EXISTS (SELECT FROM pg_depend d "
+        "WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'i') ORDER BY relname",
         {storage, quoted});
     for (const auto &row : rows)
         statements += "\n" + *row[0] + ";";

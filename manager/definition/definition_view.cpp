@@ -254,13 +254,6 @@ List *relations_with_rules_on(Oid class_id, Oid object_id, int sub_id)
 
 } // namespace
 
-bool is_view_name(const char *name)
-{
-    Oid relid;
-    int length;
-    return sscanf(name, "def_%u%n", &relid, &length) == 1 && name[length] == '\0';
-}
-
 Oid view_of(Oid relid)
 {
     char name[NAMEDATALEN];

@@ -22,9 +22,6 @@ namespace pgtrickle::definition {
  * dependencies of the foreign table. Replaces existing ones. */
 void store_query(Oid relid, Query *query);
 
-/* Returns true if a relation of this name in the schema of storage would be taken for an internal view. */
-bool is_view_name(const char *name);
-
 /* Returns the text of `query` with every name qualified, which is the same in every session. Does not change
  * `query`. Takes AccessShare on its relations. */
 char *canonical_text(Query *query);

@@ -87,14 +87,6 @@ bool is_seen_as_it_is(Oid heap, Snapshot snapshot)
     return is_seen;
 }
 
-bool is_heap_name(const char *name)
-{
-    Oid relid;
-    int step, length;
-    const bool is_arrangement = sscanf(name, "st_%u_%d%n", &relid, &step, &length) == 2 && name[length] == '\0';
-    return is_arrangement || OidIsValid(owner_of_storage_name(name));
-}
-
 std::string storage_name(Oid relid)
 {
     return "st_" + std::to_string(relid);

@@ -36,10 +36,6 @@ Oid served_from(Oid heap);  /* the stream table that is served from it or with i
  * that the snapshot sees. Otherwise it does not see the rows where they are now. PostgreSQL frame. */
 bool is_seen_as_it_is(Oid heap, Snapshot snapshot);
 
-/* Whether a relation of that name in the schema would be regarded as storage or an arrangement. PostgreSQL
- * frame. */
-bool is_heap_name(const char *name);
-
 std::string storage_name(Oid relid);               /* st_<oid> */
 std::string arrangement_name(Oid relid, int step); /* st_<oid>_<step> */
 

@@ -12,18 +12,23 @@ extern "C" {
 #include "access/genam.h"
 #include "access/table.h"
 #include "catalog/dependency.h"
+#include "catalog/index.h"
 #include "catalog/indexing.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "commands/comment.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_utilcmd.h"
 #include "rewrite/rewriteManip.h"
 #include "storage/lmgr.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 }
 
 namespace pgtrickle::storage {
@@ -71,21 +76,19 @@ Node *moved(Node *expression, AttrMap *columns)
     return map_variable_attnos(expression, 1, 0, columns, InvalidOid, &has_whole_row);
 }
 
-void create(Oid storage, IndexStmt *statement, const char *comment, AttrMap *columns)
+void create(Oid relid, Oid storage, IndexStmt *statement, const char *comment, AttrMap *columns)
 {
     statement->relation = makeRangeVar(pstrdup(schema_name), get_rel_name(storage), -1);
     statement->whereClause = moved(statement->whereClause, columns);
     ListCell *cell;
     foreach (cell, statement->indexParams)
         lfirst_node(IndexElem, cell)->expr = moved(lfirst_node(IndexElem, cell)->expr, columns);
-    const ObjectAddress index = define_index(storage, statement, false);
-    CommandCounterIncrement();
-    withhold_privileges(index.objectId);
+    const ObjectAddress index = define_user_index(relid, storage, statement, false);
     if (comment != nullptr)
         CreateComments(index.objectId, RelationRelationId, 0, comment);
 }
 
-void create_all(Oid storage, const UserIndexes &indexes)
+void create_all(Oid relid, Oid storage, const UserIndexes &indexes)
 {
     const bool needs_snapshot = !ActiveSnapshotSet();
     if (needs_snapshot)
@@ -93,13 +96,90 @@ void create_all(Oid storage, const UserIndexes &indexes)
     AttrMap *columns = columns_of(storage, indexes);
     LockRelationOid(storage, ShareLock);
     for (int i = 0; i < list_length(indexes.statements); i++)
-        create(storage, list_nth_node(IndexStmt, indexes.statements, i),
+        create(relid, storage, list_nth_node(IndexStmt, indexes.statements, i),
                static_cast<const char *>(list_nth(indexes.comments, i)), columns);
     if (needs_snapshot)
         PopActiveSnapshot();
 }
 
+/* Moves an index to a schema, under a name. */
+void place(Oid index, Oid schema, const char *name)
+{
+    if (OidIsValid(get_relname_relid(name, schema)))
+        ereport(ERROR, (errcode(ERRCODE_DUPLICATE_TABLE),
+                        errmsg("relation \"%s\" already exists in schema \"%s\"", name, get_namespace_name(schema))));
+    Relation classes = table_open(RelationRelationId, RowExclusiveLock);
+    HeapTuple tuple = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(index));
+    auto *form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+    namestrcpy(&form->relname, name);
+    form->relnamespace = schema;
+    CatalogTupleUpdate(classes, &tuple->t_self, tuple);
+    table_close(classes, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+/* Names of own indexes, and of parts of any index on partitions, begin with that of their heap. */
+bool is_name_of_own_index(const char *name)
+{
+    Oid relid;
+    char next;
+    return sscanf(name, "st_%u%c", &relid, &next) == 2 && next == '_';
+}
+
+/* Returns the name of an index that this command creates in the reserved schema, or null for any other relation. */
+const char *name_of_new_index(Oid relation)
+{
+    const char *name = nullptr;
+    Relation classes = table_open(RelationRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
+    SysScanDesc scan = systable_beginscan(classes, ClassOidIndexId, true, SnapshotSelf, 1, &key);
+    if (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple)) {
+        auto *form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+        if ((form->relkind == RELKIND_INDEX || form->relkind == RELKIND_PARTITIONED_INDEX) &&
+            form->relnamespace == get_namespace_oid(schema_name, true))
+            name = pstrdup(NameStr(form->relname));
+    }
+    systable_endscan(scan);
+    table_close(classes, AccessShareLock);
+    return name;
+}
+
 } // namespace
+
+ObjectAddress define_user_index(Oid relid, Oid storage, IndexStmt *statement, bool check_not_in_use)
+{
+    /* PostgreSQL creates it in the schema of its heap. A name of its own there conflicts with no other session. */
+    const char *name = statement->idxname;
+    statement->idxname = psprintf("st_%u_%d_new", relid, MyProcPid);
+    statement->if_not_exists = false;
+    const ObjectAddress index = define_index(storage, statement, check_not_in_use);
+    CommandCounterIncrement();
+    withhold_privileges(index.objectId);
+    place(index.objectId, get_rel_namespace(relid), name);
+    return index;
+}
+
+void place_new_index(Oid relation)
+{
+    const char *name = name_of_new_index(relation);
+    if (name == nullptr || is_name_of_own_index(name))
+        return;
+    CommandCounterIncrement();
+    const Oid relid = served_from(IndexGetRelation(relation, false));
+    if (OidIsValid(relid))
+        place(relation, get_rel_namespace(relid), name);
+}
+
+void move_user_indexes(Oid storage, Oid schema)
+{
+    Relation heap = table_open(storage, AccessShareLock);
+    ListCell *cell;
+    foreach (cell, RelationGetIndexList(heap))
+        if (!is_own_index(lfirst_oid(cell)))
+            place(lfirst_oid(cell), schema, get_rel_name(lfirst_oid(cell)));
+    table_close(heap, NoLock);
+}
 
 bool is_own_index(Oid index)
 {
@@ -139,7 +219,7 @@ void create_user_indexes(Oid relid, Oid storage, const UserIndexes &indexes)
     TextSettings text_settings;
     call([&] {
         set_for_now("default_tablespace", "");
-        create_all(storage, indexes);
+        create_all(relid, storage, indexes);
     });
 }
 

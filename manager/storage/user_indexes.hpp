@@ -1,6 +1,11 @@
 /*
- * Indexes that users have created on a storage, while another heap takes its place.
+ * Indexes that users have created on a storage.
  *
+ * They are in the schema of the stream table, although PostgreSQL has no other index that is not in the schema of its
+ * heap: names of indexes conflict as they do for tables, and ALTER INDEX, COMMENT ON INDEX, DROP INDEX and REINDEX
+ * INDEX find the index, and its owner, without the extension.
+ *
+ * When another heap takes the place of the storage, they are created again.
  * The output columns of a stream table stay in their places, so each index can be made again: with its name, its
  * comment and its tablespace. Indexes by which rows are found are not among them; a storage is created with its own.
  *
@@ -11,6 +16,7 @@
 #include "pg/boundary.hpp"
 
 extern "C" {
+#include "catalog/objectaddress.h"
 #include "nodes/parsenodes.h"
 #include "utils/relcache.h"
 }
@@ -29,6 +35,15 @@ bool is_own_index(Oid index);
 /* Returns a statement that creates a copy of the index, without a name, on a relation with the columns of `heap`.
  * PostgreSQL frame. */
 IndexStmt *statement_of(Relation heap, Relation index);
+
+/* Creates the index of an analyzed statement on the storage, under its name in the schema of the stream table. The
+ * caller has checked the privileges. Changes `statement`. PostgreSQL frame. */
+ObjectAddress define_user_index(Oid relid, Oid storage, IndexStmt *statement, bool check_not_in_use);
+/* To be called for each relation that is being created: if it is an index of a storage that PostgreSQL creates, as
+ * REINDEX CONCURRENTLY does, moves it to the schema of the stream table. PostgreSQL frame. */
+void place_new_index(Oid relation);
+/* Moves the indexes of users on a storage to another schema. PostgreSQL frame. */
+void move_user_indexes(Oid storage, Oid schema);
 
 /* Returns the indexes of users on a storage. */
 UserIndexes user_indexes_of(Oid storage);

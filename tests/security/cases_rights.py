@@ -188,7 +188,7 @@ class Rights:
         who = self._event_trigger(
             "CREATE TABLE own.audited_t (id int, g int)",
             "CREATE FOREIGN TABLE own.audited () SERVER pgtrickle OPTIONS (query 'SELECT id, g FROM own.audited_t', schedule '520w')",
-            "CREATE INDEX audited_i ON own.audited (g)", "ALTER FOREIGN TABLE own.audited RENAME g TO h", "DROP INDEX audited_i",
+            "CREATE INDEX audited_i ON own.audited (g)", "ALTER FOREIGN TABLE own.audited RENAME g TO h", "DROP INDEX own.audited_i",
             "CREATE FOREIGN TABLE own.audited_2 () SERVER pgtrickle OPTIONS (query 'SELECT g, count(*) FROM own.audited_t GROUP BY g', schedule '520w')",
             "DROP FOREIGN TABLE own.audited, own.audited_2")
         assert who == [(OWNER,)], f"the audit table names {who}"

@@ -1,0 +1,99 @@
+-- An index of a stream table has its name in the schema of the stream table, and every statement on an index finds it.
+SET client_min_messages = warning;
+CREATE SCHEMA in_a;
+CREATE SCHEMA in_b;
+CREATE SCHEMA index_names;
+SET search_path = index_names, public;
+CREATE TABLE item (id int PRIMARY KEY, kind text, n int);
+INSERT INTO item SELECT g, 'k' || g % 5, g FROM generate_series(1, 100) g;
+SELECT pgtrickle.create_stream_table(s || '.st', 'SELECT id, kind, n FROM index_names.item', '520w') FROM unnest('{in_a,in_b}'::text[]) s;
+CREATE VIEW indexes AS SELECT n.nspname AS schema, c.relname AS index, c.reloptions, t.spcname, obj_description(c.oid) AS comment, i.indisvalid, h.relnamespace::regnamespace::text = 'pg_trickle_storage' AS on_storage
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_index i ON i.indexrelid = c.oid JOIN pg_class h ON h.oid = i.indrelid LEFT JOIN pg_tablespace t ON t.oid = c.reltablespace
+  WHERE nspname IN ('in_a', 'in_b', 'index_names') AND c.relname <> 'item_pkey' ORDER BY 1, 2;
+
+-- one_name_in_two_schemas
+CREATE INDEX by_kind ON in_a.st (kind);
+CREATE INDEX by_kind ON in_b.st (kind);
+CREATE INDEX by_kind ON in_b.st (n);
+SET client_min_messages = notice;
+CREATE INDEX IF NOT EXISTS by_kind ON in_b.st (n);
+CREATE INDEX IF NOT EXISTS by_n ON in_b.st (n);
+SET client_min_messages = warning;
+-- a_table_of_the_schema_has_the_name
+CREATE TABLE in_a.taken ();
+CREATE INDEX taken ON in_a.st (n);
+-- default_names_are_those_of_PostgreSQL
+CREATE INDEX ON in_a.st (kind, (n + 1)) INCLUDE (id);
+CREATE INDEX ON in_a.st (kind, (n + 1)) INCLUDE (id);
+SELECT * FROM indexes;
+
+-- statements_on_an_index
+ALTER INDEX in_a.by_kind RENAME TO of_kind;
+ALTER INDEX in_a.of_kind SET (fillfactor = 60);
+COMMENT ON INDEX in_a.of_kind IS 'of a';
+SET allow_in_place_tablespaces = on;
+CREATE TABLESPACE index_names LOCATION '';
+ALTER INDEX in_a.of_kind SET TABLESPACE index_names;
+REINDEX INDEX in_a.of_kind;
+REINDEX INDEX CONCURRENTLY in_a.of_kind;
+SET search_path = in_a, index_names, public;
+REINDEX INDEX st_kind_expr_id_idx;
+DROP INDEX in_b.by_n;
+DROP INDEX IF EXISTS in_b.by_n, st_kind_expr_id_idx1;
+DROP INDEX in_b.by_n;
+SELECT * FROM indexes;
+SELECT split_part(pgtrickle.export_definition('in_a.st'), E');\n', 2);
+-- its_owner, and_no_other_role
+CREATE ROLE index_names_owner; CREATE ROLE index_names_other;
+GRANT USAGE ON SCHEMA in_a, in_b TO index_names_owner, index_names_other;
+ALTER FOREIGN TABLE in_a.st OWNER TO index_names_owner;
+SET ROLE index_names_other;
+ALTER INDEX in_a.of_kind RENAME TO mine;
+REINDEX INDEX in_a.of_kind;
+DROP INDEX in_a.of_kind;
+COMMENT ON INDEX in_a.of_kind IS 'mine';
+SET ROLE index_names_owner;
+CREATE INDEX refused ON in_a.st (n);
+REINDEX INDEX in_a.of_kind;
+COMMENT ON INDEX in_a.of_kind IS 'of its owner';
+DROP INDEX in_a.st_kind_expr_id_idx;
+RESET ROLE;
+GRANT CREATE ON SCHEMA in_a TO index_names_owner;
+SET ROLE index_names_owner;
+CREATE INDEX by_n ON in_a.st (n);
+RESET ROLE;
+ALTER FOREIGN TABLE in_a.st OWNER TO CURRENT_USER;
+-- its_schema_follows_the_stream_table
+ALTER FOREIGN TABLE in_a.st RENAME TO moved;
+CREATE TABLE in_b.of_kind ();
+ALTER FOREIGN TABLE in_a.moved SET SCHEMA in_b;
+DROP TABLE in_b.of_kind;
+ALTER FOREIGN TABLE in_a.moved SET SCHEMA in_b;
+SELECT * FROM indexes;
+ALTER FOREIGN TABLE in_b.moved OPTIONS (SET query 'SELECT id, kind, n + 1 AS n FROM index_names.item');
+SELECT * FROM indexes;
+DROP SCHEMA in_a CASCADE;
+-- the_indexes_of_parts_stay_with_them
+SELECT pgtrickle.alter_stream_table('in_b.moved', partition_by => 'HASH (id, 2)');
+SELECT * FROM indexes;
+SELECT count(*) AS parts FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = 'in_b.of_kind'::regclass AND relnamespace = 'pg_trickle_storage'::regnamespace;
+REINDEX INDEX CONCURRENTLY in_b.of_kind;
+SELECT index, indisvalid FROM indexes;
+SELECT pgtrickle.alter_stream_table('in_b.moved', partition_by => 'none');
+-- own_indexes_stay_where_they_are
+SELECT 'st_' || 'in_b.moved'::regclass::oid AS heap \gset
+REINDEX TABLE CONCURRENTLY pg_trickle_storage.:heap;
+SELECT replace(c.oid::regclass::text, :'heap', 'heap') AS index, indisvalid FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE indrelid = ('pg_trickle_storage.' || :'heap')::regclass ORDER BY 1;
+INSERT INTO item VALUES (1000, 'k1', 7);
+SELECT pgtrickle.refresh_stream_table('in_b.moved');
+SET enable_seqscan = off;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM in_b.moved WHERE kind = 'k1' \g |grep -o 'of_kind'
+SELECT count(*) FROM in_b.moved WHERE kind = 'k1';
+RESET enable_seqscan;
+-- DROP_of_the_stream_table
+DROP FOREIGN TABLE in_b.moved;
+SELECT * FROM indexes;
+DROP SCHEMA in_b, index_names CASCADE;
+DROP TABLESPACE index_names;
+DROP ROLE index_names_owner, index_names_other;
+RESET search_path; RESET client_min_messages;
