@@ -31,10 +31,10 @@ BEGIN
   EXECUTE 'EXPLAIN (ANALYZE, FORMAT json) ' || query INTO plan;
   RETURN plan;
 END $$;
-SELECT key FROM json_object_keys(ex_json('SELECT * FROM ex_st') -> 1) key;
+SELECT key FROM json_object_keys(ex_json('SELECT * FROM ex_st') -> 0 -> 'Stream Tables' -> 0) key;
 INSERT INTO ex_source VALUES (30);
 SELECT plan ->> 'Refreshed Before Reading' AS refreshed, (plan ->> 'Refresh Time')::float8 > 0 AS took_time
-  FROM (SELECT ex_json('SELECT * FROM ex_st') -> 1 AS plan) x;
+  FROM (SELECT ex_json('SELECT * FROM ex_st') -> 0 -> 'Stream Tables' -> 0 AS plan) x;
 
 -- this_transaction_refreshed_it
 BEGIN;

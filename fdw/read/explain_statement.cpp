@@ -59,25 +59,13 @@ void explain_wait(const Wait &wait, ExplainState *es)
         ExplainPropertyFloat(wait.has_failed ? "Wait Time" : "Refresh Time", "ms", wait.ms, 3, es);
 }
 
-void explain_stream_table(Oid relid, const Wait &wait, ExplainState *es)
+/* These differ from one call to the next, as costs do. */
+void explain_age(const state::VisibleRow &seen, TimestampTz since, ExplainState *es)
 {
-    const ServedRelation *served = find_served_relation(relid);
-    state::VisibleRow seen = state::visible_row(relid);
-    TimestampTz since = pending_since(relid, seen);
-    bool is_known = since != DT_NOBEGIN;
-    double age_s = since != 0 && is_known ? static_cast<double>(GetCurrentTimestamp() - since) / USECS_PER_SEC : 0;
-    ExplainOpenGroup("Stream Table", nullptr, true, es);
-    ExplainPropertyText("Stream Table", quoted_relation_name(relid), es);
-    es->indent++;
-    if (OidIsValid(served->storage))
-        ExplainPropertyText("Storage", quoted_relation_name(served->storage), es);
-    if (seen.exists && seen.status != state::Status::active)
-        ExplainPropertyText("Status", state::name_of(seen.status), es);
-    if (const char *hold = hold_of(relid))
-        ExplainPropertyText("Held", hold, es);
-    if (!seen.is_populated)
-        ExplainPropertyBool("Populated", false, es);
-    else if (is_known)
+    const bool is_known = since != DT_NOBEGIN;
+    const double age_s =
+        since != 0 && is_known ? static_cast<double>(GetCurrentTimestamp() - since) / USECS_PER_SEC : 0;
+    if (seen.is_populated && is_known)
         ExplainPropertyFloat("Age", "s", age_s < 0 ? 0 : age_s, 3, es);
     ExplainPropertyText("Pending Changes",
                         since == 0 ? "none"
@@ -86,9 +74,44 @@ void explain_stream_table(Oid relid, const Wait &wait, ExplainState *es)
                         es);
     if (seen.frontier != nullptr)
         ExplainPropertyText("Frontier", seen.frontier, es);
+}
+
+void explain_stream_table(Oid relid, const Wait &wait, ExplainState *es)
+{
+    const ServedRelation *served = find_served_relation(relid);
+    state::VisibleRow seen = state::visible_row(relid);
+    TimestampTz since = pending_since(relid, seen);
+    const bool is_text = es->format == EXPLAIN_FORMAT_TEXT;
+    ExplainOpenGroup("Stream Table", nullptr, true, es);
+    ExplainPropertyText(is_text ? "Stream Table" : "Name", quoted_relation_name(relid), es);
+    es->indent += is_text;
+    if (OidIsValid(served->storage))
+        ExplainPropertyText("Storage", quoted_relation_name(served->storage), es);
+    if (seen.exists && seen.status != state::Status::active)
+        ExplainPropertyText("Status", state::name_of(seen.status), es);
+    if (const char *hold = hold_of(relid))
+        ExplainPropertyText("Held", hold, es);
+    if (!seen.is_populated)
+        ExplainPropertyBool("Populated", false, es);
+    if (es->costs)
+        explain_age(seen, since, es);
     explain_wait(wait, es);
-    es->indent--;
+    es->indent -= is_text;
     ExplainCloseGroup("Stream Table", nullptr, true, es);
+}
+
+/* In the formats for programs, the stream tables are a list beside the plan that reads them. */
+void explain_stream_tables(const Oid *relids, int count, const Wait &wait, ExplainState *es)
+{
+    if (count == 0)
+        return;
+    const bool is_beside_plan = es->format != EXPLAIN_FORMAT_TEXT && reopen_query_group(es);
+    ExplainOpenGroup("Stream Tables", "Stream Tables", false, es);
+    for (int i = 0; i < count; i++)
+        explain_stream_table(relids[i], wait, es);
+    ExplainCloseGroup("Stream Tables", "Stream Tables", false, es);
+    if (is_beside_plan)
+        ExplainCloseGroup("Query", nullptr, true, es);
 }
 
 } // namespace
@@ -115,8 +138,7 @@ void explain_statement(Query *query, int options, IntoClause *into, ExplainState
     Wait wait = recorded_wait();
     int count;
     Oid *relids = stream_tables_of(plan, &count);
-    for (int i = 0; i < count; i++)
-        explain_stream_table(relids[i], wait, es);
+    explain_stream_tables(relids, count, wait, es);
 }
 
 } // namespace pgtrickle
