@@ -49,6 +49,18 @@ struct OptionChange {
     options::Option option;
 };
 
+/* An added column may have constraints. */
+bool is_adding_constraints(const AlterTableStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->cmds) {
+        AlterTableType type = lfirst_node(AlterTableCmd, cell)->subtype;
+        if (type == AT_AddConstraint || type == AT_AddColumn || type == AT_SetNotNull)
+            return true;
+    }
+    return false;
+}
+
 /* Returns whether the statement may affect stream tables that it does not name: dependents, and inheritance
  * children. */
 bool is_changing_columns(const AlterTableStmt *statement)
@@ -92,6 +104,8 @@ bool is_allowed(AlterTableType type)
 {
     switch (type) {
     case AT_AlterColumnType:
+    case AT_DropConstraint:
+    case AT_DropNotNull:
     case AT_GenericOptions:
     case AT_ChangeOwner:
     case AT_AddInherit:
@@ -311,7 +325,8 @@ bool is_our_alter(const AlterTableStmt *statement)
     if (statement->objtype != OBJECT_TABLE && statement->objtype != OBJECT_FOREIGN_TABLE)
         return false;
     Oid relid = target_of(statement);
-    return OidIsValid(relid) && (definition::is_stream_table(relid) || is_changing_columns(statement));
+    return OidIsValid(relid) && (definition::is_stream_table(relid) || is_changing_columns(statement) ||
+                                 (is_adding_constraints(statement) && has_subclass(relid)));
 }
 
 void alter_table(const UtilityCall &utility)
@@ -324,6 +339,8 @@ void alter_table(const UtilityCall &utility)
             check_dropping_from_parent(relid, statement);
             utility.run();
             CommandCounterIncrement();
+            if (OidIsValid(relid) && has_subclass(relid))
+                check_inherited_constraints(relid);
         });
         for (Oid child : retyped_children(relid, statement))
             redefine_as_declared(child);

@@ -6,10 +6,15 @@
 #include "refresh/program/compiled.hpp"
 
 extern "C" {
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "nodes/nodeFuncs.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -57,6 +62,61 @@ void check_dropping_from_parent(Oid relid, const AlterTableStmt *statement)
                                        get_rel_name(lfirst_oid(child))),
                                 errdetail("Its columns are defined by its query, and it inherits this column."),
                                 errhint("Detach the stream table first.")));
+    }
+}
+
+namespace {
+
+/* Returns the name of a constraint of the stream table, or null if it has none. */
+const char *constraint_of(Oid relid)
+{
+    Relation constraints = table_open(ConstraintRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+    SysScanDesc scan = systable_beginscan(constraints, ConstraintRelidTypidNameIndexId, true, nullptr, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    const char *name = HeapTupleIsValid(tuple)
+                           ? pstrdup(NameStr(reinterpret_cast<Form_pg_constraint>(GETSTRUCT(tuple))->conname))
+                           : nullptr;
+    systable_endscan(scan);
+    table_close(constraints, AccessShareLock);
+    return name;
+}
+
+/* Returns the name of a column that is NOT NULL, or null if there is none. */
+const char *not_null_column_of(Oid relid)
+{
+    const char *name = nullptr;
+    Relation table = table_open(relid, AccessShareLock);
+    for (int i = 0; i < RelationGetNumberOfAttributes(table) && name == nullptr; i++)
+        if (Form_pg_attribute column = TupleDescAttr(RelationGetDescr(table), i); column->attnotnull)
+            name = pstrdup(NameStr(column->attname));
+    table_close(table, AccessShareLock);
+    return name;
+}
+
+} // namespace
+
+void check_inherited_constraints(Oid relid)
+{
+    const bool is_partitioned = get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE;
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(relid, NoLock, nullptr)) {
+        if (lfirst_oid(cell) == relid || !definition::is_stream_table(lfirst_oid(cell)))
+            continue;
+        const char *column = not_null_column_of(lfirst_oid(cell));
+        const char *constraint = column == nullptr ? constraint_of(lfirst_oid(cell)) : nullptr;
+        if (column == nullptr && constraint == nullptr)
+            continue;
+        const char *stream_table = get_rel_name(lfirst_oid(cell));
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        column != nullptr
+                            ? errmsg("cannot set column \"%s\" of stream table \"%s\" NOT NULL", column, stream_table)
+                            : errmsg("cannot add constraint \"%s\" to stream table \"%s\"", constraint, stream_table),
+                        errdetail("The planner would rely on it, and the rows of a stream table are not checked."),
+                        is_partitioned      ? errhint("Detach the stream table first.")
+                        : column != nullptr ? errhint("Use ALTER TABLE ONLY.")
+                                            : errhint("Use NO INHERIT.")));
     }
 }
 

@@ -5,7 +5,8 @@
  *   DROP COLUMN    is refused if the stream table would lose the column;
  *   ALTER TYPE     is followed: the query is cast to the new type and the rows are recomputed, in the same
  *                  statement, which fails if the query has no value of that type;
- *   RENAME         is followed (rename.cpp).
+ *   RENAME         is followed (rename.cpp);
+ *   CHECK, NOT NULL  of a parent are refused unless they are the parent's alone.
  */
 #pragma once
 
@@ -22,6 +23,10 @@ namespace pgtrickle {
 /* Raises 0A000 if the statement drops a column that a stream table inherits only from relid. PostgreSQL
  * frame. */
 void check_dropping_from_parent(Oid relid, const AlterTableStmt *statement);
+
+/* Raises 0A000 if a stream table among the descendants of relid has a constraint, after a statement that may have added
+ * one. PostgreSQL frame. */
+void check_inherited_constraints(Oid relid);
 
 /* Returns true if the columns of the stream table have the types that its query returns. Raises 55000 if the
  * stream table has lost a column. PostgreSQL frame. */
