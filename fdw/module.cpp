@@ -14,6 +14,7 @@
 #include "fdw/read/barrier.hpp"
 #include "fdw/read/column_statistics.hpp"
 #include "fdw/read/explain_statement.hpp"
+#include "fdw/read/extended_statistics.hpp"
 #include "fdw/read/lock_table.hpp"
 #include "fdw/read/planner_expansion.hpp"
 #include "fdw/scan/served_relation.hpp"
@@ -128,6 +129,7 @@ constexpr Hooks hooks = {
     .explain = explain_statement,
     .relation_statistics = relation_statistics,
     .index_statistics = find_index_statistics,
+    .relation_info = add_extended_statistics,
     .object_access = object_access,
     .transaction = transaction,
     .subtransaction = subtransaction,

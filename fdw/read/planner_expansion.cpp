@@ -9,9 +9,11 @@
 extern "C" {
 #include "access/sysattr.h"
 #include "access/table.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
+#include "utils/acl.h"
 }
 
 namespace pgtrickle {
@@ -46,6 +48,15 @@ List *output_columns(Relation table, const ServedRelation *served, const RangeTb
     return targets;
 }
 
+/* Returns the role whose privileges on the storage decide which of its statistics are used. They are not used to read
+ * it. No role but a superuser has any; for one that may read all columns of the stream table, all statistics that a
+ * query can ask for are of these columns. For another, find_statistics() decides by column. */
+Oid estimated_as(Oid relid, Oid read_as)
+{
+    const Oid reader = OidIsValid(read_as) ? read_as : GetUserId();
+    return pg_class_aclcheck(relid, reader, ACL_SELECT) == ACLCHECK_OK ? BOOTSTRAP_SUPERUSERID : read_as;
+}
+
 Query *query_over_storage(const Query *outer, const RangeTblEntry *entry, const ServedRelation *served)
 {
     RangeTblEntry *stream_table = makeNode(RangeTblEntry);
@@ -58,7 +69,8 @@ Query *query_over_storage(const Query *outer, const RangeTblEntry *entry, const 
     query->rtable = list_make1(stream_table);
     const EntryRights rights = rights_of(outer, entry);
     set_rights(query, stream_table, rights);
-    RangeTblEntry *storage = add_storage_entry(query, served, entry->eref->aliasname, rights.read_as);
+    RangeTblEntry *storage =
+        add_storage_entry(query, served, entry->eref->aliasname, estimated_as(entry->relid, rights.read_as));
     Relation table = table_open(entry->relid, NoLock);
     query->targetList = output_columns(table, served, storage);
     table_close(table, NoLock);

@@ -181,6 +181,7 @@ void install_hooks(const Hooks &list)
     previous.explain = replace(ExplainOneQuery_hook, list.explain);
     previous_relation_statistics = replace(get_relation_stats_hook, &pgtrickle_relation_statistics);
     previous.index_statistics = replace(get_index_stats_hook, list.index_statistics);
+    previous.relation_info = replace(get_relation_info_hook, list.relation_info);
     previous_object_access = replace(object_access_hook, &pgtrickle_object_access);
     if (process_shared_preload_libraries_in_progress) {
         previous_request = replace(shmem_request_hook, &pgtrickle_shared_memory_request);

@@ -43,6 +43,7 @@ extern "C" {
 #include "catalog/objectaccess.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
+#include "optimizer/plancat.h"
 #include "optimizer/planner.h"
 #include "storage/ipc.h"
 #include "tcop/utility.h"
@@ -136,6 +137,7 @@ struct Hooks {
     ExplainOneQuery_hook_type explain;
     std::span<const get_relation_stats_hook_type> relation_statistics;
     get_index_stats_hook_type index_statistics;
+    get_relation_info_hook_type relation_info;
     std::span<const ObjectAccessHandler> object_access;
     std::span<const TransactionHandler> transaction;
     std::span<const SubtransactionHandler> subtransaction;
@@ -152,6 +154,7 @@ struct PreviousHooks {
     /* The following are null if there was none. */
     ExplainOneQuery_hook_type explain;
     get_index_stats_hook_type index_statistics;
+    get_relation_info_hook_type relation_info;
 };
 const PreviousHooks &previous_hooks();
 
