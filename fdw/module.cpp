@@ -9,6 +9,7 @@
 #include "catalog/process.hpp"
 #include "definition/guc.hpp"
 #include "fdw/ddl/commit_prepared.hpp"
+#include "fdw/ddl/heap_statements.hpp"
 #include "fdw/ddl/object_access_hook.hpp"
 #include "fdw/ddl/utility_hook.hpp"
 #include "fdw/read/barrier.hpp"
@@ -50,6 +51,11 @@ constexpr UtilityEntry utility[] = {
     /* Reading stream tables. */
     {T_LockStmt, When::around, lock_table},
     {T_CopyStmt, When::before, refuse_copy_to_stream_table},
+
+    /* Heaps of stream tables. */
+    {T_VacuumStmt, When::around, vacuum_heaps},
+    {T_ReindexStmt, When::around, reindex_heaps},
+    {T_ClusterStmt, When::before, refuse_cluster},
 
     /* Definitions of stream tables. */
     {T_CreateForeignTableStmt, When::around, follow<CreateForeignTableStmt>},

@@ -12,6 +12,7 @@ namespace pgtrickle {
 void replace_view(const UtilityCall &call);    /* ViewStmt … OR REPLACE; RuleStmt ON SELECT */
 void alter_columns(const UtilityCall &call);   /* AlterTableStmt on columns: adding, dropping, virtual expressions */
 void switch_policies(const UtilityCall &call); /* AlterTableStmt … ROW LEVEL SECURITY, OWNER TO */
+void reassign_owned(const UtilityCall &call);  /* ReassignOwnedStmt */
 
 /* Returns true if an AlterTableStmt on a relation that is no stream table adds or drops columns. PostgreSQL
  * frame. */

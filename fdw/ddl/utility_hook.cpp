@@ -9,7 +9,6 @@
 #include "fdw/ddl/dependency_changes.hpp"
 #include "fdw/ddl/index.hpp"
 #include "fdw/ddl/publication.hpp"
-#include "fdw/ddl/reassign_owned.hpp"
 #include "fdw/ddl/refresh_matview.hpp"
 #include "fdw/ddl/rename.hpp"
 #include "refresh/program/scope.hpp"

@@ -45,6 +45,8 @@ undone("CREATE INDEX", "call", "CREATE INDEX made ON NAME (id)", "REINDEX INDEX 
 undone("CREATE INDEX on an expression", "define", "CREATE INDEX made ON NAME ((own.PLACE_f(id::int)))", "SELECT pgtrickle.refresh_stream_table('NAME')")
 undone("CREATE STATISTICS", "define", "CREATE STATISTICS own.made ON (own.PLACE_f(id::int)), id FROM NAME", "ANALYZE NAME")
 action("ANALYZE the stream table", "ddl", "ANALYZE NAME")
+action("VACUUM ANALYZE the stream table", "ddl", "VACUUM (ANALYZE) NAME")
+undone("REINDEX the stream table", "ddl", "REINDEX TABLE NAME")
 action("VACUUM ANALYZE", "ddl", "VACUUM (ANALYZE) SOURCE")
 undone("view above", "define", "CREATE VIEW own.above AS SELECT * FROM NAME", "SELECT * FROM own.above")
 undone("materialized view above", "read", "CREATE MATERIALIZED VIEW own.above AS SELECT * FROM NAME", "REFRESH MATERIALIZED VIEW own.above")

@@ -1,0 +1,172 @@
+#include "fdw/ddl/heap_statements.hpp"
+
+#include "definition/stream_table.hpp"
+#include "fdw/ddl/utility_hook.hpp"
+#include "pg/boundary.hpp"
+#include "pg/versions/heaps.hpp"
+#include "pg/versions/rights.hpp"
+#include "storage/partitions.hpp"
+#include "storage/storage.hpp"
+
+extern "C" {
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "commands/defrem.h"
+#include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
+#include "tcop/dest.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* Returns the stream table of this name, or InvalidOid for any other relation. */
+Oid stream_table_named(const RangeVar *name)
+{
+    const Oid relid = name != nullptr && is_definition_followed() ? RangeVarGetRelid(name, NoLock, true) : InvalidOid;
+    return OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE && definition::is_stream_table(relid)
+               ? relid
+               : InvalidOid;
+}
+
+Oid arrangement_of(Oid relid, int step)
+{
+    return enter([=] { return storage::arrangement_of(relid, step); });
+}
+
+/* Returns the heaps with rows of a stream table, the storage first. */
+List *heaps_of(Oid relid)
+{
+    const Oid storage = enter([=] { return storage::storage_of(relid); });
+    List *heaps = OidIsValid(storage) ? storage::row_heaps(storage) : NIL;
+    for (int step = 0; OidIsValid(arrangement_of(relid, step)); step++)
+        heaps = list_concat(heaps, storage::row_heaps(arrangement_of(relid, step)));
+    return heaps;
+}
+
+UtilityCall copy_of(const UtilityCall &call)
+{
+    UtilityCall copied = call;
+    copied.planned = static_cast<PlannedStmt *>(copyObjectImpl(call.planned));
+    copied.is_read_only = false;
+    return copied;
+}
+
+/* ---- VACUUM --------------------------------------------------------------------------------- */
+
+bool names_stream_table(const VacuumStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->rels)
+        if (OidIsValid(stream_table_named(lfirst_node(VacuumRelation, cell)->relation)))
+            return true;
+    return false;
+}
+
+bool analyzes(const VacuumStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->options)
+        if (auto *option = lfirst_node(DefElem, cell); strcmp(option->defname, "analyze") == 0)
+            return defGetBoolean(option);
+    return false;
+}
+
+/* Replaces each stream table that the current user owns by its heaps, and returns these stream tables. The others are
+ * left for PostgreSQL to refuse. */
+List *replace_by_heaps(VacuumStmt *statement)
+{
+    List *replaced = NIL;
+    List *relations = NIL;
+    ListCell *cell, *heap;
+    foreach (cell, statement->rels) {
+        auto *named = lfirst_node(VacuumRelation, cell);
+        const Oid relid = stream_table_named(named->relation);
+        if (!OidIsValid(relid) || !owns_relation(relid)) {
+            relations = lappend(relations, named);
+            continue;
+        }
+        replaced = lappend(replaced, named);
+        foreach (heap, heaps_of(relid))
+            relations = lappend(relations, makeVacuumRelation(named->relation, lfirst_oid(heap), NIL));
+    }
+    statement->rels = relations;
+    return replaced;
+}
+
+/* ---- REINDEX -------------------------------------------------------------------------------- */
+
+void check_owner(const RangeVar *, Oid relid, Oid, void *)
+{
+    if (OidIsValid(relid) && definition::is_stream_table(relid))
+        definition::require_owner(relid);
+}
+
+[[noreturn]] void refuse(Oid relid, const char *way, const char *hint)
+{
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("cannot %s stream table \"%s\"", way, get_rel_name(relid)), errhint("%s", hint)));
+}
+
+void check_options(Oid relid, const ReindexStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->params) {
+        auto *option = lfirst_node(DefElem, cell);
+        if (strcmp(option->defname, "concurrently") == 0 && defGetBoolean(option))
+            refuse(relid, "concurrently reindex", "Use REINDEX INDEX CONCURRENTLY for its indexes.");
+        if (strcmp(option->defname, "tablespace") == 0)
+            refuse(relid, "move indexes by REINDEX of", "Use ALTER INDEX ... SET TABLESPACE for its indexes.");
+    }
+}
+
+} // namespace
+
+void vacuum_heaps(const UtilityCall &call)
+{
+    auto *given = castNode(VacuumStmt, call.statement());
+    if (!given->is_vacuumcmd || !names_stream_table(given)) {
+        call.run();
+        return;
+    }
+    UtilityCall vacuum = copy_of(call);
+    auto *statement = castNode(VacuumStmt, vacuum.statement());
+    List *replaced = replace_by_heaps(statement);
+    if (statement->rels != NIL)
+        vacuum.run();
+    if (replaced == NIL || !analyzes(statement))
+        return;
+    UtilityCall analyze = copy_of(call);
+    statement = castNode(VacuumStmt, analyze.statement());
+    statement->is_vacuumcmd = false;
+    statement->options = NIL;
+    statement->rels = replaced;
+    analyze.run();
+}
+
+void reindex_heaps(const UtilityCall &call)
+{
+    auto *statement = castNode(ReindexStmt, call.statement());
+    if (statement->kind != REINDEX_OBJECT_TABLE || !OidIsValid(stream_table_named(statement->relation))) {
+        call.run();
+        return;
+    }
+    const Oid relid = RangeVarGetRelidExtended(statement->relation, AccessShareLock, 0, check_owner, nullptr);
+    check_options(relid, statement);
+    ListCell *cell;
+    foreach (cell, heaps_of(relid))
+        rebuild_indexes(lfirst_oid(cell));
+    if (call.completion != nullptr)
+        SetQueryCompletion(call.completion, CMDTAG_REINDEX, 0);
+}
+
+void refuse_cluster(const UtilityCall &call)
+{
+    auto *statement = castNode(ClusterStmt, call.statement());
+    if (const Oid relid = stream_table_named(statement->relation); OidIsValid(relid))
+        refuse(relid, "cluster", "Refreshes write rows in the order of changes; VACUUM FULL removes unused space.");
+}
+
+} // namespace pgtrickle

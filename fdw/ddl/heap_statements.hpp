@@ -1,0 +1,20 @@
+/*
+ * Statements that PostgreSQL has for tables with rows, on a stream table: they are executed on its heaps, which no role
+ * can name.
+ *
+ *   VACUUM            of the storage, its partitions and the arrangements; with ANALYZE also of the stream table
+ *   REINDEX TABLE     likewise; CONCURRENTLY is refused, REINDEX INDEX CONCURRENTLY is not
+ *   CLUSTER           is refused
+ */
+#pragma once
+
+#include "pg/hooks.hpp"
+
+namespace pgtrickle {
+
+/* Entries of fdw/module.cpp. PostgreSQL frames. */
+void vacuum_heaps(const UtilityCall &call);
+void reindex_heaps(const UtilityCall &call);
+void refuse_cluster(const UtilityCall &call);
+
+} // namespace pgtrickle
