@@ -49,14 +49,20 @@ struct OptionChange {
     options::Option option;
 };
 
-/* An added column may have constraints. */
-bool is_adding_constraints(const AlterTableStmt *statement)
+/* Returns whether the statement has effects on stream tables among the descendants of the table. An added column may
+ * have constraints. */
+bool is_passed_on(const AlterTableStmt *statement)
 {
     ListCell *cell;
     foreach (cell, statement->cmds) {
-        AlterTableType type = lfirst_node(AlterTableCmd, cell)->subtype;
-        if (type == AT_AddConstraint || type == AT_AddColumn || type == AT_SetNotNull)
-            return true;
+        switch (lfirst_node(AlterTableCmd, cell)->subtype) {
+        case AT_AddConstraint:
+        case AT_AddColumn:
+        case AT_SetNotNull:
+        case AT_SetStatistics:
+        case AT_SetStorage: return true;
+        default: break;
+        }
     }
     return false;
 }
@@ -104,6 +110,10 @@ bool is_allowed(AlterTableType type)
 {
     switch (type) {
     case AT_AlterColumnType:
+    case AT_SetStatistics:
+    case AT_SetOptions:
+    case AT_ResetOptions:
+    case AT_SetStorage:
     case AT_DropConstraint:
     case AT_DropNotNull:
     case AT_GenericOptions:
@@ -326,7 +336,7 @@ bool is_our_alter(const AlterTableStmt *statement)
         return false;
     Oid relid = target_of(statement);
     return OidIsValid(relid) && (definition::is_stream_table(relid) || is_changing_columns(statement) ||
-                                 (is_adding_constraints(statement) && has_subclass(relid)));
+                                 (is_passed_on(statement) && has_subclass(relid)));
 }
 
 void alter_table(const UtilityCall &utility)
@@ -339,8 +349,10 @@ void alter_table(const UtilityCall &utility)
             check_dropping_from_parent(relid, statement);
             utility.run();
             CommandCounterIncrement();
-            if (OidIsValid(relid) && has_subclass(relid))
+            if (OidIsValid(relid) && has_subclass(relid)) {
                 check_inherited_constraints(relid);
+                follow_column_settings(relid, statement);
+            }
         });
         for (Oid child : retyped_children(relid, statement))
             redefine_as_declared(child);
@@ -371,6 +383,7 @@ void alter_table(const UtilityCall &utility)
         utility.run();
         CommandCounterIncrement();
         give_storage_to_owner(relid);
+        follow_column_settings(relid, statement);
     });
     for (Oid retyped : retyped_children(relid, statement))
         redefine_as_declared(retyped);

@@ -4,6 +4,8 @@
 #include "fdw/scan/served_relation.hpp"
 #include "pg/versions/rights.hpp"
 #include "refresh/program/compiled.hpp"
+#include "storage/column_settings.hpp"
+#include "storage/storage.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -158,6 +160,20 @@ List *stream_table_descendants(Oid relid)
     return found;
 }
 
+bool is_setting_columns(const AlterTableStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->cmds)
+        switch (lfirst_node(AlterTableCmd, cell)->subtype) {
+        case AT_SetStatistics:
+        case AT_SetOptions:
+        case AT_ResetOptions:
+        case AT_SetStorage: return true;
+        default: break;
+        }
+    return false;
+}
+
 bool is_as_declared(Oid relid)
 {
     return call([=] { return has_columns_of_its_query(relid); }) && refresh::has_current_layout(relid) &&
@@ -165,6 +181,19 @@ bool is_as_declared(Oid relid)
 }
 
 } // namespace
+
+void follow_column_settings(Oid relid, const AlterTableStmt *statement)
+{
+    if (!is_setting_columns(statement))
+        return;
+    ListCell *cell;
+    foreach (cell, stream_table_descendants(relid)) {
+        const Oid child = lfirst_oid(cell);
+        const Oid storage = enter([=] { return storage::storage_of(child); });
+        if (OidIsValid(storage))
+            storage::copy_column_settings(child, storage);
+    }
+}
 
 std::vector<Oid> retyped_children(Oid relid, const AlterTableStmt *statement)
 {

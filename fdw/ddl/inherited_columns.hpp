@@ -6,6 +6,7 @@
  *   ALTER TYPE     is followed: the query is cast to the new type and the rows are recomputed, in the same
  *                  statement, which fails if the query has no value of that type;
  *   RENAME         is followed (rename.cpp);
+ *   SET STATISTICS, SET (n_distinct …), SET STORAGE  are followed by the storage;
  *   CHECK, NOT NULL  of a parent are refused unless they are the parent's alone.
  */
 #pragma once
@@ -31,6 +32,10 @@ void check_inherited_constraints(Oid relid);
 /* Returns true if the columns of the stream table have the types that its query returns. Raises 55000 if the
  * stream table has lost a column. PostgreSQL frame. */
 bool has_columns_of_its_query(Oid relid);
+
+/* Copies settings of columns to the storages of the stream tables whose columns the statement, which has run, has set
+ * together with those of relid, including relid itself. PostgreSQL frame. */
+void follow_column_settings(Oid relid, const AlterTableStmt *statement);
 
 /* Returns the stream tables whose columns the statement, which has run, has given another type together with
  * those of their parent. PostgreSQL has checked the ownership of the stream tables. C++ frame. */

@@ -1,6 +1,7 @@
 #include "setup/heaps.hpp"
 
 #include "setup/steps.hpp"
+#include "storage/column_settings.hpp"
 #include "storage/layout.hpp"
 #include "storage/storage.hpp"
 #include "storage/user_indexes.hpp"
@@ -23,6 +24,8 @@ void create_heaps_in(Oid relid, Oid tablespace)
                                     tablespace);
     storage::create_arrangement(relid, storage::storage_name(relid), steps.list[last], steps.parts,
                                 definition.partition_by, tablespace);
+    const Oid storage = storage::storage_of(relid);
+    call([=] { storage::copy_column_settings(relid, storage); });
 }
 
 } // namespace

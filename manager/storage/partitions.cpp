@@ -1,4 +1,5 @@
 #include "storage/partitions.hpp"
+#include "storage/column_settings.hpp"
 
 #include "pg/relation_owner.hpp"
 #include "pg/settings.hpp"
@@ -275,8 +276,9 @@ void begin_partitions(Oid relid, Oid heap, const PartitionColumns &columns, cons
 
 void create_range_partition(Relation heap, const Range &range, Datum options)
 {
-    create_partition(stream_table_of(heap), heap, bound_of(RelationGetPartitionKey(heap)->parttypid[0], range),
-                     options);
+    const Oid relid = stream_table_of(heap);
+    create_partition(relid, heap, bound_of(RelationGetPartitionKey(heap)->parttypid[0], range), options);
+    copy_column_settings(relid, RelationGetRelid(heap));
 }
 
 int room_for_partitions(Relation heap)

@@ -1,0 +1,16 @@
+/*
+ * Settings of columns that PostgreSQL accepts on a foreign table and that have an effect on the storage only: SET
+ * STATISTICS, SET (n_distinct …), SET STORAGE. The foreign table keeps them, so that a dump has them; each storage gets
+ * a copy.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+namespace pgtrickle::storage {
+
+/* Copies the settings of all columns of the stream table to its storage, and to the partitions of this. Takes
+ * ShareUpdateExclusive where something differs. PostgreSQL frame. */
+void copy_column_settings(Oid relid, Oid storage);
+
+} // namespace pgtrickle::storage
