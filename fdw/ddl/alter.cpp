@@ -124,19 +124,61 @@ bool is_allowed(AlterTableType type)
     }
 }
 
+/* The reason why a stream table cannot be altered in a way, and the alternative. */
+struct Refusal {
+    const char *reason, *alternative;
+};
+
+Refusal refusal_of(AlterTableType type)
+{
+    switch (type) {
+    case AT_AddColumn:
+    case AT_DropColumn:
+        return {"Its columns are defined by its query.",
+                "Columns can be renamed, given another type, and appended by another query; to remove columns, drop it "
+                "and create it again."};
+    case AT_AddConstraint:
+    case AT_SetNotNull:
+    case AT_ColumnDefault:
+        return {"Its rows are computed by its query, and not checked.",
+                "Constraints and defaults belong on the sources; an expression for a missing value belongs in the "
+                "query."};
+    case AT_SetTableSpace:
+        return {"Its storage stays in the tablespace in which it was created.",
+                "Set default_tablespace and create it again; ALTER INDEX ... SET TABLESPACE moves an index."};
+    case AT_SetRelOptions:
+    case AT_ResetRelOptions:
+        return {"The parameters of its storage are set by pg_trickle.", "ALTER INDEX ... SET sets those of an index."};
+    case AT_SetCompression:
+        return {"A foreign table has no compression method.", "Set default_toast_compression for its owner."};
+    case AT_ClusterOn:
+    case AT_DropCluster: return {"Refreshes write rows in the order of changes.", "VACUUM FULL removes unused space."};
+    case AT_ReplicaIdentity:
+        return {"Its storage is not published.", "Publish its sources, and create the stream table on the subscriber."};
+    case AT_EnableRowSecurity:
+    case AT_DisableRowSecurity:
+    case AT_ForceRowSecurity:
+    case AT_NoForceRowSecurity:
+        return {"A foreign table has no policies.", "GRANT a view with security_barrier, or columns."};
+    default:
+        return {"Its columns are defined by its query, and its rows are maintained by pg_trickle.",
+                "Its options, owner, schema, parents, name and columns can be changed."};
+    }
+}
+
 void check_commands(Oid relid, const AlterTableStmt *statement)
 {
     ListCell *cell;
-    foreach (cell, statement->cmds)
-        if (!is_allowed(static_cast<AlterTableCmd *>(lfirst(cell))->subtype)) {
-            definition::require_owner(relid);
-            ereport(ERROR,
-                    (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                     errmsg("cannot alter stream table \"%s\" in this way", get_rel_name(relid)),
-                     errdetail("Its columns are defined by its query, and its rows are maintained by pg_trickle."),
-                     errhint("Columns can be renamed, given another type, and appended by another query; to remove "
-                             "columns, drop it and create it again.")));
-        }
+    foreach (cell, statement->cmds) {
+        const AlterTableType type = static_cast<AlterTableCmd *>(lfirst(cell))->subtype;
+        if (is_allowed(type))
+            continue;
+        definition::require_owner(relid);
+        const Refusal refusal = refusal_of(type);
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot alter stream table \"%s\" in this way", get_rel_name(relid)),
+                        errdetail("%s", refusal.reason), errhint("%s", refusal.alternative)));
+    }
 }
 
 std::vector<OptionChange> changes_in(List *def_elements)

@@ -59,11 +59,26 @@ List *lock_stream_tables(LockStmt *statement, Oid *relids, int *count)
     return others;
 }
 
+/* PostgreSQL would refuse it, too, because a stream table is a foreign table. */
+void refuse_other_modes(const LockStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->relations)
+        if (auto *name = lfirst_node(RangeVar, cell); names_stream_table(name))
+            ereport(ERROR,
+                    (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot lock stream table \"%s\"", name->relname),
+                     errdetail("Only refreshes change its rows."),
+                     errhint("Use IN ACCESS SHARE MODE, which refreshes it first; to keep its rows from changing, lock "
+                             "its sources.")));
+}
+
 /* Returns whether PostgreSQL has relations left to lock. */
 bool lock(LockStmt *statement, bool is_top_level)
 {
-    if (statement->mode != AccessShareLock)
+    if (statement->mode != AccessShareLock) {
+        refuse_other_modes(statement);
         return true;
+    }
     auto *relids = static_cast<Oid *>(palloc(sizeof(Oid) * list_length(statement->relations)));
     int count = 0;
     List *others = lock_stream_tables(statement, relids, &count);

@@ -337,14 +337,35 @@ Oid tablespace_of(Oid heap)
     return call([=] { return get_rel_tablespace(heap); });
 }
 
+namespace {
+
+/* PostgreSQL's error at the drop would name the heap. */
+void check_not_in_use(Oid relid, Oid heap)
+{
+    Relation relation = RelationIdGetRelation(heap);
+    const bool is_in_use = relation != nullptr && relation->rd_refcnt != 1;
+    if (relation != nullptr)
+        RelationClose(relation);
+    if (is_in_use)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
+                        errmsg("cannot replace the rows of stream table \"%s\" because it is being used by active "
+                               "queries in this session",
+                               get_rel_name(relid)),
+                        errhint("Close the cursors that read it.")));
+}
+
+} // namespace
+
 void drop_arrangement(Oid relid, Oid heap)
 {
     call([=] {
         /* With the INTERNAL dependencies, the drop would be refused. */
         ListCell *cell;
-        foreach (cell, list_append_unique_oid(list_copy(row_heaps(heap)), heap))
+        foreach (cell, list_append_unique_oid(list_copy(row_heaps(heap)), heap)) {
+            check_not_in_use(relid, lfirst_oid(cell));
             deleteDependencyRecordsForSpecific(RelationRelationId, lfirst_oid(cell), DEPENDENCY_INTERNAL,
                                                RelationRelationId, relid);
+        }
         CommandCounterIncrement();
         ObjectAddress object;
         ObjectAddressSet(object, RelationRelationId, heap);
