@@ -17,6 +17,7 @@
 #include "pg/relation_name.hpp"
 #include "pg/versions/rights.hpp"
 #include "setup/defining_query.hpp"
+#include "setup/heaps.hpp"
 #include "storage/owner.hpp"
 
 extern "C" {
@@ -148,7 +149,8 @@ Refusal refusal_of(AlterTableType type)
                 "Set default_tablespace and create it again; ALTER INDEX ... SET TABLESPACE moves an index."};
     case AT_SetRelOptions:
     case AT_ResetRelOptions:
-        return {"The parameters of its storage are set by pg_trickle.", "ALTER INDEX ... SET sets those of an index."};
+        return {"The parameters of its storage are an option.",
+                "Use OPTIONS (ADD storage_parameters 'name = value, ...')."};
     case AT_SetCompression:
         return {"A foreign table has no compression method.", "Set default_toast_compression for its owner."};
     case AT_ClusterOn:
@@ -342,8 +344,11 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
     if (query != nullptr)
         redefine(relid, query, is_new_query ? after.query : std::string(), after.mode,
                  setup::DeniedCapture::is_refused);
-    else
+    else {
+        if (after.storage_parameters != before.storage_parameters)
+            setup::follow_storage_parameters(relid);
         call([=] { state::bump_generation(relid); });
+    }
     if (appended != NIL)
         note_row_type(relid);
     mailbox::note_definition_change();

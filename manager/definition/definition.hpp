@@ -48,7 +48,8 @@ struct Definition {
     std::string tier = "hot";               /* 'hot', 'warm', 'cold' or 'frozen'; `schedule` includes its
                                              * effect, except that of 'frozen' */
     bool is_frozen() const { return tier == "frozen"; }
-    PartitionBy partition_by;      /* of its storage */
+    PartitionBy partition_by; /* of its storage */
+    std::string storage_parameters;
     int work_mem_kb = 0;           /* 0: the server's setting */
     int refresh_timeout_ms = 0;    /* 0: no limit */
     std::vector<Setting> settings; /* in force whenever the query runs */

@@ -1,4 +1,5 @@
 #include "definition/options.hpp"
+#include "definition/storage_parameters.hpp"
 
 #include "definition/guc.hpp"
 #include "definition/query/recorded_settings.hpp"
@@ -114,6 +115,11 @@ void check_partition_by(const std::string &, const std::string &value)
     (void)parse_partition_by(value);
 }
 
+void check_parameters(const std::string &, const std::string &value)
+{
+    definition::check_storage_parameters(value);
+}
+
 struct Known {
     const char *name; /* also the name of the argument of SQL functions */
     void (*check)(const std::string &name, const std::string &value);
@@ -161,6 +167,9 @@ constexpr Known known_options[] = {
     {"partition_by", check_partition_by,
      [](Definition &definition, const std::string &value) { definition.partition_by = parse_partition_by(value); },
      [](const Definition &definition) { return definition.partition_by.text(); }},
+    {"storage_parameters", check_parameters,
+     [](Definition &definition, const std::string &value) { definition.storage_parameters = value; },
+     [](const Definition &definition) { return definition.storage_parameters; }},
     {"work_mem", check_work_mem,
      [](Definition &definition, const std::string &value) {
          definition.work_mem_kb = parse_quantity("work_mem", value, GUC_UNIT_KB);

@@ -14,6 +14,14 @@ namespace pgtrickle::setup {
 
 namespace {
 
+void set_storage_parameters(const Definition &definition, const Steps &steps)
+{
+    const Oid storage = storage::storage_of(definition.relid);
+    const bool is_of_groups = steps.list.back().layout == engine::Layout::groups;
+    const char *parameters = definition.storage_parameters.c_str();
+    call([=] { storage::set_heap_options(storage, is_of_groups, parameters); });
+}
+
 void create_heaps_in(Oid relid, Oid tablespace)
 {
     Definition definition = definition::load(relid);
@@ -26,9 +34,18 @@ void create_heaps_in(Oid relid, Oid tablespace)
                                 definition.partition_by, tablespace);
     const Oid storage = storage::storage_of(relid);
     call([=] { storage::copy_column_settings(relid, storage); });
+    if (!definition.storage_parameters.empty())
+        set_storage_parameters(definition, steps);
 }
 
 } // namespace
+
+void follow_storage_parameters(Oid relid)
+{
+    const Definition definition = definition::load(relid);
+    if (OidIsValid(storage::storage_of(relid)))
+        set_storage_parameters(definition, steps_of(definition));
+}
 
 void create_heaps(Oid relid)
 {

@@ -21,4 +21,7 @@ void create_heaps(Oid relid);
  * same tablespace. The caller has unpopulated the stream table. */
 void replace_heaps(Oid relid);
 
+/* Gives the storage the parameters that the definition has now. */
+void follow_storage_parameters(Oid relid);
+
 } // namespace pgtrickle::setup

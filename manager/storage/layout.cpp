@@ -1,5 +1,6 @@
 #include "storage/layout.hpp"
 
+#include "definition/storage_parameters.hpp"
 #include "pg/internal_query.hpp"
 #include "pg/relation_owner.hpp"
 #include "pg/rights.hpp"
@@ -11,6 +12,7 @@
 #include "storage/storage.hpp"
 
 extern "C" {
+#include "access/htup_details.h"
 #include "access/reloptions.h"
 #include "access/table.h"
 #include "catalog/dependency.h"
@@ -282,6 +284,34 @@ Datum heap_options(bool is_of_groups)
         return static_cast<Datum>(0);
     DefElem *fillfactor = makeDefElem(pstrdup("fillfactor"), reinterpret_cast<::Node *>(makeInteger(85)), -1);
     return transformRelOptions(static_cast<Datum>(0), list_make1(fillfactor), nullptr, nullptr, false, false);
+}
+
+namespace {
+
+void set_options(Relation classes, Oid heap, Datum options)
+{
+    LockRelationOid(heap, ShareUpdateExclusiveLock);
+    HeapTuple tuple = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(heap));
+    Datum values[Natts_pg_class] = {};
+    bool nulls[Natts_pg_class] = {}, replaces[Natts_pg_class] = {};
+    values[Anum_pg_class_reloptions - 1] = options;
+    nulls[Anum_pg_class_reloptions - 1] = options == static_cast<Datum>(0);
+    replaces[Anum_pg_class_reloptions - 1] = true;
+    HeapTuple changed = heap_modify_tuple(tuple, RelationGetDescr(classes), values, nulls, replaces);
+    CatalogTupleUpdate(classes, &tuple->t_self, changed);
+}
+
+} // namespace
+
+void set_heap_options(Oid storage, bool is_of_groups, const char *parameters)
+{
+    const Datum options = definition::with_storage_parameters(heap_options(is_of_groups), parameters);
+    Relation classes = table_open(RelationRelationId, RowExclusiveLock);
+    ListCell *cell;
+    foreach (cell, row_heaps(storage))
+        set_options(classes, lfirst_oid(cell), options);
+    table_close(classes, RowExclusiveLock);
+    CommandCounterIncrement();
 }
 
 /* PostgreSQL refuses the name of the database's tablespace for the index of a partitioned table; it is what an

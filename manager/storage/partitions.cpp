@@ -1,10 +1,10 @@
 #include "storage/partitions.hpp"
-#include "storage/column_settings.hpp"
 
 #include "pg/relation_owner.hpp"
 #include "pg/settings.hpp"
 #include "pg/type_name.hpp"
 #include "pg/versions/heaps.hpp"
+#include "storage/column_settings.hpp"
 #include "storage/layout.hpp"
 #include "storage/storage.hpp"
 #include "storage/user_indexes.hpp"
@@ -274,10 +274,15 @@ void begin_partitions(Oid relid, Oid heap, const PartitionColumns &columns, cons
     table_close(relation, NoLock);
 }
 
-void create_range_partition(Relation heap, const Range &range, Datum options)
+void create_range_partition(Relation heap, const Range &range)
 {
     const Oid relid = stream_table_of(heap);
-    create_partition(relid, heap, bound_of(RelationGetPartitionKey(heap)->parttypid[0], range), options);
+    HeapTuple sibling = SearchSysCache1(RELOID, ObjectIdGetDatum(default_partition_of(heap)));
+    bool has_no_options;
+    const Datum options = SysCacheGetAttr(RELOID, sibling, Anum_pg_class_reloptions, &has_no_options);
+    create_partition(relid, heap, bound_of(RelationGetPartitionKey(heap)->parttypid[0], range),
+                     has_no_options ? static_cast<Datum>(0) : options);
+    ReleaseSysCache(sibling);
     copy_column_settings(relid, RelationGetRelid(heap));
 }
 

@@ -55,10 +55,10 @@ bool is_partitioned_by(Oid heap, const PartitionBy &by);
  * creates the partitions that exist from the beginning. `options` are those of a heap (pg_class.reloptions). */
 void begin_partitions(Oid relid, Oid heap, const PartitionColumns &columns, const PartitionBy &by, Datum options);
 
-/* Creates the partition of a range, with the indexes of the storage. The default partition must have no row of the
- * range, or lose them before this transaction ends; the caller holds AccessExclusive on the storage, or has created it
- * in this transaction. */
-void create_range_partition(Relation heap, const Range &range, Datum options);
+/* Creates the partition of a range, with the indexes of the storage and the options of the default partition. The
+ * default partition must have no row of the range, or lose them before this transaction ends; the caller holds
+ * AccessExclusive on the storage, or has created it in this transaction. */
+void create_range_partition(Relation heap, const Range &range);
 
 /* Whether a storage is partitioned; an ordinary heap has its rows itself. */
 bool is_partitioned(Oid heap);

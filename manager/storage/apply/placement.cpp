@@ -1,6 +1,5 @@
 #include "storage/apply/placement.hpp"
 
-#include "storage/layout.hpp"
 #include "storage/partitions.hpp"
 
 extern "C" {
@@ -17,11 +16,6 @@ extern "C" {
 namespace pgtrickle::storage {
 
 namespace {
-
-void create_partition_of(Arrangement *arrangement, const Range &range)
-{
-    create_range_partition(arrangement->heap, range, heap_options(arrangement->facts.layout == RowLayout::groups));
-}
 
 struct Ranges {
     Range *ranges;
@@ -82,7 +76,7 @@ RowHeap *row_heap_for_fill(Arrangement *arrangement, const Datum *values, const 
         RelationGetRelid(rows->heap) != default_partition_of(arrangement->heap) ||
         room_for_partitions(arrangement->heap) == 0 || !has_range_of_its_own(arrangement, values, nulls, &range))
         return rows;
-    create_partition_of(arrangement, range);
+    create_range_partition(arrangement->heap, range);
     return row_heap_for(arrangement, values, nulls);
 }
 
@@ -102,7 +96,7 @@ bool place_rows(Arrangement *arrangement)
     const bool may_place = missing.count == 0 || ConditionalLockRelation(arrangement->heap, AccessExclusiveLock);
     if (may_place && missing.count > 0) {
         for (int i = 0; i < missing.count; i++)
-            create_partition_of(arrangement, missing.ranges[i]);
+            create_range_partition(arrangement->heap, missing.ranges[i]);
         mark_as_altered(arrangement->heap);
         for_rows_of(arrangement, others, [=](const Datum *values, const bool *nulls) {
             if (!is_of(arrangement, others, values, nulls))

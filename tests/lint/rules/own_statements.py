@@ -17,6 +17,7 @@ RUNNING = {
 SHOWING = {
     "fdw/sql/ddl_statements.cpp": "what is shown to hooks, and by export_definition(), as the text of the caller's statement",
     "manager/refresh/program/missing_index.cpp": "advice to the user",
+    "manager/definition/storage_parameters.cpp": "parsed for its list of parameters, and never run",
 }
 RUNS = re.compile(r"\b((?:standard_)?ProcessUtility|run_statement|SPI_exec\w*|SPI_prepare\w*|SPI_cursor_open\w*)\s*\(|\b(SPI_OK_UTILITY)\b")
 OBJECTS = r"(?:(?:OR REPLACE|UNIQUE|FOREIGN|TEMP|UNLOGGED|MATERIALIZED|EVENT) )*(?:TABLE|INDEX|VIEW|SCHEMA|TRIGGER|FUNCTION|TYPE|RULE|SEQUENCE|ROLE)"
