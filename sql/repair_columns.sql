@@ -20,12 +20,16 @@ DROP TABLE rc_typed CASCADE;
 -- a_declared_column_of_the_storage_dropped, a hidden one of its type does not replace it
 ALTER TABLE :sum DROP COLUMN v;
 SELECT g, v FROM rc_sum ORDER BY g;
+SELECT severity, detail FROM pgtrickle.health_check() WHERE check_name = 'storage';
 SELECT pgtrickle.repair_stream_table('rc_sum');
 SELECT g, v FROM rc_sum ORDER BY g;
 -- the_whole_storage_dropped
 SET allow_system_table_mods = on;
 DELETE FROM pg_depend WHERE objid = :'sum'::regclass AND deptype = 'i';
 DROP TABLE :sum;
+ALTER TABLE :full ALTER COLUMN v TYPE bigint;
+SELECT severity, detail FROM pgtrickle.health_check() WHERE check_name = 'storage';
+ALTER TABLE :full ALTER COLUMN v TYPE int;
 SELECT g, v FROM rc_sum;
 SELECT pgtrickle.refresh_stream_table('rc_sum');
 SELECT pgtrickle.repair_stream_table('rc_sum');

@@ -94,7 +94,24 @@ BEGIN ATOMIC
     FROM (SELECT x.pgt_relid FROM pgtrickle.statistics_rows() x
           WHERE x.action = 'DIFFERENTIAL' AND x.refreshes > 0 AND x.total_ms / x.refreshes > 100
           ORDER BY x.total_ms DESC LIMIT 20) r
+  ), served AS (
+    SELECT s.name, s.pgt_relid, h.oid AS heap
+    FROM s LEFT JOIN (pg_class h JOIN pg_namespace n ON n.oid = h.relnamespace AND n.nspname = 'pg_trickle_storage')
+           ON h.relname = 'st_' || s.pgt_relid
   ), found (rank, check_name, bad, names, what, ok) AS (
+    /* As a read compares them. Columns whose names start with pgt_ are hidden. */
+    SELECT 10, 'storage', 'ERROR', array_agg(v.name ORDER BY v.name),
+           'missing or with other columns, so they cannot be read, see pgtrickle.repair_stream_table(): ', 'all have their columns'
+    FROM served v
+    WHERE v.heap IS NULL
+          OR EXISTS (SELECT FROM (SELECT a.* FROM pg_attribute a
+                                  WHERE a.attrelid = v.pgt_relid AND a.attnum > 0 AND NOT a.attisdropped) d
+                          FULL JOIN (SELECT a.* FROM pg_attribute a
+                                     WHERE a.attrelid = v.heap AND a.attnum > 0 AND NOT a.attisdropped
+                                           AND NOT starts_with(a.attname::text, 'pgt_')) k ON k.attname = d.attname
+                     WHERE d.atttypid IS DISTINCT FROM k.atttypid OR d.attcollation <> k.attcollation
+                           OR d.atttypmod <> -1 AND d.atttypmod <> k.atttypmod)
+    UNION ALL
     SELECT 11, 'suspended', 'ERROR', array_agg(s.name ORDER BY s.name) FILTER (WHERE s.status = 'SUSPENDED'),
            'not refreshed until pgtrickle.resume_stream_table(), see pgtrickle.get_refresh_history(): ', 'none is suspended'
     FROM s
