@@ -368,6 +368,44 @@ bool is_changing_owner(const AlterTableStmt *statement)
     return false;
 }
 
+/* Returns the tables whose columns the statement alters: those of a composite type are its typed tables. */
+List *altered_tables(const AlterTableStmt *statement)
+{
+    const Oid relid = target_of(statement);
+    if (!OidIsValid(relid))
+        return NIL;
+    return statement->objtype == OBJECT_TYPE ? typed_tables_of(relid) : list_make1_oid(relid);
+}
+
+/* Alters a table that may be a parent of stream tables. */
+void alter_other_table(const UtilityCall &utility, Oid relid)
+{
+    auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
+    List *tables = call([=] { return altered_tables(statement); });
+    ListCell *cell;
+    call([&] {
+        ListCell *table;
+        foreach (table, tables) {
+            check_retyping(lfirst_oid(table), statement);
+            check_dropping_from_parent(lfirst_oid(table), statement);
+        }
+        utility.run();
+        CommandCounterIncrement();
+        foreach (table, tables)
+            if (has_subclass(lfirst_oid(table))) {
+                check_inherited_constraints(lfirst_oid(table));
+                follow_column_settings(lfirst_oid(table), statement);
+            }
+    });
+    foreach (cell, tables)
+        for (Oid child : retyped_children(lfirst_oid(cell), statement))
+            redefine_as_declared(child);
+    if (OidIsValid(relid))
+        note_columns(relid, statement);
+    if (OidIsValid(relid) && call([=] { return is_switching_policies(statement); }))
+        note_policies(relid);
+}
+
 } // namespace
 
 bool has_query(Oid relid, const std::string &text)
@@ -379,6 +417,8 @@ bool has_query(Oid relid, const std::string &text)
 
 bool is_our_alter(const AlterTableStmt *statement)
 {
+    if (statement->objtype == OBJECT_TYPE)
+        return is_changing_columns(statement) && altered_tables(statement) != NIL;
     if (statement->objtype != OBJECT_TABLE && statement->objtype != OBJECT_FOREIGN_TABLE)
         return false;
     Oid relid = target_of(statement);
@@ -391,22 +431,7 @@ void alter_table(const UtilityCall &utility)
     auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
     Oid relid = call([=] { return target_of(statement); });
     if (!call([=] { return definition::is_stream_table(relid); })) {
-        call([&] {
-            check_retyping(relid, statement);
-            check_dropping_from_parent(relid, statement);
-            utility.run();
-            CommandCounterIncrement();
-            if (OidIsValid(relid) && has_subclass(relid)) {
-                check_inherited_constraints(relid);
-                follow_column_settings(relid, statement);
-            }
-        });
-        for (Oid child : retyped_children(relid, statement))
-            redefine_as_declared(child);
-        if (OidIsValid(relid))
-            note_columns(relid, statement);
-        if (OidIsValid(relid) && call([=] { return is_switching_policies(statement); }))
-            note_policies(relid);
+        alter_other_table(utility, relid);
         return;
     }
     call([=] { check_commands(relid, statement); });

@@ -48,9 +48,26 @@ bool would_be_dropped(Oid child, const char *name)
 
 } // namespace
 
+List *typed_tables_of(Oid composite)
+{
+    List *tables = NIL;
+    Relation classes = table_open(RelationRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_class_reloftype, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(get_rel_type_id(composite)));
+    SysScanDesc scan = systable_beginscan(classes, InvalidOid, false, nullptr, 1, &key);
+    for (HeapTuple tuple; HeapTupleIsValid(tuple = systable_getnext(scan));)
+        tables = lappend_oid(tables, reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->oid);
+    systable_endscan(scan);
+    table_close(classes, AccessShareLock);
+    list_sort(tables, list_oid_cmp);
+    return tables;
+}
+
 void check_dropping_from_parent(Oid relid, const AlterTableStmt *statement)
 {
-    if (!owns_relation(relid) || !statement->relation->inh)
+    const bool is_recursive = statement->objtype == OBJECT_TYPE || statement->relation->inh;
+    if (!owns_relation(relid) || !is_recursive)
         return;
     ListCell *cell, *child;
     foreach (cell, statement->cmds) {

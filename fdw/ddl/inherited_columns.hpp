@@ -21,6 +21,10 @@ extern "C" {
 
 namespace pgtrickle {
 
+/* Returns the tables OF the composite type, whose columns ALTER TYPE … CASCADE alters. Reads all of pg_class.
+ * PostgreSQL frame. */
+List *typed_tables_of(Oid composite);
+
 /* Raises 0A000 if the statement drops a column that a stream table inherits only from relid. PostgreSQL
  * frame. */
 void check_dropping_from_parent(Oid relid, const AlterTableStmt *statement);

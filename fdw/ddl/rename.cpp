@@ -299,6 +299,12 @@ void rename_object(const UtilityCall &utility)
     Oid relid = concerned.relation;
     if (statement->renameType == OBJECT_COLUMN && OidIsValid(relid))
         call([=] { follow_column(relid, statement->subname, statement->newname); });
+    if (statement->renameType == OBJECT_ATTRIBUTE && statement->behavior == DROP_CASCADE && OidIsValid(relid))
+        call([=] {
+            ListCell *cell;
+            foreach (cell, typed_tables_of(relid))
+                follow_column(lfirst_oid(cell), statement->subname, statement->newname);
+        });
     if (OidIsValid(relid) && (statement->renameType == OBJECT_COLUMN || statement->renameType == OBJECT_ATTRIBUTE))
         note_row_type(relid);
     mailbox::note_definition_change();
