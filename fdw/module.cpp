@@ -14,6 +14,7 @@
 #include "fdw/ddl/utility_hook.hpp"
 #include "fdw/read/barrier.hpp"
 #include "fdw/read/column_statistics.hpp"
+#include "fdw/read/explain_execute.hpp"
 #include "fdw/read/explain_statement.hpp"
 #include "fdw/read/extended_statistics.hpp"
 #include "fdw/read/lock_table.hpp"
@@ -51,6 +52,7 @@ constexpr UtilityEntry utility[] = {
     /* Reading stream tables. */
     {T_LockStmt, When::around, lock_table},
     {T_CopyStmt, When::before, refuse_copy_to_stream_table},
+    {T_ExplainStmt, When::around, explain_execute},
 
     /* Heaps of stream tables. */
     {T_VacuumStmt, When::around, vacuum_heaps},

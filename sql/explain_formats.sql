@@ -33,7 +33,24 @@ CREATE RULE also AS ON INSERT TO target DO ALSO INSERT INTO src SELECT n, 9 FROM
 SELECT (SELECT array_agg(t ->> 'Name' ORDER BY 1) FROM json_array_elements(plan -> 'Stream Tables') t) AS names
   FROM json_array_elements(plan_of('INSERT INTO target SELECT id FROM shown', 'FORMAT json')::json) plan;
 SELECT regexp_replace(plan_of('INSERT INTO target SELECT id FROM shown', 'FORMAT yaml, COSTS off'), '\n {4,}([A-Z]| +)[^\n]*', '', 'g');
+-- EXECUTE_of_a_prepared_statement
+PREPARE by_id (int) AS SELECT * FROM shown JOIN two ON id = g WHERE id = $1;
+SELECT plan_of('EXECUTE by_id (1)', 'COSTS off');
+SELECT substring(plan_of('EXECUTE by_id (1)', 'COSTS off, ANALYZE, TIMING off, SUMMARY off, FORMAT yaml') FROM '  Triggers.*');
+SELECT xpath('/e:explain/e:Query/e:Stream-Tables/e:Stream-Table/e:Name/text()', plan_of('EXECUTE by_id (1)', 'FORMAT xml')::xml, '{{e,http://www.postgresql.org/2009/explain}}');
+SELECT json_array_length(p) AS plans, (SELECT array_agg(k) FROM json_object_keys(p -> 0) k) AS keys, (SELECT array_agg(k) FROM json_object_keys(p -> 0 -> 'Stream Tables' -> 1) k) AS of_one
+  FROM (SELECT plan_of('EXECUTE by_id (1)', 'ANALYZE, FORMAT json')::json AS p) x;
+PREPARE other AS SELECT FROM src;
+SELECT plan_of('EXECUTE other', 'COSTS off');
+EXPLAIN EXECUTE nothing;
+CREATE ROLE explain_formats_other;
+GRANT USAGE ON SCHEMA explain_formats TO explain_formats_other;
+SET ROLE explain_formats_other;
+EXPLAIN EXECUTE by_id (1);
+RESET ROLE;
+DEALLOCATE by_id; DEALLOCATE other;
 -- a_plan_without_stream_tables
 SELECT plan_of('SELECT FROM src', 'FORMAT yaml, COSTS off');
 DROP SCHEMA explain_formats CASCADE;
+DROP ROLE explain_formats_other;
 RESET client_min_messages; RESET pg_trickle.enable_expansion;

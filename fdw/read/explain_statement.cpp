@@ -100,21 +100,21 @@ void explain_stream_table(Oid relid, const Wait &wait, ExplainState *es)
     ExplainCloseGroup("Stream Table", nullptr, true, es);
 }
 
-/* In the formats for programs, the stream tables are a list beside the plan that reads them. */
-void explain_stream_tables(const Oid *relids, int count, const Wait &wait, ExplainState *es)
+} // namespace
+
+void explain_stream_tables(List *relids, const Wait &wait, ExplainState *es)
 {
-    if (count == 0)
+    if (relids == NIL)
         return;
     const bool is_beside_plan = es->format != EXPLAIN_FORMAT_TEXT && reopen_query_group(es);
     ExplainOpenGroup("Stream Tables", "Stream Tables", false, es);
-    for (int i = 0; i < count; i++)
-        explain_stream_table(relids[i], wait, es);
+    ListCell *cell;
+    foreach (cell, relids)
+        explain_stream_table(lfirst_oid(cell), wait, es);
     ExplainCloseGroup("Stream Tables", "Stream Tables", false, es);
     if (is_beside_plan)
         ExplainCloseGroup("Query", nullptr, true, es);
 }
-
-} // namespace
 
 /* Does what PostgreSQL does without a hook, and then explains the stream tables. */
 void explain_statement(Query *query, int options, IntoClause *into, ExplainState *es, const char *text,
@@ -138,7 +138,10 @@ void explain_statement(Query *query, int options, IntoClause *into, ExplainState
     Wait wait = recorded_wait();
     int count;
     Oid *relids = stream_tables_of(plan, &count);
-    explain_stream_tables(relids, count, wait, es);
+    List *list = NIL;
+    for (int i = 0; i < count; i++)
+        list = lappend_oid(list, relids[i]);
+    explain_stream_tables(list, wait, es);
 }
 
 } // namespace pgtrickle

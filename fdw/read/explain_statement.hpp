@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "fdw/read/barrier.hpp"
 #include "pg/hooks.hpp"
 
 namespace pgtrickle {
@@ -10,5 +11,9 @@ namespace pgtrickle {
 /* Entry of fdw/module.cpp: ExplainOneQuery, if no other extension has that hook. PostgreSQL frame. */
 void explain_statement(Query *query, int options, IntoClause *into, ExplainState *es, const char *text,
                        ParamListInfo parameters, QueryEnvironment *environment);
+
+/* Appends the stream tables to the output. In the formats for programs, they are a list beside the plan, whose group
+ * "Query" has just been closed. PostgreSQL frame. */
+void explain_stream_tables(List *relids, const Wait &wait, ExplainState *es);
 
 } // namespace pgtrickle
