@@ -49,6 +49,27 @@ SELECT pgtrickle.alter_stream_table('tb_default', query => 'SELECT g, min(t) AS 
 SELECT * FROM tb_spaces('tb_default');
 SELECT * FROM tb_default ORDER BY g;
 SELECT amname FROM pg_class c JOIN pg_am a ON a.oid = relam WHERE relname = 'st_' || 'tb_default'::regclass::oid;
+-- SET_TABLESPACE moves the heaps and their own indexes; later ones follow
+RESET default_tablespace;
+SET ROLE tb_owner;
+CREATE INDEX tb_by_g ON tb_steps (count);
+ALTER FOREIGN TABLE tb_steps SET TABLESPACE tb_other;
+ALTER FOREIGN TABLE tb_steps SET TABLESPACE pg_default;
+SELECT * FROM tb_spaces('tb_steps');
+ALTER TABLE tb_steps SET TABLESPACE tb_space;
+SELECT * FROM tb_spaces('tb_steps');
+SELECT reltablespace = 0 AS stays FROM pg_class WHERE relname = 'tb_by_g';
+INSERT INTO tb_source VALUES (9, 9, 'i');
+SELECT pgtrickle.refresh_stream_table('tb_steps');
+SELECT * FROM tb_steps;
+SELECT pgtrickle.alter_stream_table('tb_default', partition_by => 'HASH (g, 2)');
+ALTER FOREIGN TABLE tb_default SET TABLESPACE tb_space;
+SELECT * FROM tb_spaces('tb_default');
+SELECT pgtrickle.alter_stream_table('tb_default', query => 'SELECT g, max(t) AS t FROM tb_source GROUP BY g') \g /dev/null
+SELECT * FROM tb_spaces('tb_default');
+SELECT * FROM tb_default ORDER BY g;
+ALTER FOREIGN TABLE tb_default SET TABLESPACE tb_space, ALTER g SET STATISTICS 5;
+RESET ROLE;
 DROP OWNED BY tb_owner;
 DROP ACCESS METHOD tb_method;
 DROP TABLESPACE tb_space;

@@ -10,6 +10,7 @@
 #include "definition/query/rewritten_query.hpp"
 #include "definition/state/state.hpp"
 #include "fdw/ddl/dependency_changes.hpp"
+#include "fdw/ddl/heap_statements.hpp"
 #include "fdw/ddl/inherited_columns.hpp"
 #include "fdw/ddl/object_access_hook.hpp"
 #include "fdw/ddl/redefinition.hpp"
@@ -145,8 +146,7 @@ Refusal refusal_of(AlterTableType type)
                 "Constraints and defaults belong on the sources; an expression for a missing value belongs in the "
                 "query."};
     case AT_SetTableSpace:
-        return {"Its storage stays in the tablespace in which it was created.",
-                "Set default_tablespace and create it again; ALTER INDEX ... SET TABLESPACE moves an index."};
+        return {"Its heaps are moved by a statement of their own.", "Give SET TABLESPACE in a separate statement."};
     case AT_SetRelOptions:
     case AT_ResetRelOptions:
         return {"The parameters of its storage are an option.",
@@ -432,6 +432,11 @@ void alter_table(const UtilityCall &utility)
     Oid relid = call([=] { return target_of(statement); });
     if (!call([=] { return definition::is_stream_table(relid); })) {
         alter_other_table(utility, relid);
+        return;
+    }
+    if (list_length(statement->cmds) == 1 &&
+        linitial_node(AlterTableCmd, statement->cmds)->subtype == AT_SetTableSpace) {
+        move_heaps(utility, relid);
         return;
     }
     call([=] { check_commands(relid, statement); });

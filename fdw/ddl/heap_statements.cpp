@@ -1,17 +1,23 @@
 #include "fdw/ddl/heap_statements.hpp"
 
 #include "definition/stream_table.hpp"
+#include "fdw/ddl/user_statement.hpp"
 #include "fdw/ddl/utility_hook.hpp"
 #include "pg/boundary.hpp"
 #include "pg/versions/heaps.hpp"
 #include "pg/versions/rights.hpp"
+#include "storage/layout.hpp"
 #include "storage/partitions.hpp"
 #include "storage/storage.hpp"
+#include "storage/user_indexes.hpp"
 
 extern "C" {
+#include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
+#include "commands/event_trigger.h"
+#include "commands/tablecmds.h"
 #include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
 #include "tcop/dest.h"
@@ -122,7 +128,52 @@ void check_options(Oid relid, const ReindexStmt *statement)
     }
 }
 
+/* ---- ALTER … SET TABLESPACE ----------------------------------------------------------------- */
+
+/* Checks the privilege on the tablespace. Event triggers see the statement of the user only. */
+void move_heap(Oid relid, Oid heap, AlterTableStmt *statement)
+{
+    storage::check_not_in_use(relid, heap);
+    Relation relation = table_open(heap, AccessExclusiveLock);
+    List *moved = list_make1_oid(heap);
+    ListCell *cell;
+    foreach (cell, RelationGetIndexList(relation))
+        if (storage::is_own_index(lfirst_oid(cell)))
+            moved = lappend_oid(moved, lfirst_oid(cell));
+    table_close(relation, NoLock);
+    EventTriggerInhibitCommandCollection();
+    foreach (cell, moved)
+        AlterTableInternal(lfirst_oid(cell), static_cast<List *>(copyObjectImpl(statement->cmds)), false);
+    EventTriggerUndoInhibitCommandCollection();
+}
+
+void move_all(Oid relid, AlterTableStmt *statement)
+{
+    definition::require_owner(relid);
+    /* Excludes readers and refreshes. */
+    LockRelationOid(relid, AccessExclusiveLock);
+    const Oid storage = enter([=] { return storage::storage_of(relid); });
+    List *heaps = heaps_of(relid);
+    if (OidIsValid(storage))
+        heaps = list_append_unique_oid(heaps, storage);
+    ListCell *cell;
+    foreach (cell, heaps)
+        move_heap(relid, lfirst_oid(cell), statement);
+    ObjectAddress address;
+    ObjectAddressSet(address, RelationRelationId, relid);
+    EventTriggerCollectSimpleCommand(address, InvalidObjectAddress, reinterpret_cast<::Node *>(statement));
+}
+
 } // namespace
+
+void move_heaps(const UtilityCall &utility, Oid relid)
+{
+    auto *moved = reinterpret_cast<AlterTableStmt *>(utility.statement());
+    UserStatement statement(utility, "ALTER FOREIGN TABLE");
+    statement.begin();
+    call([=] { move_all(relid, moved); });
+    statement.end();
+}
 
 void vacuum_heaps(const UtilityCall &call)
 {

@@ -5,6 +5,7 @@
  *   VACUUM            of the storage, its partitions and the arrangements; with ANALYZE also of the stream table
  *   REINDEX TABLE     likewise; CONCURRENTLY is refused, REINDEX INDEX CONCURRENTLY is not
  *   CLUSTER           is refused
+ *   ALTER … SET TABLESPACE  moves all heaps; later ones lie where these lie
  */
 #pragma once
 
@@ -16,5 +17,8 @@ namespace pgtrickle {
 void vacuum_heaps(const UtilityCall &call);
 void reindex_heaps(const UtilityCall &call);
 void refuse_cluster(const UtilityCall &call);
+
+/* Executes an AlterTableStmt whose only command is SET TABLESPACE. C++ frame. */
+void move_heaps(const UtilityCall &call, Oid relid);
 
 } // namespace pgtrickle

@@ -367,9 +367,7 @@ Oid tablespace_of(Oid heap)
     return call([=] { return get_rel_tablespace(heap); });
 }
 
-namespace {
-
-/* PostgreSQL's error at the drop would name the heap. */
+/* PostgreSQL's error would name the heap. */
 void check_not_in_use(Oid relid, Oid heap)
 {
     Relation relation = RelationIdGetRelation(heap);
@@ -383,8 +381,6 @@ void check_not_in_use(Oid relid, Oid heap)
                                get_rel_name(relid)),
                         errhint("Close the cursors that read it.")));
 }
-
-} // namespace
 
 void drop_arrangement(Oid relid, Oid heap)
 {
