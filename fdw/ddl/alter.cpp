@@ -274,7 +274,7 @@ std::vector<options::Option> options_of_meaning(std::vector<options::Option> opt
 
 struct NewQuery {
     Query *query;
-    List *appended; /* the columns that the stream table lacks, as ColumnDefs */
+    List *appended;                       /* the columns that the stream table lacks, as ColumnDefs */
     std::vector<options::Option> options; /* those on which its meaning depends */
 };
 
