@@ -191,8 +191,8 @@ bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed
         mailbox::OwnEffects own = mailbox::own_effects(relids[i]);
         Freshness freshness = judge_as_of(relids[i], fixed.snapshot, fixed.taken_at);
         bool is_own = own.has_changes || own.holds_it;
-        if (is_own && !fixed.is_inherited && freshness.verdict == Verdict::stale && guc::max_staleness_ms == 0 &&
-            can_refresh_here(relids[i]))
+        if (is_own && !fixed.is_inherited && freshness.verdict == Verdict::stale &&
+            freshness.obstacle != Obstacle::open_statement && guc::max_staleness_ms == 0 && can_refresh_here(relids[i]))
             freshness.verdict = Verdict::refresh_here;
         act_on_verdict(&actions, count, relids[i], freshness);
     }

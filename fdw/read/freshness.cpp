@@ -1,8 +1,10 @@
 #include "fdw/read/freshness.hpp"
 
+#include "capture/triggers/open_statement.hpp"
 #include "definition/guc.hpp"
 #include "definition/lock_right.hpp"
 #include "definition/state/state.hpp"
+#include "definition/stream_table.hpp"
 #include "definition/time_zone.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "fdw/scan/served_relation.hpp"
@@ -38,6 +40,24 @@ bool is_too_old(Oid relid, TimestampTz since, TimestampTz now)
         return scheduler::is_due_for_reader(schedule, since, now, scheduler::utc);
     return scheduler::is_due_for_reader(schedule, since, now,
                                         definition::DatabaseZone(definition::published_time_zone()));
+}
+
+/* Returns true if this transaction has changed a source, at any depth, by a statement that is still in
+ * progress, and a query with the command id `reader` sees the changes: nothing can apply them yet. Cheap if
+ * there is no such statement, as in all reads outside of triggers and functions of a writing statement. */
+bool lacks_unlogged_changes(Oid relid, CommandId reader)
+{
+    if (!capture::has_open_statement())
+        return false;
+    return enter([=] {
+        std::vector<Oid> readers = definition::upstreams_of(relid);
+        readers.push_back(relid);
+        for (Oid each : readers)
+            for (const Source &source : definition::sources_of(each))
+                if (call([&] { return capture::has_unlogged_changes(source.relid, reader); }))
+                    return true;
+        return false;
+    });
 }
 
 Freshness refused(const mailbox::State &state, bool is_populated)
@@ -80,6 +100,9 @@ Freshness judge(Oid relid, TimestampTz now)
     }
     if (!guc::enabled)
         return {Verdict::serve, Obstacle::none, is_populated};
+    const bool lacks_unlogged = lacks_unlogged_changes(relid, GetCurrentCommandId(false));
+    if (lacks_unlogged && has_to_be_current(relid))
+        return {Verdict::stale, Obstacle::open_statement, is_populated};
     /* The manager may have been unable to lock an upstream or companion that this transaction has locked. */
     bool is_own = own.has_changes || own.holds_it || (mailbox::holds_any() && !known.is_current());
     if (is_own && has_to_be_current(relid)) {
@@ -108,6 +131,8 @@ Freshness judge(Oid relid, TimestampTz now)
         return {Verdict::serve, Obstacle::none, true,
                 !own.holds_it && !known.state.is_suspended && !known.state.is_failing};
     /* No other process can take the lock of a stream table that this transaction holds. */
+    if (own.holds_it && lacks_unlogged)
+        return {Verdict::stale, Obstacle::open_statement, true};
     if (own.holds_it)
         return {can_refresh_here(relid) ? Verdict::refresh_here : Verdict::stale, Obstacle::read_only, true};
     if (known.is_known && (known.state.is_suspended || known.state.is_failing))
@@ -121,6 +146,8 @@ Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at)
     require_storage_seen(relid, find_served_relation(relid)->storage, snapshot);
     if (!guc::enabled || !seen.is_populated)
         return {Verdict::serve, Obstacle::none, seen.is_populated};
+    if (has_to_be_current(relid) && lacks_unlogged_changes(relid, snapshot->curcid))
+        return {Verdict::stale, Obstacle::open_statement, true};
     /* All changes that were committed before the frontier's snapshot have been applied, so no pending change
      * is older. */
     if (!is_too_old(relid, seen.data_timestamp, taken_at) ||

@@ -38,6 +38,7 @@ enum class Obstacle {
     read_only,
     standby,
     own_changes,
+    open_statement, /* of this transaction: it changes a source */
 };
 
 struct Freshness {

@@ -58,6 +58,8 @@ const char *explain(Oid relid, Obstacle obstacle)
     case Obstacle::own_changes:
         return "This transaction has changed its sources, and the user of the transaction is not permitted to refresh "
                "it before the transaction ends.";
+    case Obstacle::open_statement:
+        return "A statement in progress changes its sources, and the changes can be applied only after the statement.";
     case Obstacle::none: break;
     }
     return "Its sources have changed again since it was refreshed.";
@@ -86,6 +88,9 @@ const char *advise(Oid relid, Obstacle obstacle)
         return "Commit first. Within a transaction, a role can refresh stream tables that it owns, and those that "
                "directly read tables that "
                "it may UPDATE, DELETE or TRUNCATE.";
+    case Obstacle::open_statement:
+        return "Read it in a deferred constraint trigger, or in an AFTER statement trigger whose name sorts after "
+               "\"pg_trickle_update\".";
     default: return "Call pgtrickle.refresh_stream_table(), or try again.";
     }
 }

@@ -95,7 +95,7 @@ void wait_for_writers(const List *sources)
 void require_unused(Oid source)
 {
     ListCell *cell;
-    require_no_open_statement(source);
+    require_no_unlogged_changes(source);
     if (definition::is_stream_table(source))
         return;
     foreach (cell, locked_relations(source)) {

@@ -2,11 +2,13 @@
 
 #include "capture/log/marker.hpp"
 #include "capture/source/routing.hpp"
+#include "pg/versions/statistics.hpp"
 
 extern "C" {
 #include "access/relation.h"
 #include "access/xact.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 }
 
 /* PostgreSQL frames: nothing in this file has a destructor. */
@@ -19,6 +21,8 @@ struct OpenStatement {
     Oid relid;
     CmdType command;
     SubTransactionId subid;
+    CommandId command_id;    /* rows that it changes have this command id or a greater one */
+    int64_t rows_at_opening; /* as counted by rows_changed_in() */
 };
 
 /* A stack: the statement opened last is at the end. Lives as long as the backend. */
@@ -68,7 +72,7 @@ bool is_statement_open_on(const List *relids)
     return false;
 }
 
-void open_statement(Oid relid, CmdType command)
+void open_statement(Relation relation, CmdType command)
 {
     if (count == capacity) {
         capacity = capacity == 0 ? 16 : capacity * 2;
@@ -80,7 +84,11 @@ void open_statement(Oid relid, CmdType command)
             pfree(statements);
         statements = larger;
     }
-    statements[count++] = {relid, command, GetCurrentSubTransactionId()};
+    /* The active snapshot is the statement's own. The present command id may be greater, because of a user's
+     * BEFORE trigger. */
+    const CommandId command_id = ActiveSnapshotSet() ? GetActiveSnapshot()->curcid : 0;
+    statements[count++] = {RelationGetRelid(relation), command, GetCurrentSubTransactionId(), command_id,
+                           rows_changed_in(relation)};
 }
 
 void close_statement(Oid relid, CmdType command)
@@ -94,25 +102,45 @@ void close_statement(Oid relid, CmdType command)
     }
 }
 
-bool statement_is_open(Oid source)
+bool has_open_statement()
+{
+    return count > 0;
+}
+
+namespace {
+
+/* Whether the statement has changed rows that a query with the command id `reader` sees. */
+bool has_changed_rows(const OpenStatement &statement, Relation relation, CommandId reader)
+{
+    if (statement.command == CMD_UTILITY)
+        return true;
+    if (reader <= statement.command_id)
+        return false;
+    const bool has_all_rows = relation->rd_rel->relkind == RELKIND_RELATION && !relation->rd_rel->relhassubclass;
+    return !has_all_rows || statement.rows_at_opening < 0 || rows_changed_in(relation) != statement.rows_at_opening;
+}
+
+} // namespace
+
+bool has_unlogged_changes(Oid source, CommandId reader)
 {
     for (int i = 0; i < count; i++) {
-        if (statements[i].relid == source)
-            return true;
         Relation relation = try_relation_open(statements[i].relid, NoLock);
         if (relation == nullptr)
             continue;
-        const Targets *targets = find_targets(relation);
+        const bool is_unlogged =
+            has_changed_rows(statements[i], relation, reader) &&
+            (statements[i].relid == source || list_member_oid(find_targets(relation)->touched, source));
         relation_close(relation, NoLock);
-        if (list_member_oid(targets->touched, source))
+        if (is_unlogged)
             return true;
     }
     return false;
 }
 
-void require_no_open_statement(Oid source)
+void require_no_unlogged_changes(Oid source)
 {
-    if (!statement_is_open(source))
+    if (!has_unlogged_changes(source, InvalidCommandId))
         return;
     ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
                     errmsg("cannot refresh while a statement that changes \"%s\" is in progress", get_rel_name(source)),

@@ -3,9 +3,9 @@
  *
  * A BEFORE STATEMENT trigger opens a statement; the AFTER STATEMENT trigger of the same relation and command
  * closes it. In between (row triggers, other CTEs of the statement, cascades) the table is changed and its
- * log is not complete. After an error, the statement stays open until the (sub)transaction aborts. A
- * statement that is still open at commit was stopped before its AFTER triggers (SPI with a row limit does
- * that): a marker is written.
+ * log is not complete: what the statement has changed is *unlogged*. After an error, the statement stays open until the
+ * (sub)transaction aborts. A statement that is still open at commit was stopped before its AFTER triggers (SPI with a
+ * row limit does that): a marker is written.
  */
 #pragma once
 
@@ -14,20 +14,26 @@
 extern "C" {
 #include "nodes/nodes.h"
 #include "nodes/pg_list.h"
+#include "utils/relcache.h"
 }
 
 namespace pgtrickle::capture {
 
-void open_statement(Oid relid, CmdType command);
+/* CMD_UTILITY is TRUNCATE. */
+void open_statement(Relation relation, CmdType command);
 void close_statement(Oid relid, CmdType command);
 /* Whether a statement on one of these relations themselves is in progress. */
 bool is_statement_open_on(const List *relids);
 
-/* Whether a statement that changes `source` is in progress in this transaction: the log of `source` is not
- * complete, and `source` is in an intermediate state. Costs a few nanoseconds. */
-bool statement_is_open(Oid source);
-/* Raises 55006 if statement_is_open(). */
-void require_no_open_statement(Oid source);
+/* Whether any statement on a captured relation is in progress in this transaction. */
+bool has_open_statement();
+/* Whether a statement in progress has changed rows of `source` that a query with the command id `reader`
+ * sees, so that the log of `source` lacks them. A statement that names a partitioned table or a parent is
+ * taken to have changed rows as soon as it is open, and so is TRUNCATE. Costs a few nanoseconds if no
+ * statement is open. */
+bool has_unlogged_changes(Oid source, CommandId reader);
+/* Raises 55006 if there are unlogged changes of `source`, which a later command would see. */
+void require_no_unlogged_changes(Oid source);
 
 /* Entries of fdw/module.cpp. */
 void settle_open_statements(XactEvent moment);

@@ -167,7 +167,10 @@ void log_statement(const TriggerData *trigger)
 
 CmdType command_of(TriggerEvent event)
 {
-    return TRIGGER_FIRED_BY_INSERT(event) ? CMD_INSERT : TRIGGER_FIRED_BY_UPDATE(event) ? CMD_UPDATE : CMD_DELETE;
+    return TRIGGER_FIRED_BY_INSERT(event)   ? CMD_INSERT
+           : TRIGGER_FIRED_BY_UPDATE(event) ? CMD_UPDATE
+           : TRIGGER_FIRED_BY_DELETE(event) ? CMD_DELETE
+                                            : CMD_UTILITY;
 }
 
 } // namespace
@@ -184,12 +187,13 @@ Datum pgtrickle_capture(PG_FUNCTION_ARGS)
     const Oid relid = RelationGetRelid(trigger->tg_relation);
     if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event)) {
         log_row_change(trigger);
-    } else if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
-        write_marker(relid, "it was truncated");
     } else if (TRIGGER_FIRED_BEFORE(trigger->tg_event)) {
-        open_statement(relid, command_of(trigger->tg_event));
+        open_statement(trigger->tg_relation, command_of(trigger->tg_event));
     } else {
-        log_statement(trigger);
+        if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
+            write_marker(relid, "it was truncated");
+        else
+            log_statement(trigger);
         close_statement(relid, command_of(trigger->tg_event));
     }
     return PointerGetDatum(nullptr);

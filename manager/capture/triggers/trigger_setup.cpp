@@ -41,8 +41,8 @@ struct TriggerKind {
 };
 
 constexpr TriggerKind kinds[] = {
-    {"pg_trickle_before", "BEFORE INSERT OR UPDATE OR DELETE", TRIGGER_TYPE_BEFORE,
-     TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE, false, false},
+    {"pg_trickle_before", "BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE", TRIGGER_TYPE_BEFORE,
+     TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE, false, false},
     {"pg_trickle_insert", "AFTER INSERT", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_INSERT, false, true},
     {"pg_trickle_update", "AFTER UPDATE", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_UPDATE, true, true},
     {"pg_trickle_delete", "AFTER DELETE", TRIGGER_TYPE_AFTER, TRIGGER_TYPE_DELETE, true, false},

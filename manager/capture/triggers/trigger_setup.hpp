@@ -2,11 +2,11 @@
  * The capture triggers of a relation: five internal statement triggers, and a row trigger where those do not
  * see every row.
  *
- *   before       BEFORE INSERT OR UPDATE OR DELETE   records that a statement is open
+ *   before       BEFORE INSERT, UPDATE, DELETE or TRUNCATE   records that a statement is open
  *   insert       AFTER INSERT    new rows            \
  *   update       AFTER UPDATE    old and new rows     } log them, and record that it is done
  *   delete       AFTER DELETE    old rows            /
- *   truncate     AFTER TRUNCATE                      writes a marker
+ *   truncate     AFTER TRUNCATE                      writes a marker, and records that it is done
  *   row          AFTER each row                      for sources captured by rows (routing.hpp), and for
  *                                                    relations that a subscription writes to
  *

@@ -48,7 +48,7 @@ void lock_source(Oid source)
     call([=] {
         LockRelationOid(source, AccessShareLock);
         capture::lock_logs(source);
-        capture::require_no_open_statement(source);
+        capture::require_no_unlogged_changes(source);
     });
 }
 
