@@ -60,6 +60,26 @@ bool lacks_unlogged_changes(Oid relid, CommandId reader)
     });
 }
 
+/* Returns since when a change that `snapshot` sees may be missing in the storage that it sees, whose row of
+ * pgt_state is `seen`; 0 if none is. All changes committed before the frontier's snapshot have been applied,
+ * so no pending change is older. The mailbox knows the commit time of the oldest pending change, but only as
+ * of now: it holds for the snapshot if the stream table has not been refreshed since. The row is read after
+ * the mailbox, which learns of a refresh later than the row shows it. */
+TimestampTz stale_since_as_of(Oid relid, const state::VisibleRow &seen, bool is_by_schedule)
+{
+    const mailbox::MailboxStatus known = mailbox::status_of(relid);
+    if (!known.is_known || mailbox::own_effects(relid).has_changes)
+        return seen.data_timestamp;
+    const state::VisibleRow latest = state::visible_row(relid);
+    if (seen.frontier == nullptr || latest.frontier == nullptr || strcmp(seen.frontier, latest.frontier) != 0 ||
+        seen.own_xid != latest.own_xid || seen.own_seq != latest.own_seq || latest.needs_reinit)
+        return seen.data_timestamp;
+    const TimestampTz since = is_by_schedule ? known.scheduled_stale_since() : known.stale_since();
+    if (is_by_schedule && known.waits_for_others)
+        return 0;
+    return since == 0 || since > seen.data_timestamp ? since : seen.data_timestamp;
+}
+
 Freshness refused(const mailbox::State &state, bool is_populated)
 {
     return {Verdict::stale, state.is_suspended ? Obstacle::suspended : Obstacle::failed, is_populated};
@@ -148,10 +168,9 @@ Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at)
         return {Verdict::serve, Obstacle::none, seen.is_populated};
     if (has_to_be_current(relid) && lacks_unlogged_changes(relid, snapshot->curcid))
         return {Verdict::stale, Obstacle::open_statement, true};
-    /* All changes that were committed before the frontier's snapshot have been applied, so no pending change
-     * is older. */
-    if (!is_too_old(relid, seen.data_timestamp, taken_at) ||
-        !has_pending_changes(relid, snapshot, is_by_own_schedule(relid)))
+    const bool is_by_schedule = is_by_own_schedule(relid);
+    const TimestampTz since = stale_since_as_of(relid, seen, is_by_schedule);
+    if (since == 0 || !is_too_old(relid, since, taken_at) || !has_pending_changes(relid, snapshot, is_by_schedule))
         return {Verdict::serve, Obstacle::none, true};
     return {Verdict::stale, RecoveryInProgress() ? Obstacle::standby : Obstacle::fixed_snapshot, true};
 }
