@@ -19,6 +19,7 @@
 #include "fdw/read/extended_statistics.hpp"
 #include "fdw/read/lock_table.hpp"
 #include "fdw/read/planner_expansion.hpp"
+#include "fdw/read/transaction_snapshot.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "mailbox/hooks.hpp"
 #include "mailbox/mailbox.hpp"
@@ -50,6 +51,9 @@ constexpr UtilityEntry utility[] = {
     {every_kind, When::around, capture::around_statement},
 
     /* Reading stream tables. */
+    {T_DoStmt, When::before, use_snapshot_in_block},
+    {T_CallStmt, When::before, use_snapshot_in_block},
+    {every_kind, When::after, use_snapshot_of_utility},
     {T_LockStmt, When::around, lock_table},
     {T_CopyStmt, When::before, refuse_copy_to_stream_table},
     {T_ExplainStmt, When::around, explain_execute},

@@ -56,6 +56,7 @@ ROLLBACK;
 -- a_fixed_snapshot_is_judged_as_of_itself
 UPDATE sale SET qty = 10 WHERE id = 2;
 BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT count(*) FROM sale;
 SET LOCAL pg_trickle.max_staleness = '0';
 SELECT * FROM total ORDER BY k;
 SET LOCAL pg_trickle.on_stale = 'error';

@@ -184,6 +184,29 @@ Passed pass_barrier(const Oid *relids, int count, const RequiredRights *rights)
     return {actions.own_count > 0, is_fresh, actions.requested_count > 0};
 }
 
+Passed refresh_ahead(const Oid *relids, int count, const RequiredRights *rights)
+{
+    const TimestampTz now = GetCurrentTimestamp();
+    auto *requested = static_cast<Oid *>(palloc(sizeof(Oid) * (count + 1)));
+    auto *own = static_cast<Oid *>(palloc(sizeof(Oid) * (count + 1)));
+    int requested_count = 0, own_count = 0;
+    for (int i = 0; i < count; i++) {
+        const Verdict verdict = judge(relids[i], now).verdict;
+        if (verdict == Verdict::request)
+            requested[requested_count++] = relids[i];
+        else if (verdict == Verdict::refresh_here && !is_held(relids[i]))
+            own[own_count++] = relids[i];
+    }
+    if (requested_count + own_count > 0)
+        check_rights(*rights);
+    if (own_count > 0)
+        (void)refresh_here(own, own_count);
+    for (int first = 0; first < requested_count; first += mailbox::max_requested)
+        (void)request_and_wait(requested + first, std::min(requested_count - first, mailbox::max_requested),
+                               OnDeadlock::give_up);
+    return {own_count > 0, true, requested_count > 0};
+}
+
 bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed, const RequiredRights *rights)
 {
     Actions actions = {};
@@ -192,7 +215,8 @@ bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed
         Freshness freshness = judge_as_of(relids[i], fixed.snapshot, fixed.taken_at);
         bool is_own = own.has_changes || own.holds_it;
         if (is_own && !fixed.is_inherited && freshness.verdict == Verdict::stale &&
-            freshness.obstacle != Obstacle::open_statement && guc::max_staleness_ms == 0 && can_refresh_here(relids[i]))
+            freshness.obstacle == Obstacle::fixed_snapshot && has_to_be_current(relids[i]) &&
+            is_of_last_refresh(relids[i], fixed.snapshot) && can_refresh_here(relids[i]))
             freshness.verdict = Verdict::refresh_here;
         act_on_verdict(&actions, count, relids[i], freshness);
     }

@@ -29,6 +29,10 @@ struct Passed {
  * wait. */
 Passed pass_barrier(const Oid *relids, int count, const RequiredRights *rights);
 
+/* Refreshes stream tables that the statement may read by functions. Those that cannot be refreshed are left to
+ * the functions' statements, which apply on_stale if they read them. */
+Passed refresh_ahead(const Oid *relids, int count, const RequiredRights *rights);
+
 /* Refreshes in this transaction; the history is written when the transaction ends. Returns whether all were
  * refreshed: on_stale has been applied to stream tables that are held and to upstreams that could not be
  * refreshed. */

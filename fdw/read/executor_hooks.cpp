@@ -2,8 +2,9 @@
  * The executor hooks pass statements through the barrier. The start of the executor is used because every way
  * to run a query includes it; a planner hook would be skipped by cached plans.
  *
- * In READ COMMITTED the statement gets a new snapshot whenever it reads a stream table, with the old command
- * id, so that it sees the refresh: its own snapshot was taken before the wait. The new snapshot is registered
+ * In READ COMMITTED, and as the first one of a REPEATABLE READ transaction (transaction_snapshot.hpp), the
+ * statement gets a new snapshot whenever it reads a stream table, with the old command id, so that it sees the
+ * refresh: its own snapshot was taken before the wait. The new snapshot is registered
  * in place of the old one, and is active while the executor starts, runs and finishes, because parallel
  * workers and functions take the active one.
  *
@@ -15,8 +16,10 @@
 #include "fdw/read/freshness.hpp"
 
 #include "definition/guc.hpp"
+#include "fdw/read/function_reads.hpp"
 #include "fdw/read/on_stale.hpp"
 #include "fdw/read/snapshot_state.hpp"
+#include "fdw/read/transaction_snapshot.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "pg/versions/processes.hpp"
 #include "pg/versions/rights.hpp"
@@ -41,6 +44,7 @@ namespace {
 /* ---- the running statements ---------------------------------------------------------- */
 
 struct Running {
+    const PlannedStmt *plan;
     Snapshot snapshot;
     int nest_level; /* of transactions, when the statement began to run */
 };
@@ -49,7 +53,7 @@ Running *running = nullptr;
 int running_count = 0;
 int running_size = 0;
 
-int begin_running(Snapshot snapshot)
+int begin_running(const QueryDesc *query)
 {
     if (running_count == running_size) {
         int size = running_size == 0 ? 64 : running_size * 2;
@@ -61,41 +65,38 @@ int begin_running(Snapshot snapshot)
         running = larger;
         running_size = size;
     }
-    running[running_count] = {snapshot, GetCurrentTransactionNestLevel()};
+    running[running_count] = {query->plannedstmt, query->snapshot, GetCurrentTransactionNestLevel()};
     return running_count++;
 }
 
-bool is_inherited(Snapshot snapshot)
+/* Returns the outermost statement that runs under the snapshot; null if there is none. */
+const PlannedStmt *owner_of(Snapshot snapshot)
 {
     for (int i = 0; i < running_count; i++)
         if (running[i].snapshot == snapshot)
-            return true;
-    return false;
+            return running[i].plan;
+    return nullptr;
 }
 
 /* ---- snapshots ---------------------------------------------------------------------- */
 
-/* Returns when the snapshot of the current REPEATABLE READ transaction was taken, or somewhat later: the
- * start of the first statement that this hook has seen. */
-TimestampTz transaction_snapshot_time()
-{
-    static LocalTransactionId transaction = InvalidLocalTransactionId;
-    static TimestampTz taken_at = 0;
-    if (transaction != own_local_xid()) {
-        transaction = own_local_xid();
-        taken_at = GetCurrentStatementStartTimestamp();
-    }
-    return taken_at;
-}
-
-/* Gives the statement a new snapshot, and leaves the snapshot active. */
+/* Gives the statement the transaction's snapshot as it is now, and leaves it active. */
 void renew_snapshot(QueryDesc *query, bool has_refreshed)
 {
     CommandId command = has_refreshed ? GetCurrentCommandId(false) : query->snapshot->curcid;
+    UnregisterSnapshot(query->snapshot);
+    query->snapshot = InvalidSnapshot;
     PushCopiedSnapshot(GetTransactionSnapshot());
     GetActiveSnapshot()->curcid = command;
-    UnregisterSnapshot(query->snapshot);
     query->snapshot = RegisterSnapshot(GetActiveSnapshot());
+}
+
+/* As renew_snapshot(), of a statement that passes to a new snapshot. */
+void take_new_snapshot(QueryDesc *query, bool has_refreshed)
+{
+    if (IsolationUsesXactSnapshot())
+        retake_transaction_snapshot();
+    renew_snapshot(query, has_refreshed);
 }
 
 /* Pushes the snapshot that renew_snapshot() has given to the statement, if it is not the active one. Returns
@@ -132,21 +133,23 @@ bool is_stream_table(const RangeTblEntry *entry)
  * them itself after the last one, and otherwise. */
 constexpr int max_passes_refreshing = 5, max_passes_requesting = 30;
 
-/* Passes a statement that takes its snapshot after the barrier, and leaves the snapshot active. Another
+/* Passes a statement that takes its snapshot after the barrier, and leaves the snapshot active. `has_refreshed`:
+ * this transaction has refreshed stream tables for the statement already. Another
  * process may refresh one of the stream tables alone between the refresh of all and the snapshot, or a commit
  * may come between the refreshes that this transaction has to do itself and the others. The statement passes
  * the barrier again then, and finally refreshes those that must be current in its own transaction, where no
  * other refresh can come between. */
-void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
+void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count, bool has_refreshed)
 {
     int current_count = 0;
     const Oid *current = tables_to_align(relids, count, &current_count);
-    const bool can_refresh = can_refresh_all_here(current, current_count);
+    const bool can_refresh = !IsolationUsesXactSnapshot() && can_refresh_all_here(current, current_count);
     for (int left = (can_refresh ? max_passes_refreshing : max_passes_requesting) - 1;; left--) {
         const RequiredRights rights = asked_rights(query->plannedstmt);
         Passed passed = pass_barrier(relids, count, &rights);
         record_wait(passed);
-        renew_snapshot(query, passed.has_refreshed);
+        has_refreshed |= passed.has_refreshed;
+        take_new_snapshot(query, has_refreshed);
         if (!passed.is_fresh)
             return;
         const Oid behind = find_lagging(current, current_count, query->snapshot);
@@ -161,41 +164,68 @@ void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count)
         if (left == 0) {
             wait.has_failed = !refresh_here(current, current_count);
             wait.has_refreshed = true;
-            renew_snapshot(query, true);
+            take_new_snapshot(query, true);
             return;
         }
     }
 }
 
+/* The stream tables that a statement reads. */
+struct Reads {
+    const Oid *relids; /* by itself */
+    int count;
+    const Oid *by_functions; /* by functions that it calls, under its snapshot */
+    int by_functions_count;
+};
+
+/* Whether the statement may get a newer snapshot than its own. A parallel worker sees changes of its own
+ * transaction only through a snapshot. */
+bool can_take_new_snapshot(QueryDesc *query)
+{
+    return !RecoveryInProgress() && !IsParallelWorker() &&
+           (!IsolationUsesXactSnapshot() || is_transaction_snapshot_unused(query));
+}
+
 /* Passes a statement in the way that its snapshot permits. Returns whether the statement has a new snapshot,
  * which is active then. */
-bool pass_with_available_snapshot(QueryDesc *query, const Oid *relids, int count)
+bool pass_with_available_snapshot(QueryDesc *query, const Reads &reads)
 {
-    const RequiredRights rights = asked_rights(query->plannedstmt);
-    FixedSnapshot fixed = {query->snapshot, GetCurrentStatementStartTimestamp(), is_inherited(query->snapshot)};
-    /* A parallel worker sees changes of its own transaction only through a snapshot. */
-    if (!fixed.is_inherited && !IsolationUsesXactSnapshot() && !RecoveryInProgress() && !IsParallelWorker()) {
-        pass_to_new_snapshot(query, relids, count);
+    const PlannedStmt *caller = owner_of(query->snapshot);
+    if (caller == nullptr && can_take_new_snapshot(query)) {
+        const RequiredRights rights = asked_rights(query->plannedstmt);
+        const Passed ahead = refresh_ahead(reads.by_functions, reads.by_functions_count, &rights);
+        record_wait(ahead);
+        if (reads.count > 0)
+            pass_to_new_snapshot(query, reads.relids, reads.count, ahead.has_refreshed);
+        else
+            take_new_snapshot(query, ahead.has_refreshed);
         return true;
     }
+    if (reads.count == 0)
+        return false;
+    /* In REPEATABLE READ, functions of any volatility read under the snapshot of the first statement. */
+    if (caller != nullptr || (IsolationUsesXactSnapshot() && running_count > 0))
+        remember_function_reads(caller != nullptr ? caller : running[0].plan, reads.relids, reads.count);
+    const RequiredRights rights = asked_rights(query->plannedstmt);
+    FixedSnapshot fixed = {query->snapshot, GetCurrentStatementStartTimestamp(), caller != nullptr};
     if (IsolationUsesXactSnapshot())
         fixed.taken_at = transaction_snapshot_time();
-    if (!pass_barrier_as_of(relids, count, fixed, &rights))
+    if (!pass_barrier_as_of(reads.relids, reads.count, fixed, &rights))
         return false;
     wait.has_refreshed = true;
     renew_snapshot(query, true);
     return true;
 }
 
-bool pass(QueryDesc *query, const Oid *relids, int count)
+bool pass(QueryDesc *query, const Reads &reads)
 {
     if (!is_wait_wanted)
-        return pass_with_available_snapshot(query, relids, count);
+        return pass_with_available_snapshot(query, reads);
     is_wait_wanted = false;
     wait = {true, false, false, false, 0};
     instr_time begun, duration;
     INSTR_TIME_SET_CURRENT(begun);
-    bool has_new_snapshot = pass_with_available_snapshot(query, relids, count);
+    bool has_new_snapshot = pass_with_available_snapshot(query, reads);
     INSTR_TIME_SET_CURRENT(duration);
     INSTR_TIME_SUBTRACT(duration, begun);
     wait.ms = INSTR_TIME_GET_MILLISEC(duration);
@@ -206,17 +236,15 @@ bool pass(QueryDesc *query, const Oid *relids, int count)
 
 void start_behind_barrier(QueryDesc *query, int flags, const Next &next)
 {
-    if (query->snapshot != InvalidSnapshot && IsolationUsesXactSnapshot())
-        transaction_snapshot_time();
-    bool is_to_pass = (flags & EXEC_FLAG_EXPLAIN_ONLY) == 0 && query->snapshot != InvalidSnapshot;
-    int count = 0;
-    Oid *relids = is_to_pass ? stream_tables_of(query->plannedstmt, &count) : nullptr;
-    if (relids == nullptr || !is_reader()) {
+    if ((flags & EXEC_FLAG_EXPLAIN_ONLY) != 0 || query->snapshot == InvalidSnapshot) {
         next();
         return;
     }
-    bool has_new_snapshot = pass(query, relids, count);
-    pfree(relids);
+    Reads reads = {};
+    reads.relids = stream_tables_of(query->plannedstmt, &reads.count);
+    reads.by_functions = function_reads_of(query->plannedstmt, &reads.by_functions_count);
+    const bool has_new_snapshot = reads.count + reads.by_functions_count > 0 && is_reader() && pass(query, reads);
+    use_transaction_snapshot();
     next();
     if (has_new_snapshot)
         PopActiveSnapshot();
@@ -225,7 +253,7 @@ void start_behind_barrier(QueryDesc *query, int flags, const Next &next)
 void run_under_own_snapshot(QueryDesc *query, const Next &next)
 {
     bool is_pushed = push_snapshot(query);
-    int position = begin_running(query->snapshot);
+    int position = begin_running(query);
     next();
     running_count = position;
     if (is_pushed)

@@ -65,14 +65,12 @@ bool lacks_unlogged_changes(Oid relid, CommandId reader)
  * so no pending change is older. The mailbox knows the commit time of the oldest pending change, but only as
  * of now: it holds for the snapshot if the stream table has not been refreshed since. The row is read after
  * the mailbox, which learns of a refresh later than the row shows it. */
-TimestampTz stale_since_as_of(Oid relid, const state::VisibleRow &seen, bool is_by_schedule)
+TimestampTz stale_since_as_of(Oid relid, Snapshot snapshot, const state::VisibleRow &seen, bool is_by_schedule)
 {
     const mailbox::MailboxStatus known = mailbox::status_of(relid);
     if (!known.is_known || mailbox::own_effects(relid).has_changes)
         return seen.data_timestamp;
-    const state::VisibleRow latest = state::visible_row(relid);
-    if (seen.frontier == nullptr || latest.frontier == nullptr || strcmp(seen.frontier, latest.frontier) != 0 ||
-        seen.own_xid != latest.own_xid || seen.own_seq != latest.own_seq || latest.needs_reinit)
+    if (!is_of_last_refresh(relid, snapshot) || state::visible_row(relid).needs_reinit)
         return seen.data_timestamp;
     const TimestampTz since = is_by_schedule ? known.scheduled_stale_since() : known.stale_since();
     if (is_by_schedule && known.waits_for_others)
@@ -169,7 +167,7 @@ Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at)
     if (has_to_be_current(relid) && lacks_unlogged_changes(relid, snapshot->curcid))
         return {Verdict::stale, Obstacle::open_statement, true};
     const bool is_by_schedule = is_by_own_schedule(relid);
-    const TimestampTz since = stale_since_as_of(relid, seen, is_by_schedule);
+    const TimestampTz since = stale_since_as_of(relid, snapshot, seen, is_by_schedule);
     if (since == 0 || !is_too_old(relid, since, taken_at) || !has_pending_changes(relid, snapshot, is_by_schedule))
         return {Verdict::serve, Obstacle::none, true};
     return {Verdict::stale, RecoveryInProgress() ? Obstacle::standby : Obstacle::fixed_snapshot, true};

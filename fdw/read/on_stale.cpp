@@ -50,9 +50,11 @@ const char *explain(Oid relid, Obstacle obstacle)
     case Obstacle::no_manager: return "No manager is running in this database.";
     case Obstacle::locked: return "Another transaction holds its lock.";
     case Obstacle::fixed_snapshot:
-        return "The snapshot of this transaction or function is fixed, and changes that are visible to it have not "
-               "been "
-               "applied.";
+        if (IsolationUsesXactSnapshot())
+            return "The snapshot of this transaction is fixed, and changes that are visible to it have not been "
+                   "applied.";
+        return "A function reads it under the snapshot of the statement that called the function, and changes that "
+               "are visible to the snapshot have not been applied.";
     case Obstacle::read_only: return "Only this transaction could refresh it, but it cannot write now.";
     case Obstacle::standby: return "A standby cannot refresh it.";
     case Obstacle::own_changes:
@@ -83,7 +85,13 @@ const char *advise(Oid relid, Obstacle obstacle)
     case Obstacle::read_only:
         return "Read it before SET TRANSACTION READ ONLY, and not in a function that is PARALLEL SAFE or RESTRICTED.";
     case Obstacle::fixed_snapshot:
-        return "To refresh it, run LOCK TABLE name IN ACCESS SHARE MODE as the first statement of the transaction.";
+        if (IsolationIsSerializable())
+            return "To refresh it, run LOCK TABLE name IN ACCESS SHARE MODE as the first statement of the transaction.";
+        if (IsolationUsesXactSnapshot())
+            return "To refresh it, read it, or run LOCK TABLE name IN ACCESS SHARE MODE, as the first statement of the "
+                   "transaction.";
+        return "Try again: it is refreshed before the next statement that calls the function. A VOLATILE function "
+               "refreshes what it reads.";
     case Obstacle::own_changes:
         return "Commit first. Within a transaction, a role can refresh stream tables that it owns, and those that "
                "directly read tables that "

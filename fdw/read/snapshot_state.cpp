@@ -136,6 +136,16 @@ bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only)
     });
 }
 
+bool is_of_last_refresh(Oid relid, Snapshot snapshot)
+{
+    const state::VisibleRow latest = state::visible_row(relid);
+    if (latest.is_own)
+        return true;
+    const state::VisibleRow seen = state::visible_row(relid, snapshot);
+    return seen.frontier != nullptr && latest.frontier != nullptr && strcmp(seen.frontier, latest.frontier) == 0 &&
+           seen.own_xid == latest.own_xid && seen.own_seq == latest.own_seq;
+}
+
 Oid find_lagging(const Oid *relids, int count, Snapshot snapshot)
 {
     return enter([=] { return first_lagging(relids, count, snapshot); });

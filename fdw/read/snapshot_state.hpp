@@ -24,6 +24,10 @@ void require_storage_seen(Oid relid, Oid storage, Snapshot snapshot);
  * changes. */
 bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only = false);
 
+/* Returns true if the stream table has not been refreshed since `snapshot` was taken, except by this
+ * transaction. Otherwise the storage that the snapshot sees cannot be refreshed any more. */
+bool is_of_last_refresh(Oid relid, Snapshot snapshot);
+
 /* Returns a stream table of the list that, as `snapshot` sees it, may lack a change that another one
  * includes, or has an upstream that may lack a change that the list's members include; InvalidOid if there is
  * none. Cost: index probes into state and dependencies, and into logs where a frontier is older; for a single
