@@ -20,6 +20,7 @@ extern "C" {
 #include "access/xact.h"
 #include "executor/executor.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 }
 
 #include <algorithm>
@@ -31,6 +32,19 @@ namespace {
 bool is_held(Oid relid)
 {
     return enter([=] { return refresh::hold_on(relid).has_value(); });
+}
+
+/* Returns whether no change is missing, by the logs. The mailbox may say otherwise: it counts, for example, the
+ * changes of a prepared transaction. */
+bool lacks_nothing(Oid relid)
+{
+    const mailbox::MailboxStatus known = mailbox::status_of(relid);
+    if (!known.is_known || known.dirty_since == DT_NOBEGIN || known.time_dependent_since != 0)
+        return false;
+    const Snapshot latest = RegisterSnapshot(GetLatestSnapshot());
+    const bool is_pending = has_logged_changes(relid, latest);
+    UnregisterSnapshot(latest);
+    return !is_pending;
 }
 
 /* Requests a refresh of all stream tables at once, and judges again those that were not refreshed. Returns
@@ -60,7 +74,7 @@ bool request_all(const Oid *relids, int count)
         if (freshness.obstacle == Obstacle::none)
             freshness.obstacle = obstacle;
         require_populated(relids[i], freshness);
-        if (freshness.verdict == Verdict::serve)
+        if (freshness.verdict == Verdict::serve || lacks_nothing(relids[i]))
             continue;
         is_fresh = false;
         apply_on_stale(relids[i], freshness.obstacle);

@@ -1,7 +1,10 @@
 #include "fdw/read/refresh_wait.hpp"
 
 #include "definition/guc.hpp"
+#include "definition/state/state.hpp"
+#include "definition/stream_table.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/lock_chain.hpp"
 #include "pg/stopwatch.hpp"
 
 extern "C" {
@@ -22,6 +25,8 @@ namespace {
 
 constexpr int locked_pause_ms = 20; /* pause before the next request for what another process refreshes */
 constexpr int chain_limit = 100;    /* processes examined by one probe */
+constexpr int idle_probe_ms = 25;   /* pause between searches for an idle session that prevents the refresh */
+constexpr int idle_ms = 100;        /* a session that has been idle for longer is not waited for */
 
 /* A cheap check before pg_blocking_pids(), which locks the whole lock table for a moment. */
 bool is_waiting_for_lock(int pid)
@@ -82,6 +87,36 @@ bool is_waited_for(OnDeadlock on_deadlock)
     return false;
 }
 
+/* The stream tables that a request concerns: the requested ones, and those that they read. */
+struct Concerned {
+    Oid *relids; /* palloc'ed; null until they are needed */
+    int count;
+};
+
+void find_concerned(const Oid *relids, int count, Concerned *concerned)
+{
+    enter([&] {
+        std::vector<Oid> all(relids, relids + count);
+        for (int i = 0; i < count; i++)
+            for (Oid upstream : definition::upstreams_of(relids[i]))
+                if (std::find(all.begin(), all.end(), upstream) == all.end())
+                    all.push_back(upstream);
+        concerned->count = static_cast<int>(all.size());
+        concerned->relids = call([&] { return static_cast<Oid *>(palloc(sizeof(Oid) * all.size())); });
+        std::copy(all.begin(), all.end(), concerned->relids);
+    });
+}
+
+/* Whether the refresh has to wait for a transaction in which nothing runs, such as one that has read its own
+ * changes: it may stay open for long, and every reader would wait for it. */
+bool waits_for_idle_transaction(const Concerned &concerned)
+{
+    for (int i = 0; i < concerned.count; i++)
+        if (is_held_by_idle_transaction(state::refresh_lock(concerned.relids[i]), idle_ms))
+            return true;
+    return false;
+}
+
 Obstacle obstacle_of(mailbox::Answer answer)
 {
     switch (answer) {
@@ -113,7 +148,9 @@ Obstacle request_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock)
     const int64_t limit_ms = guc::scan_refresh_timeout_ms;
     /* A refresh worker waits for a lock twice as long, so it is probed during that time. */
     const int64_t probing_ms = std::max(DeadlockTimeout / 4, 1);
-    int64_t probe_at_ms = probing_ms;
+    int64_t probe_at_ms = probing_ms, idle_probe_at_ms = idle_probe_ms;
+    Concerned concerned = {nullptr, 0};
+    bool was_locked = false; /* until then, a refresh may be running that the idle transaction does not prevent */
     mailbox::Reply reply = mailbox::request_refresh(relids, count);
     for (int64_t now_ms = 0;; now_ms = waited.ms()) {
         if (reply.answer != mailbox::Answer::waiting && reply.answer != mailbox::Answer::locked)
@@ -130,7 +167,18 @@ Obstacle request_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock)
             }
             probe_at_ms = now_ms + probing_ms;
         }
-        long rest_ms = static_cast<long>((limit_ms < probe_at_ms ? limit_ms : probe_at_ms) - now_ms) + 1;
+        was_locked |= reply.answer == mailbox::Answer::locked;
+        if (was_locked && now_ms >= idle_probe_at_ms) {
+            if (concerned.relids == nullptr)
+                find_concerned(relids, count, &concerned);
+            if (waits_for_idle_transaction(concerned)) {
+                reply.answer = mailbox::Answer::locked;
+                break;
+            }
+            idle_probe_at_ms = now_ms + idle_probe_ms;
+        }
+        const int64_t next_ms = was_locked ? std::min(probe_at_ms, idle_probe_at_ms) : probe_at_ms;
+        long rest_ms = static_cast<long>(std::min(limit_ms, next_ms) - now_ms) + 1;
         if (reply.answer == mailbox::Answer::locked) {
             sleep(rest_ms < locked_pause_ms ? rest_ms : locked_pause_ms);
             reply = mailbox::request_refresh(relids, count);

@@ -7,7 +7,8 @@
  * deadlock_timeout, the reader follows the chain of processes for which the workers that serve it wait. If a
  * worker waits for the reader itself, the reader raises 40P01, or gives up if the caller permits that. If a
  * worker waits for another process that waits for the reader, such as a VACUUM FULL of the storage that is
- * about to be read, the reader gives up.
+ * about to be read, the reader gives up. It also gives up if the refresh has to wait for a transaction in
+ * which nothing runs, because no one can say when that ends.
  *
  * PostgreSQL frame.
  */

@@ -53,24 +53,28 @@ bool is_pending(Oid source, const Frontier &frontier, Snapshot snapshot)
     });
 }
 
+struct Walk {
+    bool own_only;    /* without upstreams that have their own schedule and are refreshed separately */
+    bool counts_time; /* time dependence counts as a pending change */
+};
+
 /* Returns whether one of the sources of `relid` has a change that has not been applied, at any distance
- * upstream; with `own_only`, without upstreams that have their own schedule and are refreshed separately. Time
- * dependence counts as a pending change. `left` limits the number of stream tables visited. C++ frame. */
-bool has_pending_upstream(Oid relid, Snapshot snapshot, bool own_only, int &left)
+ * upstream. `left` limits the number of stream tables visited. C++ frame. */
+bool has_pending_upstream(Oid relid, Snapshot snapshot, const Walk &walk, int &left)
 {
     const state::VisibleRow seen = call([=] { return state::visible_row(relid, snapshot); });
     const std::optional<Frontier> frontier = frontier_of(seen);
     if (--left < 0 || !frontier || seen.needs_reinit)
         return true;
-    if (call([=] { return is_time_dependent(relid); }))
+    if (walk.counts_time && call([=] { return is_time_dependent(relid); }))
         return true;
     for (const Source &source : definition::sources_of(relid)) {
         if (is_pending(source.relid, *frontier, snapshot))
             return true;
         bool is_walked = source.kind == SourceKind::stream_table &&
-                         !(own_only && call([&] { return keeps_own_schedule(source.relid); }) &&
+                         !(walk.own_only && call([&] { return keeps_own_schedule(source.relid); }) &&
                            !is_in_one_atomic_set(relid, source.relid));
-        if (is_walked && has_pending_upstream(source.relid, snapshot, own_only, left))
+        if (is_walked && has_pending_upstream(source.relid, snapshot, walk, left))
             return true;
     }
     return false;
@@ -132,7 +136,15 @@ bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only)
 {
     return enter([=] {
         int left = 1000;
-        return has_pending_upstream(relid, snapshot, own_only, left);
+        return has_pending_upstream(relid, snapshot, {own_only, true}, left);
+    });
+}
+
+bool has_logged_changes(Oid relid, Snapshot snapshot)
+{
+    return enter([=] {
+        int left = 1000;
+        return has_pending_upstream(relid, snapshot, {false, false}, left);
     });
 }
 

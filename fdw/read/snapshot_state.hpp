@@ -23,6 +23,9 @@ void require_storage_seen(Oid relid, Oid storage, Snapshot snapshot);
  * schedule and are refreshed separately do not count. A time-dependent stream table always has pending
  * changes. */
 bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only = false);
+/* As has_pending_changes(), without time dependence, which locks everything that the query reads where it is not
+ * known yet. Waits for no lock of a user. */
+bool has_logged_changes(Oid relid, Snapshot snapshot);
 
 /* Returns true if the stream table has not been refreshed since `snapshot` was taken, except by this
  * transaction. Otherwise the storage that the snapshot sees cannot be refreshed any more. */

@@ -1,11 +1,14 @@
 #include "pg/lock_chain.hpp"
 
+#include "pg/versions/processes.hpp"
+
 extern "C" {
 #include "miscadmin.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"
+#include "utils/timestamp.h"
 #include "utils/wait_event.h"
 }
 
@@ -20,6 +23,23 @@ bool is_waiting_for_lock(int pid)
 {
     const PGPROC *process = BackendPidGetProc(pid);
     return process != nullptr && (process->wait_event_info & 0xff000000U) == PG_WAIT_LOCK;
+}
+
+/* Whether the session is idle in a transaction. */
+bool has_been_idle(int pid, int idle_ms)
+{
+    const TimestampTz now = GetCurrentTimestamp();
+    pgstat_clear_backend_activity_snapshot();
+    const int count = pgstat_fetch_stat_numbackends();
+    for (int i = 1; i <= count; i++) {
+        const LocalPgBackendStatus *local = backend_status(i);
+        if (local == nullptr || local->backendStatus.st_procpid != pid)
+            continue;
+        const PgBackendStatus &status = local->backendStatus;
+        return (status.st_state == STATE_IDLEINTRANSACTION || status.st_state == STATE_IDLEINTRANSACTION_ABORTED) &&
+               TimestampDifferenceExceeds(status.st_state_start_timestamp, now, idle_ms);
+    }
+    return false;
 }
 
 } // namespace
@@ -43,6 +63,21 @@ bool waits_for_me(int pid)
             if (!is_known && length < chain_limit)
                 chain[length++] = pids[i];
         }
+    }
+    return false;
+}
+
+bool is_held_by_idle_transaction(const LOCKTAG &tag, int idle_ms)
+{
+    int count = 0;
+    const VirtualTransactionId *holders = GetLockConflicts(&tag, ExclusiveLock, &count);
+    for (int i = 0; i < count; i++) {
+        if (is_prepared(holders[i]))
+            return true;
+        const PGPROC *process = process_of(holders[i]);
+        if (process != nullptr && process->wait_event_info == WAIT_EVENT_CLIENT_READ &&
+            has_been_idle(process->pid, idle_ms))
+            return true;
     }
     return false;
 }

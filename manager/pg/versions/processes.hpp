@@ -6,9 +6,12 @@
 #include "pg/versions/postgres.hpp"
 
 extern "C" {
+#include "access/twophase.h"
 #include "pgstat.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
+#include "storage/procarray.h"
+#include "storage/sinvaladt.h"
 #include "utils/backend_status.h"
 }
 
@@ -42,6 +45,25 @@ inline const LocalPgBackendStatus *backend_status(int number)
 #else
     return pgstat_get_local_beentry_by_index(number);
 #endif
+}
+
+/* Returns the process of a holder of a lock that is_prepared() is false for; null if it has exited. */
+inline const PGPROC *process_of(const VirtualTransactionId &holder)
+{
+#if PG_VERSION_NUM < 170000
+    return holder.backendId == InvalidBackendId ? nullptr : BackendIdGetProc(holder.backendId);
+#else
+    return holder.procNumber == INVALID_PROC_NUMBER ? nullptr : ProcNumberGetProc(holder.procNumber);
+#endif
+}
+
+/* Whether the holder of a lock is a prepared transaction, which may still have the id of the session that
+ * prepared it. */
+inline bool is_prepared(const VirtualTransactionId &holder)
+{
+    bool has_more = false;
+    return VirtualTransactionIdIsRecoveredPreparedXact(holder) ||
+           TransactionIdIsValid(TwoPhaseGetXidByVirtualXID(holder, &has_more));
 }
 
 /* snapshot_too_old was removed with old_snapshot_threshold, in 17. */

@@ -1,0 +1,184 @@
+#!/usr/bin/python3 -B
+"""Shows that a reader's wait for a refresh ends: at once, if a session in which nothing runs prevents the refresh;
+otherwise with the refresh, by a cancel request, by a timeout, or although the manager dies."""
+
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+LONG_S = 60
+db = Database()
+db.run("CREATE TABLE item (id int)")
+db.run("CREATE FOREIGN TABLE total (n bigint) SERVER pgtrickle OPTIONS (query 'SELECT count(*) FROM item', schedule '0s')")
+db.run("CREATE FOREIGN TABLE doubled (n bigint) SERVER pgtrickle OPTIONS (query 'SELECT 2 * n FROM total', schedule '0s')")
+db.run("CREATE TABLE far (id int)")
+db.run("CREATE FOREIGN TABLE upstream (n bigint) SERVER pgtrickle OPTIONS (query 'SELECT count(*) FROM far', schedule '520w')")
+db.run("CREATE FOREIGN TABLE downstream (n bigint) SERVER pgtrickle OPTIONS (query 'SELECT max(n) FROM upstream', schedule '520w')")
+EXACT = "SELECT t.n = count(*) AND d.n = 2 * t.n FROM item, total t, doubled d GROUP BY t.n, d.n"
+
+
+class Reader(threading.Thread):
+    """A read that may wait for a minute; its answer is whether it is exact, or the error's SQLSTATE."""
+
+    def __init__(self, statement=EXACT, *settings):
+        super().__init__()
+        self.statement, self.answer, self.session = statement, None, db.connect()
+        self.cursor = self.session.cursor()
+        for setting in (f"pg_trickle.scan_refresh_timeout = '{LONG_S}s'", "pg_trickle.on_stale = error", *settings):
+            self.cursor.execute("SET " + setting)
+        self.started = time.monotonic()
+        self.start()
+
+    def run(self):
+        try:
+            self.cursor.execute(self.statement)
+            self.answer = self.cursor.fetchall()[0][0]
+        except psycopg2.Error as error:
+            self.answer = error.pgcode
+
+    def is_waiting(self):
+        db.wait_for("SELECT wait_event_type || '/' || wait_event FROM pg_stat_activity "
+                    f"WHERE pid = {self.session.info.backend_pid}", "Extension/Extension")
+
+    def ends_with(self, *wanted):
+        self.join(LONG_S / 2)
+        assert self.answer in wanted, self.answer
+        self.session.close()
+
+
+class Holder:
+    """A transaction that has read its own changes, and so has refreshed the stream tables."""
+
+    def __init__(self):
+        self.session = db.connect()
+        self.run("BEGIN; INSERT INTO item VALUES (1); SELECT n FROM doubled")
+
+    def run(self, statement):
+        self.session.cursor().execute(statement)
+
+    def end(self, statement="COMMIT"):
+        self.run(statement)
+        self.session.close()
+
+
+class BusyHolder(Holder):
+    """It waits for a lock of this script's session in the transaction, and then commits."""
+
+    def __init__(self):
+        super().__init__()
+        db.run("SELECT pg_advisory_lock(1)")
+        self.thread = threading.Thread(target=self.run, args=("SELECT pg_advisory_xact_lock(1); COMMIT",))
+        self.thread.start()
+        db.wait_for(f"SELECT wait_event FROM pg_stat_activity WHERE pid = {self.session.info.backend_pid}", "advisory")
+
+    def end(self):
+        db.run("SELECT pg_advisory_unlock(1)")
+        self.thread.join()
+        self.session.close()
+
+
+def commit_a_change():
+    db.run("INSERT INTO item VALUES (2)")
+
+
+def an_idle_session_that_has_read_its_own_changes_delays_no_reader():
+    holder = Holder()
+    commit_a_change()
+    for _ in range(3):
+        Reader().ends_with("55000")
+    holder.end()
+    Reader().ends_with(True)
+
+
+def nothing_is_said_if_nothing_is_missing():
+    holder = Holder()
+    Reader().ends_with(True)
+    holder.end("ROLLBACK")
+
+
+def neither_does_a_prepared_transaction():
+    holder = Holder()
+    holder.run("PREPARE TRANSACTION 'waiting'")
+    Reader().ends_with(True)
+    commit_a_change()
+    Reader().ends_with("55000")
+    holder.end("COMMIT PREPARED 'waiting'")
+    Reader().ends_with(True)
+
+
+def a_session_that_works_is_waited_for():
+    holder = BusyHolder()
+    commit_a_change()
+    reader = Reader()
+    reader.is_waiting()
+    holder.end()
+    reader.ends_with(True)
+
+
+def the_wait_can_be_cancelled():
+    holder = BusyHolder()
+    commit_a_change()
+    cancelled, too_late, terminated = Reader(), Reader(EXACT, "statement_timeout = '300ms'"), Reader()
+    cancelled.is_waiting()
+    terminated.is_waiting()
+    db.run(f"SELECT pg_cancel_backend({cancelled.session.info.backend_pid}), "
+           f"pg_terminate_backend({terminated.session.info.backend_pid})")
+    cancelled.ends_with("57014")
+    too_late.ends_with("57014")
+    terminated.ends_with("57P01", None)
+    assert not terminated.is_alive()
+    holder.end()
+    Reader().ends_with(True)
+
+
+def it_has_a_timeout():
+    holder = BusyHolder()
+    commit_a_change()
+    Reader(EXACT, "pg_trickle.scan_refresh_timeout = '200ms'").ends_with("55000")
+    holder.end()
+
+
+def it_survives_the_death_of_the_manager():
+    holder = BusyHolder()
+    commit_a_change()
+    reader = Reader()
+    reader.is_waiting()
+    before = db.manager_pid()
+    db.run(f"SELECT pg_terminate_backend({before})")
+    db.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {before}", 0)
+    holder.end()
+    reader.ends_with(True)
+
+
+def no_lock_of_the_reader_keeps_it_waiting():
+    """Whatever the reader has locked, and a refresh for it would wait for, the read ends: with the exact answer, or with an
+    error."""
+    for statement in ("LOCK TABLE far", "LOCK TABLE far IN SHARE MODE", "TRUNCATE far", "ALTER TABLE far ADD COLUMN v int",
+                      "CREATE INDEX ON upstream (n)", "CREATE INDEX ON downstream (n)",
+                      "SELECT pgtrickle.refresh_stream_table('upstream')", "SELECT pgtrickle.refresh_stream_table('downstream')",
+                      "ALTER FOREIGN TABLE upstream OPTIONS (SET schedule '519w')",
+                      "ALTER FOREIGN TABLE downstream OPTIONS (SET schedule '519w')",
+                      "CREATE FOREIGN TABLE another (n bigint) SERVER pgtrickle OPTIONS (query 'SELECT count(*) FROM upstream')",
+                      "DROP FOREIGN TABLE downstream; SELECT pgtrickle.create_stream_table('downstream', 'SELECT max(n) AS n FROM upstream', '520w')",
+                      "SELECT pgtrickle.pause_scheduler(ARRAY['downstream'])"):
+        db.run("INSERT INTO far VALUES (1)")
+        settings = ("pg_trickle.max_staleness = 0", "deadlock_timeout = '100ms'")
+        reader = Reader(f"BEGIN; {statement}; SELECT d.n = count(*) FROM far, downstream d GROUP BY d.n "
+                        "UNION ALL SELECT n = 0 FROM downstream WHERE NOT EXISTS (SELECT FROM far)", *settings)
+        reader.join(LONG_S / 2)
+        assert reader.answer in (True, "40P01", "55000"), (statement, reader.answer)
+        reader.session.close()
+
+
+try:
+    run_cases([an_idle_session_that_has_read_its_own_changes_delays_no_reader, nothing_is_said_if_nothing_is_missing,
+               neither_does_a_prepared_transaction, a_session_that_works_is_waited_for, the_wait_can_be_cancelled,
+               it_has_a_timeout, it_survives_the_death_of_the_manager, no_lock_of_the_reader_keeps_it_waiting])
+finally:
+    db.drop()
