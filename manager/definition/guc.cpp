@@ -11,6 +11,7 @@ extern "C" {
 }
 
 #include <climits>
+#include <cmath>
 
 namespace pgtrickle::guc {
 
@@ -55,6 +56,19 @@ const config_enum_entry on_stale_values[] = {{"serve", static_cast<int>(OnStale:
                                              {"error", static_cast<int>(OnStale::error), false},
                                              {nullptr, 0, false}};
 
+/* Returns the milliseconds of a duration with one of PostgreSQL's units of time, such as 500ms or 1.5min; nothing
+ * if `text` is no such duration. */
+std::optional<int64_t> parse_with_time_unit(const char *text)
+{
+    constexpr double longest_ms = 10 * 365.25 * SECS_PER_DAY * 1000;
+    double ms = 0;
+    const char *hint = nullptr;
+    if (strpbrk(text, "smhd") == nullptr || !parse_real(text, &ms, GUC_UNIT_MS, &hint) ||
+        !(ms >= 0 && ms <= longest_ms))
+        return {};
+    return static_cast<int64_t>(std::ceil(ms));
+}
+
 /* The assign hook receives the parsed value in memory that guc.c releases with free(). */
 extern "C" bool check_max_staleness(char **value, void **extra, GucSource)
 {
@@ -63,12 +77,13 @@ extern "C" bool check_max_staleness(char **value, void **extra, GucSource)
         if (strcmp(*value, "-1") != 0) {
             std::string fault;
             std::optional<int64_t> seconds = scheduler::parse_duration_seconds(*value, &fault);
-            if (!seconds) {
+            std::optional<int64_t> ms = seconds ? *seconds * 1000 : parse_with_time_unit(*value);
+            if (!ms) {
                 call([&] { GUC_check_errdetail("%s", options::as_sentence(fault).c_str()); });
-                call([] { GUC_check_errhint("Use -1, 0, or a duration of whole seconds such as 30s or 5m."); });
+                call([] { GUC_check_errhint("Use -1, 0, or a duration such as 500ms, 30s, 5min or 1h30m."); });
                 return false;
             }
-            staleness_ms = *seconds * 1000;
+            staleness_ms = *ms;
         }
         auto *parsed = static_cast<int64_t *>(allocate_for_setting(sizeof(int64_t)));
         if (parsed == nullptr)
@@ -111,7 +126,8 @@ void define_reading()
 {
     DefineCustomStringVariable(
         "pg_trickle.max_staleness", "Sets the maximum staleness of a stream table when it is read.",
-        "-1 applies the schedule of the stream table; 0 requires fresh data; otherwise a duration.",
+        "-1 applies the schedule of the stream table; 0 requires fresh data; otherwise a duration such as 500ms, "
+        "30s, 5min or 1h30m; without a unit, seconds.",
         &max_staleness_text, "-1", PGC_USERSET, 0, check_max_staleness, assign_max_staleness, nullptr);
     DefineCustomIntVariable("pg_trickle.scan_refresh_timeout", "Sets the maximum time that a scan waits for a refresh.",
                             nullptr, &scan_refresh_timeout_ms, 5000, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, nullptr,
