@@ -221,6 +221,23 @@ Passed refresh_ahead(const Oid *relids, int count, const RequiredRights *rights)
     return {own_count > 0, true, requested_count > 0};
 }
 
+bool is_refresh_to_be_replayed(const Oid *relids, int count, const FixedSnapshot &fixed)
+{
+    if (guc::max_staleness_ms >= 0)
+        return false;
+    const TimestampTz now = GetCurrentTimestamp();
+    const int64_t tolerated_us = static_cast<int64_t>(guc::scan_refresh_timeout_ms) * 1000;
+    bool is_any_late = false;
+    for (int i = 0; i < count; i++) {
+        if (judge_as_of(relids[i], fixed.snapshot, fixed.taken_at).verdict == Verdict::serve)
+            continue;
+        if (judge_as_of(relids[i], fixed.snapshot, now, tolerated_us).verdict != Verdict::serve)
+            return false;
+        is_any_late = true;
+    }
+    return is_any_late;
+}
+
 bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed, const RequiredRights *rights)
 {
     Actions actions = {};

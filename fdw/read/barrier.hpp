@@ -52,6 +52,11 @@ struct FixedSnapshot {
     bool is_inherited;    /* of a caller that continues to read under it */
 };
 
+/* Returns true if the statement reads a stream table on a standby that exceeds the maximum staleness by its own
+ * schedule, but by less than pg_trickle.scan_refresh_timeout: the primary refreshes it about now. No other
+ * stream table of the statement is too old. */
+bool is_refresh_to_be_replayed(const Oid *relids, int count, const FixedSnapshot &fixed);
+
 /* As pass_barrier(), for a statement whose snapshot is fixed. Returns true if this transaction has refreshed
  * stream tables. */
 bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed, const RequiredRights *rights);

@@ -18,6 +18,7 @@
 #include "definition/guc.hpp"
 #include "fdw/read/function_reads.hpp"
 #include "fdw/read/on_stale.hpp"
+#include "fdw/read/refresh_wait.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "fdw/read/transaction_snapshot.hpp"
 #include "fdw/scan/served_relation.hpp"
@@ -186,6 +187,25 @@ bool can_take_new_snapshot(QueryDesc *query)
            (!IsolationUsesXactSnapshot() || is_transaction_snapshot_unused(query));
 }
 
+/* Passes a statement on a standby that can still take a new snapshot. It waits for refreshes that are due. */
+bool pass_on_standby(QueryDesc *query, const Reads &reads)
+{
+    const RequiredRights rights = asked_rights(query->plannedstmt);
+    FixedSnapshot fixed = {query->snapshot, GetCurrentStatementStartTimestamp(), false};
+    bool has_new_snapshot = false;
+    while (is_refresh_to_be_replayed(reads.relids, reads.count, fixed)) {
+        check_rights(rights);
+        pause_waiting();
+        if (has_new_snapshot)
+            PopActiveSnapshot();
+        renew_snapshot(query, false);
+        fixed.snapshot = query->snapshot;
+        has_new_snapshot = true;
+    }
+    (void)pass_barrier_as_of(reads.relids, reads.count, fixed, &rights);
+    return has_new_snapshot;
+}
+
 /* Passes a statement in the way that its snapshot permits. Returns whether the statement has a new snapshot,
  * which is active then. */
 bool pass_with_available_snapshot(QueryDesc *query, const Reads &reads)
@@ -203,6 +223,8 @@ bool pass_with_available_snapshot(QueryDesc *query, const Reads &reads)
     }
     if (reads.count == 0)
         return false;
+    if (caller == nullptr && RecoveryInProgress() && !IsolationUsesXactSnapshot() && !IsParallelWorker())
+        return pass_on_standby(query, reads);
     /* In REPEATABLE READ, functions of any volatility read under the snapshot of the first statement. */
     if (caller != nullptr || (IsolationUsesXactSnapshot() && running_count > 0))
         remember_function_reads(caller != nullptr ? caller : running[0].plan, reads.relids, reads.count);

@@ -158,7 +158,7 @@ Freshness judge(Oid relid, TimestampTz now)
     return {Verdict::request, Obstacle::none, is_populated, true};
 }
 
-Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at)
+Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at, int64_t tolerated_us)
 {
     state::VisibleRow seen = state::visible_row(relid, snapshot);
     require_storage_seen(relid, find_served_relation(relid)->storage, snapshot);
@@ -167,8 +167,12 @@ Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at)
     if (has_to_be_current(relid) && lacks_unlogged_changes(relid, snapshot->curcid))
         return {Verdict::stale, Obstacle::open_statement, true};
     const bool is_by_schedule = is_by_own_schedule(relid);
-    const TimestampTz since = stale_since_as_of(relid, snapshot, seen, is_by_schedule);
-    if (since == 0 || !is_too_old(relid, since, taken_at) || !has_pending_changes(relid, snapshot, is_by_schedule))
+    TimestampTz since = stale_since_as_of(relid, snapshot, seen, is_by_schedule);
+    if (since == 0)
+        return {Verdict::serve, Obstacle::none, true};
+    if (since != DT_NOBEGIN && since < taken_at)
+        since = since + tolerated_us < taken_at ? since + tolerated_us : taken_at;
+    if (!is_too_old(relid, since, taken_at) || !has_pending_changes(relid, snapshot, is_by_schedule))
         return {Verdict::serve, Obstacle::none, true};
     return {Verdict::stale, RecoveryInProgress() ? Obstacle::standby : Obstacle::fixed_snapshot, true};
 }

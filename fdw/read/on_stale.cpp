@@ -56,7 +56,7 @@ const char *explain(Oid relid, Obstacle obstacle)
         return "A function reads it under the snapshot of the statement that called the function, and changes that "
                "are visible to the snapshot have not been applied.";
     case Obstacle::read_only: return "Only this transaction could refresh it, but it cannot write now.";
-    case Obstacle::standby: return "A standby cannot refresh it.";
+    case Obstacle::standby: return "A standby cannot refresh it, and has not replayed a later refresh.";
     case Obstacle::own_changes:
         return "This transaction has changed its sources, and the user of the transaction is not permitted to refresh "
                "it before the transaction ends.";
@@ -92,6 +92,9 @@ const char *advise(Oid relid, Obstacle obstacle)
                    "transaction.";
         return "Try again: it is refreshed before the next statement that calls the function. A VOLATILE function "
                "refreshes what it reads.";
+    case Obstacle::standby:
+        return "Try again after the primary server has refreshed it, read it there, or increase "
+               "pg_trickle.max_staleness.";
     case Obstacle::own_changes:
         return "Commit first. Within a transaction, a role can refresh stream tables that it owns, and those that "
                "directly read tables that "

@@ -23,10 +23,10 @@ namespace pgtrickle {
 
 namespace {
 
-constexpr int locked_pause_ms = 20; /* pause before the next request for what another process refreshes */
-constexpr int chain_limit = 100;    /* processes examined by one probe */
-constexpr int idle_probe_ms = 25;   /* pause between searches for an idle session that prevents the refresh */
-constexpr int idle_ms = 100;        /* a session that has been idle for longer is not waited for */
+constexpr int pause_ms = 20;      /* before the next request for what another process refreshes */
+constexpr int chain_limit = 100;  /* processes examined by one probe */
+constexpr int idle_probe_ms = 25; /* pause between searches for an idle session that prevents the refresh */
+constexpr int idle_ms = 100;      /* a session that has been idle for longer is not waited for */
 
 /* A cheap check before pg_blocking_pids(), which locks the whole lock table for a moment. */
 bool is_waiting_for_lock(int pid)
@@ -142,6 +142,11 @@ void sleep(long sleep_ms)
 
 } // namespace
 
+void pause_waiting()
+{
+    sleep(pause_ms);
+}
+
 Obstacle request_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock)
 {
     const Stopwatch waited;
@@ -180,7 +185,7 @@ Obstacle request_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock)
         const int64_t next_ms = was_locked ? std::min(probe_at_ms, idle_probe_at_ms) : probe_at_ms;
         long rest_ms = static_cast<long>(std::min(limit_ms, next_ms) - now_ms) + 1;
         if (reply.answer == mailbox::Answer::locked) {
-            sleep(rest_ms < locked_pause_ms ? rest_ms : locked_pause_ms);
+            sleep(rest_ms < pause_ms ? rest_ms : pause_ms);
             reply = mailbox::request_refresh(relids, count);
         } else {
             sleep(rest_ms);

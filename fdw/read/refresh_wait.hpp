@@ -20,6 +20,9 @@ namespace pgtrickle {
 
 enum class OnDeadlock { raise, give_up };
 
+/* Sleeps for some milliseconds, or until the latch is set. Interruptible. */
+void pause_waiting();
+
 /* Requests a refresh and waits for it. Obstacle::none: each of `relids` is at least as fresh as at the time
  * of the call. */
 Obstacle request_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock = OnDeadlock::raise);
