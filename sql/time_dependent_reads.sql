@@ -52,6 +52,12 @@ SELECT count(*) FROM fresh;
 CALL set_most(10);
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT count(*) FROM fresh;
+SELECT count(*) FROM fresh; -- is of the same time
+COMMIT;
+CALL set_most(11);
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT 1;
+SELECT count(*) FROM fresh;
 SELECT count(*) FROM fresh; -- says so once
 SELECT n FROM quiet;
 COMMIT;

@@ -172,7 +172,9 @@ Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at, int64_
         return {Verdict::serve, Obstacle::none, true};
     if (since != DT_NOBEGIN && since < taken_at)
         since = since + tolerated_us < taken_at ? since + tolerated_us : taken_at;
-    if (!is_too_old(relid, since, taken_at) || !has_pending_changes(relid, snapshot, is_by_schedule))
+    const TimestampTz begun_at =
+        IsolationUsesXactSnapshot() ? GetCurrentTransactionStartTimestamp() : GetCurrentStatementStartTimestamp();
+    if (!is_too_old(relid, since, taken_at) || !has_pending_changes(relid, snapshot, is_by_schedule, begun_at))
         return {Verdict::serve, Obstacle::none, true};
     return {Verdict::stale, RecoveryInProgress() ? Obstacle::standby : Obstacle::fixed_snapshot, true};
 }

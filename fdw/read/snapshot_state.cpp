@@ -54,8 +54,8 @@ bool is_pending(Oid source, const Frontier &frontier, Snapshot snapshot)
 }
 
 struct Walk {
-    bool own_only;    /* without upstreams that have their own schedule and are refreshed separately */
-    bool counts_time; /* time dependence counts as a pending change */
+    bool own_only;        /* without upstreams that have their own schedule and are refreshed separately */
+    TimestampTz begun_at; /* time dependence counts as a pending change of what was refreshed before */
 };
 
 /* Returns whether one of the sources of `relid` has a change that has not been applied, at any distance
@@ -66,7 +66,7 @@ bool has_pending_upstream(Oid relid, Snapshot snapshot, const Walk &walk, int &l
     const std::optional<Frontier> frontier = frontier_of(seen);
     if (--left < 0 || !frontier || seen.needs_reinit)
         return true;
-    if (walk.counts_time && call([=] { return is_time_dependent(relid); }))
+    if (seen.data_timestamp < walk.begun_at && call([=] { return is_time_dependent(relid); }))
         return true;
     for (const Source &source : definition::sources_of(relid)) {
         if (is_pending(source.relid, *frontier, snapshot))
@@ -132,11 +132,11 @@ void require_storage_seen(Oid relid, Oid storage, Snapshot snapshot)
                  errhint("Retry the transaction.")));
 }
 
-bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only)
+bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only, TimestampTz begun_at)
 {
     return enter([=] {
         int left = 1000;
-        return has_pending_upstream(relid, snapshot, {own_only, true}, left);
+        return has_pending_upstream(relid, snapshot, {own_only, begun_at}, left);
     });
 }
 
@@ -144,7 +144,7 @@ bool has_logged_changes(Oid relid, Snapshot snapshot)
 {
     return enter([=] {
         int left = 1000;
-        return has_pending_upstream(relid, snapshot, {false, false}, left);
+        return has_pending_upstream(relid, snapshot, {false, DT_NOBEGIN}, left);
     });
 }
 

@@ -20,9 +20,9 @@ void require_storage_seen(Oid relid, Oid storage, Snapshot snapshot);
 
 /* Returns true if `snapshot` sees a change of a source, direct or through other stream tables, that the
  * storage visible to it does not include. With `own_only`, changes through upstreams that have their own
- * schedule and are refreshed separately do not count. A time-dependent stream table always has pending
- * changes. */
-bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only = false);
+ * schedule and are refreshed separately do not count. A time-dependent stream table has pending changes
+ * unless it was refreshed at `begun_at` or later, for a reader whose present time that is. */
+bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only = false, TimestampTz begun_at = DT_NOEND);
 /* As has_pending_changes(), without time dependence, which locks everything that the query reads where it is not
  * known yet. Waits for no lock of a user. */
 bool has_logged_changes(Oid relid, Snapshot snapshot);
