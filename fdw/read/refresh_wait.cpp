@@ -156,6 +156,7 @@ Obstacle request_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock)
     int64_t probe_at_ms = probing_ms, idle_probe_at_ms = idle_probe_ms;
     Concerned concerned = {nullptr, 0};
     bool was_locked = false; /* until then, a refresh may be running that the idle transaction does not prevent */
+    int managers_left = 3;   /* to be requested in place of a manager that exits */
     mailbox::Reply reply = mailbox::request_refresh(relids, count);
     for (int64_t now_ms = 0;; now_ms = waited.ms()) {
         if (reply.answer != mailbox::Answer::waiting && reply.answer != mailbox::Answer::locked)
@@ -190,6 +191,8 @@ Obstacle request_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock)
         } else {
             sleep(rest_ms);
             reply = mailbox::reply();
+            if (reply.answer == mailbox::Answer::no_manager && managers_left-- > 0)
+                reply = mailbox::request_refresh(relids, count);
         }
     }
     mailbox::withdraw_request();

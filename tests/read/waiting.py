@@ -104,11 +104,11 @@ def nothing_is_said_if_nothing_is_missing():
 
 def neither_does_a_prepared_transaction():
     holder = Holder()
-    holder.run("PREPARE TRANSACTION 'waiting'")
+    holder.run(f"PREPARE TRANSACTION '{db.name}'")
     Reader().ends_with(True)
     commit_a_change()
     Reader().ends_with("55000")
-    holder.end("COMMIT PREPARED 'waiting'")
+    holder.end(f"COMMIT PREPARED '{db.name}'")
     Reader().ends_with(True)
 
 
