@@ -3,6 +3,13 @@
 #include "capture/log/log.hpp"
 #include "capture/log/marker.hpp"
 #include "capture/source/source_rows.hpp"
+#include "definition/definition_view.hpp"
+#include "definition/restoring.hpp"
+#include "definition/stream_table.hpp"
+#include "definition/unpopulated_view.hpp"
+#include "fdw/read/barrier.hpp"
+#include "mailbox/mailbox.hpp"
+#include "pg/settings.hpp"
 #include "pg/versions/rights.hpp"
 #include "refresh/run/net_changes.hpp"
 
@@ -10,10 +17,14 @@ extern "C" {
 #include "access/detoast.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "commands/tablecmds.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "rewrite/rewriteHandler.h"
+#include "storage/lmgr.h"
+#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 }
 
@@ -130,18 +141,82 @@ void run_and_log(const UtilityCall &utility, RefreshMatViewStmt *statement)
     CommandCounterIncrement();
 }
 
+/* ---- the first REFRESH ---------------------------------------------------------------- */
+
+bool is_to_be_filled(const RefreshMatViewStmt *statement, Oid view)
+{
+    return !statement->skipData && definition::is_unpopulated_view(view);
+}
+
+/* Adds the stream tables that the view reads, also through other views. */
+List *add_stream_tables(Oid view, List *found)
+{
+    check_stack_depth();
+    Relation relation = table_open(view, AccessShareLock);
+    List *named = relation->rd_rules == nullptr ? NIL : definition::relations_named(get_view_query(relation));
+    table_close(relation, NoLock);
+    ListCell *cell;
+    foreach (cell, named) {
+        const Oid relid = lfirst_oid(cell);
+        if (definition::is_stream_table(relid))
+            found = list_append_unique_oid(found, relid);
+        else if (get_rel_relkind(relid) == RELKIND_VIEW)
+            found = add_stream_tables(relid, found);
+    }
+    return found;
+}
+
+/* Brings the stream tables up to date with the rights of the current user, who may be a superuser that restores
+ * a dump in one transaction. The view's owner, who reads them, could not refresh them in it. */
+void refresh_what_is_read(Oid view)
+{
+    List *stream_tables = add_stream_tables(view, NIL);
+    if (stream_tables == NIL || IsolationUsesXactSnapshot())
+        return;
+    definition::permit_fills();
+    const int count = list_length(stream_tables);
+    auto *relids = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+    for (int i = 0; i < count; i++) {
+        relids[i] = list_nth_oid(stream_tables, i);
+        LockRelationOid(relids[i], AccessShareLock);
+    }
+    (void)pass_barrier(relids, count, nullptr);
+    CommandCounterIncrement();
+}
+
 } // namespace
 
-bool is_refreshing_source(const RefreshMatViewStmt *statement)
+bool is_our_refresh(const RefreshMatViewStmt *statement)
 {
     capture::SourceRow row;
     Oid view = RangeVarGetRelid(statement->relation, NoLock, true);
-    return OidIsValid(view) && capture::find_source(view, &row);
+    return OidIsValid(view) && (capture::find_source(view, &row) || is_to_be_filled(statement, view));
 }
 
 void refresh_materialized_view(const UtilityCall &utility)
 {
-    call([&] { run_and_log(utility, reinterpret_cast<RefreshMatViewStmt *>(utility.statement())); });
+    auto *statement = reinterpret_cast<RefreshMatViewStmt *>(utility.statement());
+    const Oid view = call([=] {
+        return RangeVarGetRelidExtended(statement->relation, AccessShareLock, 0, may_refresh_matview, nullptr);
+    });
+    if (!call([=] { return is_to_be_filled(statement, view); })) {
+        call([&] { run_and_log(utility, statement); });
+        return;
+    }
+    {
+        SettingsLevel level;
+        call([=] {
+            set_for_now("pg_trickle.max_staleness", "0");
+            refresh_what_is_read(view);
+        });
+    }
+    call([&] {
+        PushActiveSnapshot(GetTransactionSnapshot());
+        run_and_log(utility, statement);
+        PopActiveSnapshot();
+    });
+    /* Stream tables that read the view wait for this fill. */
+    mailbox::note_definition_change();
 }
 
 } // namespace pgtrickle

@@ -9,6 +9,10 @@
  * which is written to the change log in the same transaction. The lock of the statement is taken before the
  * old rows are read, so no other REFRESH can come between. The cost is proportional to the size of the view,
  * as that of the statement itself.
+ *
+ * A materialized view WITH NO DATA, as a dump creates it, must not be filled from a stream table that lacks rows
+ * because its own fill is still to come, or because its schedule allows it to be stale. So the first REFRESH first
+ * brings the stream tables that it reads up to date.
  */
 #pragma once
 
@@ -16,9 +20,9 @@
 
 namespace pgtrickle {
 
-/* Returns true if the statement refreshes a source. PostgreSQL frame. */
-bool is_refreshing_source(const RefreshMatViewStmt *statement);
-/* Executes the statement and logs the difference. C++ frame. */
+/* Returns true if the statement refreshes a source, or fills a view. PostgreSQL frame. */
+bool is_our_refresh(const RefreshMatViewStmt *statement);
+/* Executes the statement, after the refreshes that it needs, and logs the difference. C++ frame. */
 void refresh_materialized_view(const UtilityCall &call);
 
 } // namespace pgtrickle

@@ -46,7 +46,7 @@ StatementHandler handler_of(const AlterTableStmt *statement)
 
 StatementHandler handler_of(const RefreshMatViewStmt *statement)
 {
-    return is_refreshing_source(statement) ? refresh_materialized_view : nullptr;
+    return is_our_refresh(statement) ? refresh_materialized_view : nullptr;
 }
 
 StatementHandler handler_of(const RenameStmt *)

@@ -27,6 +27,25 @@ LOCKTAG restoring_lock(Oid relid)
     return tag;
 }
 
+/* The lock of a database in which fills are permitted. */
+LOCKTAG permission_lock()
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, state::state_table(), 0, 3);
+    tag.locktag_lockmethodid = USER_LOCKMETHOD;
+    return tag;
+}
+
+/* Returns true if another process holds ShareLock. RowExclusive conflicts with that lock, but not with the same
+ * check by another process. */
+bool is_held_elsewhere(const LOCKTAG &tag)
+{
+    if (LockAcquire(&tag, RowExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+        return true;
+    LockRelease(&tag, RowExclusiveLock, false);
+    return false;
+}
+
 } // namespace
 
 void begin_restoring(Oid relid)
@@ -52,15 +71,15 @@ void end_restoring()
     restored = NIL;
 }
 
+void permit_fills()
+{
+    LOCKTAG tag = permission_lock();
+    (void)LockAcquire(&tag, ShareLock, false, false);
+}
+
 bool is_restored_elsewhere(Oid relid)
 {
-    /* RowExclusive conflicts with the lock of the session that restores, but not with the same check by
-     * another process. */
-    LOCKTAG tag = restoring_lock(relid);
-    if (LockAcquire(&tag, RowExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
-        return true;
-    LockRelease(&tag, RowExclusiveLock, false);
-    return false;
+    return is_held_elsewhere(restoring_lock(relid)) && !is_held_elsewhere(permission_lock());
 }
 
 } // namespace pgtrickle::definition

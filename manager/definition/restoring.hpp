@@ -8,6 +8,9 @@
  * another process holds this lock. The lock outlives errors. It ends with the session, by DISCARD ALL, or
  * when the session itself reads or refreshes a stream table.
  *
+ * Materialized views come last in a dump, after all data and privileges. Where several sessions restore, the
+ * one that fills a materialized view needs the stream tables that others still hold, and permits their fills.
+ *
  * PostgreSQL frames.
  */
 #pragma once
@@ -22,7 +25,10 @@ void begin_restoring(Oid relid);
  * none. */
 void end_restoring();
 
-/* Returns true if another session restores the stream table. */
+/* Lets the manager fill what other sessions restore, until the end of the transaction. */
+void permit_fills();
+
+/* Returns true if another session restores the stream table, and no session permits fills. */
 bool is_restored_elsewhere(Oid relid);
 
 } // namespace pgtrickle::definition
