@@ -1,5 +1,6 @@
 #include "refresh/batch/excluded_members.hpp"
 
+#include "definition/unpopulated_view.hpp"
 #include "pg/relation_name.hpp"
 #include "refresh/sets/refresh_sets.hpp"
 
@@ -23,7 +24,7 @@ using scheduler::Hold;
 struct Stop {
     Oid culprit = InvalidOid;
     std::optional<Hold> hold;
-    Oid unpopulated = InvalidOid; /* the stream table without rows that it reads */
+    Oid unpopulated = InvalidOid; /* the stream table or materialized view without rows that it reads */
 };
 
 using Stops = std::map<Oid, Stop>;
@@ -56,6 +57,14 @@ std::string resume_hint(Oid relid)
            ") for the error. Remove its cause, then call pgtrickle.resume_stream_table(" + argument + ").";
 }
 
+std::string hint_about_unpopulated(Oid relid)
+{
+    const std::string name = name_of_stream_table(relid);
+    return call([=] { return definition::is_unpopulated_view(relid); })
+               ? "Execute REFRESH MATERIALIZED VIEW " + name + " first."
+               : "Resume or refresh " + name + " first.";
+}
+
 std::string words_of(const Stop &stop)
 {
     if (stop.hold)
@@ -69,7 +78,7 @@ HoldExplanation explain_by_atomic_set(const Stop &stop)
     return {"Stream table " + name_of_stream_table(stop.culprit) +
                 ", a member of an atomic diamond that it belongs to or reads, " + words_of(stop) + ".",
             stop.hold                        ? hint_of(*stop.hold, stop.culprit)
-            : stop.unpopulated != InvalidOid ? "Resume or refresh " + name_of_stream_table(stop.unpopulated) + " first."
+            : stop.unpopulated != InvalidOid ? hint_about_unpopulated(stop.unpopulated)
                                              : resume_hint(stop.culprit)};
 }
 
@@ -79,8 +88,10 @@ HoldExplanation explain(Oid relid, const Stop &stop)
         return explain_by_atomic_set(stop);
     if (stop.hold)
         return {sentence_of(*stop.hold), hint_of(*stop.hold, relid)};
-    return {"It reads stream table " + name_of_stream_table(stop.unpopulated) + ", which has not been populated.",
-            "Resume or refresh that stream table first."};
+    const char *kind = call([&] { return definition::is_unpopulated_view(stop.unpopulated); }) ? "materialized view "
+                                                                                               : "stream table ";
+    return {"It reads " + (kind + name_of_stream_table(stop.unpopulated)) + ", which has not been populated.",
+            hint_about_unpopulated(stop.unpopulated)};
 }
 
 [[noreturn]] void raise_stopped(Oid relid, const Stop &stop)
@@ -174,7 +185,7 @@ scheduler::Graph graph_of(const Batch &batch)
 }
 
 /* Returns a stream table that the member reads, and that has no rows yet and does not get any in this
- * refresh; or InvalidOid. */
+ * refresh; or such a materialized view; or InvalidOid. */
 Oid unpopulated_source(const Batch &batch, const Member &member, const Stops &stops)
 {
     for (const CompiledSource &source : member.compiled->sources) {
@@ -183,6 +194,8 @@ Oid unpopulated_source(const Batch &batch, const Member &member, const Stops &st
         if (source.is_stream_table &&
             (stops.count(source.relid) != 0 || std::none_of(batch.members.begin(), batch.members.end(), is_it)) &&
             (!state::read(source.relid, &row) || !row.is_populated))
+            return source.relid;
+        if (!source.is_stream_table && call([&] { return definition::is_unpopulated_view(source.relid); }))
             return source.relid;
     }
     return InvalidOid;
