@@ -15,6 +15,8 @@
 #include "definition/stream_table.hpp"
 #include "fdw/ddl/user_statement.hpp"
 #include "fdw/scan/served_relation.hpp"
+#include "pg/attempt.hpp"
+#include "pg/relation_owner.hpp"
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
 #include "pg/type_name.hpp"
@@ -30,6 +32,7 @@ extern "C" {
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
+#include "commands/comment.h"
 #include "commands/event_trigger.h"
 #include "commands/tablespace.h"
 #include "nodes/makefuncs.h"
@@ -57,12 +60,9 @@ void check_owner(const RangeVar *, Oid relid, Oid, void *)
         definition::require_owner(relid);
 }
 
-Oid owned_target(const IndexStmt *statement)
+/* Refuses indexes that a stream table cannot have. */
+void check_kind(Oid relid, const IndexStmt *statement)
 {
-    Oid relid = RangeVarGetRelidExtended(statement->relation, AccessShareLock, 0, check_owner, nullptr);
-    if (!definition::is_stream_table(relid))
-        ereport(ERROR,
-                (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a stream table", get_rel_name(relid))));
     if (statement->concurrent)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot create an index on stream table \"%s\" concurrently", get_rel_name(relid)),
@@ -72,6 +72,25 @@ Oid owned_target(const IndexStmt *statement)
                         errmsg("cannot create a unique index on stream table \"%s\"", get_rel_name(relid)),
                         errdetail("A refresh changes rows one at a time, and rows may be equal temporarily."),
                         errhint("Create it without UNIQUE.")));
+}
+
+/* Returns the CREATE INDEX statement in a text from a dump. */
+IndexStmt *parsed_index(const char *text)
+{
+    List *statements = raw_parser(text, RAW_PARSE_DEFAULT);
+    if (list_length(statements) != 1 || !IsA(linitial_node(RawStmt, statements)->stmt, IndexStmt))
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the definition of the index is not CREATE INDEX")));
+    return reinterpret_cast<IndexStmt *>(linitial_node(RawStmt, statements)->stmt);
+}
+
+Oid owned_target(const IndexStmt *statement)
+{
+    Oid relid = RangeVarGetRelidExtended(statement->relation, AccessShareLock, 0, check_owner, nullptr);
+    if (!definition::is_stream_table(relid))
+        ereport(ERROR,
+                (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a stream table", get_rel_name(relid))));
+    check_kind(relid, statement);
     return relid;
 }
 
@@ -231,13 +250,13 @@ void create_index(const UtilityCall &utility)
     statement.end();
 }
 
-void restore_index(Oid relid, Oid owner, const std::string &text)
+void restore_index(Oid relid, Oid owner, const std::string &text, const char *comment)
 {
     AsOwner as_owner(owner);
     TextSettings text_settings;
     call([&] {
-        auto *raw = linitial_node(RawStmt, raw_parser(text.c_str(), RAW_PARSE_DEFAULT));
-        auto *statement = castNode(IndexStmt, raw->stmt);
+        IndexStmt *statement = parsed_index(text.c_str());
+        check_kind(relid, statement);
         resolve_types(statement->whereClause);
         ListCell *cell;
         foreach (cell, statement->indexParams)
@@ -245,9 +264,23 @@ void restore_index(Oid relid, Oid owner, const std::string &text)
         LockRelationOid(relid, AccessShareLock);
         statement->tableSpace = storage::tablespace_of_indexes(served_relation_to_read(relid)->storage);
         set_for_now("default_tablespace", "");
-        create(relid, statement, nullptr);
+        const ObjectAddress index = create(relid, statement, nullptr);
+        if (comment != nullptr)
+            CreateComments(index.objectId, RelationRelationId, 0, comment);
         CommandCounterIncrement();
     });
+}
+
+void restore_index_or_warn(Oid relid, const std::string &text, const char *comment)
+{
+    const Oid owner = call([=] { return owner_of_relation(relid); });
+    if (auto failure = attempt([&] { restore_index(relid, owner, text, comment); }))
+        call([&] {
+            ereport(WARNING, (errcode(failure->sqlstate),
+                              errmsg("could not recreate an index of stream table \"%s\": %s", get_rel_name(relid),
+                                     failure->message.c_str()),
+                              errdetail("The definition of the index is: %s", text.c_str())));
+        });
 }
 
 } // namespace pgtrickle

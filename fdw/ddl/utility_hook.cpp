@@ -1,6 +1,7 @@
 #include "fdw/ddl/utility_hook.hpp"
 
 #include "definition/guc.hpp"
+#include "definition/state/extension_table.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/ddl/alter.hpp"
 #include "fdw/ddl/capture_grant.hpp"
@@ -22,6 +23,21 @@ namespace pgtrickle {
 
 namespace {
 
+/* pg_restore --disable-triggers disables all triggers of a table while it restores the rows. The trigger of
+ * pgt_restored is what restores them. */
+bool is_switching_restore(const AlterTableStmt *statement)
+{
+    if (list_length(statement->cmds) != 1)
+        return false;
+    const AlterTableType subtype = linitial_node(AlterTableCmd, statement->cmds)->subtype;
+    if (subtype != AT_DisableTrigAll && subtype != AT_EnableTrigAll)
+        return false;
+    const Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
+    return OidIsValid(relid) && relid == definition::extension_relation("pgt_restored");
+}
+
+void pass_over(const UtilityCall &) {}
+
 bool is_stream_table_named(const RangeVar *relation)
 {
     Oid relid = relation != nullptr ? RangeVarGetRelid(relation, NoLock, true) : InvalidOid;
@@ -37,6 +53,8 @@ StatementHandler handler_of(const CreateForeignTableStmt *statement)
 
 StatementHandler handler_of(const AlterTableStmt *statement)
 {
+    if (is_switching_restore(statement))
+        return pass_over;
     if (is_our_alter(statement))
         return alter_table;
     if (is_switching_policies(statement))

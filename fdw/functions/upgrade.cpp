@@ -212,15 +212,7 @@ void recreate_indexes()
              "substring(pg_get_indexdef(i.indexrelid) FROM ' ON (?:ONLY )?pg_trickle_storage\\..*') = "
              "substring(statement FROM ' ON (?:ONLY )?pg_trickle_storage\\..*')) "
              "ORDER BY u.relid, n")) {
-        const Oid relid = static_cast<Oid>(std::stoul(*row[0]));
-        const Oid owner = definition::load(relid).owner;
-        if (auto failure = attempt([&] { restore_index(relid, owner, *row[1]); }))
-            call([&] {
-                ereport(WARNING, (errcode(failure->sqlstate),
-                                  errmsg("could not recreate an index of stream table \"%s\": %s", get_rel_name(relid),
-                                         failure->message.c_str()),
-                                  errdetail("The definition of the index is: %s", row[1]->c_str())));
-            });
+        restore_index_or_warn(static_cast<Oid>(std::stoul(*row[0])), *row[1], nullptr);
     }
 }
 

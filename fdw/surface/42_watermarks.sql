@@ -8,7 +8,7 @@ CREATE TABLE pgtrickle.pgt_watermark_group (
 );
 COMMENT ON TABLE pgtrickle.pgt_watermark_group IS 'internal: groups of sources that are loaded together, with their tolerances';
 REVOKE ALL ON pgtrickle.pgt_watermark_group FROM PUBLIC;
-GRANT SELECT ON pgtrickle.pgt_watermark_group TO pg_database_owner; -- for pg_dump by the owner of the database
+GRANT SELECT, INSERT ON pgtrickle.pgt_watermark_group TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_watermark_group', '');
 
 CREATE TABLE pgtrickle.pgt_watermark (
@@ -19,7 +19,7 @@ CREATE TABLE pgtrickle.pgt_watermark (
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE pgtrickle.pgt_watermark IS 'internal: watermark of each source';
 REVOKE ALL ON pgtrickle.pgt_watermark FROM PUBLIC;
-GRANT SELECT ON pgtrickle.pgt_watermark TO pg_database_owner; -- for pg_dump by the owner of the database
+GRANT SELECT, INSERT ON pgtrickle.pgt_watermark TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_watermark',
   'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = source)');
 

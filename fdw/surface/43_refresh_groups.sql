@@ -7,7 +7,7 @@ CREATE TABLE pgtrickle.pgt_refresh_group (
 );
 COMMENT ON TABLE pgtrickle.pgt_refresh_group IS 'internal: stream tables that are refreshed together';
 REVOKE ALL ON pgtrickle.pgt_refresh_group FROM PUBLIC;
-GRANT SELECT ON pgtrickle.pgt_refresh_group TO pg_database_owner; -- for pg_dump by the owner of the database
+GRANT SELECT, INSERT ON pgtrickle.pgt_refresh_group TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_refresh_group', '');
 
 CREATE TABLE pgtrickle.pgt_refresh_group_member (
@@ -16,7 +16,7 @@ CREATE TABLE pgtrickle.pgt_refresh_group_member (
 );
 COMMENT ON TABLE pgtrickle.pgt_refresh_group_member IS 'internal: members of refresh groups';
 REVOKE ALL ON pgtrickle.pgt_refresh_group_member FROM PUBLIC;
-GRANT SELECT ON pgtrickle.pgt_refresh_group_member TO pg_database_owner; -- for pg_dump by the owner of the database
+GRANT SELECT, INSERT ON pgtrickle.pgt_refresh_group_member TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_refresh_group_member',
   'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relid)');
 

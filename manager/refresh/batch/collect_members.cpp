@@ -23,6 +23,13 @@ bool has_been_filled(Oid relid)
     return state::read(relid, &row) && row.is_populated;
 }
 
+/* Returns true if the next refresh starts from nothing. */
+bool is_to_be_filled(Oid relid)
+{
+    state::StateRow row;
+    return !state::read(relid, &row) || !row.is_populated || row.needs_reinit;
+}
+
 /* Stream tables found on the way upstream. */
 struct Collected {
     Reach reach;
@@ -70,7 +77,7 @@ int collect(Oid relid, Collected &collected)
         raise({.sqlstate = ERRCODE_UNDEFINED_TABLE,
                .message = "stream table not found: it was dropped meanwhile",
                .detail = "Its OID was " + std::to_string(relid) + "."});
-    if (collected.waits_for_restores && !has_been_filled(relid) &&
+    if (collected.waits_for_restores && is_to_be_filled(relid) &&
         call([=] { return definition::is_restored_elsewhere(relid); }))
         throw BeingRestored{relid};
     Member member{};

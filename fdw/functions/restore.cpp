@@ -1,0 +1,119 @@
+/*
+ * The trigger of pgt_restored, whose rows are in the data section of a dump. A row says that the data of the
+ * database is being restored, which the definition alone, in an earlier section, does not. So it begins the
+ * restoring of the stream table in this session, and if the stream table has been filled since it was created,
+ * from sources that were still empty, it is filled again after the restore.
+ *
+ * An index is created with the rights of the stream table's owner, in a security-restricted operation, and only if
+ * the current user has the rights of the owner too.
+ */
+#include "definition/restoring.hpp"
+#include "definition/state/extension_table.hpp"
+#include "definition/state/state.hpp"
+#include "definition/stream_table.hpp"
+#include "fdw/ddl/index.hpp"
+#include "fdw/ddl/redefinition.hpp"
+#include "mailbox/mailbox.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "storage/lmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+enum RestoredColumn : AttrNumber { restored_relid = 1, restored_indexes, restored_comments };
+
+/* The functions from here on are PostgreSQL frames, until restore(). */
+
+struct RestoredRow {
+    Oid relid;
+    Datum *indexes;
+    Datum *comments;
+    bool *has_no_comment;
+    int index_count;
+};
+
+Datum required_value(const TriggerData *data, RestoredColumn column)
+{
+    bool is_null;
+    Datum value = heap_getattr(data->tg_trigtuple, column, RelationGetDescr(data->tg_relation), &is_null);
+    if (is_null)
+        ereport(ERROR, (errcode(ERRCODE_NOT_NULL_VIOLATION), errmsg("null value in a row of pgtrickle.pgt_restored")));
+    return value;
+}
+
+RestoredRow row_of(FunctionCallInfo fcinfo)
+{
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        elog(ERROR, "not called as a trigger");
+    const auto *data = reinterpret_cast<TriggerData *>(fcinfo->context);
+    RestoredRow row = {};
+    row.relid = DatumGetObjectId(required_value(data, restored_relid));
+    bool *are_null;
+    int comment_count;
+    deconstruct_array(DatumGetArrayTypeP(required_value(data, restored_indexes)), TEXTOID, -1, false, TYPALIGN_INT,
+                      &row.indexes, &are_null, &row.index_count);
+    deconstruct_array(DatumGetArrayTypeP(required_value(data, restored_comments)), TEXTOID, -1, false, TYPALIGN_INT,
+                      &row.comments, &row.has_no_comment, &comment_count);
+    for (int i = 0; i < row.index_count; i++)
+        if (are_null[i] || comment_count != row.index_count)
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("invalid indexes in a row of pgtrickle.pgt_restored")));
+    return row;
+}
+
+/* Returns true if the stream table had been filled. It is unpopulated then, and its heaps have to be replaced. */
+bool begin(Oid relid)
+{
+    if (!definition::is_stream_table(relid))
+        ereport(ERROR,
+                (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("relation with OID %u is not a stream table", relid)));
+    definition::require_owner(relid);
+    definition::begin_restoring(relid);
+    LockRelationOid(relid, AccessExclusiveLock);
+    definition::require_owner(relid); /* the owner may have changed in the meantime */
+    const state::VisibleRow known = state::visible_row(relid);
+    if (known.status == state::Status::suspended) { /* by fills from empty sources, as a dump has no suspension */
+        (void)state::set_suspended(relid, false);
+        mailbox::note_state(relid, {known.is_populated, false, false});
+    }
+    if (!known.is_populated)
+        return false;
+    (void)definition::remove_rows_of("pgt_watermark_taken", 1, relid);
+    state::set_unpopulated(relid);
+    return true;
+}
+
+void restore(FunctionCallInfo fcinfo)
+{
+    const RestoredRow row = call([=] { return row_of(fcinfo); });
+    if (call([&] { return begin(row.relid); }))
+        define_restored(row.relid);
+    mailbox::note_definition_change();
+    for (int i = 0; i < row.index_count; i++) {
+        const std::string statement = call([=] { return text_to_cstring(DatumGetTextPP(row.indexes[i])); });
+        const char *comment =
+            row.has_no_comment[i] ? nullptr : call([=] { return text_to_cstring(DatumGetTextPP(row.comments[i])); });
+        restore_index_or_warn(row.relid, statement, comment);
+    }
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+/* Returns no row, so that none is stored. */
+SQL_FUNCTION(pgtrickle_restore)
+{
+    pgtrickle::restore(fcinfo);
+    return PointerGetDatum(nullptr);
+}

@@ -1,0 +1,53 @@
+-- A dump contains neither the rows nor the indexes of stream tables, which lie in reserved schemas. It contains a
+-- row of pgt_restored for each stream table, taken from the catalogs: the table itself is always empty. When the
+-- row is restored, its trigger creates the indexes, and the stream table is filled after the restore.
+
+-- A function, because pg_dump refuses to read views that are not the system's.
+CREATE FUNCTION pgtrickle.pgt_dumped(OUT relid regclass, OUT indexes text[], OUT comments text[]) RETURNS SETOF record
+  LANGUAGE sql STABLE
+  SET search_path = pg_catalog, pg_temp
+  AS $$
+SELECT f.ftrelid::regclass AS relid,
+       coalesce(i.statements, '{}') AS indexes,
+       coalesce(i.comments, '{}') AS comments
+FROM pg_foreign_table f
+JOIN pg_foreign_server s ON s.oid = f.ftserver
+JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw AND w.fdwname = 'pgtrickle_fdw'
+JOIN pg_class t ON t.oid = f.ftrelid
+JOIN pg_namespace n ON n.oid = t.relnamespace
+LEFT JOIN LATERAL (
+  SELECT array_agg(
+           regexp_replace(pg_get_indexdef(c.oid), ' ON (ONLY )?pg_trickle_storage\.st_[0-9]+ ',
+             ' ON ' || replace(format('%I.%I', n.nspname, t.relname), '\', '\\') || ' ') ORDER BY c.relname) AS statements,
+         array_agg(obj_description(c.oid, 'pg_class') ORDER BY c.relname) AS comments
+  FROM pg_class h
+  JOIN pg_namespace hn ON hn.oid = h.relnamespace AND hn.nspname = 'pg_trickle_storage'
+  JOIN pg_index x ON x.indrelid = h.oid
+  JOIN pg_class c ON c.oid = x.indexrelid
+  WHERE h.relname = 'st_' || f.ftrelid
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
+                    AND d.objid = c.oid AND d.deptype = 'i')
+) i ON true;
+$$;
+COMMENT ON FUNCTION pgtrickle.pgt_dumped() IS 'internal: the stream tables as a dump contains them, with the indexes that users have created';
+REVOKE ALL ON FUNCTION pgtrickle.pgt_dumped() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pgtrickle.pgt_dumped() TO pg_database_owner; -- for pg_dump by the owner of the database
+
+CREATE TABLE pgtrickle.pgt_restored (
+  relid    regclass NOT NULL,
+  indexes  text[] NOT NULL,
+  comments text[] NOT NULL
+);
+COMMENT ON TABLE pgtrickle.pgt_restored IS 'internal: receives the stream tables of a dump when it is restored; always empty';
+REVOKE ALL ON pgtrickle.pgt_restored FROM PUBLIC;
+GRANT SELECT, INSERT ON pgtrickle.pgt_restored TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
+SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_restored',
+  'WHERE false UNION ALL SELECT d.relid, d.indexes, d.comments FROM pgtrickle.pgt_dumped() d');
+
+CREATE FUNCTION pgtrickle.pgt_restore() RETURNS trigger
+  LANGUAGE c
+  AS 'MODULE_PATHNAME', 'pgtrickle_restore';
+COMMENT ON FUNCTION pgtrickle.pgt_restore() IS 'internal: trigger function that restores the indexes of a stream table and has it filled after the restore';
+REVOKE ALL ON FUNCTION pgtrickle.pgt_restore() FROM PUBLIC;
+CREATE TRIGGER pgt_restore BEFORE INSERT ON pgtrickle.pgt_restored
+  FOR EACH ROW EXECUTE FUNCTION pgtrickle.pgt_restore();
