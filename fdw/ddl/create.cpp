@@ -211,7 +211,7 @@ void create_stream_table(const UtilityCall &utility)
         if (definition.schedule.kind == scheduler::Schedule::Kind::calculated)
             note_uncaptured_inputs(relid, query, sources);
     } else {
-        call([=] { definition::begin_restoring(relid); });
+        call([=] { definition::begin_restoring(relid, definition::Restored::definition); });
     }
     call([] { warn_of_publications(); });
     mailbox::note_definition_change();

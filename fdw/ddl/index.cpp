@@ -265,7 +265,7 @@ void restore_index(Oid relid, Oid owner, const std::string &text, const char *co
         statement->tableSpace = storage::tablespace_of_indexes(served_relation_to_read(relid)->storage);
         set_for_now("default_tablespace", "");
         const ObjectAddress index = create(relid, statement, nullptr);
-        if (comment != nullptr)
+        if (comment != nullptr && OidIsValid(index.objectId))
             CreateComments(index.objectId, RelationRelationId, 0, comment);
         CommandCounterIncrement();
     });

@@ -24,6 +24,7 @@ extern "C" {
 #include "miscadmin.h"
 #include "rewrite/rewriteHandler.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 }
@@ -148,18 +149,26 @@ bool is_to_be_filled(const RefreshMatViewStmt *statement, Oid view)
     return !statement->skipData && definition::is_unpopulated_view(view);
 }
 
-/* Adds the stream tables that the view reads, also through other views. */
+bool may_read(Oid role, Oid relid)
+{
+    return pg_class_aclcheck(relid, role, ACL_SELECT) == ACLCHECK_OK ||
+           pg_attribute_aclcheck_all(relid, role, ACL_SELECT, ACLMASK_ANY) == ACLCHECK_OK;
+}
+
+/* Adds the stream tables that the view reads, also through other views. Each view reads with the rights of its
+ * owner; one that it may not read is not refreshed for it. */
 List *add_stream_tables(Oid view, List *found)
 {
     check_stack_depth();
     Relation relation = table_open(view, AccessShareLock);
     List *named = relation->rd_rules == nullptr ? NIL : definition::relations_named(get_view_query(relation));
+    const Oid owner = relation->rd_rel->relowner;
     table_close(relation, NoLock);
     ListCell *cell;
     foreach (cell, named) {
         const Oid relid = lfirst_oid(cell);
         if (definition::is_stream_table(relid))
-            found = list_append_unique_oid(found, relid);
+            found = may_read(owner, relid) ? list_append_unique_oid(found, relid) : found;
         else if (get_rel_relkind(relid) == RELKIND_VIEW)
             found = add_stream_tables(relid, found);
     }

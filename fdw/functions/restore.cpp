@@ -78,7 +78,7 @@ bool begin(Oid relid)
         ereport(ERROR,
                 (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("relation with OID %u is not a stream table", relid)));
     definition::require_owner(relid);
-    definition::begin_restoring(relid);
+    definition::begin_restoring(relid, definition::Restored::data);
     LockRelationOid(relid, AccessExclusiveLock);
     definition::require_owner(relid); /* the owner may have changed in the meantime */
     const state::VisibleRow known = state::visible_row(relid);

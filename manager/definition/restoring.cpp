@@ -19,10 +19,10 @@ List *restored = NIL;
 
 /* Uses the lock method of advisory locks, because an error releases all session locks of the default
  * method. */
-LOCKTAG restoring_lock(Oid relid)
+LOCKTAG restoring_lock(Oid relid, Restored what)
 {
     LOCKTAG tag;
-    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, state::state_table(), relid, 2);
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, state::state_table(), relid, what == Restored::definition ? 2 : 4);
     tag.locktag_lockmethodid = USER_LOCKMETHOD;
     return tag;
 }
@@ -48,12 +48,12 @@ bool is_held_elsewhere(const LOCKTAG &tag)
 
 } // namespace
 
-void begin_restoring(Oid relid)
+void begin_restoring(Oid relid, Restored what)
 {
     MemoryContext previous = MemoryContextSwitchTo(TopMemoryContext);
     restored = list_append_unique_oid(restored, relid);
     MemoryContextSwitchTo(previous);
-    LOCKTAG tag = restoring_lock(relid);
+    LOCKTAG tag = restoring_lock(relid, what);
     (void)LockAcquire(&tag, ShareLock, true, false);
 }
 
@@ -63,9 +63,11 @@ void end_restoring()
         return;
     ListCell *cell;
     foreach (cell, restored) {
-        LOCKTAG tag = restoring_lock(lfirst_oid(cell));
-        if (holds_lock(tag, ShareLock))
-            (void)LockRelease(&tag, ShareLock, true);
+        for (Restored what : {Restored::definition, Restored::data}) {
+            LOCKTAG tag = restoring_lock(lfirst_oid(cell), what);
+            while (holds_lock(tag, ShareLock) && LockRelease(&tag, ShareLock, true))
+                ;
+        }
     }
     list_free(restored);
     restored = NIL;
@@ -79,7 +81,8 @@ void permit_fills()
 
 bool is_restored_elsewhere(Oid relid)
 {
-    return is_held_elsewhere(restoring_lock(relid)) && !is_held_elsewhere(permission_lock());
+    return is_held_elsewhere(restoring_lock(relid, Restored::definition)) ||
+           (is_held_elsewhere(restoring_lock(relid, Restored::data)) && !is_held_elsewhere(permission_lock()));
 }
 
 } // namespace pgtrickle::definition

@@ -10,6 +10,7 @@
  *
  * Materialized views come last in a dump, after all data and privileges. Where several sessions restore, the
  * one that fills a materialized view needs the stream tables that others still hold, and permits their fills.
+ * It cannot permit a fill in a session that restores the definition, which would run as the wrong role.
  *
  * PostgreSQL frames.
  */
@@ -19,16 +20,18 @@
 
 namespace pgtrickle::definition {
 
-void begin_restoring(Oid relid);
+/* While a definition is restored, its owner may not be the final one yet. Data comes after owners. */
+enum class Restored { definition, data };
+void begin_restoring(Oid relid, Restored what);
 
 /* Ends the restoring of all definitions that this session restores. Costs one comparison if there are
  * none. */
 void end_restoring();
 
-/* Lets the manager fill what other sessions restore, until the end of the transaction. */
+/* Lets the manager fill the stream tables whose data other sessions restore, until the end of the transaction. */
 void permit_fills();
 
-/* Returns true if another session restores the stream table, and no session permits fills. */
+/* Returns true if another session restores the stream table, and fills are not permitted. */
 bool is_restored_elsewhere(Oid relid);
 
 } // namespace pgtrickle::definition
