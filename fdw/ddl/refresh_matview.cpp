@@ -160,10 +160,13 @@ bool may_read(Oid role, Oid relid)
 List *add_stream_tables(Oid view, List *found)
 {
     check_stack_depth();
-    Relation relation = table_open(view, AccessShareLock);
+    Relation relation = try_table_open(view, AccessShareLock);
+    if (relation == nullptr)
+        return found;
     List *named = relation->rd_rules == nullptr ? NIL : definition::relations_named(get_view_query(relation));
     const Oid owner = relation->rd_rel->relowner;
-    table_close(relation, NoLock);
+    /* A lock that is held until REFRESH takes a stronger one would deadlock with another REFRESH. */
+    table_close(relation, AccessShareLock);
     ListCell *cell;
     foreach (cell, named) {
         const Oid relid = lfirst_oid(cell);
@@ -205,9 +208,8 @@ bool is_our_refresh(const RefreshMatViewStmt *statement)
 void refresh_materialized_view(const UtilityCall &utility)
 {
     auto *statement = reinterpret_cast<RefreshMatViewStmt *>(utility.statement());
-    const Oid view = call([=] {
-        return RangeVarGetRelidExtended(statement->relation, AccessShareLock, 0, may_refresh_matview, nullptr);
-    });
+    const Oid view =
+        call([=] { return RangeVarGetRelidExtended(statement->relation, NoLock, 0, may_refresh_matview, nullptr); });
     if (!call([=] { return is_to_be_filled(statement, view); })) {
         call([&] { run_and_log(utility, statement); });
         return;
