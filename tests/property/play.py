@@ -55,7 +55,8 @@ class StreamTable:
 
 def refresh_and_compare(database, stream_table, is_by_read=False):
     """Raises Failure unless the stream table can be refreshed and then equals its query. The refresh is
-    requested by a read, unless its last refresh failed, which a read does not repeat."""
+    requested by a read, unless its last refresh failed, which a read does not repeat. A stream table that failures have
+    suspended is resumed."""
     what = "refresh"
     is_inside = database.is_in_transaction()
     if is_inside:
@@ -73,6 +74,9 @@ def refresh_and_compare(database, stream_table, is_by_read=False):
             return refresh_and_compare(database, stream_table)
         if is_inside and not database.connection.closed:
             database.run("ROLLBACK TO before")
+        if error.pgcode == "55000" and str(error).startswith("stream table public.%s is suspended" % stream_table.name):
+            database.run("SELECT pgtrickle.resume_stream_table('%s')" % stream_table.name)
+            return refresh_and_compare(database, stream_table)
         text = str(error).strip() or "the server closed the connection"
         raise Failure("%s fails %s" % (what, error.pgcode), text) from error
     finally:

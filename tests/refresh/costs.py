@@ -220,7 +220,7 @@ def many_changes_of_few_rows_are_read():
 def a_changed_query_learns_again():
     db.run("SELECT pgtrickle.alter_stream_table('above_totals', schedule => '1d')")
     db.run("DROP FOREIGN TABLE above_totals")
-    db.run("SELECT pgtrickle.alter_stream_table('totals', query => 'SELECT grp, max(amount) AS total, count(*) AS n FROM fact GROUP BY grp')")
+    db.run("SELECT pgtrickle.alter_stream_table('totals', query => 'SELECT grp, max(amount)::bigint AS total, count(*) AS n FROM fact GROUP BY grp')")
     db.wait_for("SELECT count(*) FROM totals", 2000)
     # The refresh that fills the stream table is the manager's or this statement's.
     assert [way for _, way in measured("totals") if way != "FILL"] == [], measured("totals")
