@@ -69,11 +69,11 @@ def refresh_and_compare(database, stream_table, is_by_read=False):
         what = "comparison"
         wrong = database.fetch("EXECUTE check_%s" % stream_table.name)
     except psycopg2.Error as error:
-        if is_by_read and error.pgcode == "55000" and "last refresh failed" in str(error):
-            database.run("RESET pg_trickle.max_staleness")
-            return refresh_and_compare(database, stream_table)
         if is_inside and not database.connection.closed:
             database.run("ROLLBACK TO before")
+        if is_by_read and error.pgcode == "55000" and ("last refresh failed" in str(error) or "suspended" in str(error)):
+            database.run("RESET pg_trickle.max_staleness")
+            return refresh_and_compare(database, stream_table)
         if error.pgcode == "55000" and str(error).startswith("stream table public.%s is suspended" % stream_table.name):
             database.run("SELECT pgtrickle.resume_stream_table('%s')" % stream_table.name)
             return refresh_and_compare(database, stream_table)
