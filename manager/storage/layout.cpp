@@ -9,6 +9,7 @@
 #include "pg/versions/heaps.hpp"
 #include "pg/versions/rights.hpp"
 #include "storage/partitions.hpp"
+#include "storage/relation_row.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -174,22 +175,14 @@ void create_lookup_index(Relation heap, const std::vector<engine::IndexTerm> &te
 
 void withhold_own_privileges(Oid relation)
 {
-    Relation classes = table_open(RelationRelationId, RowExclusiveLock);
-    /* The lock of the row, as GRANT takes it: VACUUM and CREATE INDEX update rows of pg_class in place. */
-    HeapTuple tuple = SearchSysCacheLockedCopy1(RELOID, ObjectIdGetDatum(relation));
-    if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "cache lookup failed for relation %u", relation);
-    ItemPointerData locked = tuple->t_self;
-    Datum values[Natts_pg_class] = {};
-    bool nulls[Natts_pg_class] = {}, replaced[Natts_pg_class] = {};
-    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    values[Anum_pg_class_relacl - 1] = PointerGetDatum(acl_of_storage(owner));
-    replaced[Anum_pg_class_relacl - 1] = true;
-    tuple = heap_modify_tuple(tuple, RelationGetDescr(classes), values, nulls, replaced);
-    CatalogTupleUpdate(classes, &tuple->t_self, tuple);
-    UnlockTuple(classes, &locked, InplaceUpdateTupleLock);
-    table_close(classes, RowExclusiveLock);
-    CommandCounterIncrement();
+    change_relation_row(relation, [](Relation classes, HeapTuple row) {
+        Datum values[Natts_pg_class] = {};
+        bool nulls[Natts_pg_class] = {}, replaces[Natts_pg_class] = {};
+        const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(row))->relowner;
+        values[Anum_pg_class_relacl - 1] = PointerGetDatum(acl_of_storage(owner));
+        replaces[Anum_pg_class_relacl - 1] = true;
+        return heap_modify_tuple(row, RelationGetDescr(classes), values, nulls, replaces);
+    });
 }
 
 /* Makes the indexes depend on their heap and withholds privileges on them: the owner could otherwise drop an
@@ -286,32 +279,21 @@ Datum heap_options(bool is_of_groups)
     return transformRelOptions(static_cast<Datum>(0), list_make1(fillfactor), nullptr, nullptr, false, false);
 }
 
-namespace {
-
-void set_options(Relation classes, Oid heap, Datum options)
-{
-    LockRelationOid(heap, ShareUpdateExclusiveLock);
-    HeapTuple tuple = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(heap));
-    Datum values[Natts_pg_class] = {};
-    bool nulls[Natts_pg_class] = {}, replaces[Natts_pg_class] = {};
-    values[Anum_pg_class_reloptions - 1] = options;
-    nulls[Anum_pg_class_reloptions - 1] = options == static_cast<Datum>(0);
-    replaces[Anum_pg_class_reloptions - 1] = true;
-    HeapTuple changed = heap_modify_tuple(tuple, RelationGetDescr(classes), values, nulls, replaces);
-    CatalogTupleUpdate(classes, &tuple->t_self, changed);
-}
-
-} // namespace
-
 void set_heap_options(Oid storage, bool is_of_groups, const char *parameters)
 {
     const Datum options = definition::with_storage_parameters(heap_options(is_of_groups), parameters);
-    Relation classes = table_open(RelationRelationId, RowExclusiveLock);
     ListCell *cell;
-    foreach (cell, row_heaps(storage))
-        set_options(classes, lfirst_oid(cell), options);
-    table_close(classes, RowExclusiveLock);
-    CommandCounterIncrement();
+    foreach (cell, row_heaps(storage)) {
+        LockRelationOid(lfirst_oid(cell), ShareUpdateExclusiveLock);
+        change_relation_row(lfirst_oid(cell), [=](Relation classes, HeapTuple row) {
+            Datum values[Natts_pg_class] = {};
+            bool nulls[Natts_pg_class] = {}, replaces[Natts_pg_class] = {};
+            values[Anum_pg_class_reloptions - 1] = options;
+            nulls[Anum_pg_class_reloptions - 1] = options == static_cast<Datum>(0);
+            replaces[Anum_pg_class_reloptions - 1] = true;
+            return heap_modify_tuple(row, RelationGetDescr(classes), values, nulls, replaces);
+        });
+    }
 }
 
 /* PostgreSQL refuses the name of the database's tablespace for the index of a partitioned table; it is what an

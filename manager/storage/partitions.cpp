@@ -6,6 +6,7 @@
 #include "pg/versions/heaps.hpp"
 #include "storage/column_settings.hpp"
 #include "storage/layout.hpp"
+#include "storage/relation_row.hpp"
 #include "storage/storage.hpp"
 #include "storage/user_indexes.hpp"
 
@@ -293,16 +294,7 @@ int room_for_partitions(Relation heap)
 
 void mark_as_altered(Relation heap)
 {
-    Relation classes = table_open(RelationRelationId, RowExclusiveLock);
-    /* The lock of the row, as GRANT takes it: VACUUM and CREATE INDEX update rows of pg_class in place. */
-    HeapTuple tuple = SearchSysCacheLockedCopy1(RELOID, ObjectIdGetDatum(RelationGetRelid(heap)));
-    if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "cache lookup failed for relation %u", RelationGetRelid(heap));
-    ItemPointerData locked = tuple->t_self;
-    CatalogTupleUpdate(classes, &tuple->t_self, tuple);
-    UnlockTuple(classes, &locked, InplaceUpdateTupleLock);
-    table_close(classes, RowExclusiveLock);
-    CommandCounterIncrement();
+    change_relation_row(RelationGetRelid(heap), [](Relation, HeapTuple row) { return row; });
 }
 
 bool is_partitioned(Oid heap)

@@ -5,6 +5,7 @@
 #include "pg/settings.hpp"
 #include "pg/versions/heaps.hpp"
 #include "storage/layout.hpp"
+#include "storage/relation_row.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -108,14 +109,12 @@ void place(Oid index, Oid schema, const char *name)
     if (OidIsValid(get_relname_relid(name, schema)))
         ereport(ERROR, (errcode(ERRCODE_DUPLICATE_TABLE),
                         errmsg("relation \"%s\" already exists in schema \"%s\"", name, get_namespace_name(schema))));
-    Relation classes = table_open(RelationRelationId, RowExclusiveLock);
-    HeapTuple tuple = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(index));
-    auto *form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
-    namestrcpy(&form->relname, name);
-    form->relnamespace = schema;
-    CatalogTupleUpdate(classes, &tuple->t_self, tuple);
-    table_close(classes, RowExclusiveLock);
-    CommandCounterIncrement();
+    change_relation_row(index, [=](Relation, HeapTuple row) {
+        auto *form = reinterpret_cast<Form_pg_class>(GETSTRUCT(row));
+        namestrcpy(&form->relname, name);
+        form->relnamespace = schema;
+        return row;
+    });
 }
 
 /* Names of own indexes, and of parts of any index on partitions, begin with that of their heap. */
@@ -130,6 +129,9 @@ bool is_name_of_own_index(const char *name)
 const char *name_of_new_index(Oid relation)
 {
     const char *name = nullptr;
+    const Oid schema = get_namespace_oid(schema_name, true);
+    if (!OidIsValid(schema))
+        return nullptr;
     Relation classes = table_open(RelationRelationId, AccessShareLock);
     ScanKeyData key;
     ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
@@ -137,7 +139,7 @@ const char *name_of_new_index(Oid relation)
     if (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple)) {
         auto *form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
         if ((form->relkind == RELKIND_INDEX || form->relkind == RELKIND_PARTITIONED_INDEX) &&
-            form->relnamespace == get_namespace_oid(schema_name, true))
+            form->relnamespace == schema)
             name = pstrdup(NameStr(form->relname));
     }
     systable_endscan(scan);

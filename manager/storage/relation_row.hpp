@@ -1,0 +1,38 @@
+/*
+ * Changes the row of a relation in pg_class.
+ *
+ * VACUUM and CREATE INDEX update such a row in place, under a lock of the row, as GRANT and ALTER take it. A writer
+ * without that lock would undo their update.
+ */
+#pragma once
+
+#include "pg/versions/postgres.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "storage/lmgr.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+}
+
+namespace pgtrickle::storage {
+
+/* Writes the row that `change` makes of a copy of the relation's row: it gets pg_class and the copy, which it may
+ * change and return. Ends with CommandCounterIncrement(). PostgreSQL frame. */
+template <class Change> void change_relation_row(Oid relation, Change change)
+{
+    Relation classes = table_open(RelationRelationId, RowExclusiveLock);
+    HeapTuple row = SearchSysCacheLockedCopy1(RELOID, ObjectIdGetDatum(relation));
+    if (!HeapTupleIsValid(row))
+        elog(ERROR, "cache lookup failed for relation %u", relation);
+    ItemPointerData locked = row->t_self;
+    CatalogTupleUpdate(classes, &locked, change(classes, row));
+    UnlockTuple(classes, &locked, InplaceUpdateTupleLock);
+    table_close(classes, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
+} // namespace pgtrickle::storage
