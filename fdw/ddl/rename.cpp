@@ -209,20 +209,24 @@ void rename_storage_column(Oid relid, const char *old_name, const char *new_name
         rename_column(lfirst_oid(cell), old_name, new_name);
 }
 
-/* The option partition_by names columns of the stream table. */
+/* Lets the option partition_by follow: `change` gets its present value. C++ frame. */
+template <class Change> void change_partition_by(Oid relid, Change change)
+{
+    PartitionBy by = definition::load(relid).partition_by;
+    const std::string before = by.text();
+    change(by);
+    if (const std::string text = by.text(); text != before)
+        call([&] { write_option(relid, "partition_by", text.c_str(), DEFELEM_SET); });
+}
+
+/* The option partition_by names columns of the stream table. PostgreSQL frame. */
 void rename_partition_column(Oid relid, const char *old_name, const char *new_name)
 {
-    const char *text = enter([=]() -> const char * {
-        PartitionBy by = definition::load(relid).partition_by;
-        const auto renamed = std::find(by.columns.begin(), by.columns.end(), old_name);
-        if (renamed == by.columns.end())
-            return nullptr;
-        *renamed = new_name;
-        const std::string written = by.text();
-        return call([&] { return pstrdup(written.c_str()); });
+    enter([=] {
+        change_partition_by(relid, [=](PartitionBy &by) {
+            std::replace(by.columns.begin(), by.columns.end(), std::string(old_name), std::string(new_name));
+        });
     });
-    if (text != nullptr)
-        write_option(relid, "partition_by", text, DEFELEM_SET);
 }
 
 /* Processes a renamed column of a stream table, or of a parent whose children are renamed with it. */
@@ -276,15 +280,12 @@ void follow_label(Oid type)
 /* The option partition_by of a list has labels of an enumeration. C++ frame. */
 void follow_label_in_partitions(Oid type, const std::string &old_label, const std::string &new_label)
 {
-    for (const Oid relid : definition::all()) {
-        PartitionBy by = definition::load(relid).partition_by;
-        if (by.strategy != PartitionBy::Strategy::list ||
-            call([&] { return get_atttype(relid, get_attnum(relid, by.columns.front().c_str())); }) != type)
-            continue;
-        std::replace(by.values.begin(), by.values.end(), old_label, new_label);
-        const std::string text = by.text();
-        call([&] { write_option(relid, "partition_by", text.c_str(), DEFELEM_SET); });
-    }
+    for (const Oid relid : definition::all())
+        change_partition_by(relid, [&](PartitionBy &by) {
+            if (by.strategy == PartitionBy::Strategy::list &&
+                call([&] { return get_atttype(relid, get_attnum(relid, by.columns.front().c_str())); }) == type)
+                std::replace(by.values.begin(), by.values.end(), old_label, new_label);
+        });
 }
 
 } // namespace

@@ -9,6 +9,7 @@
 #include "fdw/sql/result_rows.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
+#include "refresh/batch/holds.hpp"
 
 extern "C" {
 #include "utils/lsyscache.h"
@@ -42,10 +43,9 @@ void ungate(FunctionCallInfo fcinfo)
     mailbox::note_definition_change();
 }
 
-enum HoldColumn : int { hold_kind = 1, hold_relation, hold_group, hold_since, hold_role, hold_ended_at };
-
 void list_gates(FunctionCallInfo fcinfo)
 {
+    using namespace refresh;
     Rows rows(fcinfo);
     definition::TableRows holds = call([] { return definition::rows_of("pgt_hold"); });
     for (int i = 0; i < holds.count; i++) {

@@ -40,22 +40,13 @@ char *column_list(Oid relid)
     return list.data;
 }
 
-/* Returns CREATE INDEX statements for the indexes that users have created on the stream table. These indexes
- * are on its storage, beside the storage's own indexes, which depend internally on it. pg_dump dumps none of
- * them. */
-std::string index_statements(Oid relid, const std::string &quoted)
+/* Returns CREATE INDEX statements for the indexes that users have created on the stream table. */
+std::string index_statements(Oid relid)
 {
-    const std::string storage = "st_" + std::to_string(relid);
     std::string statements;
-    auto rows = run_extension_sql(
-        "SELECT replace(replace(pg_get_indexdef(c.oid), ' ON ONLY pg_trickle_storage.', ' ON pg_trickle_storage.'), ' "
-        "ON pg_trickle_storage.' || $1 || ' ', "
-        "' ON ' || $2 || ' ') "
-        "FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
-        "WHERE indrelid = to_regclass('pg_trickle_storage.' || $1) AND NOT EXISTS (SELECT FROM pg_depend d "
-        "WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'i') ORDER BY relname",
-        {storage, quoted});
-    for (const auto &row : rows)
+    for (const auto &row : run_extension_sql("SELECT statement FROM pgtrickle.pgt_dumped($1::oid) d, "
+                                             "unnest(d.indexes) WITH ORDINALITY i (statement, number) ORDER BY number",
+                                             {std::to_string(relid)}))
         statements += "\n" + *row[0] + ";";
     return statements;
 }
@@ -76,6 +67,6 @@ SQL_FUNCTION(pgtrickle_export_definition)
     });
     std::string columns = call([=] { return column_list(relid); });
     std::string quoted = call([=] { return quoted_relation_name(relid); });
-    std::string statement = create_statement(quoted, columns, options) + ";" + index_statements(relid, quoted);
+    std::string statement = create_statement(quoted, columns, options) + ";" + index_statements(relid);
     return call([&] { return PointerGetDatum(cstring_to_text(statement.c_str())); });
 }

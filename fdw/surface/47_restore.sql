@@ -3,7 +3,9 @@
 -- row is restored, its trigger creates the indexes, and the stream table is filled after the restore.
 
 -- A function, because pg_dump refuses to read views that are not the system's.
-CREATE FUNCTION pgtrickle.pgt_dumped(OUT relid regclass, OUT indexes text[], OUT comments text[]) RETURNS SETOF record
+CREATE FUNCTION pgtrickle.pgt_dumped(
+    of_relid oid DEFAULT NULL, OUT relid regclass, OUT indexes text[], OUT comments text[]
+  ) RETURNS SETOF record
   LANGUAGE sql STABLE
   SET search_path = pg_catalog, pg_temp
   AS $$
@@ -27,11 +29,12 @@ LEFT JOIN LATERAL (
   WHERE h.relname = 'st_' || f.ftrelid
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
                     AND d.objid = c.oid AND d.deptype = 'i')
-) i ON true;
+) i ON true
+WHERE of_relid IS NULL OR f.ftrelid = of_relid;
 $$;
-COMMENT ON FUNCTION pgtrickle.pgt_dumped() IS 'internal: the stream tables as a dump contains them, with the indexes that users have created';
-REVOKE ALL ON FUNCTION pgtrickle.pgt_dumped() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION pgtrickle.pgt_dumped() TO pg_database_owner; -- for pg_dump by the owner of the database
+COMMENT ON FUNCTION pgtrickle.pgt_dumped(oid) IS 'internal: one stream table, or all, as a dump contains them, with the indexes that users have created';
+REVOKE ALL ON FUNCTION pgtrickle.pgt_dumped(oid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pgtrickle.pgt_dumped(oid) TO pg_database_owner; -- for pg_dump by the owner of the database
 
 CREATE TABLE pgtrickle.pgt_restored (
   relid    regclass NOT NULL,

@@ -22,6 +22,12 @@ inline bool leaves_all_rows(const Query *query)
     return is_no_limit(query->limitCount) && is_no_offset(query->limitOffset);
 }
 
+/* Whether the query leaves open which rows it returns: it has a LIMIT or OFFSET, and no ORDER BY. */
+inline bool leaves_choice_of_rows(const Query *query)
+{
+    return query->sortClause == NIL && !leaves_all_rows(query);
+}
+
 /* Whether the query returns a row if its input has any. False if that is unknown. */
 bool leaves_a_row(const Query *query);
 

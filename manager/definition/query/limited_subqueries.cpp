@@ -48,7 +48,7 @@ bool order_in(::Node *node, void *context);
 /* `is_counted`: only the existence of rows matters. */
 bool order_level(ParseState *state, Query *query, bool is_counted)
 {
-    if (!is_counted && query->sortClause == NIL && !leaves_all_rows(query) && can_be_ordered(query)) {
+    if (!is_counted && leaves_choice_of_rows(query) && can_be_ordered(query)) {
         const bool has_limit = !is_no_limit(query->limitCount);
         order_by_all_columns(state, query);
         ereport(WARNING,

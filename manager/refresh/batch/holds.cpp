@@ -34,7 +34,6 @@ using scheduler::Id;
 using scheduler::Ids;
 using scheduler::WatermarkGroup;
 
-enum HoldColumn : int { hold_kind = 1, hold_relation, hold_group, hold_since, hold_role, hold_ended_at };
 enum GroupColumn : int { group_name = 1, group_tolerance, group_created_at };
 enum WatermarkColumn : int { watermark_source = 1, watermark_value };
 enum TakenColumn : int {

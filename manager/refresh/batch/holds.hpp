@@ -17,6 +17,9 @@ extern "C" {
 
 namespace pgtrickle::refresh {
 
+/* Columns of pgt_hold. */
+enum HoldColumn : int { hold_kind = 1, hold_relation, hold_group, hold_since, hold_role, hold_ended_at };
+
 /* Reads the holds as the snapshot sees them, or the latest ones. Frozen tiers are part of definitions, and
  * are not included. If nothing is held, the cost is a scan of an empty table. */
 scheduler::Holds read_holds(Snapshot snapshot = nullptr);

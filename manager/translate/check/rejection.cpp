@@ -99,7 +99,7 @@ bool search_level(Query *query, Search *search, bool is_counted)
         return found(search, Ground::statement, query->stmt_location, InvalidOid);
     if (query->rowMarks != NIL)
         return found(search, Ground::row_marks, -1, InvalidOid);
-    if (!is_counted && query->sortClause == NIL && !leaves_all_rows(query)) {
+    if (!is_counted && leaves_choice_of_rows(query)) {
         const bool has_limit = !is_no_limit(query->limitCount);
         return found(search, has_limit ? Ground::limit : Ground::offset,
                      exprLocation(has_limit ? query->limitCount : query->limitOffset), InvalidOid);
