@@ -36,6 +36,9 @@ SELECT * FROM differences();
 
 -- not_where_only_the_existence_of_rows_counts
 SELECT pgtrickle.create_stream_table('limits_without_order.of_exists', 'SELECT id FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.id = a.id LIMIT 1)', '520w', 'DIFFERENTIAL');
+-- one_warning_for_another_query, none_for_the_same
+SELECT pgtrickle.create_or_replace_stream_table('limits_without_order.in_full', 'SELECT * FROM (SELECT v, id FROM a LIMIT 6) x', '520w', 'FULL');
+SELECT pgtrickle.create_or_replace_stream_table('limits_without_order.in_full', 'SELECT * FROM (SELECT v, id FROM a LIMIT 6) x', '520w', 'FULL');
 -- refused: a_column_without_an_order, a_view, the_query_itself
 SELECT pgtrickle.create_stream_table('limits_without_order.refused', 'SELECT id FROM (SELECT id, j FROM a LIMIT 3) x');
 SELECT pgtrickle.create_stream_table('limits_without_order.refused', 'SELECT id FROM first_rows');

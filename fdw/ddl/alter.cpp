@@ -16,6 +16,7 @@
 #include "fdw/ddl/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
+#include "pg/settings.hpp"
 #include "pg/versions/rights.hpp"
 #include "setup/defining_query.hpp"
 #include "setup/heaps.hpp"
@@ -412,6 +413,9 @@ bool has_query(Oid relid, const std::string &text)
 {
     Definition definition = definition::load(relid);
     definition.query = text;
+    /* The statement that alters the query raises the messages about it. */
+    SettingsLevel level;
+    call([] { set_for_now("client_min_messages", "error"); });
     return options_of_meaning(analyzed(relid, definition, false).options) == options_of_meaning(current_options(relid));
 }
 
