@@ -3,6 +3,7 @@
  * _PG_init only registers.
  */
 #include "pg/versions/module.hpp"
+#include "capture/ddl/named_relation.hpp"
 #include "capture/ddl/source_ddl.hpp"
 #include "capture/triggers/merge_command.hpp"
 #include "capture/triggers/open_statement.hpp"
@@ -40,6 +41,11 @@ namespace {
 
 /* From the outermost to the innermost. */
 constexpr UtilityEntry utility[] = {
+    /* All other functions find the relation that the statement will find. */
+    {T_AlterTableStmt, When::before, capture::lock_named_relation},
+    {T_RenameStmt, When::before, capture::lock_named_relation},
+    {T_AlterObjectSchemaStmt, When::before, capture::lock_named_relation},
+
     /* Sources: statements that are not permitted on them are refused before all other functions begin, and
      * the effects of the permitted ones are handled after all others have ended. */
     {T_CreateSubscriptionStmt, When::after, capture::after_subscribing},

@@ -3,6 +3,7 @@
  * statement.
  */
 #include "definition/guc.hpp"
+#include "definition/visibility.hpp"
 #include "fdw/ddl/alter.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/ddl_statements.hpp"
@@ -29,11 +30,12 @@ std::vector<options::Option> options_of(const NamedArguments &arguments)
     return options;
 }
 
-Oid existing_relation(const std::string &name)
+bool is_stream_table(const std::string &name)
 {
     return call([&] {
-        RangeVar *relation = makeRangeVarFromNameList(parse_qualified_name(name.c_str()));
-        return RangeVarGetRelid(relation, NoLock, true);
+        const RangeVar *relation = makeRangeVarFromNameList(parse_qualified_name(name.c_str()));
+        const Oid relid = RangeVarGetRelid(relation, NoLock, true);
+        return OidIsValid(relid) && definition::is_stream_table(relid);
     });
 }
 
@@ -53,12 +55,14 @@ void create(const NamedArguments &arguments, bool if_not_exists)
 void create_or_replace(const NamedArguments &arguments)
 {
     std::string name = arguments.required_text("name");
-    Oid existing = existing_relation(name);
-    if (!OidIsValid(existing) || !call([=] { return definition::is_stream_table(existing); })) {
+    call([] { PreventCommandIfReadOnly("create_or_replace_stream_table()"); });
+    if (!is_stream_table(name)) {
         create(arguments, false);
         return;
     }
-    call([=] { definition::require_owner(existing); });
+    /* Excludes other changes of the definition, but no readers: most often nothing has to be changed. */
+    const Oid existing =
+        call([&] { return locked_stream_table(owned_stream_table, name.c_str(), ShareUpdateExclusiveLock); });
     check_compatibility_arguments(arguments);
     if (!arguments.boolean("initialize").value_or(true))
         note_ignored("initialize", "the stream table exists");
