@@ -53,10 +53,14 @@ class StreamTable:
         return "PREPARE check_%s AS %s" % (self.name, server.comparison(self.name, self.built))
 
 
+RESUME_ALL = ("SELECT pgtrickle.resume_stream_table(pgt_schema || '.' || pgt_name) FROM pgtrickle.pgt_stream_tables "
+              "WHERE status = 'SUSPENDED'")
+
+
 def refresh_and_compare(database, stream_table, is_by_read=False):
     """Raises Failure unless the stream table can be refreshed and then equals its query. The refresh is
-    requested by a read, unless its last refresh failed, which a read does not repeat. A stream table that failures have
-    suspended is resumed."""
+    requested by a read, unless its last refresh failed, which a read does not repeat. Stream tables that failures
+    have suspended, which may be upstreams, are resumed."""
     what = "refresh"
     is_inside = database.is_in_transaction()
     if is_inside:
@@ -71,11 +75,10 @@ def refresh_and_compare(database, stream_table, is_by_read=False):
     except psycopg2.Error as error:
         if is_inside and not database.connection.closed:
             database.run("ROLLBACK TO before")
-        if is_by_read and error.pgcode == "55000" and ("last refresh failed" in str(error) or "suspended" in str(error)):
+        if is_by_read and error.pgcode == "55000" and "last refresh failed" in str(error):
             database.run("RESET pg_trickle.max_staleness")
             return refresh_and_compare(database, stream_table)
-        if error.pgcode == "55000" and str(error).startswith("stream table public.%s is suspended" % stream_table.name):
-            database.run("SELECT pgtrickle.resume_stream_table('%s')" % stream_table.name)
+        if error.pgcode == "55000" and database.fetch(RESUME_ALL):
             return refresh_and_compare(database, stream_table)
         text = str(error).strip() or "the server closed the connection"
         raise Failure("%s fails %s" % (what, error.pgcode), text) from error
