@@ -16,6 +16,7 @@
 #include "fdw/read/freshness.hpp"
 
 #include "definition/guc.hpp"
+#include "fdw/read/exact_reads.hpp"
 #include "fdw/read/function_reads.hpp"
 #include "fdw/read/on_stale.hpp"
 #include "fdw/read/refresh_wait.hpp"
@@ -254,6 +255,29 @@ bool pass(QueryDesc *query, const Reads &reads)
     return has_new_snapshot;
 }
 
+/* Passes the barrier; what cannot be refreshed is read exactly. Returns whether the statement has a new snapshot. */
+bool refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads)
+{
+    bool has_new_snapshot = false;
+    List *unrefreshed = NIL;
+    enter([&] {
+        NotingUnrefreshed noting;
+        has_new_snapshot = call([&] { return pass(query, reads); });
+        unrefreshed = noting.noted();
+    });
+    const bool can_be_exact = can_be_read_exactly(query->plannedstmt);
+    ListCell *cell;
+    foreach (cell, unrefreshed) {
+        const auto *noted = static_cast<Unrefreshed *>(lfirst(cell));
+        if (!can_be_exact)
+            apply_on_stale(noted->relid, noted->obstacle);
+    }
+    if (can_be_exact &&
+        (unrefreshed != NIL || (guc::has_consistent_reads && has_several_states(query, reads.relids, reads.count))))
+        plan_exact_reads(query, flags, reads.relids, reads.count);
+    return has_new_snapshot;
+}
+
 } // namespace
 
 void start_behind_barrier(QueryDesc *query, int flags, const Next &next)
@@ -265,7 +289,13 @@ void start_behind_barrier(QueryDesc *query, int flags, const Next &next)
     Reads reads = {};
     reads.relids = stream_tables_of(query->plannedstmt, &reads.count);
     reads.by_functions = function_reads_of(query->plannedstmt, &reads.by_functions_count);
-    const bool has_new_snapshot = reads.count + reads.by_functions_count > 0 && is_reader() && pass(query, reads);
+    bool has_new_snapshot = false;
+    if (reads.count + reads.by_functions_count > 0 && is_reader()) {
+        if (is_read_exactly(query->plannedstmt))
+            plan_exact_reads(query, flags, reads.relids, reads.count);
+        else
+            has_new_snapshot = refresh_or_read_exactly(query, flags, reads);
+    }
     use_transaction_snapshot();
     next();
     if (has_new_snapshot)

@@ -42,24 +42,6 @@ bool is_too_old(Oid relid, TimestampTz since, TimestampTz now)
                                         definition::DatabaseZone(definition::published_time_zone()));
 }
 
-/* Returns true if this transaction has changed a source, at any depth, by a statement that is still in
- * progress, and a query with the command id `reader` sees the changes: nothing can apply them yet. Cheap if
- * there is no such statement, as in all reads outside of triggers and functions of a writing statement. */
-bool lacks_unlogged_changes(Oid relid, CommandId reader)
-{
-    if (!capture::has_open_statement())
-        return false;
-    return enter([=] {
-        std::vector<Oid> readers = definition::upstreams_of(relid);
-        readers.push_back(relid);
-        for (Oid each : readers)
-            for (const Source &source : definition::sources_of(each))
-                if (call([&] { return capture::has_unlogged_changes(source.relid, reader); }))
-                    return true;
-        return false;
-    });
-}
-
 /* Returns since when a change that `snapshot` sees may be missing in the storage that it sees, whose row of
  * pgt_state is `seen`; 0 if none is. All changes committed before the frontier's snapshot have been applied,
  * so no pending change is older. The mailbox knows the commit time of the oldest pending change, but only as
@@ -84,6 +66,21 @@ Freshness refused(const mailbox::State &state, bool is_populated)
 }
 
 } // namespace
+
+bool lacks_unlogged_changes(Oid relid, CommandId reader)
+{
+    if (!capture::has_open_statement())
+        return false;
+    return enter([=] {
+        std::vector<Oid> readers = definition::upstreams_of(relid);
+        readers.push_back(relid);
+        for (Oid each : readers)
+            for (const Source &source : definition::sources_of(each))
+                if (call([&] { return capture::has_unlogged_changes(source.relid, reader); }))
+                    return true;
+        return false;
+    });
+}
 
 bool has_to_be_current(Oid relid)
 {

@@ -56,6 +56,11 @@ Freshness judge(Oid relid, TimestampTz now);
  * the storage is newer than the snapshot. Cost: index probes into state, dependencies and logs. */
 Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at, int64_t tolerated_us = 0);
 
+/* Returns true if this transaction has changed a source, at any depth, by a statement that is still in
+ * progress, and a query with the command id `reader` sees the changes: nothing can apply them yet. Cheap if
+ * there is no such statement, as in all reads outside of triggers and functions of a writing statement. */
+bool lacks_unlogged_changes(Oid relid, CommandId reader);
+
 /* Returns true if no change may be pending when the stream table is read. */
 bool has_to_be_current(Oid relid);
 

@@ -1,6 +1,7 @@
 #include "fdw/read/on_stale.hpp"
 
 #include "definition/guc.hpp"
+#include "fdw/read/exact_reads.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/versions/processes.hpp"
@@ -142,6 +143,8 @@ bool is_first_warning(Obstacle obstacle)
 
 void apply_on_stale(Oid relid, Obstacle obstacle)
 {
+    if (note_unrefreshed(relid, obstacle))
+        return;
     bool is_error = guc::on_stale == static_cast<int>(guc::OnStale::error);
     if (!is_error && !is_first_warning(obstacle))
         return;

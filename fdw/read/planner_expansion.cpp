@@ -1,6 +1,8 @@
 #include "fdw/read/planner_expansion.hpp"
 
 #include "definition/guc.hpp"
+#include "fdw/read/exact_reads.hpp"
+#include "fdw/scan/exact_query.hpp"
 #include "fdw/scan/storage_rte.hpp"
 #include "fdw/scan/write_rejection.hpp"
 #include "pg/versions/rights.hpp"
@@ -138,7 +140,7 @@ void visit_entry(const Query *query, RangeTblEntry *entry, Statement *statement)
         visit_query(entry->subquery, statement);
     if (entry->rtekind != RTE_RELATION || entry->relkind != RELKIND_FOREIGN_TABLE)
         return;
-    if (!guc::enable_expansion || find_served_relation(entry->relid) == nullptr)
+    if (!guc::enable_expansion || is_planned_exactly(entry->relid) || find_served_relation(entry->relid) == nullptr)
         return;
     const ServedRelation *served = served_relation_to_read(entry->relid);
     if (is_expandable(query, entry, served))
@@ -163,8 +165,11 @@ void visit_query(Query *query, Statement *statement)
 PlannedStmt *plan_with_expansion(Query *query, const char *text, int options, ParamListInfo parameters)
 {
     Statement statement = {query};
+    const Query *unexpanded = copy_for_exact_plan(query);
     visit_query(query, &statement);
-    return previous_hooks().planner(query, text, options, parameters);
+    PlannedStmt *plan = previous_hooks().planner(query, text, options, parameters);
+    keep_for_exact_plan(plan, unexpanded);
+    return plan;
 }
 
 } // namespace pgtrickle

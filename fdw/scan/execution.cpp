@@ -7,6 +7,7 @@
  */
 #include "fdw/scan/execution.hpp"
 
+#include "fdw/scan/exact_query.hpp"
 #include "fdw/scan/served_relation.hpp"
 
 extern "C" {
@@ -31,6 +32,9 @@ struct NestedScan {
     int column_count;    /* columns of the nested plan's output, except sort columns */
     AttrNumber *columns; /* the foreign table's column of each of them; negative: a system column */
     bool has_system_columns;
+    bool is_exact;
+    Tuplestorestate *rows;  /* of an exact query; null: not run yet */
+    TupleTableSlot *row;    /* the present one of these */
     QueryDesc *query;       /* null: not running */
     bool has_to_rewind;     /* rewind before the next fetch */
     List *parameter_states; /* ExprStates of the outer scan */
@@ -129,10 +133,33 @@ bool can_rewind(NestedScan *scan)
     }
 }
 
+/* Collects the rows of an exact query, or goes back to the first one. */
+void make_rows_ready(ForeignScanState *node, NestedScan *scan)
+{
+    MemoryContext previous = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
+    if (scan->rows != nullptr && scan->parameter_memory == nullptr)
+        tuplestore_rescan(scan->rows);
+    else {
+        if (scan->rows == nullptr) {
+            scan->rows = tuplestore_begin_heap(false, false, work_mem);
+            scan->row =
+                MakeSingleTupleTableSlot(ExecCleanTypeFromTL(scan->plan->planTree->targetlist), &TTSOpsMinimalTuple);
+        }
+        tuplestore_clear(scan->rows);
+        run_exact_query(RelationGetRelid(node->ss.ss_currentRelation), scan->plan, node->ss.ps.state->es_snapshot,
+                        scan->parameters, scan->rows);
+    }
+    MemoryContextSwitchTo(previous);
+}
+
 void make_ready(ForeignScanState *node, NestedScan *scan)
 {
     scan->has_to_rewind = false;
     set_parameters(node, scan);
+    if (scan->is_exact) {
+        make_rows_ready(node, scan);
+        return;
+    }
     MemoryContext row = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
     if (scan->query != nullptr && can_rewind(scan))
         ExecReScan(scan->query->planstate);
@@ -161,9 +188,10 @@ void scan_begin(ForeignScanState *node, int flags)
     /* Columns that the plan does not need stay NULL. */
     TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
     memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
+    scan->is_exact = intVal(part<Integer>(node, ScanPrivate::is_exact)) != 0;
     lock_relations(scan->plan);
     prepare_parameters(node, scan);
-    if (flags & EXEC_FLAG_EXPLAIN_ONLY)
+    if ((flags & EXEC_FLAG_EXPLAIN_ONLY) && !scan->is_exact)
         start(node, scan, EXEC_FLAG_EXPLAIN_ONLY);
     else
         scan->has_to_rewind = true;
@@ -194,10 +222,26 @@ TupleTableSlot *with_system_columns(ForeignScanState *node, const NestedScan *sc
     row->t_data->t_infomask2 &= ~HEAP2_XACT_MASK;
     row->t_tableOid = RelationGetRelid(node->ss.ss_currentRelation);
     for (int i = 0; i < scan->column_count; i++)
-        if (scan->columns[i] < 0)
+        if (scan->columns[i] < 0 && !nested->tts_isnull[i])
             set_system_column(row, scan->columns[i], nested->tts_values[i]);
     row->t_data->t_ctid = row->t_self;
     return ExecStoreHeapTuple(row, slot, false);
+}
+
+} // namespace
+
+namespace {
+
+TupleTableSlot *next_row(NestedScan *scan)
+{
+    if (scan->is_exact) {
+        (void)tuplestore_gettupleslot(scan->rows, true, false, scan->row);
+        return scan->row;
+    }
+    MemoryContext previous = MemoryContextSwitchTo(scan->query->estate->es_query_cxt);
+    TupleTableSlot *row = ExecProcNode(scan->query->planstate);
+    MemoryContextSwitchTo(previous);
+    return row;
 }
 
 } // namespace
@@ -209,9 +253,7 @@ TupleTableSlot *scan_iterate(ForeignScanState *node)
         make_ready(node, scan);
     TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
     ExecClearTuple(slot);
-    MemoryContext row = MemoryContextSwitchTo(scan->query->estate->es_query_cxt);
-    TupleTableSlot *nested = ExecProcNode(scan->query->planstate);
-    MemoryContextSwitchTo(row);
+    TupleTableSlot *nested = next_row(scan);
     if (TupIsNull(nested))
         return slot;
     slot_getsomeattrs(nested, scan->column_count);
@@ -232,13 +274,23 @@ void scan_rescan(ForeignScanState *node)
 void scan_end(ForeignScanState *node)
 {
     NestedScan *scan = scan_of(node);
-    if (scan != nullptr)
-        stop(scan);
+    if (scan == nullptr)
+        return;
+    stop(scan);
+    if (scan->rows != nullptr) {
+        tuplestore_end(scan->rows);
+        ExecDropSingleTupleTableSlot(scan->row);
+    }
 }
 
 QueryDesc *nested_query(ForeignScanState *node)
 {
     return scan_of(node)->query;
+}
+
+PlannedStmt *exact_plan(ForeignScanState *node)
+{
+    return scan_of(node)->is_exact ? scan_of(node)->plan : nullptr;
 }
 
 } // namespace pgtrickle

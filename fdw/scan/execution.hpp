@@ -11,8 +11,8 @@
  *
  * It serves the cases that the planner's expansion (planner_expansion.hpp) does not handle: partitions and
  * inheritance children, entries created during planning, system columns; and all cases if
- * pg_trickle.enable_expansion is off. All functions are PostgreSQL frames, which PostgreSQL calls as the
- * callbacks of the same name.
+ * pg_trickle.enable_expansion is off. The nested query of an exact read (exact_query.hpp) is another one. All functions
+ * are PostgreSQL frames, which PostgreSQL calls as the callbacks of the same name.
  */
 #pragma once
 
@@ -28,8 +28,9 @@ namespace pgtrickle {
 
 /* Contents of ForeignScan.fdw_private as scan_plan creates it, in this order. */
 enum class ScanPrivate : int {
-    plan,    /* PlannedStmt of the nested query */
-    columns, /* integer list: column of the foreign table that is the k-th output of the nested plan */
+    plan,     /* PlannedStmt of the nested query */
+    columns,  /* integer list: column of the foreign table that is the k-th output of the nested plan */
+    is_exact, /* Integer: whether the nested query is an exact query (exact_query.hpp) */
 };
 
 void scan_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);
@@ -45,6 +46,8 @@ void scan_end(ForeignScanState *node);
 
 /* Returns the nested plan while it runs; null before the first fetch. */
 QueryDesc *nested_query(ForeignScanState *node);
+/* Returns the plan of the exact query; null if the scan reads the storage. */
+PlannedStmt *exact_plan(ForeignScanState *node);
 void scan_explain(ForeignScanState *node, ExplainState *es);
 
 /* ANALYZE of the foreign table: samples its rows, and analyses the storage, because the planner uses the

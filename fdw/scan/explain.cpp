@@ -2,6 +2,7 @@
  * EXPLAIN of a nested scan: the heap that contains the rows, and the plan that reads it.
  */
 #include "pg/versions/explain.hpp"
+#include "fdw/scan/exact_query.hpp"
 #include "fdw/scan/execution.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "pg/relation_name.hpp"
@@ -41,11 +42,17 @@ void print_lines(char *text, ExplainState *es)
 void scan_explain(ForeignScanState *node, ExplainState *es)
 {
     const ServedRelation *served = find_served_relation(RelationGetRelid(node->ss.ss_currentRelation));
-    ExplainPropertyText("Storage", quoted_relation_name(served->storage), es);
+    PlannedStmt *exact = exact_plan(node);
+    if (exact != nullptr)
+        ExplainPropertyText("Exact Read", "defining query", es);
+    else
+        ExplainPropertyText("Storage", quoted_relation_name(served->storage), es);
     QueryDesc *query = nested_query(node);
-    if (query == nullptr) /* not fetched from */
+    char *text = exact != nullptr   ? explain_exact_query(served->relid, exact, es)
+                 : query != nullptr ? plan_text(query, es)
+                                    : nullptr; /* not fetched from */
+    if (text == nullptr)
         return;
-    char *text = plan_text(query, es);
     if (es->format == EXPLAIN_FORMAT_TEXT) {
         appendStringInfoSpaces(es->str, es->indent * 2);
         appendStringInfoString(es->str, "Nested Plan:\n");

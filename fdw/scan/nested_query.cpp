@@ -5,6 +5,7 @@
 #include "pg/walker.hpp"
 
 extern "C" {
+#include "catalog/heap.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
@@ -36,10 +37,26 @@ bool is_bound_outside(Node *node, void *rel)
 
 struct Translation {
     Index rel;
-    const AttrNumber *columns;
-    RangeTblEntry *storage;
+    NestedRows rows;
     List *parameters;
 };
+
+Var *nested_column(const NestedRows &rows, AttrNumber column)
+{
+    const AttrNumber number = column < 0 ? column : rows.columns[column - 1];
+    if (rows.entry->rtekind == RTE_RELATION)
+        return storage_column(rows.entry, 1, number);
+    return makeVarFromTargetEntry(1, list_nth_node(TargetEntry, rows.entry->subquery->targetList, number - 1));
+}
+
+/* Returns a column as an output. Rows that are not stored have no system columns. */
+Expr *output_of(const NestedRows &rows, AttrNumber column)
+{
+    if (column > 0 || rows.entry->rtekind == RTE_RELATION)
+        return reinterpret_cast<Expr *>(nested_column(rows, column));
+    const FormData_pg_attribute *system = SystemAttributeDefinition(column);
+    return reinterpret_cast<Expr *>(makeNullConst(system->atttypid, system->atttypmod, system->attcollation));
+}
 
 Node *outside_value(Node *expression, Translation *translation)
 {
@@ -73,8 +90,7 @@ Node *translate(Node *node, void *context)
         auto *var = reinterpret_cast<Var *>(node);
         if (static_cast<Index>(var->varno) != translation->rel)
             return outside_value(node, translation);
-        AttrNumber column = translation->columns[var->varattno - 1];
-        return reinterpret_cast<Node *>(storage_column(translation->storage, 1, column));
+        return reinterpret_cast<Node *>(nested_column(translation->rows, var->varattno));
     }
     if (IsA(node, Param))
         return outside_value(node, translation);
@@ -85,8 +101,7 @@ List *sort_clauses(Query *query, const Translation &translation, const SortColum
 {
     List *clauses = NIL;
     for (int i = 0; i < order_count; i++) {
-        AttrNumber column = translation.columns[order[i].column - 1];
-        Var *var = storage_column(translation.storage, 1, column);
+        Var *var = nested_column(translation.rows, order[i].column);
         auto number = static_cast<AttrNumber>(list_length(query->targetList) + 1);
         TargetEntry *target = makeTargetEntry(reinterpret_cast<Expr *>(var), number, nullptr, true);
         target->ressortgroupref = static_cast<Index>(i + 1);
@@ -114,22 +129,17 @@ bool can_be_nested(RelOptInfo *rel, RestrictInfo *clause)
            !contain_volatile_functions(expression);
 }
 
-NestedPlan plan_nested(RelOptInfo *rel, const ServedRelation *served, Oid read_as, List *columns, List *clauses,
-                       const SortColumn *order, int order_count)
+List *complete_nested_query(Query *query, RelOptInfo *rel, const NestedRows &rows, List *columns, List *clauses,
+                            const SortColumn *order, int order_count)
 {
-    Query *query = makeNode(Query);
-    RangeTblEntry *storage = add_storage_entry(query, served, "storage", read_as);
-    Translation translation = {rel->relid, served->columns, storage, NIL};
+    Translation translation = {rel->relid, rows, NIL};
     query->commandType = CMD_SELECT;
     query->canSetTag = true;
     ListCell *cell;
     foreach (cell, columns) {
-        const int wanted = lfirst_int(cell);
-        Var *var =
-            storage_column(storage, 1, wanted < 0 ? static_cast<AttrNumber>(wanted) : served->columns[wanted - 1]);
         auto number = static_cast<AttrNumber>(list_length(query->targetList) + 1);
-        query->targetList =
-            lappend(query->targetList, makeTargetEntry(reinterpret_cast<Expr *>(var), number, nullptr, false));
+        Expr *output = output_of(rows, static_cast<AttrNumber>(lfirst_int(cell)));
+        query->targetList = lappend(query->targetList, makeTargetEntry(output, number, nullptr, false));
     }
     List *quals = NIL;
     foreach (cell, clauses)
@@ -140,10 +150,18 @@ NestedPlan plan_nested(RelOptInfo *rel, const ServedRelation *served, Oid read_a
     from->rtindex = 1;
     query->jointree =
         makeFromExpr(list_make1(from), quals == NIL ? nullptr : reinterpret_cast<Node *>(make_ands_explicit(quals)));
+    return translation.parameters;
+}
+
+NestedPlan plan_nested(RelOptInfo *rel, const ServedRelation *served, Oid read_as, List *columns, List *clauses,
+                       const SortColumn *order, int order_count)
+{
+    Query *query = makeNode(Query);
+    const NestedRows rows = {add_storage_entry(query, served, "storage", read_as), served->columns};
     NestedPlan nested;
+    nested.parameters = complete_nested_query(query, rel, rows, columns, clauses, order, order_count);
     nested.plan = standard_planner(query, "", order_count > 0 ? CURSOR_OPT_FAST_PLAN : 0, nullptr);
     nested.columns = columns;
-    nested.parameters = translation.parameters;
     return nested;
 }
 

@@ -30,9 +30,19 @@ struct NestedPlan {
     List *parameters; /* expressions for the external parameters 1, 2, … */
 };
 
+/* The first entry of the range table of a nested query: the storage, or a subquery. */
+struct NestedRows {
+    RangeTblEntry *entry;
+    const AttrNumber *columns; /* its column that is each column of the stream table */
+};
+
 /* Returns true if the nested query may evaluate `clause` instead of the outer scan: its value must not depend
  * on where it is evaluated. */
 bool can_be_nested(RelOptInfo *rel, RestrictInfo *clause);
+
+/* Completes `query` to SELECT `columns` FROM rows WHERE `clauses` ORDER BY `order`, and returns its parameters. */
+List *complete_nested_query(Query *query, RelOptInfo *rel, const NestedRows &rows, List *columns, List *clauses,
+                            const SortColumn *order = nullptr, int order_count = 0);
 
 /* Plans SELECT `columns` FROM storage WHERE `clauses` ORDER BY `order`. `clauses` are RestrictInfos for which
  * can_be_nested() is true; `read_as` is that of storage_rte.hpp. */

@@ -5,6 +5,7 @@
  * `served` is looked up again wherever it is needed, because planning the nested query may process an
  * invalidation and replace the entry.
  */
+#include "fdw/scan/exact_query.hpp"
 #include "fdw/scan/execution.hpp"
 #include "fdw/scan/nested_query.hpp"
 #include "pg/relation_owner.hpp"
@@ -73,13 +74,14 @@ List *needed_columns(RelOptInfo *rel, const ServedRelation *served, List *own_cl
 }
 
 /* Returns the clauses of `restrictions` that the nested query cannot evaluate. */
-List *clauses_left_to_the_scan(RelOptInfo *rel, List *restrictions)
+List *clauses_left_to_the_scan(RelOptInfo *rel, Oid relid, List *restrictions)
 {
+    const bool is_exact = is_planned_exactly(relid);
     List *left = NIL;
     ListCell *cell;
     foreach (cell, restrictions) {
         auto *clause = lfirst_node(RestrictInfo, cell);
-        if (!can_be_nested(rel, clause))
+        if (!(is_exact ? can_be_in_exact_query(rel, clause) : can_be_nested(rel, clause)))
             left = lappend(left, clause);
     }
     return left;
@@ -122,7 +124,7 @@ void add_scan_path(PlannerInfo *root, RelOptInfo *rel, Oid relid, const PathShap
         ListCell *cell;
         foreach (cell, parameterised->ppi_clauses) {
             auto *clause = lfirst_node(RestrictInfo, cell);
-            if (can_be_nested(rel, clause))
+            if (!is_planned_exactly(relid) && can_be_nested(rel, clause))
                 nested = lappend(nested, clause);
             else
                 own = lappend(own, clause);
@@ -130,8 +132,9 @@ void add_scan_path(PlannerInfo *root, RelOptInfo *rel, Oid relid, const PathShap
     }
     const ServedRelation *served = find_served_relation(relid);
     List *columns = needed_columns(rel, served, own);
-    NestedPlan plan =
-        plan_nested(rel, served, read_as(root, rel, relid), columns, nested, shape.order, shape.order_count);
+    NestedPlan plan = is_planned_exactly(relid) ? plan_exact(rel, served, columns, nested)
+                                                : plan_nested(rel, served, read_as(root, rel, relid), columns, nested,
+                                                              shape.order, shape.order_count);
     double rows = parameterised != nullptr ? parameterised->ppi_rows : rel->rows;
     QualCost own_cost;
     cost_qual_eval(&own_cost, own, root);
@@ -295,7 +298,7 @@ void scan_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
     rel->tuples = storage::stored_rows(storage_oid);
     set_baserel_size_estimates(root, rel);
     auto *planning = static_cast<ScanPlanning *>(palloc0(sizeof(ScanPlanning)));
-    planning->own_clauses = clauses_left_to_the_scan(rel, rel->baserestrictinfo);
+    planning->own_clauses = clauses_left_to_the_scan(rel, relid, rel->baserestrictinfo);
     planning->nested_clauses = list_difference_ptr(rel->baserestrictinfo, planning->own_clauses);
     rel->fdw_private = planning;
 }
@@ -303,12 +306,15 @@ void scan_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 void scan_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
     add_scan_path(root, rel, relid, PathShape{});
+    if (is_planned_exactly(relid))
+        return;
     if (has_useful_pathkeys(root, rel))
         add_ordered_paths(root, rel, relid);
     add_parameterised_paths(root, rel, relid);
 }
 
-ForeignScan *scan_plan(PlannerInfo *root, RelOptInfo *rel, Oid, ForeignPath *path, List *tlist, List *clauses, Plan *)
+ForeignScan *scan_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List *tlist, List *clauses,
+                       Plan *)
 {
     auto *plan = part<PlannedStmt>(path->fdw_private, PathPrivate::plan);
     auto *columns = part<List>(path->fdw_private, PathPrivate::columns);
@@ -327,7 +333,8 @@ ForeignScan *scan_plan(PlannerInfo *root, RelOptInfo *rel, Oid, ForeignPath *pat
     /* Invalidates the statement's plan if an object on which the nested plan depends changes. */
     root->glob->relationOids = list_concat(root->glob->relationOids, list_copy(plan->relationOids));
     root->glob->invalItems = list_concat(root->glob->invalItems, list_copy(plan->invalItems));
-    return make_foreignscan(tlist, own, rel->relid, parameters, list_make2(plan, columns), NIL, recheck, nullptr);
+    List *kept = list_make3(plan, columns, makeInteger(is_planned_exactly(relid) ? 1 : 0));
+    return make_foreignscan(tlist, own, rel->relid, parameters, kept, NIL, recheck, nullptr);
 }
 
 List *scan_reparameterize(PlannerInfo *root, List *kept, RelOptInfo *child)

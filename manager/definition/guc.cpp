@@ -18,6 +18,8 @@ namespace pgtrickle::guc {
 bool enabled = true;
 int scan_refresh_timeout_ms = 5000;
 int on_stale = static_cast<int>(OnStale::serve);
+int read_mode = static_cast<int>(ReadMode::refresh);
+bool has_consistent_reads = false;
 bool enable_expansion = true;
 int scheduler_interval_ms = 1000;
 int max_concurrent_refreshes = 4;
@@ -39,11 +41,11 @@ namespace {
 
 bool preloaded = false;
 
-/* Settings that have a single permitted value as yet. */
-int read_mode = 0;
-bool has_consistent_reads = false;
+/* A setting that has a single permitted value as yet. */
 int on_error = 0;
-const config_enum_entry read_modes[] = {{"refresh", 0, false}, {nullptr, 0, false}};
+const config_enum_entry read_modes[] = {{"refresh", static_cast<int>(ReadMode::refresh), false},
+                                        {"exact", static_cast<int>(ReadMode::exact), false},
+                                        {nullptr, 0, false}};
 const config_enum_entry on_error_values[] = {{"fail", 0, false}, {nullptr, 0, false}};
 
 const config_enum_entry capture_privileges[] = {{"trigger", static_cast<int>(CapturePrivilege::trigger), false},
@@ -105,16 +107,6 @@ extern "C" void assign_max_staleness(const char *, void *extra)
     max_staleness_ms = *static_cast<int64_t *>(extra);
 }
 
-extern "C" bool check_consistent_reads(bool *value, void **, GucSource)
-{
-    if (!*value)
-        return true;
-    GUC_check_errcode(ERRCODE_FEATURE_NOT_SUPPORTED);
-    GUC_check_errmsg("pg_trickle.consistent_reads is not supported");
-    GUC_check_errhint("Set pg_trickle.max_staleness to 0 to refresh all stream tables of a statement to one state.");
-    return false;
-}
-
 /* Cached plans were made for the other route. */
 extern "C" void assign_enable_expansion(bool new_value, void *)
 {
@@ -137,12 +129,14 @@ void define_reading()
         "serve: return the stored rows with a warning; error: raise an error.", &on_stale,
         static_cast<int>(OnStale::serve), on_stale_values, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomEnumVariable("pg_trickle.read_mode", "Selects how reads obtain sufficiently fresh data.",
-                             "refresh: refresh the stream table before the read.", &read_mode, 0, read_modes,
-                             PGC_USERSET, 0, nullptr, nullptr, nullptr);
-    DefineCustomBoolVariable("pg_trickle.consistent_reads",
-                             "Reads all stream tables of a statement as of one state, regardless of their schedules.",
-                             nullptr, &has_consistent_reads, false, PGC_USERSET, 0, check_consistent_reads, nullptr,
-                             nullptr);
+                             "refresh: refresh the stream table before the read; exact: apply pending changes in "
+                             "the read itself, under its snapshot.",
+                             &read_mode, static_cast<int>(ReadMode::refresh), read_modes, PGC_USERSET, 0, nullptr,
+                             nullptr, nullptr);
+    DefineCustomBoolVariable(
+        "pg_trickle.consistent_reads",
+        "Reads all stream tables and tables of a statement as of one state, regardless of schedules.", nullptr,
+        &has_consistent_reads, false, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomBoolVariable("pg_trickle.enable_expansion",
                              "Enables the planner's replacement of a stream table by its storage.",
                              "If off, stream tables are read by foreign scans.", &enable_expansion, true, PGC_USERSET,

@@ -12,7 +12,7 @@ int running = 0;
 
 } // namespace
 
-Scope::Scope(const Definition &definition) : as_owner_(definition.owner)
+OwnerScope::OwnerScope(const Definition &definition) : as_owner_(definition.owner)
 {
     call([&] {
         set_for_now("search_path", "pg_catalog, pg_temp");
@@ -24,6 +24,10 @@ Scope::Scope(const Definition &definition) : as_owner_(definition.owner)
         if (definition.work_mem_kb > 0)
             set_for_now("work_mem", psprintf("%d", definition.work_mem_kb));
     });
+}
+
+Scope::Scope(const Definition &definition) : OwnerScope(definition)
+{
     running++;
 }
 

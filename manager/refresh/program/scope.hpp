@@ -1,6 +1,6 @@
 /*
- * The environment of everything that a refresh runs for a stream table: the owner's rights, the settings
- * recorded with the query, and a safe search_path; and the fact that a refresh is running, so that the
+ * The environment of everything that is run for a stream table. OwnerScope: the owner's rights, the settings
+ * recorded with the query, and a safe search_path. Scope: also the fact that a refresh is running, so that the
  * extension's own hooks ignore its statements. Undone by the destructor, or by transaction abort. C++ frames.
  */
 #pragma once
@@ -11,15 +11,20 @@
 
 namespace pgtrickle::refresh {
 
-class Scope {
+class OwnerScope {
   public:
-    explicit Scope(const Definition &definition);
-    ~Scope();
-    Scope(const Scope &) = delete;
-    Scope &operator=(const Scope &) = delete;
+    explicit OwnerScope(const Definition &definition);
+    OwnerScope(const OwnerScope &) = delete;
+    OwnerScope &operator=(const OwnerScope &) = delete;
 
   private:
     AsOwner as_owner_;
+};
+
+class Scope : OwnerScope {
+  public:
+    explicit Scope(const Definition &definition);
+    ~Scope();
 };
 
 /* Whether this backend is running the statements of a refresh. */

@@ -1,0 +1,212 @@
+#include "fdw/read/exact_reads.hpp"
+
+#include "definition/guc.hpp"
+#include "definition/state/state.hpp"
+#include "definition/stream_table.hpp"
+#include "fdw/read/barrier.hpp"
+#include "fdw/read/on_stale.hpp"
+#include "fdw/read/snapshot_state.hpp"
+#include "fdw/scan/exact_query.hpp"
+#include "pg/walker.hpp"
+#include "storage/storage.hpp"
+
+extern "C" {
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_language_d.h"
+#include "catalog/pg_proc.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/planner.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* ---- the query that a plan carries ---------------------------------------------------- */
+
+const char *const carried_name = "pg_trickle exact read";
+
+bool is_sql_function(Oid function)
+{
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const bool answer = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->prolang == SQLlanguageId;
+    ReleaseSysCache(tuple);
+    return answer;
+}
+
+/* A foreign table, or what the planner may replace by one: a parent, and a call of an SQL function. */
+bool may_read_stream_table(const RangeTblEntry *entry)
+{
+    if (entry->rtekind == RTE_RELATION)
+        return entry->relkind == RELKIND_FOREIGN_TABLE ? find_served_relation(entry->relid) != nullptr || entry->inh
+                                                       : entry->inh && has_subclass(entry->relid);
+    if (entry->rtekind != RTE_FUNCTION || list_length(entry->functions) != 1)
+        return false;
+    Node *call = linitial_node(RangeTblFunction, entry->functions)->funcexpr;
+    return IsA(call, FuncExpr) && is_sql_function(reinterpret_cast<FuncExpr *>(call)->funcid);
+}
+
+bool finds_stream_table(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Query))
+        return walk_query(reinterpret_cast<Query *>(node), finds_stream_table, context, QTW_EXAMINE_RTES_BEFORE);
+    if (IsA(node, RangeTblEntry))
+        return may_read_stream_table(reinterpret_cast<RangeTblEntry *>(node));
+    return walk_expression(node, finds_stream_table, context);
+}
+
+const Query *carried_query(const PlannedStmt *plan)
+{
+    if (plan->rtable == NIL)
+        return nullptr;
+    const auto *last = llast_node(RangeTblEntry, plan->rtable);
+    const bool is_carried = last->rtekind == RTE_SUBQUERY && last->subquery != nullptr && last->eref != nullptr &&
+                            strcmp(last->eref->aliasname, carried_name) == 0;
+    return is_carried ? last->subquery : nullptr;
+}
+
+/* ---- what has to be read exactly ------------------------------------------------------ */
+
+/* A compared source has no log that would show a pending change. C++ frame. */
+bool has_compared_source(Oid relid)
+{
+    std::vector<Oid> readers = definition::upstreams_of(relid);
+    readers.push_back(relid);
+    for (Oid reader : readers)
+        for (const Source &source : definition::sources_of(reader))
+            if (call([&] { return definition::is_compared(source.relid); }))
+                return true;
+    return false;
+}
+
+/* Returns true if the storage that the snapshot sees may lack a change that the snapshot sees. What depends on the time
+ * is computed in any case: its storage is as of the now() of another transaction. */
+bool has_to_be_computed(Oid relid, Snapshot snapshot)
+{
+    return lacks_unlogged_changes(relid, snapshot->curcid) || has_pending_changes(relid, snapshot) ||
+           enter([=] { return has_compared_source(relid); });
+}
+
+/* ---- what could not be refreshed ------------------------------------------------------ */
+
+bool is_noting = false;
+List *noted_list = NIL;
+
+} // namespace
+
+const Query *copy_for_exact_plan(const Query *query)
+{
+    const bool is_candidate = is_reader() && !is_planning_exactly() &&
+                              finds_stream_table(const_cast<Node *>(reinterpret_cast<const Node *>(query)), nullptr);
+    return is_candidate ? static_cast<const Query *>(copyObjectImpl(query)) : nullptr;
+}
+
+void keep_for_exact_plan(PlannedStmt *plan, const Query *query)
+{
+    int count = 0;
+    if (query != nullptr)
+        (void)stream_tables_of(plan, &count);
+    if (count == 0)
+        return;
+    RangeTblEntry *carrier = makeNode(RangeTblEntry);
+    carrier->rtekind = RTE_SUBQUERY;
+    carrier->subquery = const_cast<Query *>(query);
+    carrier->eref = makeAlias(carried_name, NIL);
+    plan->rtable = lappend(plan->rtable, carrier);
+}
+
+bool is_read_exactly(const PlannedStmt *plan)
+{
+    return (guc::read_mode == static_cast<int>(guc::ReadMode::exact) || is_in_exact_query()) &&
+           can_be_read_exactly(plan);
+}
+
+bool can_be_read_exactly(const PlannedStmt *plan)
+{
+    return carried_query(plan) != nullptr;
+}
+
+bool is_replaceable(Obstacle obstacle)
+{
+    switch (obstacle) {
+    case Obstacle::none:
+    case Obstacle::fixed_snapshot:
+    case Obstacle::read_only:
+    case Obstacle::standby:
+    case Obstacle::own_changes:
+    case Obstacle::open_statement: return true;
+    default: return false;
+    }
+}
+
+NotingUnrefreshed::NotingUnrefreshed() : outer_(noted_list), was_noting_(is_noting)
+{
+    is_noting = true;
+    noted_list = NIL;
+}
+
+NotingUnrefreshed::~NotingUnrefreshed()
+{
+    is_noting = was_noting_;
+    noted_list = outer_;
+}
+
+List *NotingUnrefreshed::noted() const
+{
+    return noted_list;
+}
+
+bool note_unrefreshed(Oid relid, Obstacle obstacle)
+{
+    if (!is_noting || !is_replaceable(obstacle))
+        return false;
+    auto *noted = static_cast<Unrefreshed *>(palloc(sizeof(Unrefreshed)));
+    *noted = {relid, obstacle};
+    noted_list = lappend(noted_list, noted);
+    return true;
+}
+
+void plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count)
+{
+    List *computed = NIL;
+    for (int i = 0; i < count; i++) {
+        const state::VisibleRow seen = state::visible_row(relids[i], query->snapshot);
+        require_storage_seen(relids[i], find_served_relation(relids[i])->storage, query->snapshot);
+        require_populated(relids[i], {Verdict::stale, Obstacle::none, seen.is_populated});
+        if (has_to_be_computed(relids[i], query->snapshot))
+            computed = lappend_oid(computed, relids[i]);
+    }
+    if (computed == NIL)
+        return;
+    auto *carried = static_cast<Query *>(copyObjectImpl(carried_query(query->plannedstmt)));
+    /* A cursor that moves backward gets a plan that supports that. */
+    const int options = (flags & EXEC_FLAG_BACKWARD) != 0 ? CURSOR_OPT_SCROLL : 0;
+    enter([&] {
+        ExactPlanning planning(computed, query->snapshot);
+        query->plannedstmt = call([&] { return planner(carried, query->sourceText, options, query->params); });
+    });
+}
+
+bool has_several_states(const QueryDesc *query, const Oid *relids, int count)
+{
+    ListCell *cell;
+    foreach (cell, query->plannedstmt->rtable) {
+        const auto *entry = lfirst_node(RangeTblEntry, cell);
+        const bool is_table = entry->rtekind == RTE_RELATION && entry->relkind != RELKIND_FOREIGN_TABLE &&
+                              entry->relkind != RELKIND_VIEW &&
+                              get_rel_namespace(entry->relid) != storage::namespace_oid();
+        if (is_table)
+            return true;
+    }
+    return OidIsValid(find_lagging(relids, count, query->snapshot));
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,72 @@
+/*
+ * Exact reads: a statement gets the rows of the defining queries as of its own snapshot, whatever has been refreshed.
+ *
+ * Invariant: under the snapshot R of a statement, the storage of a stream table has the rows of its defining query if R
+ * sees no change of a source, at any distance, that the frontier that R sees does not include. Otherwise the stream
+ * table is read by its exact query (exact_query.hpp) under R. So no write, no refresh and no wait is needed, and the
+ * stream tables and tables of one statement show one state.
+ *
+ * Whether a change is pending is known when the statement starts, under R, and not when it is planned. A plan therefore
+ * carries the query that it was made of, in an entry of its range table to which nothing refers. A statement with
+ * pending changes is planned again from that query when it starts, and runs that second plan once.
+ *
+ * Stream tables are read exactly if pg_trickle.read_mode is exact; if pg_trickle.consistent_reads is on and they would
+ * show different states; and if the snapshot or the transaction of the statement excludes a refresh that is due
+ * (is_replaceable()).
+ *
+ * PostgreSQL frames.
+ */
+#pragma once
+
+#include "fdw/read/freshness.hpp"
+
+extern "C" {
+#include "executor/execdesc.h"
+#include "nodes/plannodes.h"
+}
+
+namespace pgtrickle {
+
+/* Returns a copy of a query that is about to be expanded and planned, or null if it may read no stream table. */
+const Query *copy_for_exact_plan(const Query *query);
+/* Lets `plan` carry the query, which may be null, if it reads stream tables. */
+void keep_for_exact_plan(PlannedStmt *plan, const Query *query);
+
+/* Returns true if the statement reads its stream tables exactly, without requesting a refresh first. */
+bool is_read_exactly(const PlannedStmt *plan);
+/* Returns true if the statement can be planned again. */
+bool can_be_read_exactly(const PlannedStmt *plan);
+
+/* Returns true if an exact read gives what a refresh cannot because of the obstacle. */
+bool is_replaceable(Obstacle obstacle);
+
+/* While an object exists, apply_on_stale() notes stream tables whose obstacle is_replaceable() instead of raising a
+ * message. C++ frames. */
+class NotingUnrefreshed {
+  public:
+    NotingUnrefreshed();
+    ~NotingUnrefreshed();
+    NotingUnrefreshed(const NotingUnrefreshed &) = delete;
+    NotingUnrefreshed &operator=(const NotingUnrefreshed &) = delete;
+    List *noted() const; /* of Unrefreshed, palloc'ed */
+
+  private:
+    List *outer_;
+    bool was_noting_;
+};
+struct Unrefreshed {
+    Oid relid;
+    Obstacle obstacle;
+};
+/* Returns true if the stream table has been noted. */
+bool note_unrefreshed(Oid relid, Obstacle obstacle);
+
+/* Replaces the plan of a statement that is about to start under its snapshot by one that reads the stream tables with
+ * pending changes exactly; `flags` are those of the executor. */
+void plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count);
+
+/* Returns true if the stream tables, and other tables of the statement, would show different states of their sources.
+ */
+bool has_several_states(const QueryDesc *query, const Oid *relids, int count);
+
+} // namespace pgtrickle

@@ -1,0 +1,212 @@
+#!/usr/bin/python3 -B
+"""Shows that an exact read returns what the defining query returns under the same snapshot.
+
+Writers change the sources in random transactions, and another session refreshes stream tables now and then.
+Readers compare stream tables, alone and joined with each other and with tables, with their queries in one
+statement, or in statements of one transaction: at each isolation level, after changes of their own, read-only,
+in functions, triggers, cursors and prepared statements.
+
+  exact_reads.py    SECONDS limits the time, SEED selects the random actions
+"""
+
+import os
+import random
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+from seeds import SEED  # noqa: E402
+
+SECONDS = float(os.environ.get("SECONDS", 12))
+QUERIES = {
+    "filtered": "SELECT id, k, v FROM a WHERE v % 3 <> 0",
+    "renamed": "SELECT v AS value, k AS key FROM a",
+    "joined": "SELECT x.id, y.id AS other, x.v + y.v AS total FROM a x JOIN b y ON x.k = y.k",
+    "by_parent": "SELECT x.id, x.v, y.v AS of_parent FROM a x JOIN b y ON y.id = x.k",
+    "left_joined": "SELECT x.id, y.id AS other, y.v FROM a x LEFT JOIN b y ON x.v = y.id",
+    "twice_left": "SELECT x.id, y.v, z.k FROM a x LEFT JOIN b y ON x.v = y.id LEFT JOIN a z ON z.id = y.v WHERE x.k < 4",
+    "unmatched": "SELECT x.id, x.k FROM a x LEFT JOIN b y ON y.id = x.v WHERE y.id IS NULL",
+    "full_joined": "SELECT x.k, count(*) AS n, sum(y.v) AS total FROM a x FULL JOIN b y ON x.id = y.id GROUP BY x.k",
+    "grouped": "SELECT k, count(*) AS n, sum(v) AS total, min(v) AS low, max(v) AS high FROM a GROUP BY k",
+    "grouped_join": "SELECT y.k, sum(x.v) AS total FROM a x JOIN b y ON y.id = x.k GROUP BY y.k HAVING sum(x.v) > 5",
+    "by_two": "SELECT k, v, count(*) AS n FROM a GROUP BY v, k",
+    "by_text": "SELECT note, count(*) AS n, max(id) AS last FROM a GROUP BY note",
+    "by_citext": "SELECT note::public.citext AS note, count(*) AS n FROM a GROUP BY 1",
+    "global": "SELECT count(*) AS n, sum(v) AS total FROM a",
+    "distinct_rows": "SELECT DISTINCT k, v FROM a",
+    "first_of_each": "SELECT DISTINCT ON (k) k, id, v FROM a ORDER BY k, v, id",
+    "numbered": "SELECT k, id, row_number() OVER (PARTITION BY k ORDER BY v, id) AS n FROM a",
+    "ranked": "SELECT id, rank() OVER (ORDER BY v, id) AS r FROM a",
+    "top": "SELECT id, v FROM a ORDER BY v DESC, id LIMIT 5",
+    "of_both": "SELECT k, v FROM a UNION ALL SELECT k, v FROM b",
+    "without": "SELECT k, v FROM a EXCEPT SELECT k, v FROM b",
+    "existing": "SELECT id, k FROM a x WHERE EXISTS (SELECT FROM b y WHERE y.k = x.k AND y.v > x.v)",
+    "missing": "SELECT id, k FROM a WHERE id NOT IN (SELECT v FROM b WHERE v IS NOT NULL)",
+    "scalar": "SELECT id, (SELECT max(v) FROM b y WHERE y.k = x.k) AS top FROM a x",
+    "itself": "SELECT x.id, y.id AS other FROM a x JOIN a y ON x.v = y.k",
+    "of_parts": "SELECT id, k, v FROM p WHERE v > 1",
+    "parts_by_k": "SELECT k, count(*) AS n, sum(v) AS total FROM p GROUP BY k",
+    "viewed": "SELECT k, n FROM counted WHERE n > 2",
+    "above": "SELECT k, total FROM grouped WHERE n > 3",
+    "above_all": "SELECT sum(total) AS total, count(*) AS n FROM grouped",
+    "above_joined": "SELECT x.id, g.total FROM a x JOIN grouped g ON g.k = x.k",
+    "walked": "WITH RECURSIVE r AS (SELECT id, v FROM a WHERE id < 10 UNION SELECT y.id, y.v FROM r JOIN b y ON y.id = r.v + 1) SELECT * FROM r",
+    "dated": "SELECT id, v, clock FROM a WHERE clock <= now()",
+}
+TABLES = ("a", "b", "p")
+db = Database()
+
+
+def difference(one, other):
+    return f"((TABLE {one} EXCEPT ALL {other}) UNION ALL ({other} EXCEPT ALL TABLE {one}))"
+
+
+def set_up():
+    db.run("CREATE EXTENSION citext SCHEMA public")
+    for name, kind in (("a", ""), ("b", ""), ("p", " PARTITION BY LIST (k)")):
+        key = "id, k" if kind else "id"
+        db.run(f"CREATE TABLE {name} (id int, k int, v int, note text, clock timestamptz DEFAULT now(), PRIMARY KEY ({key})){kind}")
+    for k in range(6):
+        db.run(f"CREATE TABLE p{k} PARTITION OF p FOR VALUES IN ({k})")
+    db.run("CREATE TABLE p_null PARTITION OF p DEFAULT; CREATE INDEX ON a (k); CREATE INDEX ON b (k)")
+    for name in TABLES:
+        db.run(f"INSERT INTO {name} SELECT i, i % 5, i % 7, chr(65 + i % 3) FROM generate_series(1, 40) i")
+    db.run("CREATE VIEW counted AS SELECT k, count(*) AS n FROM b GROUP BY k")
+    for number, (name, query) in enumerate(QUERIES.items()):
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, %s)", name, query, "1h" if number % 2 else "0s")
+    for name, query in QUERIES.items():
+        db.run(f"CREATE FUNCTION faults_of_{name}() RETURNS bigint LANGUAGE sql STABLE AS $$ SELECT count(*) FROM {difference(name, '(' + query + ')')} d $$")
+
+
+class Session(threading.Thread):
+    faults = []
+
+    def __init__(self, number):
+        super().__init__()
+        self.random = random.Random(SEED * 100 + number)
+        self.session = db.connect()
+        self.cursor = self.session.cursor()
+        self.cursor.execute("SET client_min_messages = error; SET statement_timeout = '60s'; SET lock_timeout = '5s'")
+        self.count = 0
+
+    def run(self):
+        while time.monotonic() < ENDS_AT and not Session.faults:
+            try:
+                self.step()
+                self.count += 1
+            except psycopg2.Error as error:
+                if error.pgcode not in ("40001", "40P01", "55P03", "23505"):
+                    Session.faults.append(f"{error.pgcode} {error}\n{self.cursor.query}")
+                if not self.session.closed:
+                    self.session.rollback() if not self.session.autocommit else self.cursor.execute("ROLLBACK")
+        self.session.close()
+
+    def change(self):
+        table = self.random.choice(TABLES)
+        first, k = self.random.randrange(1, 60), self.random.randrange(6)
+        some = f"id BETWEEN {first} AND {first + self.random.randrange(4)}"
+        value = self.random.choice([str(self.random.randrange(9)), "NULL"])
+        note = self.random.choice(["'a'", "'A'", "'b'", "NULL", "'C'"])
+        return self.random.choice([
+            f"INSERT INTO {table} SELECT i, {k}, {value}, {note} FROM generate_series({first}, {first + 2}) i ON CONFLICT DO NOTHING",
+            f"UPDATE {table} SET v = {value}, note = {note} WHERE {some}",
+            f"UPDATE {table} SET k = {self.random.choice([str(k), 'NULL']) if table != 'p' else k} WHERE {some}",
+            f"DELETE FROM {table} WHERE {some}"])
+
+
+class Writer(Session):
+    def step(self):
+        self.cursor.execute("BEGIN")
+        for _ in range(self.random.randrange(1, 4)):
+            self.cursor.execute(self.change())
+        self.cursor.execute(self.random.choice(["COMMIT", "COMMIT", "ROLLBACK"]))
+
+
+class Refresher(Session):
+    def step(self):
+        self.cursor.execute(f"SELECT pgtrickle.refresh_stream_table('{self.random.choice(list(QUERIES))}')")
+
+
+class Reader(Session):
+    def compare(self):
+        name = self.random.choice(list(QUERIES))
+        query = f"({QUERIES[name]})"
+        way = self.random.randrange(5 if name == "by_citext" else 7)  # it may show any of equal values
+        if way < 3:
+            self.check(f"SELECT count(*) FROM {difference(name, query)} d", name)
+        elif way == 3:
+            self.check(f"SELECT faults_of_{name}()", name)
+        elif way == 4:
+            self.cursor.execute(f"DEALLOCATE ALL; PREPARE q AS SELECT count(*) FROM {difference(name, query)} d")
+            for _ in range(self.random.choice([1, 7])):
+                self.check("EXECUTE q", name)
+        elif way == 5:
+            self.check(f"SELECT count(*) FROM (SELECT t::text, a.id FROM {name} t JOIN a ON a.k = 1 EXCEPT ALL SELECT t::text, a.id FROM {query} t JOIN a ON a.k = 1) d", name)
+        else:
+            other = self.random.choice([each for each in QUERIES if each != "by_citext"])
+            self.check(f"SELECT count(*) FROM (SELECT s::text, t::text FROM {name} s, {other} t EXCEPT ALL SELECT s::text, t::text FROM {query} s, ({QUERIES[other]}) t) d", f"{name}, {other}")
+
+    def check(self, statement, name):
+        self.cursor.execute(statement)
+        if (wrong := self.cursor.fetchone()[0]) != 0:
+            Session.faults.append(f"{name}: {wrong} rows differ\n{statement}")
+
+    def step(self):
+        level = self.random.choice(["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE", "REPEATABLE READ READ ONLY"])
+        self.cursor.execute("BEGIN ISOLATION LEVEL " + level)
+        for _ in range(self.random.randrange(1, 4)):
+            if "ONLY" not in level and self.random.random() < 0.4:
+                self.cursor.execute(self.change())
+            self.compare()
+        self.cursor.execute(self.random.choice(["COMMIT", "ROLLBACK"]))
+
+
+class ExactReader(Reader):
+    def __init__(self, number):
+        super().__init__(number)
+        self.cursor.execute("SET pg_trickle.read_mode = exact")
+
+
+class ConsistentReader(Reader):
+    """Stream tables are only compared with tables of the same statement."""
+
+    def __init__(self, number):
+        super().__init__(number)
+        self.cursor.execute("SET pg_trickle.consistent_reads = on")
+
+
+def equals_the_query_beside_writers():
+    global ENDS_AT
+    set_up()
+    ENDS_AT = time.monotonic() + SECONDS
+    sessions = [Writer(1), Writer(2), Refresher(3), ExactReader(4), ExactReader(5), ConsistentReader(6)]
+    for session in sessions:
+        session.start()
+    for session in sessions:
+        session.join()
+    counts = {type(session).__name__: session.count for session in sessions}
+    assert not Session.faults, f"seed {SEED}, {counts}: {Session.faults[0]}"
+    assert all(session.count > 3 for session in sessions), counts
+
+
+def within_a_statement_that_writes():
+    """A row trigger and an early statement trigger read what the statement has changed so far."""
+    db.run("SET pg_trickle.read_mode = exact")
+    for name in ("filtered", "grouped", "joined", "above", "global"):
+        db.run(f"CREATE FUNCTION check_{name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+               f"IF (SELECT count(*) FROM {difference(name, '(' + QUERIES[name] + ')')} d) > 0 THEN RAISE 'differs'; END IF; "
+               "RETURN NULL; END $$")
+        for event in ("FOR EACH ROW", "FOR EACH STATEMENT"):
+            db.run(f"CREATE TRIGGER a_{name} AFTER INSERT OR UPDATE OR DELETE ON a {event} EXECUTE FUNCTION check_{name}()")
+            db.run("UPDATE a SET v = v + 1 WHERE id < 4; DELETE FROM a WHERE id = 5; "
+                   "INSERT INTO a (id, k, v) VALUES (5, 1, 1) ON CONFLICT DO NOTHING")
+            db.run(f"DROP TRIGGER a_{name} ON a")
+    db.run("RESET pg_trickle.read_mode")
+
+
+run_cases([equals_the_query_beside_writers, within_a_statement_that_writes])
