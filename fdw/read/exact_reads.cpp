@@ -11,6 +11,7 @@
 #include "storage/storage.hpp"
 
 extern "C" {
+#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_language_d.h"
@@ -93,6 +94,21 @@ bool has_to_be_computed(Oid relid, Snapshot snapshot)
 {
     return lacks_unlogged_changes(relid, snapshot->curcid) || has_pending_changes(relid, snapshot) ||
            enter([=] { return has_compared_source(relid); });
+}
+
+/* Returns true if the stream tables, and other tables of the statement, may show different states of their sources. */
+bool has_several_states(const QueryDesc *query, const Oid *relids, int count)
+{
+    ListCell *cell;
+    foreach (cell, query->plannedstmt->rtable) {
+        const auto *entry = lfirst_node(RangeTblEntry, cell);
+        const bool is_table = entry->rtekind == RTE_RELATION && entry->relkind != RELKIND_FOREIGN_TABLE &&
+                              entry->relkind != RELKIND_VIEW &&
+                              get_rel_namespace(entry->relid) != storage::namespace_oid();
+        if (is_table)
+            return true;
+    }
+    return OidIsValid(find_lagging(relids, count, query->snapshot));
 }
 
 /* ---- what could not be refreshed ------------------------------------------------------ */
@@ -195,18 +211,29 @@ void plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count)
     });
 }
 
-bool has_several_states(const QueryDesc *query, const Oid *relids, int count)
+const Oid *tables_to_read_exactly(const QueryDesc *query, const Oid *relids, int count, List *unrefreshed, int *found)
 {
-    ListCell *cell;
-    foreach (cell, query->plannedstmt->rtable) {
-        const auto *entry = lfirst_node(RangeTblEntry, cell);
-        const bool is_table = entry->rtekind == RTE_RELATION && entry->relkind != RELKIND_FOREIGN_TABLE &&
-                              entry->relkind != RELKIND_VIEW &&
-                              get_rel_namespace(entry->relid) != storage::namespace_oid();
-        if (is_table)
-            return true;
+    *found = 0;
+    if (!guc::enabled)
+        return relids;
+    const bool is_fixed = IsolationUsesXactSnapshot();
+    const bool are_all = guc::has_consistent_reads
+                             ? is_fixed || unrefreshed != NIL || has_several_states(query, relids, count)
+                             : !is_fixed && unrefreshed != NIL;
+    if (are_all) {
+        *found = count;
+        return relids;
     }
-    return OidIsValid(find_lagging(relids, count, query->snapshot));
+    auto *current = static_cast<Oid *>(palloc(sizeof(Oid) * (count + 1)));
+    for (int i = 0; i < count && is_fixed; i++) {
+        bool is_noted = false;
+        ListCell *cell;
+        foreach (cell, unrefreshed)
+            is_noted |= static_cast<Unrefreshed *>(lfirst(cell))->relid == relids[i];
+        if (is_noted || has_to_be_current(relids[i]))
+            current[(*found)++] = relids[i];
+    }
+    return current;
 }
 
 } // namespace pgtrickle

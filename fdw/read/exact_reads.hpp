@@ -65,8 +65,9 @@ bool note_unrefreshed(Oid relid, Obstacle obstacle);
  * pending changes exactly; `flags` are those of the executor. */
 void plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count);
 
-/* Returns true if the stream tables, and other tables of the statement, would show different states of their sources.
- */
-bool has_several_states(const QueryDesc *query, const Oid *relids, int count);
+/* Returns those stream tables of a statement that must show all changes that its snapshot sees, after refreshes have
+ * been tried and `unrefreshed` were noted; palloc'ed. In REPEATABLE READ, the answer for one of them does not depend on
+ * the others, so that it stays the same from statement to statement. */
+const Oid *tables_to_read_exactly(const QueryDesc *query, const Oid *relids, int count, List *unrefreshed, int *found);
 
 } // namespace pgtrickle

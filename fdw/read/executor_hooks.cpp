@@ -265,16 +265,17 @@ bool refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads)
         has_new_snapshot = call([&] { return pass(query, reads); });
         unrefreshed = noting.noted();
     });
-    const bool can_be_exact = can_be_read_exactly(query->plannedstmt);
+    if (can_be_read_exactly(query->plannedstmt)) {
+        int count = 0;
+        const Oid *relids = tables_to_read_exactly(query, reads.relids, reads.count, unrefreshed, &count);
+        plan_exact_reads(query, flags, relids, count);
+        return has_new_snapshot;
+    }
     ListCell *cell;
     foreach (cell, unrefreshed) {
         const auto *noted = static_cast<Unrefreshed *>(lfirst(cell));
-        if (!can_be_exact)
-            apply_on_stale(noted->relid, noted->obstacle);
+        apply_on_stale(noted->relid, noted->obstacle);
     }
-    if (can_be_exact &&
-        (unrefreshed != NIL || (guc::has_consistent_reads && has_several_states(query, reads.relids, reads.count))))
-        plan_exact_reads(query, flags, reads.relids, reads.count);
     return has_new_snapshot;
 }
 

@@ -3,6 +3,9 @@
 #include "definition/definition.hpp"
 #include "definition/query/rewritten_query.hpp"
 #include "definition/texts.hpp"
+#include "fdw/scan/query_trees.hpp"
+#include "fdw/scan/storage_rte.hpp"
+#include "fdw/scan/touched_values.hpp"
 #include "pg/versions/executor.hpp"
 #include "pg/walker.hpp"
 #include "refresh/program/scope.hpp"
@@ -47,24 +50,6 @@ bool calls_function_of_a_user(Node *node, void *context)
     return walk_expression(node, calls_function_of_a_user, context);
 }
 
-/* Appends the defining query to the range table of `query`, behind a security barrier. */
-RangeTblEntry *add_definition_entry(Query *query, Oid relid)
-{
-    RangeTblEntry *entry = makeNode(RangeTblEntry);
-    entry->rtekind = RTE_SUBQUERY;
-    entry->subquery = definition::query_of(relid);
-    entry->security_barrier = true;
-    entry->inFromCl = true;
-    entry->alias = makeAlias("rows", NIL);
-    entry->eref = makeAlias("rows", NIL);
-    ListCell *cell;
-    foreach (cell, entry->subquery->targetList)
-        if (!lfirst_node(TargetEntry, cell)->resjunk)
-            entry->eref->colnames = lappend(entry->eref->colnames, makeString(lfirst_node(TargetEntry, cell)->resname));
-    query->rtable = lappend(query->rtable, entry);
-    return entry;
-}
-
 /* Returns the output of the defining query that is each column of the foreign table; 0 for a dropped one. */
 AttrNumber *output_numbers(const ServedRelation *served)
 {
@@ -76,14 +61,95 @@ AttrNumber *output_numbers(const ServedRelation *served)
     return numbers;
 }
 
-NestedPlan planned(RelOptInfo *rel, Oid relid, const AttrNumber *numbers, List *columns, List *clauses)
+/* Returns the stored rows that are not touched. */
+Query *untouched_rows(Oid relid, const Query *definition, const TouchedValues &touched)
 {
     Query *query = makeNode(Query);
-    const NestedRows rows = {add_definition_entry(query, relid), numbers};
-    NestedPlan nested = {nullptr, columns, NIL};
-    nested.parameters = complete_nested_query(query, rel, rows, columns, clauses);
+    const ServedRelation *served = find_served_relation(relid);
+    const RangeTblEntry *storage = add_storage_entry(query, served, "storage", InvalidOid);
+    ListCell *cell = list_head(definition->targetList);
+    Var *key = nullptr;
+    for (int i = 0; i < served->column_count; i++) {
+        if (served->columns[i] == 0)
+            continue;
+        const auto *declared = lfirst_node(TargetEntry, cell);
+        Var *column = storage_column(storage, 1, served->columns[i]);
+        if (declared->resno == touched.output)
+            key = column;
+        query->targetList = lappend(query->targetList, makeTargetEntry(reinterpret_cast<Expr *>(column),
+                                                                       declared->resno, declared->resname, false));
+        cell = lnext(definition->targetList, cell);
+    }
+    BooleanTest *untouched = makeNode(BooleanTest);
+    untouched->arg = reinterpret_cast<Expr *>(is_touched(touched, key));
+    untouched->booltesttype = IS_NOT_TRUE;
+    untouched->location = -1;
+    read_only_entry(query, touched.is_empty() ? nullptr : reinterpret_cast<Node *>(untouched));
+    return query;
+}
+
+/* Returns the rows of the defining query that are touched. */
+Query *touched_rows(Query *definition, const TouchedValues &touched)
+{
+    Query *query = makeNode(Query);
+    query->rtable = list_make1(subquery_entry(definition, "definition"));
+    ListCell *cell;
+    foreach (cell, definition->targetList) {
+        auto *declared = lfirst_node(TargetEntry, cell);
+        if (declared->resjunk)
+            continue;
+        Var *column = makeVarFromTargetEntry(1, declared);
+        query->targetList = lappend(query->targetList, makeTargetEntry(reinterpret_cast<Expr *>(column),
+                                                                       declared->resno, declared->resname, false));
+    }
+    Var *key = makeVarFromTargetEntry(1, list_nth_node(TargetEntry, definition->targetList, touched.output - 1));
+    read_only_entry(query, is_touched(touched, key));
+    return query;
+}
+
+struct Planning {
+    RelOptInfo *rel;
+    const AttrNumber *numbers;
+    List *columns;
+    List *clauses;
+};
+
+NestedPlan planned(const Planning &planning, Query *rows, const char *way)
+{
+    Query *query = makeNode(Query);
+    RangeTblEntry *entry = subquery_entry(rows, "rows");
+    /* The two parts of a union are behind barriers of their own, so that the planner can pull the union up. */
+    entry->security_barrier =
+        rows->setOperations == nullptr || castNode(SetOperationStmt, rows->setOperations)->op != SETOP_UNION;
+    query->rtable = list_make1(entry);
+    NestedPlan nested = {nullptr, planning.columns, NIL, way};
+    nested.parameters =
+        complete_nested_query(query, planning.rel, {entry, planning.numbers}, planning.columns, planning.clauses);
     nested.plan = planner(definition::rewritten(query), "", 0, nullptr);
     return nested;
+}
+
+/* Plans the cheaper of the two ways. Where k is the first column of an index, only what is touched is read. */
+NestedPlan plan_cheapest(const Planning &planning, Oid relid, Snapshot snapshot)
+{
+    Query *definition = definition::query_of(relid);
+    TouchedValues touched;
+    if (!find_touched_values(relid, definition, snapshot, &touched))
+        return planned(planning, definition, "defining query");
+    auto *copied = static_cast<Query *>(copyObjectImpl(definition));
+    Query *untouched = untouched_rows(relid, definition, touched);
+    Query *rows = touched.is_empty() ? untouched : union_all(untouched, touched_rows(copied, touched));
+    if (!touched.is_empty())
+        llast_node(RangeTblEntry, rows->rtable)->security_barrier = true;
+    const TargetEntry *key = list_nth_node(TargetEntry, definition->targetList, touched.output - 1);
+    const NestedPlan in_parts =
+        planned(planning, rows,
+                psprintf("storage, and defining query for %d values of \"%s\"",
+                         list_length(touched.values) + (touched.has_null ? 1 : 0), key->resname));
+    if (touched.is_indexed || touched.is_empty())
+        return in_parts;
+    const NestedPlan whole = planned(planning, definition, "defining query");
+    return whole.plan->planTree->total_cost < in_parts.plan->planTree->total_cost ? whole : in_parts;
 }
 
 QueryDesc *described(PlannedStmt *plan, Snapshot snapshot, ParamListInfo parameters, DestReceiver *receiver)
@@ -127,12 +193,13 @@ NestedPlan plan_exact(RelOptInfo *rel, const ServedRelation *served, List *colum
 {
     const Oid relid = served->relid;
     const AttrNumber *numbers = output_numbers(served);
-    NestedPlan nested = {nullptr, NIL, NIL};
+    const Snapshot snapshot = planned_snapshot;
+    NestedPlan nested;
     enter([&] {
         const Definition definition = definition::load(relid);
         refresh::OwnerScope scope(definition);
         ExactPlanning none(nullptr, InvalidSnapshot);
-        nested = call([&] { return planned(rel, relid, numbers, columns, clauses); });
+        nested = call([&] { return plan_cheapest({rel, numbers, columns, clauses}, relid, snapshot); });
     });
     return nested;
 }

@@ -6,6 +6,11 @@
  *
  *     SELECT cols FROM (defining query) rows WHERE pushed-down quals
  *
+ * or, where the pending changes tell which rows they can concern (touched_values.hpp) and if that is cheaper,
+ *
+ *     SELECT cols FROM (SELECT … FROM storage WHERE NOT touched UNION ALL
+ *                       SELECT … FROM (defining query) definition WHERE touched) rows WHERE pushed-down quals
+ *
  * The exact query is planned and run with the rights and settings of the stream table's owner, because it runs the
  * owner's code and reads tables that the reader may not read. So only expressions of built-in immutable functions are
  * pushed into it, and its rows are collected before the first one is returned. The defining query is behind a

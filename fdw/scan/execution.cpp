@@ -188,7 +188,7 @@ void scan_begin(ForeignScanState *node, int flags)
     /* Columns that the plan does not need stay NULL. */
     TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
     memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
-    scan->is_exact = intVal(part<Integer>(node, ScanPrivate::is_exact)) != 0;
+    scan->is_exact = *exact_way(node) != '\0';
     lock_relations(scan->plan);
     prepare_parameters(node, scan);
     if ((flags & EXEC_FLAG_EXPLAIN_ONLY) && !scan->is_exact)
@@ -286,6 +286,11 @@ void scan_end(ForeignScanState *node)
 QueryDesc *nested_query(ForeignScanState *node)
 {
     return scan_of(node)->query;
+}
+
+const char *exact_way(ForeignScanState *node)
+{
+    return strVal(part<String>(node, ScanPrivate::way));
 }
 
 PlannedStmt *exact_plan(ForeignScanState *node)

@@ -28,9 +28,9 @@ namespace pgtrickle {
 
 /* Contents of ForeignScan.fdw_private as scan_plan creates it, in this order. */
 enum class ScanPrivate : int {
-    plan,     /* PlannedStmt of the nested query */
-    columns,  /* integer list: column of the foreign table that is the k-th output of the nested plan */
-    is_exact, /* Integer: whether the nested query is an exact query (exact_query.hpp) */
+    plan,    /* PlannedStmt of the nested query */
+    columns, /* integer list: column of the foreign table that is the k-th output of the nested plan */
+    way,     /* String: how an exact query (exact_query.hpp) obtains the rows; empty for another nested query */
 };
 
 void scan_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);
@@ -46,8 +46,9 @@ void scan_end(ForeignScanState *node);
 
 /* Returns the nested plan while it runs; null before the first fetch. */
 QueryDesc *nested_query(ForeignScanState *node);
-/* Returns the plan of the exact query; null if the scan reads the storage. */
+/* Returns the plan of the exact query, and its way; null if the scan reads the storage. */
 PlannedStmt *exact_plan(ForeignScanState *node);
+const char *exact_way(ForeignScanState *node);
 void scan_explain(ForeignScanState *node, ExplainState *es);
 
 /* ANALYZE of the foreign table: samples its rows, and analyses the storage, because the planner uses the

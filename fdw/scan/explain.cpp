@@ -44,7 +44,7 @@ void scan_explain(ForeignScanState *node, ExplainState *es)
     const ServedRelation *served = find_served_relation(RelationGetRelid(node->ss.ss_currentRelation));
     PlannedStmt *exact = exact_plan(node);
     if (exact != nullptr)
-        ExplainPropertyText("Exact Read", "defining query", es);
+        ExplainPropertyText("Exact Read", exact_way(node), es);
     else
         ExplainPropertyText("Storage", quoted_relation_name(served->storage), es);
     QueryDesc *query = nested_query(node);

@@ -26,8 +26,9 @@ struct SortColumn {
 
 struct NestedPlan {
     PlannedStmt *plan;
-    List *columns;    /* columns of the stream table that are the outputs, in order (integers) */
-    List *parameters; /* expressions for the external parameters 1, 2, … */
+    List *columns;        /* columns of the stream table that are the outputs, in order (integers) */
+    List *parameters;     /* expressions for the external parameters 1, 2, … */
+    const char *way = ""; /* of an exact query, for EXPLAIN */
 };
 
 /* The first entry of the range table of a nested query: the storage, or a subquery. */

@@ -38,7 +38,7 @@ namespace pgtrickle {
 namespace {
 
 /* Contents of a path's fdw_private. */
-enum class PathPrivate : int { plan, columns, parameters, nested_clauses };
+enum class PathPrivate : int { plan, columns, parameters, nested_clauses, way };
 
 /* Contents of RelOptInfo.fdw_private while its paths are created. */
 struct ScanPlanning {
@@ -142,7 +142,7 @@ void add_scan_path(PlannerInfo *root, RelOptInfo *rel, Oid relid, const PathShap
     Cost startup = top->startup_cost + own_cost.startup;
     Cost total = top->total_cost + own_cost.startup + (own_cost.per_tuple + cpu_tuple_cost) * top->plan_rows;
     Relids outer = parameterised != nullptr ? parameterised->ppi_req_outer : nullptr;
-    List *kept = list_make4(plan.plan, plan.columns, plan.parameters, nested);
+    List *kept = list_make5(plan.plan, plan.columns, plan.parameters, nested, makeString(pstrdup(plan.way)));
     add_path(rel, foreign_path(root, rel, rows, startup, total, shape.pathkeys, outer, kept));
 }
 
@@ -313,8 +313,7 @@ void scan_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
     add_parameterised_paths(root, rel, relid);
 }
 
-ForeignScan *scan_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List *tlist, List *clauses,
-                       Plan *)
+ForeignScan *scan_plan(PlannerInfo *root, RelOptInfo *rel, Oid, ForeignPath *path, List *tlist, List *clauses, Plan *)
 {
     auto *plan = part<PlannedStmt>(path->fdw_private, PathPrivate::plan);
     auto *columns = part<List>(path->fdw_private, PathPrivate::columns);
@@ -333,7 +332,7 @@ ForeignScan *scan_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPat
     /* Invalidates the statement's plan if an object on which the nested plan depends changes. */
     root->glob->relationOids = list_concat(root->glob->relationOids, list_copy(plan->relationOids));
     root->glob->invalItems = list_concat(root->glob->invalItems, list_copy(plan->invalItems));
-    List *kept = list_make3(plan, columns, makeInteger(is_planned_exactly(relid) ? 1 : 0));
+    List *kept = list_make3(plan, columns, part<String>(path->fdw_private, PathPrivate::way));
     return make_foreignscan(tlist, own, rel->relid, parameters, kept, NIL, recheck, nullptr);
 }
 

@@ -1,0 +1,600 @@
+#include "fdw/scan/touched_values.hpp"
+
+#include "capture/log/log.hpp"
+#include "capture/log/log_state.hpp"
+#include "capture/triggers/open_statement.hpp"
+#include "definition/query/rewritten_query.hpp"
+#include "definition/state/state.hpp"
+#include "definition/stream_table.hpp"
+#include "fdw/scan/query_trees.hpp"
+#include "pg/versions/executor.hpp"
+#include "pg/versions/planner.hpp"
+#include "pg/versions/rights.hpp"
+#include "pg/walker.hpp"
+
+extern "C" {
+#include "access/relation.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "executor/executor.h"
+#include "executor/tstoreReceiver.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/planner.h"
+#include "parser/parse_clause.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_oper.h"
+#include "parser/parsetree.h"
+#include "utils/array.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/queryenvironment.h"
+#include "utils/rel.h"
+#include "utils/tuplestore.h"
+#include "utils/typcache.h"
+}
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace pgtrickle {
+
+namespace {
+
+/* More logged changes, or more values, than this are not looked through: the defining query is run instead. */
+constexpr int64 most_changes = 10000;
+constexpr int most_values = 10000;
+
+/* ---- the shape of the query ------------------------------------------------------------ */
+
+/* One reference to a table in FROM. `sides` are the LEFT JOINs on whose NULL side it is, outermost first. */
+struct Reference {
+    Index number; /* in the range table */
+    Oid relid;
+    std::vector<int> sides;
+};
+
+struct Condition {
+    ::Node *clause;
+    std::vector<int> sides; /* of the place where it is evaluated */
+};
+
+struct Shape {
+    Query *query;
+    std::vector<Reference> references;
+    std::vector<Condition> conditions;
+    bool is_supported = true;
+    int left_joins = 0;
+};
+
+bool is_prefix(const std::vector<int> &one, const std::vector<int> &of)
+{
+    return one.size() <= of.size() && std::equal(one.begin(), one.end(), of.begin());
+}
+
+void add_conditions(Shape &shape, ::Node *quals, const std::vector<int> &sides)
+{
+    List *clauses = call([&] { return make_ands_implicit(reinterpret_cast<Expr *>(quals)); });
+    ListCell *cell;
+    foreach (cell, clauses) {
+        auto *clause = static_cast<::Node *>(lfirst(cell));
+        clause = call([&] { return without_join_aliases(shape.query, clause); });
+        const bool is_usable =
+            call([&] { return !contain_leaked_vars(clause) && !contain_volatile_functions(clause); });
+        if (is_usable)
+            shape.conditions.push_back({clause, sides});
+    }
+}
+
+void add_from(Shape &shape, ::Node *node, const std::vector<int> &sides)
+{
+    if (IsA(node, RangeTblRef)) {
+        const auto number = static_cast<Index>(reinterpret_cast<RangeTblRef *>(node)->rtindex);
+        const RangeTblEntry *entry = rt_fetch(number, shape.query->rtable);
+        const bool is_table = entry->rtekind == RTE_RELATION && entry->tablesample == nullptr &&
+                              (entry->relkind == RELKIND_RELATION || entry->relkind == RELKIND_PARTITIONED_TABLE);
+        shape.is_supported &= is_table && (entry->inh || call([&] { return !has_subclass(entry->relid); }));
+        shape.references.push_back({number, entry->relid, sides});
+    } else if (IsA(node, FromExpr)) {
+        const auto *from = reinterpret_cast<FromExpr *>(node);
+        ListCell *cell;
+        foreach (cell, from->fromlist)
+            add_from(shape, static_cast<::Node *>(lfirst(cell)), sides);
+        add_conditions(shape, from->quals, sides);
+    } else {
+        const auto *join = reinterpret_cast<JoinExpr *>(node);
+        shape.is_supported &= join->jointype == JOIN_INNER || join->jointype == JOIN_LEFT;
+        std::vector<int> right_sides = sides;
+        if (join->jointype == JOIN_LEFT)
+            right_sides.push_back(++shape.left_joins);
+        add_from(shape, join->larg, sides);
+        add_from(shape, join->rarg, right_sides);
+        add_conditions(shape, join->quals, right_sides);
+    }
+}
+
+bool is_simple(const Query *query)
+{
+    return query->setOperations == nullptr && !query->hasSubLinks && !query->hasTargetSRFs && query->cteList == NIL &&
+           query->limitCount == nullptr && query->limitOffset == nullptr && query->groupingSets == NIL &&
+           query->rowMarks == NIL && !(query->hasAggs && query->groupClause == NIL) &&
+           (query->havingQual == nullptr || query->groupClause != NIL);
+}
+
+Shape shape_of(const Query *query)
+{
+    Shape shape;
+    shape.query = call([&] { return static_cast<Query *>(copyObjectImpl(query)); });
+    shape.is_supported = is_simple(query);
+    if (shape.is_supported)
+        add_from(shape, reinterpret_cast<::Node *>(shape.query->jointree), {});
+    return shape;
+}
+
+const Reference *reference_of(const Shape &shape, Index number)
+{
+    for (const Reference &reference : shape.references)
+        if (reference.number == number)
+            return &reference;
+    return nullptr;
+}
+
+/* ---- the column k ---------------------------------------------------------------------- */
+
+struct Column {
+    Var *var;
+    int output;
+    bool is_indexed;
+    TouchedValues equality;
+};
+
+bool is_among(const TargetEntry *target, List *clauses)
+{
+    ListCell *cell;
+    foreach (cell, clauses)
+        if (lfirst_node(SortGroupClause, cell)->tleSortGroupRef == target->ressortgroupref)
+            return target->ressortgroupref != 0;
+    return false;
+}
+
+/* Whether no group, no window and no duplicate that the query removes spans several values of the output. */
+bool cuts_the_query(const Query *query, const TargetEntry *target)
+{
+    if ((query->groupClause != NIL && !is_among(target, query->groupClause)) ||
+        (query->distinctClause != NIL && !is_among(target, query->distinctClause)))
+        return false;
+    ListCell *cell;
+    foreach (cell, query->windowClause)
+        if (!is_among(target, lfirst_node(WindowClause, cell)->partitionClause))
+            return false;
+    return true;
+}
+
+/* Finds the equality by which PostgreSQL groups values of the type. PostgreSQL frame. */
+bool find_equality(const Var *var, TouchedValues *found)
+{
+    TypeCacheEntry *type = lookup_type_cache(var->vartype, TYPECACHE_EQ_OPR);
+    if (!OidIsValid(type->eq_opr) || get_typtype(var->vartype) == TYPTYPE_DOMAIN)
+        return false;
+    Oid left, right;
+    op_input_types(type->eq_opr, &left, &right);
+    found->equals = type->eq_opr;
+    found->type = left;
+    return left == right && OidIsValid(get_array_type(left)) && !IsPolymorphicType(left) &&
+           IsBinaryCoercible(var->vartype, left);
+}
+
+/* Returns 0 if the column is the first one of a unique index of the table, 1 if of another index, else 2. */
+int distance_to_index(Oid relid, AttrNumber column)
+{
+    int distance = 2;
+    Relation table = relation_open(relid, NoLock);
+    ListCell *cell;
+    foreach (cell, RelationGetIndexList(table)) {
+        Relation index = relation_open(lfirst_oid(cell), AccessShareLock);
+        if (index->rd_index->indisvalid && index->rd_index->indkey.values[0] == column)
+            distance = std::min(distance, index->rd_index->indisunique && index->rd_index->indnkeyatts == 1 ? 0 : 1);
+        relation_close(index, AccessShareLock);
+    }
+    relation_close(table, NoLock);
+    return distance;
+}
+
+/* Finds the best output by which the query can be cut. */
+bool find_column(const Shape &shape, Column *found)
+{
+    int best = 3;
+    ListCell *cell;
+    foreach (cell, shape.query->targetList) {
+        const auto *target = lfirst_node(TargetEntry, cell);
+        auto *expression = reinterpret_cast<::Node *>(target->expr);
+        expression = call([&] { return without_join_aliases(shape.query, expression); });
+        if (target->resjunk || !IsA(expression, Var) || !cuts_the_query(shape.query, target))
+            continue;
+        auto *var = reinterpret_cast<Var *>(expression);
+        const Reference *reference = reference_of(shape, static_cast<Index>(var->varno));
+        Column column = {var, target->resno, false, {}};
+        if (reference == nullptr || var->varlevelsup > 0 || var->varattno <= 0 || !reference->sides.empty() ||
+            !call([&] { return find_equality(var, &column.equality); }))
+            continue;
+        const int distance = call([&] { return distance_to_index(reference->relid, var->varattno); });
+        if (distance < best) {
+            best = distance;
+            *found = column;
+            found->is_indexed = distance < 2;
+        }
+    }
+    return best < 3;
+}
+
+/* ---- changed rows ---------------------------------------------------------------------- */
+
+/* The logged rows of a changed table: the columns that a query for values reads. */
+struct ChangedRows {
+    Oid relid;
+    std::vector<AttrNumber> columns;
+    TupleDesc descriptor;
+    Tuplestorestate *rows;
+    int64 count;
+    std::string name() const { return "changed_" + std::to_string(relid); }
+    int number_of(AttrNumber column) const
+    {
+        return static_cast<int>(std::lower_bound(columns.begin(), columns.end(), column) - columns.begin()) + 1;
+    }
+};
+
+struct Pending {
+    std::vector<ChangedRows> changed;
+    const ChangedRows *of(Oid relid) const
+    {
+        for (const ChangedRows &each : changed)
+            if (each.relid == relid)
+                return &each;
+        return nullptr;
+    }
+};
+
+void add_columns(const Shape &shape, ::Node *node, Oid relid, std::set<AttrNumber> *columns)
+{
+    for (const Reference &reference : shape.references) {
+        if (reference.relid != relid)
+            continue;
+        Bitmapset *used = nullptr;
+        call([&] { pull_varattnos(node, reference.number, &used); });
+        for (int member = -1; (member = bms_next_member(used, member)) >= 0;)
+            columns->insert(static_cast<AttrNumber>(member + FirstLowInvalidHeapAttributeNumber));
+    }
+}
+
+/* Reads what is pending of the source. Returns false if its log cannot tell. */
+bool read_pending(const Shape &shape, const Column &column, const Source &source, const Frontier &frontier,
+                  Snapshot snapshot, Pending *pending)
+{
+    std::set<AttrNumber> used;
+    for (const Condition &condition : shape.conditions)
+        add_columns(shape, condition.clause, source.relid, &used);
+    add_columns(shape, reinterpret_cast<::Node *>(column.var), source.relid, &used);
+    if (used.empty() && !source.columns.empty())
+        used.insert(source.columns.front());
+    if (used.empty() || *used.begin() <= 0)
+        return false;
+    ChangedRows changed = {source.relid, {used.begin(), used.end()}, nullptr, nullptr, 0};
+    const bool is_read = call([&] {
+        capture::lock_logs(source.relid);
+        const int64 count = capture::count_changes(source.relid, frontier, snapshot);
+        if (count < 0 || count > most_changes)
+            return false;
+        if (count == 0)
+            return true;
+        const int columns = static_cast<int>(changed.columns.size());
+        changed.descriptor = capture::changes_descriptor(source.relid, changed.columns.data(), columns);
+        changed.rows = tuplestore_begin_heap(false, false, work_mem);
+        const capture::Changes read = capture::read_changes(source.relid, frontier, snapshot, changed.columns.data(),
+                                                            columns, false, {}, changed.rows);
+        changed.count = read.rows;
+        return !read.has_marker;
+    });
+    if (is_read && changed.rows != nullptr)
+        pending->changed.push_back(changed);
+    return is_read;
+}
+
+/* ---- values of k that changed rows join ------------------------------------------------- */
+
+/* Returns a range-table entry for the logged rows of a table. PostgreSQL frame. */
+RangeTblEntry *entry_of(const char *name, TupleDesc descriptor, int64 count)
+{
+    RangeTblEntry *entry = makeNode(RangeTblEntry);
+    entry->rtekind = RTE_NAMEDTUPLESTORE;
+    entry->enrname = pstrdup(name);
+    entry->enrtuples = static_cast<double>(count);
+    entry->inFromCl = true;
+    entry->eref = makeAlias(name, NIL);
+    for (int i = 0; i < descriptor->natts; i++) {
+        const FormData_pg_attribute *column = TupleDescAttr(descriptor, i);
+        entry->eref->colnames = lappend(entry->eref->colnames, makeString(pstrdup(NameStr(column->attname))));
+        entry->coltypes = lappend_oid(entry->coltypes, column->atttypid);
+        entry->coltypmods = lappend_int(entry->coltypmods, column->atttypmod);
+        entry->colcollations = lappend_oid(entry->colcollations, column->attcollation);
+    }
+    return entry;
+}
+
+/* Returns SELECT columns FROM entry, with the privileges that the query requires for it. PostgreSQL frame. */
+Query *select_from(const Query *outer, RangeTblEntry *entry, TupleDesc descriptor, const AttrNumber *columns)
+{
+    Query *query = makeNode(Query);
+    if (entry->rtekind == RTE_RELATION) {
+        const EntryRights rights = rights_of(outer, entry);
+        set_rights(query, entry, rights);
+    }
+    query->rtable = list_make1(entry);
+    read_only_entry(query, nullptr);
+    for (int i = 0; i < descriptor->natts - 1; i++) { /* all but the weight */
+        const FormData_pg_attribute *column = TupleDescAttr(descriptor, i);
+        const auto number = static_cast<AttrNumber>(i + 1);
+        Var *var = makeVar(1, columns != nullptr ? columns[i] : number, column->atttypid, column->atttypmod,
+                           column->attcollation, 0);
+        query->targetList = lappend(query->targetList, makeTargetEntry(reinterpret_cast<Expr *>(var), number,
+                                                                       pstrdup(NameStr(column->attname)), false));
+    }
+    return query;
+}
+
+struct Renumbering {
+    Index number;
+    const AttrNumber *columns;
+    int count;
+};
+
+::Node *renumber(::Node *node, void *context)
+{
+    const auto *renumbering = static_cast<Renumbering *>(context);
+    if (node == nullptr)
+        return nullptr;
+    if (IsA(node, Var)) {
+        auto *var = static_cast<Var *>(copyObjectImpl(node));
+        for (int i = 0; static_cast<Index>(var->varno) == renumbering->number && i < renumbering->count; i++)
+            if (var->varattno == renumbering->columns[i]) {
+                var->varattno = static_cast<AttrNumber>(i + 1);
+                break;
+            }
+        return reinterpret_cast<::Node *>(var);
+    }
+    return mutate_expression(node, renumber, context);
+}
+
+/* Nothing refers to the joins of FROM any more. They would be read with the numbers that columns had. PostgreSQL frame.
+ */
+void remove_joins(List *range_table)
+{
+    ListCell *cell;
+    foreach (cell, range_table) {
+        if (lfirst_node(RangeTblEntry, cell)->rtekind != RTE_JOIN)
+            continue;
+        RangeTblEntry *nothing = makeNode(RangeTblEntry);
+        nothing->rtekind = RTE_RESULT;
+        nothing->eref = makeAlias("join", NIL);
+        lfirst(cell) = nothing;
+    }
+}
+
+/* Returns the query for the values of k that the logged rows join in the place of `changed`. */
+Query *query_for_values(const Shape &shape, const Column &column, const Pending &pending, const Reference &changed)
+{
+    Query *query = call([&] { return static_cast<Query *>(copyObjectImpl(shape.query)); });
+    List *quals = NIL, *from = NIL;
+    std::set<Index> included;
+    for (const Reference &reference : shape.references)
+        if (is_prefix(reference.sides, changed.sides))
+            included.insert(reference.number);
+    for (const Condition &condition : shape.conditions) {
+        bool is_used = is_prefix(condition.sides, changed.sides);
+        Bitmapset *read = call([&] { return pull_varnos(nullptr, condition.clause); });
+        for (int number = -1; (number = bms_next_member(read, number)) >= 0;) {
+            const Reference *reference = reference_of(shape, static_cast<Index>(number));
+            is_used &= reference != nullptr && included.count(reference->number) > 0 &&
+                       is_prefix(reference->sides, condition.sides);
+        }
+        if (is_used)
+            quals = call([&] { return lappend(quals, copyObjectImpl(condition.clause)); });
+    }
+    ::Node *value = call([&] { return static_cast<::Node *>(copyObjectImpl(column.var)); });
+    for (const Reference &reference : shape.references) {
+        if (included.count(reference.number) == 0)
+            continue;
+        const ChangedRows *rows = pending.of(reference.relid);
+        const std::string name = rows != nullptr ? rows->name() : "";
+        call([&] {
+            RangeTblRef *item = makeNode(RangeTblRef);
+            item->rtindex = static_cast<int>(reference.number);
+            from = lappend(from, item);
+            if (rows == nullptr)
+                return;
+            ListCell *cell = list_nth_cell(query->rtable, static_cast<int>(reference.number) - 1);
+            RangeTblEntry *logged = entry_of(name.c_str(), rows->descriptor, rows->count);
+            if (reference.number == changed.number)
+                lfirst(cell) = logged;
+            else
+                lfirst(cell) = subquery_entry(union_all(select_from(query, static_cast<RangeTblEntry *>(lfirst(cell)),
+                                                                    rows->descriptor, rows->columns.data()),
+                                                        select_from(query, logged, rows->descriptor, nullptr)),
+                                              "rows");
+            Renumbering renumbering = {reference.number, rows->columns.data(), static_cast<int>(rows->columns.size())};
+            quals = reinterpret_cast<List *>(renumber(reinterpret_cast<::Node *>(quals), &renumbering));
+            value = renumber(value, &renumbering);
+        });
+    }
+    call([&] {
+        remove_joins(query->rtable);
+        TargetEntry *target = makeTargetEntry(reinterpret_cast<Expr *>(value), 1, pstrdup("value"), false);
+        target->ressortgroupref = 1;
+        query->targetList = list_make1(target);
+        query->jointree =
+            makeFromExpr(from, quals == NIL ? nullptr : reinterpret_cast<::Node *>(make_ands_explicit(quals)));
+        SortGroupClause *distinct = makeNode(SortGroupClause);
+        distinct->tleSortGroupRef = 1;
+        get_sort_group_operators(column.var->vartype, false, true, false, &distinct->sortop, &distinct->eqop, nullptr,
+                                 &distinct->hashable);
+        query->groupClause = query->windowClause = query->sortClause = NIL;
+        query->havingQual = nullptr;
+        query->hasAggs = query->hasWindowFuncs = query->hasDistinctOn = false;
+        query->distinctClause = list_make1(distinct);
+    });
+    return query;
+}
+
+void add_value(TouchedValues *touched, const Column &column, Datum value, bool is_null)
+{
+    if (is_null) {
+        touched->has_null = true;
+        return;
+    }
+    int16 length;
+    bool is_by_value;
+    get_typlenbyval(column.var->vartype, &length, &is_by_value);
+    Const *found = makeConst(column.var->vartype, -1, column.var->varcollid, length,
+                             datumCopy(value, is_by_value, length), false, is_by_value);
+    touched->values = lappend(touched->values, found);
+}
+
+/* Adds the values in one column of the rows. PostgreSQL frame. */
+void add_values(TouchedValues *touched, const Column &column, Tuplestorestate *rows, TupleDesc descriptor, int number)
+{
+    TupleTableSlot *slot = MakeSingleTupleTableSlot(descriptor, &TTSOpsMinimalTuple);
+    tuplestore_rescan(rows);
+    while (tuplestore_gettupleslot(rows, true, false, slot)) {
+        bool is_null;
+        const Datum value = slot_getattr(slot, number, &is_null);
+        add_value(touched, column, value, is_null);
+    }
+    ExecDropSingleTupleTableSlot(slot);
+}
+
+/* Runs the query, whose result is one column, and adds its values. PostgreSQL frame. */
+void add_result(TouchedValues *touched, const Column &column, const Query *query, QueryEnvironment *environment,
+                Snapshot snapshot)
+{
+    PlannedStmt *plan = standard_planner(definition::rewritten(query), "", 0, nullptr);
+    Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+    DestReceiver *receiver = CreateTuplestoreDestReceiver();
+    SetTuplestoreDestReceiverParams(receiver, rows, CurrentMemoryContext, false, nullptr, nullptr);
+    QueryDesc *running = CreateQueryDesc(plan, "", snapshot, InvalidSnapshot, receiver, nullptr, environment, 0);
+    standard_ExecutorStart(running, EXEC_FLAG_SKIP_TRIGGERS);
+    run_to_end(running);
+    standard_ExecutorFinish(running);
+    add_values(touched, column, rows, running->tupDesc, 1);
+    standard_ExecutorEnd(running);
+    FreeQueryDesc(running);
+    receiver->rDestroy(receiver);
+    tuplestore_end(rows);
+}
+
+QueryEnvironment *environment_of(const Pending &pending)
+{
+    QueryEnvironment *environment = call([] { return create_queryEnv(); });
+    for (const ChangedRows &changed : pending.changed) {
+        const std::string name = changed.name();
+        call([&] {
+            auto *relation = static_cast<EphemeralNamedRelation>(palloc0(sizeof(EphemeralNamedRelationData)));
+            relation->md.name = pstrdup(name.c_str());
+            relation->md.tupdesc = changed.descriptor;
+            relation->md.enrtype = ENR_NAMED_TUPLESTORE;
+            relation->md.enrtuples = static_cast<double>(changed.count);
+            relation->reldata = changed.rows;
+            register_ENR(environment, relation);
+        });
+    }
+    return environment;
+}
+
+bool find_values(const Shape &shape, const Column &column, const Pending &pending, Snapshot snapshot,
+                 TouchedValues *touched)
+{
+    QueryEnvironment *environment = environment_of(pending);
+    for (const Reference &reference : shape.references) {
+        const ChangedRows *rows = pending.of(reference.relid);
+        if (rows == nullptr)
+            continue;
+        if (reference.number == static_cast<Index>(column.var->varno)) {
+            const int number = rows->number_of(column.var->varattno);
+            call([&] { add_values(touched, column, rows->rows, rows->descriptor, number); });
+        } else {
+            const Query *query = query_for_values(shape, column, pending, reference);
+            call([&] { add_result(touched, column, query, environment, snapshot); });
+        }
+        if (list_length(touched->values) > most_values)
+            return false;
+    }
+    return true;
+}
+
+bool find(Oid relid, const Query *query, Snapshot snapshot, TouchedValues *touched)
+{
+    const Shape shape = shape_of(query);
+    Column column = {};
+    if (!shape.is_supported || !find_column(shape, &column))
+        return false;
+    const state::VisibleRow seen = call([=] { return state::visible_row(relid, snapshot); });
+    if (seen.frontier == nullptr || seen.needs_reinit)
+        return false;
+    const Frontier frontier = Frontier::from_text(seen.frontier, seen.own_xid, seen.own_seq);
+    Pending pending;
+    for (const Source &source : definition::sources_of(relid)) {
+        const bool is_logged = source.kind == SourceKind::table && source.is_captured;
+        if (!is_logged || !read_pending(shape, column, source, frontier, snapshot, &pending))
+            return false;
+    }
+    *touched = column.equality;
+    touched->output = column.output;
+    touched->is_indexed = column.is_indexed;
+    return find_values(shape, column, pending, snapshot, touched);
+}
+
+} // namespace
+
+bool find_touched_values(Oid relid, const Query *query, Snapshot snapshot, TouchedValues *touched)
+{
+    if (capture::has_open_statement() || is_time_dependent(relid))
+        return false;
+    return enter([=] { return find(relid, query, snapshot, touched); });
+}
+
+Node *is_touched(const TouchedValues &touched, Var *value)
+{
+    int16 length;
+    bool is_by_value;
+    char alignment;
+    get_typlenbyvalalign(touched.type, &length, &is_by_value, &alignment);
+    auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (list_length(touched.values) + 1)));
+    int count = 0;
+    ListCell *cell;
+    foreach (cell, touched.values)
+        values[count++] = lfirst_node(Const, cell)->constvalue;
+    ArrayType *array = construct_array(values, count, touched.type, length, is_by_value, alignment);
+    auto *operand = reinterpret_cast<Expr *>(value);
+    if (value->vartype != touched.type)
+        operand = reinterpret_cast<Expr *>(
+            makeRelabelType(operand, touched.type, -1, value->varcollid, COERCE_IMPLICIT_CAST));
+    ScalarArrayOpExpr *any = makeNode(ScalarArrayOpExpr);
+    any->opno = touched.equals;
+    any->opfuncid = get_opcode(touched.equals);
+    any->useOr = true;
+    any->inputcollid = value->varcollid;
+    any->args = list_make2(operand, makeConst(get_array_type(touched.type), -1, value->varcollid, -1,
+                                              PointerGetDatum(array), false, false));
+    any->location = -1;
+    if (!touched.has_null)
+        return reinterpret_cast<Node *>(any);
+    NullTest *null = makeNode(NullTest);
+    null->arg = reinterpret_cast<Expr *>(copyObjectImpl(value));
+    null->nulltesttype = IS_NULL;
+    null->location = -1;
+    return reinterpret_cast<Node *>(makeBoolExpr(OR_EXPR, list_make2(any, null), -1));
+}
+
+} // namespace pgtrickle
