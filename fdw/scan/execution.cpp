@@ -234,12 +234,14 @@ namespace {
 
 TupleTableSlot *next_row(NestedScan *scan)
 {
-    if (scan->is_exact) {
-        (void)tuplestore_gettupleslot(scan->rows, true, false, scan->row);
-        return scan->row;
-    }
-    MemoryContext previous = MemoryContextSwitchTo(scan->query->estate->es_query_cxt);
-    TupleTableSlot *row = ExecProcNode(scan->query->planstate);
+    /* The fetch is called in memory that is reset for each row, while the row lives until the next fetch. */
+    MemoryContext previous =
+        MemoryContextSwitchTo(scan->is_exact ? scan->row->tts_mcxt : scan->query->estate->es_query_cxt);
+    TupleTableSlot *row = scan->row;
+    if (scan->is_exact)
+        (void)tuplestore_gettupleslot(scan->rows, true, false, row);
+    else
+        row = ExecProcNode(scan->query->planstate);
     MemoryContextSwitchTo(previous);
     return row;
 }

@@ -56,6 +56,7 @@ QUERIES = {
     "above_all": "SELECT sum(total) AS total, count(*) AS n FROM grouped",
     "above_joined": "SELECT x.id, g.total FROM a x JOIN grouped g ON g.k = x.k",
     "walked": "WITH RECURSIVE r AS (SELECT id, v FROM a WHERE id < 10 UNION SELECT y.id, y.v FROM r JOIN b y ON y.id = r.v + 1) SELECT * FROM r",
+    "wide": "SELECT id, repeat(note, 3000) AS wide FROM a",
     "dated": "SELECT id, v, clock FROM a WHERE clock <= now()",
 }
 TABLES = ("a", "b", "p")
@@ -169,7 +170,7 @@ class Reader(Session):
 class ExactReader(Reader):
     def __init__(self, number):
         super().__init__(number)
-        self.cursor.execute("SET pg_trickle.read_mode = exact")
+        self.cursor.execute("SET pg_trickle.read_mode = exact; SET work_mem = '64kB'")  # rows in files, too
 
 
 class ConsistentReader(Reader):
