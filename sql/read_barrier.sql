@@ -53,7 +53,7 @@ DO $$ BEGIN EXECUTE 'EXPLAIN ANALYZE SELECT * FROM read_barrier.total'; END $$;
 SET LOCAL pg_trickle.max_staleness = '-1';
 SELECT sum(s) FROM total;
 ROLLBACK;
--- a_fixed_snapshot_is_judged_as_of_itself
+-- a_fixed_snapshot_is_read_as_of_itself
 UPDATE sale SET qty = 10 WHERE id = 2;
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT count(*) FROM sale;
@@ -62,7 +62,7 @@ SELECT * FROM total ORDER BY k;
 SET LOCAL pg_trickle.on_stale = 'error';
 SELECT * FROM total ORDER BY k;
 ROLLBACK;
--- a_transaction_that_became_read_only_is_warned_of_changes_that_it_does_not_see
+-- a_transaction_that_became_read_only_sees_its_changes
 BEGIN;
 SET LOCAL pg_trickle.max_staleness = '0';
 UPDATE sale SET qty = 11 WHERE id = 2;

@@ -58,7 +58,7 @@ BEGIN ISOLATION LEVEL REPEATABLE READ;
 COPY (SELECT * FROM lag) TO STDOUT;
 COMMIT;
 
--- a_snapshot_that_was_used_is_not_renewed
+-- a_snapshot_that_was_used_is_not_renewed_and_the_answer_is_exact
 \set VERBOSITY default
 RESET pg_trickle.on_stale;
 INSERT INTO item VALUES (8, 8);
@@ -76,7 +76,7 @@ BEGIN ISOLATION LEVEL REPEATABLE READ;
 DO $$ BEGIN PERFORM lag FROM read_fixed_snapshot.lag; END $$;
 SELECT * FROM lag;
 COMMIT;
--- nor_one_of_serializable
+-- also_in_serializable
 INSERT INTO item VALUES (11, 11);
 BEGIN ISOLATION LEVEL SERIALIZABLE;
 SELECT * FROM lag;
@@ -86,7 +86,7 @@ LOCK TABLE total IN ACCESS SHARE MODE;
 SELECT * FROM lag;
 COMMIT;
 
--- a_stable_function_is_warned_once_and_then_exact
+-- a_stable_function_is_exact
 CREATE FUNCTION stable() RETURNS bigint LANGUAGE plpgsql STABLE AS
   'BEGIN RETURN (SELECT lag FROM read_fixed_snapshot.lag); END';
 CREATE FUNCTION through_another() RETURNS bigint LANGUAGE plpgsql STABLE AS 'BEGIN RETURN read_fixed_snapshot.stable(); END';
@@ -112,7 +112,7 @@ BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SELECT through_another();
 COMMIT;
 
--- so_is_a_volatile_function_in_repeatable_read
+-- so_is_a_volatile_function_in_repeatable_read_and_both_reads_agree
 CREATE FUNCTION volatile() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT lag FROM read_fixed_snapshot.lag); END';
 INSERT INTO item VALUES (20, 20);
 BEGIN ISOLATION LEVEL REPEATABLE READ;

@@ -58,7 +58,7 @@ CALL set_most(11);
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT 1;
 SELECT count(*) FROM fresh;
-SELECT count(*) FROM fresh; -- says so once
+SELECT count(*) FROM fresh;
 SELECT n FROM quiet;
 COMMIT;
 SELECT count(*) FROM fresh;

@@ -17,6 +17,7 @@ extern "C" {
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/planner.h"
+#include "rewrite/rewriteHandler.h"
 #include "tcop/dest.h"
 }
 
@@ -133,6 +134,7 @@ NestedPlan planned(const Planning &planning, Query *rows, const char *way)
 NestedPlan plan_cheapest(const Planning &planning, Oid relid, Snapshot snapshot)
 {
     Query *definition = definition::query_of(relid);
+    AcquireRewriteLocks(definition, true, false);
     TouchedValues touched;
     if (!find_touched_values(relid, definition, snapshot, &touched))
         return planned(planning, definition, "defining query");

@@ -298,7 +298,7 @@ bool read_pending(const Shape &shape, const Column &column, const Source &source
         changed.count = read.rows;
         return !read.has_marker;
     });
-    if (is_read && changed.rows != nullptr)
+    if (changed.rows != nullptr)
         pending->changed.push_back(changed);
     return is_read;
 }
@@ -494,6 +494,38 @@ void add_result(TouchedValues *touched, const Column &column, const Query *query
     tuplestore_end(rows);
 }
 
+struct Order {
+    FmgrInfo *compare;
+    Oid collation;
+};
+
+int compare_values(const void *one, const void *other, void *context)
+{
+    const auto *order = static_cast<const Order *>(context);
+    return DatumGetInt32(FunctionCall2Coll(order->compare, order->collation,
+                                           (*static_cast<Const *const *>(one))->constvalue,
+                                           (*static_cast<Const *const *>(other))->constvalue));
+}
+
+/* Leaves each value once, if the type has an order. PostgreSQL frame. */
+void remove_duplicates(TouchedValues *touched, const Column &column)
+{
+    TypeCacheEntry *type = lookup_type_cache(column.var->vartype, TYPECACHE_CMP_PROC_FINFO);
+    const int count = list_length(touched->values);
+    if (!OidIsValid(type->cmp_proc) || count == 0)
+        return;
+    auto **values = static_cast<Const **>(palloc(sizeof(Const *) * count));
+    ListCell *cell;
+    foreach (cell, touched->values)
+        values[foreach_current_index(cell)] = lfirst_node(Const, cell);
+    Order order = {&type->cmp_proc_finfo, column.var->varcollid};
+    qsort_arg(values, count, sizeof(Const *), compare_values, &order);
+    touched->values = NIL;
+    for (int i = 0; i < count; i++)
+        if (i == 0 || compare_values(&values[i - 1], &values[i], &order) != 0)
+            touched->values = lappend(touched->values, values[i]);
+}
+
 QueryEnvironment *environment_of(const Pending &pending)
 {
     QueryEnvironment *environment = call([] { return create_queryEnv(); });
@@ -530,7 +562,22 @@ bool find_values(const Shape &shape, const Column &column, const Pending &pendin
         if (list_length(touched->values) > most_values)
             return false;
     }
+    call([&] { remove_duplicates(touched, column); });
     return true;
+}
+
+bool find_of_pending(Oid relid, const Shape &shape, const Column &column, const Frontier &frontier, Snapshot snapshot,
+                     Pending *pending, TouchedValues *touched)
+{
+    for (const Source &source : definition::sources_of(relid)) {
+        const bool is_logged = source.kind == SourceKind::table && source.is_captured;
+        if (!is_logged || !read_pending(shape, column, source, frontier, snapshot, pending))
+            return false;
+    }
+    *touched = column.equality;
+    touched->output = column.output;
+    touched->is_indexed = column.is_indexed;
+    return find_values(shape, column, *pending, snapshot, touched);
 }
 
 bool find(Oid relid, const Query *query, Snapshot snapshot, TouchedValues *touched)
@@ -544,15 +591,10 @@ bool find(Oid relid, const Query *query, Snapshot snapshot, TouchedValues *touch
         return false;
     const Frontier frontier = Frontier::from_text(seen.frontier, seen.own_xid, seen.own_seq);
     Pending pending;
-    for (const Source &source : definition::sources_of(relid)) {
-        const bool is_logged = source.kind == SourceKind::table && source.is_captured;
-        if (!is_logged || !read_pending(shape, column, source, frontier, snapshot, &pending))
-            return false;
-    }
-    *touched = column.equality;
-    touched->output = column.output;
-    touched->is_indexed = column.is_indexed;
-    return find_values(shape, column, pending, snapshot, touched);
+    const bool is_found = find_of_pending(relid, shape, column, frontier, snapshot, &pending, touched);
+    for (const ChangedRows &changed : pending.changed)
+        call([&] { tuplestore_end(changed.rows); });
+    return is_found;
 }
 
 } // namespace

@@ -1,0 +1,125 @@
+-- Reads that compute what a refresh has not applied: their plans, their settings, their rights.
+SET client_min_messages = warning;
+CREATE SCHEMA exact_reads;
+SET search_path = exact_reads;
+CREATE TABLE cust (id int PRIMARY KEY, region text);
+CREATE TABLE ord (id int PRIMARY KEY, cust int, v int, secret bool DEFAULT false);
+INSERT INTO cust SELECT i, 'r' || i % 3 FROM generate_series(1, 200) i;
+INSERT INTO ord SELECT i, 1 + i % 200, i % 50 FROM generate_series(1, 5000) i;
+CREATE INDEX ON ord (cust);
+ANALYZE cust, ord;
+SELECT pgtrickle.create_stream_table('kept', 'SELECT id, cust, v FROM ord WHERE NOT secret', '520w');
+SELECT pgtrickle.create_stream_table('joined', 'SELECT o.id, c.region FROM ord o JOIN cust c ON c.id = o.cust', '520w');
+SELECT pgtrickle.create_stream_table('by_cust', 'SELECT cust, sum(v) AS total FROM ord GROUP BY cust', '520w');
+SELECT pgtrickle.create_stream_table('whole', 'SELECT count(*) AS n FROM ord', '520w');
+SELECT pgtrickle.create_stream_table('above', 'SELECT max(total) AS most FROM by_cust', '520w');
+CREATE FUNCTION plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE line text;
+BEGIN
+  FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
+    EXIT WHEN line ~ '^ *Stream Table:';
+    RETURN NEXT regexp_replace(line, 'st_\d+', 'st_N', 'g');
+  END LOOP;
+END $$;
+
+-- without_pending_changes_the_storage_is_read
+SET pg_trickle.read_mode = exact;
+SELECT count(*) FROM plan('SELECT * FROM kept WHERE id = 7') line WHERE line ~ 'Exact Read';
+-- only_what_is_touched_is_computed
+UPDATE ord SET v = v + 100 WHERE id IN (7, 8);
+SELECT plan('SELECT * FROM kept WHERE id = 7');
+SELECT * FROM kept WHERE id IN (6, 7) ORDER BY id;
+SELECT plan('SELECT * FROM by_cust WHERE cust = 8');
+SELECT * FROM by_cust WHERE cust IN (8, 10) ORDER BY cust;
+-- a_change_of_a_parent_touches_the_rows_that_it_joins
+UPDATE cust SET region = 'moved' WHERE id = 9;
+SELECT region, count(*), min(id) FROM joined GROUP BY region ORDER BY region;
+SELECT plan('SELECT count(*) FROM joined');
+-- and_so_does_a_pair_of_which_both_are_gone
+DELETE FROM ord WHERE id = 9;
+DELETE FROM cust WHERE id = 10;
+SELECT count(*) = (SELECT count(*) FROM ord o JOIN cust c ON c.id = o.cust) AS is_exact FROM joined;
+-- a_query_without_such_a_column_is_run
+SELECT plan('SELECT * FROM whole');
+SELECT * FROM whole;
+-- on_the_exact_rows_of_its_upstreams
+SELECT most = (SELECT max(total) FROM by_cust) AS is_exact, most FROM above;
+-- a_schedule_is_met_without_it
+SET pg_trickle.read_mode = refresh;
+SELECT * FROM whole;
+-- stream_tables_and_tables_of_a_statement_show_one_state
+SET pg_trickle.consistent_reads = on;
+SELECT n = (SELECT count(*) FROM ord) AS is_exact FROM whole;
+-- and_stream_tables_alone_show_the_state_of_the_last_refresh
+SELECT * FROM whole;
+SELECT pgtrickle.refresh_stream_table('by_cust');
+SELECT n = (SELECT count(*) FROM ord) AS is_exact FROM whole, by_cust LIMIT 1;
+RESET pg_trickle.consistent_reads;
+
+-- a_cursor_moves_backward
+SET pg_trickle.read_mode = exact;
+BEGIN;
+UPDATE ord SET v = 0 WHERE id = 1;
+DECLARE c SCROLL CURSOR FOR SELECT * FROM kept WHERE id < 4 ORDER BY id;
+FETCH 2 FROM c;
+FETCH BACKWARD 1 FROM c;
+FETCH LAST FROM c;
+ROLLBACK;
+-- conditions_of_a_cached_plan
+PREPARE one(int) AS SELECT id, v FROM kept WHERE id = $1;
+SET plan_cache_mode = force_generic_plan;
+EXECUTE one(7);
+UPDATE ord SET v = 5 WHERE id = 7;
+EXECUTE one(7);
+SELECT pgtrickle.refresh_stream_table('kept');
+EXECUTE one(7);
+SELECT count(*) FROM plan('EXECUTE one(7)') line WHERE line ~ 'Exact Read';
+RESET plan_cache_mode;
+-- rows_that_are_not_stored_have_no_place
+UPDATE ord SET v = 6 WHERE id = 7;
+SELECT tableoid::regclass, ctid, k.id, k FROM kept k WHERE id = 7;
+
+-- the_reader_needs_no_right_on_the_sources_and_gets_none
+CREATE ROLE exact_reader;
+GRANT USAGE, CREATE ON SCHEMA exact_reads TO exact_reader;
+GRANT SELECT ON kept TO exact_reader;
+GRANT SELECT (cust) ON by_cust TO exact_reader;
+UPDATE ord SET secret = true WHERE id = 3;
+SET ROLE exact_reader;
+SELECT count(*) FROM kept;
+SELECT count(*) FROM ord;
+SELECT count(cust) FROM by_cust;
+SELECT max(total) FROM by_cust;
+-- functions_of_the_reader_run_as_the_reader_and_see_only_the_rows
+CREATE FUNCTION tells(anyelement) RETURNS bool LANGUAGE plpgsql COST 0.0001 IMMUTABLE AS
+  $$ BEGIN IF $1::text = '3' OR current_user <> 'exact_reader' THEN RAISE 'told % as %', $1, current_user; END IF; RETURN true; END $$;
+SELECT count(*) FROM kept WHERE tells(id);
+SELECT count(*) FROM kept WHERE 1 / (id - 3) < 2;
+SELECT count(*) FROM kept WHERE current_user = 'exact_reader';
+-- the_plan_of_the_query_is_not_shown_to_the_reader
+SELECT exact_reads.plan('SELECT count(*) FROM kept');
+RESET ROLE;
+-- the_query_runs_with_the_rights_and_settings_of_the_owner
+CREATE ROLE exact_owner;
+GRANT USAGE ON FOREIGN SERVER pgtrickle TO exact_owner;
+GRANT USAGE, CREATE ON SCHEMA exact_reads TO exact_owner;
+GRANT SELECT ON ord TO exact_owner;
+CREATE FUNCTION who() RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN current_user || ' ' || current_setting('search_path'); END $$;
+ALTER FOREIGN TABLE whole OWNER TO exact_owner;
+SET ROLE exact_owner;
+SELECT pgtrickle.create_stream_table('asks', 'SELECT id, who() AS who FROM ord WHERE id < 3', '520w', 'FULL');
+GRANT SELECT ON asks TO exact_reader;
+RESET ROLE;
+UPDATE ord SET v = 9 WHERE id = 1;
+SET ROLE exact_reader;
+SET pg_trickle.read_mode = exact;
+SELECT * FROM asks WHERE id = 1;
+RESET ROLE;
+-- and_fails_once_the_owner_may_not_read_a_source
+REVOKE SELECT ON ord FROM exact_owner;
+SELECT * FROM whole;
+RESET pg_trickle.read_mode;
+SELECT * FROM whole;
+DROP SCHEMA exact_reads CASCADE;
+DROP OWNED BY exact_owner, exact_reader;
+DROP ROLE exact_owner, exact_reader;
