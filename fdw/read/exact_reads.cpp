@@ -194,10 +194,11 @@ void plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count)
 {
     List *computed = NIL;
     for (int i = 0; i < count; i++) {
-        const state::VisibleRow seen = state::visible_row(relids[i], query->snapshot);
-        require_storage_seen(relids[i], find_served_relation(relids[i])->storage, query->snapshot);
-        require_populated(relids[i], {Verdict::stale, Obstacle::none, seen.is_populated});
-        if (has_to_be_computed(relids[i], query->snapshot))
+        /* A storage that is newer than the snapshot is not read. */
+        const bool is_seen = storage::is_seen_as_it_is(find_served_relation(relids[i])->storage, query->snapshot);
+        const state::VisibleRow row = state::visible_row(relids[i], is_seen ? query->snapshot : nullptr);
+        require_populated(relids[i], {Verdict::stale, Obstacle::none, row.is_populated});
+        if (!is_seen || has_to_be_computed(relids[i], query->snapshot))
             computed = lappend_oid(computed, relids[i]);
     }
     if (computed == NIL)

@@ -11,6 +11,7 @@
 #include "pg/versions/planner.hpp"
 #include "pg/versions/rights.hpp"
 #include "pg/walker.hpp"
+#include "storage/storage.hpp"
 
 extern "C" {
 #include "access/relation.h"
@@ -601,7 +602,8 @@ bool find(Oid relid, const Query *query, Snapshot snapshot, TouchedValues *touch
 
 bool find_touched_values(Oid relid, const Query *query, Snapshot snapshot, TouchedValues *touched)
 {
-    if (capture::has_open_statement() || is_time_dependent(relid))
+    if (capture::has_open_statement() || is_time_dependent(relid) ||
+        !storage::is_seen_as_it_is(find_served_relation(relid)->storage, snapshot))
         return false;
     return enter([=] { return find(relid, query, snapshot, touched); });
 }

@@ -210,4 +210,18 @@ def within_a_statement_that_writes():
     db.run("RESET pg_trickle.read_mode")
 
 
-run_cases([equals_the_query_beside_writers, within_a_statement_that_writes])
+def a_storage_that_is_newer_than_the_snapshot_is_not_read():
+    reader = db.connect()
+    cursor = reader.cursor()
+    cursor.execute("SET pg_trickle.read_mode = exact; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM a")
+    for name in ("filtered", "grouped"):
+        db.run(f"SELECT pgtrickle.repair_stream_table('{name}')")
+    db.run("UPDATE a SET v = v + 1, k = 3")
+    for name in ("filtered", "grouped", "above"):
+        cursor.execute(f"SELECT count(*) FROM {difference(name, '(' + QUERIES[name] + ')')} d")
+        assert cursor.fetchone()[0] == 0, name
+    reader.close()
+
+
+run_cases([equals_the_query_beside_writers, within_a_statement_that_writes,
+           a_storage_that_is_newer_than_the_snapshot_is_not_read])
