@@ -76,24 +76,9 @@ const Query *carried_query(const PlannedStmt *plan)
 
 /* ---- what has to be read exactly ------------------------------------------------------ */
 
-/* A compared source has no log that would show a pending change. C++ frame. */
-bool has_compared_source(Oid relid)
-{
-    std::vector<Oid> readers = definition::upstreams_of(relid);
-    readers.push_back(relid);
-    for (Oid reader : readers)
-        for (const Source &source : definition::sources_of(reader))
-            if (call([&] { return definition::is_compared(source.relid); }))
-                return true;
-    return false;
-}
-
-/* Returns true if the storage that the snapshot sees may lack a change that the snapshot sees. What depends on the time
- * is computed in any case: its storage is as of the now() of another transaction. */
 bool has_to_be_computed(Oid relid, Snapshot snapshot)
 {
-    return lacks_unlogged_changes(relid, snapshot->curcid) || has_pending_changes(relid, snapshot) ||
-           enter([=] { return has_compared_source(relid); });
+    return lacks_unlogged_changes(relid, snapshot->curcid) || may_differ_from_query(relid, snapshot);
 }
 
 /* Returns true if the stream tables, and other tables of the statement, may show different states of their sources. */

@@ -54,8 +54,9 @@ bool is_pending(Oid source, const Frontier &frontier, Snapshot snapshot)
 }
 
 struct Walk {
-    bool own_only;        /* without upstreams that have their own schedule and are refreshed separately */
-    TimestampTz begun_at; /* time dependence counts as a pending change of what was refreshed before */
+    bool own_only;              /* without upstreams that have their own schedule and are refreshed separately */
+    TimestampTz begun_at;       /* time dependence counts as a pending change of what was refreshed before */
+    bool with_compared = false; /* a compared source, which has no log, always counts as changed */
 };
 
 /* Returns whether one of the sources of `relid` has a change that has not been applied, at any distance
@@ -69,7 +70,8 @@ bool has_pending_upstream(Oid relid, Snapshot snapshot, const Walk &walk, int &l
     if (seen.data_timestamp < walk.begun_at && call([=] { return is_time_dependent(relid); }))
         return true;
     for (const Source &source : definition::sources_of(relid)) {
-        if (is_pending(source.relid, *frontier, snapshot))
+        if ((walk.with_compared && call([&] { return definition::is_compared(source.relid); })) ||
+            is_pending(source.relid, *frontier, snapshot))
             return true;
         bool is_walked = source.kind == SourceKind::stream_table &&
                          !(walk.own_only && call([&] { return keeps_own_schedule(source.relid); }) &&
@@ -137,6 +139,14 @@ bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only, TimestampT
     return enter([=] {
         int left = 1000;
         return has_pending_upstream(relid, snapshot, {own_only, begun_at}, left);
+    });
+}
+
+bool may_differ_from_query(Oid relid, Snapshot snapshot)
+{
+    return enter([=] {
+        int left = 1000;
+        return has_pending_upstream(relid, snapshot, {false, DT_NOEND, true}, left);
     });
 }
 
