@@ -9,6 +9,11 @@ SELECT source_name, pending_rows FROM pgtrickle.list_sources('paid');
 SELECT * FROM paid ORDER BY customer;
 SET pg_trickle.max_staleness = 0;
 SELECT * FROM paid ORDER BY customer;
+SET pg_trickle.read_mode = exact;
+INSERT INTO orders VALUES (6, 2, 25, true);
+SELECT * FROM paid ORDER BY customer;
+DELETE FROM orders WHERE id = 6;
+RESET pg_trickle.read_mode;
 CREATE FOREIGN TABLE open (customer int, open numeric) SERVER pgtrickle
   OPTIONS (query 'SELECT customer, sum(amount) FROM orders WHERE NOT paid GROUP BY customer', schedule '1h');
 CREATE FOREIGN TABLE balance (customer int, paid numeric, open numeric) SERVER pgtrickle

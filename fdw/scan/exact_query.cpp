@@ -26,7 +26,7 @@ namespace pgtrickle {
 namespace {
 
 const List *planned_relids = nullptr;
-Snapshot planned_snapshot = InvalidSnapshot;
+SnapshotData *planned_snapshot = nullptr;
 int running_exact_queries = 0;
 
 class RunningExactQuery {

@@ -6,7 +6,7 @@
  *
  *     SELECT cols FROM (defining query) rows WHERE pushed-down quals
  *
- * or, where the pending changes tell which rows they can concern (touched_values.hpp) and if that is cheaper,
+ * or, where the pending changes show which rows they can concern (touched_values.hpp) and if that is cheaper,
  *
  *     SELECT cols FROM (SELECT … FROM storage WHERE NOT touched UNION ALL
  *                       SELECT … FROM (defining query) definition WHERE touched) rows WHERE pushed-down quals

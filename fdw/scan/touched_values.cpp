@@ -6,6 +6,7 @@
 #include "definition/query/rewritten_query.hpp"
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
+#include "fdw/scan/query_shape.hpp"
 #include "fdw/scan/query_trees.hpp"
 #include "pg/versions/executor.hpp"
 #include "pg/versions/planner.hpp"
@@ -14,20 +15,13 @@
 #include "storage/storage.hpp"
 
 extern "C" {
-#include "access/relation.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
 #include "executor/executor.h"
 #include "executor/tstoreReceiver.h"
 #include "nodes/makefuncs.h"
-#include "nodes/nodeFuncs.h"
-#include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/planner.h"
 #include "parser/parse_clause.h"
-#include "parser/parse_coerce.h"
 #include "parser/parse_oper.h"
-#include "parser/parsetree.h"
 #include "utils/array.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -49,188 +43,6 @@ namespace {
 /* More logged changes, or more values, than this are not looked through: the defining query is run instead. */
 constexpr int64 most_changes = 10000;
 constexpr int most_values = 10000;
-
-/* ---- the shape of the query ------------------------------------------------------------ */
-
-/* One reference to a table in FROM. `sides` are the LEFT JOINs on whose NULL side it is, outermost first. */
-struct Reference {
-    Index number; /* in the range table */
-    Oid relid;
-    std::vector<int> sides;
-};
-
-struct Condition {
-    ::Node *clause;
-    std::vector<int> sides; /* of the place where it is evaluated */
-};
-
-struct Shape {
-    Query *query;
-    std::vector<Reference> references;
-    std::vector<Condition> conditions;
-    bool is_supported = true;
-    int left_joins = 0;
-};
-
-bool is_prefix(const std::vector<int> &one, const std::vector<int> &of)
-{
-    return one.size() <= of.size() && std::equal(one.begin(), one.end(), of.begin());
-}
-
-void add_conditions(Shape &shape, ::Node *quals, const std::vector<int> &sides)
-{
-    List *clauses = call([&] { return make_ands_implicit(reinterpret_cast<Expr *>(quals)); });
-    ListCell *cell;
-    foreach (cell, clauses) {
-        auto *clause = static_cast<::Node *>(lfirst(cell));
-        clause = call([&] { return without_join_aliases(shape.query, clause); });
-        const bool is_usable =
-            call([&] { return !contain_leaked_vars(clause) && !contain_volatile_functions(clause); });
-        if (is_usable)
-            shape.conditions.push_back({clause, sides});
-    }
-}
-
-void add_from(Shape &shape, ::Node *node, const std::vector<int> &sides)
-{
-    if (IsA(node, RangeTblRef)) {
-        const auto number = static_cast<Index>(reinterpret_cast<RangeTblRef *>(node)->rtindex);
-        const RangeTblEntry *entry = rt_fetch(number, shape.query->rtable);
-        const bool is_table = entry->rtekind == RTE_RELATION && entry->tablesample == nullptr &&
-                              (entry->relkind == RELKIND_RELATION || entry->relkind == RELKIND_PARTITIONED_TABLE);
-        shape.is_supported &= is_table && (entry->inh || call([&] { return !has_subclass(entry->relid); }));
-        shape.references.push_back({number, entry->relid, sides});
-    } else if (IsA(node, FromExpr)) {
-        const auto *from = reinterpret_cast<FromExpr *>(node);
-        ListCell *cell;
-        foreach (cell, from->fromlist)
-            add_from(shape, static_cast<::Node *>(lfirst(cell)), sides);
-        add_conditions(shape, from->quals, sides);
-    } else {
-        const auto *join = reinterpret_cast<JoinExpr *>(node);
-        shape.is_supported &= join->jointype == JOIN_INNER || join->jointype == JOIN_LEFT;
-        std::vector<int> right_sides = sides;
-        if (join->jointype == JOIN_LEFT)
-            right_sides.push_back(++shape.left_joins);
-        add_from(shape, join->larg, sides);
-        add_from(shape, join->rarg, right_sides);
-        add_conditions(shape, join->quals, right_sides);
-    }
-}
-
-bool is_simple(const Query *query)
-{
-    return query->setOperations == nullptr && !query->hasSubLinks && !query->hasTargetSRFs && query->cteList == NIL &&
-           query->limitCount == nullptr && query->limitOffset == nullptr && query->groupingSets == NIL &&
-           query->rowMarks == NIL && !(query->hasAggs && query->groupClause == NIL) &&
-           (query->havingQual == nullptr || query->groupClause != NIL);
-}
-
-Shape shape_of(const Query *query)
-{
-    Shape shape;
-    shape.query = call([&] { return static_cast<Query *>(copyObjectImpl(query)); });
-    shape.is_supported = is_simple(query);
-    if (shape.is_supported)
-        add_from(shape, reinterpret_cast<::Node *>(shape.query->jointree), {});
-    return shape;
-}
-
-const Reference *reference_of(const Shape &shape, Index number)
-{
-    for (const Reference &reference : shape.references)
-        if (reference.number == number)
-            return &reference;
-    return nullptr;
-}
-
-/* ---- the column k ---------------------------------------------------------------------- */
-
-struct Column {
-    Var *var;
-    int output;
-    bool is_indexed;
-    TouchedValues equality;
-};
-
-bool is_among(const TargetEntry *target, List *clauses)
-{
-    ListCell *cell;
-    foreach (cell, clauses)
-        if (lfirst_node(SortGroupClause, cell)->tleSortGroupRef == target->ressortgroupref)
-            return target->ressortgroupref != 0;
-    return false;
-}
-
-/* Whether no group, no window and no duplicate that the query removes spans several values of the output. */
-bool cuts_the_query(const Query *query, const TargetEntry *target)
-{
-    if ((query->groupClause != NIL && !is_among(target, query->groupClause)) ||
-        (query->distinctClause != NIL && !is_among(target, query->distinctClause)))
-        return false;
-    ListCell *cell;
-    foreach (cell, query->windowClause)
-        if (!is_among(target, lfirst_node(WindowClause, cell)->partitionClause))
-            return false;
-    return true;
-}
-
-/* Finds the equality by which PostgreSQL groups values of the type. PostgreSQL frame. */
-bool find_equality(const Var *var, TouchedValues *found)
-{
-    TypeCacheEntry *type = lookup_type_cache(var->vartype, TYPECACHE_EQ_OPR);
-    if (!OidIsValid(type->eq_opr) || get_typtype(var->vartype) == TYPTYPE_DOMAIN)
-        return false;
-    Oid left, right;
-    op_input_types(type->eq_opr, &left, &right);
-    found->equals = type->eq_opr;
-    found->type = left;
-    return left == right && OidIsValid(get_array_type(left)) && !IsPolymorphicType(left) &&
-           IsBinaryCoercible(var->vartype, left);
-}
-
-/* Returns 0 if the column is the first one of a unique index of the table, 1 if of another index, else 2. */
-int distance_to_index(Oid relid, AttrNumber column)
-{
-    int distance = 2;
-    Relation table = relation_open(relid, NoLock);
-    ListCell *cell;
-    foreach (cell, RelationGetIndexList(table)) {
-        Relation index = relation_open(lfirst_oid(cell), AccessShareLock);
-        if (index->rd_index->indisvalid && index->rd_index->indkey.values[0] == column)
-            distance = std::min(distance, index->rd_index->indisunique && index->rd_index->indnkeyatts == 1 ? 0 : 1);
-        relation_close(index, AccessShareLock);
-    }
-    relation_close(table, NoLock);
-    return distance;
-}
-
-/* Finds the best output by which the query can be cut. */
-bool find_column(const Shape &shape, Column *found)
-{
-    int best = 3;
-    ListCell *cell;
-    foreach (cell, shape.query->targetList) {
-        const auto *target = lfirst_node(TargetEntry, cell);
-        auto *expression = reinterpret_cast<::Node *>(target->expr);
-        expression = call([&] { return without_join_aliases(shape.query, expression); });
-        if (target->resjunk || !IsA(expression, Var) || !cuts_the_query(shape.query, target))
-            continue;
-        auto *var = reinterpret_cast<Var *>(expression);
-        const Reference *reference = reference_of(shape, static_cast<Index>(var->varno));
-        Column column = {var, target->resno, false, {}};
-        if (reference == nullptr || var->varlevelsup > 0 || var->varattno <= 0 || !reference->sides.empty() ||
-            !call([&] { return find_equality(var, &column.equality); }))
-            continue;
-        const int distance = call([&] { return distance_to_index(reference->relid, var->varattno); });
-        if (distance < best) {
-            best = distance;
-            *found = column;
-            found->is_indexed = distance < 2;
-        }
-    }
-    return best < 3;
-}
 
 /* ---- changed rows ---------------------------------------------------------------------- */
 
@@ -271,7 +83,7 @@ void add_columns(const Shape &shape, ::Node *node, Oid relid, std::set<AttrNumbe
     }
 }
 
-/* Reads what is pending of the source. Returns false if its log cannot tell. */
+/* Reads what is pending of the source. Returns false if its log does not show that. */
 bool read_pending(const Shape &shape, const Column &column, const Source &source, const Frontier &frontier,
                   Snapshot snapshot, Pending *pending)
 {
@@ -375,7 +187,8 @@ void remove_joins(List *range_table)
 {
     ListCell *cell;
     foreach (cell, range_table) {
-        if (lfirst_node(RangeTblEntry, cell)->rtekind != RTE_JOIN)
+        const auto *entry = lfirst_node(RangeTblEntry, cell);
+        if (entry->rtekind != RTE_JOIN && !is_group_entry(entry))
             continue;
         RangeTblEntry *nothing = makeNode(RangeTblEntry);
         nothing->rtekind = RTE_RESULT;
@@ -443,6 +256,7 @@ Query *query_for_values(const Shape &shape, const Column &column, const Pending 
                                  &distinct->hashable);
         query->groupClause = query->windowClause = query->sortClause = NIL;
         query->havingQual = nullptr;
+        clear_group_entry(query);
         query->hasAggs = query->hasWindowFuncs = query->hasDistinctOn = false;
         query->distinctClause = list_make1(distinct);
     });
@@ -575,8 +389,9 @@ bool find_of_pending(Oid relid, const Shape &shape, const Column &column, const 
         if (!is_logged || !read_pending(shape, column, source, frontier, snapshot, pending))
             return false;
     }
-    *touched = column.equality;
     touched->output = column.output;
+    touched->equals = column.equals;
+    touched->type = column.compared_as;
     touched->is_indexed = column.is_indexed;
     return find_values(shape, column, *pending, snapshot, touched);
 }

@@ -85,7 +85,6 @@ NOTES = {
     "refresh_stream_table": [
         "The refresh sees the transaction's own changes, waits for a refresh that runs, and fails with the error of the query."],
 }
-SETTING_NOTES = {"pg_trickle.consistent_reads": "Only `off` is accepted: `pg_trickle.max_staleness = 0` has this effect."}
 CONTEXTS = {"postmaster": "at server start", "sighup": "by a reload of the configuration", "superuser": "by superusers",
             "user": "by any role, in the session", "backend": "at the start of a session"}
 
@@ -225,7 +224,7 @@ def setting_section():
         span = f"{least} to {most}" if least is not None else ""
         span = re.sub(r"(-?\d+) to 2147483647$", r"\1 or more", span) + (f" {unit}" if unit else "")
         values = ", ".join(f"`{word}`" for word in words) if words else span or {"bool": "`on`, `off`"}.get(kind, kind)
-        meaning = " ".join(filter(None, (sentence(short), sentence(extra), SETTING_NOTES.get(name))))
+        meaning = " ".join(filter(None, (sentence(short), sentence(extra))))
         if unit and int(default) > 0:
             default += " " + unit
         lines.append(f"| `{name}` | `{default}` | {values} | {CONTEXTS[context]} | {meaning} |")

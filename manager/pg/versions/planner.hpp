@@ -24,6 +24,33 @@ inline ::Node *without_join_aliases(Query *query, ::Node *node)
 #endif
 }
 
+/* Since 18, an entry of the range table stands for the grouped expressions, and Vars refer to it. */
+inline bool is_group_entry([[maybe_unused]] const RangeTblEntry *entry)
+{
+#if PG_VERSION_NUM < 180000
+    return false;
+#else
+    return entry->rtekind == RTE_GROUP;
+#endif
+}
+
+inline ::Node *without_group_aliases([[maybe_unused]] Query *query, ::Node *node)
+{
+#if PG_VERSION_NUM < 180000
+    return node;
+#else
+    return flatten_group_exprs(nullptr, query, node);
+#endif
+}
+
+/* For a query whose grouping has been removed. */
+inline void clear_group_entry([[maybe_unused]] Query *query)
+{
+#if PG_VERSION_NUM >= 180000
+    query->hasGroupRTE = false;
+#endif
+}
+
 inline Path *foreign_path(PlannerInfo *root, RelOptInfo *rel, double rows, Cost startup, Cost total, List *pathkeys,
                           Relids outer, List *kept)
 {
