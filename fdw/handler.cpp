@@ -35,6 +35,12 @@ void truncate(List *tables, DropBehavior, bool)
     pgtrickle::refuse_direct_dml(RelationGetRelid(static_cast<Relation>(linitial(tables))));
 }
 
+/* A worker runs the nested plan as the leader does. Clauses are checked by PostgreSQL. */
+bool is_parallel_safe(PlannerInfo *, RelOptInfo *, RangeTblEntry *)
+{
+    return true;
+}
+
 /* A stream table that is joined with locked tables is read without locks; its own rows cannot be locked. */
 RowMarkType row_mark_type(RangeTblEntry *entry, LockClauseStrength strength)
 {
@@ -55,6 +61,7 @@ SQL_FUNCTION(pgtrickle_fdw_handler)
     routine->IterateForeignScan = pgtrickle::scan_iterate;
     routine->ReScanForeignScan = pgtrickle::scan_rescan;
     routine->EndForeignScan = pgtrickle::scan_end;
+    routine->IsForeignScanParallelSafe = is_parallel_safe;
     routine->ReparameterizeForeignPathByChild = pgtrickle::scan_reparameterize;
     routine->ExplainForeignScan = pgtrickle::scan_explain;
     routine->AnalyzeForeignTable = pgtrickle::analyze_stream_table;
