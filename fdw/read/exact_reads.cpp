@@ -167,12 +167,12 @@ List *NotingUnrefreshed::noted() const
 
 bool note_unrefreshed(Oid relid, Obstacle obstacle)
 {
-    if (!is_noting || !is_replaceable(obstacle))
+    if (!is_noting)
         return false;
     auto *noted = static_cast<Unrefreshed *>(palloc(sizeof(Unrefreshed)));
     *noted = {relid, obstacle};
     noted_list = lappend(noted_list, noted);
-    return true;
+    return is_replaceable(obstacle);
 }
 
 void plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count)
@@ -197,29 +197,54 @@ void plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count)
     });
 }
 
+namespace {
+
+enum class Noted { no, replaceable, reported };
+
+/* Returns how the stream table was noted: one that was reported keeps its rows. */
+Noted noted_as(Oid relid, List *unrefreshed)
+{
+    Noted answer = Noted::no;
+    ListCell *cell;
+    foreach (cell, unrefreshed) {
+        const auto *noted = static_cast<Unrefreshed *>(lfirst(cell));
+        if (noted->relid == relid && !is_replaceable(noted->obstacle))
+            return Noted::reported;
+        if (noted->relid == relid)
+            answer = Noted::replaceable;
+    }
+    return answer;
+}
+
+bool has_replaceable(List *unrefreshed)
+{
+    ListCell *cell;
+    foreach (cell, unrefreshed)
+        if (is_replaceable(static_cast<Unrefreshed *>(lfirst(cell))->obstacle))
+            return true;
+    return false;
+}
+
+} // namespace
+
 const Oid *tables_to_read_exactly(const QueryDesc *query, const Oid *relids, int count, List *unrefreshed, int *found)
 {
     *found = 0;
     if (!guc::enabled)
         return relids;
     const bool is_fixed = IsolationUsesXactSnapshot();
-    const bool are_all = guc::has_consistent_reads
-                             ? is_fixed || unrefreshed != NIL || has_several_states(query, relids, count)
-                             : !is_fixed && unrefreshed != NIL;
-    if (are_all) {
-        *found = count;
+    const bool is_any = has_replaceable(unrefreshed);
+    const bool are_all = guc::has_consistent_reads ? is_fixed || is_any || has_several_states(query, relids, count)
+                                                   : !is_fixed && is_any;
+    if (!are_all && !is_fixed)
         return relids;
+    auto *exact = static_cast<Oid *>(palloc(sizeof(Oid) * (count + 1)));
+    for (int i = 0; i < count; i++) {
+        const Noted noted = noted_as(relids[i], unrefreshed);
+        if (noted != Noted::reported && (are_all || noted == Noted::replaceable || has_to_be_current(relids[i])))
+            exact[(*found)++] = relids[i];
     }
-    auto *current = static_cast<Oid *>(palloc(sizeof(Oid) * (count + 1)));
-    for (int i = 0; i < count && is_fixed; i++) {
-        bool is_noted = false;
-        ListCell *cell;
-        foreach (cell, unrefreshed)
-            is_noted |= static_cast<Unrefreshed *>(lfirst(cell))->relid == relids[i];
-        if (is_noted || has_to_be_current(relids[i]))
-            current[(*found)++] = relids[i];
-    }
-    return current;
+    return exact;
 }
 
 } // namespace pgtrickle

@@ -40,8 +40,8 @@ bool can_be_read_exactly(const PlannedStmt *plan);
 /* Returns true if an exact read gives what a refresh cannot because of the obstacle. */
 bool is_replaceable(Obstacle obstacle);
 
-/* While an object exists, apply_on_stale() notes stream tables whose obstacle is_replaceable() instead of raising a
- * message. C++ frames. */
+/* While an object exists, apply_on_stale() notes stream tables, and raises no message about an obstacle that
+ * is_replaceable(). C++ frames. */
 class NotingUnrefreshed {
   public:
     NotingUnrefreshed();
@@ -58,7 +58,7 @@ struct Unrefreshed {
     Oid relid;
     Obstacle obstacle;
 };
-/* Returns true if the stream table has been noted. */
+/* Notes the stream table, if an object exists. Returns true if no message is to be raised. */
 bool note_unrefreshed(Oid relid, Obstacle obstacle);
 
 /* Replaces the plan of a statement that is about to start under its snapshot by one that reads the stream tables with
@@ -66,7 +66,8 @@ bool note_unrefreshed(Oid relid, Obstacle obstacle);
 void plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count);
 
 /* Returns those stream tables of a statement that must show all changes that its snapshot sees, after refreshes have
- * been tried and `unrefreshed` were noted; palloc'ed. In REPEATABLE READ, the answer for one of them does not depend on
+ * been tried and `unrefreshed` were noted; palloc'ed. Those that were reported as stale are not among them: they are
+ * held, or their refreshes fail. In REPEATABLE READ, the answer for one of them does not depend on
  * the others, so that it stays the same from statement to statement. */
 const Oid *tables_to_read_exactly(const QueryDesc *query, const Oid *relids, int count, List *unrefreshed, int *found);
 

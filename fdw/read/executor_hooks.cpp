@@ -274,7 +274,8 @@ bool refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads)
     ListCell *cell;
     foreach (cell, unrefreshed) {
         const auto *noted = static_cast<Unrefreshed *>(lfirst(cell));
-        apply_on_stale(noted->relid, noted->obstacle);
+        if (is_replaceable(noted->obstacle))
+            apply_on_stale(noted->relid, noted->obstacle);
     }
     return has_new_snapshot;
 }

@@ -9,6 +9,7 @@
 #include "pg/versions/executor.hpp"
 #include "pg/walker.hpp"
 #include "refresh/program/scope.hpp"
+#include "refresh/request/audience.hpp"
 
 extern "C" {
 #include "access/transam.h"
@@ -159,6 +160,19 @@ QueryDesc *described(PlannedStmt *plan, Snapshot snapshot, ParamListInfo paramet
     return CreateQueryDesc(plan, "", snapshot, InvalidSnapshot, receiver, parameters, nullptr, 0);
 }
 
+/* Runs `act`, a C++ function, with the rights and settings of the owner. Its errors quote data that the reader may not
+ * see. */
+template <class Act> void act_as_owner(Oid relid, Act act)
+{
+    enter([&] {
+        refresh::for_stream_table(relid, "read", [&] {
+            const Definition definition = definition::load(relid);
+            refresh::OwnerScope scope(definition);
+            act();
+        });
+    });
+}
+
 } // namespace
 
 ExactPlanning::ExactPlanning(const List *relids, Snapshot snapshot)
@@ -197,9 +211,7 @@ NestedPlan plan_exact(RelOptInfo *rel, const ServedRelation *served, List *colum
     const AttrNumber *numbers = output_numbers(served);
     const Snapshot snapshot = planned_snapshot;
     NestedPlan nested;
-    enter([&] {
-        const Definition definition = definition::load(relid);
-        refresh::OwnerScope scope(definition);
+    act_as_owner(relid, [&] {
         ExactPlanning none(nullptr, InvalidSnapshot);
         nested = call([&] { return plan_cheapest({rel, numbers, columns, clauses}, relid, snapshot); });
     });
@@ -210,9 +222,7 @@ void run_exact_query(Oid relid, PlannedStmt *plan, Snapshot snapshot, ParamListI
 {
     DestReceiver *receiver = CreateTuplestoreDestReceiver();
     SetTuplestoreDestReceiverParams(receiver, rows, CurrentMemoryContext, false, nullptr, nullptr);
-    enter([&] {
-        const Definition definition = definition::load(relid);
-        refresh::OwnerScope scope(definition);
+    act_as_owner(relid, [&] {
         RunningExactQuery running;
         call([&] {
             QueryDesc *query = described(plan, snapshot, parameters, receiver);
@@ -238,9 +248,7 @@ char *explain_exact_query(Oid relid, PlannedStmt *plan, const ExplainState *oute
     ExplainState *nested = NewExplainState();
     nested->verbose = outer->verbose;
     nested->costs = outer->costs;
-    enter([&] {
-        const Definition definition = definition::load(relid);
-        refresh::OwnerScope scope(definition);
+    act_as_owner(relid, [&] {
         call([&] {
             QueryDesc *query = described(plan, InvalidSnapshot, nullptr, None_Receiver);
             standard_ExecutorStart(query, EXEC_FLAG_EXPLAIN_ONLY);
