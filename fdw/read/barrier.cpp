@@ -34,6 +34,12 @@ bool is_held(Oid relid)
     return enter([=] { return refresh::hold_on(relid).has_value(); });
 }
 
+/* Whether a user has stopped its refreshes. */
+bool keeps_its_rows(Oid relid)
+{
+    return is_held(relid) || state::visible_row(relid).status == state::Status::suspended;
+}
+
 /* Returns whether no change is missing, by the logs. The mailbox may say otherwise: it counts, for example, the
  * changes of a prepared transaction. */
 bool lacks_nothing(Oid relid)
@@ -110,7 +116,7 @@ void act_on_verdict(Actions *actions, int count, Oid relid, const Freshness &fre
     case Verdict::stale:
         require_populated(relid, freshness);
         actions->has_stale = true;
-        apply_on_stale(relid, freshness.obstacle);
+        apply_on_stale(relid, keeps_its_rows(relid) ? Obstacle::held : freshness.obstacle);
         return;
     case Verdict::serve: require_populated(relid, freshness); return;
     }

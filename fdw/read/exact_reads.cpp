@@ -7,6 +7,8 @@
 #include "fdw/read/on_stale.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "fdw/scan/exact_query.hpp"
+#include "mailbox/mailbox.hpp"
+#include "pg/versions/processes.hpp"
 #include "pg/walker.hpp"
 #include "storage/storage.hpp"
 
@@ -19,8 +21,11 @@ extern "C" {
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/planner.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 }
 
 namespace pgtrickle {
@@ -94,6 +99,27 @@ bool has_several_states(const QueryDesc *query, const Oid *relids, int count)
             return true;
     }
     return OidIsValid(find_lagging(relids, count, query->snapshot));
+}
+
+/* ---- when it was read exactly ---------------------------------------------------------- */
+
+struct ExactRead {
+    Oid relid; /* the key */
+    TimestampTz at;
+};
+
+HTAB *exact_reads = nullptr; /* Oid → ExactRead; lives as long as the backend */
+
+void remember_exact_read(Oid relid, TimestampTz at)
+{
+    if (exact_reads == nullptr) {
+        HASHCTL control = {};
+        control.keysize = sizeof(Oid);
+        control.entrysize = sizeof(ExactRead);
+        control.hcxt = CacheMemoryContext;
+        exact_reads = hash_create("exact reads", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    }
+    static_cast<ExactRead *>(hash_search(exact_reads, &relid, HASH_ENTER, nullptr))->at = at;
 }
 
 /* ---- what could not be refreshed ------------------------------------------------------ */
@@ -172,7 +198,21 @@ bool note_unrefreshed(Oid relid, Obstacle obstacle)
     auto *noted = static_cast<Unrefreshed *>(palloc(sizeof(Unrefreshed)));
     *noted = {relid, obstacle};
     noted_list = lappend(noted_list, noted);
-    return is_replaceable(obstacle);
+    return is_replaced(*noted);
+}
+
+bool is_replaced(const Unrefreshed &noted)
+{
+    return is_replaceable(noted.obstacle) ||
+           lacks_what_was_read(noted.relid, mailbox::status_of(noted.relid).stale_since());
+}
+
+TimestampTz read_exactly_at(Oid relid)
+{
+    const auto *entry = exact_reads == nullptr
+                            ? nullptr
+                            : static_cast<const ExactRead *>(hash_search(exact_reads, &relid, HASH_FIND, nullptr));
+    return entry != nullptr ? entry->at : 0;
 }
 
 void plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count)
@@ -188,6 +228,10 @@ void plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count)
     }
     if (computed == NIL)
         return;
+    const TimestampTz now = GetCurrentTimestamp();
+    ListCell *cell;
+    foreach (cell, computed)
+        remember_exact_read(lfirst_oid(cell), now);
     auto *carried = static_cast<Query *>(copyObjectImpl(carried_query(query->plannedstmt)));
     /* A cursor that moves backward gets a plan that supports that. */
     const int options = (flags & EXEC_FLAG_BACKWARD) != 0 ? CURSOR_OPT_SCROLL : 0;
@@ -208,7 +252,7 @@ Noted noted_as(Oid relid, List *unrefreshed)
     ListCell *cell;
     foreach (cell, unrefreshed) {
         const auto *noted = static_cast<Unrefreshed *>(lfirst(cell));
-        if (noted->relid == relid && !is_replaceable(noted->obstacle))
+        if (noted->relid == relid && !is_replaced(*noted))
             return Noted::reported;
         if (noted->relid == relid)
             answer = Noted::replaceable;
@@ -220,9 +264,62 @@ bool has_replaceable(List *unrefreshed)
 {
     ListCell *cell;
     foreach (cell, unrefreshed)
-        if (is_replaceable(static_cast<Unrefreshed *>(lfirst(cell))->obstacle))
+        if (is_replaced(*static_cast<Unrefreshed *>(lfirst(cell))))
             return true;
     return false;
+}
+
+} // namespace
+
+namespace {
+
+/* How a transaction with a fixed snapshot reads a stream table: as it has read it first, or the snapshot would seem to
+ * change when a hold ends, or when the stored rows become too old meanwhile; and as it has read others of the atomic
+ * set exactly. */
+struct Choice {
+    Oid relid;
+    Oid set;              /* first member of its atomic set */
+    int64_t staleness_ms; /* pg_trickle.max_staleness: a choice under another setting does not count */
+    bool is_exact;
+};
+
+List *choices = NIL; /* of this transaction, in its memory */
+LocalTransactionId chosen_in = InvalidLocalTransactionId;
+
+void forget_choices_of_others()
+{
+    if (chosen_in != own_local_xid())
+        choices = NIL;
+    chosen_in = own_local_xid();
+}
+
+/* Returns whether the transaction reads the stream table exactly. `is_wanted` decides when it reads the set first. */
+bool chooses_exact(Oid relid, Oid set, bool is_wanted)
+{
+    forget_choices_of_others();
+    ListCell *cell;
+    foreach (cell, choices) {
+        const auto *before = static_cast<const Choice *>(lfirst(cell));
+        if (before->staleness_ms != guc::max_staleness_ms)
+            continue;
+        if (before->relid == relid)
+            return before->is_exact;
+        is_wanted |= before->set == set && before->is_exact;
+    }
+    MemoryContext previous = MemoryContextSwitchTo(TopTransactionContext);
+    auto *choice = static_cast<Choice *>(palloc(sizeof(Choice)));
+    *choice = {relid, set, guc::max_staleness_ms, is_wanted};
+    choices = lappend(choices, choice);
+    MemoryContextSwitchTo(previous);
+    return is_wanted;
+}
+
+bool is_any_wanted_of(const Oid *sets, const bool *wanted, int count, Oid set)
+{
+    bool is_any = false;
+    for (int i = 0; i < count; i++)
+        is_any |= sets[i] == set && wanted[i];
+    return is_any;
 }
 
 } // namespace
@@ -239,9 +336,17 @@ const Oid *tables_to_read_exactly(const QueryDesc *query, const Oid *relids, int
     if (!are_all && !is_fixed)
         return relids;
     auto *exact = static_cast<Oid *>(palloc(sizeof(Oid) * (count + 1)));
+    auto *sets = static_cast<Oid *>(palloc(sizeof(Oid) * (count + 1)));
+    auto *wanted = static_cast<bool *>(palloc(sizeof(bool) * (count + 1)));
     for (int i = 0; i < count; i++) {
         const Noted noted = noted_as(relids[i], unrefreshed);
-        if (noted != Noted::reported && (are_all || noted == Noted::replaceable || has_to_be_current(relids[i])))
+        sets[i] = is_fixed ? first_of_atomic_set(relids[i]) : relids[i];
+        wanted[i] =
+            noted != Noted::reported && (are_all || noted == Noted::replaceable || has_to_be_current(relids[i]));
+    }
+    for (int i = 0; i < count; i++) {
+        const bool is_wanted = is_any_wanted_of(sets, wanted, count, sets[i]);
+        if (is_fixed ? chooses_exact(relids[i], sets[i], is_wanted) : is_wanted)
             exact[(*found)++] = relids[i];
     }
     return exact;

@@ -58,6 +58,9 @@ struct Unrefreshed {
     Oid relid;
     Obstacle obstacle;
 };
+/* Returns true if it is read exactly, and no message is raised: the obstacle is_replaceable(), or this session has read
+ * the stream table exactly before, and would go back in time. */
+bool is_replaced(const Unrefreshed &noted);
 /* Notes the stream table, if an object exists. Returns true if no message is to be raised. */
 bool note_unrefreshed(Oid relid, Obstacle obstacle);
 
@@ -65,10 +68,14 @@ bool note_unrefreshed(Oid relid, Obstacle obstacle);
  * pending changes exactly; `flags` are those of the executor. */
 void plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count);
 
+/* Returns when this session has last read the stream table exactly; 0: never. A later read must not go back in time, so
+ * it may not lack changes committed before. */
+TimestampTz read_exactly_at(Oid relid);
+
 /* Returns those stream tables of a statement that must show all changes that its snapshot sees, after refreshes have
  * been tried and `unrefreshed` were noted; palloc'ed. Those that were reported as stale are not among them: they are
  * held, or their refreshes fail. In REPEATABLE READ, the answer for one of them does not depend on
- * the others, so that it stays the same from statement to statement. */
+ * the others, nor on when it is read, so that it stays the same from statement to statement. */
 const Oid *tables_to_read_exactly(const QueryDesc *query, const Oid *relids, int count, List *unrefreshed, int *found);
 
 } // namespace pgtrickle

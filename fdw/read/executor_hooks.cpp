@@ -274,7 +274,7 @@ bool refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads)
     ListCell *cell;
     foreach (cell, unrefreshed) {
         const auto *noted = static_cast<Unrefreshed *>(lfirst(cell));
-        if (is_replaceable(noted->obstacle))
+        if (is_replaced(*noted))
             apply_on_stale(noted->relid, noted->obstacle);
     }
     return has_new_snapshot;

@@ -6,6 +6,7 @@
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "definition/time_zone.hpp"
+#include "fdw/read/exact_reads.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "mailbox/mailbox.hpp"
@@ -82,6 +83,11 @@ bool lacks_unlogged_changes(Oid relid, CommandId reader)
     });
 }
 
+bool lacks_what_was_read(Oid relid, TimestampTz since)
+{
+    return since != 0 && since <= read_exactly_at(relid);
+}
+
 bool has_to_be_current(Oid relid)
 {
     if (guc::max_staleness_ms >= 0)
@@ -142,7 +148,8 @@ Freshness judge(Oid relid, TimestampTz now)
     TimestampTz since = is_by_schedule ? known.scheduled_stale_since() : known.stale_since();
     if (since != 0 && since < own_since)
         since = own_since;
-    if (is_populated && (since == 0 || (is_by_schedule && known.waits_for_others) || !is_too_old(relid, since, now)))
+    if (is_populated && !lacks_what_was_read(relid, known.stale_since()) &&
+        (since == 0 || (is_by_schedule && known.waits_for_others) || !is_too_old(relid, since, now)))
         return {Verdict::serve, Obstacle::none, true,
                 !own.holds_it && !known.state.is_suspended && !known.state.is_failing};
     /* No other process can take the lock of a stream table that this transaction holds. */
@@ -171,7 +178,9 @@ Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at, int64_
         since = since + tolerated_us < taken_at ? since + tolerated_us : taken_at;
     const TimestampTz begun_at =
         IsolationUsesXactSnapshot() ? GetCurrentTransactionStartTimestamp() : GetCurrentStatementStartTimestamp();
-    if (!is_too_old(relid, since, taken_at) || !has_pending_changes(relid, snapshot, is_by_schedule, begun_at))
+    const bool is_read = lacks_what_was_read(relid, since);
+    if ((!is_too_old(relid, since, taken_at) && !is_read) ||
+        !has_pending_changes(relid, snapshot, is_by_schedule && !is_read, begun_at))
         return {Verdict::serve, Obstacle::none, true};
     return {Verdict::stale, RecoveryInProgress() ? Obstacle::standby : Obstacle::fixed_snapshot, true};
 }

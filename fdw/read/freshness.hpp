@@ -61,6 +61,9 @@ Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at, int64_
  * there is no such statement, as in all reads outside of triggers and functions of a writing statement. */
 bool lacks_unlogged_changes(Oid relid, CommandId reader);
 
+/* Returns true if an exact read of this session may have shown a change that is missing since `since`. */
+bool lacks_what_was_read(Oid relid, TimestampTz since);
+
 /* Returns true if no change may be pending when the stream table is read. */
 bool has_to_be_current(Oid relid);
 

@@ -158,6 +158,16 @@ bool has_logged_changes(Oid relid, Snapshot snapshot)
     });
 }
 
+Oid first_of_atomic_set(Oid relid)
+{
+    return enter([=] {
+        refresh::refresh_sets().process_invalidations();
+        refresh::refresh_sets().read_sets_around({relid});
+        const std::vector<Oid> &set = refresh::refresh_sets().atomic_set_of(relid);
+        return set.empty() ? relid : *std::min_element(set.begin(), set.end());
+    });
+}
+
 bool is_of_last_refresh(Oid relid, Snapshot snapshot)
 {
     const state::VisibleRow latest = state::visible_row(relid);

@@ -30,6 +30,9 @@ bool may_differ_from_query(Oid relid, Snapshot snapshot);
  * known yet. Waits for no lock of a user. */
 bool has_logged_changes(Oid relid, Snapshot snapshot);
 
+/* Returns the lowest OID in the atomic set of the stream table, which may be its own. */
+Oid first_of_atomic_set(Oid relid);
+
 /* Returns true if the stream table has not been refreshed since `snapshot` was taken, except by this
  * transaction. Otherwise the storage that the snapshot sees cannot be refreshed any more. */
 bool is_of_last_refresh(Oid relid, Snapshot snapshot);
