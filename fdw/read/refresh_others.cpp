@@ -2,6 +2,7 @@
 
 #include "definition/guc.hpp"
 #include "definition/state/state.hpp"
+#include "definition/stream_table.hpp"
 #include "fdw/read/on_stale.hpp"
 #include "fdw/read/refresh_wait.hpp"
 #include "fdw/read/snapshot_state.hpp"
@@ -10,6 +11,7 @@
 
 extern "C" {
 #include "access/xact.h"
+#include "storage/lmgr.h"
 #include "utils/snapmgr.h"
 }
 
@@ -34,6 +36,16 @@ Oid *upstreams_of_others(const Oid *relids, int count, int *found_count)
 bool is_populated_now(Oid relid)
 {
     return state::visible_row(relid).is_populated;
+}
+
+/* The stream table may be altered or dropped meanwhile: it is locked only while it is judged. */
+bool is_served_by_its_schedule(Oid relid, TimestampTz now)
+{
+    if (!definition::lock_if_exists(relid, AccessShareLock))
+        return true;
+    const bool is_served = judge(relid, now).verdict == Verdict::serve;
+    UnlockRelationOid(relid, AccessShareLock);
+    return is_served;
 }
 
 /* Returns why a stream table that the manager should refresh cannot be refreshed; `none` if a refresh is to
@@ -85,8 +97,7 @@ SkippedUpstreams refresh_others(const Oid *relids, int count, bool goes_by_sched
         const Oid upstream = upstreams[i];
         const mailbox::MailboxStatus known = mailbox::status_of(upstream);
         const bool is_populated = is_populated_now(upstream);
-        if (is_populated &&
-            (known.is_current() || (goes_by_schedules && judge(upstream, now).verdict == Verdict::serve)))
+        if (is_populated && (known.is_current() || (goes_by_schedules && is_served_by_its_schedule(upstream, now))))
             continue;
         if (is_populated && is_fixed) {
             if (Obstacle obstacle = obstacle_as_of(upstream, GetTransactionSnapshot()); obstacle != Obstacle::none)

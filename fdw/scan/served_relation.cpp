@@ -113,7 +113,8 @@ void set_columns(ServedRelation *entry, Relation table, Relation storage)
 void fill(ServedRelation *entry)
 {
     Oid relid = entry->relid;
-    entry->is_stream_table = definition::is_stream_table(relid);
+    /* Callers lock what a statement names, but not the upstreams of that, which could be dropped meanwhile. */
+    entry->is_stream_table = definition::is_stream_table(relid) && definition::lock_if_exists(relid, AccessShareLock);
     if (!entry->is_stream_table)
         return;
     entry->schedule = schedule_of(relid);
@@ -126,7 +127,7 @@ void fill(ServedRelation *entry)
         entry->was_forgotten = true;
         return;
     }
-    Relation table = relation_open(relid, AccessShareLock);
+    Relation table = relation_open(relid, NoLock);
     set_columns(entry, table, storage);
     relation_close(table, NoLock);
     relation_close(storage, NoLock);
@@ -232,6 +233,8 @@ bool is_time_dependent(Oid relid)
     if (!look_up(relid)->is_stream_table)
         return false;
     if (!look_up(relid)->is_time_dependence_known) {
+        if (!definition::lock_if_exists(relid, AccessShareLock))
+            return false;
         bool is_found = enter([=] {
             const translate::TimeDependence found =
                 translate::time_dependence_of(call([=] { return definition::query_of(relid); }));
@@ -241,6 +244,7 @@ bool is_time_dependent(Oid relid)
         ServedRelation *entry = look_up(relid);
         entry->is_time_dependent = is_found;
         entry->is_time_dependence_known = true;
+        UnlockRelationOid(relid, AccessShareLock);
     }
     return look_up(relid)->is_time_dependent;
 }

@@ -38,8 +38,8 @@ struct ServedRelation {
 /* Required for entries of a PostgreSQL hash table, which does not call constructors. */
 static_assert(std::is_trivially_copyable_v<ServedRelation>);
 
-/* Returns the entry of `relid`, or null if it is no stream table. The result is valid until the next
- * look-up. */
+/* Returns the entry of `relid`, or null if it is no stream table, or no longer one: a caller that does not hold a
+ * lock on it may have to wait for one. The result is valid until the next look-up. */
 const ServedRelation *find_served_relation(Oid relid);
 /* As find_served_relation(), for a stream table that is about to be read: locks the storage in AccessShare to
  * the end of the transaction. Raises 55000 if there is no storage to read, or if the library was not
@@ -50,7 +50,8 @@ const ServedRelation *served_relation_to_read(Oid relid);
 bool fits_its_storage(Oid relid);
 
 /* Returns true if the answer of the query can change without a captured change of the relations that it reads
- * directly. The first call analyses the query. */
+ * directly. The first call analyses the query, and locks the stream table for that: it may be an upstream that is
+ * being altered or dropped. */
 bool is_time_dependent(Oid relid);
 
 /* Registers the invalidation callback. Called once, by _PG_init. */
