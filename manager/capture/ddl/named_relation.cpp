@@ -7,6 +7,7 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "commands/tablecmds.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 }
 
 namespace pgtrickle::capture {
@@ -32,6 +33,20 @@ LOCKMODE lock_of(Node *statement, Oid relation)
     return is_index && IsA(statement, RenameStmt) ? ShareUpdateExclusiveLock : AccessExclusiveLock;
 }
 
+/* Until it is locked, a relation that was found can be dropped at any moment. */
+bool exists(Oid relation)
+{
+    return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation));
+}
+
+/* A RangeVarGetRelidCallback, which is called before the relation is locked. After the lock, the name of a relation
+ * that was dropped is looked up again. */
+void check_owner(const RangeVar *name, Oid relation, Oid locked_before, void *argument)
+{
+    if (OidIsValid(relation) && exists(relation))
+        RangeVarCallbackOwnsRelation(name, relation, locked_before, argument);
+}
+
 } // namespace
 
 void lock_named_relation(const UtilityCall &call)
@@ -41,9 +56,9 @@ void lock_named_relation(const UtilityCall &call)
     if (name == nullptr || !IsTransactionState() || XactReadOnly || RecoveryInProgress())
         return;
     const Oid relation = RangeVarGetRelid(name, NoLock, true);
-    if (OidIsValid(relation) && owns_relation(relation))
-        (void)RangeVarGetRelidExtended(name, lock_of(statement, relation), RVR_MISSING_OK, RangeVarCallbackOwnsRelation,
-                                       nullptr);
+    if (!OidIsValid(relation) || (exists(relation) && !owns_relation(relation)))
+        return;
+    (void)RangeVarGetRelidExtended(name, lock_of(statement, relation), RVR_MISSING_OK, check_owner, nullptr);
 }
 
 } // namespace pgtrickle::capture
