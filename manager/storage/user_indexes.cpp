@@ -38,10 +38,17 @@ namespace {
 
 /* The functions from here on are PostgreSQL frames. */
 
+/* Opens a storage whose indexes stay the same until the end of the transaction. ALTER INDEX locks only the index, so
+ * an index that is copied or moved is locked as well. */
+Relation open_with_its_indexes(Oid storage)
+{
+    return table_open(storage, ShareUpdateExclusiveLock);
+}
+
 UserIndexes indexes_of(Oid storage)
 {
     UserIndexes found;
-    Relation heap = table_open(storage, AccessShareLock);
+    Relation heap = open_with_its_indexes(storage);
     TupleDesc descriptor = RelationGetDescr(heap);
     found.column_count = descriptor->natts;
     found.columns = static_cast<const char **>(palloc(sizeof(char *) * (found.column_count + 1)));
@@ -51,7 +58,7 @@ UserIndexes indexes_of(Oid storage)
     foreach (cell, RelationGetIndexList(heap)) {
         if (is_own_index(lfirst_oid(cell)))
             continue;
-        Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+        Relation index = index_open(lfirst_oid(cell), ShareUpdateExclusiveLock);
         IndexStmt *statement = statement_of(heap, index);
         statement->idxname = pstrdup(RelationGetRelationName(index));
         found.statements = lappend(found.statements, statement);
@@ -175,11 +182,15 @@ void place_new_index(Oid relation)
 
 void move_user_indexes(Oid storage, Oid schema)
 {
-    Relation heap = table_open(storage, AccessShareLock);
+    Relation heap = open_with_its_indexes(storage);
     ListCell *cell;
-    foreach (cell, RelationGetIndexList(heap))
-        if (!is_own_index(lfirst_oid(cell)))
-            place(lfirst_oid(cell), schema, get_rel_name(lfirst_oid(cell)));
+    foreach (cell, RelationGetIndexList(heap)) {
+        const Oid index = lfirst_oid(cell);
+        if (is_own_index(index))
+            continue;
+        LockRelationOid(index, ShareUpdateExclusiveLock);
+        place(index, schema, get_rel_name(index));
+    }
     table_close(heap, NoLock);
 }
 
