@@ -231,8 +231,9 @@ InstallerOutcome run_installer(const std::vector<const WantedSource *> &wanted, 
     task->outcome = static_cast<int32>(InstallerOutcome::none);
     std::copy(numbers.begin(), numbers.end(), task->numbers);
     EndOfInstaller at_end;
-    const bool has_ended = call([=] { return launch(dsm_segment_handle(segment)) && wait_for_installer(task); });
-    const auto outcome = has_ended ? static_cast<InstallerOutcome>(task->outcome) : InstallerOutcome::none;
+    const bool is_launched = call([=] { return launch(dsm_segment_handle(segment)); });
+    const bool is_deadlock = is_launched && !call([=] { return wait_for_installer(task); });
+    const auto outcome = is_deadlock ? InstallerOutcome::is_deadlock : static_cast<InstallerOutcome>(task->outcome);
     call([=] { dsm_detach(segment); });
     return outcome;
 }
@@ -302,8 +303,10 @@ class WaitBudget {
              "Another transaction writes to the source, or holds a lock on it, for longer than lock_timeout allows."});
 }
 
-/* Has installers capture the sources; returns those of `wanted` that are not captured afterwards. */
-std::vector<const WantedSource *> install_elsewhere(const std::vector<WantedSource> &wanted, Oid owner)
+/* Has installers capture the sources; returns those of `wanted` that are not captured afterwards, and sets `last` to
+ * the outcome of the last installer. */
+std::vector<const WantedSource *> install_elsewhere(const std::vector<WantedSource> &wanted, Oid owner,
+                                                    InstallerOutcome *last)
 {
     std::vector<const WantedSource *> missing = missing_of(wanted);
     for (WaitBudget patience; !missing.empty() && is_for_installer(missing);) {
@@ -318,6 +321,7 @@ std::vector<const WantedSource *> install_elsewhere(const std::vector<WantedSour
             missing.empty() ? InstallerOutcome::done : run_installer(missing, patience.next_ms());
         call([=] { end_turn(owner); });
         missing = missing_of(wanted);
+        *last = outcome;
         if (outcome != InstallerOutcome::timed_out)
             break;
         patience.note_timeout();
@@ -327,12 +331,18 @@ std::vector<const WantedSource *> install_elsewhere(const std::vector<WantedSour
     return missing;
 }
 
-/* Raises 53000 for a stream table if the session may not block its refreshes: SELECT is enough to read its
+/* Raises 40P01 or 53000 for a stream table if the session may not block its refreshes: SELECT is enough to read its
  * log, whereas tables are captured only for roles that may lock them. PostgreSQL frame. */
-void require_lock_right(Oid source)
+void require_lock_right(Oid source, InstallerOutcome outcome)
 {
     if (!definition::is_stream_table(source) || definition::may_stop_refreshes(source))
         return;
+    if (outcome == InstallerOutcome::is_deadlock)
+        ereport(ERROR, (errcode(ERRCODE_T_R_DEADLOCK_DETECTED), errmsg("deadlock detected"),
+                        errdetail("This transaction waits for a background process to start logging the changes of "
+                                  "stream table \"%s\"; the process waits for a lock that this transaction holds.",
+                                  get_rel_name(source)),
+                        errhint("Create the stream table in a transaction of its own.")));
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
                     errmsg("could not start logging the changes of stream table \"%s\"", get_rel_name(source)),
                     errdetail("No background process was available, and this transaction is not permitted to block "
@@ -341,10 +351,10 @@ void require_lock_right(Oid source)
 }
 
 /* Begins the capture in this transaction. */
-void install_here(const std::vector<const WantedSource *> &missing)
+void install_here(const std::vector<const WantedSource *> &missing, InstallerOutcome outcome)
 {
     for (const WantedSource *source : missing)
-        call([&] { require_lock_right(source->relid); });
+        call([&] { require_lock_right(source->relid, outcome); });
     List *sources = relids_of(missing);
     call([=] { lock_sources(sources); });
     for (const WantedSource *source : missing)
@@ -367,9 +377,10 @@ void begin_capture(const std::vector<WantedSource> &wanted, Oid owner)
             claim(source.relid);
             require_unused(source.relid);
         });
-    const std::vector<const WantedSource *> missing = install_elsewhere(wanted, owner);
+    InstallerOutcome outcome = InstallerOutcome::none;
+    const std::vector<const WantedSource *> missing = install_elsewhere(wanted, owner, &outcome);
     if (!missing.empty())
-        install_here(missing);
+        install_here(missing, outcome);
     for (const WantedSource &source : wanted)
         call([&] { lock_logs(source.relid); });
 }

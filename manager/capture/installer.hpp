@@ -54,6 +54,6 @@ struct InstallerTask {
     volatile int32 outcome; /* an InstallerOutcome */
     int32 numbers[FLEXIBLE_ARRAY_MEMBER];
 };
-enum class InstallerOutcome : int32 { none, done, timed_out, failed };
+enum class InstallerOutcome : int32 { none, done, timed_out, failed, is_deadlock };
 
 } // namespace pgtrickle::capture
