@@ -43,6 +43,10 @@ DROP INDEX IF EXISTS in_b.by_n, st_kind_expr_id_idx1;
 DROP INDEX in_b.by_n;
 SELECT * FROM indexes;
 SELECT split_part(pgtrickle.export_definition('in_a.st'), E');\n', 2);
+-- a_name_that_contains_the_name_of_a_storage
+CREATE INDEX "a "" ON pg_trickle_storage.st_1 b" ON in_b.st (id);
+SELECT indexes FROM pgtrickle.pgt_dumped('in_b.st'::regclass);
+DROP INDEX in_b."a "" ON pg_trickle_storage.st_1 b";
 -- its_owner, and_no_other_role
 CREATE ROLE index_names_owner; CREATE ROLE index_names_other;
 GRANT USAGE ON SCHEMA in_a, in_b TO index_names_owner, index_names_other;

@@ -18,17 +18,21 @@ JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw AND w.fdwname = 'pgtrickle_fd
 JOIN pg_class t ON t.oid = f.ftrelid
 JOIN pg_namespace n ON n.oid = t.relnamespace
 LEFT JOIN LATERAL (
+  -- The name of an index may contain the name of a storage, too.
   SELECT array_agg(
-           regexp_replace(pg_get_indexdef(c.oid), ' ON (ONLY )?pg_trickle_storage\.st_[0-9]+ ',
-             ' ON ' || replace(format('%I.%I', n.nspname, t.relname), '\', '\\') || ' ') ORDER BY c.relname) AS statements,
+           regexp_replace(d.definition,
+             '^(CREATE INDEX (?:"(?:[^"]|"")+"|[a-z_][a-z0-9_]*)) ON (?:ONLY )?pg_trickle_storage\.st_[0-9]+ ',
+             '\1 ON ' || replace(format('%I.%I', n.nspname, t.relname), '\', '\\') || ' ') ORDER BY c.relname) AS statements,
          array_agg(obj_description(c.oid, 'pg_class') ORDER BY c.relname) AS comments
   FROM pg_class h
   JOIN pg_namespace hn ON hn.oid = h.relnamespace AND hn.nspname = 'pg_trickle_storage'
   JOIN pg_index x ON x.indrelid = h.oid
   JOIN pg_class c ON c.oid = x.indexrelid
+  CROSS JOIN LATERAL (SELECT pg_get_indexdef(c.oid) AS definition OFFSET 0) d
   WHERE h.relname = 'st_' || f.ftrelid
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
-                    AND d.objid = c.oid AND d.deptype = 'i')
+    AND d.definition IS NOT NULL -- an index that was dropped after the snapshot was taken
+    AND NOT EXISTS (SELECT FROM pg_depend own WHERE own.classid = 'pg_class'::regclass
+                    AND own.objid = c.oid AND own.deptype = 'i')
 ) i ON true
 WHERE of_relid IS NULL OR f.ftrelid = of_relid;
 $$;
