@@ -2,6 +2,13 @@
 -- row of pgt_restored for each stream table, taken from the catalogs: the table itself is always empty. When the
 -- row is restored, its trigger creates the indexes, and the stream table is filled after the restore.
 
+CREATE FUNCTION pgtrickle.pgt_dumped_indexes(relid oid, OUT definition text, OUT comment text) RETURNS SETOF record
+  LANGUAGE c STRICT
+  AS 'MODULE_PATHNAME', 'pgtrickle_dumped_indexes';
+COMMENT ON FUNCTION pgtrickle.pgt_dumped_indexes(oid) IS 'internal: the indexes that users have created on a stream table, as they are now';
+REVOKE ALL ON FUNCTION pgtrickle.pgt_dumped_indexes(oid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pgtrickle.pgt_dumped_indexes(oid) TO pg_database_owner; -- for pgt_dumped()
+
 -- A function, because pg_dump refuses to read views that are not the system's.
 CREATE FUNCTION pgtrickle.pgt_dumped(
     of_relid oid DEFAULT NULL, OUT relid regclass, OUT indexes text[], OUT comments text[]
@@ -22,17 +29,9 @@ LEFT JOIN LATERAL (
   SELECT array_agg(
            regexp_replace(d.definition,
              '^(CREATE INDEX (?:"(?:[^"]|"")+"|[a-z_][a-z0-9_]*)) ON (?:ONLY )?pg_trickle_storage\.st_[0-9]+ ',
-             '\1 ON ' || replace(format('%I.%I', n.nspname, t.relname), '\', '\\') || ' ') ORDER BY c.relname) AS statements,
-         array_agg(obj_description(c.oid, 'pg_class') ORDER BY c.relname) AS comments
-  FROM pg_class h
-  JOIN pg_namespace hn ON hn.oid = h.relnamespace AND hn.nspname = 'pg_trickle_storage'
-  JOIN pg_index x ON x.indrelid = h.oid
-  JOIN pg_class c ON c.oid = x.indexrelid
-  CROSS JOIN LATERAL (SELECT pg_get_indexdef(c.oid) AS definition OFFSET 0) d
-  WHERE h.relname = 'st_' || f.ftrelid
-    AND d.definition IS NOT NULL -- an index that was dropped after the snapshot was taken
-    AND NOT EXISTS (SELECT FROM pg_depend own WHERE own.classid = 'pg_class'::regclass
-                    AND own.objid = c.oid AND own.deptype = 'i')
+             '\1 ON ' || replace(format('%I.%I', n.nspname, t.relname), '\', '\\') || ' ') ORDER BY d.definition) AS statements,
+         array_agg(d.comment ORDER BY d.definition) AS comments
+  FROM pgtrickle.pgt_dumped_indexes(f.ftrelid) d
 ) i ON true
 WHERE of_relid IS NULL OR f.ftrelid = of_relid;
 $$;

@@ -1,0 +1,90 @@
+/*
+ * The indexes of a stream table that a dump contains, as an SQL function. A dump reads them long after its snapshot
+ * was taken, and meanwhile the storage and its indexes may have been replaced. So they are read as they are now, as
+ * pg_get_indexdef() reads an index, under locks that exclude that they are replaced or dropped at this moment.
+ */
+#include "definition/stream_table.hpp"
+#include "fdw/sql/arguments.hpp"
+#include "fdw/sql/result_rows.hpp"
+#include "storage/storage.hpp"
+#include "storage/user_indexes.hpp"
+
+extern "C" {
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "commands/comment.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+struct DumpedIndex {
+    const char *definition;
+    const char *comment; /* or null */
+};
+
+/* The functions from here on are PostgreSQL frames, until list(). */
+
+/* Returns null if the index was dropped by DROP INDEX CONCURRENTLY. */
+DumpedIndex *dumped(Oid index)
+{
+    DumpedIndex *found = nullptr;
+    LockRelationOid(index, AccessShareLock);
+    if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(index))) {
+        found = static_cast<DumpedIndex *>(palloc(sizeof(DumpedIndex)));
+        found->definition = TextDatumGetCString(DirectFunctionCall1(pg_get_indexdef, ObjectIdGetDatum(index)));
+        found->comment = GetComment(index, RelationRelationId, 0);
+    }
+    UnlockRelationOid(index, AccessShareLock);
+    return found;
+}
+
+/* Returns a list of DumpedIndex. */
+List *dumped_indexes(Oid relid)
+{
+    List *found = NIL;
+    if (!definition::is_stream_table(relid) || !definition::lock_if_exists(relid, AccessShareLock))
+        return NIL;
+    const Oid storage = enter([=] { return storage::storage_of(relid); });
+    if (OidIsValid(storage)) {
+        Relation heap = table_open(storage, AccessShareLock);
+        ListCell *cell;
+        foreach (cell, RelationGetIndexList(heap)) {
+            DumpedIndex *index = storage::is_own_index(lfirst_oid(cell)) ? nullptr : dumped(lfirst_oid(cell));
+            found = index != nullptr ? lappend(found, index) : found;
+        }
+        table_close(heap, AccessShareLock);
+    }
+    UnlockRelationOid(relid, AccessShareLock);
+    return found;
+}
+
+void list(FunctionCallInfo fcinfo)
+{
+    Rows rows(fcinfo);
+    const Oid relid = PG_GETARG_OID(0);
+    List *indexes = call([=] { return dumped_indexes(relid); });
+    ListCell *cell;
+    foreach (cell, indexes) {
+        const auto *index = static_cast<const DumpedIndex *>(lfirst(cell));
+        rows.text(index->definition);
+        index->comment != nullptr ? rows.text(index->comment) : rows.null();
+        rows.add();
+    }
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_dumped_indexes)
+{
+    pgtrickle::list(fcinfo);
+    return Datum{0};
+}
