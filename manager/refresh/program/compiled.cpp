@@ -294,7 +294,8 @@ template <class Make> const KeptPlan &ensure_plan(Compiled &compiled, KeptPlan &
 KeptPlan plan_of_rows(const Compiled &compiled, const std::string &sql, const KeptPlan *once)
 {
     estimate_rows(once != nullptr);
-    return KeptPlan::of_our_statement(sql, compiled.parts, Driver::changed_rows);
+    return KeptPlan::of_our_statement(sql, compiled.parts,
+                                      once != nullptr ? Driver::many_changed_rows : Driver::changed_rows);
 }
 
 void discard(Compiled *compiled)

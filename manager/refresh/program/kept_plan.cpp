@@ -139,6 +139,11 @@ constexpr const char *planner_settings[][2] = {
 constexpr const char *settings_for_changed_rows[][2] = {
     {"seq_page_cost", "0"}, {"random_page_cost", "0"}, {"jit", "off"}};
 
+/* A row that is found by an index takes about eight times as long as one of a scan with a hashed join, even if its page
+ * is in memory: 0.85 to 1.5 µs against 0.12 µs. With the page costs above, the planner takes both for equal. The cost
+ * of a page does not express the difference, since it is charged once for each page. */
+constexpr const char *settings_for_many_changed_rows[][2] = {{"cpu_index_tuple_cost", "0.1"}};
+
 /* Calls make() for the query of `sql`, which errors show. */
 template <class Make> Query *made_of(const std::string &sql, Make make)
 {
@@ -220,8 +225,11 @@ PlannedStmt *planned(Query *query, const char *sql, Driver driver)
     return call([=] {
         for (const auto &setting : planner_settings)
             set_for_now(setting[0], setting[1]);
-        if (driver == Driver::changed_rows)
+        if (driver != Driver::whole_sources)
             for (const auto &setting : settings_for_changed_rows)
+                set_for_now(setting[0], setting[1]);
+        if (driver == Driver::many_changed_rows)
+            for (const auto &setting : settings_for_many_changed_rows)
                 set_for_now(setting[0], setting[1]);
         ErrorContextCallback callback;
         StatementText text{sql, &callback};

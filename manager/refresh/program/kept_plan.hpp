@@ -28,7 +28,7 @@ extern "C" {
 namespace pgtrickle::refresh {
 
 /* The input from which a statement starts. */
-enum class Driver { changed_rows, whole_sources };
+enum class Driver { changed_rows, many_changed_rows, whole_sources };
 
 struct Prepared; /* defined in kept_plan.cpp */
 

@@ -1,5 +1,6 @@
 #include "refresh/run/run.hpp"
 
+#include "refresh/run/base_rows.hpp"
 #include "refresh/run/counting_receiver.hpp"
 #include "refresh/run/net_changes.hpp"
 #include "storage/apply/apply_full.hpp"
@@ -54,6 +55,9 @@ void close(CompiledStep &step, storage::Arrangement *arrangement)
 /* For more changes than this, the time to read them and the share that is left after summing are remembered
  * for later refreshes. */
 constexpr int64_t many_changes = 1000;
+
+/* So few keys are looked up in less time than planning takes. */
+constexpr int64_t few_touched = 100;
 
 } // namespace
 
@@ -191,6 +195,16 @@ std::vector<int64_t> Run::rows_of_inputs(const engine::Step &step) const
 bool Run::is_worth_a_plan(const engine::Step &step) const
 {
     return std::ranges::any_of(rows_of_inputs(step), refresh::is_worth_a_plan);
+}
+
+/* Whether the statement that recomputes the touched keys is planned for their number: it reads all rows of each. */
+bool Run::is_worth_a_plan(const CompiledStep &step, const storage::Touched &touched) const
+{
+    if (touched.count < few_touched)
+        return false;
+    const double keys = call([&] { return storage::stored_rows(step.heap); });
+    const double rows_of_key = keys > 0 ? std::max(base_rows(compiled_) / keys, 1.0) : 1;
+    return refresh::is_worth_a_plan(static_cast<int64_t>(static_cast<double>(touched.count) * rows_of_key));
 }
 
 void Run::begin_emitting(int index)
@@ -350,7 +364,7 @@ bool Run::recompute_touched(int index, storage::Arrangement *arrangement, const 
                       step.heap, [&](int column) { return step.key[column]; }, static_cast<int>(step.key.size())));
     KeptPlan once;
     const KeptPlan &plan = prepared([&]() -> const KeptPlan & {
-        return recompute_plan(compiled_, index, refresh::is_worth_a_plan(touched.count) ? &once : nullptr);
+        return recompute_plan(compiled_, index, is_worth_a_plan(step, touched) ? &once : nullptr);
     });
     storage::DeltaSort *rows = call([&] {
         return storage::begin_delta_sort(step.physical, &arrangement->place, arrangement->place_positions,
