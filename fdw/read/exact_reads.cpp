@@ -283,8 +283,8 @@ struct Choice {
     bool is_exact;
 };
 
-List *choices = NIL; /* of this transaction, in its memory */
-LocalTransactionId chosen_in = InvalidLocalTransactionId;
+List *choices = NIL;    /* of this transaction, in its memory */
+uint32_t chosen_in = 0; /* the local transaction id */
 
 void forget_choices_of_others()
 {
