@@ -44,13 +44,25 @@ SELECT plan('SELECT * FROM whole');
 SELECT * FROM whole;
 -- on_the_exact_rows_of_its_upstreams
 SELECT most = (SELECT max(total) FROM by_cust) AS is_exact, most FROM above;
--- a_schedule_is_met_without_it
+-- the_schedule_does_not_let_the_session_go_back_but_another_one_gets_stored_rows
+SET pg_trickle.read_mode = refresh;
+\c -
+SET client_min_messages = warning;
+SET search_path = exact_reads;
+SELECT * FROM whole;
+SET pg_trickle.read_mode = exact;
+SELECT * FROM whole;
 SET pg_trickle.read_mode = refresh;
 SELECT * FROM whole;
+INSERT INTO ord VALUES (5001, 1, 1);
 -- stream_tables_and_tables_of_a_statement_show_one_state
 SET pg_trickle.consistent_reads = on;
 SELECT n = (SELECT count(*) FROM ord) AS is_exact FROM whole;
--- and_stream_tables_alone_show_the_state_of_the_last_refresh
+-- and_stream_tables_alone_show_the_state_of_a_refresh
+\c -
+SET client_min_messages = warning;
+SET search_path = exact_reads;
+SET pg_trickle.consistent_reads = on;
 SELECT * FROM whole;
 SELECT pgtrickle.refresh_stream_table('by_cust');
 SELECT n = (SELECT count(*) FROM ord) AS is_exact FROM whole, by_cust LIMIT 1;

@@ -204,7 +204,8 @@ bool note_unrefreshed(Oid relid, Obstacle obstacle)
 bool is_replaced(const Unrefreshed &noted)
 {
     return is_replaceable(noted.obstacle) ||
-           lacks_what_was_read(noted.relid, mailbox::status_of(noted.relid).stale_since());
+           (noted.obstacle != Obstacle::failed && /* the exact query would probably fail, too */
+            lacks_what_was_read(noted.relid, mailbox::status_of(noted.relid).stale_since()));
 }
 
 TimestampTz read_exactly_at(Oid relid)
@@ -229,9 +230,6 @@ void plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count)
     if (computed == NIL)
         return;
     const TimestampTz now = GetCurrentTimestamp();
-    ListCell *cell;
-    foreach (cell, computed)
-        remember_exact_read(lfirst_oid(cell), now);
     auto *carried = static_cast<Query *>(copyObjectImpl(carried_query(query->plannedstmt)));
     /* A cursor that moves backward gets a plan that supports that. */
     const int options = (flags & EXEC_FLAG_BACKWARD) != 0 ? CURSOR_OPT_SCROLL : 0;
@@ -239,6 +237,9 @@ void plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count)
         ExactPlanning planning(computed, query->snapshot);
         query->plannedstmt = call([&] { return planner(carried, query->sourceText, options, query->params); });
     });
+    ListCell *cell;
+    foreach (cell, computed)
+        remember_exact_read(lfirst_oid(cell), now);
 }
 
 namespace {
