@@ -108,6 +108,10 @@ CREATE FUNCTION tells(anyelement) RETURNS bool LANGUAGE plpgsql COST 0.0001 IMMU
 SELECT count(*) FROM kept WHERE tells(id);
 SELECT count(*) FROM kept WHERE 1 / (id - 3) < 2;
 SELECT count(*) FROM kept WHERE current_user = 'exact_reader';
+CREATE DOMAIN checked AS int CHECK (tells(VALUE));
+SELECT count(*) FROM kept WHERE id::checked > 5;
+CREATE TYPE wrapped AS (one checked);
+SELECT count(*) FROM kept WHERE ROW(id)::wrapped = ROW(6)::wrapped;
 -- the_plan_of_the_query_is_not_shown_to_the_reader
 SELECT exact_reads.plan('SELECT count(*) FROM kept');
 RESET ROLE;

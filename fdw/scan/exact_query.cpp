@@ -20,6 +20,7 @@ extern "C" {
 #include "optimizer/planner.h"
 #include "rewrite/rewriteHandler.h"
 #include "tcop/dest.h"
+#include "utils/lsyscache.h"
 }
 
 namespace pgtrickle {
@@ -43,13 +44,20 @@ bool is_function_of_a_user(Oid function, void *)
     return function >= FirstNormalObjectId;
 }
 
-bool calls_function_of_a_user(Node *node, void *context)
+/* A domain and a composite type may have constraints, a range type functions; an enum has no code. */
+bool is_type_of_a_user(Oid type)
+{
+    return type >= FirstNormalObjectId && get_typtype(type) != TYPTYPE_ENUM;
+}
+
+bool runs_code_of_a_user(Node *node, void *context)
 {
     if (node == nullptr)
         return false;
-    if (check_functions_in_node(node, is_function_of_a_user, context))
+    if (!IsA(node, List) &&
+        (check_functions_in_node(node, is_function_of_a_user, context) || is_type_of_a_user(exprType(node))))
         return true;
-    return walk_expression(node, calls_function_of_a_user, context);
+    return walk_expression(node, runs_code_of_a_user, context);
 }
 
 /* Returns the output of the defining query that is each column of the foreign table; 0 for a dropped one. */
@@ -202,7 +210,7 @@ bool can_be_in_exact_query(RelOptInfo *rel, RestrictInfo *clause)
 {
     auto *expression = reinterpret_cast<Node *>(clause->clause);
     return can_be_nested(rel, clause) && !contain_mutable_functions(expression) &&
-           !calls_function_of_a_user(expression, nullptr);
+           !runs_code_of_a_user(expression, nullptr);
 }
 
 NestedPlan plan_exact(RelOptInfo *rel, const ServedRelation *served, List *columns, List *clauses)
