@@ -112,6 +112,11 @@ CREATE DOMAIN checked AS int CHECK (tells(VALUE));
 SELECT count(*) FROM kept WHERE id::checked > 5;
 CREATE TYPE wrapped AS (one checked);
 SELECT count(*) FROM kept WHERE ROW(id)::wrapped = ROW(6)::wrapped;
+-- and_conditions_see_no_stored_row_that_is_gone
+RESET ROLE;
+UPDATE ord SET secret = true WHERE id BETWEEN 3 AND 11;
+SET ROLE exact_reader;
+SELECT count(*) FROM kept WHERE 1 / (id - 4) < 2;
 -- the_plan_of_the_query_is_not_shown_to_the_reader
 SELECT exact_reads.plan('SELECT count(*) FROM kept');
 RESET ROLE;

@@ -150,8 +150,11 @@ NestedPlan plan_cheapest(const Planning &planning, Oid relid, Snapshot snapshot)
     auto *copied = static_cast<Query *>(copyObjectImpl(definition));
     Query *untouched = untouched_rows(relid, definition, touched);
     Query *rows = touched.is_empty() ? untouched : union_all(untouched, touched_rows(copied, touched));
-    if (!touched.is_empty())
-        llast_node(RangeTblEntry, rows->rtable)->security_barrier = true;
+    if (!touched.is_empty()) {
+        ListCell *cell;
+        foreach (cell, rows->rtable)
+            lfirst_node(RangeTblEntry, cell)->security_barrier = true;
+    }
     const TargetEntry *key = list_nth_node(TargetEntry, definition->targetList, touched.output - 1);
     const NestedPlan in_parts =
         planned(planning, rows,
