@@ -77,6 +77,10 @@ FETCH 2 FROM c;
 FETCH BACKWARD 1 FROM c;
 FETCH LAST FROM c;
 ROLLBACK;
+-- functions_that_the_planner_evaluates_are_read_exactly_on_their_own
+CREATE FUNCTION all_rows() RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS
+  $$ DECLARE n bigint; BEGIN EXECUTE 'SELECT n FROM whole' INTO n; RETURN n; END $$;
+SELECT all_rows() = (SELECT count(*) FROM ord) AS is_exact FROM kept LIMIT 1;
 -- conditions_of_a_cached_plan
 PREPARE one(int) AS SELECT id, v FROM kept WHERE id = $1;
 SET plan_cache_mode = force_generic_plan;

@@ -160,9 +160,7 @@ void visit_query(Query *query, Statement *statement)
         visit_entry(query, lfirst_node(RangeTblEntry, cell), statement);
 }
 
-} // namespace
-
-PlannedStmt *plan_with_expansion(Query *query, const char *text, int options, ParamListInfo parameters)
+PlannedStmt *plan_expanded(Query *query, const char *text, int options, ParamListInfo parameters)
 {
     Statement statement = {query};
     const Query *unexpanded = copy_for_exact_plan(query);
@@ -170,6 +168,18 @@ PlannedStmt *plan_with_expansion(Query *query, const char *text, int options, Pa
     PlannedStmt *plan = previous_hooks().planner(query, text, options, parameters);
     keep_for_exact_plan(plan, unexpanded);
     return plan;
+}
+
+} // namespace
+
+PlannedStmt *plan_with_expansion(Query *query, const char *text, int options, ParamListInfo parameters)
+{
+    if (begin_statement_of_exact_planning())
+        return plan_expanded(query, text, options, parameters);
+    return enter([=] {
+        ExactPlanning none(nullptr, InvalidSnapshot);
+        return call([=] { return plan_expanded(query, text, options, parameters); });
+    });
 }
 
 } // namespace pgtrickle

@@ -29,6 +29,7 @@ namespace {
 
 const List *planned_relids = nullptr;
 SnapshotData *planned_snapshot = nullptr;
+bool is_planning_begun = false;
 int running_exact_queries = 0;
 
 class RunningExactQuery {
@@ -187,21 +188,30 @@ template <class Act> void act_as_owner(Oid relid, Act act)
 } // namespace
 
 ExactPlanning::ExactPlanning(const List *relids, Snapshot snapshot)
-    : outer_relids_(planned_relids), outer_snapshot_(planned_snapshot)
+    : outer_relids_(planned_relids), outer_snapshot_(planned_snapshot), was_begun_(is_planning_begun)
 {
     planned_relids = relids;
     planned_snapshot = snapshot;
+    is_planning_begun = false;
 }
 
 ExactPlanning::~ExactPlanning()
 {
     planned_relids = outer_relids_;
     planned_snapshot = outer_snapshot_;
+    is_planning_begun = was_begun_;
 }
 
 bool is_planning_exactly()
 {
     return planned_relids != nullptr;
+}
+
+bool begin_statement_of_exact_planning()
+{
+    const bool is_first = !is_planning_begun;
+    is_planning_begun = is_planning_exactly();
+    return is_first;
 }
 
 bool is_planned_exactly(Oid relid)

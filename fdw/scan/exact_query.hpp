@@ -30,7 +30,7 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* While an object exists, a statement is planned in which `relids` are read exactly under the snapshot. C++ frames. */
+/* While an object exists, the next statement to be planned reads `relids` exactly under the snapshot. C++ frames. */
 class ExactPlanning {
   public:
     ExactPlanning(const List *relids, Snapshot snapshot);
@@ -41,10 +41,15 @@ class ExactPlanning {
   private:
     const List *outer_relids_;
     Snapshot outer_snapshot_;
+    bool was_begun_;
 };
 
 /* Returns true if a second plan is being made. */
 bool is_planning_exactly();
+/* Called when the planning of a statement begins. Returns false if that is one of a function that the planner evaluates
+ * for the second plan. It has nothing to do with that plan, and its own plan may be kept: it has to be planned without
+ * the present ExactPlanning. */
+bool begin_statement_of_exact_planning();
 /* Returns true if the statement that is being planned reads the stream table exactly. PostgreSQL frame. */
 bool is_planned_exactly(Oid relid);
 
