@@ -81,6 +81,10 @@ ROLLBACK;
 CREATE FUNCTION all_rows() RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS
   $$ DECLARE n bigint; BEGIN EXECUTE 'SELECT n FROM whole' INTO n; RETURN n; END $$;
 SELECT all_rows() = (SELECT count(*) FROM ord) AS is_exact FROM kept LIMIT 1;
+-- the_memory_of_a_plan_is_that_of_one_execution
+CREATE FUNCTION v_of(int) RETURNS int LANGUAGE sql STABLE AS 'SELECT v FROM kept WHERE id = $1';
+SELECT count(v_of(i)), max(CASE WHEN i = 500 THEN (SELECT sum(used_bytes) FROM pg_backend_memory_contexts) END) < 2e7
+  AS is_limited FROM generate_series(1, 500) i;
 -- conditions_of_a_cached_plan
 PREPARE one(int) AS SELECT id, v FROM kept WHERE id = $1;
 SET plan_cache_mode = force_generic_plan;

@@ -122,6 +122,34 @@ void remember_exact_read(Oid relid, TimestampTz at)
     static_cast<ExactRead *>(hash_search(exact_reads, &relid, HASH_ENTER, nullptr))->at = at;
 }
 
+/* Replaces the plan. Returns false if no stream table has to be computed. Allocates in the current memory context. */
+bool replace_plan(QueryDesc *query, int flags, const Oid *relids, int count)
+{
+    List *computed = NIL;
+    for (int i = 0; i < count; i++) {
+        /* A storage that is newer than the snapshot is not read. */
+        const bool is_seen = storage::is_seen_as_it_is(find_served_relation(relids[i])->storage, query->snapshot);
+        const state::VisibleRow row = state::visible_row(relids[i], is_seen ? query->snapshot : nullptr);
+        require_populated(relids[i], {Verdict::stale, Obstacle::none, row.is_populated});
+        if (!is_seen || has_to_be_computed(relids[i], query->snapshot))
+            computed = lappend_oid(computed, relids[i]);
+    }
+    if (computed == NIL)
+        return false;
+    const TimestampTz now = GetCurrentTimestamp();
+    auto *carried = static_cast<Query *>(copyObjectImpl(carried_query(query->plannedstmt)));
+    /* A cursor that moves backward gets a plan that supports that. */
+    const int options = (flags & EXEC_FLAG_BACKWARD) != 0 ? CURSOR_OPT_SCROLL : 0;
+    enter([&] {
+        ExactPlanning planning(computed, query->snapshot);
+        query->plannedstmt = call([&] { return planner(carried, query->sourceText, options, query->params); });
+    });
+    ListCell *cell;
+    foreach (cell, computed)
+        remember_exact_read(lfirst_oid(cell), now);
+    return true;
+}
+
 /* ---- what could not be refreshed ------------------------------------------------------ */
 
 bool is_noting = false;
@@ -216,30 +244,16 @@ TimestampTz read_exactly_at(Oid relid)
     return entry != nullptr ? entry->at : 0;
 }
 
-void plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count)
+MemoryContext plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count)
 {
-    List *computed = NIL;
-    for (int i = 0; i < count; i++) {
-        /* A storage that is newer than the snapshot is not read. */
-        const bool is_seen = storage::is_seen_as_it_is(find_served_relation(relids[i])->storage, query->snapshot);
-        const state::VisibleRow row = state::visible_row(relids[i], is_seen ? query->snapshot : nullptr);
-        require_populated(relids[i], {Verdict::stale, Obstacle::none, row.is_populated});
-        if (!is_seen || has_to_be_computed(relids[i], query->snapshot))
-            computed = lappend_oid(computed, relids[i]);
-    }
-    if (computed == NIL)
-        return;
-    const TimestampTz now = GetCurrentTimestamp();
-    auto *carried = static_cast<Query *>(copyObjectImpl(carried_query(query->plannedstmt)));
-    /* A cursor that moves backward gets a plan that supports that. */
-    const int options = (flags & EXEC_FLAG_BACKWARD) != 0 ? CURSOR_OPT_SCROLL : 0;
-    enter([&] {
-        ExactPlanning planning(computed, query->snapshot);
-        query->plannedstmt = call([&] { return planner(carried, query->sourceText, options, query->params); });
-    });
-    ListCell *cell;
-    foreach (cell, computed)
-        remember_exact_read(lfirst_oid(cell), now);
+    MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "plan of exact reads", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext previous = MemoryContextSwitchTo(memory);
+    const bool is_replaced = replace_plan(query, flags, relids, count);
+    MemoryContextSwitchTo(previous);
+    if (is_replaced)
+        return memory;
+    MemoryContextDelete(memory);
+    return nullptr;
 }
 
 namespace {

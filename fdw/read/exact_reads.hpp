@@ -65,8 +65,10 @@ bool is_replaced(const Unrefreshed &noted);
 bool note_unrefreshed(Oid relid, Obstacle obstacle);
 
 /* Replaces the plan of a statement that is about to start under its snapshot by one that reads the stream tables with
- * pending changes exactly; `flags` are those of the executor. */
-void plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count);
+ * pending changes exactly; `flags` are those of the executor. Returns the memory of that plan, which is used only once:
+ * the caller gives it to the executor's state as soon as that exists, because a function may run the statement any
+ * number of times in memory that it does not reset. Returns null if the plan stays. */
+MemoryContext plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count);
 
 /* Returns when this session has last read the stream table exactly; 0: never. A later read must not go back in time, so
  * it may not lack changes committed before. */

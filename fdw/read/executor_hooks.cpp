@@ -255,8 +255,13 @@ bool pass(QueryDesc *query, const Reads &reads)
     return has_new_snapshot;
 }
 
-/* Passes the barrier; what cannot be refreshed is read exactly. Returns whether the statement has a new snapshot. */
-bool refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads)
+struct Prepared {
+    bool has_new_snapshot;
+    MemoryContext plan_memory; /* of plan_exact_reads() */
+};
+
+/* Passes the barrier; what cannot be refreshed is read exactly. */
+Prepared refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads)
 {
     bool has_new_snapshot = false;
     List *unrefreshed = NIL;
@@ -268,8 +273,7 @@ bool refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads)
     if (can_be_read_exactly(query->plannedstmt)) {
         int count = 0;
         const Oid *relids = tables_to_read_exactly(query, reads.relids, reads.count, unrefreshed, &count);
-        plan_exact_reads(query, flags, relids, count);
-        return has_new_snapshot;
+        return {has_new_snapshot, plan_exact_reads(query, flags, relids, count)};
     }
     ListCell *cell;
     foreach (cell, unrefreshed) {
@@ -277,7 +281,7 @@ bool refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads)
         if (is_replaced(*noted))
             apply_on_stale(noted->relid, noted->obstacle);
     }
-    return has_new_snapshot;
+    return {has_new_snapshot, nullptr};
 }
 
 } // namespace
@@ -291,16 +295,18 @@ void start_behind_barrier(QueryDesc *query, int flags, const Next &next)
     Reads reads = {};
     reads.relids = stream_tables_of(query->plannedstmt, &reads.count);
     reads.by_functions = function_reads_of(query->plannedstmt, &reads.by_functions_count);
-    bool has_new_snapshot = false;
+    Prepared prepared = {false, nullptr};
     if (reads.count + reads.by_functions_count > 0 && is_reader()) {
         if (is_read_exactly(query->plannedstmt))
-            plan_exact_reads(query, flags, reads.relids, reads.count);
+            prepared.plan_memory = plan_exact_reads(query, flags, reads.relids, reads.count);
         else
-            has_new_snapshot = refresh_or_read_exactly(query, flags, reads);
+            prepared = refresh_or_read_exactly(query, flags, reads);
     }
     use_transaction_snapshot();
     next();
-    if (has_new_snapshot)
+    if (prepared.plan_memory != nullptr)
+        MemoryContextSetParent(prepared.plan_memory, query->estate->es_query_cxt);
+    if (prepared.has_new_snapshot)
         PopActiveSnapshot();
 }
 
