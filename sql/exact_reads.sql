@@ -77,6 +77,21 @@ FETCH 2 FROM c;
 FETCH BACKWARD 1 FROM c;
 FETCH LAST FROM c;
 ROLLBACK;
+-- and_its_rows_cannot_change_before_the_first_fetch
+BEGIN;
+DECLARE c CURSOR FOR SELECT n FROM whole;
+TRUNCATE ord;
+ROLLBACK;
+BEGIN;
+DECLARE c CURSOR FOR SELECT most FROM above;
+ALTER TABLE ord ADD COLUMN more int DEFAULT random();
+ROLLBACK;
+BEGIN;
+DECLARE c CURSOR FOR SELECT n = 4999 AS is_of_the_declaration FROM whole;
+DELETE FROM ord;
+SELECT pgtrickle.refresh_stream_table('whole');
+FETCH c;
+ROLLBACK;
 -- functions_that_the_planner_evaluates_are_read_exactly_on_their_own
 CREATE FUNCTION all_rows() RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS
   $$ DECLARE n bigint; BEGIN EXECUTE 'SELECT n FROM whole' INTO n; RETURN n; END $$;

@@ -2,6 +2,7 @@
 
 #include "definition/definition.hpp"
 #include "definition/query/rewritten_query.hpp"
+#include "definition/stream_table.hpp"
 #include "definition/texts.hpp"
 #include "fdw/scan/query_trees.hpp"
 #include "fdw/scan/storage_rte.hpp"
@@ -12,6 +13,7 @@
 #include "refresh/request/audience.hpp"
 
 extern "C" {
+#include "access/relation.h"
 #include "access/transam.h"
 #include "executor/tstoreReceiver.h"
 #include "nodes/makefuncs.h"
@@ -237,6 +239,26 @@ NestedPlan plan_exact(RelOptInfo *rel, const ServedRelation *served, List *colum
         nested = call([&] { return plan_cheapest({rel, numbers, columns, clauses}, relid, snapshot); });
     });
     return nested;
+}
+
+List *open_tables_of_exact_query(Oid relid, PlannedStmt *plan)
+{
+    List *oids = NIL;
+    ListCell *cell;
+    foreach (cell, plan->rtable) {
+        const auto *entry = lfirst_node(RangeTblEntry, cell);
+        if (entry->rtekind == RTE_RELATION)
+            oids = list_append_unique_oid(oids, entry->relid);
+    }
+    enter([&] {
+        for (const Oid upstream : definition::upstreams_of(relid))
+            for (const Source &source : definition::sources_of(upstream))
+                oids = call([&] { return list_append_unique_oid(oids, source.relid); });
+    });
+    List *tables = NIL;
+    foreach (cell, oids)
+        tables = lappend(tables, relation_open(lfirst_oid(cell), AccessShareLock));
+    return tables;
 }
 
 void run_exact_query(Oid relid, PlannedStmt *plan, Snapshot snapshot, ParamListInfo parameters, Tuplestorestate *rows)

@@ -60,6 +60,11 @@ bool can_be_in_exact_query(RelOptInfo *rel, RestrictInfo *clause);
  * and the clauses satisfy can_be_in_exact_query(). PostgreSQL frame. */
 NestedPlan plan_exact(RelOptInfo *rel, const ServedRelation *served, List *columns, List *clauses);
 
+/* Opens and locks the relations that the exact query of `relid` reads, at any distance upstream; a list of Relations.
+ * The query runs at the first fetch, which may be a later command of a cursor. While they are open, the session can
+ * neither empty nor alter them, as with the tables of any open cursor. PostgreSQL frame. */
+List *open_tables_of_exact_query(Oid relid, PlannedStmt *plan);
+
 /* Runs the exact query of `relid` under the snapshot and puts its rows into `rows`. PostgreSQL frame. */
 void run_exact_query(Oid relid, PlannedStmt *plan, Snapshot snapshot, ParamListInfo parameters, Tuplestorestate *rows);
 

@@ -13,6 +13,7 @@
 extern "C" {
 #include "access/htup_details.h"
 #include "access/parallel.h"
+#include "access/relation.h"
 #include "access/sysattr.h"
 #include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
@@ -33,6 +34,7 @@ struct NestedScan {
     AttrNumber *columns; /* the foreign table's column of each of them; negative: a system column */
     bool has_system_columns;
     bool is_exact;
+    List *tables;           /* open for an exact query */
     Tuplestorestate *rows;  /* of an exact query; null: not run yet */
     TupleTableSlot *row;    /* the present one of these */
     QueryDesc *query;       /* null: not running */
@@ -189,7 +191,10 @@ void scan_begin(ForeignScanState *node, int flags)
     TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
     memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
     scan->is_exact = *exact_way(node) != '\0';
-    lock_relations(scan->plan);
+    if (scan->is_exact)
+        scan->tables = open_tables_of_exact_query(RelationGetRelid(node->ss.ss_currentRelation), scan->plan);
+    else
+        lock_relations(scan->plan);
     prepare_parameters(node, scan);
     if ((flags & EXEC_FLAG_EXPLAIN_ONLY) && !scan->is_exact)
         start(node, scan, EXEC_FLAG_EXPLAIN_ONLY);
@@ -279,6 +284,9 @@ void scan_end(ForeignScanState *node)
     if (scan == nullptr)
         return;
     stop(scan);
+    ListCell *cell;
+    foreach (cell, scan->tables)
+        relation_close(static_cast<Relation>(lfirst(cell)), NoLock);
     if (scan->rows != nullptr) {
         tuplestore_end(scan->rows);
         ExecDropSingleTupleTableSlot(scan->row);
