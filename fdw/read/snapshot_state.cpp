@@ -1,5 +1,6 @@
 #include "fdw/read/snapshot_state.hpp"
 
+#include "capture/ddl/repeatable_read.hpp"
 #include "capture/log/log.hpp"
 #include "capture/log/log_state.hpp"
 #include "definition/state/state.hpp"
@@ -53,10 +54,17 @@ bool is_pending(Oid source, const Frontier &frontier, Snapshot snapshot)
     });
 }
 
+/* Returns true if the query may see other rows of the source than the log shows: a compared source has no log. C++
+ * frame. */
+bool is_seen_otherwise(Oid source, Snapshot snapshot)
+{
+    return call([=] { return definition::is_compared(source); }) || !capture::is_seen_beside_own_work(source, snapshot);
+}
+
 struct Walk {
-    bool own_only;              /* without upstreams that have their own schedule and are refreshed separately */
-    TimestampTz begun_at;       /* time dependence counts as a pending change of what was refreshed before */
-    bool with_compared = false; /* a compared source, which has no log, always counts as changed */
+    bool own_only;         /* without upstreams that have their own schedule and are refreshed separately */
+    TimestampTz begun_at;  /* time dependence counts as a pending change of what was refreshed before */
+    bool as_query = false; /* what the query sees of a source without a logged change counts as well */
 };
 
 /* Returns whether one of the sources of `relid` has a change that has not been applied, at any distance
@@ -70,8 +78,8 @@ bool has_pending_upstream(Oid relid, Snapshot snapshot, const Walk &walk, int &l
     if (seen.data_timestamp < walk.begun_at && call([=] { return is_time_dependent(relid); }))
         return true;
     for (const Source &source : definition::sources_of(relid)) {
-        if ((walk.with_compared && call([&] { return definition::is_compared(source.relid); })) ||
-            is_pending(source.relid, *frontier, snapshot))
+        if (is_pending(source.relid, *frontier, snapshot) ||
+            (walk.as_query && is_seen_otherwise(source.relid, snapshot)))
             return true;
         bool is_walked = source.kind == SourceKind::stream_table &&
                          !(walk.own_only && call([&] { return keeps_own_schedule(source.relid); }) &&

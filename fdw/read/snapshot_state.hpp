@@ -24,7 +24,8 @@ void require_storage_seen(Oid relid, Oid storage, Snapshot snapshot);
  * unless it was refreshed at `begun_at` or later, for a reader whose present time that is. */
 bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only = false, TimestampTz begun_at = DT_NOEND);
 /* As has_pending_changes(), for a reader that wants what the defining query returns: what depends on the time differs,
- * as its storage is as of the now() of another transaction, and so may what reads a compared source. */
+ * as its storage is as of the now() of another transaction, and so may what reads a compared source, or one that the
+ * snapshot does not see as it was (capture/ddl/repeatable_read.hpp). */
 bool may_differ_from_query(Oid relid, Snapshot snapshot);
 /* As has_pending_changes(), without time dependence, which locks everything that the query reads where it is not
  * known yet. Waits for no lock of a user. */

@@ -1,5 +1,6 @@
 #include "fdw/scan/touched_values.hpp"
 
+#include "capture/ddl/repeatable_read.hpp"
 #include "capture/log/log.hpp"
 #include "capture/log/log_state.hpp"
 #include "capture/source/unlogged_sentinel.hpp"
@@ -116,7 +117,7 @@ bool read_pending(const Shape &shape, const Column &column, const Source &source
     });
     if (changed.rows != nullptr)
         pending->changed.push_back(changed);
-    return is_read;
+    return is_read && capture::is_seen_beside_own_work(source.relid, snapshot);
 }
 
 /* ---- values of k that changed rows join ------------------------------------------------- */

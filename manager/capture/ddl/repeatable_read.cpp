@@ -2,6 +2,7 @@
 
 #include "capture/log/chunk.hpp"
 #include "capture/log/log.hpp"
+#include "capture/log/log_state.hpp"
 #include "capture/source/inheritance.hpp"
 #include "capture/source/source_kind.hpp"
 #include "definition/stream_table.hpp"
@@ -33,7 +34,7 @@ OldSnapshot OldSnapshot::of(Snapshot snapshot, Snapshot latest)
     return old;
 }
 
-/* PostgreSQL frames from here on: nothing has a destructor. */
+/* PostgreSQL frames from here on, but for the last one: nothing has a destructor. */
 
 namespace {
 
@@ -122,16 +123,12 @@ bool has_same_rows(List *tree, const OldSnapshot &old)
     return true;
 }
 
-} // namespace
-
-bool is_source_seen(Oid source, const OldSnapshot &old)
+/* Whether what other transactions have done to `source` agrees with its log. Sets `is_own_work` if this transaction has
+ * changed a relation of the tree. */
+bool is_seen_as_others_left_it(Oid source, const List *tree, const OldSnapshot &old, bool *is_own_work)
 {
-    if (definition::is_compared(source))
-        return true;
     if (has_marker(source, old.seen, old.latest))
         return false;
-    bool is_own_work = has_marker(source, old.all_but_own, old.latest);
-    List *tree = tree_of(source, NoLock);
     ListCell *cell;
     foreach (cell, tree) {
         HeapSeen seen = heap_seen(lfirst_oid(cell), old.snapshot);
@@ -140,9 +137,39 @@ bool is_source_seen(Oid source, const OldSnapshot &old)
         /* A partition created since then has only rows inserted since then, or a marker records it. */
         if (seen.heap == Heap::unknown && (lfirst_oid(cell) == source || shows_rows(lfirst_oid(cell), old.snapshot)))
             return false;
-        is_own_work |= seen.is_own_row;
+        *is_own_work |= seen.is_own_row;
     }
+    return true;
+}
+
+} // namespace
+
+bool is_source_seen(Oid source, const OldSnapshot &old)
+{
+    if (definition::is_compared(source))
+        return true;
+    List *tree = tree_of(source, NoLock);
+    bool is_own_work = false;
+    if (!is_seen_as_others_left_it(source, tree, old, &is_own_work))
+        return false;
+    is_own_work |= has_marker(source, old.all_but_own, old.latest);
     return !is_own_work || (!has_changes(source, old.seen, old.latest) && has_same_rows(tree, old));
+}
+
+/* C++ frame. */
+bool is_seen_beside_own_work(Oid source, Snapshot snapshot)
+{
+    if (call([=] { return definition::is_compared(source); }))
+        return true;
+    Snapshot latest = call([] { return RegisterSnapshot(GetCatalogSnapshot(RelationRelationId)); });
+    const OldSnapshot old = OldSnapshot::of(snapshot, latest);
+    const bool is_seen = call([&] {
+        lock_logs(source);
+        bool is_own_work = false;
+        return is_seen_as_others_left_it(source, tree_of(source, NoLock), old, &is_own_work);
+    });
+    call([=] { UnregisterSnapshot(latest); });
+    return is_seen;
 }
 
 } // namespace pgtrickle::capture

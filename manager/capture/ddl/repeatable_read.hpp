@@ -27,5 +27,9 @@ struct OldSnapshot {
  * of the log beyond the snapshot, and a scan of the source if the transaction itself has changed it in such a
  * way. PostgreSQL frame. */
 bool is_source_seen(Oid source, const OldSnapshot &old);
+/* As is_source_seen() for a snapshot of any statement, whose source may be unlocked. Locks the log. The caller looks
+ * for markers of the transaction itself: what only this transaction has done does not count, and the source is not
+ * scanned. C++ frame. */
+bool is_seen_beside_own_work(Oid source, Snapshot snapshot);
 
 } // namespace pgtrickle::capture
