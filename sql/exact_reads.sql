@@ -87,7 +87,7 @@ DECLARE c CURSOR FOR SELECT most FROM above;
 ALTER TABLE ord ADD COLUMN more int DEFAULT random();
 ROLLBACK;
 BEGIN;
-DECLARE c CURSOR FOR SELECT n = 4999 AS is_of_the_declaration FROM whole;
+DECLARE c CURSOR FOR SELECT n = 5000 AS is_of_the_declaration FROM whole;
 DELETE FROM ord;
 SELECT pgtrickle.refresh_stream_table('whole');
 FETCH c;
@@ -159,6 +159,20 @@ SET ROLE exact_reader;
 SET pg_trickle.read_mode = exact;
 SELECT * FROM asks WHERE id = 1;
 RESET ROLE;
+-- and_cannot_change_stream_tables
+CREATE TABLE switch AS SELECT false AS is_on;
+GRANT SELECT ON switch TO exact_owner;
+CREATE FUNCTION meddle() RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+  $$ BEGIN IF (SELECT is_on FROM exact_reads.switch) THEN PERFORM pgtrickle.drop_stream_table('exact_reads.asks'); END IF; RETURN 1; END $$;
+SET ROLE exact_owner;
+SELECT pgtrickle.create_stream_table('meddles', 'SELECT id, meddle() AS m FROM ord WHERE id < 3', '520w', 'FULL');
+RESET ROLE;
+UPDATE switch SET is_on = true;
+UPDATE ord SET v = 10 WHERE id = 1;
+SET pg_trickle.read_mode = exact;
+\set SHOW_CONTEXT never
+SELECT * FROM meddles;
+SELECT count(*) FROM asks;
 -- and_fails_once_the_owner_may_not_read_a_source
 REVOKE SELECT ON ord FROM exact_owner;
 SELECT * FROM whole;

@@ -10,6 +10,7 @@
 #include "mailbox/mailbox.hpp"
 #include "pg/versions/processes.hpp"
 #include "pg/walker.hpp"
+#include "refresh/program/scope.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -180,7 +181,7 @@ void keep_for_exact_plan(PlannedStmt *plan, const Query *query)
 
 bool is_read_exactly(const PlannedStmt *plan)
 {
-    return (guc::read_mode == static_cast<int>(guc::ReadMode::exact) || is_in_exact_query()) &&
+    return (guc::read_mode == static_cast<int>(guc::ReadMode::exact) || refresh::is_reading_exactly()) &&
            can_be_read_exactly(plan);
 }
 

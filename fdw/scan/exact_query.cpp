@@ -32,15 +32,6 @@ namespace {
 const List *planned_relids = nullptr;
 SnapshotData *planned_snapshot = nullptr;
 bool is_planning_begun = false;
-int running_exact_queries = 0;
-
-class RunningExactQuery {
-  public:
-    RunningExactQuery() { running_exact_queries++; }
-    ~RunningExactQuery() { running_exact_queries--; }
-    RunningExactQuery(const RunningExactQuery &) = delete;
-    RunningExactQuery &operator=(const RunningExactQuery &) = delete;
-};
 
 bool is_function_of_a_user(Oid function, void *)
 {
@@ -181,7 +172,7 @@ template <class Act> void act_as_owner(Oid relid, Act act)
     enter([&] {
         refresh::for_stream_table(relid, "read", [&] {
             const Definition definition = definition::load(relid);
-            refresh::OwnerScope scope(definition);
+            refresh::ExactScope scope(definition);
             act();
         });
     });
@@ -266,7 +257,6 @@ void run_exact_query(Oid relid, PlannedStmt *plan, Snapshot snapshot, ParamListI
     DestReceiver *receiver = CreateTuplestoreDestReceiver();
     SetTuplestoreDestReceiverParams(receiver, rows, CurrentMemoryContext, false, nullptr, nullptr);
     act_as_owner(relid, [&] {
-        RunningExactQuery running;
         call([&] {
             QueryDesc *query = described(plan, snapshot, parameters, receiver);
             ExecutorStart(query, EXEC_FLAG_SKIP_TRIGGERS);
@@ -277,11 +267,6 @@ void run_exact_query(Oid relid, PlannedStmt *plan, Snapshot snapshot, ParamListI
         });
     });
     receiver->rDestroy(receiver);
-}
-
-bool is_in_exact_query()
-{
-    return running_exact_queries > 0;
 }
 
 char *explain_exact_query(Oid relid, PlannedStmt *plan, const ExplainState *outer)

@@ -68,9 +68,6 @@ List *open_tables_of_exact_query(Oid relid, PlannedStmt *plan);
 /* Runs the exact query of `relid` under the snapshot and puts its rows into `rows`. PostgreSQL frame. */
 void run_exact_query(Oid relid, PlannedStmt *plan, Snapshot snapshot, ParamListInfo parameters, Tuplestorestate *rows);
 
-/* Returns true while an exact query runs: what it reads is read exactly, too. */
-bool is_in_exact_query();
-
 /* Returns the plan of an exact query as EXPLAIN prints it; null if the user may not see it. PostgreSQL frame. */
 char *explain_exact_query(Oid relid, PlannedStmt *plan, const ExplainState *outer);
 

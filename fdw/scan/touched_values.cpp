@@ -17,6 +17,7 @@
 #include "storage/storage.hpp"
 
 extern "C" {
+#include "catalog/pg_type_d.h"
 #include "executor/executor.h"
 #include "executor/tstoreReceiver.h"
 #include "nodes/makefuncs.h"
@@ -261,6 +262,8 @@ Query *query_for_values(const Shape &shape, const Column &column, const Pending 
         query->groupClause = query->windowClause = query->sortClause = NIL;
         query->havingQual = nullptr;
         clear_group_entry(query);
+        query->limitCount = reinterpret_cast<::Node *>(
+            makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(most_values + 1), false, true));
         query->hasAggs = query->hasWindowFuncs = query->hasDistinctOn = false;
         query->distinctClause = list_make1(distinct);
     });

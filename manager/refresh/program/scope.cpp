@@ -9,6 +9,7 @@ namespace pgtrickle::refresh {
 namespace {
 
 int running = 0;
+int exact_reads = 0;
 
 } // namespace
 
@@ -36,6 +37,21 @@ Scope::~Scope()
     running--;
 }
 
+ExactScope::ExactScope(const Definition &definition) : OwnerScope(definition)
+{
+    exact_reads++;
+}
+
+ExactScope::~ExactScope()
+{
+    exact_reads--;
+}
+
+bool is_reading_exactly()
+{
+    return exact_reads > 0;
+}
+
 bool is_running()
 {
     return running > 0;
@@ -43,9 +59,10 @@ bool is_running()
 
 void require_none_running()
 {
-    if (is_running())
+    if (is_running() || is_reading_exactly())
         ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
-                        errmsg("cannot do this while a stream table is being refreshed in this session"),
+                        errmsg("cannot do this while a stream table is being %s in this session",
+                               is_running() ? "refreshed" : "read exactly"),
                         errdetail("Functions of a defining query cannot refresh or change stream tables.")));
 }
 

@@ -27,12 +27,21 @@ class Scope : OwnerScope {
     ~Scope();
 };
 
+/* As OwnerScope, for the query of an exact read (fdw/scan/exact_query.hpp). */
+class ExactScope : OwnerScope {
+  public:
+    explicit ExactScope(const Definition &definition);
+    ~ExactScope();
+};
+
 /* Whether this backend is running the statements of a refresh. */
 bool is_running();
+/* Whether this backend is running the query of an exact read. */
+bool is_reading_exactly();
 
-/* Raises 55006 while a refresh runs in this backend: its arrangements are incomplete and its plans are in
- * use, so nothing may be refreshed, created, altered or dropped, not even by a function of the defining
- * query. PostgreSQL frame. */
+/* Raises 55006 while a refresh or the query of an exact read runs in this backend: its arrangements are incomplete and
+ * its plans are in use, so nothing may be refreshed, created, altered or dropped, not even by a function of the
+ * defining query. PostgreSQL frame. */
 void require_none_running();
 
 } // namespace pgtrickle::refresh
