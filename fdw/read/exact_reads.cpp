@@ -232,7 +232,9 @@ bool note_unrefreshed(Oid relid, Obstacle obstacle)
 
 bool is_replaced(const Unrefreshed &noted)
 {
+    const bool is_stopped = noted.obstacle == Obstacle::held || noted.obstacle == Obstacle::suspended;
     return is_replaceable(noted.obstacle) ||
+           (guc::has_consistent_reads && !is_stopped && noted.obstacle != Obstacle::failed) ||
            (noted.obstacle != Obstacle::failed && /* the exact query would probably fail, too */
             lacks_what_was_read(noted.relid, mailbox::status_of(noted.relid).stale_since()));
 }

@@ -58,8 +58,8 @@ struct Unrefreshed {
     Oid relid;
     Obstacle obstacle;
 };
-/* Returns true if it is read exactly, and no message is raised: the obstacle is_replaceable(), or this session has read
- * the stream table exactly before, and would go back in time. */
+/* Returns true if it is read exactly, and no message is raised: the obstacle is_replaceable(); the statement has to
+ * show one state; or this session has read the stream table exactly before, and would go back in time. */
 bool is_replaced(const Unrefreshed &noted);
 /* Notes the stream table, if an object exists. Returns true if no message is to be raised. */
 bool note_unrefreshed(Oid relid, Obstacle obstacle);

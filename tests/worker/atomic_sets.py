@@ -65,7 +65,7 @@ def while_a_job_waits_for(name, source, act):
     """Acts in a transaction that locks the definition against a job, which an insert into the source has
     caused."""
     maker = begin()
-    maker.cursor().execute(f"ALTER FOREIGN TABLE {name} OPTIONS (ADD work_mem '4MB')")
+    maker.cursor().execute(f"ALTER FOREIGN TABLE {name} OPTIONS (ADD append_only 'false')")
     db.run(f"INSERT INTO {source} VALUES (1)")
     wait_for_waiter(f"relation = '{name}'::regclass")
     act(maker)
@@ -125,7 +125,7 @@ def a_diamond_is_whole_though_the_manager_cannot_read_its_definition():
     maker.cursor().execute("SELECT pgtrickle.alter_stream_table('hidden_both', query => %s)", (both_of("hidden"),))
     maker.cursor().execute("INSERT INTO hidden VALUES (2)")
     locker = begin()
-    waiting = in_background(locker.cursor().execute, "ALTER FOREIGN TABLE hidden_both OPTIONS (SET schedule '2h')")
+    waiting = in_background(locker.cursor().execute, "ALTER FOREIGN TABLE hidden_both OPTIONS (SET append_only 'false')")
     wait_for_waiter("relation = 'hidden_both'::regclass")
     maker.commit()
     maker.close()

@@ -1,6 +1,7 @@
 #include "refresh/program/statement.hpp"
 
 #include "pg/versions/executor.hpp"
+#include "refresh/program/scope.hpp"
 #include "refresh/request/audience.hpp"
 
 extern "C" {
@@ -197,7 +198,8 @@ void estimate_rows(bool as_they_are)
 
 const Origin *origin_of_rows(const char *name)
 {
-    const RowsInMemory *rows = in_memory != nullptr ? rows_named(name) : nullptr;
+    /* After an error, in_memory is that of the refresh that has failed. Other statements have rows in memory, too. */
+    const RowsInMemory *rows = is_running() && in_memory != nullptr ? rows_named(name) : nullptr;
     return rows != nullptr ? &rows->origin : nullptr;
 }
 
