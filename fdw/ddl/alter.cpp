@@ -14,7 +14,6 @@
 #include "fdw/ddl/inherited_columns.hpp"
 #include "fdw/ddl/object_access_hook.hpp"
 #include "fdw/ddl/redefinition.hpp"
-#include "fdw/ddl/user_statement.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/settings.hpp"
@@ -29,7 +28,6 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "commands/event_trigger.h"
 #include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -306,23 +304,7 @@ void append_columns(AlterTableStmt *statement, List *columns)
     }
 }
 
-/* Does what PostgreSQL does for the statement, under a lock that excludes no reader. */
-void run_beside_readers(const UtilityCall &utility, Oid relid)
-{
-    UserStatement statement(utility, "ALTER FOREIGN TABLE");
-    statement.begin();
-    call([&] {
-        auto *altered = reinterpret_cast<AlterTableStmt *>(utility.statement());
-        AlterTableUtilityContext context = {utility.planned, utility.text, relid, utility.params, utility.environment};
-        EventTriggerAlterTableStart(utility.statement());
-        EventTriggerAlterTableRelid(relid);
-        AlterTable(altered, ShareUpdateExclusiveLock, &context);
-        EventTriggerAlterTableEnd();
-    });
-    statement.end();
-}
-
-void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command, LOCKMODE lock)
+void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command)
 {
     Definition before = definition::load(relid);
     std::vector<options::Option> old_options = current_options(relid);
@@ -357,12 +339,9 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
     call([&] {
         append_columns(reinterpret_cast<AlterTableStmt *>(utility.statement()), appended);
         state::invalidate_refresh_sets();
+        utility.run();
+        CommandCounterIncrement();
     });
-    if (lock == ShareUpdateExclusiveLock)
-        run_beside_readers(utility, relid);
-    else
-        call([&] { utility.run(); });
-    call([] { CommandCounterIncrement(); });
     if (query != nullptr)
         redefine(relid, query, is_new_query ? after.query : std::string(), after.mode,
                  setup::DeniedCapture::is_refused);
@@ -470,16 +449,14 @@ void alter_table(const UtilityCall &utility)
         auto *command = static_cast<AlterTableCmd *>(lfirst(cell));
         if (command->subtype != AT_GenericOptions)
             continue;
-        const LOCKMODE lock = call([=] {
+        call([=] {
             if (list_length(statement->cmds) > 1)
                 ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                                 errmsg("the options of a stream table must be altered in a separate statement")));
             definition::require_owner(relid);
-            const LOCKMODE needed = options::lock_of_changes(reinterpret_cast<List *>(command->def));
-            LockRelationOid(relid, needed);
-            return needed;
+            LockRelationOid(relid, AccessExclusiveLock);
         });
-        alter_options(utility, relid, command, lock);
+        alter_options(utility, relid, command);
         return;
     }
     call([&] {

@@ -253,19 +253,6 @@ bool is_internal(const std::string &name)
     return known != nullptr ? known->is_internal : is_setting(name);
 }
 
-LOCKMODE lock_of_changes(const List *def_elements)
-{
-    constexpr const char *names[] = {"schedule", "tier", "refresh_timeout", "work_mem"};
-    ListCell *cell;
-    foreach (cell, def_elements) {
-        const char *name = lfirst_node(DefElem, cell)->defname;
-        if (std::none_of(std::begin(names), std::end(names),
-                         [=](const char *known) { return strcmp(known, name) == 0; }))
-            return AccessExclusiveLock;
-    }
-    return ShareUpdateExclusiveLock;
-}
-
 std::vector<const char *> names_for_users()
 {
     std::vector<const char *> names;

@@ -45,10 +45,6 @@ std::string value_of(const Definition &definition, const std::string &name);
 /* Returns true if the definition has this value of the option already. C++ frame. */
 bool is_same(const Option &option, const Definition &definition);
 
-/* Returns the lock on the stream table for a statement that changes these options (DefElems). Options that only concern
- * when refreshes run, and with what resources, are changed beside readers and refreshes. PostgreSQL frame. */
-LOCKMODE lock_of_changes(const List *def_elements);
-
 /* Stores the values of options in `definition` (query, schedule, mode, settings …). C++ frame. */
 void apply(const std::vector<Option> &options, Definition *definition);
 
