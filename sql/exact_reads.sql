@@ -12,6 +12,7 @@ SELECT pgtrickle.create_stream_table('kept', 'SELECT id, cust, v FROM ord WHERE 
 SELECT pgtrickle.create_stream_table('joined', 'SELECT o.id, c.region FROM ord o JOIN cust c ON c.id = o.cust', '520w');
 SELECT pgtrickle.create_stream_table('by_cust', 'SELECT cust, sum(v) AS total FROM ord GROUP BY cust', '520w');
 SELECT pgtrickle.create_stream_table('whole', 'SELECT count(*) AS n FROM ord', '520w');
+SELECT pgtrickle.create_stream_table('either', 'SELECT id FROM ord WHERE md5(md5(secret::text)) <> md5(md5(true::text)) UNION ALL SELECT id FROM cust WHERE id > 9', '520w');
 SELECT pgtrickle.create_stream_table('above', 'SELECT max(total) AS most FROM by_cust', '520w');
 CREATE FUNCTION plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE line text;
@@ -117,7 +118,7 @@ SELECT tableoid::regclass, ctid, k.id, k FROM kept k WHERE id = 7;
 -- the_reader_needs_no_right_on_the_sources_and_gets_none
 CREATE ROLE exact_reader;
 GRANT USAGE, CREATE ON SCHEMA exact_reads TO exact_reader;
-GRANT SELECT ON kept TO exact_reader;
+GRANT SELECT ON kept, either TO exact_reader;
 GRANT SELECT (cust) ON by_cust TO exact_reader;
 UPDATE ord SET secret = true WHERE id = 3;
 SET ROLE exact_reader;
@@ -130,6 +131,7 @@ CREATE FUNCTION tells(anyelement) RETURNS bool LANGUAGE plpgsql COST 0.0001 IMMU
   $$ BEGIN IF $1::text = '3' OR current_user <> 'exact_reader' THEN RAISE 'told % as %', $1, current_user; END IF; RETURN true; END $$;
 SELECT count(*) FROM kept WHERE tells(id);
 SELECT count(*) FROM kept WHERE 1 / (id - 3) < 2;
+SELECT count(*) FROM either WHERE 1 / (id - 3) < 2;
 SELECT count(*) FROM kept WHERE current_user = 'exact_reader';
 CREATE DOMAIN checked AS int CHECK (tells(VALUE));
 SELECT count(*) FROM kept WHERE id::checked > 5;

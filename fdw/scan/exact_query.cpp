@@ -92,8 +92,9 @@ Query *untouched_rows(Oid relid, const Query *definition, const TouchedValues &t
     return query;
 }
 
-/* Returns the rows of the defining query that are touched. */
-Query *touched_rows(Query *definition, const TouchedValues &touched)
+/* Returns the rows of the defining query, or those that are touched. It is a level of its own: PostgreSQL pulls a UNION
+ * ALL up through the barrier of its entry. */
+Query *computed_rows(Query *definition, const TouchedValues *touched)
 {
     Query *query = makeNode(Query);
     query->rtable = list_make1(subquery_entry(definition, "definition"));
@@ -106,8 +107,12 @@ Query *touched_rows(Query *definition, const TouchedValues &touched)
         query->targetList = lappend(query->targetList, makeTargetEntry(reinterpret_cast<Expr *>(column),
                                                                        declared->resno, declared->resname, false));
     }
-    Var *key = makeVarFromTargetEntry(1, list_nth_node(TargetEntry, definition->targetList, touched.output - 1));
-    read_only_entry(query, is_touched(touched, key));
+    Node *condition = nullptr;
+    if (touched != nullptr) {
+        const auto *key = list_nth_node(TargetEntry, definition->targetList, touched->output - 1);
+        condition = is_touched(*touched, makeVarFromTargetEntry(1, const_cast<TargetEntry *>(key)));
+    }
+    read_only_entry(query, condition);
     return query;
 }
 
@@ -118,13 +123,14 @@ struct Planning {
     List *clauses;
 };
 
-NestedPlan planned(const Planning &planning, Query *rows, const char *way)
+/* The two parts of a union have barriers of their own, so that the planner can pull the union up. */
+enum class Barrier { around_all, in_parts };
+
+NestedPlan planned(const Planning &planning, Query *rows, Barrier barrier, const char *way)
 {
     Query *query = makeNode(Query);
     RangeTblEntry *entry = subquery_entry(rows, "rows");
-    /* The two parts of a union are behind barriers of their own, so that the planner can pull the union up. */
-    entry->security_barrier =
-        rows->setOperations == nullptr || castNode(SetOperationStmt, rows->setOperations)->op != SETOP_UNION;
+    entry->security_barrier = barrier == Barrier::around_all;
     query->rtable = list_make1(entry);
     NestedPlan nested = {nullptr, planning.columns, NIL, way};
     nested.parameters =
@@ -140,10 +146,10 @@ NestedPlan plan_cheapest(const Planning &planning, Oid relid, Snapshot snapshot)
     AcquireRewriteLocks(definition, true, false);
     TouchedValues touched;
     if (!find_touched_values(relid, definition, snapshot, &touched))
-        return planned(planning, definition, "defining query");
+        return planned(planning, computed_rows(definition, nullptr), Barrier::around_all, "defining query");
     auto *copied = static_cast<Query *>(copyObjectImpl(definition));
     Query *untouched = untouched_rows(relid, definition, touched);
-    Query *rows = touched.is_empty() ? untouched : union_all(untouched, touched_rows(copied, touched));
+    Query *rows = touched.is_empty() ? untouched : union_all(untouched, computed_rows(copied, &touched));
     if (!touched.is_empty()) {
         ListCell *cell;
         foreach (cell, rows->rtable)
@@ -151,12 +157,13 @@ NestedPlan plan_cheapest(const Planning &planning, Oid relid, Snapshot snapshot)
     }
     const TargetEntry *key = list_nth_node(TargetEntry, definition->targetList, touched.output - 1);
     const NestedPlan in_parts =
-        planned(planning, rows,
+        planned(planning, rows, touched.is_empty() ? Barrier::around_all : Barrier::in_parts,
                 psprintf("storage, and defining query for %d values of \"%s\"",
                          list_length(touched.values) + (touched.has_null ? 1 : 0), key->resname));
     if (touched.is_indexed || touched.is_empty())
         return in_parts;
-    const NestedPlan whole = planned(planning, definition, "defining query");
+    const NestedPlan whole =
+        planned(planning, computed_rows(definition, nullptr), Barrier::around_all, "defining query");
     return whole.plan->planTree->total_cost < in_parts.plan->planTree->total_cost ? whole : in_parts;
 }
 
