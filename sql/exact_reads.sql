@@ -14,12 +14,12 @@ SELECT pgtrickle.create_stream_table('by_cust', 'SELECT cust, sum(v) AS total FR
 SELECT pgtrickle.create_stream_table('whole', 'SELECT count(*) AS n FROM ord', '520w');
 SELECT pgtrickle.create_stream_table('either', 'SELECT id FROM ord WHERE md5(md5(secret::text)) <> md5(md5(true::text)) UNION ALL SELECT id FROM cust WHERE id > 9', '520w');
 SELECT pgtrickle.create_stream_table('above', 'SELECT max(total) AS most FROM by_cust', '520w');
-CREATE FUNCTION plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+CREATE FUNCTION plan(query text) RETURNS SETOF text LANGUAGE plpgsql SET pg_trickle.enable_expansion = on AS $$
 DECLARE line text;
 BEGIN
   FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
     EXIT WHEN line ~ '^ *Stream Table:';
-    RETURN NEXT regexp_replace(line, 'st_\d+', 'st_N', 'g');
+    RETURN NEXT regexp_replace(line, '\mst_\d+', 'st_N', 'g');
   END LOOP;
 END $$;
 

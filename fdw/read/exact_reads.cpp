@@ -104,23 +104,23 @@ bool has_several_states(const QueryDesc *query, const Oid *relids, int count)
 
 /* ---- when it was read exactly ---------------------------------------------------------- */
 
-struct ExactRead {
+struct PastRead {
     Oid relid; /* the key */
     TimestampTz at;
 };
 
-HTAB *exact_reads = nullptr; /* Oid → ExactRead; lives as long as the backend */
+HTAB *past_reads = nullptr; /* Oid → PastRead; lives as long as the backend */
 
 void remember_exact_read(Oid relid, TimestampTz at)
 {
-    if (exact_reads == nullptr) {
+    if (past_reads == nullptr) {
         HASHCTL control = {};
         control.keysize = sizeof(Oid);
-        control.entrysize = sizeof(ExactRead);
+        control.entrysize = sizeof(PastRead);
         control.hcxt = CacheMemoryContext;
-        exact_reads = hash_create("exact reads", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+        past_reads = hash_create("exact reads", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
     }
-    static_cast<ExactRead *>(hash_search(exact_reads, &relid, HASH_ENTER, nullptr))->at = at;
+    static_cast<PastRead *>(hash_search(past_reads, &relid, HASH_ENTER, nullptr))->at = at;
 }
 
 /* Replaces the plan. Returns false if no stream table has to be computed. Allocates in the current memory context. */
@@ -241,9 +241,9 @@ bool is_replaced(const Unrefreshed &noted)
 
 TimestampTz read_exactly_at(Oid relid)
 {
-    const auto *entry = exact_reads == nullptr
+    const auto *entry = past_reads == nullptr
                             ? nullptr
-                            : static_cast<const ExactRead *>(hash_search(exact_reads, &relid, HASH_FIND, nullptr));
+                            : static_cast<const PastRead *>(hash_search(past_reads, &relid, HASH_FIND, nullptr));
     return entry != nullptr ? entry->at : 0;
 }
 

@@ -3,7 +3,9 @@
 #include "definition/guc.hpp"
 #include "fdw/read/exact_reads.hpp"
 #include "fdw/scan/exact_query.hpp"
+#include "fdw/scan/query_trees.hpp"
 #include "fdw/scan/storage_rte.hpp"
+#include "fdw/scan/touched_clause.hpp"
 #include "fdw/scan/write_rejection.hpp"
 #include "pg/versions/rights.hpp"
 #include "pg/walker.hpp"
@@ -15,8 +17,12 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
 #include "utils/acl.h"
+#include "utils/lsyscache.h"
 }
+
+#include <functional>
 
 namespace pgtrickle {
 
@@ -37,16 +43,18 @@ bool is_expandable(const Query *query, const RangeTblEntry *entry, const ServedR
 
 /* Returns one output column for each column of the foreign table, so that references keep their numbers; a
  * dropped column is NULL. */
-List *output_columns(Relation table, const ServedRelation *served, const RangeTblEntry *storage)
+List *output_columns(Oid relid, const std::function<Var *(AttrNumber)> &column_of)
 {
+    Relation table = table_open(relid, NoLock);
     List *targets = NIL;
-    for (int i = 0; i < served->column_count; i++) {
+    for (int i = 0; i < RelationGetNumberOfAttributes(table); i++) {
         Form_pg_attribute column = TupleDescAttr(RelationGetDescr(table), i);
         auto number = static_cast<AttrNumber>(i + 1);
         Expr *value = column->attisdropped ? reinterpret_cast<Expr *>(makeNullConst(INT4OID, -1, InvalidOid))
-                                           : reinterpret_cast<Expr *>(storage_column(storage, 2, served->columns[i]));
+                                           : reinterpret_cast<Expr *>(column_of(number));
         targets = lappend(targets, makeTargetEntry(value, number, pstrdup(NameStr(column->attname)), false));
     }
+    table_close(table, NoLock);
     return targets;
 }
 
@@ -59,7 +67,8 @@ Oid estimated_as(Oid relid, Oid read_as)
     return pg_class_aclcheck(relid, reader, ACL_SELECT) == ACLCHECK_OK ? BOOTSTRAP_SUPERUSERID : read_as;
 }
 
-Query *query_over_storage(const Query *outer, const RangeTblEntry *entry, const ServedRelation *served)
+/* Returns a query with an entry for the stream table, which requires what the user's entry requires. */
+Query *query_with_rights(const Query *outer, const RangeTblEntry *entry)
 {
     RangeTblEntry *stream_table = makeNode(RangeTblEntry);
     memcpy(stream_table, entry, sizeof(RangeTblEntry));
@@ -69,16 +78,47 @@ Query *query_over_storage(const Query *outer, const RangeTblEntry *entry, const 
     query->commandType = CMD_SELECT;
     query->canSetTag = true;
     query->rtable = list_make1(stream_table);
-    const EntryRights rights = rights_of(outer, entry);
-    set_rights(query, stream_table, rights);
-    RangeTblEntry *storage =
-        add_storage_entry(query, served, entry->eref->aliasname, estimated_as(entry->relid, rights.read_as));
-    Relation table = table_open(entry->relid, NoLock);
-    query->targetList = output_columns(table, served, storage);
-    table_close(table, NoLock);
+    set_rights(query, stream_table, rights_of(outer, entry));
+    return query;
+}
+
+void read_entry(Query *query, int number)
+{
     RangeTblRef *from = makeNode(RangeTblRef);
-    from->rtindex = 2;
+    from->rtindex = number;
     query->jointree = makeFromExpr(list_make1(from), nullptr);
+}
+
+/* `read` is that of a stream table that is read in parts, or null. */
+Query *query_over_storage(const Query *outer, const RangeTblEntry *entry, const ServedRelation *served,
+                          const ExactRead *read)
+{
+    Query *query = query_with_rights(outer, entry);
+    RangeTblEntry *storage = add_storage_entry(query, served, entry->eref->aliasname,
+                                               estimated_as(entry->relid, rights_of(outer, entry).read_as));
+    const auto column_of = [=](AttrNumber number) { return storage_column(storage, 2, served->columns[number - 1]); };
+    query->targetList = output_columns(entry->relid, column_of);
+    if (read != nullptr)
+        storage->securityQuals = list_make1(negate_clause(touched_clause(read->touched, column_of(read->column))));
+    read_entry(query, 2);
+    return query;
+}
+
+/* The clause is one of a security barrier, so that no condition of the user sees a stored row that is touched. */
+Query *query_over_touched_rows(const Query *outer, const RangeTblEntry *entry, const ExactRead *read)
+{
+    Query *query = query_with_rights(outer, entry);
+    RangeTblEntry *stream_table = linitial_node(RangeTblEntry, query->rtable);
+    const auto column_of = [=](AttrNumber number) {
+        Oid type, collation;
+        int32 modifier;
+        get_atttypetypmodcoll(entry->relid, number, &type, &modifier, &collation);
+        return makeVar(1, number, type, modifier, collation, 0);
+    };
+    query->targetList = output_columns(entry->relid, column_of);
+    stream_table->inFromCl = true;
+    stream_table->securityQuals = list_make1(touched_clause(read->touched, column_of(read->column)));
+    read_entry(query, 1);
     return query;
 }
 
@@ -92,15 +132,19 @@ void name_appended_columns(RangeTblEntry *entry)
     entry->eref->colnames = names;
 }
 
-/* Turns an entry into a subquery, as the rewriter does with the entry of a view. */
-void expand_entry(const Query *query, RangeTblEntry *entry, const ServedRelation *served)
+/* As for a view, privileges are checked before anything is planned with the columns. */
+void check_rights_of(const Query *query)
 {
-    entry->subquery = query_over_storage(query, entry, served);
-    name_appended_columns(entry);
-    /* As for a view, privileges are checked before anything is planned with the columns. */
     RequiredRights asked;
-    keep_rights(&asked, entry->subquery);
+    keep_rights(&asked, query);
     check_rights(asked);
+}
+
+/* Turns an entry into a subquery, as the rewriter does with the entry of a view. */
+void replace_entry(RangeTblEntry *entry, Query *rows)
+{
+    entry->subquery = rows;
+    name_appended_columns(entry);
     entry->rtekind = RTE_SUBQUERY;
     entry->relkind = 0; /* relid stays, so that whole rows have its type */
     entry->inh = false;
@@ -110,10 +154,23 @@ void expand_entry(const Query *query, RangeTblEntry *entry, const ServedRelation
 /* Returns true if the entry has been expanded already, because a query may be planned twice. */
 bool is_expanded(const RangeTblEntry *entry)
 {
-    if (!OidIsValid(entry->relid) || entry->subquery->rtable == NIL)
-        return false;
-    auto *first = linitial_node(RangeTblEntry, entry->subquery->rtable);
-    return first->relkind == RELKIND_FOREIGN_TABLE && first->relid == entry->relid;
+    return OidIsValid(entry->relid) && entry->relkind == 0;
+}
+
+void expand_entry(const Query *query, RangeTblEntry *entry, const ServedRelation *served)
+{
+    check_rights_of(query_with_rights(query, entry));
+    if (!is_planned_exactly(entry->relid)) {
+        replace_entry(entry, query_over_storage(query, entry, served, nullptr));
+        return;
+    }
+    const ExactRead *read = exact_read_of(entry->relid);
+    served = served_relation_to_read(entry->relid);
+    if (read->way == ExactWay::stored)
+        replace_entry(entry, query_over_storage(query, entry, served, nullptr));
+    else if (read->way == ExactWay::in_parts && read->can_be_in_statement)
+        replace_entry(entry, union_all(query_over_storage(query, entry, served, read),
+                                       query_over_touched_rows(query, entry, read)));
 }
 
 /* The statement whose levels are visited. */
@@ -140,7 +197,7 @@ void visit_entry(const Query *query, RangeTblEntry *entry, Statement *statement)
         visit_query(entry->subquery, statement);
     if (entry->rtekind != RTE_RELATION || entry->relkind != RELKIND_FOREIGN_TABLE)
         return;
-    if (!guc::enable_expansion || is_planned_exactly(entry->relid) || find_served_relation(entry->relid) == nullptr)
+    if (!guc::enable_expansion || find_served_relation(entry->relid) == nullptr)
         return;
     const ServedRelation *served = served_relation_to_read(entry->relid);
     if (is_expandable(query, entry, served))

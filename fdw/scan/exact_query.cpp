@@ -6,7 +6,7 @@
 #include "definition/texts.hpp"
 #include "fdw/scan/query_trees.hpp"
 #include "fdw/scan/storage_rte.hpp"
-#include "fdw/scan/touched_values.hpp"
+#include "fdw/scan/touched_clause.hpp"
 #include "pg/versions/executor.hpp"
 #include "pg/walker.hpp"
 #include "refresh/program/scope.hpp"
@@ -27,11 +27,23 @@ extern "C" {
 
 namespace pgtrickle {
 
+/* A second plan that is being made. */
+struct ExactPlan {
+    const List *relids;
+    Snapshot snapshot;
+    MemoryContext memory;
+    List *known; /* of KnownRead */
+    bool is_begun;
+};
+
 namespace {
 
-const List *planned_relids = nullptr;
-SnapshotData *planned_snapshot = nullptr;
-bool is_planning_begun = false;
+ExactPlan *planned_now = nullptr; /* null: none */
+
+struct KnownRead {
+    Oid relid;
+    ExactRead read;
+};
 
 bool is_function_of_a_user(Oid function, void *)
 {
@@ -65,30 +77,38 @@ AttrNumber *output_numbers(const ServedRelation *served)
     return numbers;
 }
 
+/* Returns columns of the only entry as the outputs that the defining query declares. */
+List *declared_outputs(const Query *definition, List *columns)
+{
+    List *targets = NIL;
+    ListCell *column = list_head(columns), *cell;
+    foreach (cell, definition->targetList) {
+        const auto *declared = lfirst_node(TargetEntry, cell);
+        if (declared->resjunk)
+            continue;
+        targets = lappend(
+            targets, makeTargetEntry(static_cast<Expr *>(lfirst(column)), declared->resno, declared->resname, false));
+        column = lnext(columns, column);
+    }
+    return targets;
+}
+
 /* Returns the stored rows that are not touched. */
-Query *untouched_rows(Oid relid, const Query *definition, const TouchedValues &touched)
+Query *untouched_rows(Oid relid, const Query *definition, const ExactRead *read)
 {
     Query *query = makeNode(Query);
     const ServedRelation *served = find_served_relation(relid);
     const RangeTblEntry *storage = add_storage_entry(query, served, "storage", InvalidOid);
-    ListCell *cell = list_head(definition->targetList);
-    Var *key = nullptr;
-    for (int i = 0; i < served->column_count; i++) {
-        if (served->columns[i] == 0)
-            continue;
-        const auto *declared = lfirst_node(TargetEntry, cell);
-        Var *column = storage_column(storage, 1, served->columns[i]);
-        if (declared->resno == touched.output)
-            key = column;
-        query->targetList = lappend(query->targetList, makeTargetEntry(reinterpret_cast<Expr *>(column),
-                                                                       declared->resno, declared->resname, false));
-        cell = lnext(definition->targetList, cell);
-    }
-    BooleanTest *untouched = makeNode(BooleanTest);
-    untouched->arg = reinterpret_cast<Expr *>(is_touched(touched, key));
-    untouched->booltesttype = IS_NOT_TRUE;
-    untouched->location = -1;
-    read_only_entry(query, touched.is_empty() ? nullptr : reinterpret_cast<Node *>(untouched));
+    List *columns = NIL;
+    for (int i = 0; i < served->column_count; i++)
+        if (served->columns[i] != 0)
+            columns = lappend(columns, storage_column(storage, 1, served->columns[i]));
+    query->targetList = declared_outputs(definition, columns);
+    Node *untouched = nullptr;
+    if (read->way == ExactWay::in_parts)
+        untouched =
+            negate_clause(touched_clause(read->touched, storage_column(storage, 1, served->columns[read->column - 1])));
+    read_only_entry(query, untouched);
     return query;
 }
 
@@ -98,21 +118,19 @@ Query *computed_rows(Query *definition, const TouchedValues *touched)
 {
     Query *query = makeNode(Query);
     query->rtable = list_make1(subquery_entry(definition, "definition"));
+    List *columns = NIL;
+    Var *key = nullptr;
     ListCell *cell;
     foreach (cell, definition->targetList) {
         auto *declared = lfirst_node(TargetEntry, cell);
         if (declared->resjunk)
             continue;
-        Var *column = makeVarFromTargetEntry(1, declared);
-        query->targetList = lappend(query->targetList, makeTargetEntry(reinterpret_cast<Expr *>(column),
-                                                                       declared->resno, declared->resname, false));
+        columns = lappend(columns, makeVarFromTargetEntry(1, declared));
+        if (touched != nullptr && declared->resno == touched->output)
+            key = makeVarFromTargetEntry(1, declared);
     }
-    Node *condition = nullptr;
-    if (touched != nullptr) {
-        const auto *key = list_nth_node(TargetEntry, definition->targetList, touched->output - 1);
-        condition = is_touched(*touched, makeVarFromTargetEntry(1, const_cast<TargetEntry *>(key)));
-    }
-    read_only_entry(query, condition);
+    query->targetList = declared_outputs(definition, columns);
+    read_only_entry(query, touched != nullptr ? searchable_clause(*touched, key) : nullptr);
     return query;
 }
 
@@ -139,32 +157,35 @@ NestedPlan planned(const Planning &planning, Query *rows, Barrier barrier, const
     return nested;
 }
 
-/* Plans the cheaper of the two ways. Where k is the first column of an index, only what is touched is read. */
-NestedPlan plan_cheapest(const Planning &planning, Oid relid, Snapshot snapshot)
+Query *locked_definition(Oid relid)
 {
     Query *definition = definition::query_of(relid);
     AcquireRewriteLocks(definition, true, false);
-    TouchedValues touched;
-    if (!find_touched_values(relid, definition, snapshot, &touched))
-        return planned(planning, computed_rows(definition, nullptr), Barrier::around_all, "defining query");
-    auto *copied = static_cast<Query *>(copyObjectImpl(definition));
-    Query *untouched = untouched_rows(relid, definition, touched);
-    Query *rows = touched.is_empty() ? untouched : union_all(untouched, computed_rows(copied, &touched));
-    if (!touched.is_empty()) {
-        ListCell *cell;
-        foreach (cell, rows->rtable)
-            lfirst_node(RangeTblEntry, cell)->security_barrier = true;
+    return definition;
+}
+
+NestedPlan plan_in_parts(const Planning &planning, Oid relid, Query *definition, const ExactRead *read)
+{
+    Query *untouched = untouched_rows(relid, definition, read);
+    Query *rows = union_all(untouched, computed_rows(definition, &read->touched));
+    ListCell *cell;
+    foreach (cell, rows->rtable)
+        lfirst_node(RangeTblEntry, cell)->security_barrier = true;
+    return planned(planning, rows, Barrier::in_parts, "storage, and defining query for touched values");
+}
+
+NestedPlan plan_rows(const Planning &planning, Oid relid, const ExactRead *read, bool is_of_touched_rows)
+{
+    Query *definition = locked_definition(relid);
+    if (is_of_touched_rows)
+        return planned(planning, computed_rows(definition, &read->touched), Barrier::around_all,
+                       "defining query for touched values");
+    switch (read->way) {
+    case ExactWay::stored:
+        return planned(planning, untouched_rows(relid, definition, read), Barrier::around_all, "storage");
+    case ExactWay::in_parts: return plan_in_parts(planning, relid, definition, read);
+    default: return planned(planning, computed_rows(definition, nullptr), Barrier::around_all, "defining query");
     }
-    const TargetEntry *key = list_nth_node(TargetEntry, definition->targetList, touched.output - 1);
-    const NestedPlan in_parts =
-        planned(planning, rows, touched.is_empty() ? Barrier::around_all : Barrier::in_parts,
-                psprintf("storage, and defining query for %d values of \"%s\"",
-                         list_length(touched.values) + (touched.has_null ? 1 : 0), key->resname));
-    if (touched.is_indexed || touched.is_empty())
-        return in_parts;
-    const NestedPlan whole =
-        planned(planning, computed_rows(definition, nullptr), Barrier::around_all, "defining query");
-    return whole.plan->planTree->total_cost < in_parts.plan->planTree->total_cost ? whole : in_parts;
 }
 
 QueryDesc *described(PlannedStmt *plan, Snapshot snapshot, ParamListInfo parameters, DestReceiver *receiver)
@@ -187,56 +208,131 @@ template <class Act> void act_as_owner(Oid relid, Act act)
 
 } // namespace
 
-ExactPlanning::ExactPlanning(const List *relids, Snapshot snapshot)
-    : outer_relids_(planned_relids), outer_snapshot_(planned_snapshot), was_begun_(is_planning_begun)
+namespace {
+
+/* Runs `act`, a PostgreSQL function, as act_as_owner(), which plans statements of its own. */
+template <class Act> auto beside_planning(Oid relid, Act act)
 {
-    planned_relids = relids;
-    planned_snapshot = snapshot;
-    is_planning_begun = false;
+    decltype(act()) result;
+    act_as_owner(relid, [&] {
+        ExactPlanning none(nullptr, InvalidSnapshot);
+        result = call(act);
+    });
+    return result;
+}
+
+/* How the stream table is read under the snapshot. Runs with the rights of its owner. */
+ExactRead find_exact_read(const ServedRelation *served, Snapshot snapshot)
+{
+    ExactRead read = {ExactWay::computed, {}, 0, false};
+    const Oid relid = served->relid;
+    const AttrNumber *numbers = output_numbers(served);
+    const int count = served->column_count;
+    if (!find_touched_values(relid, locked_definition(relid), snapshot, &read.touched))
+        return read;
+    if (read.touched.is_empty())
+        read.way = ExactWay::stored;
+    else if (read.touched.is_indexed && can_be_hashed(read.touched))
+        read.way = ExactWay::in_parts;
+    for (int i = 0; i < count; i++)
+        if (numbers[i] == read.touched.output)
+            read.column = static_cast<AttrNumber>(i + 1);
+    read.can_be_in_statement = !is_type_of_a_user(get_atttype(relid, read.column));
+    return read;
+}
+
+} // namespace
+
+ExactPlanning::ExactPlanning(const List *relids, Snapshot snapshot) : outer_(planned_now), own_(nullptr)
+{
+    if (relids != nullptr)
+        own_ = new ExactPlan{relids, snapshot, CurrentMemoryContext, NIL, false};
+    planned_now = own_;
 }
 
 ExactPlanning::~ExactPlanning()
 {
-    planned_relids = outer_relids_;
-    planned_snapshot = outer_snapshot_;
-    is_planning_begun = was_begun_;
+    delete own_;
+    planned_now = outer_;
 }
 
 bool is_planning_exactly()
 {
-    return planned_relids != nullptr;
+    return planned_now != nullptr;
 }
 
 bool begin_statement_of_exact_planning()
 {
-    const bool is_first = !is_planning_begun;
-    is_planning_begun = is_planning_exactly();
+    if (planned_now == nullptr)
+        return true;
+    const bool is_first = !planned_now->is_begun;
+    planned_now->is_begun = true;
     return is_first;
 }
 
 bool is_planned_exactly(Oid relid)
 {
-    return list_member_oid(planned_relids, relid);
+    return planned_now != nullptr && list_member_oid(planned_now->relids, relid);
+}
+
+const ExactRead *exact_read_of(Oid relid)
+{
+    ListCell *cell;
+    foreach (cell, planned_now->known)
+        if (static_cast<KnownRead *>(lfirst(cell))->relid == relid)
+            return &static_cast<KnownRead *>(lfirst(cell))->read;
+    MemoryContext previous = MemoryContextSwitchTo(planned_now->memory);
+    auto *known = static_cast<KnownRead *>(palloc(sizeof(KnownRead)));
+    const Snapshot snapshot = planned_now->snapshot;
+    *known = {relid, beside_planning(relid, [&] { return find_exact_read(find_served_relation(relid), snapshot); })};
+    planned_now->known = lappend(planned_now->known, known);
+    MemoryContextSwitchTo(previous);
+    return &known->read;
 }
 
 bool can_be_in_exact_query(RelOptInfo *rel, RestrictInfo *clause)
 {
     auto *expression = reinterpret_cast<Node *>(clause->clause);
+    if (is_touched_clause(expression))
+        return true;
     return can_be_nested(rel, clause) && !contain_mutable_functions(expression) &&
            !runs_code_of_a_user(expression, nullptr);
+}
+
+bool returns_touched_rows(const RelOptInfo *rel)
+{
+    ListCell *cell;
+    foreach (cell, rel->baserestrictinfo)
+        if (is_touched_clause(reinterpret_cast<Node *>(lfirst_node(RestrictInfo, cell)->clause)))
+            return true;
+    return false;
+}
+
+bool has_no_touched_row(const RelOptInfo *rel, Oid relid)
+{
+    const ExactRead *read = exact_read_of(relid);
+    ListCell *cell;
+    foreach (cell, rel->baserestrictinfo)
+        if (excludes_touched(read->touched, read->column,
+                             reinterpret_cast<Node *>(lfirst_node(RestrictInfo, cell)->clause)))
+            return true;
+    return false;
 }
 
 NestedPlan plan_exact(RelOptInfo *rel, const ServedRelation *served, List *columns, List *clauses)
 {
     const Oid relid = served->relid;
     const AttrNumber *numbers = output_numbers(served);
-    const Snapshot snapshot = planned_snapshot;
-    NestedPlan nested;
-    act_as_owner(relid, [&] {
-        ExactPlanning none(nullptr, InvalidSnapshot);
-        nested = call([&] { return plan_cheapest({rel, numbers, columns, clauses}, relid, snapshot); });
+    const ExactRead *read = exact_read_of(relid);
+    const bool is_of_touched_rows = returns_touched_rows(rel);
+    List *others = NIL;
+    ListCell *cell;
+    foreach (cell, clauses)
+        if (!is_touched_clause(reinterpret_cast<Node *>(lfirst_node(RestrictInfo, cell)->clause)))
+            others = lappend(others, lfirst(cell));
+    return beside_planning(relid, [&] {
+        return plan_rows({rel, numbers, columns, others}, relid, read, is_of_touched_rows);
     });
-    return nested;
 }
 
 List *open_tables_of_exact_query(Oid relid, PlannedStmt *plan)

@@ -1,15 +1,18 @@
 /*
  * Exact scans: the rows of a stream table as its defining query returns them under the snapshot of the statement.
  *
- * A statement that needs them is planned a second time when it starts (fdw/read/exact_reads.hpp). In that plan the
- * stream table is a foreign scan, whose nested plan is not one over the storage alone but an *exact query*:
+ * A statement that needs them is planned a second time when it starts (fdw/read/exact_reads.hpp). Where the pending
+ * changes show which values of a column k they touch (touched_values.hpp), and k leads to its rows by an index, the
+ * stream table is in that plan what it always is, its storage, but for the touched rows:
  *
- *     SELECT cols FROM (defining query) rows WHERE pushed-down quals
+ *     SELECT … FROM storage WHERE NOT is_touched(k)  UNION ALL  SELECT … FROM stream table WHERE is_touched(k)
  *
- * or, where the pending changes show which rows they can concern (touched_values.hpp) and if that is cheaper,
+ * (planner_expansion.hpp). Otherwise the stream table is read as a whole. Both times it is a foreign scan, whose nested
+ * plan is not one over the storage alone but an *exact query*:
  *
- *     SELECT cols FROM (SELECT … FROM storage WHERE NOT touched UNION ALL
- *                       SELECT … FROM (defining query) definition WHERE touched) rows WHERE pushed-down quals
+ *     SELECT cols FROM (SELECT … FROM (defining query) definition [WHERE is_touched(k)]) rows WHERE pushed-down quals
+ *
+ * The scan of an entry that the planner did not expand, a partition for instance, has both parts in its exact query.
  *
  * The exact query is planned and run with the rights and settings of the stream table's owner, because it runs the
  * owner's code and reads tables that the reader may not read. So only expressions of built-in immutable functions and
@@ -20,6 +23,7 @@
 #pragma once
 
 #include "fdw/scan/nested_query.hpp"
+#include "fdw/scan/touched_values.hpp"
 #include "pg/versions/explain.hpp"
 
 extern "C" {
@@ -39,9 +43,8 @@ class ExactPlanning {
     ExactPlanning &operator=(const ExactPlanning &) = delete;
 
   private:
-    const List *outer_relids_;
-    Snapshot outer_snapshot_;
-    bool was_begun_;
+    struct ExactPlan *outer_;
+    struct ExactPlan *own_;
 };
 
 /* Returns true if a second plan is being made. */
@@ -53,8 +56,28 @@ bool begin_statement_of_exact_planning();
 /* Returns true if the statement that is being planned reads the stream table exactly. PostgreSQL frame. */
 bool is_planned_exactly(Oid relid);
 
+enum class ExactWay {
+    stored,   /* no stored row is touched */
+    in_parts, /* the stored rows that are not touched, and the computed ones that are */
+    computed,
+};
+struct ExactRead {
+    ExactWay way;
+    TouchedValues touched;
+    AttrNumber column;        /* the column of the foreign table that is k */
+    bool can_be_in_statement; /* the clause on it may be in a statement of the reader (touched_clause.hpp) */
+};
+/* Returns how the statement reads a stream table of is_planned_exactly(), the same for each of its entries; it lives
+ * until the end of the planning. PostgreSQL frame. */
+const ExactRead *exact_read_of(Oid relid);
+
 /* Returns true if the exact query, which runs with the owner's rights, may evaluate `clause`. PostgreSQL frame. */
 bool can_be_in_exact_query(RelOptInfo *rel, RestrictInfo *clause);
+
+/* Returns true if the scan returns only touched rows. PostgreSQL frame. */
+bool returns_touched_rows(const RelOptInfo *rel);
+/* Returns true if no touched row satisfies the clauses of the scan. PostgreSQL frame. */
+bool has_no_touched_row(const RelOptInfo *rel, Oid relid);
 
 /* Plans the exact query of a stream table of is_planned_exactly(). `columns` and `clauses` are those of plan_nested(),
  * and the clauses satisfy can_be_in_exact_query(). PostgreSQL frame. */

@@ -1,6 +1,7 @@
 /*
  * Planning of a nested scan: size, paths (plain, ordered by the storage's indexes, parameterised by join
- * clauses), and the scan node. Each path keeps the nested plan that determined its cost.
+ * clauses), and the scan node. Each path keeps the nested plan that determined its cost. The touched rows of an exact
+ * read are computed once, whatever path is taken: a parameterised one looks through them.
  *
  * `served` is looked up again wherever it is needed, because planning the nested query may process an
  * invalidation and replace the entry.
@@ -10,6 +11,7 @@
 #include "fdw/scan/nested_query.hpp"
 #include "pg/relation_owner.hpp"
 #include "pg/versions/planner.hpp"
+#include "pg/walker.hpp"
 #include "storage/statistics.hpp"
 
 extern "C" {
@@ -45,6 +47,7 @@ struct ScanPlanning {
     List *columns; /* needed above the scan, or by clauses that the scan evaluates */
     List *nested_clauses;
     List *own_clauses;
+    NestedPlan exact; /* of an exact read; its plan is null before the first path */
 };
 
 template <class Type> Type *part(List *list, PathPrivate which)
@@ -73,15 +76,24 @@ List *needed_columns(RelOptInfo *rel, const ServedRelation *served, List *own_cl
     return columns;
 }
 
+/* Whether the value may change between rescans. */
+bool has_changing_parameter(Node *node, void *context)
+{
+    if (node != nullptr && IsA(node, Param))
+        return reinterpret_cast<Param *>(node)->paramkind != PARAM_EXTERN;
+    return node != nullptr && walk_expression(node, has_changing_parameter, context);
+}
+
 /* Returns the clauses of `restrictions` that the nested query cannot evaluate. */
 List *clauses_left_to_the_scan(RelOptInfo *rel, Oid relid, List *restrictions)
 {
-    const bool is_exact = is_planned_exactly(relid);
+    const bool is_exact = is_planned_exactly(relid), is_of_touched_rows = is_exact && returns_touched_rows(rel);
     List *left = NIL;
     ListCell *cell;
     foreach (cell, restrictions) {
         auto *clause = lfirst_node(RestrictInfo, cell);
-        if (!(is_exact ? can_be_in_exact_query(rel, clause) : can_be_nested(rel, clause)))
+        if (!(is_exact ? can_be_in_exact_query(rel, clause) : can_be_nested(rel, clause)) ||
+            (is_of_touched_rows && has_changing_parameter(reinterpret_cast<Node *>(clause->clause), nullptr)))
             left = lappend(left, clause);
     }
     return left;
@@ -132,15 +144,20 @@ void add_scan_path(PlannerInfo *root, RelOptInfo *rel, Oid relid, const PathShap
     }
     const ServedRelation *served = find_served_relation(relid);
     List *columns = needed_columns(rel, served, own);
-    NestedPlan plan = is_planned_exactly(relid) ? plan_exact(rel, served, columns, nested)
-                                                : plan_nested(rel, served, read_as(root, rel, relid), columns, nested,
-                                                              shape.order, shape.order_count);
+    if (is_planned_exactly(relid) && planning->exact.plan == nullptr)
+        planning->exact = plan_exact(rel, served, columns, nested);
+    const NestedPlan plan = is_planned_exactly(relid) ? planning->exact
+                                                      : plan_nested(rel, served, read_as(root, rel, relid), columns,
+                                                                    nested, shape.order, shape.order_count);
     double rows = parameterised != nullptr ? parameterised->ppi_rows : rel->rows;
     QualCost own_cost;
     cost_qual_eval(&own_cost, own, root);
     Plan *top = plan.plan->planTree;
-    Cost startup = top->startup_cost + own_cost.startup;
-    Cost total = top->total_cost + own_cost.startup + (own_cost.per_tuple + cpu_tuple_cost) * top->plan_rows;
+    /* The first of the scans by a parameter collects the rows for all of them. */
+    const bool is_collected = shape.parameterised != nullptr && is_planned_exactly(relid);
+    Cost startup = (is_collected ? 0 : top->startup_cost) + own_cost.startup;
+    Cost total = (is_collected ? 0 : top->total_cost) + own_cost.startup +
+                 (own_cost.per_tuple + cpu_tuple_cost) * top->plan_rows;
     Relids outer = parameterised != nullptr ? parameterised->ppi_req_outer : nullptr;
     List *kept = list_make5(plan.plan, plan.columns, plan.parameters, nested, makeString(pstrdup(plan.way)));
     add_path(rel, foreign_path(root, rel, rows, startup, total, shape.pathkeys, outer, kept));
@@ -305,8 +322,15 @@ void scan_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 
 void scan_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
+    const bool is_exact = is_planned_exactly(relid), is_of_touched_rows = is_exact && returns_touched_rows(rel);
+    if (is_of_touched_rows && has_no_touched_row(rel, relid)) {
+        mark_dummy_rel(rel);
+        return;
+    }
     add_scan_path(root, rel, relid, PathShape{});
-    if (is_planned_exactly(relid))
+    if (is_of_touched_rows)
+        add_parameterised_paths(root, rel, relid);
+    if (is_exact)
         return;
     if (has_useful_pathkeys(root, rel))
         add_ordered_paths(root, rel, relid);

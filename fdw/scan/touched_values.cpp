@@ -25,7 +25,6 @@ extern "C" {
 #include "optimizer/planner.h"
 #include "parser/parse_clause.h"
 #include "parser/parse_oper.h"
-#include "utils/array.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/queryenvironment.h"
@@ -428,39 +427,6 @@ bool find_touched_values(Oid relid, const Query *query, Snapshot snapshot, Touch
         !storage::is_seen_as_it_is(find_served_relation(relid)->storage, snapshot))
         return false;
     return enter([=] { return find(relid, query, snapshot, touched); });
-}
-
-Node *is_touched(const TouchedValues &touched, Var *value)
-{
-    int16 length;
-    bool is_by_value;
-    char alignment;
-    get_typlenbyvalalign(touched.type, &length, &is_by_value, &alignment);
-    auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (list_length(touched.values) + 1)));
-    int count = 0;
-    ListCell *cell;
-    foreach (cell, touched.values)
-        values[count++] = lfirst_node(Const, cell)->constvalue;
-    ArrayType *array = construct_array(values, count, touched.type, length, is_by_value, alignment);
-    auto *operand = reinterpret_cast<Expr *>(value);
-    if (value->vartype != touched.type)
-        operand = reinterpret_cast<Expr *>(
-            makeRelabelType(operand, touched.type, -1, value->varcollid, COERCE_IMPLICIT_CAST));
-    ScalarArrayOpExpr *any = makeNode(ScalarArrayOpExpr);
-    any->opno = touched.equals;
-    any->opfuncid = get_opcode(touched.equals);
-    any->useOr = true;
-    any->inputcollid = value->varcollid;
-    any->args = list_make2(operand, makeConst(get_array_type(touched.type), -1, value->varcollid, -1,
-                                              PointerGetDatum(array), false, false));
-    any->location = -1;
-    if (!touched.has_null)
-        return reinterpret_cast<Node *>(any);
-    NullTest *null = makeNode(NullTest);
-    null->arg = reinterpret_cast<Expr *>(copyObjectImpl(value));
-    null->nulltesttype = IS_NULL;
-    null->location = -1;
-    return reinterpret_cast<Node *>(makeBoolExpr(OR_EXPR, list_make2(any, null), -1));
 }
 
 } // namespace pgtrickle

@@ -40,7 +40,4 @@ struct TouchedValues {
  * query. Runs with the rights of the stream table's owner, in which the caller is. PostgreSQL frame. */
 bool find_touched_values(Oid relid, const Query *query, Snapshot snapshot, TouchedValues *touched);
 
-/* Returns a condition on `value`, k of a row: whether it is touched. PostgreSQL frame. */
-Node *is_touched(const TouchedValues &touched, Var *value);
-
 } // namespace pgtrickle

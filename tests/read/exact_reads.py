@@ -4,7 +4,7 @@
 Writers change the sources in random transactions, and another session refreshes stream tables now and then.
 Readers compare stream tables, alone and joined with each other and with tables, with their queries in one
 statement, or in statements of one transaction: at each isolation level, after changes of their own, read-only,
-in functions, triggers, cursors and prepared statements.
+in functions, triggers, cursors and prepared statements, by plans of all kinds.
 
   exact_reads.py    SECONDS limits the time, SEED selects the random actions
 """
@@ -60,6 +60,12 @@ QUERIES = {
     "dated": "SELECT id, v, clock FROM a WHERE clock <= now()",
 }
 TABLES = ("a", "b", "p")
+# Settings that lead to plans of another kind.
+PLANS = ["", "", "enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_material = off", "enable_seqscan = off",
+         "enable_nestloop = off; SET LOCAL enable_hashjoin = off", "enable_bitmapscan = off; SET LOCAL enable_sort = off",
+         "pg_trickle.enable_expansion = off", "parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL min_parallel_table_scan_size = 0"]
+TEXTS = ("note", "wide")
+COLUMNS = {}  # of numbers and texts, of each stream table
 db = Database()
 
 
@@ -80,6 +86,8 @@ def set_up():
     db.run("CREATE VIEW counted AS SELECT k, count(*) AS n FROM b GROUP BY k")
     for number, (name, query) in enumerate(QUERIES.items()):
         db.run("SELECT pgtrickle.create_stream_table(%s, %s, %s)", name, query, "1h" if number % 2 else "0s")
+        COLUMNS[name] = [column for column, in db.run("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 "
+                                                      "AND atttypid IN (20, 23, 25)", name)]
     for name, query in QUERIES.items():
         db.run(f"CREATE FUNCTION faults_of_{name}() RETURNS bigint LANGUAGE sql STABLE AS $$ SELECT count(*) FROM {difference(name, '(' + query + ')')} d $$")
 
@@ -137,7 +145,7 @@ class Reader(Session):
     def compare(self):
         name = self.random.choice(list(QUERIES))
         query = f"({QUERIES[name]})"
-        way = self.random.randrange(5 if name == "by_citext" else 7)  # it may show any of equal values
+        way = self.random.randrange(5 if name == "by_citext" else 11)  # it may show any of equal values
         if way < 3:
             self.check(f"SELECT count(*) FROM {difference(name, query)} d", name)
         elif way == 3:
@@ -148,9 +156,22 @@ class Reader(Session):
                 self.check("EXECUTE q", name)
         elif way == 5:
             self.check(f"SELECT count(*) FROM (SELECT t::text, a.id FROM {name} t JOIN a ON a.k = 1 EXCEPT ALL SELECT t::text, a.id FROM {query} t JOIN a ON a.k = 1) d", name)
-        else:
+        elif way == 6:
             other = self.random.choice([each for each in QUERIES if each != "by_citext"])
             self.check(f"SELECT count(*) FROM (SELECT s::text, t::text FROM {name} s, {other} t EXCEPT ALL SELECT s::text, t::text FROM {query} s, ({QUERIES[other]}) t) d", f"{name}, {other}")
+        else:
+            self.compare_by_column(name, query, way)
+
+    def compare_by_column(self, name, query, way):
+        """Reads by a column: from another table, from an outer query, in its order, and with constants."""
+        column = self.random.choice(COLUMNS[name])
+        other = "note" if column in TEXTS else "id"
+        statement = {
+            7: f"SELECT t::text, a.id FROM a LEFT JOIN %s t ON t.{column} = a.{other}",
+            8: f"SELECT a.id, (SELECT count(*) FROM %s t WHERE t.{column} = a.{other}) FROM a",
+            9: f"SELECT {column} FROM (SELECT {column} FROM %s t ORDER BY {column} DESC LIMIT 5) t",
+            10: f"SELECT t::text FROM %s t WHERE {column} = " + (self.random.choice("'a' 'A' 'B'".split()) if column in TEXTS else str(self.random.randrange(9)))}[way]
+        self.check(f"SELECT count(*) FROM (({statement % name} EXCEPT ALL {statement % query}) UNION ALL ({statement % query} EXCEPT ALL {statement % name})) d", name)
 
     def check(self, statement, name):
         self.cursor.execute(statement)
@@ -160,6 +181,8 @@ class Reader(Session):
     def step(self):
         level = self.random.choice(["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE", "REPEATABLE READ READ ONLY"])
         self.cursor.execute("BEGIN ISOLATION LEVEL " + level)
+        if plan := self.random.choice(PLANS):
+            self.cursor.execute("SET LOCAL " + plan)
         for _ in range(self.random.randrange(1, 4)):
             if "ONLY" not in level and self.random.random() < 0.4:
                 self.cursor.execute(self.change())
