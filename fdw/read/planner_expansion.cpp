@@ -5,7 +5,6 @@
 #include "fdw/scan/exact_query.hpp"
 #include "fdw/scan/query_trees.hpp"
 #include "fdw/scan/storage_rte.hpp"
-#include "fdw/scan/touched_clause.hpp"
 #include "fdw/scan/write_rejection.hpp"
 #include "pg/versions/rights.hpp"
 #include "pg/walker.hpp"
@@ -89,6 +88,15 @@ void read_entry(Query *query, int number)
     query->jointree = makeFromExpr(list_make1(from), nullptr);
 }
 
+/* Returns the clause that a row is touched. */
+Node *clause_of(const ExactRead *read, const std::function<Var *(AttrNumber)> &column_of)
+{
+    List *values = NIL;
+    for (int i = 0; i < read->keys.column_count; i++)
+        values = lappend(values, column_of(read->keys.columns[i].column));
+    return touched_clause(read->keys, values);
+}
+
 /* `read` is that of a stream table that is read in parts, or null. */
 Query *query_over_storage(const Query *outer, const RangeTblEntry *entry, const ServedRelation *served,
                           const ExactRead *read)
@@ -99,7 +107,7 @@ Query *query_over_storage(const Query *outer, const RangeTblEntry *entry, const 
     const auto column_of = [=](AttrNumber number) { return storage_column(storage, 2, served->columns[number - 1]); };
     query->targetList = output_columns(entry->relid, column_of);
     if (read != nullptr)
-        storage->securityQuals = list_make1(negate_clause(touched_clause(read->touched, column_of(read->column))));
+        storage->securityQuals = list_make1(negate_clause(clause_of(read, column_of)));
     read_entry(query, 2);
     return query;
 }
@@ -117,7 +125,7 @@ Query *query_over_touched_rows(const Query *outer, const RangeTblEntry *entry, c
     };
     query->targetList = output_columns(entry->relid, column_of);
     stream_table->inFromCl = true;
-    stream_table->securityQuals = list_make1(touched_clause(read->touched, column_of(read->column)));
+    stream_table->securityQuals = list_make1(clause_of(read, column_of));
     read_entry(query, 1);
     return query;
 }
@@ -168,7 +176,7 @@ void expand_entry(const Query *query, RangeTblEntry *entry, const ServedRelation
     served = served_relation_to_read(entry->relid);
     if (read->way == ExactWay::stored)
         replace_entry(entry, query_over_storage(query, entry, served, nullptr));
-    else if (read->way == ExactWay::in_parts && read->can_be_in_statement)
+    else if (read->way != ExactWay::computed && read->can_be_in_statement)
         replace_entry(entry, union_all(query_over_storage(query, entry, served, read),
                                        query_over_touched_rows(query, entry, read)));
 }

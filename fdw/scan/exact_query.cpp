@@ -6,76 +6,21 @@
 #include "definition/texts.hpp"
 #include "fdw/scan/query_trees.hpp"
 #include "fdw/scan/storage_rte.hpp"
-#include "fdw/scan/touched_clause.hpp"
+#include "fdw/scan/user_code.hpp"
 #include "pg/versions/executor.hpp"
-#include "pg/walker.hpp"
-#include "refresh/program/scope.hpp"
-#include "refresh/request/audience.hpp"
 
 extern "C" {
 #include "access/relation.h"
-#include "access/transam.h"
 #include "executor/tstoreReceiver.h"
 #include "nodes/makefuncs.h"
-#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/planner.h"
-#include "rewrite/rewriteHandler.h"
 #include "tcop/dest.h"
-#include "utils/lsyscache.h"
 }
 
 namespace pgtrickle {
 
-/* A second plan that is being made. */
-struct ExactPlan {
-    const List *relids;
-    Snapshot snapshot;
-    MemoryContext memory;
-    List *known; /* of KnownRead */
-    bool is_begun;
-};
-
 namespace {
-
-ExactPlan *planned_now = nullptr; /* null: none */
-
-struct KnownRead {
-    Oid relid;
-    ExactRead read;
-};
-
-bool is_function_of_a_user(Oid function, void *)
-{
-    return function >= FirstNormalObjectId;
-}
-
-/* A domain and a composite type may have constraints, a range type functions; an enum has no code. */
-bool is_type_of_a_user(Oid type)
-{
-    return type >= FirstNormalObjectId && get_typtype(type) != TYPTYPE_ENUM;
-}
-
-bool runs_code_of_a_user(Node *node, void *context)
-{
-    if (node == nullptr)
-        return false;
-    if (!IsA(node, List) &&
-        (check_functions_in_node(node, is_function_of_a_user, context) || is_type_of_a_user(exprType(node))))
-        return true;
-    return walk_expression(node, runs_code_of_a_user, context);
-}
-
-/* Returns the output of the defining query that is each column of the foreign table; 0 for a dropped one. */
-AttrNumber *output_numbers(const ServedRelation *served)
-{
-    auto *numbers = static_cast<AttrNumber *>(palloc0(sizeof(AttrNumber) * (served->column_count + 1)));
-    AttrNumber last = 0;
-    for (int i = 0; i < served->column_count; i++)
-        if (served->columns[i] != 0)
-            numbers[i] = ++last;
-    return numbers;
-}
 
 /* Returns columns of the only entry as the outputs that the defining query declares. */
 List *declared_outputs(const Query *definition, List *columns)
@@ -106,8 +51,8 @@ Query *untouched_rows(Oid relid, const Query *definition, const ExactRead *read)
     query->targetList = declared_outputs(definition, columns);
     Node *untouched = nullptr;
     if (read->way == ExactWay::in_parts)
-        untouched =
-            negate_clause(touched_clause(read->touched, storage_column(storage, 1, served->columns[read->column - 1])));
+        untouched = negate_clause(touched_clause(
+            read->keys, list_make1(storage_column(storage, 1, served->columns[read->keys.columns->column - 1]))));
     read_only_entry(query, untouched);
     return query;
 }
@@ -157,17 +102,10 @@ NestedPlan planned(const Planning &planning, Query *rows, Barrier barrier, const
     return nested;
 }
 
-Query *locked_definition(Oid relid)
-{
-    Query *definition = definition::query_of(relid);
-    AcquireRewriteLocks(definition, true, false);
-    return definition;
-}
-
 NestedPlan plan_in_parts(const Planning &planning, Oid relid, Query *definition, const ExactRead *read)
 {
     Query *untouched = untouched_rows(relid, definition, read);
-    Query *rows = union_all(untouched, computed_rows(definition, &read->touched));
+    Query *rows = union_all(untouched, computed_rows(definition, &read->values));
     ListCell *cell;
     foreach (cell, rows->rtable)
         lfirst_node(RangeTblEntry, cell)->security_barrier = true;
@@ -178,7 +116,7 @@ NestedPlan plan_rows(const Planning &planning, Oid relid, const ExactRead *read,
 {
     Query *definition = locked_definition(relid);
     if (is_of_touched_rows)
-        return planned(planning, computed_rows(definition, &read->touched), Barrier::around_all,
+        return planned(planning, computed_rows(definition, &read->values), Barrier::around_all,
                        "defining query for touched values");
     switch (read->way) {
     case ExactWay::stored:
@@ -188,115 +126,34 @@ NestedPlan plan_rows(const Planning &planning, Oid relid, const ExactRead *read,
     }
 }
 
+/* Returns the rows of `read`: all columns, and system columns among `columns`, which are NULL. */
+NestedPlan merged_rows(const ServedRelation *served, const ExactRead *read, List *columns)
+{
+    NestedPlan nested = {nullptr, NIL, NIL, "stored groups, merged with pending changes", read->rows};
+    for (int i = 0; i < served->column_count; i++)
+        if (served->columns[i] != 0)
+            nested.columns = lappend_int(nested.columns, i + 1);
+    ListCell *cell;
+    foreach (cell, columns)
+        if (lfirst_int(cell) < 0)
+            nested.columns = lappend_int(nested.columns, lfirst_int(cell));
+    return nested;
+}
+
 QueryDesc *described(PlannedStmt *plan, Snapshot snapshot, ParamListInfo parameters, DestReceiver *receiver)
 {
     return CreateQueryDesc(plan, "", snapshot, InvalidSnapshot, receiver, parameters, nullptr, 0);
 }
 
-/* Runs `act`, a C++ function, with the rights and settings of the owner. Its errors quote data that the reader may not
- * see. */
-template <class Act> void act_as_owner(Oid relid, Act act)
-{
-    enter([&] {
-        refresh::for_stream_table(relid, "read", [&] {
-            const Definition definition = definition::load(relid);
-            refresh::ExactScope scope(definition);
-            act();
-        });
-    });
-}
-
 } // namespace
 
-namespace {
-
-/* Runs `act`, a PostgreSQL function, as act_as_owner(), which plans statements of its own. */
-template <class Act> auto beside_planning(Oid relid, Act act)
-{
-    decltype(act()) result;
-    act_as_owner(relid, [&] {
-        ExactPlanning none(nullptr, InvalidSnapshot);
-        result = call(act);
-    });
-    return result;
-}
-
-/* How the stream table is read under the snapshot. Runs with the rights of its owner. */
-ExactRead find_exact_read(const ServedRelation *served, Snapshot snapshot)
-{
-    ExactRead read = {ExactWay::computed, {}, 0, false};
-    const Oid relid = served->relid;
-    const AttrNumber *numbers = output_numbers(served);
-    const int count = served->column_count;
-    if (!find_touched_values(relid, locked_definition(relid), snapshot, &read.touched))
-        return read;
-    if (read.touched.is_empty())
-        read.way = ExactWay::stored;
-    else if (read.touched.is_indexed && can_be_hashed(read.touched))
-        read.way = ExactWay::in_parts;
-    for (int i = 0; i < count; i++)
-        if (numbers[i] == read.touched.output)
-            read.column = static_cast<AttrNumber>(i + 1);
-    read.can_be_in_statement = !is_type_of_a_user(get_atttype(relid, read.column));
-    return read;
-}
-
-} // namespace
-
-ExactPlanning::ExactPlanning(const List *relids, Snapshot snapshot) : outer_(planned_now), own_(nullptr)
-{
-    if (relids != nullptr)
-        own_ = new ExactPlan{relids, snapshot, CurrentMemoryContext, NIL, false};
-    planned_now = own_;
-}
-
-ExactPlanning::~ExactPlanning()
-{
-    delete own_;
-    planned_now = outer_;
-}
-
-bool is_planning_exactly()
-{
-    return planned_now != nullptr;
-}
-
-bool begin_statement_of_exact_planning()
-{
-    if (planned_now == nullptr)
-        return true;
-    const bool is_first = !planned_now->is_begun;
-    planned_now->is_begun = true;
-    return is_first;
-}
-
-bool is_planned_exactly(Oid relid)
-{
-    return planned_now != nullptr && list_member_oid(planned_now->relids, relid);
-}
-
-const ExactRead *exact_read_of(Oid relid)
-{
-    ListCell *cell;
-    foreach (cell, planned_now->known)
-        if (static_cast<KnownRead *>(lfirst(cell))->relid == relid)
-            return &static_cast<KnownRead *>(lfirst(cell))->read;
-    MemoryContext previous = MemoryContextSwitchTo(planned_now->memory);
-    auto *known = static_cast<KnownRead *>(palloc(sizeof(KnownRead)));
-    const Snapshot snapshot = planned_now->snapshot;
-    *known = {relid, beside_planning(relid, [&] { return find_exact_read(find_served_relation(relid), snapshot); })};
-    planned_now->known = lappend(planned_now->known, known);
-    MemoryContextSwitchTo(previous);
-    return &known->read;
-}
-
-bool can_be_in_exact_query(RelOptInfo *rel, RestrictInfo *clause)
+bool can_be_in_exact_query(RelOptInfo *rel, Oid relid, RestrictInfo *clause)
 {
     auto *expression = reinterpret_cast<Node *>(clause->clause);
     if (is_touched_clause(expression))
         return true;
-    return can_be_nested(rel, clause) && !contain_mutable_functions(expression) &&
-           !runs_code_of_a_user(expression, nullptr);
+    return exact_read_by(rel, relid)->way != ExactWay::merged && can_be_nested(rel, clause) &&
+           !contain_mutable_functions(expression) && !runs_code_of_a_user(expression);
 }
 
 bool returns_touched_rows(const RelOptInfo *rel)
@@ -308,13 +165,17 @@ bool returns_touched_rows(const RelOptInfo *rel)
     return false;
 }
 
+const ExactRead *exact_read_by(const RelOptInfo *rel, Oid relid)
+{
+    return returns_touched_rows(rel) ? exact_read_of(relid) : exact_read_of_one_scan(relid);
+}
+
 bool has_no_touched_row(const RelOptInfo *rel, Oid relid)
 {
     const ExactRead *read = exact_read_of(relid);
     ListCell *cell;
     foreach (cell, rel->baserestrictinfo)
-        if (excludes_touched(read->touched, read->column,
-                             reinterpret_cast<Node *>(lfirst_node(RestrictInfo, cell)->clause)))
+        if (excludes_touched(read->keys, reinterpret_cast<Node *>(lfirst_node(RestrictInfo, cell)->clause)))
             return true;
     return false;
 }
@@ -323,8 +184,10 @@ NestedPlan plan_exact(RelOptInfo *rel, const ServedRelation *served, List *colum
 {
     const Oid relid = served->relid;
     const AttrNumber *numbers = output_numbers(served);
-    const ExactRead *read = exact_read_of(relid);
+    const ExactRead *read = exact_read_by(rel, relid);
     const bool is_of_touched_rows = returns_touched_rows(rel);
+    if (read->way == ExactWay::merged)
+        return merged_rows(served, read, columns);
     List *others = NIL;
     ListCell *cell;
     foreach (cell, clauses)

@@ -7,7 +7,9 @@
  *
  *     SELECT … FROM storage WHERE NOT is_touched(k)  UNION ALL  SELECT … FROM stream table WHERE is_touched(k)
  *
- * (planner_expansion.hpp). Otherwise the stream table is read as a whole. Both times it is a foreign scan, whose nested
+ * (planner_expansion.hpp). Groups need no index and no query: the pending changes are merged with the stored groups as
+ * a refresh merges them (refresh/run/read_groups.hpp), before the statement is planned, and the scan of the touched
+ * rows returns the result. Otherwise the stream table is read as a whole. Both times it is a foreign scan, whose nested
  * plan is not one over the storage alone but an *exact query*:
  *
  *     SELECT cols FROM (SELECT … FROM (defining query) definition [WHERE is_touched(k)]) rows WHERE pushed-down quals
@@ -22,8 +24,8 @@
  */
 #pragma once
 
+#include "fdw/scan/exact_planning.hpp"
 #include "fdw/scan/nested_query.hpp"
-#include "fdw/scan/touched_values.hpp"
 #include "pg/versions/explain.hpp"
 
 extern "C" {
@@ -34,45 +36,12 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* While an object exists, the next statement to be planned reads `relids` exactly under the snapshot. C++ frames. */
-class ExactPlanning {
-  public:
-    ExactPlanning(const List *relids, Snapshot snapshot);
-    ~ExactPlanning();
-    ExactPlanning(const ExactPlanning &) = delete;
-    ExactPlanning &operator=(const ExactPlanning &) = delete;
+/* Returns how the scan reads the stream table. PostgreSQL frame. */
+const ExactRead *exact_read_by(const RelOptInfo *rel, Oid relid);
 
-  private:
-    struct ExactPlan *outer_;
-    struct ExactPlan *own_;
-};
-
-/* Returns true if a second plan is being made. */
-bool is_planning_exactly();
-/* Called when the planning of a statement begins. Returns false if that is one of a function that the planner evaluates
- * for the second plan. It has nothing to do with that plan, and its own plan may be kept: it has to be planned without
- * the present ExactPlanning. */
-bool begin_statement_of_exact_planning();
-/* Returns true if the statement that is being planned reads the stream table exactly. PostgreSQL frame. */
-bool is_planned_exactly(Oid relid);
-
-enum class ExactWay {
-    stored,   /* no stored row is touched */
-    in_parts, /* the stored rows that are not touched, and the computed ones that are */
-    computed,
-};
-struct ExactRead {
-    ExactWay way;
-    TouchedValues touched;
-    AttrNumber column;        /* the column of the foreign table that is k */
-    bool can_be_in_statement; /* the clause on it may be in a statement of the reader (touched_clause.hpp) */
-};
-/* Returns how the statement reads a stream table of is_planned_exactly(), the same for each of its entries; it lives
- * until the end of the planning. PostgreSQL frame. */
-const ExactRead *exact_read_of(Oid relid);
-
-/* Returns true if the exact query, which runs with the owner's rights, may evaluate `clause`. PostgreSQL frame. */
-bool can_be_in_exact_query(RelOptInfo *rel, RestrictInfo *clause);
+/* Returns true if the exact query, which runs with the owner's rights, may evaluate `clause`, or need not. PostgreSQL
+ * frame. */
+bool can_be_in_exact_query(RelOptInfo *rel, Oid relid, RestrictInfo *clause);
 
 /* Returns true if the scan returns only touched rows. PostgreSQL frame. */
 bool returns_touched_rows(const RelOptInfo *rel);
@@ -80,7 +49,7 @@ bool returns_touched_rows(const RelOptInfo *rel);
 bool has_no_touched_row(const RelOptInfo *rel, Oid relid);
 
 /* Plans the exact query of a stream table of is_planned_exactly(). `columns` and `clauses` are those of plan_nested(),
- * and the clauses satisfy can_be_in_exact_query(). PostgreSQL frame. */
+ * and the clauses satisfy can_be_in_exact_query(). There is no query if the rows are known. PostgreSQL frame. */
 NestedPlan plan_exact(RelOptInfo *rel, const ServedRelation *served, List *columns, List *clauses);
 
 /* Opens and locks the relations that the exact query of `relid` reads, at any distance upstream; a list of Relations.

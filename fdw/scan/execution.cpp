@@ -9,6 +9,7 @@
 
 #include "fdw/scan/exact_query.hpp"
 #include "fdw/scan/served_relation.hpp"
+#include "storage/apply/delta_sort.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -34,8 +35,11 @@ struct NestedScan {
     AttrNumber *columns; /* the foreign table's column of each of them; negative: a system column */
     bool has_system_columns;
     bool is_exact;
-    List *tables;           /* open for an exact query */
-    Tuplestorestate *rows;  /* of an exact query; null: not run yet */
+    List *tables;          /* open for an exact query */
+    Tuplestorestate *rows; /* of an exact query; null: not run yet, or there is none */
+    List *known_rows;      /* if there is no plan */
+    int next_known;
+    int known_columns;
     TupleTableSlot *row;    /* the present one of these */
     QueryDesc *query;       /* null: not running */
     bool has_to_rewind;     /* rewind before the next fetch */
@@ -154,9 +158,36 @@ void make_rows_ready(ForeignScanState *node, NestedScan *scan)
     MemoryContextSwitchTo(previous);
 }
 
+void begin_known_rows(ForeignScanState *node, NestedScan *scan)
+{
+    const Datum address = part<Const>(node, ScanPrivate::rows)->constvalue;
+    scan->known_rows = reinterpret_cast<List *>(DatumGetPointer(address));
+    scan->row = MakeSingleTupleTableSlot(CreateTemplateTupleDesc(scan->column_count), &TTSOpsVirtual);
+    for (int i = 0; i < scan->column_count; i++)
+        scan->known_columns += scan->columns[i] > 0 ? 1 : 0;
+}
+
+/* The outputs come first in a row; system columns are NULL. */
+void take_known_row(NestedScan *scan)
+{
+    TupleTableSlot *row = scan->row;
+    ExecClearTuple(row);
+    if (scan->next_known == list_length(scan->known_rows))
+        return;
+    const auto *known = static_cast<const storage::KeptRow *>(list_nth(scan->known_rows, scan->next_known++));
+    memset(row->tts_isnull, true, sizeof(bool) * scan->column_count);
+    memcpy(row->tts_values, known->values, sizeof(Datum) * scan->known_columns);
+    memcpy(row->tts_isnull, known->nulls, sizeof(bool) * scan->known_columns);
+    ExecStoreVirtualTuple(row);
+}
+
 void make_ready(ForeignScanState *node, NestedScan *scan)
 {
     scan->has_to_rewind = false;
+    if (scan->plan == nullptr) {
+        scan->next_known = 0;
+        return;
+    }
     set_parameters(node, scan);
     if (scan->is_exact) {
         make_rows_ready(node, scan);
@@ -191,7 +222,9 @@ void scan_begin(ForeignScanState *node, int flags)
     TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
     memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
     scan->is_exact = *exact_way(node) != '\0';
-    if (scan->is_exact)
+    if (scan->plan == nullptr)
+        begin_known_rows(node, scan);
+    else if (scan->is_exact)
         scan->tables = open_tables_of_exact_query(RelationGetRelid(node->ss.ss_currentRelation), scan->plan);
     else
         lock_relations(scan->plan);
@@ -239,6 +272,10 @@ namespace {
 
 TupleTableSlot *next_row(NestedScan *scan)
 {
+    if (scan->plan == nullptr) {
+        take_known_row(scan);
+        return scan->row;
+    }
     /* The fetch is called in memory that is reset for each row, while the row lives until the next fetch. */
     MemoryContext previous =
         MemoryContextSwitchTo(scan->is_exact ? scan->row->tts_mcxt : scan->query->estate->es_query_cxt);
@@ -287,10 +324,10 @@ void scan_end(ForeignScanState *node)
     ListCell *cell;
     foreach (cell, scan->tables)
         relation_close(static_cast<Relation>(lfirst(cell)), NoLock);
-    if (scan->rows != nullptr) {
+    if (scan->rows != nullptr)
         tuplestore_end(scan->rows);
+    if (scan->row != nullptr)
         ExecDropSingleTupleTableSlot(scan->row);
-    }
 }
 
 QueryDesc *nested_query(ForeignScanState *node)

@@ -31,6 +31,8 @@ enum class ScanPrivate : int {
     plan,    /* PlannedStmt of the nested query */
     columns, /* integer list: column of the foreign table that is the k-th output of the nested plan */
     way,     /* String: how an exact query (exact_query.hpp) obtains the rows; empty for another nested query */
+    rows,    /* Const: if there is no plan, the address of the rows, a List of KeptRow in the memory of the statement's
+              * plan, which is run once */
 };
 
 void scan_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);

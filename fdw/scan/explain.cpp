@@ -43,7 +43,7 @@ void scan_explain(ForeignScanState *node, ExplainState *es)
 {
     const ServedRelation *served = find_served_relation(RelationGetRelid(node->ss.ss_currentRelation));
     PlannedStmt *exact = exact_plan(node);
-    if (exact != nullptr)
+    if (*exact_way(node) != '\0')
         ExplainPropertyText("Exact Read", exact_way(node), es);
     else
         ExplainPropertyText("Storage", quoted_relation_name(served->storage), es);

@@ -29,6 +29,7 @@ struct NestedPlan {
     List *columns;        /* columns of the stream table that are the outputs, in order (integers) */
     List *parameters;     /* expressions for the external parameters 1, 2, … */
     const char *way = ""; /* of an exact query, for EXPLAIN */
+    List *rows = NIL;     /* known rows of an exact query (KeptRow); there is no plan then */
 };
 
 /* The first entry of the range table of a nested query: the storage, or a subquery. */

@@ -40,14 +40,15 @@ namespace pgtrickle {
 namespace {
 
 /* Contents of a path's fdw_private. */
-enum class PathPrivate : int { plan, columns, parameters, nested_clauses, way };
+enum class PathPrivate : int { plan, columns, parameters, nested_clauses, way, rows };
 
 /* Contents of RelOptInfo.fdw_private while its paths are created. */
 struct ScanPlanning {
     List *columns; /* needed above the scan, or by clauses that the scan evaluates */
     List *nested_clauses;
     List *own_clauses;
-    NestedPlan exact; /* of an exact read; its plan is null before the first path */
+    bool is_exact_known;
+    NestedPlan exact; /* of an exact read */
 };
 
 template <class Type> Type *part(List *list, PathPrivate which)
@@ -92,7 +93,7 @@ List *clauses_left_to_the_scan(RelOptInfo *rel, Oid relid, List *restrictions)
     ListCell *cell;
     foreach (cell, restrictions) {
         auto *clause = lfirst_node(RestrictInfo, cell);
-        if (!(is_exact ? can_be_in_exact_query(rel, clause) : can_be_nested(rel, clause)) ||
+        if (!(is_exact ? can_be_in_exact_query(rel, relid, clause) : can_be_nested(rel, clause)) ||
             (is_of_touched_rows && has_changing_parameter(reinterpret_cast<Node *>(clause->clause), nullptr)))
             left = lappend(left, clause);
     }
@@ -144,22 +145,26 @@ void add_scan_path(PlannerInfo *root, RelOptInfo *rel, Oid relid, const PathShap
     }
     const ServedRelation *served = find_served_relation(relid);
     List *columns = needed_columns(rel, served, own);
-    if (is_planned_exactly(relid) && planning->exact.plan == nullptr)
+    if (is_planned_exactly(relid) && !planning->is_exact_known) {
         planning->exact = plan_exact(rel, served, columns, nested);
+        planning->is_exact_known = true;
+    }
     const NestedPlan plan = is_planned_exactly(relid) ? planning->exact
                                                       : plan_nested(rel, served, read_as(root, rel, relid), columns,
                                                                     nested, shape.order, shape.order_count);
     double rows = parameterised != nullptr ? parameterised->ppi_rows : rel->rows;
     QualCost own_cost;
     cost_qual_eval(&own_cost, own, root);
-    Plan *top = plan.plan->planTree;
+    const Plan *top = plan.plan != nullptr ? plan.plan->planTree : nullptr;
+    const double nested_rows = top != nullptr ? top->plan_rows : list_length(plan.rows);
     /* The first of the scans by a parameter collects the rows for all of them. */
-    const bool is_collected = shape.parameterised != nullptr && is_planned_exactly(relid);
+    const bool is_collected = top == nullptr || (shape.parameterised != nullptr && is_planned_exactly(relid));
     Cost startup = (is_collected ? 0 : top->startup_cost) + own_cost.startup;
-    Cost total = (is_collected ? 0 : top->total_cost) + own_cost.startup +
-                 (own_cost.per_tuple + cpu_tuple_cost) * top->plan_rows;
+    Cost total =
+        (is_collected ? 0 : top->total_cost) + own_cost.startup + (own_cost.per_tuple + cpu_tuple_cost) * nested_rows;
     Relids outer = parameterised != nullptr ? parameterised->ppi_req_outer : nullptr;
     List *kept = list_make5(plan.plan, plan.columns, plan.parameters, nested, makeString(pstrdup(plan.way)));
+    kept = lappend(kept, plan.rows);
     add_path(rel, foreign_path(root, rel, rows, startup, total, shape.pathkeys, outer, kept));
 }
 
@@ -354,9 +359,13 @@ ForeignScan *scan_plan(PlannerInfo *root, RelOptInfo *rel, Oid, ForeignPath *pat
             own = lappend(own, clause->clause);
     }
     /* Invalidates the statement's plan if an object on which the nested plan depends changes. */
-    root->glob->relationOids = list_concat(root->glob->relationOids, list_copy(plan->relationOids));
-    root->glob->invalItems = list_concat(root->glob->invalItems, list_copy(plan->invalItems));
-    List *kept = list_make3(plan, columns, part<String>(path->fdw_private, PathPrivate::way));
+    if (plan != nullptr) {
+        root->glob->relationOids = list_concat(root->glob->relationOids, list_copy(plan->relationOids));
+        root->glob->invalItems = list_concat(root->glob->invalItems, list_copy(plan->invalItems));
+    }
+    Const *rows = makeConst(INT8OID, -1, InvalidOid, sizeof(int64),
+                            PointerGetDatum(part<List>(path->fdw_private, PathPrivate::rows)), false, true);
+    List *kept = list_make4(plan, columns, part<String>(path->fdw_private, PathPrivate::way), rows);
     return make_foreignscan(tlist, own, rel->relid, parameters, kept, NIL, recheck, nullptr);
 }
 

@@ -4,6 +4,7 @@
 
 extern "C" {
 #include "catalog/namespace.h"
+#include "common/hashfn.h"
 #include "fmgr.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -33,21 +34,25 @@ namespace pgtrickle {
 
 namespace {
 
-/* A value of pgtrickle.touched_values. The array of the values without NULLs follows it. */
-struct TouchedSet {
-    int32 length; /* of a varlena */
-    Oid equals;   /* the operator */
-    Oid type;     /* of its operands */
+/* How the values of a column are compared. */
+struct SetColumn {
+    Oid equals; /* the function */
+    Oid hash;   /* likewise */
+    Oid type;
     Oid collation;
-    Oid hash; /* the function */
-    int32 count;
-    bool has_null;
-    alignas(MAXIMUM_ALIGNOF) char array[FLEXIBLE_ARRAY_MEMBER];
 };
 
-ArrayType *array_of(const TouchedSet *set)
+/* A value of pgtrickle.touched_values. For each column, an array of the values follows the columns. */
+struct TouchedSet {
+    int32 length; /* of a varlena */
+    int32 column_count;
+    int32 row_count;
+    alignas(MAXIMUM_ALIGNOF) SetColumn columns[FLEXIBLE_ARRAY_MEMBER];
+};
+
+Size size_of_columns(int count)
 {
-    return reinterpret_cast<ArrayType *>(const_cast<char *>(set->array));
+    return MAXALIGN(offsetof(TouchedSet, columns) + sizeof(SetColumn) * count);
 }
 
 List *qualified(const char *name)
@@ -70,52 +75,100 @@ const Node *unrelabelled(const Node *node)
 
 /* ---- the function ------------------------------------------------------------------------ */
 
-/* A hash table of the values with open addressing: at least half of the places are free. */
-struct Lookup {
-    const TouchedSet *set;
+struct LookupColumn {
     FmgrInfo hash, equals;
-    Datum *values;
-    bool *is_taken;
-    uint32 mask; /* places - 1 */
+    Oid collation;
+    Datum *values; /* of all rows */
+    bool *nulls;
 };
 
-uint32 hash_of(Lookup *lookup, Datum value)
+/* A hash table of the rows with open addressing: at least half of the places are free. */
+struct Lookup {
+    int column_count;
+    LookupColumn *columns;
+    int *places;   /* the row; -1: free */
+    uint32 mask;   /* places - 1 */
+    Datum *wanted; /* scratch memory */
+    bool *wanted_nulls;
+};
+
+uint32 hash_of(const Lookup *lookup, const Datum *values, const bool *nulls)
 {
-    return DatumGetUInt32(FunctionCall1Coll(&lookup->hash, lookup->set->collation, value));
+    uint32 hash = 0;
+    for (int i = 0; i < lookup->column_count; i++) {
+        LookupColumn *column = &lookup->columns[i];
+        const uint32 part =
+            nulls[i] ? 0 : DatumGetUInt32(FunctionCall1Coll(&column->hash, column->collation, values[i]));
+        hash = hash_combine(hash, part);
+    }
+    return hash;
 }
 
-bool find(Lookup *lookup, Datum value, uint32 *place)
+bool is_row(const Lookup *lookup, int row, const Datum *values, const bool *nulls)
 {
-    for (*place = hash_of(lookup, value) & lookup->mask; lookup->is_taken[*place]; *place = (*place + 1) & lookup->mask)
-        if (DatumGetBool(FunctionCall2Coll(&lookup->equals, lookup->set->collation, lookup->values[*place], value)))
+    for (int i = 0; i < lookup->column_count; i++) {
+        LookupColumn *column = &lookup->columns[i];
+        if (nulls[i] != column->nulls[row])
+            return false;
+        if (!nulls[i] &&
+            !DatumGetBool(FunctionCall2Coll(&column->equals, column->collation, column->values[row], values[i])))
+            return false;
+    }
+    return true;
+}
+
+/* Returns whether there is such a row; otherwise sets `place` to the one where it would be. */
+bool find(const Lookup *lookup, const Datum *values, const bool *nulls, uint32 *place)
+{
+    *place = hash_of(lookup, values, nulls) & lookup->mask;
+    for (; lookup->places[*place] >= 0; *place = (*place + 1) & lookup->mask)
+        if (is_row(lookup, lookup->places[*place], values, nulls))
             return true;
     return false;
 }
 
-Lookup *make_lookup(const TouchedSet *set, MemoryContext memory)
+void read_columns(Lookup *lookup, TouchedSet *set, MemoryContext memory)
+{
+    char *position = reinterpret_cast<char *>(set) + size_of_columns(set->column_count);
+    for (int i = 0; i < set->column_count; i++) {
+        const SetColumn *from = &set->columns[i];
+        LookupColumn *column = &lookup->columns[i];
+        fmgr_info_cxt(from->hash, &column->hash, memory);
+        fmgr_info_cxt(from->equals, &column->equals, memory);
+        column->collation = from->collation;
+        int16 length;
+        bool is_by_value;
+        char alignment;
+        get_typlenbyvalalign(from->type, &length, &is_by_value, &alignment);
+        auto *array = reinterpret_cast<ArrayType *>(position);
+        int count;
+        deconstruct_array(array, from->type, length, is_by_value, alignment, &column->values, &column->nulls, &count);
+        position += MAXALIGN(VARSIZE(array));
+    }
+}
+
+Lookup *make_lookup(const TouchedSet *given, MemoryContext memory)
 {
     MemoryContext previous = MemoryContextSwitchTo(memory);
+    auto *set = reinterpret_cast<TouchedSet *>(DatumGetPointer(datumCopy(PointerGetDatum(given), false, -1)));
     auto *lookup = static_cast<Lookup *>(palloc0(sizeof(Lookup)));
-    lookup->set = reinterpret_cast<TouchedSet *>(DatumGetPointer(datumCopy(PointerGetDatum(set), false, -1)));
-    fmgr_info_cxt(set->hash, &lookup->hash, memory);
-    fmgr_info_cxt(get_opcode(set->equals), &lookup->equals, memory);
-    const uint32 places = pg_nextpower2_32(std::max(2 * set->count, 2));
-    lookup->values = static_cast<Datum *>(palloc(sizeof(Datum) * places));
-    lookup->is_taken = static_cast<bool *>(palloc0(sizeof(bool) * places));
+    lookup->column_count = set->column_count;
+    lookup->columns = static_cast<LookupColumn *>(palloc0(sizeof(LookupColumn) * set->column_count));
+    lookup->wanted = static_cast<Datum *>(palloc0(sizeof(Datum) * set->column_count));
+    lookup->wanted_nulls = static_cast<bool *>(palloc0(sizeof(bool) * set->column_count));
+    read_columns(lookup, set, memory);
+    const uint32 places = pg_nextpower2_32(static_cast<uint32>(std::max(2 * set->row_count, 2)));
+    lookup->places = static_cast<int *>(palloc(sizeof(int) * places));
+    std::fill(lookup->places, lookup->places + places, -1);
     lookup->mask = places - 1;
-    int16 length;
-    bool is_by_value;
-    char alignment;
-    get_typlenbyvalalign(set->type, &length, &is_by_value, &alignment);
-    Datum *values;
-    int count;
-    deconstruct_array(array_of(lookup->set), set->type, length, is_by_value, alignment, &values, nullptr, &count);
-    for (int i = 0; i < count; i++) {
+    for (int row = 0; row < set->row_count; row++) {
+        for (int i = 0; i < set->column_count; i++) {
+            lookup->wanted[i] = lookup->columns[i].values[row];
+            lookup->wanted_nulls[i] = lookup->columns[i].nulls[row];
+        }
         uint32 place;
-        if (find(lookup, values[i], &place))
-            continue;
-        lookup->values[place] = values[i];
-        lookup->is_taken[place] = true;
+        if (!find(lookup, lookup->wanted, lookup->wanted_nulls, &place))
+            lookup->places[place] = row;
     }
     MemoryContextSwitchTo(previous);
     return lookup;
@@ -129,59 +182,133 @@ Oid hash_function(Oid equals)
     return get_op_hash_functions(equals, &hash, &hash_of_right) ? hash : InvalidOid;
 }
 
-/* Returns the values as an array. */
-ArrayType *array_of(const TouchedValues &touched)
+/* Returns values of a type as an array with one dimension. */
+ArrayType *make_array(Oid type, Datum *values, bool *nulls, int count)
 {
     int16 length;
     bool is_by_value;
     char alignment;
-    get_typlenbyvalalign(touched.type, &length, &is_by_value, &alignment);
+    get_typlenbyvalalign(type, &length, &is_by_value, &alignment);
+    int lower_bound = 1;
+    return construct_md_array(values, nulls, 1, &count, &lower_bound, type, length, is_by_value, alignment);
+}
+
+/* Returns the values of one of the columns. */
+ArrayType *array_of_column(const TouchedKeys &touched, int number)
+{
+    const int count = list_length(touched.keys);
+    auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (count + 1)));
+    auto *nulls = static_cast<bool *>(palloc(sizeof(bool) * (count + 1)));
+    ListCell *cell;
+    foreach (cell, touched.keys) {
+        const auto *row = static_cast<const storage::KeptRow *>(lfirst(cell));
+        values[foreach_current_index(cell)] = row->values[number];
+        nulls[foreach_current_index(cell)] = row->nulls[number];
+    }
+    return make_array(touched.columns[number].type, values, nulls, count);
+}
+
+/* Returns the values that are not NULL. */
+ArrayType *array_of_values(const TouchedValues &touched)
+{
     auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (list_length(touched.values) + 1)));
     int count = 0;
     ListCell *cell;
     foreach (cell, touched.values)
         values[count++] = lfirst_node(Const, cell)->constvalue;
-    return construct_array(values, count, touched.type, length, is_by_value, alignment);
+    return make_array(touched.type, values, nullptr, count);
 }
 
-/* Returns true if a value satisfies `value = constant` by the operator, which may compare two types. */
-bool contains(const TouchedValues &touched, Oid equals, Oid collation, Datum constant)
+TouchedSet *set_of(const TouchedKeys &touched, List *vars)
 {
-    FmgrInfo function;
-    fmgr_info(get_opcode(equals), &function);
+    Size size = size_of_columns(touched.column_count);
+    List *arrays = NIL;
+    for (int i = 0; i < touched.column_count; i++) {
+        arrays = lappend(arrays, array_of_column(touched, i));
+        size += MAXALIGN(VARSIZE(llast(arrays)));
+    }
+    auto *set = static_cast<TouchedSet *>(palloc0(size));
+    SET_VARSIZE(set, size);
+    set->column_count = touched.column_count;
+    set->row_count = list_length(touched.keys);
+    char *position = reinterpret_cast<char *>(set) + size_of_columns(set->column_count);
+    for (int i = 0; i < touched.column_count; i++) {
+        const TouchedColumn *column = &touched.columns[i];
+        set->columns[i] = {get_opcode(column->equals), hash_function(column->equals), column->type,
+                           list_nth_node(Var, vars, i)->varcollid};
+        void *array = list_nth(arrays, i);
+        memcpy(position, array, VARSIZE(array));
+        position += MAXALIGN(VARSIZE(array));
+    }
+    return set;
+}
+
+/* Returns true if a touched row has a value that satisfies `value = constant` by the operator, which may compare two
+ * types. */
+bool contains(const TouchedKeys &touched, int number, const OpExpr *comparison, Datum constant)
+{
+    FmgrInfo equals;
+    fmgr_info(get_opcode(comparison->opno), &equals);
     ListCell *cell;
-    foreach (cell, touched.values)
-        if (DatumGetBool(FunctionCall2Coll(&function, collation, lfirst_node(Const, cell)->constvalue, constant)))
+    foreach (cell, touched.keys) {
+        const auto *row = static_cast<const storage::KeptRow *>(lfirst(cell));
+        if (!row->nulls[number] &&
+            DatumGetBool(FunctionCall2Coll(&equals, comparison->inputcollid, row->values[number], constant)))
             return true;
+    }
     return false;
+}
+
+bool excludes_column(const TouchedKeys &touched, int number, const OpExpr *comparison)
+{
+    const Node *left = unrelabelled(static_cast<const Node *>(linitial(comparison->args)));
+    const Node *right = unrelabelled(static_cast<const Node *>(lsecond(comparison->args)));
+    if (!IsA(left, Var) || !IsA(right, Const) ||
+        reinterpret_cast<const Var *>(left)->varattno != touched.columns[number].column ||
+        reinterpret_cast<const Var *>(left)->varcollid != comparison->inputcollid ||
+        hash_function(comparison->opno) != hash_function(touched.columns[number].equals))
+        return false;
+    const auto *constant = reinterpret_cast<const Const *>(right);
+    return constant->constisnull || !contains(touched, number, comparison, constant->constvalue);
 }
 
 } // namespace
 
-bool can_be_hashed(const TouchedValues &touched)
+TouchedKeys keys_of(const TouchedValues &touched, AttrNumber column)
 {
-    return op_hashjoinable(touched.equals, touched.type) && OidIsValid(hash_function(touched.equals));
+    auto *only = static_cast<TouchedColumn *>(palloc(sizeof(TouchedColumn)));
+    *only = {column, touched.equals, touched.type};
+    TouchedKeys keys = {1, only, NIL};
+    const int count = list_length(touched.values);
+    for (int i = 0; i < count + (touched.has_null ? 1 : 0); i++) {
+        auto *row = static_cast<storage::KeptRow *>(palloc(sizeof(storage::KeptRow)));
+        *row = {static_cast<Datum *>(palloc0(sizeof(Datum))), static_cast<bool *>(palloc0(sizeof(bool)))};
+        if (i < count)
+            row->values[0] = list_nth_node(Const, touched.values, i)->constvalue;
+        else
+            row->nulls[0] = true;
+        keys.keys = lappend(keys.keys, row);
+    }
+    return keys;
 }
 
-Node *touched_clause(const TouchedValues &touched, Var *value)
+bool can_be_hashed(const TouchedKeys &touched)
 {
-    const ArrayType *array = array_of(touched);
-    const Size size = offsetof(TouchedSet, array) + VARSIZE(array);
-    auto *set = static_cast<TouchedSet *>(palloc0(size));
-    SET_VARSIZE(set, size);
-    set->equals = touched.equals;
-    set->type = touched.type;
-    set->collation = value->varcollid;
-    set->hash = hash_function(touched.equals);
-    set->count = list_length(touched.values);
-    set->has_null = touched.has_null;
-    memcpy(set->array, array, VARSIZE(array));
+    for (int i = 0; i < touched.column_count; i++)
+        if (!op_hashjoinable(touched.columns[i].equals, touched.columns[i].type) ||
+            !OidIsValid(hash_function(touched.columns[i].equals)))
+            return false;
+    return true;
+}
+
+Node *touched_clause(const TouchedKeys &touched, List *values)
+{
     const Oid type = type_of_sets();
-    Const *constant = makeConst(type, -1, InvalidOid, -1, PointerGetDatum(set), false, false);
-    Oid arguments[] = {ANYOID, type};
+    Const *constant = makeConst(type, -1, InvalidOid, -1, PointerGetDatum(set_of(touched, values)), false, false);
+    Oid arguments[] = {type, ANYOID};
     const Oid function = LookupFuncName(qualified("is_touched"), 2, arguments, false);
-    return reinterpret_cast<Node *>(makeFuncExpr(function, BOOLOID, list_make2(value, constant), InvalidOid,
-                                                 value->varcollid, COERCE_EXPLICIT_CALL));
+    return reinterpret_cast<Node *>(
+        makeFuncExpr(function, BOOLOID, lcons(constant, values), InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL));
 }
 
 bool is_touched_clause(const Node *clause)
@@ -189,8 +316,9 @@ bool is_touched_clause(const Node *clause)
     if (clause == nullptr || !IsA(clause, FuncExpr))
         return false;
     const List *arguments = reinterpret_cast<const FuncExpr *>(clause)->args;
-    return list_length(arguments) == 2 && IsA(lsecond(arguments), Const) &&
-           !lsecond_node(Const, arguments)->constisnull && lsecond_node(Const, arguments)->consttype == type_of_sets();
+    return list_length(arguments) > 1 && IsA(linitial(arguments), Const) &&
+           !linitial_node(Const, arguments)->constisnull &&
+           linitial_node(Const, arguments)->consttype == type_of_sets();
 }
 
 Node *searchable_clause(const TouchedValues &touched, Var *value)
@@ -205,7 +333,7 @@ Node *searchable_clause(const TouchedValues &touched, Var *value)
     any->useOr = true;
     any->inputcollid = value->varcollid;
     any->args = list_make2(operand, makeConst(get_array_type(touched.type), -1, value->varcollid, -1,
-                                              PointerGetDatum(array_of(touched)), false, false));
+                                              PointerGetDatum(array_of_values(touched)), false, false));
     any->location = -1;
     if (!touched.has_null)
         return reinterpret_cast<Node *>(any);
@@ -216,19 +344,14 @@ Node *searchable_clause(const TouchedValues &touched, Var *value)
     return reinterpret_cast<Node *>(makeBoolExpr(OR_EXPR, list_make2(any, null), -1));
 }
 
-bool excludes_touched(const TouchedValues &touched, AttrNumber column, const Node *clause)
+bool excludes_touched(const TouchedKeys &touched, const Node *clause)
 {
     if (!IsA(clause, OpExpr) || list_length(reinterpret_cast<const OpExpr *>(clause)->args) != 2)
         return false;
-    const auto *comparison = reinterpret_cast<const OpExpr *>(clause);
-    const Node *left = unrelabelled(static_cast<const Node *>(linitial(comparison->args)));
-    const Node *right = unrelabelled(static_cast<const Node *>(lsecond(comparison->args)));
-    if (!IsA(left, Var) || !IsA(right, Const) || reinterpret_cast<const Var *>(left)->varattno != column ||
-        reinterpret_cast<const Var *>(left)->varcollid != comparison->inputcollid ||
-        hash_function(comparison->opno) != hash_function(touched.equals))
-        return false;
-    const auto *constant = reinterpret_cast<const Const *>(right);
-    return constant->constisnull || !contains(touched, comparison->opno, comparison->inputcollid, constant->constvalue);
+    for (int i = 0; i < touched.column_count; i++)
+        if (excludes_column(touched, i, reinterpret_cast<const OpExpr *>(clause)))
+            return true;
+    return false;
 }
 
 } // namespace pgtrickle
@@ -248,41 +371,48 @@ Datum pgtrickle_touched_values_out(PG_FUNCTION_ARGS)
     PG_RETURN_CSTRING(pstrdup("touched values"));
 }
 
-/* is_touched(value, touched_values) */
+/* is_touched(touched_values, VARIADIC "any") */
 Datum pgtrickle_is_touched(PG_FUNCTION_ARGS)
 {
-    if (PG_ARGISNULL(1))
+    if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
     auto *lookup = static_cast<Lookup *>(fcinfo->flinfo->fn_extra);
     if (lookup == nullptr) {
-        const auto *set = reinterpret_cast<const TouchedSet *>(PG_DETOAST_DATUM(PG_GETARG_DATUM(1)));
+        const auto *set = reinterpret_cast<const TouchedSet *>(PG_DETOAST_DATUM(PG_GETARG_DATUM(0)));
+        if (PG_NARGS() != set->column_count + 1)
+            elog(ERROR, "function %u is called with %d arguments", fcinfo->flinfo->fn_oid, PG_NARGS());
         lookup = make_lookup(set, fcinfo->flinfo->fn_mcxt);
         fcinfo->flinfo->fn_extra = lookup;
     }
-    if (PG_ARGISNULL(0))
-        PG_RETURN_BOOL(lookup->set->has_null);
+    for (int i = 0; i < lookup->column_count; i++) {
+        lookup->wanted[i] = PG_GETARG_DATUM(i + 1);
+        lookup->wanted_nulls[i] = PG_ARGISNULL(i + 1);
+    }
     uint32 place;
-    PG_RETURN_BOOL(find(lookup, PG_GETARG_DATUM(0), &place));
+    PG_RETURN_BOOL(find(lookup, lookup->wanted, lookup->wanted_nulls, &place));
 }
 
-/* Each touched value selects as many rows as any other value of the column. */
+/* Each touched row selects as many rows as any other combination of values. */
 Datum pgtrickle_is_touched_support(PG_FUNCTION_ARGS)
 {
     auto *node = reinterpret_cast<Node *>(PG_GETARG_POINTER(0));
     if (!IsA(node, SupportRequestSelectivity))
         PG_RETURN_POINTER(nullptr);
     auto *request = reinterpret_cast<SupportRequestSelectivity *>(node);
-    auto *constant = static_cast<Node *>(lsecond(request->args));
+    auto *constant = static_cast<Node *>(linitial(request->args));
     if (request->is_join || !IsA(constant, Const) || reinterpret_cast<Const *>(constant)->constisnull)
         PG_RETURN_POINTER(nullptr);
     const auto *set =
         reinterpret_cast<const TouchedSet *>(DatumGetPointer(reinterpret_cast<Const *>(constant)->constvalue));
-    VariableStatData variable;
-    examine_variable(request->root, static_cast<Node *>(linitial(request->args)), request->varRelid, &variable);
-    bool is_default;
-    const double values = get_variable_numdistinct(&variable, &is_default);
-    ReleaseVariableStats(variable);
-    request->selectivity = (set->count + (set->has_null ? 1 : 0)) / std::max(values, 1.0);
+    double combinations = 1;
+    for (int i = 1; i < list_length(request->args); i++) {
+        VariableStatData variable;
+        examine_variable(request->root, static_cast<Node *>(list_nth(request->args, i)), request->varRelid, &variable);
+        bool is_default;
+        combinations *= std::max(get_variable_numdistinct(&variable, &is_default), 1.0);
+        ReleaseVariableStats(variable);
+    }
+    request->selectivity = set->row_count / combinations;
     CLAMP_PROBABILITY(request->selectivity);
     PG_RETURN_POINTER(request);
 }

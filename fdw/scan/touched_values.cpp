@@ -423,9 +423,6 @@ bool find(Oid relid, const Query *query, Snapshot snapshot, TouchedValues *touch
 
 bool find_touched_values(Oid relid, const Query *query, Snapshot snapshot, TouchedValues *touched)
 {
-    if (capture::has_open_statement() || is_time_dependent(relid) ||
-        !storage::is_seen_as_it_is(find_served_relation(relid)->storage, snapshot))
-        return false;
     return enter([=] { return find(relid, query, snapshot, touched); });
 }
 

@@ -9,6 +9,7 @@
 #include "refresh/batch/repeatable_read.hpp"
 #include "refresh/log_report.hpp"
 #include "refresh/program/scope.hpp"
+#include "refresh/run/value_error.hpp"
 
 extern "C" {
 #include "access/xlog.h"
@@ -168,22 +169,6 @@ void run_members(Batch &batch)
         if (member.outcome.rows_inserted + member.outcome.rows_deleted > 0)
             mailbox::note_change(member.compiled->relid());
     }
-}
-
-/* Whether the error was raised by what the query computes from the values that it read: by an expression, a
- * domain, a subquery with too many rows, or a function in any language. A text that is not a valid tsquery
- * raises a syntax error, as an invalid statement does, but without a position in a statement. */
-bool is_about_values(const ErrorData &error)
-{
-    const int found = ERRCODE_TO_CATEGORY(error.sqlerrcode);
-    if (found == ERRCODE_TO_CATEGORY(ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION))
-        return error.internalpos == 0;
-    for (int category : {ERRCODE_DATA_EXCEPTION, ERRCODE_CARDINALITY_VIOLATION, ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION,
-                         ERRCODE_PROGRAM_LIMIT_EXCEEDED, ERRCODE_FEATURE_NOT_SUPPORTED, ERRCODE_PLPGSQL_ERROR,
-                         ERRCODE_EXTERNAL_ROUTINE_EXCEPTION, ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION})
-        if (found == ERRCODE_TO_CATEGORY(category))
-            return true;
-    return false;
 }
 
 /* Returns false if the error belongs to the query itself, or has nothing to do with its values. */

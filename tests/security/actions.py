@@ -54,7 +54,7 @@ CALLS = {
     "name_list": "(ARRAY['a'])", "parse_duration_seconds": "('1h')", "pgt_only_row": "(1, 1)", "pgt_time_text": "('2020-01-01')",
     "pgtrickle_fdw_validator": "(ARRAY['query=SELECT 1'], 'pg_foreign_table'::regclass)", "explain_dag": "('dot')", "refresh_timeline": "(50)",
     "drain": "(0)", "pgt_dumped_indexes": "('NAME'::regclass)", "max_log_bytes": "()",
-    "touched_values_in": "(NULL)", "touched_values_out": "(NULL)", "is_touched": "(1, NULL)", "prepare_upgrade": "()", "finish_upgrade": "()",
+    "touched_values_in": "(NULL)", "touched_values_out": "(NULL)", "is_touched": "(NULL, 1)", "prepare_upgrade": "()", "finish_upgrade": "()",
 }
 # Functions without arguments.
 CALLS.update(dict.fromkeys((

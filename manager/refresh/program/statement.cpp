@@ -129,6 +129,13 @@ void Connection::finish()
     MemoryContextDelete(context_);
 }
 
+/* After an error the memory is freed with the transaction. */
+Connection::~Connection()
+{
+    in_memory = nullptr;
+    rows_in_memory = NIL;
+}
+
 QueryEnvironment *relations_in_memory()
 {
     return in_memory;
@@ -198,8 +205,8 @@ void estimate_rows(bool as_they_are)
 
 const Origin *origin_of_rows(const char *name)
 {
-    /* After an error, in_memory is that of the refresh that has failed. Other statements have rows in memory, too. */
-    const RowsInMemory *rows = is_running() && in_memory != nullptr ? rows_named(name) : nullptr;
+    /* Other statements have rows in memory, too. */
+    const RowsInMemory *rows = in_memory != nullptr ? rows_named(name) : nullptr;
     return rows != nullptr ? &rows->origin : nullptr;
 }
 

@@ -25,6 +25,9 @@ namespace pgtrickle::refresh {
 class Connection {
   public:
     Connection();
+    ~Connection();
+    Connection(const Connection &) = delete;
+    Connection &operator=(const Connection &) = delete;
     void finish();
 
   private:
@@ -32,7 +35,7 @@ class Connection {
     MemoryContext previous_;
 };
 
-/* The relations in memory of the current connection. */
+/* The relations in memory of the current connection; null if there is none. */
 QueryEnvironment *relations_in_memory();
 
 /* Adds the text of the statement to errors until end(), as PostgreSQL does for statements of functions. For

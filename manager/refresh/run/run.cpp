@@ -61,10 +61,11 @@ constexpr int64_t few_touched = 100;
 
 } // namespace
 
-Run::Run(Compiled &compiled) : compiled_(compiled)
+Run::Run(Compiled &compiled, Purpose purpose) : compiled_(compiled), log_(nullptr)
 {
     Oid relid = compiled.relid();
-    log_ = call([=] { return capture::open_log(relid); });
+    if (purpose == Purpose::apply)
+        log_ = call([=] { return capture::open_log(relid); });
 }
 
 void Run::finish()
@@ -356,6 +357,14 @@ bool Run::apply_groups(int index, storage::Arrangement *arrangement, storage::De
 
 bool Run::recompute_touched(int index, storage::Arrangement *arrangement, const storage::Touched &touched)
 {
+    return recompute(index, arrangement, touched, [&](storage::DeltaSort *rows) {
+        return storage::apply_recomputed(arrangement, rows, &emitter_, &touched);
+    });
+}
+
+template <class Take>
+bool Run::recompute(int index, storage::Arrangement *arrangement, const storage::Touched &touched, Take take)
+{
     if (touched.count == 0)
         return true;
     CompiledStep &step = compiled_.steps[index];
@@ -371,14 +380,43 @@ bool Run::recompute_touched(int index, storage::Arrangement *arrangement, const 
                                          order_of(step));
     });
     run(plan, &rows->receiver);
-    bool is_consistent = call([&] {
+    bool is_complete = call([&] {
         storage::finish_rows(rows);
-        bool all_came_back = storage::apply_recomputed(arrangement, rows, &emitter_, &touched);
+        bool all_came_back = take(rows);
         storage::end_delta_sort(rows);
         return all_came_back;
     });
     unregister_rows(touched_name);
-    return is_consistent;
+    return is_complete;
+}
+
+bool Run::merge_deltas(storage::MergedGroups *merged)
+{
+    CompiledStep &step = compiled_.steps.front();
+    KeptPlan once;
+    const KeptPlan &plan = prepared([&]() -> const KeptPlan & {
+        return delta_plan(compiled_, 0, changed_inputs(step.step), is_worth_a_plan(step.step) ? &once : nullptr);
+    });
+    storage::Arrangement *arrangement =
+        call([&] { return storage::open_arrangement(step.heap, step.facts, AccessShareLock); });
+    storage::DeltaSort *delta = call([&] {
+        return storage::begin_delta_sort(step.delta, &arrangement->place, arrangement->place_in_delta, order_of(step));
+    });
+    run(plan, &delta->receiver);
+    storage::Touched touched{begin_rows(), step.touched, 0};
+    bool is_complete = call([&] {
+        storage::finish_rows(delta);
+        return storage::merge_groups(arrangement, step.groups, delta, merged, &touched);
+    });
+    is_complete = is_complete && recompute(0, arrangement, touched, [&](storage::DeltaSort *rows) {
+                      return storage::merge_recomputed(rows, merged, &touched);
+                  });
+    end_rows(touched.keys);
+    call([&] {
+        storage::end_delta_sort(delta);
+        storage::close_arrangement(arrangement);
+    });
+    return is_complete;
 }
 
 void Run::replace_all()

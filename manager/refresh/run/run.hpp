@@ -26,9 +26,12 @@ constexpr int64_t small_delta_rows = 1000;
 
 enum class Applied { all, is_inconsistent, gave_up };
 
+enum class Purpose { apply, read };
+
 class Run {
   public:
-    explicit Run(Compiled &compiled);
+    /* A run that reads (read_groups.hpp) writes nothing, and takes no lock that a reader does not have. */
+    explicit Run(Compiled &compiled, Purpose purpose = Purpose::apply);
 
     using Logged = std::vector<scheduler::ChangedRows>;
     /* Reads the changes of the sources that are new to `frontier`. Returns why the contents cannot be
@@ -48,6 +51,9 @@ class Run {
     Applied apply_deltas(int64_t time_limit_us = 0);
     /* Computes every arrangement from nothing and applies the difference. */
     void replace_all();
+    /* Instead of apply_deltas(), for the only step of a program, which keeps groups: computes what apply_deltas() would
+     * store. Returns false if it cannot, because there are too many groups or the arrangement is inconsistent. */
+    bool merge_deltas(storage::MergedGroups *merged);
     /* Must be called last. */
     void finish();
 
@@ -81,6 +87,9 @@ class Run {
     bool apply_sorted(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta);
     bool apply_groups(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta);
     bool recompute_touched(int index, storage::Arrangement *arrangement, const storage::Touched &touched);
+    /* Passes the rows of the touched groups to `take`, a PostgreSQL frame that returns whether they are complete. */
+    template <class Take>
+    bool recompute(int index, storage::Arrangement *arrangement, const storage::Touched &touched, Take take);
     void replace_step(int index);
     void begin_emitting(int index);
     void end_emitting(int index);

@@ -79,31 +79,60 @@ void finish(GroupProgram *program)
         project_into(program->finals, program->final_targets, program->final_count, program->merged);
 }
 
+enum class Group { has_row, has_none, to_recompute, inconsistent };
+
+/* Determines the new row of the group of delta->slot, in program->merged. `stored` is set to its row; null: none. */
+Group merge_group(Arrangement *arrangement, GroupProgram *program, DeltaSort *delta, TupleTableSlot **stored)
+{
+    TupleTableSlot *row = delta->slot;
+    *stored = find_group(arrangement, hash_of_row(delta), row->tts_values, row->tts_isnull);
+    program->context->ecxt_outertuple = *stored != nullptr ? *stored : program->absent;
+    program->context->ecxt_innertuple = row;
+    merge(arrangement, program, *stored, row);
+    const int64 count = DatumGetInt64(program->merged->tts_values[arrangement->facts.count_column]);
+    if (count < 0)
+        return Group::inconsistent;
+    if (count == 0 && arrangement->facts.key_count > 0)
+        return Group::has_none;
+    if (program->must_recompute != nullptr && evaluate_condition(program->must_recompute, program->context))
+        return Group::to_recompute;
+    finish(program);
+    return Group::has_row;
+}
+
+void touch(Touched *touched, const TupleTableSlot *row)
+{
+    tuplestore_putvalues(touched->keys, touched->descriptor, row->tts_values, row->tts_isnull);
+    touched->count++;
+}
+
 /* Applies one row of the delta; returns false if the arrangement is inconsistent. */
 bool apply_group(Arrangement *arrangement, GroupProgram *program, DeltaSort *delta, Emitter *emitter, Touched *touched)
 {
-    int64 hash = hash_of_row(delta);
-    TupleTableSlot *row = delta->slot;
-    TupleTableSlot *stored = find_group(arrangement, hash, row->tts_values, row->tts_isnull);
-    program->context->ecxt_outertuple = stored != nullptr ? stored : program->absent;
-    program->context->ecxt_innertuple = row;
-    merge(arrangement, program, stored, row);
-    TupleTableSlot *merged = program->merged;
-    int64 count = DatumGetInt64(merged->tts_values[arrangement->facts.count_column]);
-    if (count < 0)
-        return false;
-    if (count == 0 && arrangement->facts.key_count > 0) {
-        replace_row(arrangement, stored, nullptr, nullptr, hash, emitter);
-        return true;
+    TupleTableSlot *stored, *merged = program->merged;
+    switch (merge_group(arrangement, program, delta, &stored)) {
+    case Group::inconsistent: return false;
+    case Group::to_recompute: touch(touched, delta->slot); break;
+    case Group::has_none: replace_row(arrangement, stored, nullptr, nullptr, hash_of_row(delta), emitter); break;
+    case Group::has_row:
+        replace_row(arrangement, stored, merged->tts_values, merged->tts_isnull, hash_of_row(delta), emitter);
     }
-    if (program->must_recompute != nullptr && evaluate_condition(program->must_recompute, program->context)) {
-        tuplestore_putvalues(touched->keys, touched->descriptor, row->tts_values, row->tts_isnull);
-        touched->count++;
-        return true;
-    }
-    finish(program);
-    replace_row(arrangement, stored, merged->tts_values, merged->tts_isnull, hash, emitter);
     return true;
+}
+
+void end_merging(GroupProgram *program)
+{
+    ExecClearTuple(program->merged);
+    ResetExprContext(program->context);
+}
+
+void keep(List **rows, MemoryContext memory, TupleTableSlot *row)
+{
+    MemoryContext previous = MemoryContextSwitchTo(memory);
+    auto *kept = static_cast<KeptRow *>(palloc(sizeof(KeptRow)));
+    *kept = keep_row(row);
+    *rows = lappend(*rows, kept);
+    MemoryContextSwitchTo(previous);
 }
 
 } // namespace
@@ -137,9 +166,38 @@ bool apply_groups(Arrangement *arrangement, GroupProgram *program, DeltaSort *de
         ResetExprContext(program->context);
         is_consistent = apply_group(arrangement, program, delta, emitter, touched) && is_consistent;
     }
-    ExecClearTuple(program->merged);
-    ResetExprContext(program->context);
+    end_merging(program);
     return is_consistent;
+}
+
+bool merge_groups(Arrangement *arrangement, GroupProgram *program, DeltaSort *delta, MergedGroups *merged,
+                  Touched *touched)
+{
+    bool is_complete = true;
+    while (is_complete && next_row(delta)) {
+        CHECK_FOR_INTERRUPTS();
+        ResetExprContext(program->context);
+        TupleTableSlot *stored;
+        const Group group = merge_group(arrangement, program, delta, &stored);
+        keep(&merged->keys, merged->memory, delta->slot);
+        if (group == Group::has_row)
+            keep(&merged->rows, merged->memory, program->merged);
+        else if (group == Group::to_recompute)
+            touch(touched, delta->slot);
+        is_complete = group != Group::inconsistent && list_length(merged->keys) <= merged->most;
+    }
+    end_merging(program);
+    return is_complete;
+}
+
+bool merge_recomputed(DeltaSort *rows, MergedGroups *merged, const Touched *touched)
+{
+    int64 seen = 0;
+    for (; next_row(rows); seen++) {
+        CHECK_FOR_INTERRUPTS();
+        keep(&merged->rows, merged->memory, rows->slot);
+    }
+    return seen == touched->count;
 }
 
 bool apply_recomputed(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter, const Touched *touched)

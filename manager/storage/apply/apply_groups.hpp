@@ -31,6 +31,22 @@ struct Touched {
 bool apply_groups(Arrangement *arrangement, GroupProgram *program, DeltaSort *delta, Emitter *emitter,
                   Touched *touched);
 
+/* The rows of groups as they would be stored, in a memory context of the caller. */
+struct MergedGroups {
+    MemoryContext memory;
+    List *keys =
+        NIL; /* of KeptRow: the delta's rows, which begin with the key; also of groups that have no row any more */
+    List *rows = NIL; /* of KeptRow: physical columns */
+    int most;         /* of keys; more are not kept */
+};
+
+/* As apply_groups(), but writes and emits nothing: the rows of touched groups are missing in `merged`. The arrangement
+ * may be open for look-ups only. Returns false also if there are too many groups. */
+bool merge_groups(Arrangement *arrangement, GroupProgram *program, DeltaSort *delta, MergedGroups *merged,
+                  Touched *touched);
+/* Adds the rows of apply_recomputed(). */
+bool merge_recomputed(DeltaSort *rows, MergedGroups *merged, const Touched *touched);
+
 /* Applies `rows`, which has all physical columns for the touched keys, and is finished. Returns false if a
  * touched key is missing in `rows`. */
 bool apply_recomputed(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter, const Touched *touched);

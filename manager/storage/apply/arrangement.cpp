@@ -54,19 +54,40 @@ bool has_equality_of_place(Arrangement *arrangement, Relation index)
     return true;
 }
 
-/* Returns the extension's index by which rows are found, or one of a user that is like it. */
-Relation own_index_of(Arrangement *arrangement, const ResultRelInfo *result_info)
+/* Whether rows are found by the index: the extension's own one, or one of a user that is like it. */
+bool is_own_index(Arrangement *arrangement, Relation index)
 {
     const StepFacts &facts = arrangement->facts;
     AttrNumber columns[INDEX_MAX_KEYS] = {static_cast<AttrNumber>(facts.column_count + 1)};
     for (int i = 0; i < facts.found_by_count; i++)
         columns[i] = static_cast<AttrNumber>(facts.found_by[i] + 1);
-    for (int i = 0; i < result_info->ri_NumIndices; i++) {
-        Relation index = result_info->ri_IndexRelationDescs[i];
-        if (is_index_on(index, columns, std::max(facts.found_by_count, 1)) && has_equality_of_place(arrangement, index))
-            return index;
-    }
+    return is_index_on(index, columns, std::max(facts.found_by_count, 1)) && has_equality_of_place(arrangement, index);
+}
+
+[[noreturn]] void no_own_index(const Arrangement *arrangement)
+{
     elog(ERROR, "arrangement \"%s\" has no index by which rows are found", RelationGetRelationName(arrangement->heap));
+}
+
+Relation own_index_of(Arrangement *arrangement, const ResultRelInfo *result_info)
+{
+    for (int i = 0; i < result_info->ri_NumIndices; i++)
+        if (is_own_index(arrangement, result_info->ri_IndexRelationDescs[i]))
+            return result_info->ri_IndexRelationDescs[i];
+    no_own_index(arrangement);
+}
+
+/* As own_index_of(), for look-ups only: no other index is opened. */
+Relation open_own_index(Arrangement *arrangement, Relation heap)
+{
+    ListCell *cell;
+    foreach (cell, RelationGetIndexList(heap)) {
+        Relation index = index_open(lfirst_oid(cell), arrangement->lock_mode);
+        if (is_own_index(arrangement, index))
+            return index;
+        index_close(index, NoLock);
+    }
+    no_own_index(arrangement);
 }
 
 /* Sets place_positions and place_in_delta. */
@@ -130,11 +151,16 @@ RowHeap *open_row_heap(Arrangement *arrangement, Oid heap)
 {
     MemoryContext previous = MemoryContextSwitchTo(arrangement->context);
     auto *rows = static_cast<RowHeap *>(palloc0(sizeof(RowHeap)));
-    rows->heap = table_open(heap, RowExclusiveLock);
-    rows->result_info = makeNode(ResultRelInfo);
-    InitResultRelInfo(rows->result_info, rows->heap, 0, nullptr, 0);
-    ExecOpenIndices(rows->result_info, false);
-    Relation index = own_index_of(arrangement, rows->result_info);
+    rows->heap = table_open(heap, arrangement->lock_mode);
+    Relation index;
+    if (arrangement->lock_mode == RowExclusiveLock) {
+        rows->result_info = makeNode(ResultRelInfo);
+        InitResultRelInfo(rows->result_info, rows->heap, 0, nullptr, 0);
+        ExecOpenIndices(rows->result_info, false);
+        index = own_index_of(arrangement, rows->result_info);
+    } else {
+        index = rows->own_index = open_own_index(arrangement, rows->heap);
+    }
     rows->scan_keys = scan_keys_of(arrangement, index);
     rows->scan =
         begin_index_scan(rows->heap, index, GetActiveSnapshot(), std::max(arrangement->facts.found_by_count, 1));
@@ -147,7 +173,10 @@ RowHeap *open_row_heap(Arrangement *arrangement, Oid heap)
 void close_row_heap(RowHeap *rows)
 {
     index_endscan(rows->scan);
-    ExecCloseIndices(rows->result_info);
+    if (rows->result_info != nullptr)
+        ExecCloseIndices(rows->result_info);
+    if (rows->own_index != nullptr)
+        index_close(rows->own_index, NoLock);
     table_close(rows->heap, NoLock);
 }
 
@@ -217,12 +246,13 @@ void start_lookup(Arrangement *arrangement, const RowHeap *rows, const Datum *va
 
 } // namespace
 
-Arrangement *open_arrangement(Oid heap, const StepFacts &facts)
+Arrangement *open_arrangement(Oid heap, const StepFacts &facts, LOCKMODE lock_mode)
 {
     auto *arrangement = static_cast<Arrangement *>(palloc0(sizeof(Arrangement)));
     arrangement->facts = facts;
+    arrangement->lock_mode = lock_mode;
     arrangement->context = CurrentMemoryContext;
-    arrangement->heap = table_open(heap, RowExclusiveLock);
+    arrangement->heap = table_open(heap, lock_mode);
     arrangement->descriptor = RelationGetDescr(arrangement->heap);
     if (arrangement->descriptor->natts != facts.column_count + (facts.found_by_count == 0))
         elog(ERROR, "arrangement \"%s\" does not have the columns of its program",

@@ -1,5 +1,5 @@
 /*
- * An arrangement opened for writing: the heap, its indexes, and the facts of its layout.
+ * An arrangement opened for writing, or for look-ups only: the heap, its indexes, and the facts of its layout.
  *
  * A partitioned storage has its rows in partitions (storage/partitions.hpp), which are opened when a row of them is
  * looked up or written. The partition of a row follows from its place, so that a look-up reads one partition; a row
@@ -48,8 +48,9 @@ struct StepFacts {
 /* A heap that has rows of an arrangement: its own, or one of its partitions. */
 struct RowHeap {
     Relation heap;
-    ResultRelInfo *result_info;
-    IndexScanDesc scan; /* on pgt_hash, or on the columns by which rows are found */
+    ResultRelInfo *result_info; /* null: for look-ups only */
+    Relation own_index;         /* open for look-ups only; else null */
+    IndexScanDesc scan;         /* on pgt_hash, or on the columns by which rows are found */
     ScanKeyData *scan_keys;
     RowHeap *next;
 };
@@ -62,6 +63,7 @@ struct RowAddress {
 
 struct Arrangement {
     StepFacts facts;
+    LOCKMODE lock_mode; /* of its relations */
     MemoryContext context;
     Relation heap;        /* has no rows itself if it is partitioned */
     TupleDesc descriptor; /* physical columns, and pgt_hash if rows are found by it */
@@ -82,7 +84,8 @@ struct Arrangement {
     bool *identity_nulls;
 };
 
-Arrangement *open_arrangement(Oid heap, const StepFacts &facts);
+/* For look-ups only, `lock_mode` is AccessShareLock, and otherwise RowExclusiveLock. */
+Arrangement *open_arrangement(Oid heap, const StepFacts &facts, LOCKMODE lock_mode = RowExclusiveLock);
 void close_arrangement(Arrangement *arrangement);
 
 /* Copies the identity columns of a physical row into the arrangement's scratch arrays. */
