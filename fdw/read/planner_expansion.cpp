@@ -162,7 +162,13 @@ void replace_entry(RangeTblEntry *entry, Query *rows)
 /* Returns true if the entry has been expanded already, because a query may be planned twice. */
 bool is_expanded(const RangeTblEntry *entry)
 {
-    return OidIsValid(entry->relid) && entry->relkind == 0;
+    const Query *rows = entry->subquery;
+    if (!OidIsValid(entry->relid) || rows->rtable == NIL)
+        return false;
+    const auto *first = linitial_node(RangeTblEntry, rows->rtable);
+    if (rows->setOperations != nullptr && first->rtekind == RTE_SUBQUERY) /* the stored rows, beside the touched ones */
+        first = linitial_node(RangeTblEntry, first->subquery->rtable);
+    return first->relkind == RELKIND_FOREIGN_TABLE && first->relid == entry->relid;
 }
 
 void expand_entry(const Query *query, RangeTblEntry *entry, const ServedRelation *served)
