@@ -13,6 +13,7 @@
 #include "fdw/ddl/heap_statements.hpp"
 #include "fdw/ddl/object_access_hook.hpp"
 #include "fdw/ddl/utility_hook.hpp"
+#include "fdw/drop_extension.hpp"
 #include "fdw/read/barrier.hpp"
 #include "fdw/read/column_statistics.hpp"
 #include "fdw/read/explain_execute.hpp"
@@ -51,6 +52,7 @@ constexpr UtilityEntry utility[] = {
     {T_CreateSubscriptionStmt, When::after, capture::after_subscribing},
     {T_AlterSubscriptionStmt, When::after, capture::after_subscribing},
     {T_DropStmt, When::before, capture::before_drop},
+    {T_DropStmt, When::after, drop_schema_of_extension},
     {T_AlterTableStmt, When::around, capture::around_alter_table},
     {T_AlterObjectDependsStmt, When::before, capture::before_alter_of_trigger},
     {T_RenameStmt, When::before, capture::before_alter_of_trigger},

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Shows CREATE EXTENSION in a database where another role has created schema pgtrickle before."""
+"""Shows CREATE EXTENSION where schema pgtrickle exists before, and DROP EXTENSION."""
 
 import sys
 import uuid
@@ -33,6 +33,22 @@ def creation_error(*preparations):
         db.admin("DROP DATABASE " + name)
 
 
+def is_schema_left(*statements):
+    """Returns whether the schema exists after CREATE EXTENSION, the statements, and DROP EXTENSION."""
+    name = "foreign_schema_dropped"
+    db.admin("CREATE DATABASE " + name)
+    session = db.connect(name)
+    try:
+        for statement in ("CREATE EXTENSION pg_trickle", *statements, "DROP EXTENSION pg_trickle"):
+            session.cursor().execute(statement)
+        cursor = session.cursor()
+        cursor.execute("SELECT to_regnamespace('pgtrickle') IS NOT NULL")
+        return cursor.fetchone()[0]
+    finally:
+        session.close()
+        db.admin("DROP DATABASE " + name)
+
+
 def main():
     db.run(f"CREATE ROLE {role}")
     cases = {
@@ -45,6 +61,12 @@ def main():
     for name, (wanted, *preparations) in cases.items():
         found = creation_error(*preparations)
         print(f"{'ok' if found == wanted else 'not ok'} {name}" + ("" if found == wanted else f": {found}"))
+        failed += found != wanted
+    for name, wanted, *statements in (("the_schema_goes_with_the_extension", False),
+                                      ("unless_it_has_an_object_of_a_user", True, "CREATE TABLE pgtrickle.mine ()"),
+                                      ("or_another_comment", True, "COMMENT ON SCHEMA pgtrickle IS 'kept'")):
+        found = is_schema_left(*statements)
+        print(f"{'ok' if found == wanted else 'not ok'} {name}")
         failed += found != wanted
     db.run(f"DROP ROLE {role}")
     db.drop()

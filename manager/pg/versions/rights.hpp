@@ -134,6 +134,7 @@ constexpr int rule_entries = PG_VERSION_NUM < 160000 ? 2 : 0;
 #if PG_VERSION_NUM < 160000
 #define object_ownercheck(class_id, object, user)                                                                      \
     ((class_id) == RelationRelationId    ? pg_class_ownercheck(object, user)                                           \
+     : (class_id) == NamespaceRelationId ? pg_namespace_ownercheck(object, user)                                       \
      : (class_id) == ExtensionRelationId ? pg_extension_ownercheck(object, user)                                       \
                                          : pg_database_ownercheck(object, user))
 #define object_aclcheck(class_id, object, user, mode)                                                                  \
@@ -154,6 +155,10 @@ inline bool owns_database(Oid database)
 inline bool owns_extension(Oid extension)
 {
     return object_ownercheck(ExtensionRelationId, extension, GetUserId());
+}
+inline bool owns_schema(Oid schema)
+{
+    return object_ownercheck(NamespaceRelationId, schema, GetUserId());
 }
 inline AclResult right_to_create_in(Oid tablespace)
 {
