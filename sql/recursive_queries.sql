@@ -48,4 +48,5 @@ SELECT pgtrickle.create_stream_table('x', 'WITH RECURSIVE t(x) AS (SELECT n FROM
 SELECT pgtrickle.create_stream_table('x', 'WITH RECURSIVE t(x) AS (SELECT id FROM person UNION (SELECT c.id FROM person c, t WHERE c.boss = x UNION ALL SELECT 1)) SELECT x FROM t', '520w', 'DIFFERENTIAL');
 SELECT pgtrickle.create_stream_table('x', 'WITH RECURSIVE t(x) AS (SELECT id FROM person UNION SELECT row_number() OVER ()::int FROM person, t WHERE boss = x) SELECT x FROM t', '520w', 'DIFFERENTIAL');
 SELECT pgtrickle.create_stream_table('x', 'WITH RECURSIVE t(x) AS (SELECT id FROM person UNION ALL SELECT DISTINCT c.id FROM person c, t WHERE boss = x) SELECT x FROM t', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('x', 'WITH RECURSIVE t(x) AS (SELECT id FROM person UNION (SELECT c.id FROM person c, t WHERE c.boss = x EXCEPT SELECT 1)) SELECT x FROM t', '520w', 'DIFFERENTIAL');
 DROP SCHEMA recursive_queries CASCADE;

@@ -110,6 +110,8 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
 
     /* Returns the operator's name in explain, with its parameters. */
     virtual std::string describe() const = 0;
+    /* Returns the construct for which the operator stands, as a user would write it. */
+    virtual std::string written() const { return describe(); }
     virtual ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const = 0;
     /* Returns the derivative; null when no input has changed. */
     virtual PlanPtr derivative(Differentiator &differentiator) const = 0;

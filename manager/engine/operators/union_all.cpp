@@ -32,6 +32,7 @@ class UnionAll final : public PlanNode {
     explicit UnionAll(std::vector<PlanPtr> inputs) : PlanNode(inputs, columns_of(inputs)) {}
 
     std::string describe() const override { return "union all"; }
+    std::string written() const override { return "UNION ALL"; }
     ZSet meaning(const Evaluation &, const std::vector<ZSet> &inputs) const override
     {
         ZSet result;

@@ -95,7 +95,7 @@ PlanPtr semi_join(SemiKind kind, PlanPtr rows, PlanPtr other, Condition conditio
                   std::optional<Comparison> comparison = std::nullopt);
 /* Output: the key columns of `input` in the order given, then one column for each aggregate. Without keys:
  * the global aggregate, always one row. */
-PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls);
+PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls, std::string written = {});
 PlanPtr distinct(PlanPtr input);
 /* Returns the same rows, kept in an arrangement: for a scan of a source whose changes cannot be captured. */
 PlanPtr copy(PlanPtr input);

@@ -62,7 +62,8 @@ engine::PlanPtr counted_operation(SetOperation operation, bool all, engine::Plan
         keys.push_back(i);
 
     engine::PlanPtr plan = engine::union_all({tagged(std::move(left), 1), tagged(std::move(right), 2)});
-    plan = engine::aggregate(plan, keys, {copies(width, 1), copies(width, 2)});
+    plan =
+        engine::aggregate(plan, keys, {copies(width, 1), copies(width, 2)}, is_intersection ? "INTERSECT" : "EXCEPT");
     const char *const present = is_intersection ? " > 0 AND " : all ? " > " : " > 0 AND ";
     const char *const other = is_intersection ? " > 0" : all ? "" : " = 0";
     plan = engine::fence(plan, expression({l, std::string(present), r, std::string(other)}, BOOLOID));

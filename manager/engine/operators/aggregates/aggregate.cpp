@@ -44,9 +44,15 @@ Value value_of(const AggregateCall &call, const Evaluation &evaluation, const ZS
 
 } // namespace
 
-Aggregate::Aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls)
-    : PlanNode({input}, columns_of(input, keys, calls)), keys_(std::move(keys)), calls_(std::move(calls))
+Aggregate::Aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls, std::string written)
+    : PlanNode({input}, columns_of(input, keys, calls)), keys_(std::move(keys)), calls_(std::move(calls)),
+      written_(std::move(written))
 {
+}
+
+std::string Aggregate::written() const
+{
+    return !written_.empty() ? written_ : keys_.empty() ? "an aggregate function" : "GROUP BY";
 }
 
 std::string Aggregate::describe() const
@@ -117,10 +123,10 @@ std::optional<Objection> Aggregate::objection() const
 
 PlanPtr Aggregate::with_inputs(std::vector<PlanPtr> inputs) const
 {
-    return aggregate(inputs.at(0), keys_, calls_);
+    return aggregate(inputs.at(0), keys_, calls_, written_);
 }
 
-PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls)
+PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls, std::string written)
 {
     int width = input->width();
     for (int key : keys)
@@ -136,7 +142,7 @@ PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCal
         if (call.filter)
             check_slots(*call.filter, width);
     }
-    return std::make_shared<Aggregate>(std::move(input), std::move(keys), std::move(calls));
+    return std::make_shared<Aggregate>(std::move(input), std::move(keys), std::move(calls), std::move(written));
 }
 
 namespace {

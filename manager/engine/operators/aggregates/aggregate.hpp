@@ -9,11 +9,13 @@ namespace pgtrickle::engine {
 
 class Aggregate final : public PlanNode {
   public:
-    Aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls);
+    /* `written`: the construct for which it stands; empty: grouping. */
+    Aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls, std::string written = {});
     const std::vector<int> &keys() const { return keys_; }
     const std::vector<AggregateCall> &calls() const { return calls_; }
 
     std::string describe() const override;
+    std::string written() const override;
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
     PlanPtr derivative(Differentiator &differentiator) const override;
     bool keeps() const override { return true; }
@@ -25,6 +27,7 @@ class Aggregate final : public PlanNode {
   private:
     std::vector<int> keys_;
     std::vector<AggregateCall> calls_;
+    std::string written_;
 };
 
 /* DISTINCT is a grouping on all columns without aggregates. */
@@ -35,6 +38,7 @@ class Distinct final : public PlanNode {
     std::shared_ptr<const Aggregate> as_aggregate() const;
 
     std::string describe() const override { return "distinct"; }
+    std::string written() const override { return "DISTINCT"; }
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
     PlanPtr derivative(Differentiator &differentiator) const override;
     bool keeps() const override { return true; }

@@ -17,6 +17,7 @@ class Window final : public PlanNode {
     const std::optional<Following> &following() const { return following_; }
 
     std::string describe() const override;
+    std::string written() const override { return "a window function"; }
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
     PlanPtr derivative(Differentiator &differentiator) const override;
     bool keeps() const override { return true; }

@@ -145,7 +145,7 @@ PlanPtr Recursive::derivative(Differentiator &) const
 std::optional<Objection> Recursive::objection() const
 {
     if (const PlanNode *node = obstacle(step(), leaf_))
-        return Objection{"recursive term in which the recursion's own rows pass a " + node->describe(),
+        return Objection{"recursive term in which the recursion's own rows pass " + node->written(),
                          "its value depends on the rows that a single iteration finds",
                          "Move it out of the recursive term, or use refresh mode FULL."};
     if (!is_set_)
