@@ -94,6 +94,9 @@ constexpr UtilityEntry utility[] = {
     {T_CreatedbStmt, When::before, mailbox::before_database_statement},
     {T_AlterDatabaseStmt, When::before, mailbox::before_database_statement},
     {T_RenameStmt, When::before, mailbox::before_database_statement},
+    {T_VariableSetStmt, When::before, guc::warn_of_unknown_setting},
+    {T_AlterDatabaseSetStmt, When::before, guc::warn_of_unknown_setting},
+    {T_AlterRoleSetStmt, When::before, guc::warn_of_unknown_setting},
     {T_AlterDatabaseSetStmt, When::after, mailbox::after_settings_statement},
     {T_AlterRoleSetStmt, When::after, mailbox::after_settings_statement},
 };

@@ -219,7 +219,22 @@ void define_settings()
     preloaded = process_shared_preload_libraries_in_progress;
     define_reading();
     define_refreshing();
-    MarkGUCPrefixReserved("pg_trickle");
+}
+
+void warn_of_unknown_setting(const UtilityCall &call)
+{
+    const ::Node *statement = call.statement();
+    const VariableSetStmt *set = IsA(statement, VariableSetStmt) ? castNode(VariableSetStmt, statement)
+                                 : IsA(statement, AlterRoleSetStmt)
+                                     ? castNode(AlterRoleSetStmt, statement)->setstmt
+                                     : castNode(AlterDatabaseSetStmt, statement)->setstmt;
+    constexpr const char *prefix = "pg_trickle.";
+    if (set->kind != VAR_SET_VALUE || pg_strncasecmp(set->name, prefix, strlen(prefix)) != 0)
+        return;
+    if (GetConfigOption(set->name, true, false) == nullptr ||
+        (GetConfigOptionFlags(set->name, true) & GUC_CUSTOM_PLACEHOLDER) != 0)
+        ereport(WARNING, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("unrecognized setting \"%s\"", set->name),
+                          errdetail("It has no effect.")));
 }
 
 bool is_preloaded()

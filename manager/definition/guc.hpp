@@ -8,6 +8,7 @@
 #pragma once
 
 #include "pg/boundary.hpp"
+#include "pg/hooks.hpp"
 
 namespace pgtrickle::guc {
 
@@ -40,8 +41,12 @@ extern int capture_privilege; /* a CapturePrivilege value */
 /* pg_trickle.max_staleness in milliseconds; -1: each stream table's own schedule. */
 extern int64_t max_staleness_ms;
 
-/* Defines all settings. Called once, by _PG_init. PostgreSQL frame. */
+/* Defines all settings. Called once, by _PG_init. Other names with the prefix are accepted, as settings of the public
+ * extension are that mean nothing here. PostgreSQL frame. */
 void define_settings();
+/* Entry of fdw/module.cpp, before SET, ALTER ROLE SET and ALTER DATABASE SET: raises a WARNING if the statement sets
+ * such a name, which may be misspelled. PostgreSQL frame. */
+void warn_of_unknown_setting(const UtilityCall &call);
 
 /* Returns true if the module was loaded by shared_preload_libraries, so that hooks and shared memory
  * exist. */
