@@ -29,6 +29,7 @@
 #include "pg/hooks.hpp"
 #include "refresh/program/compiled.hpp"
 #include "refresh/program/row_statistics.hpp"
+#include "storage/bound.hpp"
 #include "worker/worker.hpp"
 
 extern "C" {
@@ -57,6 +58,9 @@ constexpr UtilityEntry utility[] = {
     {T_AlterObjectDependsStmt, When::before, capture::before_alter_of_trigger},
     {T_RenameStmt, When::before, capture::before_alter_of_trigger},
     {every_kind, When::around, capture::around_statement},
+
+    {T_AlterTableStmt, When::after, storage::verify_bounds},
+    {T_CreateStmt, When::after, storage::verify_bounds},
 
     /* Reading stream tables. */
     {T_DoStmt, When::before, use_snapshot_in_block},

@@ -5,6 +5,7 @@
 #include "refresh/run/net_changes.hpp"
 #include "storage/apply/apply_full.hpp"
 #include "storage/apply/apply_rows.hpp"
+#include "storage/bound.hpp"
 #include "storage/statistics.hpp"
 #include "storage/storage.hpp"
 
@@ -217,6 +218,7 @@ void Run::begin_emitting(int index)
     if (is_storage(index)) {
         emitter_.log = log_;
         emitter_.append_to_log = append_to_log;
+        emitter_.bound = call([this] { return storage::begin_bound_check(compiled_.relid()); });
         return;
     }
     emitter_.store = begin_rows();

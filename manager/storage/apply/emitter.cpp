@@ -1,9 +1,13 @@
 #include "storage/apply/emitter.hpp"
 
+#include "storage/bound.hpp"
+
 namespace pgtrickle::storage {
 
 void emit(Emitter *emitter, const Datum *values, const bool *nulls, int weight)
 {
+    if (weight > 0 && emitter->bound != nullptr)
+        check_bound(emitter->bound, values, nulls);
     (weight > 0 ? emitter->inserted : emitter->deleted) += 1;
     if (emitter->store != nullptr) {
         int count = emitter->output_count;

@@ -16,6 +16,8 @@ extern "C" {
 
 namespace pgtrickle::storage {
 
+struct BoundCheck;
+
 struct Emitter {
     int output_count = 0;
     Tuplestorestate *store = nullptr; /* output columns, then pgt_weight */
@@ -24,12 +26,13 @@ struct Emitter {
     void (*append_to_log)(void *log, const Datum *values, const bool *nulls, int weight) = nullptr;
     Datum *values = nullptr; /* scratch memory, output_count + 1 entries */
     bool *nulls = nullptr;
+    BoundCheck *bound = nullptr; /* of inserted rows */
     int64 inserted = 0;
     int64 deleted = 0;
 };
 
-/* Emits the row whose output columns come first in `values` and `nulls`, with weight +1 or -1. PostgreSQL
- * frame. */
+/* Emits the row whose output columns come first in `values` and `nulls`, with weight +1 or -1. Raises 23514 for an
+ * inserted row that is not within the bound. PostgreSQL frame. */
 void emit(Emitter *emitter, const Datum *values, const bool *nulls, int weight);
 
 } // namespace pgtrickle::storage

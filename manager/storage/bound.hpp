@@ -1,0 +1,30 @@
+/*
+ * The bound of a stream table that is a partition.
+ *
+ * Invariant: every stored row of a stream table that is attached as a partition satisfies the partition constraint.
+ * PostgreSQL relies on it when it prunes partitions, and checks it for tables only. So the stored rows are verified
+ * when the stream table is attached, and each row that a refresh adds: a refresh that would store another row fails,
+ * and the contents stay as they were. The same holds for a stream table that is the default partition when another
+ * partition takes a part of its bound.
+ *
+ * The expressions of a partition key may call functions of a user. They run with the rights of the owner of the stream
+ * table in a restricted operation. PostgreSQL frames.
+ */
+#pragma once
+
+#include "pg/hooks.hpp"
+
+namespace pgtrickle::storage {
+
+struct BoundCheck;
+
+/* Returns the check of rows of the stream table, in the current memory context; null if it is no partition. */
+BoundCheck *begin_bound_check(Oid stream_table);
+/* Raises 23514 unless the row, given by the live columns of the stream table, satisfies the partition constraint. */
+void check_bound(BoundCheck *check, const Datum *values, const bool *nulls);
+
+/* Entry of fdw/module.cpp, after ALTER TABLE and CREATE TABLE: verifies the stored rows of stream tables that the
+ * statement has given another bound. Raises 23514. */
+void verify_bounds(const UtilityCall &call);
+
+} // namespace pgtrickle::storage
