@@ -134,12 +134,12 @@ void release(Oid source)
     SourceRow row;
     /* The locks below are held to the end of the transaction and keep the log from being trimmed, so they are
      * not taken for a source that has dependents. */
-    if (!OidIsValid(source_table()) || state::log_dependents_of(source) != NIL)
+    if (!OidIsValid(source_table()) || state::has_log_dependents(source))
         return;
     /* The source is left to trim() if this transaction may not block changes of its capture, or if another
      * transaction adds or drops a dependent. */
     if (!definition::may_stop_capture_changes(source) || !lock_capture_if_free(source) || !lock_unclaimed(source) ||
-        state::log_dependents_of(source) != NIL || !find_source(source, &row) || !row.is_active)
+        state::has_log_dependents(source) || !find_source(source, &row) || !row.is_active)
         return;
     row.is_active = false;
     update_source(&row);

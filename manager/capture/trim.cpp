@@ -267,7 +267,7 @@ bool move_on(Oid source, SourceRow *row)
  * by now. */
 void wake_dependents(Oid source)
 {
-    if (state::log_dependents_of(source) != NIL)
+    if (state::has_log_dependents(source))
         mailbox::note_change(source);
 }
 
@@ -284,7 +284,7 @@ bool remove_released(Oid source, SourceRow *row)
         if (!ConditionalLockRelationOid(segment, AccessExclusiveLock))
             return false;
     if (!find_source(source, row) || row->is_active ||
-        (state::log_dependents_of(source) != NIL && !is_capture_stopped(source)))
+        (state::has_log_dependents(source) && !is_capture_stopped(source)))
         return false;
     begin_own_work();
     drop_segments(row);
@@ -348,7 +348,7 @@ Trimmed trim_under_snapshot(Oid source, int64 size_limit)
                    ? Trimmed::again
                    : Trimmed::held_back;
     /* Another transaction has claimed the source, or had when release() looked. */
-    const bool is_unread = call([&] { return state::log_dependents_of(source) == NIL; });
+    const bool is_unread = call([&] { return !state::has_log_dependents(source); });
     bool has_trimmed = call([&] { return move_on(source, &row); });
     const bool force = size_limit > 0 && call([&] { return log_size(source); }) > size_limit;
     for (int i = 0; i < segment_count; i++)

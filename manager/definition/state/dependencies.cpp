@@ -123,6 +123,64 @@ List *log_dependents_of(Oid source_relid)
     return scan_dependencies("pgt_dependency_source", dependency_source, source_relid, dependency_relid, true);
 }
 
+namespace {
+
+/* Whether the log of `source` is read by the stream table `relid`. */
+bool is_log_dependent(Oid relid, Oid source)
+{
+    Relation table = definition::open_extension_table("pgt_dependency", AccessShareLock);
+    if (table == nullptr)
+        return false;
+    ScanKeyData key;
+    SysScanDesc scan = definition::begin_scan_by_oid(table, "pgt_dependency_pkey", dependency_relid, relid, &key);
+    bool is_found = false;
+    HeapTuple tuple;
+    while (!is_found && HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        bool is_null;
+        is_found =
+            DatumGetObjectId(heap_getattr(tuple, dependency_source, RelationGetDescr(table), &is_null)) == source &&
+            DatumGetBool(heap_getattr(tuple, dependency_captured, RelationGetDescr(table), &is_null));
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    return is_found;
+}
+
+/* Returns the youngest of the stream tables that read the log of `source`; invalid: there is none. */
+Oid youngest_log_dependent(Oid source)
+{
+    Relation table = definition::open_extension_table("pgt_dependency", AccessShareLock);
+    if (table == nullptr)
+        return InvalidOid;
+    Relation index = index_open(definition::extension_relation("pgt_dependency_source"), AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, dependency_source, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(source));
+    SysScanDesc scan = systable_beginscan_ordered(table, index, nullptr, 1, &key);
+    Oid found = InvalidOid;
+    HeapTuple tuple;
+    while (!OidIsValid(found) && HeapTupleIsValid(tuple = systable_getnext_ordered(scan, BackwardScanDirection))) {
+        bool is_null;
+        if (DatumGetBool(heap_getattr(tuple, dependency_captured, RelationGetDescr(table), &is_null)))
+            found = DatumGetObjectId(heap_getattr(tuple, dependency_relid, RelationGetDescr(table), &is_null));
+    }
+    systable_endscan_ordered(scan);
+    index_close(index, AccessShareLock);
+    table_close(table, AccessShareLock);
+    return found;
+}
+
+} // namespace
+
+bool has_log_dependents(Oid source_relid)
+{
+    static Oid known_source = InvalidOid, known_dependent = InvalidOid;
+    if (known_source == source_relid && is_log_dependent(known_dependent, source_relid))
+        return true;
+    known_source = source_relid;
+    known_dependent = youngest_log_dependent(source_relid);
+    return OidIsValid(known_dependent);
+}
+
 List *sources_of(Oid relid)
 {
     return scan_dependencies("pgt_dependency_pkey", dependency_relid, relid, dependency_source);
