@@ -2,7 +2,7 @@
 
 #include "capture/ddl/repeatable_read.hpp"
 #include "capture/log/log.hpp"
-#include "capture/log/log_state.hpp"
+#include "capture/source/source_locks.hpp"
 #include "capture/source/unlogged_sentinel.hpp"
 #include "capture/triggers/open_statement.hpp"
 #include "definition/query/rewritten_query.hpp"
@@ -101,7 +101,6 @@ bool read_pending(const Shape &shape, const Column &column, const Source &source
     const bool is_read = call([&] {
         if (capture::is_sentinel_missing(source.relid))
             return false;
-        capture::lock_logs(source.relid);
         const int64 count = capture::count_changes(source.relid, frontier, snapshot);
         if (count < 0 || count > most_changes)
             return false;
@@ -390,9 +389,14 @@ bool find_values(const Shape &shape, const Column &column, const Pending &pendin
 bool find_of_pending(Oid relid, const Shape &shape, const Column &column, const Frontier &frontier, Snapshot snapshot,
                      Pending *pending, TouchedValues *touched)
 {
-    for (const Source &source : definition::sources_of(relid)) {
-        const bool is_logged = source.kind == SourceKind::table && source.is_captured;
-        if (!is_logged || !read_pending(shape, column, source, frontier, snapshot, pending))
+    const std::vector<Source> sources = definition::sources_of(relid);
+    for (const Source &source : sources) {
+        if (source.kind != SourceKind::table || !source.is_captured)
+            return false;
+        call([&] { capture::lock_to_read(source.relid); });
+    }
+    for (const Source &source : sources) {
+        if (!read_pending(shape, column, source, frontier, snapshot, pending))
             return false;
     }
     touched->output = column.output;

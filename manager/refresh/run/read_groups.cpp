@@ -1,7 +1,7 @@
 #include "refresh/run/read_groups.hpp"
 
 #include "capture/ddl/repeatable_read.hpp"
-#include "capture/log/log_state.hpp"
+#include "capture/source/source_locks.hpp"
 #include "capture/source/unlogged_sentinel.hpp"
 #include "definition/state/state.hpp"
 #include "pg/attempt.hpp"
@@ -44,7 +44,6 @@ double count_pending(const Compiled &compiled, const Frontier &frontier, Snapsho
         const int64 count = call([&]() -> int64 {
             if (capture::is_sentinel_missing(source.relid))
                 return -1;
-            capture::lock_logs(source.relid);
             return capture::count_changes(source.relid, frontier, snapshot);
         });
         if (count < 0 || !capture::is_seen_beside_own_work(source.relid, snapshot))
@@ -52,6 +51,14 @@ double count_pending(const Compiled &compiled, const Frontier &frontier, Snapsho
         all += static_cast<double>(count);
     }
     return all;
+}
+
+/* Before anything is compiled or looked for: a TRUNCATE that commits later would empty what the snapshot sees. */
+void lock_sources(Oid relid)
+{
+    for (const Source &source : definition::sources_of(relid))
+        if (source.kind == SourceKind::table)
+            call([&] { capture::lock_to_read(source.relid); });
 }
 
 bool merge(Compiled &compiled, const Frontier &frontier, storage::MergedGroups *merged)
@@ -69,6 +76,7 @@ bool merge(Compiled &compiled, const Frontier &frontier, storage::MergedGroups *
 bool read(Oid relid, Snapshot snapshot, ReadGroups *groups)
 {
     const state::VisibleRow seen = call([=] { return state::visible_row(relid, snapshot); });
+    lock_sources(relid);
     discard_stale();
     if (seen.frontier == nullptr || seen.needs_reinit || !has_current_layout(relid))
         return false;
