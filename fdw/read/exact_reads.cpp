@@ -9,6 +9,7 @@
 #include "fdw/scan/exact_query.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/versions/processes.hpp"
+#include "pg/versions/rights.hpp"
 #include "pg/walker.hpp"
 #include "refresh/program/scope.hpp"
 #include "storage/storage.hpp"
@@ -137,6 +138,9 @@ bool replace_plan(QueryDesc *query, int flags, const Oid *relids, int count)
     }
     if (computed == NIL)
         return false;
+    /* Planning runs code of owners. The executor checks privileges after it, and the planner only those of entries
+     * that are expanded. */
+    check_rights(asked_rights(query->plannedstmt));
     const TimestampTz now = GetCurrentTimestamp();
     auto *carried = static_cast<Query *>(copyObjectImpl(carried_query(query->plannedstmt)));
     /* A cursor that moves backward gets a plan that supports that. */
