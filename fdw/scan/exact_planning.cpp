@@ -49,7 +49,7 @@ bool find_columns(const ServedRelation *served, const refresh::ReadGroups &group
     for (int k = 0; k < groups.key_count; k++)
         if (columns[k].column == 0 || is_type_of_a_user(columns[k].type))
             return false;
-    return can_be_hashed(read->keys);
+    return can_be_in_clause(read->keys);
 }
 
 /* The pending changes are merged with stored groups. Returns false if they cannot be. */
@@ -86,7 +86,7 @@ ExactRead find_touched(const ServedRelation *served, Snapshot snapshot)
             read.keys = keys_of(read.values, static_cast<AttrNumber>(i + 1));
     if (read.values.is_empty())
         read.way = ExactWay::stored;
-    else if (read.values.is_indexed && can_be_hashed(read.keys))
+    else if (read.values.is_indexed && can_be_in_clause(read.keys))
         read.way = ExactWay::in_parts;
     read.can_be_in_statement = !is_type_of_a_user(get_atttype(relid, read.keys.columns->column));
     return read;

@@ -3,6 +3,7 @@
 #include "pg/versions/varlena.hpp"
 
 extern "C" {
+#include "access/detoast.h"
 #include "catalog/namespace.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
@@ -33,6 +34,8 @@ PG_FUNCTION_INFO_V1(pgtrickle_is_touched_support);
 namespace pgtrickle {
 
 namespace {
+
+constexpr Size most_bytes = 4 << 20;
 
 /* How the values of a column are compared. */
 struct SetColumn {
@@ -208,6 +211,23 @@ ArrayType *array_of_column(const TouchedKeys &touched, int number)
     return make_array(touched.columns[number].type, values, nulls, count);
 }
 
+/* Returns the size that the values of one of the columns have in an array, apart from their alignment. */
+Size size_of_values(const TouchedKeys &touched, int number)
+{
+    int16 length;
+    bool is_by_value;
+    get_typlenbyval(touched.columns[number].type, &length, &is_by_value);
+    Size size = 0;
+    ListCell *cell;
+    foreach (cell, touched.keys) {
+        const auto *row = static_cast<const storage::KeptRow *>(lfirst(cell));
+        if (!row->nulls[number])
+            size += length == -1 ? toast_raw_datum_size(row->values[number])
+                                 : datumGetSize(row->values[number], is_by_value, length);
+    }
+    return size;
+}
+
 /* Returns the values that are not NULL. */
 ArrayType *array_of_values(const TouchedValues &touched)
 {
@@ -292,13 +312,16 @@ TouchedKeys keys_of(const TouchedValues &touched, AttrNumber column)
     return keys;
 }
 
-bool can_be_hashed(const TouchedKeys &touched)
+bool can_be_in_clause(const TouchedKeys &touched)
 {
-    for (int i = 0; i < touched.column_count; i++)
+    Size size = 0;
+    for (int i = 0; i < touched.column_count; i++) {
         if (!op_hashjoinable(touched.columns[i].equals, touched.columns[i].type) ||
             !OidIsValid(hash_function(touched.columns[i].equals)))
             return false;
-    return true;
+        size += size_of_values(touched, i);
+    }
+    return size <= most_bytes;
 }
 
 Node *touched_clause(const TouchedKeys &touched, List *values)

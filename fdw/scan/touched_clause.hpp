@@ -33,8 +33,9 @@ struct TouchedKeys {
 /* Returns the values as keys of one column, which is that of the foreign table. */
 TouchedKeys keys_of(const TouchedValues &touched, AttrNumber column);
 
-/* Returns true if there can be such a clause, apart from code of a user. */
-bool can_be_hashed(const TouchedKeys &touched);
+/* Returns true if there can be such a clause, apart from code of a user: equality of the columns can be hashed, and the
+ * values are not too large for a plan, which has several copies of them while it is made. */
+bool can_be_in_clause(const TouchedKeys &touched);
 
 /* Returns the clause on `values`, the Vars k, …. */
 Node *touched_clause(const TouchedKeys &touched, List *values);

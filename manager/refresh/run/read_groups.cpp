@@ -23,6 +23,7 @@ namespace {
 /* So many changes are always read; more, if they are at most this share of the rows of the sources. */
 constexpr double few_changes = 1000, share_of_rows = 0.2;
 constexpr int most_groups = 50000;
+constexpr Size most_bytes = 32 << 20;
 
 bool has_one_step_of_groups(const Compiled &compiled)
 {
@@ -103,15 +104,18 @@ bool read_groups(Oid relid, Snapshot snapshot, ReadGroups *groups)
 {
     if (is_running() || is_reading_exactly() || relations_in_memory() != nullptr || IsInParallelMode())
         return false;
-    *groups = {{CurrentMemoryContext, NIL, NIL, most_groups}, 0, 0, nullptr};
+    MemoryContext memory =
+        call([] { return AllocSetContextCreate(CurrentMemoryContext, "merged groups", ALLOCSET_DEFAULT_SIZES); });
+    *groups = {{memory, NIL, NIL, most_groups, most_bytes}, 0, 0, nullptr};
     bool is_complete = false;
     try {
         in_subtransaction([&] { is_complete = read(relid, snapshot, groups); });
     } catch (const PgError &error) {
         if (!is_about_values(*error.data))
             throw;
-        return false;
     }
+    if (!is_complete)
+        call([=] { MemoryContextDelete(memory); });
     return is_complete;
 }
 

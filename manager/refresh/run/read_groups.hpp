@@ -22,10 +22,10 @@ struct ReadGroups {
     const int *key;   /* positions of the key's columns among the physical ones, until the next refresh */
 };
 
-/* Reads the groups of `relid` that the changes pending under the snapshot concern, in the current memory context. The
- * reader has a lock on the stream table, and runs neither a refresh nor the query of an exact read. Returns false if
- * there is no such program, if the changes are many or are not all in a log, or if a statement fails on values that
- * the query itself might not evaluate. */
+/* Reads the groups of `relid` that the changes pending under the snapshot concern, in memory below the current context.
+ * The reader has a lock on the stream table, and runs neither a refresh nor the query of an exact read. Returns false
+ * if there is no such program, if the changes or the rows of their groups are many or large, if the changes are not all
+ * in a log, or if a statement fails on values that the query itself might not evaluate. */
 bool read_groups(Oid relid, Snapshot snapshot, ReadGroups *groups);
 
 } // namespace pgtrickle::refresh

@@ -135,6 +135,12 @@ void keep(List **rows, MemoryContext memory, TupleTableSlot *row)
     MemoryContextSwitchTo(previous);
 }
 
+bool is_too_much(const MergedGroups *merged)
+{
+    return list_length(merged->keys) > merged->most ||
+           MemoryContextMemAllocated(merged->memory, false) > merged->most_bytes;
+}
+
 } // namespace
 
 void replace_row(Arrangement *arrangement, TupleTableSlot *stored, const Datum *values, const bool *nulls, int64 hash,
@@ -184,7 +190,7 @@ bool merge_groups(Arrangement *arrangement, GroupProgram *program, DeltaSort *de
             keep(&merged->rows, merged->memory, program->merged);
         else if (group == Group::to_recompute)
             touch(touched, delta->slot);
-        is_complete = group != Group::inconsistent && list_length(merged->keys) <= merged->most;
+        is_complete = group != Group::inconsistent && !is_too_much(merged);
     }
     end_merging(program);
     return is_complete;
@@ -193,11 +199,11 @@ bool merge_groups(Arrangement *arrangement, GroupProgram *program, DeltaSort *de
 bool merge_recomputed(DeltaSort *rows, MergedGroups *merged, const Touched *touched)
 {
     int64 seen = 0;
-    for (; next_row(rows); seen++) {
+    for (; !is_too_much(merged) && next_row(rows); seen++) {
         CHECK_FOR_INTERRUPTS();
         keep(&merged->rows, merged->memory, rows->slot);
     }
-    return seen == touched->count;
+    return seen == touched->count && !is_too_much(merged);
 }
 
 bool apply_recomputed(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter, const Touched *touched)

@@ -38,6 +38,7 @@ struct MergedGroups {
         NIL; /* of KeptRow: the delta's rows, which begin with the key; also of groups that have no row any more */
     List *rows = NIL; /* of KeptRow: physical columns */
     int most;         /* of keys; more are not kept */
+    Size most_bytes;  /* of memory */
 };
 
 /* As apply_groups(), but writes and emits nothing: the rows of touched groups are missing in `merged`. The arrangement
