@@ -171,7 +171,23 @@ bool is_expanded(const RangeTblEntry *entry)
     return first->relkind == RELKIND_FOREIGN_TABLE && first->relid == entry->relid;
 }
 
-void expand_entry(const Query *query, RangeTblEntry *entry, const ServedRelation *served)
+/* The statement whose levels are visited. */
+struct Statement {
+    const Query *whole;
+    bool is_rechecked; /* this level, or one around it, changes or locks rows */
+};
+
+/* A statement that has waited for a row, and finds it changed, joins it again with the rows of other relations that it
+ * had been joined with. PostgreSQL marks no rows of a flattened UNION ALL for that: it would join the row with others
+ * of them, or return columns of a row that does not join. Levels that may be pulled up into such a statement count,
+ * too. */
+bool is_rechecked(const Query *query)
+{
+    return query->rowMarks != NIL || query->commandType == CMD_UPDATE || query->commandType == CMD_DELETE ||
+           query->commandType == CMD_MERGE;
+}
+
+void expand_entry(const Query *query, RangeTblEntry *entry, const ServedRelation *served, const Statement *statement)
 {
     check_rights_of(query_with_rights(query, entry));
     if (!is_planned_exactly(entry->relid)) {
@@ -182,15 +198,10 @@ void expand_entry(const Query *query, RangeTblEntry *entry, const ServedRelation
     served = served_relation_to_read(entry->relid);
     if (read->way == ExactWay::stored)
         replace_entry(entry, query_over_storage(query, entry, served, nullptr));
-    else if (read->way != ExactWay::computed && read->can_be_in_statement)
+    else if (read->way != ExactWay::computed && read->can_be_in_statement && !statement->is_rechecked)
         replace_entry(entry, union_all(query_over_storage(query, entry, served, read),
                                        query_over_touched_rows(query, entry, read)));
 }
-
-/* The statement whose levels are visited. */
-struct Statement {
-    const Query *whole;
-};
 
 void visit_query(Query *query, Statement *statement);
 
@@ -215,13 +226,15 @@ void visit_entry(const Query *query, RangeTblEntry *entry, Statement *statement)
         return;
     const ServedRelation *served = served_relation_to_read(entry->relid);
     if (is_expandable(query, entry, served))
-        expand_entry(query, entry, served);
+        expand_entry(query, entry, served, statement);
 }
 
 void visit_query(Query *query, Statement *statement)
 {
     check_stack_depth();
     refuse_writes_of(statement->whole, query);
+    const bool was_rechecked = statement->is_rechecked;
+    statement->is_rechecked |= is_rechecked(query);
     ListCell *cell;
     foreach (cell, query->cteList)
         visit_node(lfirst_node(CommonTableExpr, cell)->ctequery, statement);
@@ -229,11 +242,12 @@ void visit_query(Query *query, Statement *statement)
         walk_query(query, visit_node, statement, QTW_IGNORE_RT_SUBQUERIES | QTW_IGNORE_CTE_SUBQUERIES);
     foreach (cell, query->rtable)
         visit_entry(query, lfirst_node(RangeTblEntry, cell), statement);
+    statement->is_rechecked = was_rechecked;
 }
 
 PlannedStmt *plan_expanded(Query *query, const char *text, int options, ParamListInfo parameters)
 {
-    Statement statement = {query};
+    Statement statement = {query, false};
     const Query *unexpanded = copy_for_exact_plan(query);
     visit_query(query, &statement);
     PlannedStmt *plan = previous_hooks().planner(query, text, options, parameters);
