@@ -35,7 +35,7 @@ SET ROLE exact_nobody;
 EXECUTE q;
 RESET ROLE;
 
--- nobody_makes_touched_values
+-- no_role_makes_touched_values
 SET ROLE exact_nobody;
 SELECT 'x'::pgtrickle.touched_values;
 SELECT '{x}'::pgtrickle.touched_values[];

@@ -1,5 +1,6 @@
 #include "fdw/read/exact_reads.hpp"
 
+#include "capture/ddl/repeatable_read.hpp"
 #include "definition/guc.hpp"
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
@@ -124,8 +125,8 @@ void remember_exact_read(Oid relid, TimestampTz at)
     static_cast<PastRead *>(hash_search(past_reads, &relid, HASH_ENTER, nullptr))->at = at;
 }
 
-/* Replaces the plan. Returns false if no stream table has to be computed. Allocates in the current memory context. */
-bool replace_plan(QueryDesc *query, int flags, const Oid *relids, int count)
+/* Returns those that have to be computed. */
+List *find_computed(const QueryDesc *query, const Oid *relids, int count)
 {
     List *computed = NIL;
     for (int i = 0; i < count; i++) {
@@ -136,11 +137,38 @@ bool replace_plan(QueryDesc *query, int flags, const Oid *relids, int count)
         if (!is_seen || has_to_be_computed(relids[i], query->snapshot))
             computed = lappend_oid(computed, relids[i]);
     }
+    return computed;
+}
+
+/* Locks the tables from which the stream tables are computed, at any distance. A TRUNCATE cannot commit between looking
+ * for the changes of one stream table and of another then. */
+void lock_sources_of(const Oid *relids, int count)
+{
+    enter([=] {
+        for (int i = 0; i < count; i++) {
+            std::vector<Oid> readers = definition::upstreams_of(relids[i]);
+            readers.push_back(relids[i]);
+            for (const Oid reader : readers)
+                for (const Source &source : definition::sources_of(reader))
+                    if (source.kind == SourceKind::table)
+                        call([&] { capture::lock_to_read(source.relid); });
+        }
+    });
+}
+
+/* Replaces the plan. Returns false if no stream table has to be computed. Allocates in the current memory context. */
+bool replace_plan(QueryDesc *query, int flags, const Oid *relids, int count)
+{
+    List *computed = find_computed(query, relids, count);
     if (computed == NIL)
         return false;
     /* Planning runs code of owners. The executor checks privileges after it, and the planner only those of entries
      * that are expanded. */
     check_rights(asked_rights(query->plannedstmt));
+    if (count > 1) {
+        lock_sources_of(relids, count);
+        computed = find_computed(query, relids, count);
+    }
     const TimestampTz now = GetCurrentTimestamp();
     auto *carried = static_cast<Query *>(copyObjectImpl(carried_query(query->plannedstmt)));
     /* A cursor that moves backward gets a plan that supports that. */

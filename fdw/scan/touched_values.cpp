@@ -2,7 +2,6 @@
 
 #include "capture/ddl/repeatable_read.hpp"
 #include "capture/log/log.hpp"
-#include "capture/source/source_locks.hpp"
 #include "capture/source/unlogged_sentinel.hpp"
 #include "capture/triggers/open_statement.hpp"
 #include "definition/query/rewritten_query.hpp"

@@ -64,6 +64,7 @@ TABLES = ("a", "b", "p")
 PLANS = ["", "", "enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_material = off", "enable_seqscan = off",
          "enable_nestloop = off; SET LOCAL enable_hashjoin = off", "enable_bitmapscan = off; SET LOCAL enable_sort = off",
          "pg_trickle.enable_expansion = off", "parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL min_parallel_table_scan_size = 0"]
+LEVELS = ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE", "REPEATABLE READ READ ONLY"]
 TEXTS = ("note", "wide")
 COLUMNS = {}  # of numbers and texts, of each stream table
 db = Database()
@@ -77,7 +78,7 @@ def set_up():
     db.run("CREATE EXTENSION citext SCHEMA public")
     for name, kind in (("a", ""), ("b", ""), ("p", " PARTITION BY LIST (k)")):
         key = "id, k" if kind else "id"
-        db.run(f"CREATE TABLE {name} (id int, k int, v int, note text, clock timestamptz DEFAULT now(), PRIMARY KEY ({key})){kind}")
+        db.run(f"CREATE TABLE {name} (id int, k int, v int, note text, clock timestamptz DEFAULT now(), unread int, PRIMARY KEY ({key})){kind}")
     for k in range(6):
         db.run(f"CREATE TABLE p{k} PARTITION OF p FOR VALUES IN ({k})")
     db.run("CREATE TABLE p_null PARTITION OF p DEFAULT; CREATE INDEX ON a (k); CREATE INDEX ON b (k)")
@@ -94,6 +95,7 @@ def set_up():
 
 class Session(threading.Thread):
     faults = []
+    expected = ("40001", "40P01", "55P03", "23505")
 
     def __init__(self, number):
         super().__init__()
@@ -109,7 +111,7 @@ class Session(threading.Thread):
                 self.step()
                 self.count += 1
             except psycopg2.Error as error:
-                if error.pgcode not in ("40001", "40P01", "55P03", "23505"):
+                if error.pgcode not in self.expected:
                     Session.faults.append(f"{error.pgcode} {error}\n{self.cursor.query}")
                 if not self.session.closed:
                     self.session.rollback() if not self.session.autocommit else self.cursor.execute("ROLLBACK")
@@ -141,7 +143,26 @@ class Refresher(Session):
         self.cursor.execute(f"SELECT pgtrickle.refresh_stream_table('{self.random.choice(list(QUERIES))}')")
 
 
+class Alterer(Session):
+    """Replaces rows of sources in ways that no snapshot shows, and what stream tables are stored and computed by."""
+    expected = (*Session.expected, "23514", "42P01", "42P17", "42701", "42809")  # p4 is a partition already, or not yet
+
+    def step(self):
+        table, k = self.random.choice("abp"), self.random.randrange(6)
+        rows = f"INSERT INTO {table} SELECT i, i % 5, i % 7, chr(65 + i % 3) FROM generate_series(1, 40) i ON CONFLICT DO NOTHING"
+        self.cursor.execute(self.random.choice([
+            f"BEGIN; TRUNCATE {table}; {rows}; COMMIT", f"TRUNCATE {table}", rows, rows, f"TRUNCATE p{k}",
+            f"BEGIN; ALTER TABLE p DETACH PARTITION p{k}; ALTER TABLE p ATTACH PARTITION p{k} FOR VALUES IN ({k}); COMMIT",
+            f"ALTER TABLE p DETACH PARTITION p{k}", f"ALTER TABLE p ATTACH PARTITION p{k} FOR VALUES IN ({k})",
+            "ALTER TABLE a ALTER unread TYPE bigint", "ALTER TABLE a ALTER unread TYPE int", "VACUUM FULL b", "ANALYZE a, b, p",
+            "ALTER TABLE b ADD more int DEFAULT 1", "ALTER TABLE b DROP IF EXISTS more", "DROP INDEX IF EXISTS a_k_idx", "CREATE INDEX ON a (k)",
+            f"SELECT pgtrickle.repair_stream_table('{self.random.choice(list(QUERIES))}')",
+            f"SELECT pgtrickle.refresh_stream_table('{self.random.choice(list(QUERIES))}')"]))
+
+
 class Reader(Session):
+    levels = LEVELS
+
     def compare(self):
         name = self.random.choice(list(QUERIES))
         query = f"({QUERIES[name]})"
@@ -179,7 +200,7 @@ class Reader(Session):
             Session.faults.append(f"{name}: {wrong} rows differ\n{statement}")
 
     def step(self):
-        level = self.random.choice(["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE", "REPEATABLE READ READ ONLY"])
+        level = self.random.choice(self.levels)
         self.cursor.execute("BEGIN ISOLATION LEVEL " + level)
         if plan := self.random.choice(PLANS):
             self.cursor.execute("SET LOCAL " + plan)
@@ -191,8 +212,9 @@ class Reader(Session):
 
 
 class ExactReader(Reader):
-    def __init__(self, number):
+    def __init__(self, number, levels=LEVELS):
         super().__init__(number)
+        self.levels = levels
         self.cursor.execute("SET pg_trickle.read_mode = exact; SET work_mem = '64kB'")  # rows in files, too
 
 
@@ -204,11 +226,9 @@ class ConsistentReader(Reader):
         self.cursor.execute("SET pg_trickle.consistent_reads = on")
 
 
-def equals_the_query_beside_writers():
+def equals_the_query_beside(sessions):
     global ENDS_AT
-    set_up()
     ENDS_AT = time.monotonic() + SECONDS
-    sessions = [Writer(1), Writer(2), Refresher(3), ExactReader(4), ExactReader(5), ConsistentReader(6)]
     for session in sessions:
         session.start()
     for session in sessions:
@@ -216,6 +236,16 @@ def equals_the_query_beside_writers():
     counts = {type(session).__name__: session.count for session in sessions}
     assert not Session.faults, f"seed {SEED}, {counts}: {Session.faults[0]}"
     assert all(session.count > 3 for session in sessions), counts
+
+
+def equals_the_query_beside_writers():
+    set_up()
+    equals_the_query_beside([Writer(1), Writer(2), Refresher(3), ExactReader(4), ExactReader(5), ConsistentReader(6)])
+
+
+def equals_the_query_beside_other_tables():
+    """In READ COMMITTED only: under an older snapshot a query shows emptied tables, and a stored answer does not."""
+    equals_the_query_beside([Writer(7), Alterer(8), ExactReader(9, LEVELS[:1]), ExactReader(10, LEVELS[:1])])
 
 
 def within_a_statement_that_writes():
@@ -246,5 +276,5 @@ def a_storage_that_is_newer_than_the_snapshot_is_not_read():
     reader.close()
 
 
-run_cases([equals_the_query_beside_writers, within_a_statement_that_writes,
+run_cases([equals_the_query_beside_writers, equals_the_query_beside_other_tables, within_a_statement_that_writes,
            a_storage_that_is_newer_than_the_snapshot_is_not_read])

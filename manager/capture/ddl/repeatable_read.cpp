@@ -15,6 +15,7 @@ extern "C" {
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "executor/tuptable.h"
+#include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -154,6 +155,13 @@ bool is_source_seen(Oid source, const OldSnapshot &old)
         return false;
     is_own_work |= has_marker(source, old.all_but_own, old.latest);
     return !is_own_work || (!has_changes(source, old.seen, old.latest) && has_same_rows(tree, old));
+}
+
+void lock_to_read(Oid source)
+{
+    LockRelationOid(source, AccessShareLock);
+    (void)tree_of(source, AccessShareLock);
+    lock_logs(source);
 }
 
 /* C++ frame. */

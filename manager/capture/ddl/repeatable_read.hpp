@@ -32,4 +32,9 @@ bool is_source_seen(Oid source, const OldSnapshot &old);
  * scanned. C++ frame. */
 bool is_seen_beside_own_work(Oid source, Snapshot snapshot);
 
+/* Takes AccessShare on the source, its partitions and children, and its log, to the end of the transaction. What
+ * is_seen_beside_own_work() finds afterwards stays true, except for a relation that becomes a partition or child.
+ * PostgreSQL frame. */
+void lock_to_read(Oid source);
+
 } // namespace pgtrickle::capture

@@ -8,7 +8,6 @@
  * PostgreSQL frames: nothing in this file has a destructor.
  */
 #include "capture/source/source_locks.hpp"
-#include "capture/log/log_state.hpp"
 #include "capture/source/inheritance.hpp"
 #include "capture/source/source_kind.hpp"
 #include "capture/source/source_rows.hpp"
@@ -76,13 +75,6 @@ void lock_sources(const List *sources)
     ListCell *cell;
     foreach (cell, relations)
         LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
-}
-
-void lock_to_read(Oid source)
-{
-    LockRelationOid(source, AccessShareLock);
-    (void)tree_of(source, AccessShareLock);
-    lock_logs(source);
 }
 
 void lock_inheritance_tree(Oid source)

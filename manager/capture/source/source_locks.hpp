@@ -15,10 +15,6 @@ namespace pgtrickle::capture {
  * ensure_captured() needs this lock on each, and would otherwise wait for one while it holds another. */
 void lock_sources(const List *sources);
 
-/* Takes AccessShare on the source, its partitions and children, and its log, to the end of the transaction. What
- * is_seen_beside_own_work() finds afterwards stays true, except for a relation that becomes a partition or child. */
-void lock_to_read(Oid source);
-
 /* Prevents a relation that has rows from becoming a partition or child of `source` before unlock_inheritance_tree() or
  * the end of the transaction. Taken after the locks on relations: a transaction that attaches a relation has
  * locked that relation, and waits here. An ATTACH after unlock_inheritance_tree() is recorded by a marker that the

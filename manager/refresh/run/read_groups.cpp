@@ -1,7 +1,6 @@
 #include "refresh/run/read_groups.hpp"
 
 #include "capture/ddl/repeatable_read.hpp"
-#include "capture/source/source_locks.hpp"
 #include "capture/source/unlogged_sentinel.hpp"
 #include "definition/state/state.hpp"
 #include "pg/attempt.hpp"
@@ -55,7 +54,7 @@ double count_pending(const Compiled &compiled, const Frontier &frontier, Snapsho
 }
 
 /* Before anything is compiled or looked for: a TRUNCATE that commits later would empty what the snapshot sees. */
-void lock_sources(Oid relid)
+void lock_sources_of(Oid relid)
 {
     for (const Source &source : definition::sources_of(relid))
         if (source.kind == SourceKind::table)
@@ -77,7 +76,7 @@ bool merge(Compiled &compiled, const Frontier &frontier, storage::MergedGroups *
 bool read(Oid relid, Snapshot snapshot, ReadGroups *groups)
 {
     const state::VisibleRow seen = call([=] { return state::visible_row(relid, snapshot); });
-    lock_sources(relid);
+    lock_sources_of(relid);
     discard_stale();
     if (seen.frontier == nullptr || seen.needs_reinit || !has_current_layout(relid))
         return false;
