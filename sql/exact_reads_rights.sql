@@ -41,6 +41,8 @@ SELECT 'x'::pgtrickle.touched_values;
 SELECT '{x}'::pgtrickle.touched_values[];
 SELECT pgtrickle.is_touched(NULL, 1), pgtrickle.is_touched(NULL, VARIADIC ARRAY[1, 2]), pgtrickle.is_touched(NULL, NULL::text, 2);
 RESET ROLE;
+-- but_every_plan_may_look_for_them_where_new_functions_are_not_executable_by_default
+SELECT bool_or(grantee = 0) AS is_granted FROM pg_proc, aclexplode(proacl) WHERE oid::regproc = 'pgtrickle.is_touched'::regproc;
 
 -- large_groups_and_large_keys_are_computed
 CREATE FUNCTION way(query text) RETURNS SETOF text LANGUAGE plpgsql SET pg_trickle.enable_expansion = on AS $$
