@@ -224,10 +224,10 @@ void define_settings()
 void warn_of_unknown_setting(const UtilityCall &call)
 {
     const ::Node *statement = call.statement();
-    const VariableSetStmt *set = IsA(statement, VariableSetStmt) ? castNode(VariableSetStmt, statement)
+    const VariableSetStmt *set = IsA(statement, VariableSetStmt) ? reinterpret_cast<const VariableSetStmt *>(statement)
                                  : IsA(statement, AlterRoleSetStmt)
-                                     ? castNode(AlterRoleSetStmt, statement)->setstmt
-                                     : castNode(AlterDatabaseSetStmt, statement)->setstmt;
+                                     ? reinterpret_cast<const AlterRoleSetStmt *>(statement)->setstmt
+                                     : reinterpret_cast<const AlterDatabaseSetStmt *>(statement)->setstmt;
     constexpr const char *prefix = "pg_trickle.";
     if (set->kind != VAR_SET_VALUE || pg_strncasecmp(set->name, prefix, strlen(prefix)) != 0)
         return;
