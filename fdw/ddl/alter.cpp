@@ -14,6 +14,7 @@
 #include "fdw/ddl/inherited_columns.hpp"
 #include "fdw/ddl/object_access_hook.hpp"
 #include "fdw/ddl/redefinition.hpp"
+#include "fdw/ddl/replacement.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/settings.hpp"
@@ -335,6 +336,14 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
     if (!is_new_query)
         query = has_other_storage ? call([=] { return definition::query_of(relid); }) : nullptr;
     command->def = reinterpret_cast<::Node *>(as_def_elements(old_options, new_options));
+    const std::string text = is_new_query ? after.query : std::string();
+    std::optional<Replacement> replacement;
+    if (query != nullptr && Replacement::is_possible(relid, query))
+        replacement.emplace(relid, query, text, after.mode, new_options, appended);
+    if (replacement && replacement->is_filled())
+        replacement->lock();
+    else
+        call([=] { LockRelationOid(relid, AccessExclusiveLock); });
     AppendedColumns appended_columns(relid);
     call([&] {
         append_columns(reinterpret_cast<AlterTableStmt *>(utility.statement()), appended);
@@ -342,9 +351,10 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
         utility.run();
         CommandCounterIncrement();
     });
-    if (query != nullptr)
-        redefine(relid, query, is_new_query ? after.query : std::string(), after.mode,
-                 setup::DeniedCapture::is_refused);
+    if (replacement && replacement->is_filled())
+        replacement->take_over();
+    else if (query != nullptr)
+        redefine(relid, query, text, after.mode, setup::DeniedCapture::is_refused);
     else {
         if (after.storage_parameters != before.storage_parameters)
             setup::follow_storage_parameters(relid);
@@ -454,7 +464,7 @@ void alter_table(const UtilityCall &utility)
                 ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                                 errmsg("the options of a stream table must be altered in a separate statement")));
             definition::require_owner(relid);
-            LockRelationOid(relid, AccessExclusiveLock);
+            LockRelationOid(relid, options::lock_of_changes(reinterpret_cast<List *>(command->def)));
         });
         alter_options(utility, relid, command);
         return;

@@ -1,6 +1,7 @@
 #include "definition/definition.hpp"
 
 #include "definition/options.hpp"
+#include "definition/shown_as.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -49,6 +50,10 @@ RawDefinition read_catalogs(Oid relid)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("stream table not found: it was dropped meanwhile"),
                         errdetail("Its OID was %u.", relid)));
     raw.options = GetForeignTable(relid)->options;
+    if (const Oid shown = ShownAs::of(relid); shown != relid) {
+        raw.name = get_rel_name(shown);
+        raw.schema_name = get_namespace_name(get_rel_namespace(shown));
+    }
     return raw;
 }
 

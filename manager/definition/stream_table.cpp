@@ -1,5 +1,6 @@
 #include "definition/stream_table.hpp"
 
+#include "definition/shown_as.hpp"
 #include "definition/state/state.hpp"
 #include "pg/versions/names.hpp"
 #include "pg/versions/rights.hpp"
@@ -202,6 +203,7 @@ std::vector<Oid> all()
 
 char *qualified_name(Oid relid)
 {
+    relid = ShownAs::of(relid);
     char *name = get_rel_name(relid);
     if (name == nullptr)
         return psprintf("%u", relid);

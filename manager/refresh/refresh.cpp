@@ -283,12 +283,37 @@ std::vector<Outcome> refresh_batch(const BatchRequest &request, SkippedMembers *
     }
 }
 
-Outcome initialize(Oid relid)
+namespace {
+
+Outcome fill(const BatchRequest &request)
 {
-    for (const Outcome &outcome : refresh_batch({.members = {relid}}))
-        if (outcome.relid == relid)
+    for (const Outcome &outcome : refresh_batch(request))
+        if (outcome.relid == request.members.front())
             return outcome;
     raise({.message = "stream table was not refreshed"});
+}
+
+} // namespace
+
+Outcome initialize(Oid relid)
+{
+    return fill({.members = {relid}});
+}
+
+Outcome initialize_alone(Oid relid)
+{
+    return fill({.members = {relid}, .reach = Reach::named});
+}
+
+void follow_changes_alone(Oid relid)
+{
+    (void)refresh_batch(
+        {.members = {relid}, .requested_by = scheduler::RequestedBy::scheduler, .reach = Reach::named});
+}
+
+void follow_changes(Oid relid)
+{
+    (void)refresh_batch({.members = {relid}, .requested_by = scheduler::RequestedBy::scheduler});
 }
 
 } // namespace pgtrickle::refresh

@@ -38,4 +38,11 @@ std::vector<Outcome> refresh_batch(const BatchRequest &request, SkippedMembers *
 /* Fills a stream table for the first time, under a snapshot taken after its sources were captured. */
 Outcome initialize(Oid relid);
 
+/* As initialize(), but reads upstreams as they stand, unless they were never filled: no lock of theirs that excludes
+ * their refreshes is kept. For the successor of a stream table (setup/successor.hpp), which is in no set. */
+Outcome initialize_alone(Oid relid);
+/* Brings a stream table up to date after that, alone or with its sets and upstreams. It is skipped if it is held. */
+void follow_changes_alone(Oid relid);
+void follow_changes(Oid relid);
+
 } // namespace pgtrickle::refresh

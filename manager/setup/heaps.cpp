@@ -1,6 +1,8 @@
 #include "setup/heaps.hpp"
 
 #include "setup/steps.hpp"
+#include "setup/successor.hpp"
+#include "storage/adoption.hpp"
 #include "storage/column_settings.hpp"
 #include "storage/layout.hpp"
 #include "storage/storage.hpp"
@@ -8,6 +10,7 @@
 
 extern "C" {
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 }
 
 namespace pgtrickle::setup {
@@ -40,6 +43,20 @@ void create_heaps_in(Oid relid, Oid tablespace)
 
 } // namespace
 
+std::vector<Oid> heaps_of(Oid relid)
+{
+    std::vector<Oid> heaps;
+    for (int k = 0;; k++) {
+        const Oid heap = storage::arrangement_of(relid, k);
+        if (!OidIsValid(heap))
+            break;
+        heaps.push_back(heap);
+    }
+    if (const Oid heap = storage::storage_of(relid); OidIsValid(heap))
+        heaps.push_back(heap);
+    return heaps;
+}
+
 void follow_storage_parameters(Oid relid)
 {
     const Definition definition = definition::load(relid);
@@ -52,26 +69,39 @@ void create_heaps(Oid relid)
     create_heaps_in(relid, storage::chosen_tablespace(relid));
 }
 
+void create_heaps_of_successor(Oid successor, Oid relid)
+{
+    create_heaps_in(successor, storage::tablespace_of(storage::storage_of(relid)));
+}
+
 void replace_heaps(Oid relid)
 {
     Oid tablespace = InvalidOid;
-    for (int k = 0;; k++) {
-        Oid heap = storage::arrangement_of(relid, k);
-        if (!OidIsValid(heap))
-            break;
-        tablespace = storage::tablespace_of(heap);
-        storage::drop_arrangement(relid, heap);
-    }
     storage::UserIndexes indexes;
-    if (Oid heap = storage::storage_of(relid); OidIsValid(heap)) {
-        tablespace = storage::tablespace_of(heap);
+    if (Oid heap = storage::storage_of(relid); OidIsValid(heap))
         indexes = storage::user_indexes_of(heap);
+    for (Oid heap : heaps_of(relid)) {
+        tablespace = storage::tablespace_of(heap);
         storage::drop_arrangement(relid, heap);
     }
     create_heaps_in(relid, tablespace);
     storage::create_user_indexes(relid, storage::storage_of(relid), indexes);
     /* Programs of its dependents were made for the key of the old storage. */
     call([=] { CacheInvalidateRelcacheByRelid(relid); });
+}
+
+void take_over_heaps(Oid relid, const Successor &successor)
+{
+    for (Oid heap : heaps_of(relid))
+        storage::drop_arrangement(relid, heap);
+    const Oid storage = storage::storage_of(successor.relid);
+    call([&] { storage::show_hidden_indexes(successor.relid, get_rel_namespace(relid), successor.indexes); });
+    for (Oid heap : heaps_of(successor.relid))
+        call([&] { storage::adopt_heap(heap, successor.relid, relid); });
+    call([=] {
+        storage::copy_column_settings(relid, storage);
+        CacheInvalidateRelcacheByRelid(relid);
+    });
 }
 
 } // namespace pgtrickle::setup

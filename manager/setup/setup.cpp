@@ -11,6 +11,7 @@
 #include "pg/rights.hpp"
 #include "setup/heaps.hpp"
 #include "setup/maintenance.hpp"
+#include "setup/successor.hpp"
 
 extern "C" {
 #include "storage/lmgr.h"
@@ -51,16 +52,10 @@ void store_definition(Oid relid, Query *query, const std::vector<translate::Sour
     }
 }
 
-} // namespace
-
-void set_up(Oid relid, Query *query, const std::vector<translate::SourceRef> &sources)
-{
-    store_definition(relid, query, sources);
-    call([=] { state::insert(relid); });
-    create_heaps(relid);
-}
-
-void replace_setup(Oid relid, Query *query, const std::vector<translate::SourceRef> &sources)
+/* Replaces the definition, and what `replace_contents` replaces and returns whether the stream table has rows then. */
+template <class ReplaceContents>
+void replace_definition(Oid relid, Query *query, const std::vector<translate::SourceRef> &sources,
+                        ReplaceContents replace_contents)
 {
     state::StateRow before;
     (void)state::read(relid, &before);
@@ -73,19 +68,58 @@ void replace_setup(Oid relid, Query *query, const std::vector<translate::SourceR
     check_for_cycle(relid, reads);
     std::vector<Oid> old_sources = state::to_vector(call([=] { return state::sources_of(relid); }));
     store_definition(relid, query, sources);
-    call([=] {
-        state::bump_generation(relid);
-        state::set_unpopulated(relid);
-    });
-    replace_heaps(relid);
+    const bool is_populated = replace_contents();
     /* The heaps are replaced without logging a change, so the dependents must start from nothing. */
     call([=] { capture::write_marker(relid, "the definition of a stream table that it reads was changed"); });
     mailbox::note_change(relid);
     const bool was_suspended = before.status == state::Status::suspended;
-    mailbox::note_state(relid, {false, was_suspended, before.consecutive_errors > 0});
+    mailbox::note_state(relid, {is_populated, was_suspended, !is_populated && before.consecutive_errors > 0});
     for (Oid source : old_sources)
         if (std::find(captured.begin(), captured.end(), source) == captured.end())
             call([=] { capture::release(source); });
+}
+
+} // namespace
+
+void set_up(Oid relid, Query *query, const std::vector<translate::SourceRef> &sources)
+{
+    store_definition(relid, query, sources);
+    call([=] { state::insert(relid); });
+    create_heaps(relid);
+}
+
+void set_up_successor(Oid successor, Query *query, const std::vector<translate::SourceRef> &sources, Oid relid)
+{
+    store_definition(successor, query, sources);
+    call([=] { state::insert(successor); });
+    create_heaps_of_successor(successor, relid);
+}
+
+void replace_setup(Oid relid, Query *query, const std::vector<translate::SourceRef> &sources)
+{
+    replace_definition(relid, query, sources, [=] {
+        call([=] {
+            state::bump_generation(relid);
+            state::set_unpopulated(relid);
+        });
+        replace_heaps(relid);
+        return false;
+    });
+}
+
+void take_over(Oid relid, const Successor &successor, Query *query, const std::vector<translate::SourceRef> &sources,
+               const std::vector<state::MarkId> &marks)
+{
+    replace_definition(relid, query, sources, [&] {
+        call([&] {
+            state::bump_generation(relid);
+            state::remove_applied_marks(relid, marks.data(), static_cast<int>(marks.size()));
+            state::take_over(relid, successor.relid);
+        });
+        take_over_heaps(relid, successor);
+        return true;
+    });
+    drop_successor(successor.relid);
 }
 
 void rebuild_storage(Oid relid)

@@ -19,6 +19,9 @@ namespace pgtrickle::setup {
  * are those of plan_maintenance(). */
 void set_up(Oid relid, Query *query, const std::vector<translate::SourceRef> &sources);
 
+/* As set_up(), for the successor of `relid` (setup/successor.hpp). */
+void set_up_successor(Oid successor, Query *query, const std::vector<translate::SourceRef> &sources, Oid relid);
+
 /* Replaces all that was set up for `relid` by what `query` needs, and ends the capture of sources that it no
  * longer needs. The dependents start from nothing at their next refresh. A suspended stream table stays
  * suspended. Raises 42P15 if `sources` close a cycle. The caller holds AccessExclusive. */

@@ -124,6 +124,12 @@ void place(Oid index, Oid schema, const char *name)
     });
 }
 
+/* The name in the reserved schema. */
+char *hidden_name(Oid relid, int number)
+{
+    return psprintf("st_%u_user_%d", relid, number);
+}
+
 /* Names of own indexes, and of parts of any index on partitions, begin with that of their heap. */
 bool is_name_of_own_index(const char *name)
 {
@@ -222,6 +228,25 @@ IndexStmt *statement_of(Relation heap, Relation index)
 UserIndexes user_indexes_of(Oid storage)
 {
     return call([=] { return indexes_of(storage); });
+}
+
+void create_hidden_indexes(Oid relid, Oid storage, const UserIndexes &indexes)
+{
+    UserIndexes hidden = indexes;
+    call([&] {
+        hidden.statements = static_cast<List *>(copyObjectImpl(indexes.statements));
+        for (int i = 0; i < list_length(hidden.statements); i++)
+            list_nth_node(IndexStmt, hidden.statements, i)->idxname = hidden_name(relid, i);
+    });
+    create_user_indexes(relid, storage, hidden);
+}
+
+void show_hidden_indexes(Oid relid, Oid schema, const UserIndexes &indexes)
+{
+    for (int i = 0; i < list_length(indexes.statements); i++) {
+        const Oid index = get_relname_relid(hidden_name(relid, i), get_namespace_oid(schema_name, false));
+        place(index, schema, list_nth_node(IndexStmt, indexes.statements, i)->idxname);
+    }
 }
 
 void create_user_indexes(Oid relid, Oid storage, const UserIndexes &indexes)

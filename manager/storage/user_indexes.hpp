@@ -49,5 +49,10 @@ void move_user_indexes(Oid storage, Oid schema);
 UserIndexes user_indexes_of(Oid storage);
 /* Creates them on the storage in its place, as the owner of the stream table. */
 void create_user_indexes(Oid relid, Oid storage, const UserIndexes &indexes);
+/* As create_user_indexes(), on the storage of the successor `relid` (setup/successor.hpp), in the reserved schema and
+ * under other names, while the old ones exist. */
+void create_hidden_indexes(Oid relid, Oid storage, const UserIndexes &indexes);
+/* Gives the hidden indexes their names, in `schema`. The old indexes have been dropped. PostgreSQL frame. */
+void show_hidden_indexes(Oid relid, Oid schema, const UserIndexes &indexes);
 
 } // namespace pgtrickle::storage

@@ -1,5 +1,7 @@
 #include "capture/ddl/named_relation.hpp"
 
+#include "definition/options.hpp"
+#include "definition/stream_table.hpp"
 #include "pg/versions/rights.hpp"
 
 extern "C" {
@@ -23,11 +25,17 @@ const RangeVar *name_in(Node *statement)
     return castNode(AlterObjectSchemaStmt, statement)->relation;
 }
 
-/* Returns the lock that PostgreSQL takes for the statement. */
+/* Returns the first lock that PostgreSQL, or fdw/ddl/alter.cpp, takes for the statement. */
 LOCKMODE lock_of(Node *statement, Oid relation)
 {
-    if (IsA(statement, AlterTableStmt))
-        return AlterTableGetLockLevel(castNode(AlterTableStmt, statement)->cmds);
+    if (IsA(statement, AlterTableStmt)) {
+        List *commands = castNode(AlterTableStmt, statement)->cmds;
+        const auto *first = linitial_node(AlterTableCmd, commands);
+        const bool sets_options = list_length(commands) == 1 && first->subtype == AT_GenericOptions;
+        return sets_options && definition::is_stream_table(relation)
+                   ? options::lock_of_changes(reinterpret_cast<List *>(first->def))
+                   : AlterTableGetLockLevel(commands);
+    }
     const char kind = get_rel_relkind(relation);
     const bool is_index = kind == RELKIND_INDEX || kind == RELKIND_PARTITIONED_INDEX;
     return is_index && IsA(statement, RenameStmt) ? ShareUpdateExclusiveLock : AccessExclusiveLock;

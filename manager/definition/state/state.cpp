@@ -371,6 +371,31 @@ void set_unpopulated(Oid relid)
     });
 }
 
+void take_over(Oid relid, Oid successor)
+{
+    constexpr Column taken[] = {frontier,      own_xid,      own_seq,        system_identifier,
+                                data_timestamp, is_populated, is_incremental, last_refresh_at};
+    Relation table = definition::open_extension_table("pgt_state", RowExclusiveLock);
+    HeapTuple from = table != nullptr ? find_row(table, successor, nullptr) : nullptr;
+    if (from == nullptr)
+        elog(ERROR, "stream table %u has no state", successor);
+    replace(relid, true, [=](HeapTuple latest, TupleDesc descriptor, Replacement *replacement) {
+        for (Column column : taken) {
+            bool is_null;
+            const Datum value = heap_getattr(from, column, descriptor, &is_null);
+            replacement->set(column, value);
+            replacement->nulls[column - 1] = is_null;
+        }
+        bool is_null;
+        if (status_of(heap_getattr(latest, Column::status, descriptor, &is_null)) != Status::suspended)
+            replacement->set(Column::status, CStringGetTextDatum(name_of(Status::active)));
+        replacement->set(Column::consecutive_errors, Int32GetDatum(0));
+        replacement->set_null(Column::last_error_message);
+        return true;
+    });
+    table_close(table, NoLock);
+}
+
 StateSummary *all_summaries(int *count)
 {
     int size = 64;

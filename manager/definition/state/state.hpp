@@ -114,6 +114,9 @@ Before set_suspended(Oid relid, bool is_suspended);
 void remove(Oid relid);
 /* Records that the storage is empty again: unpopulated, without a frontier and without marks. */
 void set_unpopulated(Oid relid);
+/* Gives `relid` the state of the contents that its successor has (setup/successor.hpp). It stays suspended if it is,
+ * and keeps its marks. */
+void take_over(Oid relid, Oid successor);
 /* Removes marks that a refresh, or the replacement of the definition, has applied, and adds their number to
  * the generation, which stays the same in sum. */
 void remove_applied_marks(Oid relid, const MarkId *marks, int count);

@@ -1,5 +1,6 @@
 #include "refresh/run/run.hpp"
 
+#include "definition/shown_as.hpp"
 #include "refresh/run/base_rows.hpp"
 #include "refresh/run/counting_receiver.hpp"
 #include "refresh/run/net_changes.hpp"
@@ -423,7 +424,7 @@ bool Run::merge_deltas(storage::MergedGroups *merged)
 
 void Run::replace_all()
 {
-    mailbox::Progress progress(compiled_.relid());
+    mailbox::Progress progress(definition::ShownAs::of(compiled_.relid()));
     progress_ = &progress;
     for (int i = 0; i < static_cast<int>(compiled_.steps.size()); i++) {
         progress.begin_part(i + 1, static_cast<int>(compiled_.steps.size()));

@@ -1,0 +1,161 @@
+#include "fdw/ddl/replacement.hpp"
+
+#include "definition/query/rewritten_query.hpp"
+#include "definition/state/state.hpp"
+#include "fdw/ddl/definition_notices.hpp"
+#include "fdw/read/refresh_others.hpp"
+#include "pg/attempt.hpp"
+#include "pg/patient_lock.hpp"
+#include "pg/rights.hpp"
+#include "refresh/batch/holds.hpp"
+#include "refresh/history.hpp"
+#include "refresh/request/audience.hpp"
+#include "refresh/sets/refresh_sets.hpp"
+#include "setup/heaps.hpp"
+#include "setup/maintenance.hpp"
+#include "setup/setup.hpp"
+
+extern "C" {
+#include "access/table.h"
+#include "access/xact.h"
+#include "storage/lmgr.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* Changes that a refresh applies in this time may as well be applied while readers wait. */
+constexpr int64_t short_refresh_us = 20'000;
+constexpr int max_rounds = 8;
+
+/* PostgreSQL frame. */
+bool is_locked_from_readers(Oid relid)
+{
+    Relation table = table_open(relid, NoLock);
+    const bool is_locked = CheckRelationLockedByMe(table, AccessExclusiveLock, false);
+    table_close(table, NoLock);
+    return is_locked;
+}
+
+bool may_be_read(Query *query, Oid owner)
+{
+    AsOwner as_owner(owner);
+    auto denied = attempt([=] { call([=] { definition::check_read_privileges(query); }); });
+    return !denied;
+}
+
+bool is_in_set(Oid relid)
+{
+    refresh::RefreshSets &sets = refresh::refresh_sets();
+    sets.process_invalidations();
+    sets.read_sets_around({relid});
+    return sets.atomic_set_of(relid).size() > 1 || sets.group_of(relid).size() > 1;
+}
+
+} // namespace
+
+bool Replacement::is_possible(Oid relid, Query *query)
+{
+    state::StateRow before;
+    if (IsolationUsesXactSnapshot() || !state::read(relid, &before) || !before.is_populated)
+        return false;
+    if (call([=] { return is_locked_from_readers(relid); }))
+        return false;
+    return may_be_read(query, definition::load(relid).owner);
+}
+
+Replacement::Replacement(Oid relid, Query *query, const std::string &text, RefreshMode mode,
+                         const std::vector<options::Option> &options, List *appended)
+    : relid_(relid), query_(query)
+{
+    refresh::for_stream_table(relid, "redefine", [&] { fill(text, mode, options, appended); });
+}
+
+void Replacement::fill(const std::string &text, RefreshMode mode, const std::vector<options::Option> &options,
+                       List *appended)
+{
+    const Definition definition = definition::load(relid_);
+    AsOwner as_owner(definition.owner);
+    sources_ = setup::plan_maintenance(query_, text, mode, definition.owner, setup::DeniedCapture::is_refused);
+    /* Before the snapshot of the fill: a mark that comes later stays. */
+    state::StateRow before;
+    (void)state::read(relid_, &before);
+    marks_ = before.marks;
+    successor_ = setup::create_successor(relid_, query_, sources_, options, appended);
+    shown_.emplace(successor_.relid, relid_);
+    if (std::optional<scheduler::Hold> hold = refresh::hold_on(successor_.relid); hold && hold->is_about_data()) {
+        setup::drop_successor(successor_.relid);
+        return;
+    }
+    setup::capture_sources(successor_.relid, sources_);
+    fill_now();
+    catch_up();
+}
+
+void Replacement::fill_now()
+{
+    const Oid successor = successor_.relid;
+    call([=] { refresh_others_for(successor); });
+    const TimestampTz started_at = GetCurrentTimestamp();
+    try {
+        filled_ = refresh::initialize_alone(successor);
+    } catch (const refresh::MemberError &error) {
+        /* The stream table remains as it is. Its owner sees the error. */
+        if (error.relid != successor || error.is_hidden())
+            record_failure_in_history(relid_, started_at, catalog::InitiatedBy::initial, error);
+        throw;
+    }
+}
+
+bool Replacement::has_program() const
+{
+    state::StateRow row;
+    return state::read(successor_.relid, &row) && row.is_incremental.value_or(false);
+}
+
+/* Without a program, each round would be a fill. */
+void Replacement::catch_up()
+{
+    if (!has_program())
+        return;
+    for (int round = 0; round < max_rounds; round++) {
+        const TimestampTz started_at = GetCurrentTimestamp();
+        refresh::follow_changes_alone(successor_.relid);
+        if (GetCurrentTimestamp() - started_at < short_refresh_us)
+            return;
+    }
+}
+
+void Replacement::lock()
+{
+    std::vector<Oid> relations = {relid_};
+    for (Oid heap : setup::heaps_of(relid_))
+        relations.push_back(heap);
+    lock_between_readers(relations, [this] {
+        refresh::for_stream_table(relid_, "redefine", [this] {
+            AsOwner as_owner(definition::load(relid_).owner);
+            catch_up();
+        });
+    });
+}
+
+void Replacement::take_over()
+{
+    refresh::for_stream_table(relid_, "redefine", [this] {
+        const Definition definition = definition::load(relid_);
+        AsOwner as_owner(definition.owner);
+        const bool is_incremental = has_program();
+        setup::take_over(relid_, successor_, query_, sources_, marks_);
+        shown_.reset();
+        if (is_incremental || is_in_set(relid_))
+            refresh::follow_changes(relid_);
+        state::StateRow row;
+        filled_->relid = relid_;
+        filled_->generation = state::read(relid_, &row) ? row.generation : 0;
+        record_in_history(*filled_, catalog::InitiatedBy::initial);
+        note_missing_indexes(relid_);
+    });
+}
+
+} // namespace pgtrickle
