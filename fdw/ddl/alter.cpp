@@ -13,14 +13,15 @@
 #include "fdw/ddl/heap_statements.hpp"
 #include "fdw/ddl/inherited_columns.hpp"
 #include "fdw/ddl/object_access_hook.hpp"
-#include "fdw/ddl/redefinition.hpp"
-#include "fdw/ddl/replacement.hpp"
+#include "fdw/definition/redefinition.hpp"
+#include "fdw/definition/replacement.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/settings.hpp"
 #include "pg/versions/rights.hpp"
 #include "setup/defining_query.hpp"
 #include "setup/heaps.hpp"
+#include "setup/patient_lock.hpp"
 #include "storage/owner.hpp"
 
 extern "C" {
@@ -343,7 +344,7 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
     if (replacement && replacement->is_filled())
         replacement->lock();
     else
-        call([=] { LockRelationOid(relid, AccessExclusiveLock); });
+        setup::lock_between_readers({relid}, [] {});
     AppendedColumns appended_columns(relid);
     call([&] {
         append_columns(reinterpret_cast<AlterTableStmt *>(utility.statement()), appended);
@@ -464,7 +465,7 @@ void alter_table(const UtilityCall &utility)
                 ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                                 errmsg("the options of a stream table must be altered in a separate statement")));
             definition::require_owner(relid);
-            LockRelationOid(relid, options::lock_of_changes(reinterpret_cast<List *>(command->def)));
+            LockRelationOid(relid, ShareUpdateExclusiveLock);
         });
         alter_options(utility, relid, command);
         return;

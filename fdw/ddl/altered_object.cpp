@@ -1,7 +1,7 @@
 #include "fdw/ddl/altered_object.hpp"
 
 #include "definition/indirect_users.hpp"
-#include "fdw/ddl/redefinition.hpp"
+#include "fdw/definition/redefinition.hpp"
 #include "refresh/program/scope.hpp"
 
 extern "C" {

@@ -12,7 +12,7 @@
 #include "definition/query/type_columns.hpp"
 #include "definition/state/state.hpp"
 #include "fdw/ddl/altered_object.hpp"
-#include "fdw/ddl/redefinition.hpp"
+#include "fdw/definition/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/versions/generated_columns.hpp"
 #include "pg/walker.hpp"

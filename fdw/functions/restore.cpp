@@ -12,7 +12,7 @@
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/ddl/index.hpp"
-#include "fdw/ddl/redefinition.hpp"
+#include "fdw/definition/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
 
 extern "C" {

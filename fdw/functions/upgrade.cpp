@@ -16,7 +16,7 @@
 #include "definition/guc.hpp"
 #include "definition/state/state.hpp"
 #include "fdw/ddl/index.hpp"
-#include "fdw/ddl/redefinition.hpp"
+#include "fdw/definition/redefinition.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/extension_tables.hpp"
 #include "mailbox/mailbox.hpp"

@@ -253,17 +253,6 @@ bool is_internal(const std::string &name)
     return known != nullptr ? known->is_internal : is_setting(name);
 }
 
-LOCKMODE lock_of_changes(const List *def_elements)
-{
-    constexpr const char *names[] = {"query", "refresh_mode", "partition_by"};
-    ListCell *cell;
-    foreach (cell, def_elements)
-        if (std::any_of(std::begin(names), std::end(names),
-                        [=](const char *name) { return strcmp(name, lfirst_node(DefElem, cell)->defname) == 0; }))
-            return ShareUpdateExclusiveLock;
-    return AccessExclusiveLock;
-}
-
 std::vector<const char *> names_for_users()
 {
     std::vector<const char *> names;

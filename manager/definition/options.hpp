@@ -45,11 +45,6 @@ std::string value_of(const Definition &definition, const std::string &name);
 /* Returns true if the definition has this value of the option already. C++ frame. */
 bool is_same(const Option &option, const Definition &definition);
 
-/* Returns the lock on the stream table with which a statement that changes these options (DefElems) begins. New
- * contents are computed beside readers; AccessExclusive follows when they are there (fdw/ddl/replacement.hpp).
- * PostgreSQL frame. */
-LOCKMODE lock_of_changes(const List *def_elements);
-
 /* Stores the values of options in `definition` (query, schedule, mode, settings …). C++ frame. */
 void apply(const std::vector<Option> &options, Definition *definition);
 

@@ -1,6 +1,6 @@
 /*
- * The stream table that messages, the progress view and the history name in the place of another one: the contents of an
- * altered stream table are computed in a successor (setup/successor.hpp), which no user knows.
+ * The stream table that messages, the progress view and the history name in the place of another one: the contents of
+ * an altered stream table are computed in a successor (setup/successor.hpp), which no user knows.
  */
 #pragma once
 

@@ -307,8 +307,7 @@ Outcome initialize_alone(Oid relid)
 
 void follow_changes_alone(Oid relid)
 {
-    (void)refresh_batch(
-        {.members = {relid}, .requested_by = scheduler::RequestedBy::scheduler, .reach = Reach::named});
+    (void)refresh_batch({.members = {relid}, .requested_by = scheduler::RequestedBy::scheduler, .reach = Reach::named});
 }
 
 void follow_changes(Oid relid)

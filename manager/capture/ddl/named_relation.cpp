@@ -1,6 +1,5 @@
 #include "capture/ddl/named_relation.hpp"
 
-#include "definition/options.hpp"
 #include "definition/stream_table.hpp"
 #include "pg/versions/rights.hpp"
 
@@ -32,9 +31,8 @@ LOCKMODE lock_of(Node *statement, Oid relation)
         List *commands = castNode(AlterTableStmt, statement)->cmds;
         const auto *first = linitial_node(AlterTableCmd, commands);
         const bool sets_options = list_length(commands) == 1 && first->subtype == AT_GenericOptions;
-        return sets_options && definition::is_stream_table(relation)
-                   ? options::lock_of_changes(reinterpret_cast<List *>(first->def))
-                   : AlterTableGetLockLevel(commands);
+        return sets_options && definition::is_stream_table(relation) ? ShareUpdateExclusiveLock
+                                                                     : AlterTableGetLockLevel(commands);
     }
     const char kind = get_rel_relkind(relation);
     const bool is_index = kind == RELKIND_INDEX || kind == RELKIND_PARTITIONED_INDEX;

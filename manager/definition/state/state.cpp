@@ -373,7 +373,7 @@ void set_unpopulated(Oid relid)
 
 void take_over(Oid relid, Oid successor)
 {
-    constexpr Column taken[] = {frontier,      own_xid,      own_seq,        system_identifier,
+    constexpr Column taken[] = {frontier,       own_xid,      own_seq,        system_identifier,
                                 data_timestamp, is_populated, is_incremental, last_refresh_at};
     Relation table = definition::open_extension_table("pgt_state", RowExclusiveLock);
     HeapTuple from = table != nullptr ? find_row(table, successor, nullptr) : nullptr;

@@ -1,11 +1,10 @@
-#include "fdw/ddl/replacement.hpp"
+#include "fdw/definition/replacement.hpp"
 
 #include "definition/query/rewritten_query.hpp"
 #include "definition/state/state.hpp"
-#include "fdw/ddl/definition_notices.hpp"
+#include "fdw/definition/definition_notices.hpp"
 #include "fdw/read/refresh_others.hpp"
 #include "pg/attempt.hpp"
-#include "pg/patient_lock.hpp"
 #include "pg/rights.hpp"
 #include "refresh/batch/holds.hpp"
 #include "refresh/history.hpp"
@@ -13,6 +12,7 @@
 #include "refresh/sets/refresh_sets.hpp"
 #include "setup/heaps.hpp"
 #include "setup/maintenance.hpp"
+#include "setup/patient_lock.hpp"
 #include "setup/setup.hpp"
 
 extern "C" {
@@ -132,7 +132,7 @@ void Replacement::lock()
     std::vector<Oid> relations = {relid_};
     for (Oid heap : setup::heaps_of(relid_))
         relations.push_back(heap);
-    lock_between_readers(relations, [this] {
+    setup::lock_between_readers(relations, [this] {
         refresh::for_stream_table(relid_, "redefine", [this] {
             AsOwner as_owner(definition::load(relid_).owner);
             catch_up();

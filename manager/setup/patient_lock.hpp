@@ -15,10 +15,10 @@
 #include <functional>
 #include <vector>
 
-namespace pgtrickle {
+namespace pgtrickle::setup {
 
 /* Takes the lock on all of these relations, in this order. Calls `in_pause`, without a lock that it has not had before,
  * when it has been waiting for a while, and before the next attempt. */
 void lock_between_readers(const std::vector<Oid> &relations, const std::function<void()> &in_pause);
 
-} // namespace pgtrickle
+} // namespace pgtrickle::setup

@@ -1,4 +1,4 @@
-#include "fdw/ddl/definition_notices.hpp"
+#include "fdw/definition/definition_notices.hpp"
 
 #include "definition/definition.hpp"
 #include "pg/relation_name.hpp"

@@ -1,4 +1,4 @@
-#include "pg/patient_lock.hpp"
+#include "setup/patient_lock.hpp"
 
 #include "pg/attempt.hpp"
 #include "pg/settings.hpp"
@@ -14,7 +14,7 @@ extern "C" {
 
 #include <algorithm>
 
-namespace pgtrickle {
+namespace pgtrickle::setup {
 
 namespace {
 
@@ -81,4 +81,4 @@ void lock_between_readers(const std::vector<Oid> &relations, const std::function
     }
 }
 
-} // namespace pgtrickle
+} // namespace pgtrickle::setup

@@ -1,4 +1,4 @@
-#include "fdw/ddl/fill.hpp"
+#include "fdw/definition/fill.hpp"
 
 #include "fdw/read/refresh_others.hpp"
 #include "refresh/batch/holds.hpp"

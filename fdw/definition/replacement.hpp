@@ -6,7 +6,7 @@
  *                                                  nor refreshes of the old rows
  *       a successor is created, its sources are captured by an installer (capture/installer.hpp), and it is filled
  *       (setup/successor.hpp); then it applies what was committed during the fill, until that takes little time
- *     AccessExclusive (pg/patient_lock.hpp)        from here on readers wait, until the transaction ends
+ *     AccessExclusive (setup/patient_lock.hpp)        from here on readers wait, until the transaction ends
  *       PostgreSQL's ALTER FOREIGN TABLE; the successor takes over
  *       a refresh of the stream table with its atomic set: no reader has seen a later state of it, or of its set
  *
