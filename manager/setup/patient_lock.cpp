@@ -1,13 +1,16 @@
 #include "setup/patient_lock.hpp"
 
 #include "pg/attempt.hpp"
+#include "pg/lock_chain.hpp"
 #include "pg/settings.hpp"
+#include "pg/versions/processes.hpp"
 
 extern "C" {
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/proc.h"
+#include "utils/guc.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 }
@@ -19,9 +22,37 @@ namespace pgtrickle::setup {
 namespace {
 
 constexpr int first_attempt_ms = 10;
+/* In times deadlock_timeout. Of the processes of a deadlock, another one finds it first and fails: the caller has more
+ * to lose than a statement that has just begun. */
+constexpr int longest_attempt = 3;
+constexpr int deadlock_timeout = 2;
 constexpr int pause_per_attempt = 8;
 constexpr int longest_pause_ms = 5000;
+constexpr long look_after_ms = 100;
 constexpr int long_pause_ms = 500; /* the state of things may have changed meanwhile */
+
+/* The setting is for superusers; no code of a user runs under it. PostgreSQL frame. */
+void set_deadlock_timeout(int value_ms)
+{
+    (void)set_config_option("deadlock_timeout", psprintf("%d", value_ms), PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+                            true, 0, false);
+}
+
+/* Returns whether a holder of a lock on the relation waits for this transaction. PostgreSQL frame. */
+bool is_deadlock(Oid relation)
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_RELATION(tag, MyDatabaseId, relation);
+    int count = 0;
+    VirtualTransactionId *holders = GetLockConflicts(&tag, AccessExclusiveLock, &count);
+    bool is_found = false;
+    for (int i = 0; i < count && !is_found; i++) {
+        const PGPROC *process = is_prepared(holders[i]) ? nullptr : process_of(holders[i]);
+        is_found = process != nullptr && waits_for_me(process->pid);
+    }
+    pfree(holders);
+    return is_found;
+}
 
 /* Returns whether the locks were granted within `limit_ms` each. */
 bool is_locked_within(const std::vector<Oid> &relations, int limit_ms)
@@ -29,7 +60,10 @@ bool is_locked_within(const std::vector<Oid> &relations, int limit_ms)
     try {
         in_subtransaction([&] {
             SettingsLevel level;
-            call([=] { set_for_now("lock_timeout", psprintf("%d", limit_ms)); });
+            call([=] {
+                set_for_now("lock_timeout", psprintf("%d", limit_ms));
+                set_deadlock_timeout(deadlock_timeout * DeadlockTimeout);
+            });
             for (Oid relation : relations)
                 call([=] { LockRelationOid(relation, AccessExclusiveLock); });
         });
@@ -41,15 +75,19 @@ bool is_locked_within(const std::vector<Oid> &relations, int limit_ms)
     }
 }
 
-/* PostgreSQL frame. */
-void sleep_for(int pause_ms)
+/* Sleeps, or returns true as soon as there is a deadlock. PostgreSQL frame. */
+bool is_deadlock_within(Oid relation, int pause_ms)
 {
     const TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), pause_ms);
     for (long left = pause_ms; left > 0; left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end)) {
-        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left, PG_WAIT_EXTENSION);
+        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, std::min(left, look_after_ms),
+                        PG_WAIT_EXTENSION);
         ResetLatch(MyLatch);
         CHECK_FOR_INTERRUPTS();
+        if (is_deadlock(relation))
+            return true;
     }
+    return false;
 }
 
 [[noreturn]] void raise_timeout()
@@ -64,7 +102,7 @@ void sleep_for(int pause_ms)
 
 void lock_between_readers(const std::vector<Oid> &relations, const std::function<void()> &in_pause)
 {
-    const int longest_attempt_ms = std::max(2 * DeadlockTimeout, first_attempt_ms);
+    const int longest_attempt_ms = std::max(longest_attempt * DeadlockTimeout, first_attempt_ms);
     int attempt_ms = first_attempt_ms, waited_ms = 0;
     for (;;) {
         const int left_ms = LockTimeout > 0 ? LockTimeout - waited_ms : attempt_ms;
@@ -73,11 +111,11 @@ void lock_between_readers(const std::vector<Oid> &relations, const std::function
         if (is_locked_within(relations, std::min(attempt_ms, left_ms)))
             return;
         const int pause_ms = std::min(pause_per_attempt * attempt_ms, longest_pause_ms);
-        call([=] { sleep_for(pause_ms); });
-        if (pause_ms >= long_pause_ms)
+        const bool must_be_resolved = call([&] { return is_deadlock_within(relations.front(), pause_ms); });
+        if (pause_ms >= long_pause_ms && !must_be_resolved)
             in_pause();
         waited_ms += attempt_ms + pause_ms;
-        attempt_ms = std::min(attempt_ms + attempt_ms / 2, longest_attempt_ms);
+        attempt_ms = must_be_resolved ? longest_attempt_ms : std::min(attempt_ms + attempt_ms / 2, longest_attempt_ms);
     }
 }
 
