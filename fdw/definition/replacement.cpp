@@ -18,6 +18,7 @@
 extern "C" {
 #include "access/table.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "storage/lmgr.h"
 }
 
@@ -132,6 +133,8 @@ void Replacement::lock()
     std::vector<Oid> relations = {relid_};
     for (Oid heap : setup::heaps_of(relid_))
         relations.push_back(heap);
+    /* The commit has less to write while readers wait. */
+    call([] { XLogFlush(XactLastRecEnd); });
     setup::lock_between_readers(relations, [this] {
         refresh::for_stream_table(relid_, "redefine", [this] {
             AsOwner as_owner(definition::load(relid_).owner);
