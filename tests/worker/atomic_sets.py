@@ -125,7 +125,7 @@ def a_diamond_is_whole_though_the_manager_cannot_read_its_definition():
     maker.cursor().execute("SELECT pgtrickle.alter_stream_table('hidden_both', query => %s)", (both_of("hidden"),))
     maker.cursor().execute("INSERT INTO hidden VALUES (2)")
     locker = begin()
-    waiting = in_background(locker.cursor().execute, "ALTER FOREIGN TABLE hidden_both OPTIONS (SET append_only 'false')")
+    waiting = in_background(locker.cursor().execute, "ALTER FOREIGN TABLE hidden_both OWNER TO CURRENT_USER")
     wait_for_waiter("relation = 'hidden_both'::regclass")
     maker.commit()
     maker.close()
