@@ -9,6 +9,7 @@
 #include "definition/definition_view.hpp"
 #include "definition/query/rewritten_query.hpp"
 #include "definition/state/state.hpp"
+#include "fdw/ddl/alter_timing.hpp"
 #include "fdw/ddl/dependency_changes.hpp"
 #include "fdw/ddl/heap_statements.hpp"
 #include "fdw/ddl/inherited_columns.hpp"
@@ -308,6 +309,7 @@ void append_columns(AlterTableStmt *statement, List *columns)
 
 void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command)
 {
+    const bool is_timing = call([=] { return is_about_timing(reinterpret_cast<List *>(command->def)); });
     Definition before = definition::load(relid);
     std::vector<options::Option> old_options = current_options(relid);
     std::vector<OptionChange> changes = changes_in(reinterpret_cast<List *>(command->def));
@@ -343,15 +345,18 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
         replacement.emplace(relid, query, text, after.mode, new_options, appended);
     if (replacement && replacement->is_filled())
         replacement->lock();
-    else
+    else if (!is_timing)
         setup::lock_between_readers({relid}, [] {});
     AppendedColumns appended_columns(relid);
     call([&] {
         append_columns(reinterpret_cast<AlterTableStmt *>(utility.statement()), appended);
         state::invalidate_refresh_sets();
-        utility.run();
-        CommandCounterIncrement();
     });
+    if (is_timing)
+        run_beside_readers(utility, relid);
+    else
+        call([&] { utility.run(); });
+    call([] { CommandCounterIncrement(); });
     if (replacement && replacement->is_filled())
         replacement->take_over();
     else if (query != nullptr)

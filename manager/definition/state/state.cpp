@@ -138,6 +138,13 @@ LOCKTAG refresh_lock(Oid relid)
     return tag;
 }
 
+LOCKTAG definition_lock(Oid relid)
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, state_table(), relid, 5);
+    return tag;
+}
+
 bool read(Oid relid, StateRow *row, Snapshot snapshot)
 {
     RawRow raw = call([=] { return read_raw(relid, snapshot); });

@@ -90,6 +90,10 @@ Oid dependency_table();
  * transaction. PostgreSQL frame. */
 LOCKTAG refresh_lock(Oid relid);
 
+/* Returns the lock that a transaction which alters options without AccessExclusive takes exclusively to its end, and
+ * the manager shared while it reads the definition. PostgreSQL frame. */
+LOCKTAG definition_lock(Oid relid);
+
 /* Reads the row under the snapshot, or under the latest catalog snapshot. Returns false if there is no row.
  * C++ frame. */
 bool read(Oid relid, StateRow *row, Snapshot snapshot = nullptr);

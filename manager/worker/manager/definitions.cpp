@@ -27,6 +27,8 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "rewrite/rewriteHandler.h"
 #include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 }
 
@@ -60,6 +62,17 @@ bool try_lock(Oid source)
     return ConditionalLockRelationOid(source, AccessShareLock);
 }
 
+/* Tries to lock the definition of a stream table. The invalidations of a transaction that altered it have been sent
+ * then. PostgreSQL frame. */
+bool try_lock_definition(Oid relid)
+{
+    const LOCKTAG tag = state::definition_lock(relid);
+    if (!try_lock(relid) || LockAcquire(&tag, ShareLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+        return false;
+    AcceptInvalidationMessages();
+    return true;
+}
+
 /* Tries to lock the views that `query` reads, directly or through views. `view`: the view whose rule `query`
  * is, since the rule also names that view. PostgreSQL frame. */
 bool try_lock_views(Query *query, Oid view)
@@ -87,7 +100,7 @@ LoadedDefinition load_one(const state::StateSummary &glance, bool is_known)
 {
     const Oid relid = glance.relid;
     LoadedDefinition loaded;
-    loaded.is_busy = !call([=] { return try_lock(relid); });
+    loaded.is_busy = !call([=] { return try_lock_definition(relid); });
     if (loaded.is_busy && is_known)
         return loaded;
     loaded.is_there = call([=] { return definition::is_stream_table(relid); });
