@@ -1,6 +1,7 @@
 /*
  * repair_stream_table, as an SQL function: it rebuilds damaged parts, and without such damage it recomputes
- * the rows and compares them with the stored ones, because the caller doubts them.
+ * the rows and compares them with the stored ones, because the caller doubts them. The former takes AccessExclusive
+ * (redefine()), the latter is a refresh, which readers do not notice.
  */
 #include "capture/capture.hpp"
 #include "capture/log/marker.hpp"
@@ -21,6 +22,10 @@
 #include "setup/steps.hpp"
 #include "storage/storage.hpp"
 
+extern "C" {
+#include "storage/lmgr.h"
+}
+
 namespace pgtrickle {
 
 namespace {
@@ -32,7 +37,7 @@ Oid stream_table_to_repair(FunctionCallInfo fcinfo)
         guc::require_stream_tables("repair a stream table");
         PreventCommandDuringRecovery("repair_stream_table()");
         PreventCommandIfReadOnly("repair_stream_table()");
-        return locked_stream_table(owned_stream_table, name.c_str(), AccessExclusiveLock);
+        return locked_stream_table(owned_stream_table, name.c_str(), ShareUpdateExclusiveLock);
     });
 }
 
@@ -90,7 +95,10 @@ std::string repair(Oid relid)
     state::StateRow row;
     bool has_state = state::read(relid, &row);
     if (!has_state)
-        call([=] { state::insert(relid); });
+        call([=] {
+            LockRelationOid(relid, AccessExclusiveLock);
+            state::insert(relid);
+        });
     Definition definition = definition::load(relid);
     std::string found = has_state ? "" : "its state was missing";
     if (found.empty())
