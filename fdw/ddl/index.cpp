@@ -84,9 +84,13 @@ IndexStmt *parsed_index(const char *text)
     return reinterpret_cast<IndexStmt *>(linitial_node(RawStmt, statements)->stmt);
 }
 
+/* Excludes an ALTER that fills another storage: it keeps the old one as it is, and would wait for this transaction in
+ * the end. */
+constexpr LOCKMODE lock_of_stream_table = ShareUpdateExclusiveLock;
+
 Oid owned_target(const IndexStmt *statement)
 {
-    Oid relid = RangeVarGetRelidExtended(statement->relation, AccessShareLock, 0, check_owner, nullptr);
+    Oid relid = RangeVarGetRelidExtended(statement->relation, lock_of_stream_table, 0, check_owner, nullptr);
     if (!definition::is_stream_table(relid))
         ereport(ERROR,
                 (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a stream table", get_rel_name(relid))));
@@ -261,7 +265,7 @@ void restore_index(Oid relid, Oid owner, const std::string &text, const char *co
         ListCell *cell;
         foreach (cell, statement->indexParams)
             resolve_types(lfirst_node(IndexElem, cell)->expr);
-        LockRelationOid(relid, AccessShareLock);
+        LockRelationOid(relid, lock_of_stream_table);
         statement->tableSpace = storage::tablespace_of_indexes(served_relation_to_read(relid)->storage);
         set_for_now("default_tablespace", "");
         const ObjectAddress index = create(relid, statement, nullptr);
