@@ -31,6 +31,10 @@ UPDATE item SET kind = 'a' WHERE id = 32;
 DELETE FROM item WHERE id = 33;
 SELECT pgtrickle.refresh_stream_table('of_high');
 SELECT count(*) FROM parts WHERE kind = 'a';
+-- also_by_another_query
+ALTER FOREIGN TABLE of_c OPTIONS (SET query 'SELECT kind, n::bigint AS n FROM item');
+SELECT pgtrickle.create_or_replace_stream_table('of_c', 'SELECT kind, n + 1::bigint AS n FROM item WHERE kind > ''b''', '520w');
+SELECT pgtrickle.create_or_replace_stream_table('of_c', 'SELECT kind, n + 1::bigint AS n FROM item WHERE kind > ''a''', '520w');
 -- the_default_partition_loses_what_another_takes
 ALTER TABLE parts DETACH PARTITION sub;
 ALTER TABLE parts ATTACH PARTITION of_all DEFAULT;

@@ -219,7 +219,8 @@ void Run::begin_emitting(int index)
     if (is_storage(index)) {
         emitter_.log = log_;
         emitter_.append_to_log = append_to_log;
-        emitter_.bound = call([this] { return storage::begin_bound_check(compiled_.relid()); });
+        const Oid relid = definition::ShownAs::of(compiled_.relid()); /* a successor is to be within its bound */
+        emitter_.bound = call([=] { return storage::begin_bound_check(relid); });
         return;
     }
     emitter_.store = begin_rows();
