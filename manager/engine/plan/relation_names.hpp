@@ -20,6 +20,9 @@ class RelationNames {
     virtual std::string delta(DeltaInput input) const = 0;
     /* For groups: returns the touched keys to be recomputed, with the key columns. */
     virtual std::string touched() const = 0;
+    /* Whether the statement is planned for the true number of the changed rows, which are many; otherwise its plan is
+     * one for few rows, and runs for more. */
+    virtual bool has_many_changes() const { return false; }
 };
 
 } // namespace pgtrickle::engine

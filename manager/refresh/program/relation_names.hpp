@@ -11,14 +11,19 @@ namespace pgtrickle::refresh {
 /* Prints current names: a Names object must not outlive the locks under which it was used. */
 class Names : public engine::RelationNames {
   public:
-    explicit Names(const Compiled &compiled) : compiled_(compiled) {}
+    explicit Names(const Compiled &compiled, bool has_many_changes = false)
+        : compiled_(compiled), has_many_changes_(has_many_changes)
+    {
+    }
     std::string source(int index) const override;
     std::string arrangement(int step) const override;
     std::string delta(engine::DeltaInput input) const override;
     std::string touched() const override;
+    bool has_many_changes() const override { return has_many_changes_; }
 
   private:
     const Compiled &compiled_;
+    bool has_many_changes_;
 };
 
 /* Returns "schema.name", quoted. */

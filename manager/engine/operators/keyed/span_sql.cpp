@@ -240,6 +240,22 @@ std::string changed_places(const SpanSql &sql, const PlanPtr &delta)
     return "(SELECT " + joined(place, ", ") + " FROM " + changes.from + where(conditions) + ")";
 }
 
+/* Returns the condition that nothing has changed at the place of the stored row. A plan for few changes that runs for
+ * more must not join by a loop over both, hence NOT IN, which is hashed; but a hash of many changes does not fit into
+ * the memory that the planner allows, and the join that it knows the numbers for does not depend on that. */
+std::string is_unchanged_place(const SpanSql &sql, const Printer &printer, const FromItem &rows, const PlanPtr &delta)
+{
+    const Texts place = sql.place_of(rows.columns);
+    if (!printer.names().has_many_changes())
+        return list_of(place) + " NOT IN " + changed_places(sql, delta);
+    const FromItem changes = sql.changes(delta);
+    const Texts changed = sql.place_of(changes.columns);
+    Texts conditions = changes.where;
+    for (size_t i = 0; i < place.size(); i++)
+        conditions.push_back(changed[i] + " = " + place[i]);
+    return "NOT EXISTS (SELECT FROM " + changes.from + where(conditions) + ")";
+}
+
 /* Returns the start of a SELECT of a row with what is needed of its span. */
 std::string row_of_span(const Texts &columns, const SpanItem &span, const std::string &weight)
 {
@@ -251,14 +267,14 @@ std::string row_of_span(const Texts &columns, const SpanItem &span, const std::s
 }
 
 /* Returns the rows of the read range at whose positions nothing has changed. */
-std::string unchanged_rows(const SpanSql &sql, const SpanItem &span, const PlanPtr &delta)
+std::string unchanged_rows(const SpanSql &sql, const Printer &printer, const SpanItem &span, const PlanPtr &delta)
 {
     const FromItem rows = sql.stored();
     const std::string &position = sql.position_of(rows.columns);
     return row_of_span(rows.columns, span, "1::pg_catalog.int8") + rows.from + " WHERE " +
            sql.is_of(rows.columns, span.keys(),
                      {span.has_span(), sql.is_within(position, span.column(read_low), span.column(read_high)),
-                      list_of(sql.place_of(rows.columns)) + " NOT IN " + changed_places(sql, delta)});
+                      is_unchanged_place(sql, printer, rows, delta)});
 }
 
 /* Returns the rows at changed positions: the sum of stored and changed rows by image. A negative sum, of a row that is
@@ -376,7 +392,7 @@ Select EmittedRows::print(Printer &printer) const
         values.push_back(call.expression.print([&](int i) { return columns.at(i); }));
     append(targets, named(values, "v"));
     const std::string windows = "SELECT " + joined(targets, ", ") + " FROM (" +
-                                unchanged_rows(sql, span(), inputs()[1]) + " UNION ALL " +
+                                unchanged_rows(sql, printer, span(), inputs()[1]) + " UNION ALL " +
                                 changed_rows(sql, spanned_, span(), inputs()[1]) + ") AS x";
     const std::string is_emitted = sql.is_within(sql.position_of(outputs), "v.low", "v.high");
     for (size_t i = 0; i < values.size(); i++) {
