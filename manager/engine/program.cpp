@@ -93,6 +93,8 @@ std::string empty_delta(const Step &step)
             add(column);
     if (step.layout == Layout::rows)
         targets.push_back("0::pg_catalog.int8 AS pgt_weight");
+    if (step.replaces_rows)
+        targets.push_back("NULL::pg_catalog.oid AS pgt_heap, NULL::pg_catalog.tid AS pgt_ctid");
     return "SELECT " + joined(targets, ", ") + " WHERE false";
 }
 

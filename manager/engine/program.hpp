@@ -73,6 +73,7 @@ struct Step {
     /* Positions of the columns that identify the keys which the step recomputes when a change touches them;
      * empty if it recomputes none. */
     std::vector<int> recomputed_by;
+    bool replaces_rows = false; /* rows: its delta may contain rows that replace stored ones */
     std::vector<DeltaInput> inputs;
     bool is_compared =
         false; /* rows: the changes of its input cannot be captured; the result of full_sql is compared with it */
@@ -98,8 +99,9 @@ class Program {
     const std::vector<Step> &steps() const { return steps_; }
 
     /* rows: the value columns, then pgt_weight bigint (may be signed, may repeat a row, need not be
-     * consolidated). groups: the key columns, then one column for each state column, consolidated (one row
-     * for each key). */
+     * consolidated); if the step replaces rows, then pgt_heap oid and pgt_ctid tid, which are NULL unless the row,
+     * whose weight is 1, replaces the stored row there. groups: the key columns, then one column for each state column,
+     * consolidated (one row for each key). */
     std::string delta_sql(int step, uint64_t changed, const RelationNames &names) const;
     /* Returns all physical columns, in order. */
     std::string full_sql(int step, const RelationNames &names) const;

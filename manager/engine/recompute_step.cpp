@@ -163,6 +163,7 @@ std::pair<Step, std::shared_ptr<const StepPlan>> recompute_step(const PlanPtr &p
     StepPlan step_plan;
     step_plan.input = stored.plan;
     step_plan.recompute = Recompute{rows, keys, stored_rows(step, columns), stored_keys};
+    result.replaces_rows = is_spanned;
     if (is_spanned) {
         std::vector<int> stored_at(window->width(), -1);
         for (size_t i = 0; i < kept.size(); i++)
@@ -204,8 +205,8 @@ PlanPtr spanned_delta(const StepPlan &plan, const PlanPtr &delta)
     PlanPtr whole = keys_without_span(spanned, spans);
     PlanPtr fresh = rows_if_any(rows_of_keys(recompute.rows, recompute.keys, whole), whole);
     PlanPtr stored = rows_of_keys(recompute.stored, recompute.stored_keys, whole);
-    return union_all({over(plan.input, emitted_rows(spanned, spans, delta)), negate(replaced_rows(spanned, spans)),
-                      recomputed(plan.input, fresh), negate(stored)});
+    return union_all({over(plan.input, emitted_rows(spanned, spans, delta)),
+                      negate(replaced_rows(spanned, spans, delta)), recomputed(plan.input, fresh), negate(stored)});
 }
 
 } // namespace

@@ -67,7 +67,7 @@ std::vector<std::string> numbered_columns(int width)
 
 } // namespace
 
-Select Printer::wrap(const std::string &text, int width, bool with_weight)
+Select Printer::wrap(const std::string &text, int width, bool with_weight, bool with_replaced)
 {
     Select select;
     std::string name = alias();
@@ -76,6 +76,8 @@ Select Printer::wrap(const std::string &text, int width, bool with_weight)
         select.add_output(name + "." + column, true);
     if (with_weight)
         select.weights.push_back(name + ".pgt_weight");
+    if (with_replaced)
+        select.replaced = {name + ".pgt_heap", name + ".pgt_ctid"};
     return select;
 }
 
@@ -120,6 +122,10 @@ std::string Printer::statement(const Select &select, const std::vector<std::stri
         targets.push_back(select.outputs[i] + " AS " + column_names[i]);
     if (with_weight)
         targets.push_back(select.weight() + " AS pgt_weight");
+    if (!select.replaced.empty()) {
+        targets.push_back(select.replaced[0] + " AS pgt_heap");
+        targets.push_back(select.replaced[1] + " AS pgt_ctid");
+    }
     std::string text = (select.is_distinct ? "SELECT DISTINCT " : "SELECT ") + joined(targets, ", ");
     if (!select.from.empty())
         text += " FROM " + joined(select.from, ", ");

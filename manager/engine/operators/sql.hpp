@@ -26,6 +26,10 @@ struct Select {
     std::vector<std::string> outputs; /* one for each column */
     std::vector<std::string> weights; /* factors of pgt_weight; none: 1 */
     std::vector<bool> is_atom;        /* outputs[i] is a column reference: no parentheses needed */
+    /* The stored row that the row replaces: its heap and its ctid, which are NULL if it replaces none. A row that
+     * replaces another one has weight 1, and stands for itself minus the other. Empty: no row replaces one. */
+    std::vector<std::string> replaced;
+    std::vector<std::string> address; /* the heap and the ctid of a stored row, where one is read as it is */
     bool is_distinct = false;         /* the SELECT is DISTINCT, and is wrapped unchanged */
 
     void add_output(std::string text, bool atom);
@@ -47,13 +51,14 @@ class Printer {
      * or are in a subquery that is not merged. */
     Select select_with_fences(const PlanPtr &plan);
     bool keeps_fences() const { return filters_above_ > 0; }
-    /* Returns `select` as a complete SELECT, columns named `column_names`, then pgt_weight if requested. */
+    /* Returns `select` as a complete SELECT, columns named `column_names`, then pgt_weight if requested, then pgt_heap
+     * and pgt_ctid if its rows may replace stored ones. */
     static std::string statement(const Select &select, const std::vector<std::string> &column_names, bool with_weight);
     /* Returns the plan as a SELECT with columns c1 … cn. */
     std::string subquery(const PlanPtr &plan, bool with_weight);
     static std::string numbered(const Select &select, bool with_weight);
-    /* Returns a Select over `(text) AS alias`, columns c1 … cn. */
-    Select wrap(const std::string &text, int width, bool with_weight);
+    /* Returns a Select over `(text) AS alias`, columns c1 … cn, and the columns pgt_weight, pgt_heap and pgt_ctid. */
+    Select wrap(const std::string &text, int width, bool with_weight, bool with_replaced = false);
     std::string condition(const Condition &condition, const std::vector<std::string> &slots) const;
 
     /* Finds the deltas of `plan` that are used more than once. Must be called before printing. */

@@ -6,6 +6,7 @@
 #include "engine/operators/operator.hpp"
 #include "engine/operators/sql.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace pgtrickle::engine {
@@ -50,10 +51,18 @@ class UnionAll final : public PlanNode {
     bool is_multilinear() const override { return true; }
     Select print(Printer &printer) const override
     {
-        std::vector<std::string> parts;
+        std::vector<Select> selects;
         for (const auto &input : inputs())
-            parts.push_back(printer.subquery(input, is_weighted()));
-        return printer.wrap(joined(parts, " UNION ALL "), width(), is_weighted());
+            selects.push_back(printer.select(input));
+        const bool may_replace =
+            std::any_of(selects.begin(), selects.end(), [](const Select &one) { return !one.replaced.empty(); });
+        std::vector<std::string> parts;
+        for (auto &select : selects) {
+            if (may_replace && select.replaced.empty())
+                select.replaced = {"NULL::pg_catalog.oid", "NULL::pg_catalog.tid"};
+            parts.push_back(Printer::numbered(select, is_weighted()));
+        }
+        return printer.wrap(joined(parts, " UNION ALL "), width(), is_weighted(), may_replace);
     }
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override { return union_all(std::move(inputs)); }
     bool is_union() const override { return true; }

@@ -7,6 +7,7 @@
 #include "storage/apply/apply_full.hpp"
 #include "storage/apply/apply_rows.hpp"
 #include "storage/bound.hpp"
+#include "storage/apply/replacements.hpp"
 #include "storage/statistics.hpp"
 #include "storage/storage.hpp"
 
@@ -325,12 +326,17 @@ Applied Run::apply_step(int index, uint64_t changed)
     storage::DeltaSort *delta = call([&] {
         return storage::begin_delta_sort(step.delta, &arrangement->place, arrangement->place_in_delta, order_of(step));
     });
+    storage::Replacements *replacements = nullptr;
+    if (step.step.replaces_rows)
+        replacements = call([&] { return storage::begin_replacements(arrangement, delta); });
     Applied applied = Applied::all;
-    if (!run_until(plan, &delta->receiver, give_up_at_))
+    if (!run_until(plan, replacements != nullptr ? &replacements->receiver : &delta->receiver, give_up_at_))
         applied = Applied::gave_up;
-    else if (!apply_sorted(index, arrangement, delta))
+    else if (!apply_sorted(index, arrangement, delta, replacements))
         applied = Applied::is_inconsistent;
     call([&] {
+        if (replacements != nullptr)
+            storage::end_replacements(replacements);
         storage::end_delta_sort(delta);
         close(step, arrangement);
         if (applied != Applied::gave_up)
@@ -340,9 +346,14 @@ Applied Run::apply_step(int index, uint64_t changed)
     return applied;
 }
 
-bool Run::apply_sorted(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta)
+bool Run::apply_sorted(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta,
+                       storage::Replacements *replacements)
 {
-    call([=] { storage::finish_rows(delta); });
+    call([&] {
+        storage::finish_rows(delta);
+        if (replacements != nullptr)
+            storage::apply_replacements(arrangement, replacements, &emitter_);
+    });
     if (compiled_.steps[index].step.layout == engine::Layout::groups)
         return apply_groups(index, arrangement, delta);
     return call([&] { return storage::apply_rows(arrangement, delta, &emitter_); });

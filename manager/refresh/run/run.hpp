@@ -18,6 +18,10 @@
 
 #include <functional>
 
+namespace pgtrickle::storage {
+struct Replacements;
+}
+
 namespace pgtrickle::refresh {
 
 /* Up to this number of changed rows, AUTO does not count the keys that a delta touches, since counting costs
@@ -84,7 +88,8 @@ class Run {
     bool is_worth_a_plan(const CompiledStep &step, const storage::Touched &touched) const;
     bool touches_most(int index, uint64_t changed);
     Applied apply_step(int index, uint64_t changed);
-    bool apply_sorted(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta);
+    bool apply_sorted(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta,
+                      storage::Replacements *replacements);
     bool apply_groups(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta);
     bool recompute_touched(int index, storage::Arrangement *arrangement, const storage::Touched &touched);
     /* Passes the rows of the touched groups to `take`, a PostgreSQL frame that returns whether they are complete. */

@@ -168,6 +168,7 @@ class StoredRows final : public RecomputeNode {
         select.from.push_back(printer.names().arrangement(step_) + " AS " + alias);
         for (const auto &column : columns())
             select.add_output(alias + "." + quoted(column.name), true);
+        select.address = {alias + ".tableoid", alias + ".ctid"};
         return select;
     }
     PlanPtr with_inputs(std::vector<PlanPtr>) const override { return shared_from_this(); }

@@ -52,10 +52,10 @@ class KeysWithoutSpan final : public SpanNode {
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
 };
 
-/* Inputs: the spans, the stored rows. */
+/* Inputs: the spans, the delta of the window's input, the stored rows. */
 class ReplacedRows final : public SpanNode {
   public:
-    ReplacedRows(const SpannedWindow &spanned, const PlanPtr &spans);
+    ReplacedRows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &delta);
     std::string describe() const override { return "stored rows of spans"; }
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
     Select print(Printer &printer) const override;

@@ -21,6 +21,7 @@ struct FromItem {
     Texts values = {}; /* of the calls; stored rows only */
     Texts where = {};
     std::string weight = {};
+    Texts address = {}; /* its heap and its ctid; stored rows only */
 };
 
 std::string where(const Texts &conditions)
@@ -68,6 +69,7 @@ class SpanSql {
             (i < input_width() ? item.columns : item.values)
                 .push_back(at < 0 ? typed_null(window_.columns()[i]) : select.outputs[at]);
         }
+        item.address = select.address;
         return item;
     }
     FromItem changes(const PlanPtr &delta) const
@@ -80,6 +82,15 @@ class SpanSql {
     }
 
     int input_width() const { return window_.inputs()[0]->width(); }
+    /* Returns those of `values`, of the calls, that the step stores. */
+    Texts stored_values(const Texts &values) const
+    {
+        Texts stored;
+        for (size_t i = 0; i < values.size(); i++)
+            if (spanned_.stored_at[input_width() + i] >= 0)
+                stored.push_back(values[i]);
+        return stored;
+    }
     Texts keys_of(const Texts &columns) const
     {
         Texts keys;
@@ -257,21 +268,23 @@ std::string is_unchanged_place(const SpanSql &sql, const Printer &printer, const
 }
 
 /* Returns the start of a SELECT of a row with what is needed of its span. */
-std::string row_of_span(const Texts &columns, const SpanItem &span, const std::string &weight)
+std::string row_of_span(const Texts &columns, const SpanItem &span, const Texts &further)
 {
     Texts targets = named(columns, "c");
     append(targets, {span.column(emit_low) + " AS low", span.column(emit_high) + " AS high"});
     append(targets, named(span.bases(), "b"));
-    targets.push_back(weight + " AS w");
+    append(targets, further);
     return "SELECT " + joined(targets, ", ") + " FROM " + joined(span.select.from, ", ") + ", ";
 }
 
-/* Returns the rows of the read range at whose positions nothing has changed. */
+/* Returns the rows of the read range at whose positions nothing has changed, with their addresses and their values. */
 std::string unchanged_rows(const SpanSql &sql, const Printer &printer, const SpanItem &span, const PlanPtr &delta)
 {
     const FromItem rows = sql.stored();
     const std::string &position = sql.position_of(rows.columns);
-    return row_of_span(rows.columns, span, "1::pg_catalog.int8") + rows.from + " WHERE " +
+    Texts further{"1::pg_catalog.int8 AS w", rows.address[0] + " AS heap", rows.address[1] + " AS tid"};
+    append(further, named(sql.stored_values(rows.values), "o"));
+    return row_of_span(rows.columns, span, further) + rows.from + " WHERE " +
            sql.is_of(rows.columns, span.keys(),
                      {span.has_span(), sql.is_within(position, span.column(read_low), span.column(read_high)),
                       is_unchanged_place(sql, printer, rows, delta)});
@@ -281,10 +294,11 @@ std::string unchanged_rows(const SpanSql &sql, const Printer &printer, const Spa
  * removed and not stored, is passed on, so that it is noticed when the delta is applied. */
 std::string changed_rows(const SpanSql &sql, const SpannedWindow &spanned, const SpanItem &span, const PlanPtr &delta)
 {
+    const int input_width = sql.input_width();
     const FromItem rows = sql.stored(), changes = sql.changes(delta);
     auto with_image = [&](const FromItem &item, const std::string &weight) {
         Texts kept;
-        for (int i = 0; i < sql.input_width(); i++)
+        for (int i = 0; i < input_width; i++)
             if (spanned.stored_at[i] >= 0)
                 kept.push_back(item.columns[i]);
         return "SELECT " + joined(named(item.columns, "c"), ", ") + ", pgtrickle.image(" + joined(kept, ", ") +
@@ -294,14 +308,19 @@ std::string changed_rows(const SpanSql &sql, const SpannedWindow &spanned, const
                              " IN " + changed_places(sql, delta) + " UNION ALL " + with_image(changes, changes.weight) +
                              where(changes.where);
     /* The spans are joined before the sum, where the planner expects as many rows as there are changes. */
-    const Texts columns = columns_of("y", "c", sql.input_width()), outputs = columns_of("z", "c", sql.input_width());
-    const std::string spanned_rows = row_of_span(columns, span, "y.image AS image, y.w") + "(" + both +
+    const Texts columns = columns_of("y", "c", input_width), outputs = columns_of("z", "c", input_width);
+    Texts nulls_of_values;
+    for (size_t i = input_width; i < spanned.stored_at.size(); i++)
+        nulls_of_values.push_back(typed_null(spanned.window->columns()[i]));
+    const std::string spanned_rows = row_of_span(columns, span, {"y.image AS image", "y.w"}) + "(" + both +
                                      ") AS y WHERE " + sql.is_of(columns, span.keys(), {span.has_span()});
     Texts targets = named(outputs, "c");
     append(targets, {"z.low", "z.high"});
     append(targets, columns_of("z", "b", span.bases().size()));
-    return "SELECT " + joined(targets, ", ") +
-           ", CASE WHEN z.total < 0 THEN -1 ELSE 1 END::pg_catalog.int8 AS w FROM " +
+    append(targets, {"CASE WHEN z.total < 0 THEN -1 ELSE 1 END::pg_catalog.int8 AS w", "NULL::pg_catalog.oid AS heap",
+                     "NULL::pg_catalog.tid AS tid"});
+    append(targets, named(sql.stored_values(nulls_of_values), "o"));
+    return "SELECT " + joined(targets, ", ") + " FROM " +
            "(SELECT s.*, (pg_catalog.sum(s.w) OVER same)::pg_catalog.int8 AS total, pg_catalog.row_number() OVER "
            "same " +
            "AS copy FROM (" + spanned_rows + ") AS s WINDOW same AS (PARTITION BY s.image)) AS z, " +
@@ -318,6 +337,30 @@ std::string combined(Following::Kind kind, const std::string &base, const std::s
                base + " + " + value + " END";
     default: return "coalesce(" + base + ", 0) + " + value;
     }
+}
+
+/* Returns the condition that a value differs from the stored one, o1 …, of the row; equal values may have other images.
+ */
+std::string differs_from_stored(const SpannedWindow &spanned, const Texts &values)
+{
+    const int input_width = spanned.window->inputs()[0]->width();
+    Texts parts, loose, stored;
+    size_t number = 0;
+    for (size_t i = input_width; i < spanned.stored_at.size(); i++) {
+        if (spanned.stored_at[i] < 0)
+            continue;
+        const Column &column = spanned.window->columns()[i];
+        const std::string &value = values.at(number), old = "v.o" + std::to_string(++number);
+        if (!is_loose(column) && column.equals == "=") {
+            parts.push_back("(" + value + ") IS DISTINCT FROM " + old);
+            continue;
+        }
+        loose.push_back(value);
+        stored.push_back(old);
+    }
+    for (size_t i = 0; i < loose.size(); i++)
+        parts.push_back("pgtrickle.row_image(" + loose[i] + ") <> pgtrickle.row_image(" + stored[i] + ")");
+    return parts.empty() ? "false" : joined(parts, " OR ");
 }
 
 } // namespace
@@ -374,6 +417,11 @@ Select ReplacedRows::print(Printer &printer) const
         select.where.push_back(stored(keys()[i]) + " = " + span.keys()[i]);
     append(select.where,
            {span.has_span(), sql.is_within(stored(position()), span.column(emit_low), span.column(emit_high))});
+    Texts place;
+    for (int key : keys())
+        place.push_back(stored(key));
+    place.push_back(stored(position()));
+    select.where.push_back(list_of(place) + " IN " + changed_places(sql, inputs()[1]));
     append(select.from, span.select.from);
     append(select.weights, span.select.weights);
     return select;
@@ -386,8 +434,9 @@ Select EmittedRows::print(Printer &printer) const
     const Texts columns = columns_of("x", "c", input_width());
     auto span = [&] { return SpanItem{printer.select(inputs()[0]), keys().size()}; };
     Texts targets = named(columns, "c"), values, outputs = columns_of("v", "c", input_width());
-    append(targets, {"x.low", "x.high", "x.w"});
+    append(targets, {"x.low", "x.high", "x.w", "x.heap", "x.tid"});
     append(targets, columns_of("x", "b", runs.size()));
+    append(targets, columns_of("x", "o", sql.stored_values(Texts(window().calls().size())).size()));
     for (const auto &call : window().calls())
         values.push_back(call.expression.print([&](int i) { return columns.at(i); }));
     append(targets, named(values, "v"));
@@ -400,10 +449,12 @@ Select EmittedRows::print(Printer &printer) const
         outputs.push_back(
             combined(following().calls[i].kind, "v.b" + std::to_string(run + 1), "v.v" + std::to_string(i + 1)));
     }
+    const Texts fresh(outputs.begin() + input_width(), outputs.end());
     outputs = named(outputs, "c");
-    outputs.push_back("v.w AS pgt_weight");
-    return printer.wrap("SELECT " + joined(outputs, ", ") + " FROM (" + windows + ") AS v WHERE " + is_emitted, width(),
-                        true);
+    append(outputs, {"v.w AS pgt_weight", "v.heap AS pgt_heap", "v.tid AS pgt_ctid"});
+    return printer.wrap("SELECT " + joined(outputs, ", ") + " FROM (" + windows + ") AS v WHERE " + is_emitted +
+                            " AND (v.tid IS NULL OR " + differs_from_stored(spanned_, sql.stored_values(fresh)) + ")",
+                        width(), true, true);
 }
 
 /* The condition reads no column: the planner evaluates it once, before it reads the rows. */

@@ -278,8 +278,8 @@ PlanPtr KeysWithoutSpan::with_inputs(std::vector<PlanPtr> inputs) const
     return keys_without_span(spanned_, inputs.at(0));
 }
 
-ReplacedRows::ReplacedRows(const SpannedWindow &spanned, const PlanPtr &spans)
-    : SpanNode(spanned, {spans, spanned.stored}, spanned.stored->columns())
+ReplacedRows::ReplacedRows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &delta)
+    : SpanNode(spanned, {spans, delta, spanned.stored}, spanned.stored->columns())
 {
 }
 
@@ -287,7 +287,7 @@ ZSet ReplacedRows::meaning(const Evaluation &, const std::vector<ZSet> &inputs) 
 {
     const Ranges ranges(spanned_);
     ZSet result;
-    for (const auto &[row, weight] : inputs[1].rows())
+    for (const auto &[row, weight] : inputs[2].rows())
         for (const auto &[span, one] : inputs[0].rows()) {
             bool is_in = *span[keys().size() + is_whole] == 0;
             for (size_t i = 0; i < keys().size(); i++)
@@ -300,7 +300,7 @@ ZSet ReplacedRows::meaning(const Evaluation &, const std::vector<ZSet> &inputs) 
 
 PlanPtr ReplacedRows::with_inputs(std::vector<PlanPtr> inputs) const
 {
-    return replaced_rows(spanned_, inputs.at(0));
+    return replaced_rows(spanned_, inputs.at(0), inputs.at(1));
 }
 
 EmittedRows::EmittedRows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &delta)
@@ -407,9 +407,9 @@ PlanPtr emitted_rows(const SpannedWindow &spanned, const PlanPtr &spans, const P
     return std::make_shared<EmittedRows>(spanned, spans, delta);
 }
 
-PlanPtr replaced_rows(const SpannedWindow &spanned, const PlanPtr &spans)
+PlanPtr replaced_rows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &delta)
 {
-    return std::make_shared<ReplacedRows>(spanned, spans);
+    return std::make_shared<ReplacedRows>(spanned, spans, delta);
 }
 
 PlanPtr rows_if_any(const PlanPtr &rows, const PlanPtr &touched)

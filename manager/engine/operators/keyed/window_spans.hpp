@@ -23,6 +23,10 @@
  *
  *     D(W P) = emit(base + W((S + D(P)) ⋉ read)) − S ⋉ emit
  *
+ * At most positions of a range nothing has changed: there, each emitted row is a stored row with other values of the
+ * calls. Its statement knows the address of that row. So it leaves out rows whose values are the same, and the others
+ * replace the row at the address (Select::replaced): they are not looked up, and are subtracted by no second reading.
+ *
  * A partition of which a key or a position is NULL is recomputed as a whole (recompute.hpp).
  */
 #pragma once
@@ -52,8 +56,9 @@ PlanPtr spans_of(const SpannedWindow &spanned, const PlanPtr &delta);
 PlanPtr keys_without_span(const SpannedWindow &spanned, const PlanPtr &spans);
 /* Returns the emitted rows as they are after `delta`, with the columns of the window. */
 PlanPtr emitted_rows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &delta);
-/* Returns the emitted rows as they are stored. */
-PlanPtr replaced_rows(const SpannedWindow &spanned, const PlanPtr &spans);
+/* Returns the emitted rows as they are stored. Printed, those of emitted_rows() that replace a stored row contain its
+ * subtraction, and these are the others: those at the positions that have changed. */
+PlanPtr replaced_rows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &delta);
 /* Returns `rows`; they are not read unless there is a row in `touched`. */
 PlanPtr rows_if_any(const PlanPtr &rows, const PlanPtr &touched);
 
