@@ -10,7 +10,7 @@ using namespace pgtrickle::engine;
 
 namespace {
 
-class Names final : public RelationNames {
+class Names : public RelationNames {
   public:
     std::string source(int index) const override { return "ONLY public.s" + std::to_string(index); }
     std::string arrangement(int step) const override { return "arr" + std::to_string(step); }
@@ -306,6 +306,46 @@ TEST(EngineProgram, touched_groups_are_found_by_the_operator_of_their_type)
     const std::string sql = Program(distinct(scan(0, {loose}))).recompute_sql(0, names);
     EXPECT_TRUE(contains(sql, "t1.\"c\" OPERATOR(public.=) t2.\"pgt_key_1\""));
     EXPECT_FALSE(contains(sql, " IN (SELECT"));
+}
+
+namespace {
+
+class NamesOfMany final : public Names {
+  public:
+    bool has_many_changes() const override { return true; }
+};
+
+/* Numbers the orders of each customer. */
+PlanPtr numbered_orders()
+{
+    Following following{{{0, " ASC", false}}, {{Following::Kind::count}}};
+    return window(orders(), {1},
+                  {{expression({std::string("pg_catalog.row_number() OVER (PARTITION BY "), 1,
+                                std::string(" ORDER BY "), 0, std::string(")")},
+                               "bigint"),
+                    "number"}},
+                  following);
+}
+
+} // namespace
+
+TEST(EngineProgram, a_followed_window_replaces_the_rows_whose_values_differ)
+{
+    const Program program(numbered_orders());
+    EXPECT_TRUE(program.steps()[0].replaces_rows);
+    const std::string sql = program.delta_sql(0, 1, names);
+    EXPECT_TRUE(contains(sql, ".ctid AS tid"));
+    EXPECT_TRUE(contains(sql, "IS DISTINCT FROM v.o1"));
+    EXPECT_TRUE(contains(program.delta_sql(0, 0, names), "NULL::pg_catalog.tid AS pgt_ctid WHERE false"));
+}
+
+/* The planner does not hash many rows of a NOT IN, and reads all of them for each row. */
+TEST(EngineProgram, many_changed_places_of_a_window_are_joined)
+{
+    const Program program(numbered_orders());
+    EXPECT_TRUE(contains(program.delta_sql(0, 1, names), " NOT IN (SELECT"));
+    EXPECT_FALSE(contains(program.delta_sql(0, 1, NamesOfMany()), " NOT IN (SELECT"));
+    EXPECT_TRUE(contains(program.delta_sql(0, 1, NamesOfMany()), " AND NOT EXISTS (SELECT FROM ds0"));
 }
 
 TEST(EngineProgram, what_is_deeper_than_the_stack_is_not_kept)
