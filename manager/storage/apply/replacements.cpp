@@ -1,5 +1,7 @@
 #include "storage/apply/replacements.hpp"
 
+#include "storage/room.hpp"
+
 extern "C" {
 #include "access/tableam.h"
 #include "catalog/pg_operator.h"
@@ -125,6 +127,7 @@ Replacements *begin_replacements(Arrangement *arrangement, DeltaSort *others)
 void apply_replacements(Arrangement *arrangement, Replacements *rows, Emitter *emitter)
 {
     const bool is_read = emitter->store != nullptr || emitter->log != nullptr;
+    leave_room(RelationGetRelid(arrangement->heap), rows->row_count);
     tuplesort_performsort(rows->sort);
     while (tuplesort_gettupleslot(rows->sort, true, false, rows->slot, nullptr)) {
         CHECK_FOR_INTERRUPTS();
