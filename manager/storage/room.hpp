@@ -4,7 +4,7 @@
  * A new version that has room on the page of the old one needs no index entries (HOT), which are more than half of the
  * cost of an update. Where a refresh replaces a large part of the rows, as the row numbers behind many new rows, the
  * pages are filled by half from then on: the versions that it writes are the old ones of the next such refresh, which
- * finds room beside them. Without room, each of these refreshes writes as many pages anew, and an entry for each row in
+ * finds room beside them. Without room, each of these refreshes writes to other pages, and an entry for each row in
  * each index, so the heap would become as large, and the indexes larger. Rows are not moved for this.
  */
 #pragma once

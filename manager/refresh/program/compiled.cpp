@@ -411,7 +411,8 @@ const KeptPlan &full_plan(Compiled &compiled, int step)
 const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed, KeptPlan *once)
 {
     return ensure_plan(compiled, once != nullptr ? *once : compiled.steps[step].delta_plans[changed], [&] {
-        return plan_of_rows(compiled, compiled.program->delta_sql(step, changed, Names(compiled, once != nullptr)), once);
+        return plan_of_rows(compiled, compiled.program->delta_sql(step, changed, Names(compiled, once != nullptr)),
+                            once);
     });
 }
 

@@ -7,7 +7,6 @@
 #include "storage/apply/apply_full.hpp"
 #include "storage/apply/apply_rows.hpp"
 #include "storage/bound.hpp"
-#include "storage/apply/replacements.hpp"
 #include "storage/statistics.hpp"
 #include "storage/storage.hpp"
 

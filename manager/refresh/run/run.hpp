@@ -15,12 +15,9 @@
 #include "refresh/program/statement.hpp"
 #include "scheduler/cost/cost_model.hpp"
 #include "storage/apply/apply_groups.hpp"
+#include "storage/apply/replacements.hpp"
 
 #include <functional>
-
-namespace pgtrickle::storage {
-struct Replacements;
-}
 
 namespace pgtrickle::refresh {
 
