@@ -205,8 +205,10 @@ PlanPtr spanned_delta(const StepPlan &plan, const PlanPtr &delta)
     PlanPtr whole = keys_without_span(spanned, spans);
     PlanPtr fresh = rows_if_any(rows_of_keys(recompute.rows, recompute.keys, whole), whole);
     PlanPtr stored = rows_of_keys(recompute.stored, recompute.stored_keys, whole);
-    return union_all({over(plan.input, emitted_rows(spanned, spans, delta)),
-                      negate(replaced_rows(spanned, spans, delta)), recomputed(plan.input, fresh), negate(stored)});
+    PlanPtr at_changes = rows_at_changes(spanned, delta);
+    return union_all({over(plan.input, emitted_rows(spanned, spans, delta, at_changes)),
+                      negate(replaced_rows(spanned, spans, at_changes)), recomputed(plan.input, fresh),
+                      negate(stored)});
 }
 
 } // namespace

@@ -52,20 +52,30 @@ class KeysWithoutSpan final : public SpanNode {
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
 };
 
-/* Inputs: the spans, the delta of the window's input, the stored rows. */
+/* Inputs: the delta of the window's input, the stored rows. Shared by the two nodes below. */
+class RowsAtChanges final : public SpanNode {
+  public:
+    RowsAtChanges(const SpannedWindow &spanned, const PlanPtr &delta);
+    std::string describe() const override { return "stored rows at changes"; }
+    ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
+    Select print(Printer &printer) const override;
+    PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
+};
+
+/* Inputs: the spans, the stored rows at changes, the stored rows. */
 class ReplacedRows final : public SpanNode {
   public:
-    ReplacedRows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &delta);
+    ReplacedRows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &at_changes);
     std::string describe() const override { return "stored rows of spans"; }
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
     Select print(Printer &printer) const override;
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
 };
 
-/* Inputs: the spans, the delta of the window's input, the stored rows. */
+/* Inputs: the spans, the delta of the window's input, the stored rows, those at changes. */
 class EmittedRows final : public SpanNode {
   public:
-    EmittedRows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &delta);
+    EmittedRows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &delta, const PlanPtr &at_changes);
     std::string describe() const override { return "rows of spans"; }
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
     Select print(Printer &printer) const override;

@@ -59,10 +59,11 @@ class SpanSql {
     {
     }
 
-    /* Returns the stored rows under a new alias. */
-    FromItem stored() const
+    /* Returns the stored rows, or those at changes, under a new alias. */
+    FromItem stored() const { return stored(spanned_.stored); }
+    FromItem stored(const PlanPtr &rows) const
     {
-        const Select select = printer_.select(spanned_.stored);
+        const Select select = printer_.select(rows);
         FromItem item{joined(select.from, ", "), {}};
         for (int i = 0; i < window_.width(); i++) {
             const int at = spanned_.stored_at[i];
@@ -292,10 +293,11 @@ std::string unchanged_rows(const SpanSql &sql, const Printer &printer, const Spa
 
 /* Returns the rows at changed positions: the sum of stored and changed rows by image. A negative sum, of a row that is
  * removed and not stored, is passed on, so that it is noticed when the delta is applied. */
-std::string changed_rows(const SpanSql &sql, const SpannedWindow &spanned, const SpanItem &span, const PlanPtr &delta)
+std::string changed_rows(const SpanSql &sql, const SpannedWindow &spanned, const SpanItem &span, const PlanPtr &delta,
+                         const PlanPtr &at_changes)
 {
     const int input_width = sql.input_width();
-    const FromItem rows = sql.stored(), changes = sql.changes(delta);
+    const FromItem rows = sql.stored(at_changes), changes = sql.changes(delta);
     auto with_image = [&](const FromItem &item, const std::string &weight) {
         Texts kept;
         for (int i = 0; i < input_width; i++)
@@ -304,9 +306,8 @@ std::string changed_rows(const SpanSql &sql, const SpannedWindow &spanned, const
         return "SELECT " + joined(named(item.columns, "c"), ", ") + ", pgtrickle.image(" + joined(kept, ", ") +
                ") AS image, " + weight + " AS w FROM " + item.from;
     };
-    const std::string both = with_image(rows, "1::pg_catalog.int8") + " WHERE " + list_of(sql.place_of(rows.columns)) +
-                             " IN " + changed_places(sql, delta) + " UNION ALL " + with_image(changes, changes.weight) +
-                             where(changes.where);
+    const std::string both = with_image(rows, "1::pg_catalog.int8") + " UNION ALL " +
+                             with_image(changes, changes.weight) + where(changes.where);
     /* The spans are joined before the sum, where the planner expects as many rows as there are changes. */
     const Texts columns = columns_of("y", "c", input_width), outputs = columns_of("z", "c", input_width);
     Texts nulls_of_values;
@@ -407,21 +408,28 @@ Select KeysWithoutSpan::print(Printer &printer) const
     return select;
 }
 
+Select RowsAtChanges::print(Printer &printer) const
+{
+    const SpanSql sql(printer, spanned_);
+    Select select = printer.select(spanned_.stored);
+    Texts place;
+    for (int key : keys())
+        place.push_back(select.outputs.at(spanned_.stored_at[key]));
+    place.push_back(select.outputs.at(spanned_.stored_at[position()]));
+    select.where.push_back(list_of(place) + " IN " + changed_places(sql, inputs()[0]));
+    return select;
+}
+
 Select ReplacedRows::print(Printer &printer) const
 {
     const SpanSql sql(printer, spanned_);
     const SpanItem span{printer.select(inputs()[0]), keys().size()};
-    Select select = printer.select(spanned_.stored);
+    Select select = printer.select(inputs()[1]);
     auto stored = [&](int column) { return select.outputs.at(spanned_.stored_at[column]); };
     for (size_t i = 0; i < keys().size(); i++)
         select.where.push_back(stored(keys()[i]) + " = " + span.keys()[i]);
     append(select.where,
            {span.has_span(), sql.is_within(stored(position()), span.column(emit_low), span.column(emit_high))});
-    Texts place;
-    for (int key : keys())
-        place.push_back(stored(key));
-    place.push_back(stored(position()));
-    select.where.push_back(list_of(place) + " IN " + changed_places(sql, inputs()[1]));
     append(select.from, span.select.from);
     append(select.weights, span.select.weights);
     return select;
@@ -442,7 +450,7 @@ Select EmittedRows::print(Printer &printer) const
     append(targets, named(values, "v"));
     const std::string windows = "SELECT " + joined(targets, ", ") + " FROM (" +
                                 unchanged_rows(sql, printer, span(), inputs()[1]) + " UNION ALL " +
-                                changed_rows(sql, spanned_, span(), inputs()[1]) + ") AS x";
+                                changed_rows(sql, spanned_, span(), inputs()[1], inputs()[3]) + ") AS x";
     const std::string is_emitted = sql.is_within(sql.position_of(outputs), "v.low", "v.high");
     for (size_t i = 0; i < values.size(); i++) {
         const auto run = std::find(runs.begin(), runs.end(), static_cast<int>(i)) - runs.begin();

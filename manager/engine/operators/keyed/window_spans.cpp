@@ -3,6 +3,7 @@
 #include "engine/operators/keyed/recompute.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace pgtrickle::engine {
 
@@ -278,8 +279,40 @@ PlanPtr KeysWithoutSpan::with_inputs(std::vector<PlanPtr> inputs) const
     return keys_without_span(spanned_, inputs.at(0));
 }
 
-ReplacedRows::ReplacedRows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &delta)
-    : SpanNode(spanned, {spans, delta, spanned.stored}, spanned.stored->columns())
+RowsAtChanges::RowsAtChanges(const SpannedWindow &spanned, const PlanPtr &delta)
+    : SpanNode(spanned, {delta, spanned.stored}, spanned.stored->columns())
+{
+}
+
+ZSet RowsAtChanges::meaning(const Evaluation &, const std::vector<ZSet> &inputs) const
+{
+    std::vector<int> columns = keys();
+    columns.push_back(position());
+    auto place = [&](const Row &row, auto at) {
+        Row values;
+        for (int column : columns)
+            values.push_back(row.at(at(column)));
+        return values;
+    };
+    std::set<Row> changed;
+    for (const auto &[row, weight] : inputs[0].rows())
+        changed.insert(place(row, [](int column) { return column; }));
+    ZSet result;
+    for (const auto &[row, weight] : inputs[1].rows()) {
+        const Row its_place = place(row, [&](int column) { return spanned_.stored_at[column]; });
+        if (std::find(its_place.begin(), its_place.end(), Value()) == its_place.end() && changed.contains(its_place))
+            result.add(row, weight);
+    }
+    return result;
+}
+
+PlanPtr RowsAtChanges::with_inputs(std::vector<PlanPtr> inputs) const
+{
+    return rows_at_changes(spanned_, inputs.at(0));
+}
+
+ReplacedRows::ReplacedRows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &at_changes)
+    : SpanNode(spanned, {spans, at_changes, spanned.stored}, spanned.stored->columns())
 {
 }
 
@@ -303,8 +336,9 @@ PlanPtr ReplacedRows::with_inputs(std::vector<PlanPtr> inputs) const
     return replaced_rows(spanned_, inputs.at(0), inputs.at(1));
 }
 
-EmittedRows::EmittedRows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &delta)
-    : SpanNode(spanned, {spans, delta, spanned.stored}, spanned.window->columns())
+EmittedRows::EmittedRows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &delta,
+                         const PlanPtr &at_changes)
+    : SpanNode(spanned, {spans, delta, spanned.stored, at_changes}, spanned.window->columns())
 {
 }
 
@@ -344,7 +378,7 @@ ZSet EmittedRows::meaning(const Evaluation &evaluation, const std::vector<ZSet> 
 
 PlanPtr EmittedRows::with_inputs(std::vector<PlanPtr> inputs) const
 {
-    return emitted_rows(spanned_, inputs.at(0), inputs.at(1));
+    return emitted_rows(spanned_, inputs.at(0), inputs.at(1), inputs.at(3));
 }
 
 std::vector<bool> stored_columns(const Window &window, std::vector<bool> is_read)
@@ -402,14 +436,20 @@ PlanPtr keys_without_span(const SpannedWindow &spanned, const PlanPtr &spans)
     return std::make_shared<KeysWithoutSpan>(spanned, spans);
 }
 
-PlanPtr emitted_rows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &delta)
+PlanPtr rows_at_changes(const SpannedWindow &spanned, const PlanPtr &delta)
 {
-    return std::make_shared<EmittedRows>(spanned, spans, delta);
+    return std::make_shared<RowsAtChanges>(spanned, delta);
 }
 
-PlanPtr replaced_rows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &delta)
+PlanPtr emitted_rows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &delta,
+                     const PlanPtr &at_changes)
 {
-    return std::make_shared<ReplacedRows>(spanned, spans, delta);
+    return std::make_shared<EmittedRows>(spanned, spans, delta, at_changes);
+}
+
+PlanPtr replaced_rows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &at_changes)
+{
+    return std::make_shared<ReplacedRows>(spanned, spans, at_changes);
 }
 
 PlanPtr rows_if_any(const PlanPtr &rows, const PlanPtr &touched)

@@ -54,11 +54,14 @@ bool follows_delta(const Window &window, const PlanPtr &rows);
 PlanPtr spans_of(const SpannedWindow &spanned, const PlanPtr &delta);
 /* Returns the keys of the partitions that are recomputed as a whole. */
 PlanPtr keys_without_span(const SpannedWindow &spanned, const PlanPtr &spans);
+/* Returns the stored rows at positions at which something has changed. */
+PlanPtr rows_at_changes(const SpannedWindow &spanned, const PlanPtr &delta);
 /* Returns the emitted rows as they are after `delta`, with the columns of the window. */
-PlanPtr emitted_rows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &delta);
+PlanPtr emitted_rows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &delta,
+                     const PlanPtr &at_changes);
 /* Returns the emitted rows as they are stored. Printed, those of emitted_rows() that replace a stored row contain its
  * subtraction, and these are the others: those at the positions that have changed. */
-PlanPtr replaced_rows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &delta);
+PlanPtr replaced_rows(const SpannedWindow &spanned, const PlanPtr &spans, const PlanPtr &at_changes);
 /* Returns `rows`; they are not read unless there is a row in `touched`. */
 PlanPtr rows_if_any(const PlanPtr &rows, const PlanPtr &touched);
 
