@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
 """Measures refreshes of windows beside REFRESH MATERIALIZED VIEW of the same query: one changed row of a partition of
-100,000 rows, at its end and at its front, and one changed row in each of 10,000 partitions; best times."""
+100,000 rows, at its end and at its front, one changed row in each of 10,000 partitions, and a hundredth and a tenth of
+new rows at random places of them; best times."""
 
 from measure import Database, create, ms, row, scale
 
@@ -10,6 +11,7 @@ WINDOWS = [
     ("row_number", "row_number() OVER (PARTITION BY part ORDER BY pos, id)"),
     ("running sum", "sum(v) OVER (PARTITION BY part ORDER BY pos, id)"),
     ("sliding sum of 7", "sum(v) OVER (PARTITION BY part ORDER BY pos, id ROWS BETWEEN 3 PRECEDING AND 3 FOLLOWING)"),
+    ("sum of 7 preceding", "sum(v) OVER (PARTITION BY part ORDER BY pos, id ROWS BETWEEN 6 PRECEDING AND CURRENT ROW)"),
     ("lag", "lag(v) OVER (PARTITION BY part ORDER BY pos, id)"),
 ]
 SETUP = f"""
@@ -26,6 +28,10 @@ ONE = [(f"1 row at the end of a partition of {LARGE:,}", "INSERT INTO large VALU
 EACH = [(f"1 row at the end of each of {PARTITIONS:,} partitions",
          f"INSERT INTO many SELECT {{n}}::bigint * {PARTITIONS} + g, g, {{n}}, 7 FROM generate_series(0, {PARTITIONS - 1}) g", 3,
          "≤ 0.5")]
+BULK = [(f"{ROWS // share:,} rows at random places of {PARTITIONS:,} partitions",
+         f"INSERT INTO many SELECT {{n}}::bigint * {ROWS} + g, random() * {PARTITIONS - 1}, random() * {ROWS}, 7 "
+         f"FROM generate_series(1, {ROWS // share}) g", 4, reach)
+        for share, reach in ((100, "≤ 1"), (10, "≤ 1"))]
 
 
 def refreshed(cursor, change, turns, first):
@@ -62,6 +68,7 @@ def main():
         for number in range(len(WINDOWS)):
             measure(cursor, number, "large", ONE)
             measure(cursor, number, "many", EACH)
+            measure(cursor, number, "many", BULK)
 
 
 main()
