@@ -188,6 +188,20 @@ bool replace_plan(QueryDesc *query, int flags, const Oid *relids, int count)
 bool is_noting = false;
 List *noted_list = NIL;
 
+/* Returns true if an exact read gives what a refresh cannot because of the obstacle. */
+bool is_replaceable(Obstacle obstacle)
+{
+    switch (obstacle) {
+    case Obstacle::none:
+    case Obstacle::fixed_snapshot:
+    case Obstacle::read_only:
+    case Obstacle::standby:
+    case Obstacle::own_changes:
+    case Obstacle::open_statement: return true;
+    default: return false;
+    }
+}
+
 } // namespace
 
 const Query *copy_for_exact_plan(const Query *query)
@@ -222,19 +236,6 @@ bool can_be_read_exactly(const PlannedStmt *plan)
     return carried_query(plan) != nullptr;
 }
 
-bool is_replaceable(Obstacle obstacle)
-{
-    switch (obstacle) {
-    case Obstacle::none:
-    case Obstacle::fixed_snapshot:
-    case Obstacle::read_only:
-    case Obstacle::standby:
-    case Obstacle::own_changes:
-    case Obstacle::open_statement: return true;
-    default: return false;
-    }
-}
-
 NotingUnrefreshed::NotingUnrefreshed() : outer_(noted_list), was_noting_(is_noting)
 {
     is_noting = true;
@@ -264,11 +265,13 @@ bool note_unrefreshed(Oid relid, Obstacle obstacle)
 
 bool is_replaced(const Unrefreshed &noted)
 {
+    if (is_replaceable(noted.obstacle))
+        return true;
+    if (noted.obstacle == Obstacle::failed) /* the exact query would probably fail, too */
+        return false;
     const bool is_stopped = noted.obstacle == Obstacle::held || noted.obstacle == Obstacle::suspended;
-    return is_replaceable(noted.obstacle) ||
-           (guc::has_consistent_reads && !is_stopped && noted.obstacle != Obstacle::failed) ||
-           (noted.obstacle != Obstacle::failed && /* the exact query would probably fail, too */
-            lacks_what_was_read(noted.relid, mailbox::status_of(noted.relid).stale_since()));
+    return (guc::has_consistent_reads && !is_stopped) ||
+           lacks_what_was_read(noted.relid, mailbox::status_of(noted.relid).stale_since());
 }
 
 TimestampTz read_exactly_at(Oid relid)
@@ -318,10 +321,6 @@ bool has_replaceable(List *unrefreshed)
             return true;
     return false;
 }
-
-} // namespace
-
-namespace {
 
 /* How a transaction with a fixed snapshot reads a stream table: as it has read it first, or the snapshot would seem to
  * change when a hold ends, or when the stored rows become too old meanwhile; and as it has read others of the atomic

@@ -11,8 +11,7 @@
  * pending changes is planned again from that query when it starts, and runs that second plan once.
  *
  * Stream tables are read exactly if pg_trickle.read_mode is exact; if pg_trickle.consistent_reads is on and they would
- * show different states; and if the snapshot or the transaction of the statement excludes a refresh that is due
- * (is_replaceable()).
+ * show different states; and if the snapshot or the transaction of the statement excludes a refresh that is due.
  *
  * PostgreSQL frames.
  */
@@ -37,11 +36,8 @@ bool is_read_exactly(const PlannedStmt *plan);
 /* Returns true if the statement can be planned again. */
 bool can_be_read_exactly(const PlannedStmt *plan);
 
-/* Returns true if an exact read gives what a refresh cannot because of the obstacle. */
-bool is_replaceable(Obstacle obstacle);
-
-/* While an object exists, apply_on_stale() notes stream tables, and raises no message about an obstacle that
- * is_replaceable(). C++ frames. */
+/* While an object exists, apply_on_stale() notes stream tables, and raises no message about what is_replaced().
+ * C++ frames. */
 class NotingUnrefreshed {
   public:
     NotingUnrefreshed();
@@ -58,8 +54,9 @@ struct Unrefreshed {
     Oid relid;
     Obstacle obstacle;
 };
-/* Returns true if it is read exactly, and no message is raised: the obstacle is_replaceable(); the statement has to
- * show one state; or this session has read the stream table exactly before, and would go back in time. */
+/* Returns true if it is read exactly, and no message is raised: it gives what a refresh cannot because of the
+ * obstacle; the statement has to show one state; or this session has read the stream table exactly before, and would go
+ * back in time. */
 bool is_replaced(const Unrefreshed &noted);
 /* Notes the stream table, if an object exists. Returns true if no message is to be raised. */
 bool note_unrefreshed(Oid relid, Obstacle obstacle);
