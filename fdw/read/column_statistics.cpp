@@ -65,7 +65,7 @@ bool may_use_storage(Oid heap, AttrNumber stored, Oid user)
 {
     if (is_refreshed_now(heap))
         return true;
-    const Oid relid = storage::served_from(heap);
+    const Oid relid = served_from_storage(heap);
     const AttrNumber column = OidIsValid(relid) ? shown_as(relid, stored) : AttrNumber{0};
     return (column != 0 && may_read(relid, column, user)) || may_read_all(heap, user);
 }
@@ -85,7 +85,7 @@ bool may_use_index(const Query *query, const RangeTblEntry *entry)
         return false;
     if (is_refreshed_now(entry->relid) || may_read_all(entry->relid, user))
         return true;
-    const Oid relid = storage::served_from(entry->relid);
+    const Oid relid = served_from_storage(entry->relid);
     return OidIsValid(relid) && may_read_all(relid, user);
 }
 

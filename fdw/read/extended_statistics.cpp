@@ -66,7 +66,7 @@ void add_extended_statistics(PlannerInfo *root, Oid relation, bool is_parent, Re
 {
     if (previous_hooks().relation_info != nullptr)
         previous_hooks().relation_info(root, relation, is_parent, rel);
-    const Oid relid = !is_parent && guc::is_preloaded() ? storage::served_from(relation) : InvalidOid;
+    const Oid relid = !is_parent && guc::is_preloaded() ? served_from_storage(relation) : InvalidOid;
     if (!OidIsValid(relid) || !has_extended_statistics(relid))
         return;
     List *found = statistics_of(root, relid, rel);

@@ -190,6 +190,21 @@ ServedRelation *look_up(Oid relid)
 
 } // namespace
 
+Oid served_from_storage(Oid heap)
+{
+    const auto *back =
+        served_relations == nullptr
+            ? nullptr
+            : static_cast<const ServedRelation *>(hash_search(served_relations, &heap, HASH_FIND, nullptr));
+    if (back != nullptr && OidIsValid(back->serves)) {
+        const auto *entry =
+            static_cast<const ServedRelation *>(hash_search(served_relations, &back->serves, HASH_FIND, nullptr));
+        if (entry != nullptr && entry->is_valid && entry->storage == heap)
+            return entry->relid;
+    }
+    return storage::served_from(heap);
+}
+
 const ServedRelation *find_served_relation(Oid relid)
 {
     ServedRelation *entry = look_up(relid);

@@ -41,6 +41,9 @@ static_assert(std::is_trivially_copyable_v<ServedRelation>);
 /* Returns the entry of `relid`, or null if it is no stream table, or no longer one: a caller that does not hold a
  * lock on it may have to wait for one. The result is valid until the next look-up. */
 const ServedRelation *find_served_relation(Oid relid);
+/* As storage::served_from(): returns the stream table of a storage, or of a partition of one, without a look into the
+ * catalogs if its entry is there. */
+Oid served_from_storage(Oid heap);
 /* As find_served_relation(), for a stream table that is about to be read: locks the storage in AccessShare to
  * the end of the transaction. Raises 55000 if there is no storage to read, or if the library was not
  * preloaded. */

@@ -69,14 +69,14 @@ class Bench:
 
 
 def first_statements(database, statements):
-    """Returns the median ms of the statements as the first ones of a session, and the bytes that it has allocated then."""
+    """Returns the median ms of the statements as the first ones of a session, and the bytes that it uses then."""
     times, sizes = [], []
     for _ in range(SESSIONS):
         session = connect(database)
         cursor = session.cursor()
         cursor.execute("SELECT 1 FROM other WHERE id = 0")
         times.append(sum(ms(cursor, statement) for statement in statements))
-        cursor.execute("SELECT sum(total_bytes) FROM pg_backend_memory_contexts")
+        cursor.execute("SELECT sum(used_bytes) FROM pg_backend_memory_contexts")
         sizes.append(cursor.fetchone()[0])
         session.close()
     return median(times), float(median(sizes))
