@@ -85,11 +85,16 @@ struct LookupColumn {
     bool *nulls;
 };
 
+struct Place {
+    int row; /* -1: free */
+    uint32 hash;
+};
+
 /* A hash table of the rows with open addressing: at least half of the places are free. */
 struct Lookup {
     int column_count;
     LookupColumn *columns;
-    int *places;   /* the row; -1: free */
+    Place *places;
     uint32 mask;   /* places - 1 */
     Datum *wanted; /* scratch memory */
     bool *wanted_nulls;
@@ -120,12 +125,12 @@ bool is_row(const Lookup *lookup, int row, const Datum *values, const bool *null
     return true;
 }
 
-/* Returns whether there is such a row; otherwise sets `place` to the one where it would be. */
-bool find(const Lookup *lookup, const Datum *values, const bool *nulls, uint32 *place)
+/* Returns whether there is such a row, with this hash; otherwise sets `place` to the free one where it would be. */
+bool find(const Lookup *lookup, const Datum *values, const bool *nulls, uint32 hash, uint32 *place)
 {
-    *place = hash_of(lookup, values, nulls) & lookup->mask;
-    for (; lookup->places[*place] >= 0; *place = (*place + 1) & lookup->mask)
-        if (is_row(lookup, lookup->places[*place], values, nulls))
+    *place = hash & lookup->mask;
+    for (; lookup->places[*place].row >= 0; *place = (*place + 1) & lookup->mask)
+        if (lookup->places[*place].hash == hash && is_row(lookup, lookup->places[*place].row, values, nulls))
             return true;
     return false;
 }
@@ -161,8 +166,8 @@ Lookup *make_lookup(const TouchedSet *given, MemoryContext memory)
     lookup->wanted_nulls = static_cast<bool *>(palloc0(sizeof(bool) * set->column_count));
     read_columns(lookup, set, memory);
     const uint32 places = pg_nextpower2_32(static_cast<uint32>(std::max(2 * set->row_count, 2)));
-    lookup->places = static_cast<int *>(palloc(sizeof(int) * places));
-    std::fill(lookup->places, lookup->places + places, -1);
+    lookup->places = static_cast<Place *>(palloc(sizeof(Place) * places));
+    std::fill(lookup->places, lookup->places + places, Place{-1, 0});
     lookup->mask = places - 1;
     for (int row = 0; row < set->row_count; row++) {
         for (int i = 0; i < set->column_count; i++) {
@@ -170,8 +175,9 @@ Lookup *make_lookup(const TouchedSet *given, MemoryContext memory)
             lookup->wanted_nulls[i] = lookup->columns[i].nulls[row];
         }
         uint32 place;
-        if (!find(lookup, lookup->wanted, lookup->wanted_nulls, &place))
-            lookup->places[place] = row;
+        const uint32 hash = hash_of(lookup, lookup->wanted, lookup->wanted_nulls);
+        if (!find(lookup, lookup->wanted, lookup->wanted_nulls, hash, &place))
+            lookup->places[place] = {row, hash};
     }
     MemoryContextSwitchTo(previous);
     return lookup;
@@ -412,7 +418,8 @@ Datum pgtrickle_is_touched(PG_FUNCTION_ARGS)
         lookup->wanted_nulls[i] = PG_ARGISNULL(i + 1);
     }
     uint32 place;
-    PG_RETURN_BOOL(find(lookup, lookup->wanted, lookup->wanted_nulls, &place));
+    const uint32 hash = hash_of(lookup, lookup->wanted, lookup->wanted_nulls);
+    PG_RETURN_BOOL(find(lookup, lookup->wanted, lookup->wanted_nulls, hash, &place));
 }
 
 /* Each touched row selects as many rows as any other combination of values. */
