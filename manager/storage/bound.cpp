@@ -154,7 +154,7 @@ void check_bound(BoundCheck *check, const Datum *values, const bool *nulls)
 
 void verify_bounds(const UtilityCall &utility)
 {
-    const ::Node *statement = utility.statement();
+    ::Node *statement = utility.statement();
     if (IsA(statement, CreateStmt)) {
         const auto *create = castNode(CreateStmt, statement);
         if (create->partbound != nullptr && !create->partbound->is_default) {
