@@ -108,7 +108,11 @@ SELECT count(*), max(id) FROM not_filled;
 ROLLBACK;
 DROP FOREIGN TABLE not_filled;
 SELECT pgtrickle.ungate_source('other') \g /dev/null
--- a_frozen_member
+-- a_frozen_member_for_a_session_that_has_not_read_a_newer_state
+\c -
+SET client_min_messages = warning;
+SET search_path = by_hand;
+SET pg_trickle.max_staleness = '1h';
 SELECT pgtrickle.alter_stream_table('r', tier => 'frozen') \g /dev/null
 SELECT pgtrickle.refresh_stream_table('d');
 TABLE shown;

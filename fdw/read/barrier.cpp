@@ -12,7 +12,7 @@
 #include "mailbox/mailbox.hpp"
 #include "pg/versions/processes.hpp"
 #include "pg/versions/rights.hpp"
-#include "refresh/batch/holds.hpp"
+#include "refresh/batch/excluded_members.hpp"
 #include "refresh/history.hpp"
 #include "refresh/refresh.hpp"
 
@@ -35,9 +35,9 @@ bool is_held(Oid relid)
 }
 
 /* Whether a user has stopped its refreshes. */
-bool keeps_its_rows(Oid relid)
+bool keeps_its_rows(Oid relid, Snapshot snapshot)
 {
-    return is_held(relid) || state::visible_row(relid).status == state::Status::suspended;
+    return enter([=] { return refresh::keeps_its_rows(relid, snapshot); });
 }
 
 /* Returns whether no change is missing, by the logs. The mailbox may say otherwise: it counts, for example, the
@@ -96,8 +96,9 @@ struct Actions {
     bool has_stale;
 };
 
-/* Decides by `freshness` whether the stream table, one of at most `count`, is served or put on a list. */
-void act_on_verdict(Actions *actions, int count, Oid relid, const Freshness &freshness)
+/* Decides by `freshness` whether the stream table, one of at most `count`, is served or put on a list. `snapshot` is
+ * the statement's if it is fixed, or null. */
+void act_on_verdict(Actions *actions, int count, Oid relid, const Freshness &freshness, Snapshot snapshot)
 {
     definition::end_restoring();
     switch (freshness.verdict) {
@@ -108,7 +109,8 @@ void act_on_verdict(Actions *actions, int count, Oid relid, const Freshness &fre
         return;
     case Verdict::refresh_here:
         if (is_held(relid))
-            return act_on_verdict(actions, count, relid, {Verdict::stale, Obstacle::held, freshness.is_populated});
+            return act_on_verdict(actions, count, relid, {Verdict::stale, Obstacle::held, freshness.is_populated},
+                                  snapshot);
         if (actions->own == nullptr)
             actions->own = static_cast<Oid *>(palloc(sizeof(Oid) * count));
         actions->own[actions->own_count++] = relid;
@@ -116,7 +118,7 @@ void act_on_verdict(Actions *actions, int count, Oid relid, const Freshness &fre
     case Verdict::stale:
         require_populated(relid, freshness);
         actions->has_stale = true;
-        apply_on_stale(relid, keeps_its_rows(relid) ? Obstacle::held : freshness.obstacle);
+        apply_on_stale(relid, keeps_its_rows(relid, snapshot) ? Obstacle::held : freshness.obstacle);
         return;
     case Verdict::serve: require_populated(relid, freshness); return;
     }
@@ -179,7 +181,7 @@ Passed pass_barrier(const Oid *relids, int count, const RequiredRights *rights)
     for (int i = 0; i < count; i++) {
         Freshness freshness = judge(relids[i], now);
         must_request |= freshness.verdict == Verdict::request;
-        act_on_verdict(&actions, count, relids[i], freshness);
+        act_on_verdict(&actions, count, relids[i], freshness, nullptr);
     }
     if (actions.requested_count + actions.own_count == 0)
         return {false, !actions.has_stale, false};
@@ -244,25 +246,12 @@ bool is_refresh_to_be_replayed(const Oid *relids, int count, const FixedSnapshot
     return is_any_late;
 }
 
-bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed, const RequiredRights *rights)
+void pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed)
 {
     Actions actions = {};
-    for (int i = 0; i < count; i++) {
-        mailbox::OwnEffects own = mailbox::own_effects(relids[i]);
-        Freshness freshness = judge_as_of(relids[i], fixed.snapshot, fixed.taken_at);
-        bool is_own = own.has_changes || own.holds_it;
-        if (is_own && !fixed.is_inherited && freshness.verdict == Verdict::stale &&
-            freshness.obstacle == Obstacle::fixed_snapshot && has_to_be_current(relids[i]) &&
-            is_of_last_refresh(relids[i], fixed.snapshot) && can_refresh_here(relids[i]))
-            freshness.verdict = Verdict::refresh_here;
-        act_on_verdict(&actions, count, relids[i], freshness);
-    }
-    if (actions.own_count == 0)
-        return false;
-    if (rights != nullptr)
-        check_rights(*rights);
-    (void)refresh_here(actions.own, actions.own_count);
-    return true;
+    for (int i = 0; i < count; i++)
+        act_on_verdict(&actions, count, relids[i], judge_as_of(relids[i], fixed.snapshot, fixed.taken_at),
+                       fixed.snapshot);
 }
 
 } // namespace pgtrickle

@@ -49,7 +49,6 @@ Oid *tables_to_align(const Oid *relids, int count, int *found_count);
 struct FixedSnapshot {
     Snapshot snapshot;
     TimestampTz taken_at; /* this time or later */
-    bool is_inherited;    /* of a caller that continues to read under it */
 };
 
 /* Returns true if the statement reads a stream table on a standby that exceeds the maximum staleness by its own
@@ -57,9 +56,10 @@ struct FixedSnapshot {
  * stream table of the statement is too old. */
 bool is_refresh_to_be_replayed(const Oid *relids, int count, const FixedSnapshot &fixed);
 
-/* As pass_barrier(), for a statement whose snapshot is fixed. Returns true if this transaction has refreshed
- * stream tables. */
-bool pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed, const RequiredRights *rights);
+/* As pass_barrier(), for a statement whose snapshot is fixed. It refreshes nothing, not even where this transaction has
+ * changed a source: another refresh may come first, which the snapshot does not see. What is missing is read exactly.
+ */
+void pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed);
 
 /* Returns the stream tables that a plan reads, each once, palloc'ed; null if there are none. The flat range
  * table contains them on both read routes. */

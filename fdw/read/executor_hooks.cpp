@@ -194,7 +194,7 @@ bool can_take_new_snapshot(QueryDesc *query)
 bool pass_on_standby(QueryDesc *query, const Reads &reads)
 {
     const RequiredRights rights = asked_rights(query->plannedstmt);
-    FixedSnapshot fixed = {query->snapshot, GetCurrentStatementStartTimestamp(), false};
+    FixedSnapshot fixed = {query->snapshot, GetCurrentStatementStartTimestamp()};
     bool has_new_snapshot = false;
     while (is_refresh_to_be_replayed(reads.relids, reads.count, fixed)) {
         check_rights(rights);
@@ -205,7 +205,7 @@ bool pass_on_standby(QueryDesc *query, const Reads &reads)
         fixed.snapshot = query->snapshot;
         has_new_snapshot = true;
     }
-    (void)pass_barrier_as_of(reads.relids, reads.count, fixed, &rights);
+    pass_barrier_as_of(reads.relids, reads.count, fixed);
     return has_new_snapshot;
 }
 
@@ -231,15 +231,11 @@ bool pass_with_available_snapshot(QueryDesc *query, const Reads &reads)
     /* In REPEATABLE READ, functions of any volatility read under the snapshot of the first statement. */
     if (caller != nullptr || (IsolationUsesXactSnapshot() && running_count > 0))
         remember_function_reads(caller != nullptr ? caller : running[0].plan, reads.relids, reads.count);
-    const RequiredRights rights = asked_rights(query->plannedstmt);
-    FixedSnapshot fixed = {query->snapshot, GetCurrentStatementStartTimestamp(), caller != nullptr};
+    FixedSnapshot fixed = {query->snapshot, GetCurrentStatementStartTimestamp()};
     if (IsolationUsesXactSnapshot())
         fixed.taken_at = transaction_snapshot_time();
-    if (!pass_barrier_as_of(reads.relids, reads.count, fixed, &rights))
-        return false;
-    wait.has_refreshed = true;
-    renew_snapshot(query, true);
-    return true;
+    pass_barrier_as_of(reads.relids, reads.count, fixed);
+    return false;
 }
 
 bool pass(QueryDesc *query, const Reads &reads)

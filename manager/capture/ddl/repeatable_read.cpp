@@ -15,11 +15,13 @@ extern "C" {
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "executor/tuptable.h"
+#include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
+#include "utils/tuplestore.h"
 }
 
 #include <limits>
@@ -124,6 +126,20 @@ bool has_same_rows(List *tree, const OldSnapshot &old)
     return true;
 }
 
+/* Whether the log has a row that was removed, or a marker, that `snapshot` sees and `frontier` does not include. */
+bool has_removed_rows(Oid source, const Frontier &frontier, Snapshot snapshot)
+{
+    Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+    TupleTableSlot *slot = MakeSingleTupleTableSlot(changes_descriptor(source, nullptr, 0), &TTSOpsMinimalTuple);
+    bool is_found = read_changes(source, frontier, snapshot, nullptr, 0, false, {}, rows).has_marker;
+    bool is_null;
+    while (!is_found && tuplestore_gettupleslot(rows, true, false, slot))
+        is_found = DatumGetInt64(slot_getattr(slot, 1, &is_null)) < 0;
+    ExecDropSingleTupleTableSlot(slot);
+    tuplestore_end(rows);
+    return is_found;
+}
+
 /* Whether what other transactions have done to `source` agrees with its log. Sets `is_own_work` if this transaction has
  * changed a relation of the tree. */
 bool is_seen_as_others_left_it(Oid source, const List *tree, const OldSnapshot &old, bool *is_own_work)
@@ -154,7 +170,9 @@ bool is_source_seen(Oid source, const OldSnapshot &old)
     if (!is_seen_as_others_left_it(source, tree, old, &is_own_work))
         return false;
     is_own_work |= has_marker(source, old.all_but_own, old.latest);
-    return !is_own_work || (!has_changes(source, old.seen, old.latest) && has_same_rows(tree, old));
+    if (is_own_work)
+        return !has_changes(source, old.seen, old.latest) && has_same_rows(tree, old);
+    return !has_changes(source, old.all_but_own, old.latest) || !has_removed_rows(source, old.seen, old.latest);
 }
 
 void lock_to_read(Oid source)

@@ -6,6 +6,9 @@
  * snapshot that does not see the marker, or the rows, by which the log records them. Conversely, a TRUNCATE,
  * rewrite or ATTACH by the transaction itself also applies to rows that other transactions have committed
  * after its snapshot, which the log contains as well, or does not contain at all.
+ *
+ * Nor do keys hold: beside a row that another transaction has deleted after the snapshot, which still shows it, the
+ * transaction can insert one with the same key. Deltas, and PostgreSQL's plans, rely on keys.
  */
 #pragma once
 
@@ -23,9 +26,9 @@ struct OldSnapshot {
 };
 
 /* Whether `source`, which is locked with its log, has under the old snapshot the rows that its log describes
- * up to there. The caller checks the storage of a stream table. Costs a catalog look-up per partition, a scan
- * of the log beyond the snapshot, and a scan of the source if the transaction itself has changed it in such a
- * way. PostgreSQL frame. */
+ * up to there, and keys that hold. The caller checks the storage of a stream table. Costs a catalog look-up per
+ * partition, a scan of the log beyond the snapshot, and a scan of the source if the transaction itself has changed it
+ * in such a way. PostgreSQL frame. */
 bool is_source_seen(Oid source, const OldSnapshot &old);
 /* As is_source_seen() for a snapshot of any statement, whose source may be unlocked. Locks the log. The caller looks
  * for markers of the transaction itself: what only this transaction has done does not count, and the source is not

@@ -1,5 +1,6 @@
 #include "refresh/batch/excluded_members.hpp"
 
+#include "definition/stream_table.hpp"
 #include "definition/unpopulated_view.hpp"
 #include "pg/relation_name.hpp"
 #include "refresh/sets/refresh_sets.hpp"
@@ -12,6 +13,7 @@ extern "C" {
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
 namespace pgtrickle::refresh {
 
@@ -201,6 +203,27 @@ Oid unpopulated_source(const Batch &batch, const Member &member, const Stops &st
     return InvalidOid;
 }
 
+/* As exclude() does, for one stream table. */
+bool is_stopped(Oid relid, Snapshot snapshot, std::set<Oid> *known)
+{
+    if (!known->insert(relid).second)
+        return false;
+    state::StateRow row;
+    if ((state::read(relid, &row) && is_suspended(row)) || hold_on(relid) ||
+        (snapshot != nullptr && hold_on(relid, snapshot)))
+        return true;
+    std::vector<Oid> others;
+    for (const Source &source : definition::sources_of(relid))
+        if (source.kind == SourceKind::stream_table)
+            others.push_back(source.relid);
+    refresh_sets().read_sets_around({relid});
+    refresh_sets().read_sets_around(others);
+    std::erase_if(others, [](Oid source) { return refresh_sets().atomic_set_of(source).empty(); });
+    const std::vector<Oid> &set = refresh_sets().atomic_set_of(relid);
+    others.insert(others.end(), set.begin(), set.end());
+    return std::any_of(others.begin(), others.end(), [=](Oid other) { return is_stopped(other, snapshot, known); });
+}
+
 } // namespace
 
 void exclude_suspended(Batch &batch, const BatchRequest &request)
@@ -236,6 +259,13 @@ void exclude_held(Batch &batch, const BatchRequest &request)
     for (const Member &member : batch.members)
         if (has_holds)
             record_applied_watermarks(holds, graph, member.compiled->relid());
+}
+
+bool keeps_its_rows(Oid relid, Snapshot snapshot)
+{
+    refresh_sets().process_invalidations();
+    std::set<Oid> known;
+    return is_stopped(relid, snapshot, &known);
 }
 
 HoldExplanation explain_inactive(Oid relid)

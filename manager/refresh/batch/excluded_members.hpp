@@ -24,6 +24,10 @@ void exclude_suspended(Batch &batch, const BatchRequest &request);
  * gate was closed. */
 void exclude_held(Batch &batch, const BatchRequest &request);
 
+/* Returns whether a refresh now would skip the stream table, or one at the time of the snapshot (may be null): its rows
+ * stay as they are. */
+bool keeps_its_rows(Oid relid, Snapshot snapshot);
+
 /* Returns why a stream table that is not held is not refreshed all the same: it is suspended, or it reads, or
  * is in an atomic set with, a stream table that is not refreshed. Empty if it is refreshed. */
 HoldExplanation explain_inactive(Oid relid);

@@ -230,9 +230,9 @@ bool is_frozen(Oid relid)
 
 } // namespace
 
-std::optional<Hold> hold_on(Oid relid)
+std::optional<Hold> hold_on(Oid relid, Snapshot snapshot)
 {
-    Holds holds = read_holds();
+    Holds holds = read_holds(snapshot);
     if (call([=] { return is_frozen(relid); }))
         holds.frozen.insert(relid);
     if (holds.is_empty())

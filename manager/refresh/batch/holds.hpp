@@ -30,8 +30,8 @@ void record_applied_watermarks(const scheduler::Holds &holds, const scheduler::G
 
 /* Returns the graph of stream table `relid` and all its upstreams. */
 scheduler::Graph graph_of_upstreams(Oid relid);
-/* Returns the latest hold on one stream table, its tier included. */
-std::optional<scheduler::Hold> hold_on(Oid relid);
+/* Returns the hold on one stream table, its tier included, as the snapshot sees it, or the latest one. */
+std::optional<scheduler::Hold> hold_on(Oid relid, Snapshot snapshot = nullptr);
 
 /* Why a stream table is not fresh, in words: its own hold, or that of an upstream. Empty if there is none. */
 struct HoldExplanation {

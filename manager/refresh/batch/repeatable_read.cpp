@@ -64,9 +64,11 @@ void require_sources_seen(const Member &member, const capture::OldSnapshot &old,
             raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
                    .message = "could not refresh stream table \"" + member.compiled->definition.name +
                               "\" due to a concurrent change of a source",
-                   .detail = std::string("Source ") + call([&] { return definition::qualified_name(source.relid); }) +
-                             " was truncated, rewritten or repartitioned, and the snapshot of this transaction "
-                             "does not include all committed changes.",
+                   .detail =
+                       std::string("Source ") + call([&] { return definition::qualified_name(source.relid); }) +
+                       " was changed by this transaction, and rows of it were deleted or updated by others, or it was "
+                       "truncated, rewritten or repartitioned, and the snapshot of this transaction does not "
+                       "include all committed changes.",
                    .hint = "Retry the transaction."});
 }
 
