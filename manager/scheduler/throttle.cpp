@@ -4,6 +4,24 @@
 
 namespace pgtrickle::scheduler {
 
+namespace {
+
+/* More than this are applied by a hot job. */
+constexpr int64_t few_commits = 3;
+
+} // namespace
+
+int HotJobs::record(int64_t number, int64_t commits, Microseconds now)
+{
+    if (commits > few_commits)
+        ended_at_[number] = now;
+    if (now < looked_through_at_ || now - looked_through_at_ > second_us / 4) {
+        std::erase_if(ended_at_, [=](const auto &job) { return job.second > now || now - job.second > second_us; });
+        looked_through_at_ = now;
+    }
+    return std::max(static_cast<int>(ended_at_.size()), 1);
+}
+
 double Throttle::own_us(double took_us, double commits)
 {
     constexpr double fading = 0.9;
@@ -25,10 +43,11 @@ double Throttle::own_us(double took_us, double commits)
     return std::min(took_us, own_share_ * usual_us);
 }
 
-void Throttle::record_refresh(Microseconds took_us, int64_t commits, Microseconds now, Microseconds longest_us)
+void Throttle::record_refresh(Microseconds took_us, int64_t commits, Microseconds now, Microseconds longest_us,
+                              int hot_jobs)
 {
-    const bool is_hot = commits >= many_commits;
-    const Microseconds divisor = is_hot ? 32 : 2;
+    const bool is_hot = commits > few_commits;
+    const Microseconds divisor = is_hot ? std::clamp(4 * hot_jobs, 12, 32) : 2;
     const Microseconds own =
         static_cast<Microseconds>(own_us(static_cast<double>(took_us), static_cast<double>(commits)));
     Microseconds passed = std::clamp<Microseconds>(now - as_of_, 0, 3600 * second_us);

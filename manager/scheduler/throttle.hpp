@@ -8,10 +8,11 @@
  * of the time that passes; a session that commits now and then, or waits until its changes are visible, waits
  * for nothing.
  *
- * A stream table whose refreshes apply many commits at once is credited a thirty-second part, and cannot save
- * credit: there a pause makes the refreshes fewer, and each of them applies more. A pause saves the fixed
- * cost of a refresh, which does not depend on how much it applies; the commits have to be applied anyway,
- * sooner or later. Only that part is charged:
+ * A stream table whose refreshes apply many commits at once is *hot*. It cannot save credit: there a pause makes the
+ * refreshes fewer, and each of them applies more. A pause saves the fixed cost of a refresh, which does not depend on
+ * how much it applies; the commits have to be applied anyway, sooner or later. Only that part is charged, to a twelfth
+ * of the time that passes. If several are hot at the same time they share a quarter of it, until each has a
+ * thirty-second part.
  *
  *     took ≈ own + commits · each        a line through the last refreshes, older ones counting less
  *
@@ -27,12 +28,28 @@
 
 #include "scheduler/time/schedule.hpp"
 
+#include <map>
+
 namespace pgtrickle::scheduler {
+
+/* The jobs that were hot within the last second. */
+class HotJobs {
+  public:
+    /* Records a job that applied `commits` commits; `number` distinguishes it from others, and is the same for the next
+     * job with its members. Returns how many jobs are hot, at least 1. */
+    int record(int64_t number, int64_t commits, Microseconds now);
+
+  private:
+    std::map<int64_t, Microseconds> ended_at_;
+    Microseconds looked_through_at_ = 0;
+};
 
 class Throttle {
   public:
-    /* Records a refresh that took `took_us`, ended at `now` and applied about `commits` commits. */
-    void record_refresh(Microseconds took_us, int64_t commits, Microseconds now, Microseconds longest_us);
+    /* Records a refresh that took `took_us`, ended at `now` and applied about `commits` commits. `hot_jobs` as
+     * HotJobs::record() returns it. */
+    void record_refresh(Microseconds took_us, int64_t commits, Microseconds now, Microseconds longest_us,
+                        int hot_jobs = 1);
     /* Records a refresh that found nothing to apply although a change is pending, because its commit is under
      * way. The pause is a millisecond at first, and longer the more such refreshes follow each other. */
     void record_empty_refresh(Microseconds now, Microseconds longest_us);
@@ -41,7 +58,6 @@ class Throttle {
 
   private:
     static constexpr Microseconds most_us = 2 * second_us;
-    static constexpr int64_t many_commits = 4;
 
     /* The fixed cost of a refresh, updated by a refresh that took `took_us` for `commits` commits. */
     double own_us(double took_us, double commits);

@@ -139,7 +139,7 @@ def latency_beside_writer():
             writer.wait()
         report("beside a client that writes to the same table without a pause", times, "≤ 5 / ≤ 30 ms")
         speeds = {True: [], False: []}
-        for is_refreshed in [False, True] * 3:
+        for is_refreshed in [False, True] * 5:
             speeds[is_refreshed].append(speed(cursor, script, is_refreshed))
         os.unlink(script)
         with_refreshes, without = (statistics.median(speeds[is_refreshed]) for is_refreshed in (True, False))

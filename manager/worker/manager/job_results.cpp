@@ -29,12 +29,13 @@ void JobResults::record_overrun(const RunningJob &job, const Pool::Overrun &over
 void JobResults::record_in_throttles(const RunningJob &job, const scheduler::JobResult &result)
 {
     TimestampTz now = GetCurrentTimestamp();
+    const int hot_jobs = job.members.empty() ? 1 : hot_jobs_.record(job.members.front(), job.commits, now);
     for (const MemberResult &member : result.members) {
         Task *task = tasks_.find(member.id);
         if (task == nullptr || member.verdict != MemberVerdict::refreshed)
             continue;
         if (member.has_changed || mailbox::is_clean(member.id))
-            task->throttle.record_refresh(result.took_us, job.commits, now, spacing_us());
+            task->throttle.record_refresh(result.took_us, job.commits, now, spacing_us(), hot_jobs);
         else
             task->throttle.record_empty_refresh(now, spacing_us());
     }

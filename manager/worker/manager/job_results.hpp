@@ -1,12 +1,13 @@
 /*
  * Applies the end of a job to the tasks, the holds and the requests that it concerns.
  *
- * Owns nothing: it passes each part of a result to the object of the manager that it concerns. Called by the
- * Dispatcher, which receives results. Failures of a member are counted; it is postponed, in the end
- * suspended, and never stops the other members. C++ frames; runs no SQL.
+ * Owns only what throttles share: it passes each part of a result to the object of the manager that it concerns. Called
+ * by the Dispatcher, which receives results. Failures of a member are counted; it is postponed, in the end suspended,
+ * and never stops the other members. C++ frames; runs no SQL.
  */
 #pragma once
 
+#include "scheduler/throttle.hpp"
 #include "worker/manager/catalog_projection.hpp"
 #include "worker/manager/hold_tracker.hpp"
 #include "worker/manager/reader_requests.hpp"
@@ -48,6 +49,7 @@ class JobResults {
     CatalogProjection &projection_;
     ReaderRequests &requests_;
     RunningJobs &jobs_;
+    scheduler::HotJobs hot_jobs_;
 };
 
 } // namespace pgtrickle::worker
