@@ -114,7 +114,7 @@ bool find_statistics(PlannerInfo *root, RangeTblEntry *entry, AttrNumber column,
             return true;
         }
     }
-    if (entry->rtekind == RTE_RELATION && column > 0 && storage::is_heap(entry->relid)) {
+    if (entry->rtekind == RTE_RELATION && column > 0 && is_storage_heap(entry->relid)) {
         take_statistics(entry->relid, column, entry->inh, variable);
         variable->acl_ok =
             !HeapTupleIsValid(variable->statsTuple) ||
@@ -128,7 +128,7 @@ bool find_statistics(PlannerInfo *root, RangeTblEntry *entry, AttrNumber column,
 bool find_index_statistics(PlannerInfo *root, Oid index, AttrNumber column, VariableStatData *variable)
 {
     const RangeTblEntry *entry = variable->rel != nullptr ? planner_rt_fetch(variable->rel->relid, root) : nullptr;
-    if (entry != nullptr && entry->rtekind == RTE_RELATION && storage::is_heap(entry->relid)) {
+    if (entry != nullptr && entry->rtekind == RTE_RELATION && is_storage_heap(entry->relid)) {
         if (is_partial(variable->rel, index))
             return false;
         take_statistics(index, column, false, variable);

@@ -22,18 +22,20 @@ extern "C" {
 }
 
 #include <functional>
+#include <utility>
 
 namespace pgtrickle {
 
 namespace {
 
 /* The columns come from the parser, which records every column that any part of the query references. */
+constexpr int whole_row = 0 - FirstLowInvalidHeapAttributeNumber;
+
 bool is_expandable(const Query *query, const RangeTblEntry *entry, const ServedRelation *served)
 {
     const Bitmapset *columns = rights_of(query, entry).columns;
     if (served->has_children && entry->inh)
         return false;
-    int whole_row = 0 - FirstLowInvalidHeapAttributeNumber;
     int first = bms_next_member(columns, -1);
     if (first >= 0 && first < whole_row)
         return false;
@@ -140,12 +142,22 @@ void name_appended_columns(RangeTblEntry *entry)
     entry->eref->colnames = names;
 }
 
-/* As for a view, privileges are checked before anything is planned with the columns. */
-void check_rights_of(const Query *query)
+/* Whether a reference to any column of the entry is one to the storage's column of that number. */
+bool can_be_storage(const Query *query, const RangeTblEntry *entry, const ServedRelation *served)
 {
-    RequiredRights asked;
-    keep_rights(&asked, query);
-    check_rights(asked);
+    return query->commandType == CMD_SELECT && query->rowMarks == NIL && entry->securityQuals == NIL &&
+           served->has_same_numbers && !bms_is_member(whole_row, rights_of(query, entry).columns);
+}
+
+/* Turns an entry into one of the storage. The stream table becomes the last entry of the range table, which is not in
+ * FROM. */
+void make_storage(Query *query, RangeTblEntry *entry, const ServedRelation *served)
+{
+    RangeTblEntry *storage =
+        add_storage_entry(query, served, entry->eref, estimated_as(entry->relid, rights_of(query, entry).read_as));
+    std::swap(*entry, *storage);
+    storage->inh = false;
+    storage->inFromCl = false;
 }
 
 /* Turns an entry into a subquery, as the rewriter does with the entry of a view. */
@@ -187,18 +199,21 @@ bool is_rechecked(const Query *query)
            query->commandType == CMD_MERGE;
 }
 
-void expand_entry(const Query *query, RangeTblEntry *entry, const ServedRelation *served, const Statement *statement)
+void expand_entry(Query *query, RangeTblEntry *entry, const ServedRelation *served, const Statement *statement)
 {
-    check_rights_of(query_with_rights(query, entry));
-    if (!is_planned_exactly(entry->relid)) {
-        replace_entry(entry, query_over_storage(query, entry, served, nullptr));
-        return;
+    /* As for a view, privileges are checked before anything is planned with the columns. */
+    check_rights(query, entry);
+    const ExactRead *read = nullptr;
+    if (is_planned_exactly(entry->relid)) {
+        read = exact_read_of(entry->relid);
+        served = served_relation_to_read(entry->relid);
     }
-    const ExactRead *read = exact_read_of(entry->relid);
-    served = served_relation_to_read(entry->relid);
-    if (read->way == ExactWay::stored)
-        replace_entry(entry, query_over_storage(query, entry, served, nullptr));
-    else if (read->way != ExactWay::computed && read->can_be_in_statement && !statement->is_rechecked)
+    if (read == nullptr || read->way == ExactWay::stored) {
+        if (can_be_storage(query, entry, served))
+            make_storage(query, entry, served);
+        else
+            replace_entry(entry, query_over_storage(query, entry, served, nullptr));
+    } else if (read->way != ExactWay::computed && read->can_be_in_statement && !statement->is_rechecked)
         replace_entry(entry, union_all(query_over_storage(query, entry, served, read),
                                        query_over_touched_rows(query, entry, read)));
 }
@@ -216,11 +231,11 @@ bool visit_node(Node *node, void *statement)
     return walk_expression(node, visit_node, statement);
 }
 
-void visit_entry(const Query *query, RangeTblEntry *entry, Statement *statement)
+void visit_entry(Query *query, RangeTblEntry *entry, Statement *statement)
 {
     if (entry->rtekind == RTE_SUBQUERY && !is_expanded(entry))
         visit_query(entry->subquery, statement);
-    if (entry->rtekind != RTE_RELATION || entry->relkind != RELKIND_FOREIGN_TABLE)
+    if (entry->rtekind != RTE_RELATION || entry->relkind != RELKIND_FOREIGN_TABLE || !entry->inFromCl)
         return;
     if (!guc::enable_expansion || find_served_relation(entry->relid) == nullptr)
         return;

@@ -1,12 +1,13 @@
 /*
- * Expansion: before planning, a stream table in a query becomes a subquery over its storage,
+ * Expansion: before planning, the storage takes the place of a stream table in a query, so that the plan is the one for
+ * the storage itself: with its indexes, its statistics and parallel query. Where its columns have other numbers, where
+ * whole rows are read, and in statements that change or lock rows, the place is taken by a subquery,
  *     SELECT c1 … cn FROM storage
- * which the planner pulls up, so that the plan is the one for the storage itself: with its indexes, its
- * statistics and parallel query.
+ * which the planner pulls up; that costs as much as a view.
  *
- * As in a view, the subquery's range table contains the stream table itself as an entry that is not read: it
- * carries the user's permissions, the lock, and the cached plan's dependency. The entry of the storage
- * requires no privilege.
+ * As with a view, the range table of the query, or subquery, contains the stream table itself as an entry that is not
+ * read, and not in FROM: it carries the user's permissions, the lock, and the cached plan's dependency. The entry of
+ * the storage requires no privilege.
  *
  * The nested scan (execution.hpp) handles stream tables with children, references to system columns, whole
  * rows of a stream table with dropped columns, and entries that are created later in planning; and everything

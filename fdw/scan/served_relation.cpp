@@ -108,6 +108,9 @@ void set_columns(ServedRelation *entry, Relation table, Relation storage)
         entry->has_dropped_columns |= TupleDescAttr(declared, i)->attisdropped;
     if (!match_columns(declared, RelationGetDescr(storage), entry->columns))
         raise_misfit(table);
+    entry->has_same_numbers = true;
+    for (int i = 0; i < declared->natts; i++)
+        entry->has_same_numbers &= entry->columns[i] == i + 1;
 }
 
 void fill(ServedRelation *entry)
@@ -190,19 +193,32 @@ ServedRelation *look_up(Oid relid)
 
 } // namespace
 
+namespace {
+
+/* Returns the stream table of a storage whose entry is there; otherwise InvalidOid. */
+Oid known_to_serve(Oid heap)
+{
+    if (served_relations == nullptr)
+        return InvalidOid;
+    const auto *back = static_cast<const ServedRelation *>(hash_search(served_relations, &heap, HASH_FIND, nullptr));
+    if (back == nullptr || !OidIsValid(back->serves))
+        return InvalidOid;
+    const auto *entry =
+        static_cast<const ServedRelation *>(hash_search(served_relations, &back->serves, HASH_FIND, nullptr));
+    return entry != nullptr && entry->is_valid && entry->storage == heap ? entry->relid : InvalidOid;
+}
+
+} // namespace
+
 Oid served_from_storage(Oid heap)
 {
-    const auto *back =
-        served_relations == nullptr
-            ? nullptr
-            : static_cast<const ServedRelation *>(hash_search(served_relations, &heap, HASH_FIND, nullptr));
-    if (back != nullptr && OidIsValid(back->serves)) {
-        const auto *entry =
-            static_cast<const ServedRelation *>(hash_search(served_relations, &back->serves, HASH_FIND, nullptr));
-        if (entry != nullptr && entry->is_valid && entry->storage == heap)
-            return entry->relid;
-    }
-    return storage::served_from(heap);
+    const Oid known = known_to_serve(heap);
+    return OidIsValid(known) ? known : storage::served_from(heap);
+}
+
+bool is_storage_heap(Oid heap)
+{
+    return OidIsValid(known_to_serve(heap)) || storage::is_heap(heap);
 }
 
 const ServedRelation *find_served_relation(Oid relid)

@@ -30,6 +30,7 @@ struct ServedRelation {
     Oid storage;              /* invalid: there is none */
     int column_count;         /* of the foreign table, dropped ones included */
     AttrNumber *columns;      /* column of the storage for each of them, 0 if dropped; owned by the entry */
+    bool has_same_numbers;    /* each column has the same number in the storage */
     scheduler::Schedule schedule;
     bool is_time_dependence_known; /* whether is_time_dependent has been determined */
     bool is_time_dependent;
@@ -44,6 +45,8 @@ const ServedRelation *find_served_relation(Oid relid);
 /* As storage::served_from(): returns the stream table of a storage, or of a partition of one, without a look into the
  * catalogs if its entry is there. */
 Oid served_from_storage(Oid heap);
+/* As storage::is_heap(), likewise. */
+bool is_storage_heap(Oid heap);
 /* As find_served_relation(), for a stream table that is about to be read: locks the storage in AccessShare to
  * the end of the transaction. Raises 55000 if there is no storage to read, or if the library was not
  * preloaded. */

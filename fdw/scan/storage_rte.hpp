@@ -12,10 +12,12 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* Appends an entry for the storage to the range table of `query`. EXPLAIN shows it as `alias`. The entry
- * requires no privilege: no role has one on a storage, and the caller has checked the relevant one, which is
- * on the stream table. `read_as` is the role that needs this privilege (InvalidOid: the current user); it
- * decides which statistics the planner may use (column_statistics.hpp). */
+/* Appends an entry for the storage to the range table of `query`, under the names of itself and its columns, of which
+ * hidden ones may be missing. The entry requires no privilege: no role has one on a storage, and the caller has checked
+ * the relevant one, which is on the stream table. `read_as` is the role that needs this privilege (InvalidOid: the
+ * current user); it decides which statistics the planner may use (column_statistics.hpp). */
+RangeTblEntry *add_storage_entry(Query *query, const ServedRelation *served, Alias *names, Oid read_as);
+/* As above, under the name `alias`. */
 RangeTblEntry *add_storage_entry(Query *query, const ServedRelation *served, const char *alias, Oid read_as);
 
 /* Returns a reference to a column of the storage, which is entry `entry_number` of its query. */

@@ -6,6 +6,7 @@ extern "C" {
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -15,9 +16,37 @@ namespace pgtrickle::storage {
 
 namespace {
 
+/* Every query that is planned in the database asks for it. */
+struct KnownNamespace {
+    bool is_known;
+    Oid oid;
+};
+
+KnownNamespace known_namespace = {};
+
+void forget_namespace(Datum, int, uint32)
+{
+    known_namespace.is_known = false;
+}
+
+Oid find_namespace()
+{
+    if (known_namespace.is_known)
+        return known_namespace.oid;
+    static bool is_registered = false;
+    if (!is_registered)
+        CacheRegisterSyscacheCallback(NAMESPACEOID, forget_namespace, 0);
+    is_registered = true;
+    /* An invalidation may arrive during the look-up. */
+    known_namespace.is_known = true;
+    const Oid found = get_namespace_oid(schema_name, true);
+    known_namespace.oid = found;
+    return found;
+}
+
 Oid relation_of(const char *name)
 {
-    Oid schema = get_namespace_oid(schema_name, true);
+    Oid schema = find_namespace();
     return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 }
 
@@ -42,7 +71,7 @@ bool has_rows_or_partitions(Oid relation)
 
 Oid namespace_oid()
 {
-    return call([] { return get_namespace_oid(schema_name, true); });
+    return call([] { return find_namespace(); });
 }
 
 Oid storage_of(Oid relid)
@@ -65,7 +94,7 @@ Oid arrangement_of(Oid relid, int step)
 
 bool is_heap(Oid relation)
 {
-    return relation >= FirstNormalObjectId && get_rel_namespace(relation) == get_namespace_oid(schema_name, true) &&
+    return relation >= FirstNormalObjectId && get_rel_namespace(relation) == find_namespace() &&
            has_rows_or_partitions(relation);
 }
 

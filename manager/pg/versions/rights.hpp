@@ -126,6 +126,21 @@ inline void check_rights(const RequiredRights &rights)
 #endif
 }
 
+/* As check_rights(), for one entry of the query's range table. */
+inline void check_rights([[maybe_unused]] const Query *query, const RangeTblEntry *entry)
+{
+#if PG_VERSION_NUM < 160000
+    check_rights({list_make1(const_cast<RangeTblEntry *>(entry)), NIL});
+#else
+    if (entry->perminfoindex == 0)
+        return;
+    RangeTblEntry alone = *entry;
+    alone.perminfoindex = 1;
+    check_rights({list_make1(&alone),
+                  list_make1(getRTEPermissionInfo(query->rteperminfos, const_cast<RangeTblEntry *>(entry)))});
+#endif
+}
+
 /* Number of entries for OLD and NEW that the rule of a view has before the entries of the query. */
 constexpr int rule_entries = PG_VERSION_NUM < 160000 ? 2 : 0;
 
