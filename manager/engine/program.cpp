@@ -9,6 +9,8 @@
 
 #include "engine/filters_below_groups.hpp"
 #include "engine/operators/differentiator.hpp"
+#include "engine/operators/filter.hpp"
+#include "engine/operators/project.hpp"
 #include "engine/operators/sql.hpp"
 #include "engine/semi_joins_above_joins.hpp"
 #include "engine/step_plan.hpp"
@@ -191,6 +193,23 @@ class Explanation {
     std::string text_;
 };
 
+struct Reads {
+    int all = 0;
+    int for_itself = 0; /* each row of the input, at most once */
+};
+
+void count_reads(const PlanPtr &plan, DeltaInput input, bool is_for_itself, Reads *reads)
+{
+    if (plan->leaf() == input) {
+        reads->all++;
+        reads->for_itself += is_for_itself ? 1 : 0;
+    }
+    is_for_itself = is_for_itself && (plan->is_union() || dynamic_cast<const Filter *>(plan.get()) != nullptr ||
+                                      dynamic_cast<const Project *>(plan.get()) != nullptr);
+    for (const PlanPtr &below : plan->inputs())
+        count_reads(below, input, is_for_itself, reads);
+}
+
 std::vector<DeltaInput> changed_inputs(const Step &step, uint64_t changed)
 {
     std::vector<DeltaInput> inputs;
@@ -250,6 +269,18 @@ std::string Program::touched_count_sql(int step, uint64_t changed, const Relatio
     printer.share(touched);
     std::string text = Printer::statement(printer.select(touched), columns, false);
     return printer.with_clause() + "SELECT count(*) FROM (" + text + ") AS touched";
+}
+
+bool Program::sums_by_itself(int source) const
+{
+    Reads reads;
+    for (size_t i = 0; i < steps_.size(); i++) {
+        const StepPlan &plan = *step_plans_[i];
+        const bool is_summed = !plan.recompute && !plan.reserve && !plan.recursion &&
+                               steps_[i].recompute_sql_condition.empty() && !steps_[i].is_compared;
+        count_reads(plan.input, {DeltaInput::Kind::source, source}, is_summed, &reads);
+    }
+    return reads.all == 1 && reads.for_itself == 1;
 }
 
 std::string Program::explain(const std::vector<std::string> &source_names) const

@@ -111,6 +111,10 @@ class Program {
     /* For a step with recomputed_by: returns one bigint, the number of those keys that the changes touch. */
     std::string touched_count_sql(int step, uint64_t changed, const RelationNames &names) const;
 
+    /* Whether the changes of a source may be read as they are logged, without being summed first: one step reads them,
+     * once, each row for itself, and sums them by group or by image. */
+    bool sums_by_itself(int source) const;
+
     /* Returns the operator tree for explain, a line for each operator; sources without a name are
      * numbered. */
     std::string explain(const std::vector<std::string> &source_names = {}) const;

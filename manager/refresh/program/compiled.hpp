@@ -39,6 +39,7 @@ struct CompiledSource {
     bool is_read_by_owner; /* as in SourceRef */
     TupleDesc changes;     /* capture::changes_descriptor */
     bool is_captured;
+    bool is_summed_by_step = false; /* as in engine::Program::sums_by_itself() */
 };
 
 struct CompiledStep {

@@ -112,15 +112,15 @@ Run::Logged Run::logged_changes(const Frontier &frontier)
     return logged;
 }
 
-void Run::sum_changes(Oid source, Delta *delta, const capture::Changes &changes)
+void Run::sum_changes(const CompiledSource &source, Delta *delta, const capture::Changes &changes)
 {
-    if (changes.rows > 1) {
+    if (changes.rows > 1 && !source.is_summed_by_step) {
         NetChanges net = call([&] { return net_changes(delta->rows, changes.rows, delta->descriptor); });
         delta->rows = net.rows;
         delta->count = net.count;
     }
     if (changes.logged > many_changes)
-        compiled_.experience->net_shares[source] =
+        compiled_.experience->net_shares[source.relid] =
             static_cast<double>(delta->count) / static_cast<double>(changes.logged);
 }
 
@@ -151,7 +151,7 @@ std::string Run::read_sources(const Frontier &frontier, int64_t max_rows_without
         }
         changed_rows_ += changes.rows;
         delta.count = changes.rows;
-        sum_changes(source.relid, &delta, changes);
+        sum_changes(source, &delta, changes);
         register_rows(delta_name(delta.input), delta.rows, delta.descriptor, delta.count, origin_of(source));
         deltas_.push_back(delta);
     }

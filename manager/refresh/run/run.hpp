@@ -76,7 +76,7 @@ class Run {
     capture::Changes read_source(const CompiledSource &source, const Frontier &frontier, capture::Portion portion,
                                  Tuplestorestate *rows);
     Logged logged_changes(const Frontier &frontier);
-    void sum_changes(Oid source, Delta *delta, const capture::Changes &changes);
+    void sum_changes(const CompiledSource &source, Delta *delta, const capture::Changes &changes);
     /* Updates the copies of sources that have no change log, and adds the differences to the deltas. */
     void compare_copies();
     uint64_t changed_inputs(const engine::Step &step) const;
