@@ -171,6 +171,19 @@ void run_members(Batch &batch)
     }
 }
 
+/* Returns false if there is no other way to compute the member. */
+bool take_next_way(Member &member)
+{
+    const std::vector<CompiledSource> &sources = member.compiled->sources;
+    const bool is_any_unsummed = std::any_of(sources.begin(), sources.end(),
+                                             [](const CompiledSource &source) { return source.is_summed_by_step; });
+    if (member.from == ComputedFrom::nothing)
+        return false;
+    member.from = member.from == ComputedFrom::logged_changes && is_any_unsummed ? ComputedFrom::net_changes
+                                                                                 : ComputedFrom::nothing;
+    return true;
+}
+
 /* Returns false if the error belongs to the query itself, or has nothing to do with its values. */
 bool may_recompute(Batch &batch, const MemberError &error)
 {
@@ -178,14 +191,14 @@ bool may_recompute(Batch &batch, const MemberError &error)
         return false;
     for (Member &member : batch.members)
         if (member.compiled->relid() == error.relid)
-            return !std::exchange(member.has_failed_delta, true);
+            return take_next_way(member);
     return false;
 }
 
 /* A refresh fails only if the query does. The delta of a join pairs new rows of one side with old rows of the
  * other, and a log contains values that have left their source: these rows cancel out, but an expression may
- * fail on them. A member with a failed delta is therefore computed from nothing, together with all others as
- * before: the batch has one snapshot. */
+ * fail on them. A member with a failed delta is therefore computed from net changes, and then from nothing, together
+ * with all others as before: the batch has one snapshot. */
 void run_members_until_done(Batch &batch)
 {
     if (std::all_of(batch.members.begin(), batch.members.end(), is_to_be_filled))

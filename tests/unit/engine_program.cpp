@@ -219,6 +219,23 @@ TEST(EngineProgram, filter_on_more_than_keys_or_on_what_others_read_stays)
         contains(Program(filter(padded, expression({2, std::string(" = 7")}, "boolean"))).full_sql(0, names), "= 7"));
 }
 
+TEST(EngineProgram, changes_are_summed_by_the_one_step_that_reads_each_row_for_itself)
+{
+    auto is_summed = [](const PlanPtr &plan) { return Program(plan).sums_by_itself(0); };
+    const PlanPtr few = filter(orders(), expression({0, std::string(" > 1")}, "boolean"));
+    const PlanPtr grouped = aggregate(few, {1}, {count_rows("n"), sum_of(0, "integer", "bigint")});
+    EXPECT_TRUE(is_summed(few));
+    EXPECT_TRUE(is_summed(grouped));
+    EXPECT_TRUE(is_summed(named(grouped, {{1, "n"}})));
+    EXPECT_TRUE(is_summed(union_all({named(orders(), {{0, "id"}}), named(customers(), {{0, "id"}})})));
+    EXPECT_FALSE(is_summed(union_all({orders(), few}))) << "read twice";
+    EXPECT_FALSE(is_summed(join({orders(), customers()}, equal(1, 3)))) << "joined";
+    const AggregateCall least{family_called("min"), column_reference(0, column("id")), {}, column("m")};
+    EXPECT_FALSE(is_summed(aggregate(orders(), {1}, {least})))
+        << "an extremum must not meet a value that has come and gone";
+    EXPECT_FALSE(is_summed(customers())) << "not read";
+}
+
 TEST(EngineProgram, values_never_change)
 {
     PlanPtr list = values({column("k")},

@@ -149,12 +149,14 @@ std::string refresh_from_frontier(Member &member, Run &run)
         return {};
     }
     ModeChoice mode_choice(compiled, member.state.generation);
+    if (member.from != ComputedFrom::logged_changes)
+        run.sum_all_changes();
     std::string reason =
         run.read_sources(frontier, mode_choice.max_rows_without_model(),
                          [&](const Run::Logged &logged) { return mode_choice.wants_full_unread(logged); });
     if (!reason.empty() || run.changed_rows() == 0)
         return reason;
-    if (member.has_failed_delta) {
+    if (member.from == ComputedFrom::nothing) {
         member.outcome.was_full_fallback = true;
         member.outcome.reason = "the delta failed on values that the query itself does not evaluate";
         refresh_fully(member, run, Action::full);

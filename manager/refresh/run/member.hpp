@@ -11,12 +11,16 @@
 
 namespace pgtrickle::refresh {
 
+/* What the member is computed from. Errors of expressions lead from each to the next: intermediate values of rows are
+ * only among the changes as they are logged, and values that have left their source only among deltas. */
+enum class ComputedFrom { logged_changes, net_changes, nothing };
+
 struct Member {
     Compiled *compiled;
     int level; /* 0: reads no other member; otherwise one more than the highest upstream's */
     state::StateRow state;
     std::string reinitialize_reason; /* set by the batch before the snapshot; empty: none */
-    bool has_failed_delta = false;   /* the delta could not be computed from the values that it read */
+    ComputedFrom from = ComputedFrom::logged_changes;
     Outcome outcome;
 };
 

@@ -32,6 +32,19 @@ int64_t put_images(const storage::Image *images, TupleDesc descriptor, Tuplestor
 /* For more rows, hashes are not kept: they would take more than 64 MB. */
 constexpr int64_t most_hashed = 8'000'000;
 
+/* The hash of an image, whose lowest bit is set if the row has been removed. */
+using SignedHash = uint64;
+
+SignedHash signed_hash(int64 hash, bool is_removed)
+{
+    return (static_cast<uint64>(hash) & ~uint64{1}) | (is_removed ? 1 : 0);
+}
+
+bool is_same_hash(SignedHash one, SignedHash other)
+{
+    return (one | 1) == (other | 1);
+}
+
 constexpr uint64 buckets_a_row = 8;
 constexpr uint64 bits_a_word = 64;
 
@@ -47,27 +60,21 @@ struct Buckets {
         words = static_cast<uint64 *>(
             MemoryContextAllocExtended(CurrentMemoryContext, (mask + 1) / 8, MCXT_ALLOC_ZERO | MCXT_ALLOC_HUGE));
     }
-    /* Adds a hash; returns whether its bucket was in the set before. */
-    bool add(int64 hash) const
-    {
-        const uint64 bucket = static_cast<uint64>(hash) & mask;
-        const uint64 bit = uint64{1} << bucket % bits_a_word;
-        const bool was_in = (words[bucket / bits_a_word] & bit) != 0;
-        words[bucket / bits_a_word] |= bit;
-        return was_in;
-    }
-    bool has(int64 hash) const
-    {
-        const uint64 bucket = static_cast<uint64>(hash) & mask;
-        return (words[bucket / bits_a_word] >> bucket % bits_a_word & 1) != 0;
-    }
+    void add(SignedHash hash) const { words[word_of(hash)] |= bit_of(hash); }
+    bool has(SignedHash hash) const { return (words[word_of(hash)] & bit_of(hash)) != 0; }
+
+  private:
+    uint64 bucket_of(SignedHash hash) const { return hash >> 1 & mask; }
+    uint64 word_of(SignedHash hash) const { return bucket_of(hash) / bits_a_word; }
+    uint64 bit_of(SignedHash hash) const { return uint64{1} << bucket_of(hash) % bits_a_word; }
 };
 
+/* Hashes of rows with both signs, ascending, without signs. */
 struct Hashes {
-    int64 *values;
+    SignedHash *values;
     int64_t count;
 
-    bool has(int64 hash) const { return std::binary_search(values, values + count, hash); }
+    bool has(SignedHash hash) const { return std::binary_search(values, values + count, hash & ~uint64{1}); }
 };
 
 /* Calls visit(slot, hash) for each row. PostgreSQL frame. */
@@ -76,44 +83,51 @@ void for_rows(Tuplestorestate *rows, TupleDesc descriptor, const storage::Identi
 {
     MemoryContext row_memory = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle image", ALLOCSET_SMALL_SIZES);
     TupleTableSlot *slot = MakeSingleTupleTableSlot(descriptor, &TTSOpsMinimalTuple);
+    const int weight_position = descriptor->natts - 1;
     while (tuplestore_gettupleslot(rows, true, false, slot)) {
         CHECK_FOR_INTERRUPTS();
         slot_getallattrs(slot);
         MemoryContext previous = MemoryContextSwitchTo(row_memory);
         const int64 hash = identity.hash(slot->tts_values, slot->tts_isnull);
         MemoryContextSwitchTo(previous);
-        visit(slot, hash);
+        visit(slot, signed_hash(hash, DatumGetInt64(slot->tts_values[weight_position]) < 0));
         MemoryContextReset(row_memory);
     }
     ExecDropSingleTupleTableSlot(slot);
     MemoryContextDelete(row_memory);
 }
 
-/* Returns the hashes that several rows have, which include those of each image that occurs twice. Only hashes
- * that share a bucket are sorted, which are few unless many repeat. */
-Hashes repeated_hashes(Tuplestorestate *changes, int64_t count, TupleDesc descriptor, const storage::Identity &identity)
+/* Leaves each hash that occurs with both signs once, without them. Returns their number. */
+int64_t keep_opposite(SignedHash *hashes, SignedHash *end)
 {
-    auto *hashes = static_cast<int64 *>(MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int64) * count));
-    int64 *end = hashes;
-    const Buckets met(count), met_again(count);
-    for_rows(changes, descriptor, identity, [&](TupleTableSlot *, int64 hash) {
-        *end++ = hash;
-        if (met.add(hash))
-            met_again.add(hash);
-    });
-    tuplestore_rescan(changes);
-    end = std::remove_if(hashes, end, [&](int64 hash) { return !met_again.has(hash); });
-    pfree(met.words);
-    pfree(met_again.words);
     std::sort(hashes, end);
-    int64 *repeated = hashes;
-    for (int64 *run = hashes; run != end;) {
-        int64 *next = std::find_if(run, end, [=](int64 hash) { return hash != *run; });
-        if (next - run > 1)
-            *repeated++ = *run;
+    SignedHash *kept = hashes;
+    for (SignedHash *run = hashes; run != end;) {
+        const SignedHash hash = *run;
+        SignedHash *next = std::find_if(run, end, [=](SignedHash other) { return !is_same_hash(hash, other); });
+        if (hash != next[-1])
+            *kept++ = hash & ~uint64{1};
         run = next;
     }
-    return {hashes, repeated - hashes};
+    return kept - hashes;
+}
+
+/* Returns the hashes that rows of both signs have, which include those of each image that has been both added and
+ * removed. Only hashes that share a bucket with one of the other sign are sorted. */
+Hashes opposite_hashes(Tuplestorestate *changes, int64_t count, TupleDesc descriptor, const storage::Identity &identity)
+{
+    auto *hashes = static_cast<SignedHash *>(MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SignedHash) * count));
+    SignedHash *end = hashes;
+    const Buckets added(count), removed(count);
+    for_rows(changes, descriptor, identity, [&](TupleTableSlot *, SignedHash hash) {
+        *end++ = hash;
+        ((hash & 1) != 0 ? removed : added).add(hash);
+    });
+    tuplestore_rescan(changes);
+    end = std::remove_if(hashes, end, [&](SignedHash hash) { return !((hash & 1) != 0 ? added : removed).has(hash); });
+    pfree(added.words);
+    pfree(removed.words);
+    return {hashes, keep_opposite(hashes, end)};
 }
 
 } // namespace
@@ -123,11 +137,11 @@ NetChanges net_changes(Tuplestorestate *changes, int64_t count, TupleDesc descri
     const int column_count = descriptor->natts - 1;
     storage::Identity identity = storage::Identity::of_image(descriptor, column_count);
     const bool are_hashes_known = count <= most_hashed;
-    Hashes repeated{nullptr, 0};
+    Hashes opposite{nullptr, 0};
     if (are_hashes_known)
-        repeated = repeated_hashes(changes, count, descriptor, identity);
-    if (are_hashes_known && repeated.count == 0) {
-        pfree(repeated.values);
+        opposite = opposite_hashes(changes, count, descriptor, identity);
+    if (are_hashes_known && opposite.count == 0) {
+        pfree(opposite.values);
         return {changes, count};
     }
     auto *positions = static_cast<int *>(palloc(sizeof(int) * (column_count + 1)));
@@ -136,8 +150,8 @@ NetChanges net_changes(Tuplestorestate *changes, int64_t count, TupleDesc descri
     storage::DeltaSort *sort = storage::begin_delta_sort(descriptor, &identity, positions, storage::DeltaOrder::hash);
     Tuplestorestate *out = tuplestore_begin_heap(false, false, work_mem);
     int64_t rows = 0;
-    for_rows(changes, descriptor, identity, [&](TupleTableSlot *slot, int64 hash) {
-        if (!are_hashes_known || repeated.has(hash)) {
+    for_rows(changes, descriptor, identity, [&](TupleTableSlot *slot, SignedHash hash) {
+        if (!are_hashes_known || opposite.has(hash)) {
             storage::put_row(sort, slot->tts_values, slot->tts_isnull);
         } else {
             tuplestore_puttupleslot(out, slot);
@@ -146,7 +160,7 @@ NetChanges net_changes(Tuplestorestate *changes, int64_t count, TupleDesc descri
     });
     tuplestore_end(changes);
     if (are_hashes_known)
-        pfree(repeated.values);
+        pfree(opposite.values);
     storage::finish_rows(sort);
     storage::for_images(sort, identity,
                         [&](const storage::Image *images, int64) { rows += put_images(images, descriptor, out); });

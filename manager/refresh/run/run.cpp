@@ -114,7 +114,7 @@ Run::Logged Run::logged_changes(const Frontier &frontier)
 
 void Run::sum_changes(const CompiledSource &source, Delta *delta, const capture::Changes &changes)
 {
-    if (changes.rows > 1 && !source.is_summed_by_step) {
+    if (changes.rows > 1 && (sums_all_changes_ || !source.is_summed_by_step)) {
         NetChanges net = call([&] { return net_changes(delta->rows, changes.rows, delta->descriptor); });
         delta->rows = net.rows;
         delta->count = net.count;

@@ -34,6 +34,8 @@ class Run {
     /* A run that reads (read_groups.hpp) writes nothing, and takes no lock that a reader does not have. */
     explicit Run(Compiled &compiled, Purpose purpose = Purpose::apply);
 
+    /* Sums all changes that are read, also those that a step sums by itself (engine::Program::sums_by_itself()). */
+    void sum_all_changes() { sums_all_changes_ = true; }
     using Logged = std::vector<scheduler::ChangedRows>;
     /* Reads the changes of the sources that are new to `frontier`. Returns why the contents cannot be
      * continued from there; empty if they can. If there are more than `max_rows_without_model` rows of a source (0: no
@@ -43,7 +45,7 @@ class Run {
                              const std::function<bool(const Logged &)> &wants_full);
     bool is_unread() const { return is_unread_; }
     int64_t changed_rows() const { return changed_rows_; }
-    /* Returns the number of rows that are left when the changes are summed per image, by source. */
+    /* Returns the number of changed rows, after summing, by source. */
     std::vector<scheduler::ChangedRows> net_changes_by_source() const;
 
     /* Unless the result is Applied::all, replace_all() must follow: an arrangement is inconsistent with its
@@ -106,6 +108,7 @@ class Run {
     capture::LogWriter *log_;
     std::vector<Delta> deltas_;
     storage::Emitter emitter_;
+    bool sums_all_changes_ = false;
     int64_t changed_rows_ = 0;
     bool is_unread_ = false;
     int64_t preparing_us_ = 0;
