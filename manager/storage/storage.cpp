@@ -17,31 +17,26 @@ namespace pgtrickle::storage {
 namespace {
 
 /* Every query that is planned in the database asks for it. */
-struct KnownNamespace {
-    bool is_known;
-    Oid oid;
-};
-
-KnownNamespace known_namespace = {};
+Oid known_namespace = InvalidOid;
+bool is_namespace_known = false;
 
 void forget_namespace(Datum, int, uint32)
 {
-    known_namespace.is_known = false;
+    is_namespace_known = false;
 }
 
 Oid find_namespace()
 {
-    if (known_namespace.is_known)
-        return known_namespace.oid;
+    if (is_namespace_known)
+        return known_namespace;
     static bool is_registered = false;
     if (!is_registered)
         CacheRegisterSyscacheCallback(NAMESPACEOID, forget_namespace, 0);
     is_registered = true;
     /* An invalidation may arrive during the look-up. */
-    known_namespace.is_known = true;
-    const Oid found = get_namespace_oid(schema_name, true);
-    known_namespace.oid = found;
-    return found;
+    is_namespace_known = true;
+    known_namespace = get_namespace_oid(schema_name, true);
+    return known_namespace;
 }
 
 Oid relation_of(const char *name)
