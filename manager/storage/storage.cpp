@@ -18,24 +18,25 @@ namespace {
 
 /* Every query that is planned in the database asks for it. */
 Oid known_namespace = InvalidOid;
-bool is_namespace_known = false;
+uint64 known_as_of = 0; /* as of which change of namespaces; 0: none */
+uint64 namespace_changes = 1;
 
-void forget_namespace(Datum, int, uint32)
+void count_namespace_change(Datum, int, uint32)
 {
-    is_namespace_known = false;
+    namespace_changes++;
 }
 
 Oid find_namespace()
 {
-    if (is_namespace_known)
+    if (known_as_of == namespace_changes)
         return known_namespace;
     static bool is_registered = false;
     if (!is_registered)
-        CacheRegisterSyscacheCallback(NAMESPACEOID, forget_namespace, 0);
+        CacheRegisterSyscacheCallback(NAMESPACEOID, count_namespace_change, 0);
     is_registered = true;
-    /* An invalidation may arrive during the look-up. */
-    is_namespace_known = true;
+    const uint64 as_of = namespace_changes; /* an invalidation may arrive during the look-up */
     known_namespace = get_namespace_oid(schema_name, true);
+    known_as_of = as_of;
     return known_namespace;
 }
 

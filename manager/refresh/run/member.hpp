@@ -11,8 +11,8 @@
 
 namespace pgtrickle::refresh {
 
-/* Where the computation of a member begins. Errors of expressions lead from each to the next: intermediate values of rows are
- * only among the changes as they are logged, and values that have left their source only among deltas. */
+/* Where the computation of a member begins. Errors of expressions lead from each to the next: intermediate values of
+ * rows are only among the changes as they are logged, and values that have left their source only among deltas. */
 enum class ComputedFrom { logged_changes, net_changes, nothing };
 
 struct Member {
