@@ -11,6 +11,7 @@
 #include "definition/state/state.hpp"
 #include "fdw/ddl/alter_timing.hpp"
 #include "fdw/ddl/dependency_changes.hpp"
+#include "fdw/ddl/exact_name.hpp"
 #include "fdw/ddl/heap_statements.hpp"
 #include "fdw/ddl/inherited_columns.hpp"
 #include "fdw/ddl/object_access_hook.hpp"
@@ -349,7 +350,9 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
         setup::lock_between_readers({relid}, [] {});
     AppendedColumns appended_columns(relid);
     call([&] {
-        append_columns(reinterpret_cast<AlterTableStmt *>(utility.statement()), appended);
+        auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
+        statement->relation = exact_name(relid);
+        append_columns(statement, appended);
         state::invalidate_refresh_sets();
     });
     if (is_timing)
@@ -357,6 +360,7 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
     else
         call([&] { utility.run(); });
     call([] { CommandCounterIncrement(); });
+    check_options(relid, new_options);
     if (replacement && replacement->is_filled())
         replacement->take_over();
     else if (query != nullptr)
@@ -469,6 +473,8 @@ void alter_table(const UtilityCall &utility)
             if (list_length(statement->cmds) > 1)
                 ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                                 errmsg("the options of a stream table must be altered in a separate statement")));
+            PreventCommandIfReadOnly("ALTER FOREIGN TABLE");
+            PreventCommandDuringRecovery("ALTER FOREIGN TABLE");
             definition::require_owner(relid);
             LockRelationOid(relid, ShareUpdateExclusiveLock);
         });
