@@ -27,13 +27,18 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/reloptions.h"
 #include "access/table.h"
+#include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_foreign_table.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
 #include "commands/defrem.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
 #include "storage/lmgr.h"
@@ -109,6 +114,16 @@ void add_users_of_schema(AffectedTables *concerned, Oid schema)
     }
 }
 
+/* To be called before the users are searched: one that is being defined would not be found, and keep the old name. The
+ * current user must own the object, because others wait for the lock. */
+void lock(ObjectType type, const ObjectAddress &address, ::Node *object)
+{
+    if (XactReadOnly || RecoveryInProgress())
+        return;
+    check_object_ownership(GetUserId(), type, address, object, nullptr);
+    definition::lock_for_renaming(address.classId, address.objectId);
+}
+
 /* `schema` is the name of a renamed schema. */
 AffectedTables find_objects(ObjectType type, RangeVar *relation, ::Node *object, const char *schema)
 {
@@ -122,8 +137,12 @@ AffectedTables find_objects(ObjectType type, RangeVar *relation, ::Node *object,
         if (OidIsValid(row_type))
             add_users(&concerned, TypeRelationId, row_type);
     } else if (type == OBJECT_SCHEMA) {
-        if (Oid oid = get_namespace_oid(schema, true); OidIsValid(oid))
+        if (Oid oid = get_namespace_oid(schema, true); OidIsValid(oid)) {
+            ObjectAddress address;
+            ObjectAddressSet(address, NamespaceRelationId, oid);
+            lock(type, address, reinterpret_cast<::Node *>(makeString(pstrdup(schema))));
             add_users_of_schema(&concerned, oid);
+        }
     } else if (is_nameable(type) && object != nullptr) {
         Relation opened = nullptr;
         /* The statements name a type by a list, but get_object_address() expects a TypeName. */
@@ -132,8 +151,10 @@ AffectedTables find_objects(ObjectType type, RangeVar *relation, ::Node *object,
         ObjectAddress address = get_object_address(type, object, &opened, AccessShareLock, true);
         if (opened != nullptr)
             table_close(opened, NoLock);
-        if (OidIsValid(address.objectId))
+        if (OidIsValid(address.objectId)) {
+            lock(type, address, object);
             add_users(&concerned, address.classId, address.objectId);
+        }
     }
     return concerned;
 }
@@ -327,7 +348,13 @@ void alter_enumeration(const UtilityCall &utility)
 {
     auto *statement = reinterpret_cast<AlterEnumStmt *>(utility.statement());
     const Oid type = call([&] {
-        Oid found = LookupTypeNameOid(nullptr, makeTypeNameFromNameList(statement->typeName), true);
+        TypeName *name = makeTypeNameFromNameList(statement->typeName);
+        Oid found = LookupTypeNameOid(nullptr, name, true);
+        if (OidIsValid(found)) {
+            ObjectAddress address;
+            ObjectAddressSet(address, TypeRelationId, found);
+            lock(OBJECT_TYPE, address, reinterpret_cast<::Node *>(name));
+        }
         utility.run();
         CommandCounterIncrement();
         return found;

@@ -17,6 +17,7 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_namespace.h"
@@ -25,6 +26,7 @@ extern "C" {
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_ts_config.h"
 #include "catalog/pg_ts_dict.h"
+#include "catalog/pg_type.h"
 #include "commands/view.h"
 #include "nodes/nodeFuncs.h"
 #include "rewrite/rewriteDefine.h"
@@ -125,12 +127,30 @@ void forget_query_dependencies(Oid relid)
     CommandCounterIncrement();
 }
 
+Oid namespace_of(Oid class_id, Oid object_id)
+{
+    if (class_id == NamespaceRelationId)
+        return object_id;
+    const int cache = is_objectclass_supported(class_id) ? get_object_catcache_oid(class_id) : -1;
+    const AttrNumber column = cache != -1 ? get_object_attnum_namespace(class_id) : InvalidAttrNumber;
+    if (column == InvalidAttrNumber)
+        return InvalidOid;
+    HeapTuple tuple = SearchSysCache1(cache, ObjectIdGetDatum(object_id));
+    if (!HeapTupleIsValid(tuple))
+        return InvalidOid;
+    bool is_null;
+    const Oid found = DatumGetObjectId(SysCacheGetAttr(cache, tuple, column, &is_null));
+    ReleaseSysCache(tuple);
+    return found;
+}
+
 bool is_locked_in_use(Oid class_id)
 {
     return class_id == ProcedureRelationId || class_id == OperatorRelationId || class_id == TSConfigRelationId ||
-           class_id == TSDictionaryRelationId;
+           class_id == TSDictionaryRelationId || class_id == TypeRelationId || class_id == CollationRelationId;
 }
 
+/* Relations are locked as they are read. */
 void lock_what_is_used(Oid view)
 {
     List *views = list_make1_oid(view), *used = NIL;
@@ -144,6 +164,8 @@ void lock_what_is_used(Oid view)
                 views = list_append_unique_oid(views, form->refobjid);
             else if (is_locked_in_use(form->refclassid))
                 used = lappend_oid(lappend_oid(used, form->refclassid), form->refobjid);
+            if (const Oid schema = namespace_of(form->refclassid, form->refobjid); OidIsValid(schema))
+                used = lappend_oid(lappend_oid(used, NamespaceRelationId), schema);
         }
         systable_endscan(scan);
     }
@@ -279,6 +301,11 @@ void lock_for_redefinition(Oid class_id, Oid object_id)
     LockDatabaseObject(class_id, object_id, 0, ShareLock);
 }
 
+void lock_for_renaming(Oid class_id, Oid object_id)
+{
+    LockDatabaseObject(class_id, object_id, 0, ShareRowExclusiveLock);
+}
+
 Query *query_of(Oid relid)
 {
     Oid view_oid = view_of(relid);
@@ -335,23 +362,6 @@ List *relations_depended_on(Oid relid)
 }
 
 namespace {
-
-Oid namespace_of(Oid class_id, Oid object_id)
-{
-    if (class_id == NamespaceRelationId)
-        return object_id;
-    const int cache = is_objectclass_supported(class_id) ? get_object_catcache_oid(class_id) : -1;
-    const AttrNumber column = cache != -1 ? get_object_attnum_namespace(class_id) : InvalidAttrNumber;
-    if (column == InvalidAttrNumber)
-        return InvalidOid;
-    HeapTuple tuple = SearchSysCache1(cache, ObjectIdGetDatum(object_id));
-    if (!HeapTupleIsValid(tuple))
-        return InvalidOid;
-    bool is_null;
-    const Oid found = DatumGetObjectId(SysCacheGetAttr(cache, tuple, column, &is_null));
-    ReleaseSysCache(tuple);
-    return found;
-}
 
 /* Returns whether the rule of the view uses an object of the schema, and adds the views that the rule reads
  * to `views`. */

@@ -36,6 +36,9 @@ List *users_of(Oid class_id, Oid object_id, int sub_id, bool directly);
  * otherwise neither transaction would see the rows of the other. store_query() takes the conflicting lock on
  * everything that the query uses, also through views. Several such statements can hold this lock. */
 void lock_for_redefinition(Oid class_id, Oid object_id);
+/* Likewise for a statement that changes a name in the text of definitions: of an object that is no relation, or of a
+ * schema. Only one such statement can hold this lock. */
+void lock_for_renaming(Oid class_id, Oid object_id);
 
 /* How a query refers to objects of a schema: by its own text, or through views. */
 enum class SchemaUse { none, by_views, by_text };

@@ -5,6 +5,7 @@
 #include "capture/log/marker.hpp"
 #include "definition/cycle.hpp"
 #include "definition/definition_view.hpp"
+#include "definition/option_row.hpp"
 #include "definition/state/state.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_owner.hpp"
@@ -14,6 +15,8 @@
 #include "setup/successor.hpp"
 
 extern "C" {
+#include "commands/defrem.h"
+#include "foreign/foreign.h"
 #include "storage/lmgr.h"
 #include "utils/snapmgr.h"
 }
@@ -25,11 +28,25 @@ namespace pgtrickle::setup {
 
 namespace {
 
+/* A name in the text may have changed between the parser and store_query(), which locks what has a name: a statement
+ * that renames it has not found this definition. PostgreSQL frame. */
+void keep_text_true(Oid relid, Query *query)
+{
+    const char *text = definition::canonical_text(query);
+    ListCell *cell;
+    foreach (cell, GetForeignTable(relid)->options) {
+        const auto *option = lfirst_node(DefElem, cell);
+        if (strcmp(option->defname, "query") == 0 && strcmp(defGetString(const_cast<DefElem *>(option)), text) != 0)
+            write_option(relid, "query", text, DEFELEM_SET);
+    }
+}
+
 /* Writes the internal view and the dependencies, and replaces existing ones. */
 void store_definition(Oid relid, Query *query, const std::vector<translate::SourceRef> &sources)
 {
     call([=] {
         definition::store_query(relid, query);
+        keep_text_true(relid, query);
         state::invalidate_refresh_sets();
         state::remove_dependencies(relid);
     });
