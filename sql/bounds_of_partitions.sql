@@ -46,6 +46,21 @@ ALTER TABLE parts ATTACH PARTITION of_c FOR VALUES IN ('c');
 INSERT INTO item VALUES (34, 'd', 34);
 \set VERBOSITY terse
 SELECT pgtrickle.refresh_stream_table('of_all');
+-- and_by_each_exact_read_that_would_return_one
+SET pg_trickle.read_mode = exact;
+SELECT count(*) FROM parts;
+SELECT count(n) FROM parts;
+SELECT count(*) FROM of_all;
+SELECT count(*) FROM parts WHERE kind = 'a';
+CREATE TABLE by_n (kind text, n bigint) PARTITION BY RANGE (n);
+SELECT pgtrickle.create_stream_table('few', 'SELECT kind, count(*) AS n FROM item GROUP BY kind', '520w');
+ALTER TABLE by_n ATTACH PARTITION few FOR VALUES FROM (1) TO (15);
+INSERT INTO item SELECT i, 'a', 0 FROM generate_series(50, 60) i;
+SELECT kind FROM by_n ORDER BY kind;
+SELECT n FROM by_n WHERE kind = 'b';
+DROP TABLE by_n;
+DELETE FROM item WHERE id >= 50;
+RESET pg_trickle.read_mode;
 -- a_detached_one_has_no_bound
 ALTER TABLE parts DETACH PARTITION of_all;
 SELECT pgtrickle.refresh_stream_table('of_all');

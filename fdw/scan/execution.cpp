@@ -10,6 +10,7 @@
 #include "fdw/scan/exact_query.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "storage/apply/delta_sort.hpp"
+#include "storage/bound.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -40,10 +41,11 @@ struct NestedScan {
     List *known_rows;      /* if there is no plan */
     int next_known;
     int known_columns;
-    TupleTableSlot *row;    /* the present one of these */
-    QueryDesc *query;       /* null: not running */
-    bool has_to_rewind;     /* rewind before the next fetch */
-    List *parameter_states; /* ExprStates of the outer scan */
+    TupleTableSlot *row;        /* the present one of these */
+    storage::BoundCheck *bound; /* null: not begun yet, or it is no partition */
+    QueryDesc *query;           /* null: not running */
+    bool has_to_rewind;         /* rewind before the next fetch */
+    List *parameter_states;     /* ExprStates of the outer scan */
     ParamListInfo parameters;
     MemoryContext parameter_memory; /* memory for values passed by reference */
 };
@@ -139,25 +141,6 @@ bool can_rewind(NestedScan *scan)
     }
 }
 
-/* Collects the rows of an exact query, or goes back to the first one. */
-void make_rows_ready(ForeignScanState *node, NestedScan *scan)
-{
-    MemoryContext previous = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
-    if (scan->rows != nullptr && scan->parameter_memory == nullptr)
-        tuplestore_rescan(scan->rows);
-    else {
-        if (scan->rows == nullptr) {
-            scan->rows = tuplestore_begin_heap(false, false, work_mem);
-            scan->row =
-                MakeSingleTupleTableSlot(ExecCleanTypeFromTL(scan->plan->planTree->targetlist), &TTSOpsMinimalTuple);
-        }
-        tuplestore_clear(scan->rows);
-        run_exact_query(RelationGetRelid(node->ss.ss_currentRelation), scan->plan, node->ss.ps.state->es_snapshot,
-                        scan->parameters, scan->rows);
-    }
-    MemoryContextSwitchTo(previous);
-}
-
 void begin_known_rows(ForeignScanState *node, NestedScan *scan)
 {
     const Datum address = part<Const>(node, ScanPrivate::rows)->constvalue;
@@ -181,11 +164,67 @@ void take_known_row(NestedScan *scan)
     ExecStoreVirtualTuple(row);
 }
 
+bool is_next_collected(NestedScan *scan)
+{
+    if (scan->plan == nullptr)
+        take_known_row(scan);
+    else
+        (void)tuplestore_gettupleslot(scan->rows, true, false, scan->row);
+    return !TupIsNull(scan->row);
+}
+
+/* Raises 23514 if a computed row is outside of the bound of the stream table: the planner would not find it by another
+ * condition. */
+void verify_collected(Oid relid, NestedScan *scan)
+{
+    if (!get_rel_relispartition(relid))
+        return;
+    act_as_owner(relid, [=] {
+        call([=] {
+            if (scan->bound == nullptr)
+                scan->bound = storage::begin_bound_check(relid);
+            while (is_next_collected(scan)) {
+                CHECK_FOR_INTERRUPTS();
+                slot_getallattrs(scan->row);
+                storage::check_bound(scan->bound, scan->columns, scan->column_count, scan->row->tts_values,
+                                     scan->row->tts_isnull);
+            }
+        });
+    });
+}
+
+/* Collects the rows of an exact query, or goes back to the first one. */
+void make_rows_ready(ForeignScanState *node, NestedScan *scan)
+{
+    MemoryContext previous = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
+    if (scan->rows != nullptr && scan->parameter_memory == nullptr)
+        tuplestore_rescan(scan->rows);
+    else {
+        if (scan->rows == nullptr) {
+            scan->rows = tuplestore_begin_heap(false, false, work_mem);
+            scan->row =
+                MakeSingleTupleTableSlot(ExecCleanTypeFromTL(scan->plan->planTree->targetlist), &TTSOpsMinimalTuple);
+        }
+        tuplestore_clear(scan->rows);
+        run_exact_query(RelationGetRelid(node->ss.ss_currentRelation), scan->plan, node->ss.ps.state->es_snapshot,
+                        scan->parameters, scan->rows);
+        verify_collected(RelationGetRelid(node->ss.ss_currentRelation), scan);
+        tuplestore_rescan(scan->rows);
+    }
+    MemoryContextSwitchTo(previous);
+}
+
 void make_ready(ForeignScanState *node, NestedScan *scan)
 {
     scan->has_to_rewind = false;
     if (scan->plan == nullptr) {
         scan->next_known = 0;
+        if (scan->bound == nullptr) {
+            MemoryContext previous = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
+            verify_collected(RelationGetRelid(node->ss.ss_currentRelation), scan);
+            MemoryContextSwitchTo(previous);
+            scan->next_known = 0;
+        }
         return;
     }
     set_parameters(node, scan);

@@ -16,6 +16,7 @@ extern "C" {
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
+#include "optimizer/optimizer.h"
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
 #include "utils/snapmgr.h"
@@ -26,7 +27,7 @@ namespace pgtrickle::storage {
 struct BoundCheck {
     Oid stream_table;
     int column_count;
-    int *columns; /* positions of the live columns in the row */
+    AttrNumber *columns; /* the live columns */
     EState *state;
     ExprState *condition;
     TupleTableSlot *row;
@@ -34,14 +35,16 @@ struct BoundCheck {
 
 namespace {
 
-bool satisfies(BoundCheck *check, const Datum *values, const bool *nulls)
+bool satisfies(BoundCheck *check, const AttrNumber *columns, int count, const Datum *values, const bool *nulls)
 {
     TupleTableSlot *row = check->row;
     ExecClearTuple(row);
     memset(row->tts_isnull, true, sizeof(bool) * row->tts_tupleDescriptor->natts);
-    for (int i = 0; i < check->column_count; i++) {
-        row->tts_values[check->columns[i]] = values[i];
-        row->tts_isnull[check->columns[i]] = nulls[i];
+    for (int i = 0; i < count; i++) {
+        if (columns[i] <= 0)
+            continue;
+        row->tts_values[columns[i] - 1] = values[i];
+        row->tts_isnull[columns[i] - 1] = nulls[i];
     }
     ExecStoreVirtualTuple(row);
     ExprContext *context = GetPerTupleExprContext(check->state);
@@ -68,7 +71,7 @@ bool do_all_satisfy(BoundCheck *check, Oid heap_oid)
     while (is_satisfied && table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
         CHECK_FOR_INTERRUPTS();
         slot_getallattrs(slot);
-        is_satisfied = satisfies(check, slot->tts_values, slot->tts_isnull);
+        is_satisfied = satisfies(check, check->columns, check->column_count, slot->tts_values, slot->tts_isnull);
     }
     table_endscan(scan);
     ExecDropSingleTupleTableSlot(slot);
@@ -129,10 +132,10 @@ BoundCheck *begin_bound_check(Oid stream_table)
     auto *check = static_cast<BoundCheck *>(palloc0(sizeof(BoundCheck)));
     const TupleDesc columns = CreateTupleDescCopy(RelationGetDescr(table));
     check->stream_table = stream_table;
-    check->columns = static_cast<int *>(palloc(sizeof(int) * (columns->natts + 1)));
+    check->columns = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (columns->natts + 1)));
     for (int i = 0; i < columns->natts; i++)
         if (!TupleDescAttr(columns, i)->attisdropped)
-            check->columns[check->column_count++] = i;
+            check->columns[check->column_count++] = static_cast<AttrNumber>(i + 1);
     check->state = CreateExecutorState();
     check->row = MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
     MemoryContext previous = MemoryContextSwitchTo(check->state->es_query_cxt);
@@ -145,11 +148,27 @@ BoundCheck *begin_bound_check(Oid stream_table)
 
 void check_bound(BoundCheck *check, const Datum *values, const bool *nulls)
 {
-    if (!satisfies(check, values, nulls))
+    check_bound(check, check->columns, check->column_count, values, nulls);
+}
+
+void check_bound(BoundCheck *check, const AttrNumber *columns, int count, const Datum *values, const bool *nulls)
+{
+    if (!satisfies(check, columns, count, values, nulls))
         ereport(ERROR,
                 (errcode(ERRCODE_CHECK_VIOLATION),
                  errmsg("new row for relation \"%s\" violates partition constraint", get_rel_name(check->stream_table)),
                  errhint("Add a condition to the query of the stream table, or detach it.")));
+}
+
+Bitmapset *columns_of_bound(Oid stream_table)
+{
+    Bitmapset *columns = nullptr;
+    if (!get_rel_relispartition(stream_table))
+        return nullptr;
+    Relation table = table_open(stream_table, AccessShareLock);
+    pull_varattnos(reinterpret_cast<::Node *>(RelationGetPartitionQual(table)), 1, &columns);
+    table_close(table, NoLock);
+    return columns;
 }
 
 void verify_bounds(const UtilityCall &utility)
