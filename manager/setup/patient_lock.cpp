@@ -110,7 +110,9 @@ void lock_between_readers(const std::vector<Oid> &relations, const std::function
             raise_timeout();
         if (is_locked_within(relations, std::min(attempt_ms, left_ms)))
             return;
-        const int pause_ms = std::min(pause_per_attempt * attempt_ms, longest_pause_ms);
+        int pause_ms = std::min(pause_per_attempt * attempt_ms, longest_pause_ms);
+        if (LockTimeout > 0)
+            pause_ms = std::min(pause_ms, std::max(left_ms - attempt_ms, 0));
         const bool must_be_resolved = call([&] { return is_deadlock_within(relations.front(), pause_ms); });
         if (pause_ms >= long_pause_ms && !must_be_resolved)
             in_pause();
