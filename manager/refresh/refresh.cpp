@@ -13,6 +13,7 @@
 
 extern "C" {
 #include "access/xlog.h"
+#include "storage/sinval.h"
 #include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/snapmgr.h"
@@ -250,6 +251,7 @@ std::vector<Outcome> refresh_batch_openly(const BatchRequest &request, SkippedMe
     if (batch.members.empty())
         return {};
     TimestampTz data_timestamp = GetCurrentTimestamp();
+    const uint64 invalidations = SharedInvalidMessageCounter;
     const bool has_older_snapshot = push_snapshot(batch, request);
     require_still_captured(batch);
     if (has_older_snapshot) /* the snapshot is not older than the start of the transaction */
@@ -258,6 +260,10 @@ std::vector<Outcome> refresh_batch_openly(const BatchRequest &request, SkippedMe
     if (skipped != nullptr)
         *skipped = batch.skipped;
     run_members_until_done(batch);
+    call([] { AcceptInvalidationMessages(); });
+    /* Each statement has been planned with the catalogs as of the invalidations that have arrived here. */
+    if (has_older_snapshot || SharedInvalidMessageCounter != invalidations)
+        require_no_newer_constraint(batch);
     write_states(batch, data_timestamp);
     report(batch);
     call([] { PopActiveSnapshot(); });

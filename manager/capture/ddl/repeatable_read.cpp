@@ -13,7 +13,11 @@ extern "C" {
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_index.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -159,7 +163,58 @@ bool is_seen_as_others_left_it(Oid source, const List *tree, const OldSnapshot &
     return true;
 }
 
+/* Whether a plan may conclude from the row of a catalog that a relation has no two rows of a certain kind, or none. */
+bool is_proof(Oid catalog, HeapTuple row)
+{
+    switch (catalog) {
+    case IndexRelationId: return reinterpret_cast<Form_pg_index>(GETSTRUCT(row))->indisunique;
+    case AttributeRelationId: return reinterpret_cast<Form_pg_attribute>(GETSTRUCT(row))->attnotnull;
+    default: return reinterpret_cast<Form_pg_constraint>(GETSTRUCT(row))->contype == CONSTRAINT_CHECK;
+    }
+}
+
+bool is_newer(HeapTuple row, Snapshot snapshot)
+{
+    const TransactionId xid = HeapTupleHeaderGetXmin(row->t_data);
+    return TransactionIdIsNormal(xid) && (TransactionIdIsCurrentTransactionId(xid) || XidInMVCCSnapshot(xid, snapshot));
+}
+
+bool has_newer_proof_in(Oid catalog, Oid index, AttrNumber column, Oid relid, Snapshot snapshot)
+{
+    Relation rows = table_open(catalog, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+    SysScanDesc scan = systable_beginscan(rows, index, true, nullptr, 1, &key);
+    HeapTuple row;
+    bool is_found = false;
+    while (!is_found && HeapTupleIsValid(row = systable_getnext(scan)))
+        is_found = is_proof(catalog, row) && is_newer(row, snapshot);
+    systable_endscan(scan);
+    table_close(rows, AccessShareLock);
+    return is_found;
+}
+
+bool has_newer_proof(Oid relid, Snapshot snapshot)
+{
+    return has_newer_proof_in(IndexRelationId, IndexIndrelidIndexId, Anum_pg_index_indrelid, relid, snapshot) ||
+           has_newer_proof_in(ConstraintRelationId, ConstraintRelidTypidNameIndexId, Anum_pg_constraint_conrelid, relid,
+                              snapshot) ||
+           has_newer_proof_in(AttributeRelationId, AttributeRelidNumIndexId, Anum_pg_attribute_attrelid, relid,
+                              snapshot);
+}
+
 } // namespace
+
+bool has_newer_constraint(Oid source, Oid storage, const OldSnapshot &old)
+{
+    if (definition::is_compared(source))
+        return false;
+    bool is_any_newer = OidIsValid(storage) && has_newer_proof(storage, old.snapshot);
+    ListCell *cell;
+    foreach (cell, tree_of(source, NoLock))
+        is_any_newer = is_any_newer || has_newer_proof(lfirst_oid(cell), old.snapshot);
+    return is_any_newer && (!is_logged(source) || has_removed_rows(source, old.seen, old.latest));
+}
 
 bool is_source_seen(Oid source, const OldSnapshot &old)
 {

@@ -30,6 +30,11 @@ struct OldSnapshot {
  * partition, a scan of the log beyond the snapshot, and a scan of the source if the transaction itself has changed it
  * in such a way. PostgreSQL frame. */
 bool is_source_seen(Oid source, const OldSnapshot &old);
+/* Whether `source`, or `storage` if valid, has got a unique index, CHECK or NOT NULL since the snapshot, and the
+ * snapshot shows rows that have been removed meanwhile: these may violate it, although PostgreSQL's plans rely on it.
+ * CREATE UNIQUE INDEX and VALIDATE CONSTRAINT do not even wait for a refresh that reads the source. Costs three catalog
+ * look-ups per partition. PostgreSQL frame. */
+bool has_newer_constraint(Oid source, Oid storage, const OldSnapshot &old);
 /* As is_source_seen() for a snapshot of any statement, whose source may be unlocked. Locks the log. The caller looks
  * for markers of the transaction itself: what only this transaction has done does not count, and the source is not
  * scanned. C++ frame. */

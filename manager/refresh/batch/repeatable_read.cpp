@@ -57,19 +57,48 @@ bool is_seen(const CompiledSource &source, const capture::OldSnapshot &old)
            }));
 }
 
-void require_sources_seen(const Member &member, const capture::OldSnapshot &old, std::set<Oid> &known)
+void require_seen(const Member &member, const CompiledSource &source, const capture::OldSnapshot &old)
 {
-    for (const CompiledSource &source : member.compiled->sources)
-        if (known.insert(source.relid).second && !is_seen(source, old))
-            raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
-                   .message = "could not refresh stream table \"" + member.compiled->definition.name +
-                              "\" due to a concurrent change of a source",
-                   .detail =
-                       std::string("Source ") + call([&] { return definition::qualified_name(source.relid); }) +
+    if (!is_seen(source, old))
+        raise(
+            {.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
+             .message = "could not refresh stream table \"" + member.compiled->definition.name +
+                        "\" due to a concurrent change of a source",
+             .detail = std::string("Source ") + call([&] { return definition::qualified_name(source.relid); }) +
                        " was changed by this transaction, and rows of it were deleted or updated by others, or it was "
                        "truncated, rewritten or repartitioned, and the snapshot of this transaction does not "
                        "include all committed changes.",
-                   .hint = "Retry the transaction."});
+             .hint = "Retry the transaction."});
+}
+
+void require_no_newer_constraint_of(const Member &member, const CompiledSource &source, const capture::OldSnapshot &old)
+{
+    if (call([&] {
+            const Oid storage = source.is_stream_table ? storage::storage_of(source.relid) : InvalidOid;
+            return capture::has_newer_constraint(source.relid, storage, old);
+        }))
+        raise(
+            {.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
+             .message = "could not refresh stream table \"" + member.compiled->definition.name +
+                        "\" due to a concurrent change of a source",
+             .detail = std::string("Source ") + call([&] { return definition::qualified_name(source.relid); }) +
+                       " has a unique index or constraint that is newer than the snapshot of the refresh, and rows of "
+                       "it were deleted or updated meanwhile.",
+             .hint = "Retry the transaction."});
+}
+
+/* Calls check() for each source of a member, once, with the active snapshot and the latest one. */
+template <class Check> void check_sources(const Batch &batch, Check check)
+{
+    Snapshot snapshot = GetActiveSnapshot();
+    call([] { PushCopiedSnapshot(GetLatestSnapshot()); });
+    const capture::OldSnapshot old = capture::OldSnapshot::of(snapshot, GetActiveSnapshot());
+    std::set<Oid> known;
+    for (const Member &member : batch.members)
+        for (const CompiledSource &source : member.compiled->sources)
+            if (known.insert(source.relid).second)
+                check(member, source, old);
+    call([] { PopActiveSnapshot(); });
 }
 
 } // namespace
@@ -78,13 +107,12 @@ void require_snapshot_serves(const Batch &batch)
 {
     for (const Member &member : batch.members)
         require_not_refreshed_since(member);
-    Snapshot snapshot = GetActiveSnapshot();
-    call([] { PushCopiedSnapshot(GetLatestSnapshot()); });
-    const capture::OldSnapshot old = capture::OldSnapshot::of(snapshot, GetActiveSnapshot());
-    std::set<Oid> known;
-    for (const Member &member : batch.members)
-        require_sources_seen(member, old, known);
-    call([] { PopActiveSnapshot(); });
+    check_sources(batch, require_seen);
+}
+
+void require_no_newer_constraint(const Batch &batch)
+{
+    check_sources(batch, require_no_newer_constraint_of);
 }
 
 } // namespace pgtrickle::refresh

@@ -13,5 +13,8 @@ namespace pgtrickle::refresh {
  * transaction has refreshed it since, and its sources have not been changed in a way that is visible to older
  * snapshots. All members are populated. */
 void require_snapshot_serves(const Batch &batch);
+/* Raises 40001 if a statement of the refresh, under the active snapshot, may have relied on a constraint of a source
+ * that rows under this snapshot violate. Called when all statements have been planned. */
+void require_no_newer_constraint(const Batch &batch);
 
 } // namespace pgtrickle::refresh
