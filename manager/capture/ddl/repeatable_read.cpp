@@ -10,6 +10,7 @@
 extern "C" {
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -113,12 +114,17 @@ bool shows_rows(Oid relid, Snapshot snapshot)
     return answer;
 }
 
+bool has_rows(Oid relid)
+{
+    const char kind = get_rel_relkind(relid);
+    return kind == RELKIND_RELATION || kind == RELKIND_MATVIEW;
+}
+
 bool has_same_rows(List *tree, const OldSnapshot &old)
 {
     ListCell *cell;
     foreach (cell, tree) {
-        const char kind = get_rel_relkind(lfirst_oid(cell));
-        if (kind != RELKIND_RELATION && kind != RELKIND_MATVIEW)
+        if (!has_rows(lfirst_oid(cell)))
             continue;
         Relation relation = table_open(lfirst_oid(cell), AccessShareLock);
         const bool is_same =
@@ -131,7 +137,7 @@ bool has_same_rows(List *tree, const OldSnapshot &old)
 }
 
 /* Whether the log has a row that was removed, or a marker, that `snapshot` sees and `frontier` does not include. */
-bool has_removed_rows(Oid source, const Frontier &frontier, Snapshot snapshot)
+bool has_logged_removals(Oid source, const Frontier &frontier, Snapshot snapshot)
 {
     Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
     TupleTableSlot *slot = MakeSingleTupleTableSlot(changes_descriptor(source, nullptr, 0), &TTSOpsMinimalTuple);
@@ -141,6 +147,56 @@ bool has_removed_rows(Oid source, const Frontier &frontier, Snapshot snapshot)
         is_found = DatumGetInt64(slot_getattr(slot, 1, &is_null)) < 0;
     ExecDropSingleTupleTableSlot(slot);
     tuplestore_end(rows);
+    return is_found;
+}
+
+/* Whether the old snapshot shows rows that others have removed since. */
+bool has_removed_rows(Oid source, const List *tree, const OldSnapshot &old)
+{
+    if (is_logged(source))
+        return has_logged_removals(source, old.seen, old.latest);
+    bool is_found = false;
+    ListCell *cell;
+    foreach (cell, tree) {
+        if (is_found || !has_rows(lfirst_oid(cell)))
+            continue;
+        Relation relation = table_open(lfirst_oid(cell), AccessShareLock);
+        is_found = !sees_all(relation, old.snapshot, old.latest);
+        table_close(relation, NoLock);
+    }
+    return is_found;
+}
+
+/* Whether this transaction has written a row that the snapshot shows. */
+bool shows_own_rows(Relation relation, Snapshot snapshot)
+{
+    TupleTableSlot *slot = table_slot_create(relation, nullptr);
+    TableScanDesc scan = table_beginscan(relation, snapshot, 0, nullptr);
+    bool is_found = false;
+    while (!is_found && table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
+        bool is_null;
+        CHECK_FOR_INTERRUPTS();
+        is_found = TransactionIdIsCurrentTransactionId(
+            DatumGetTransactionId(slot_getsysattr(slot, MinTransactionIdAttributeNumber, &is_null)));
+    }
+    table_endscan(scan);
+    ExecDropSingleTupleTableSlot(slot);
+    return is_found;
+}
+
+bool has_own_rows(Oid source, const List *tree, const OldSnapshot &old)
+{
+    if (is_logged(source))
+        return has_changes(source, old.all_but_own, old.latest);
+    bool is_found = false;
+    ListCell *cell;
+    foreach (cell, tree) {
+        if (is_found || !has_rows(lfirst_oid(cell)))
+            continue;
+        Relation relation = table_open(lfirst_oid(cell), AccessShareLock);
+        is_found = shows_own_rows(relation, old.snapshot);
+        table_close(relation, NoLock);
+    }
     return is_found;
 }
 
@@ -209,11 +265,12 @@ bool has_newer_constraint(Oid source, Oid storage, const OldSnapshot &old)
 {
     if (definition::is_compared(source))
         return false;
+    const List *tree = tree_of(source, NoLock);
     bool is_any_newer = OidIsValid(storage) && has_newer_proof(storage, old.snapshot);
     ListCell *cell;
-    foreach (cell, tree_of(source, NoLock))
+    foreach (cell, tree)
         is_any_newer = is_any_newer || has_newer_proof(lfirst_oid(cell), old.snapshot);
-    return is_any_newer && (!is_logged(source) || has_removed_rows(source, old.seen, old.latest));
+    return is_any_newer && has_removed_rows(source, tree, old);
 }
 
 bool is_source_seen(Oid source, const OldSnapshot &old)
@@ -227,7 +284,7 @@ bool is_source_seen(Oid source, const OldSnapshot &old)
     is_own_work |= has_marker(source, old.all_but_own, old.latest);
     if (is_own_work)
         return !has_changes(source, old.seen, old.latest) && has_same_rows(tree, old);
-    return !has_changes(source, old.all_but_own, old.latest) || !has_removed_rows(source, old.seen, old.latest);
+    return !has_own_rows(source, tree, old) || !has_removed_rows(source, tree, old);
 }
 
 void lock_to_read(Oid source)

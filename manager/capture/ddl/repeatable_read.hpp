@@ -27,8 +27,8 @@ struct OldSnapshot {
 
 /* Whether `source`, which is locked with its log, has under the old snapshot the rows that its log describes
  * up to there, and keys that hold. The caller checks the storage of a stream table. Costs a catalog look-up per
- * partition, a scan of the log beyond the snapshot, and a scan of the source if the transaction itself has changed it
- * in such a way. PostgreSQL frame. */
+ * partition, a scan of the log beyond the snapshot, and scans of the source if the transaction itself has changed it in
+ * such a way, or if it is not logged: it is then read in full anyway. PostgreSQL frame. */
 bool is_source_seen(Oid source, const OldSnapshot &old);
 /* Whether `source`, or `storage` if valid, has got a unique index, CHECK or NOT NULL since the snapshot, and the
  * snapshot shows rows that have been removed meanwhile: these may violate it, although PostgreSQL's plans rely on it.
