@@ -27,6 +27,7 @@ extern "C" {
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 }
@@ -140,20 +141,24 @@ List *find_computed(const QueryDesc *query, const Oid *relids, int count)
     return computed;
 }
 
-/* Locks the tables from which the stream tables are computed, at any distance. A TRUNCATE cannot commit between looking
- * for the changes of one stream table and of another then. */
-void lock_sources_of(const Oid *relids, int count)
+/* Returns the tables from which the stream tables are computed, at any distance, and locks them. */
+List *locked_tables_of(const Oid *relids, int count)
 {
-    enter([=] {
+    List *tables = NIL;
+    enter([&] {
         for (int i = 0; i < count; i++) {
             std::vector<Oid> readers = definition::upstreams_of(relids[i]);
             readers.push_back(relids[i]);
             for (const Oid reader : readers)
                 for (const Source &source : definition::sources_of(reader))
                     if (source.kind == SourceKind::table)
-                        call([&] { capture::lock_to_read(source.relid); });
+                        tables = call([&] { return list_append_unique_oid(tables, source.relid); });
         }
     });
+    ListCell *cell;
+    foreach (cell, tables)
+        capture::lock_to_read(lfirst_oid(cell));
+    return tables;
 }
 
 /* Replaces the plan. Returns false if no stream table has to be computed. Allocates in the current memory context. */
@@ -165,8 +170,9 @@ bool replace_plan(QueryDesc *query, int flags, const Oid *relids, int count)
     /* Planning runs code of owners. The executor checks privileges after it, and the planner only those of entries
      * that are expanded. */
     check_rights(asked_rights(query->plannedstmt));
+    /* A TRUNCATE cannot commit between looking for the changes of one stream table and of another then. */
     if (count > 1) {
-        lock_sources_of(relids, count);
+        (void)locked_tables_of(relids, count);
         computed = find_computed(query, relids, count);
     }
     const TimestampTz now = GetCurrentTimestamp();
@@ -292,6 +298,24 @@ MemoryContext plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, i
         return memory;
     MemoryContextDelete(memory);
     return nullptr;
+}
+
+bool relies_on_newer_constraint(const QueryDesc *query, const Oid *relids, int count)
+{
+    const List *tables = locked_tables_of(relids, count);
+    Snapshot latest = RegisterSnapshot(GetCatalogSnapshot(RelationRelationId));
+    const bool is_any = enter([=] {
+        const capture::OldSnapshot old = capture::OldSnapshot::of(query->snapshot, latest);
+        return call([&] {
+            ListCell *cell;
+            foreach (cell, tables)
+                if (capture::has_newer_constraint(lfirst_oid(cell), InvalidOid, old))
+                    return true;
+            return false;
+        });
+    });
+    UnregisterSnapshot(latest);
+    return is_any;
 }
 
 namespace {

@@ -67,6 +67,10 @@ bool note_unrefreshed(Oid relid, Obstacle obstacle);
  * number of times in memory that it does not reset. Returns null if the plan stays. */
 MemoryContext plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count);
 
+/* Returns true if the plan that plan_exact_reads() has made may rely on a constraint of a source that is newer than the
+ * snapshot of the statement, and that rows under this snapshot violate. */
+bool relies_on_newer_constraint(const QueryDesc *query, const Oid *relids, int count);
+
 /* Returns when this session has last read the stream table exactly; 0: never. A later read must not go back in time, so
  * it may not lack changes committed before. */
 TimestampTz read_exactly_at(Oid relid);

@@ -38,6 +38,8 @@ extern "C" {
 #include "portability/instr_time.h"
 #include "postmaster/bgworker.h"
 #include "storage/proc.h"
+#include "storage/sinval.h"
+#include "utils/inval.h"
 #include "utils/snapmgr.h"
 }
 
@@ -258,6 +260,33 @@ struct Prepared {
     MemoryContext plan_memory; /* of plan_exact_reads() */
 };
 
+/* PostgreSQL locks what a statement reads before it takes the snapshot, so a constraint that it plans by holds under
+ * that. An exact read finds and locks the tables when the statement has its snapshot: a transaction for which it waits,
+ * or CREATE UNIQUE INDEX, which waits for no reader, may remove rows and then add a constraint. If the
+ * statement can take a new snapshot, it then does. Each repetition follows such a command. */
+MemoryContext plan_exactly(QueryDesc *query, int flags, const Oid *relids, int count, bool *has_new_snapshot)
+{
+    PlannedStmt *plan = query->plannedstmt;
+    for (;;) {
+        const uint64 invalidations = SharedInvalidMessageCounter;
+        MemoryContext memory = plan_exact_reads(query, flags, relids, count);
+        const bool can_renew = owner_of(query->snapshot) == nullptr &&
+                               (can_take_new_snapshot(query) ||
+                                (RecoveryInProgress() && !IsolationUsesXactSnapshot() && !IsParallelWorker()));
+        if (memory == nullptr || !can_renew)
+            return memory;
+        AcceptInvalidationMessages();
+        if (SharedInvalidMessageCounter == invalidations || !relies_on_newer_constraint(query, relids, count))
+            return memory;
+        query->plannedstmt = plan;
+        MemoryContextDelete(memory);
+        if (*has_new_snapshot)
+            PopActiveSnapshot();
+        take_new_snapshot(query, false);
+        *has_new_snapshot = true;
+    }
+}
+
 /* Passes the barrier; what cannot be refreshed is read exactly. */
 Prepared refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads)
 {
@@ -271,7 +300,8 @@ Prepared refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads
     if (can_be_read_exactly(query->plannedstmt)) {
         int count = 0;
         const Oid *relids = tables_to_read_exactly(query, reads.relids, reads.count, unrefreshed, &count);
-        return {has_new_snapshot, plan_exact_reads(query, flags, relids, count)};
+        MemoryContext memory = plan_exactly(query, flags, relids, count, &has_new_snapshot);
+        return {has_new_snapshot, memory};
     }
     ListCell *cell;
     foreach (cell, unrefreshed) {
@@ -326,7 +356,7 @@ Prepared read_exactly(QueryDesc *query, int flags, const Reads &reads)
 {
     Prepared prepared = {false, nullptr};
     if (!has_exact_stored_rows(query, reads, &prepared.has_new_snapshot))
-        prepared.plan_memory = plan_exact_reads(query, flags, reads.relids, reads.count);
+        prepared.plan_memory = plan_exactly(query, flags, reads.relids, reads.count, &prepared.has_new_snapshot);
     return prepared;
 }
 
