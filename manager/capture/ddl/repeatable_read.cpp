@@ -225,7 +225,11 @@ bool is_proof(Oid catalog, HeapTuple row)
     switch (catalog) {
     case IndexRelationId: return reinterpret_cast<Form_pg_index>(GETSTRUCT(row))->indisunique;
     case AttributeRelationId: return reinterpret_cast<Form_pg_attribute>(GETSTRUCT(row))->attnotnull;
-    default: return reinterpret_cast<Form_pg_constraint>(GETSTRUCT(row))->contype == CONSTRAINT_CHECK;
+    default: {
+        /* Since 18, the row of a NOT NULL constraint says whether it is valid. */
+        const char kind = reinterpret_cast<Form_pg_constraint>(GETSTRUCT(row))->contype;
+        return kind == CONSTRAINT_CHECK || kind == 'n';
+    }
     }
 }
 

@@ -135,6 +135,16 @@ inline void set_not_null(TupleDesc columns, AttrNumber column)
     finish_column(columns, column - 1);
 }
 
+/* Whether no row has a NULL in the column. Since 18, a NOT NULL constraint may be NOT VALID. */
+inline bool is_never_null(TupleDesc columns, AttrNumber column)
+{
+#if PG_VERSION_NUM < 180000
+    return TupleDescAttr(columns, column - 1)->attnotnull;
+#else
+    return TupleDescCompactAttr(columns, column - 1)->attnullability == ATTNULLABLE_VALID;
+#endif
+}
+
 /* Creates the index of an analyzed statement on `heap`; the caller has checked the privileges. On a partition, it is
  * the part of the index `parent` of the partitioned table. */
 inline ObjectAddress define_index(Oid heap, IndexStmt *statement, bool check_not_in_use, Oid parent = InvalidOid)

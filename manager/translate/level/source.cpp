@@ -3,6 +3,7 @@
 #include "definition/stream_table.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/versions/generated_columns.hpp"
+#include "pg/versions/heaps.hpp"
 #include "storage/layout.hpp"
 #include "storage/storage.hpp"
 #include "translate/check/refusal.hpp"
@@ -142,8 +143,7 @@ bool is_key_within(Relation relation, const Form_pg_index index, bool has_terms,
         return false;
     for (int i = 0; i < index->indnkeyatts; i++) {
         const AttrNumber column = index->indkey.values[i];
-        const bool has_one_null =
-            TupleDescAttr(RelationGetDescr(relation), column - 1)->attnotnull || index->indnullsnotdistinct;
+        const bool has_one_null = is_never_null(RelationGetDescr(relation), column) || index->indnullsnotdistinct;
         if (!columns.contains(column) || !has_one_null)
             return false;
     }
