@@ -60,6 +60,8 @@ QUERIES = {
     "above_joined": "SELECT x.id, g.total FROM a x JOIN grouped g ON g.k = x.k",
     "walked": "WITH RECURSIVE r AS (SELECT id, v FROM a WHERE id < 10 UNION SELECT y.id, y.v FROM r JOIN b y ON y.id = r.v + 1) SELECT * FROM r",
     "wide": "SELECT id, repeat(note, 3000) AS wide FROM a",
+    "of_keyless": "SELECT x.id, y.v AS of_c FROM a x LEFT JOIN c y ON y.id = x.k",
+    "of_keyless_child": "SELECT x.id, y.v AS of_c FROM a x JOIN c_all y ON y.id = x.k WHERE y.v > 90",
     "dated": "SELECT id, v, clock FROM a WHERE clock <= now()",
 }
 TABLES = ("a", "b", "p")
@@ -87,6 +89,7 @@ def set_up():
     db.run("CREATE TABLE p_null PARTITION OF p DEFAULT; CREATE INDEX ON a (k); CREATE INDEX ON b (k)")
     for name in TABLES:
         db.run(f"INSERT INTO {name} SELECT i, i % 5, i % 7, chr(65 + i % 3) FROM generate_series(1, 40) i")
+    db.run("CREATE TABLE c_all (id int, v int); CREATE TABLE c () INHERITS (c_all); INSERT INTO c SELECT i, i FROM generate_series(0, 5) i; CREATE INDEX ON c (id)")
     db.run("CREATE VIEW counted AS SELECT k, count(*) AS n FROM b GROUP BY k")
     for number, (name, query) in enumerate(QUERIES.items()):
         db.run("SELECT pgtrickle.create_stream_table(%s, %s, %s)", name, query, "1h" if number % 2 else "0s")
@@ -164,6 +167,34 @@ class RefreshingWriter(Session):
         self.cursor.execute(f"INSERT INTO {table} SELECT i, {k}, {k}, 'a' FROM generate_series({first}, {first + 2}) i ON CONFLICT DO NOTHING")
         self.cursor.execute(f"SELECT pgtrickle.refresh_stream_table('{self.random.choice(list(QUERIES))}')")
         self.cursor.execute("COMMIT")
+
+
+class OldRefresher(Session):
+    """Refreshes under a snapshot with rows that violate a constraint, which another session adds without them."""
+
+    def __init__(self, number):
+        super().__init__(number)
+        self.other = db.connect()
+
+    def step(self):
+        way = self.random.choice(["CREATE UNIQUE INDEX c_key ON c (id)", "ALTER TABLE c ADD CONSTRAINT c_key UNIQUE (id)"])
+        is_together = self.random.choice([True, False])
+        other = self.other.cursor()
+        other.execute("ROLLBACK")  # of a step that has failed
+        other.execute("ALTER TABLE c DROP CONSTRAINT IF EXISTS c_low, DROP CONSTRAINT IF EXISTS c_key; DROP INDEX IF EXISTS c_key")
+        other.execute("INSERT INTO c SELECT i, 100 + i FROM generate_series(0, 5) i")
+        self.cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM b")
+        if is_together:
+            other.execute("BEGIN")
+        other.execute("DELETE FROM c WHERE v >= 90")
+        other.execute(f"{way}; ALTER TABLE c ADD CONSTRAINT c_low CHECK (v < 90)")
+        if is_together:
+            other.execute("COMMIT")
+        try:
+            self.cursor.execute(f"SELECT pgtrickle.refresh_stream_table('{self.random.choice(['of_keyless', 'of_keyless_child'])}')")
+            self.cursor.execute("COMMIT")
+        except psycopg2.errors.SerializationFailure:
+            self.cursor.execute("ROLLBACK")
 
 
 class Alterer(Session):
@@ -262,6 +293,12 @@ class ConsistentReader(Reader):
         self.cursor.execute("SET pg_trickle.consistent_reads = on")
 
 
+class ReaderOfKeyless(ExactReader):
+    def compare(self):
+        name = self.random.choice(["of_keyless", "of_keyless_child"])
+        self.check(f"SELECT array_agg(d::text) FROM {difference(name, '(' + QUERIES[name] + ')')} d", name)
+
+
 def equals_the_query_beside(sessions):
     global ENDS_AT
     ENDS_AT = time.monotonic() + SECONDS
@@ -292,6 +329,12 @@ def equals_the_query_beside_other_tables():
     equals_the_query_beside([Writer(8), Alterer(9), ExactReader(10, LEVELS[:1]), ExactReader(11, LEVELS[:1])])
 
 
+def equals_the_query_beside_other_constraints():
+    """In READ COMMITTED only: PostgreSQL plans by a constraint that an older snapshot violates."""
+    equals_the_query_beside([Writer(12), OldRefresher(13), ReaderOfKeyless(14, LEVELS[:1]), ReaderOfKeyless(15, LEVELS[:1])])
+    equals_the_query_at_rest()
+
+
 def within_a_statement_that_writes():
     """A row trigger and an early statement trigger read what the statement has changed so far."""
     db.run("SET pg_trickle.read_mode = exact")
@@ -320,5 +363,5 @@ def a_storage_that_is_newer_than_the_snapshot_is_not_read():
     reader.close()
 
 
-run_cases([equals_the_query_beside_writers, equals_the_query_beside_other_tables, within_a_statement_that_writes,
+run_cases([equals_the_query_beside_writers, equals_the_query_beside_other_tables, equals_the_query_beside_other_constraints, within_a_statement_that_writes,
            a_storage_that_is_newer_than_the_snapshot_is_not_read])
