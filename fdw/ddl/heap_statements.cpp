@@ -22,6 +22,7 @@ extern "C" {
 #include "storage/lmgr.h"
 #include "tcop/dest.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 }
 
 namespace pgtrickle {
@@ -100,6 +101,18 @@ List *replace_by_heaps(VacuumStmt *statement)
     }
     statement->rels = relations;
     return replaced;
+}
+
+/* VACUUM commits, and leaves no snapshot for a command after it. ANALYZE of more than one table pops the one it is
+ * given. */
+void run_under_snapshot(const UtilityCall &call)
+{
+    const bool is_missing = !ActiveSnapshotSet();
+    if (is_missing)
+        PushActiveSnapshot(GetTransactionSnapshot());
+    call.run();
+    if (is_missing && ActiveSnapshotSet())
+        PopActiveSnapshot();
 }
 
 /* ---- REINDEX -------------------------------------------------------------------------------- */
@@ -194,7 +207,7 @@ void vacuum_heaps(const UtilityCall &call)
     statement->is_vacuumcmd = false;
     statement->options = NIL;
     statement->rels = replaced;
-    analyze.run();
+    run_under_snapshot(analyze);
 }
 
 void reindex_heaps(const UtilityCall &call)
