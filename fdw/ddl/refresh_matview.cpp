@@ -22,7 +22,7 @@ extern "C" {
 #include "commands/tablecmds.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
-#include "rewrite/rewriteHandler.h"
+#include "rewrite/prs2lock.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
@@ -155,6 +155,16 @@ bool may_read(Oid role, Oid relid)
            pg_attribute_aclcheck_all(relid, role, ACL_SELECT, ACLMASK_ANY) == ACLCHECK_OK;
 }
 
+/* Returns the query of a view or materialized view; PostgreSQL's get_view_query is for views only. */
+Query *query_of(Relation view)
+{
+    const RuleLock *rules = view->rd_rules;
+    for (int i = 0; rules != nullptr && i < rules->numLocks; i++)
+        if (rules->rules[i]->event == CMD_SELECT)
+            return linitial_node(Query, rules->rules[i]->actions);
+    return nullptr;
+}
+
 /* Adds the stream tables that the view reads, also through other views. Each view reads with the rights of its
  * owner; one that it may not read is not refreshed for it. */
 List *add_stream_tables(Oid view, List *found)
@@ -163,7 +173,8 @@ List *add_stream_tables(Oid view, List *found)
     Relation relation = try_table_open(view, AccessShareLock);
     if (relation == nullptr)
         return found;
-    List *named = relation->rd_rules == nullptr ? NIL : definition::relations_named(get_view_query(relation));
+    Query *query = query_of(relation);
+    List *named = query == nullptr ? NIL : definition::relations_named(query);
     const Oid owner = relation->rd_rel->relowner;
     /* A lock that is held until REFRESH takes a stronger one would deadlock with another REFRESH. */
     table_close(relation, AccessShareLock);
