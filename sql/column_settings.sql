@@ -6,7 +6,7 @@ CREATE TABLE src (id int PRIMARY KEY, a int, t text);
 INSERT INTO src SELECT g, g % 900, 't' || g FROM generate_series(1, 3000) g;
 SELECT pgtrickle.create_stream_table('st', 'SELECT id, a, t FROM src', '520w', 'DIFFERENTIAL');
 CREATE FUNCTION settings(name text) RETURNS TABLE (heap text, columns text) LANGUAGE sql AS $$
-  SELECT regexp_replace(c.oid::regclass::text, '\d+', 'N'), string_agg(format('%s: %s %s %s', attname, attstattarget, attstorage, (SELECT array_agg(o) FROM unnest(attoptions) o WHERE o ~ 'distinct')), ', ' ORDER BY attnum)
+  SELECT regexp_replace(c.oid::regclass::text, '\d+', 'N'), string_agg(format('%s: %s %s %s', attname, coalesce(attstattarget, -1), attstorage, (SELECT array_agg(o) FROM unnest(attoptions) o WHERE o ~ 'distinct')), ', ' ORDER BY attnum)
   FROM pg_class c JOIN pg_attribute ON attrelid = c.oid AND attnum > 0 AND attname !~ '^pgt_'
   WHERE c.oid = name::regclass OR c.relnamespace = 'pg_trickle_storage'::regnamespace AND c.relname ~ ('^st_' || name::regclass::oid || '(_p|$)') AND c.relkind IN ('r', 'p') GROUP BY c.oid ORDER BY 1 $$;
 -- settings_of_columns

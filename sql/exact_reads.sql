@@ -18,9 +18,10 @@ SELECT pgtrickle.create_stream_table('above', 'SELECT max(total) AS most FROM by
 CREATE FUNCTION plan(query text) RETURNS SETOF text LANGUAGE plpgsql SET pg_trickle.enable_expansion = on AS $$
 DECLARE line text;
 BEGIN
-  FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
+  FOR line IN EXECUTE 'EXPLAIN (ANALYZE, BUFFERS OFF, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
     EXIT WHEN line ~ '^ *Stream Table:';
-    RETURN NEXT regexp_replace(line, '\mst_\d+', 'st_N', 'g');
+    CONTINUE WHEN line ~ '^ *Index Searches:';
+    RETURN NEXT regexp_replace(regexp_replace(line, '\mst_\d+', 'st_N', 'g'), '(rows=\d+)\.00', '\1');
   END LOOP;
 END $$;
 

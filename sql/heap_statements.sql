@@ -44,8 +44,10 @@ SELECT pgtrickle.refresh_stream_table('st');
 SELECT * FROM test.differences('st', 'SELECT id, g FROM src');
 -- by_another_role, and_in_a_transaction_block
 SET ROLE heap_statements_other;
+\set VERBOSITY sqlstate
 VACUUM st;
 VACUUM (ANALYZE) often;
+\set VERBOSITY default
 REINDEX TABLE st;
 RESET ROLE;
 BEGIN;

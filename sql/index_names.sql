@@ -53,7 +53,9 @@ GRANT USAGE ON SCHEMA in_a, in_b TO index_names_owner, index_names_other;
 ALTER FOREIGN TABLE in_a.st OWNER TO index_names_owner;
 SET ROLE index_names_other;
 ALTER INDEX in_a.of_kind RENAME TO mine;
+\set VERBOSITY sqlstate
 REINDEX INDEX in_a.of_kind;
+\set VERBOSITY default
 DROP INDEX in_a.of_kind;
 COMMENT ON INDEX in_a.of_kind IS 'mine';
 SET ROLE index_names_owner;

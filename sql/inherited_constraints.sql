@@ -45,9 +45,9 @@ SELECT count(*) FROM root WHERE n > 100;
 ALTER TABLE src ADD CONSTRAINT small CHECK (id < 100), ALTER COLUMN id SET NOT NULL;
 CREATE TABLE child () INHERITS (st);
 ALTER TABLE child ADD CONSTRAINT small CHECK (n < 100);
--- one_that_a_stream_table_has_already_can_be_removed
+-- one_that_a_stream_table_has_already_can_be_removed (PostgreSQL 18 knows none without a row in pg_constraint)
 SET allow_system_table_mods = on;
-UPDATE pg_attribute SET attnotnull = true WHERE attrelid = 'st'::regclass AND attname = 'n';
+UPDATE pg_attribute SET attnotnull = true WHERE attrelid = 'st'::regclass AND attname = 'n' AND current_setting('server_version_num')::int < 180000;
 RESET allow_system_table_mods;
 ALTER FOREIGN TABLE st ALTER COLUMN n DROP NOT NULL;
 SELECT attnotnull FROM pg_attribute WHERE attrelid = 'st'::regclass AND attname = 'n';
