@@ -53,8 +53,8 @@ BEGIN
 END $$;
 SELECT kind || name AS differs FROM definition, unnest('{serial_,parallel_}'::text[]) kind WHERE differences(kind || name, query) > 0 ORDER BY 1;
 
--- all_pages_are_visible
-SELECT name, relpages > 0 AND relallvisible = relpages AS is_visible FROM definition JOIN pg_class c ON c.oid = heap_of('parallel_' || name) ORDER BY name;
+-- all_pages_are_visible (from 16 on, PostgreSQL extends a heap by up to 64 pages at once; the last of them may stay empty)
+SELECT name, relallvisible > 0 AND relpages - relallvisible < CASE WHEN current_setting('server_version_num')::int < 160000 THEN 1 ELSE 64 END AS is_visible FROM definition JOIN pg_class c ON c.oid = heap_of('parallel_' || name) ORDER BY name;
 
 -- a rollback to a savepoint leaves no frozen rows in a heap that was made before it
 BEGIN;
