@@ -94,7 +94,9 @@ class AntiJoinHalf : public PlanNode {
     }
     /* Returns `rows` as a Select whose last output is the row's d; if `only_changed`, without the rows of A
      * whose number of matches is unchanged. The rows are numbered, because equal rows must stay separate and
-     * not every type can be grouped by. */
+     * not every type can be grouped by. A sum belongs to one of the rows, so the full join is a left join; but it is
+     * done by hashing or merging always, whereas a nested loop, which is cheap for the few rows that a refresh is
+     * planned for, reads all sums again for each row. coalesce keeps the planner from making it an inner join. */
     Select with_delta_of_row(Printer &printer, const Select &rows, bool only_changed) const
     {
         const int width = inputs()[0]->width();
@@ -104,7 +106,7 @@ class AntiJoinHalf : public PlanNode {
             slots.push_back(numbered + ".c" + std::to_string(i));
         Select delta = printer.select(inputs()[2]);
         std::string weight = "pg_catalog.sum(" + delta.weight() + ")::pg_catalog.int8";
-        std::string d = only_changed ? sums + ".d" : "coalesce(" + sums + ".d, 0)";
+        std::string d = "coalesce(" + sums + ".d, 0)";
         std::string with = "WITH " + numbered + " AS MATERIALIZED (SELECT " + all +
                            ".*, pg_catalog.row_number() OVER () AS n FROM (" + Printer::numbered(rows, true) + ") AS " +
                            all + ")";
@@ -113,8 +115,8 @@ class AntiJoinHalf : public PlanNode {
                              ".n HAVING " + weight + " <> 0";
         slots.push_back(d + " AS c" + std::to_string(width + 1));
         std::string text = with + " SELECT " + joined(slots, ", ") + ", " + numbered + ".pgt_weight FROM " + numbered +
-                           (only_changed ? " JOIN (" : " LEFT JOIN (") + summed + ") AS " + sums + " ON " + sums +
-                           ".n = " + numbered + ".n";
+                           " FULL JOIN (" + summed + ") AS " + sums + " ON " + sums + ".n = " + numbered + ".n" +
+                           (only_changed ? " WHERE " + d + " <> 0" : "");
         return printer.wrap(text, width + 1, true);
     }
     /* Removes the last output of `rows` and returns its text. */
