@@ -1,5 +1,6 @@
 #include "fdw/definition/replacement.hpp"
 
+#include "capture/source/frontier.hpp"
 #include "definition/query/rewritten_query.hpp"
 #include "definition/state/state.hpp"
 #include "fdw/definition/definition_notices.hpp"
@@ -44,6 +45,22 @@ bool may_be_read(Query *query, Oid owner)
     AsOwner as_owner(owner);
     auto denied = attempt([=] { call([=] { definition::check_read_privileges(query); }); });
     return !denied;
+}
+
+/* Returns the frontier of the latest rows. */
+std::optional<Frontier> frontier_of(Oid relid)
+{
+    state::StateRow row;
+    if (!state::read(relid, &row) || row.frontier.empty())
+        return {};
+    return Frontier::from_text(row.frontier.c_str(), row.own_xid, row.own_seq);
+}
+
+/* Whether the rows of `relid` may lack a change that a reader has seen. */
+bool is_behind(Oid relid, const std::optional<Frontier> &seen)
+{
+    const std::optional<Frontier> own = frontier_of(relid);
+    return seen && own && !own->includes(*seen);
 }
 
 bool is_in_set(Oid relid)
@@ -115,12 +132,13 @@ bool Replacement::has_program() const
     return state::read(successor_.relid, &row) && row.is_incremental.value_or(false);
 }
 
-/* Without a program, each round would be a fill. */
+/* Without a program, each round is a fill. */
 void Replacement::catch_up()
 {
-    if (!has_program())
+    const bool is_incremental = has_program();
+    if (!is_incremental && !is_behind(successor_.relid, frontier_of(relid_)))
         return;
-    for (int round = 0; round < max_rounds; round++) {
+    for (int round = 0; round < (is_incremental ? max_rounds : 1); round++) {
         const TimestampTz started_at = GetCurrentTimestamp();
         refresh::follow_changes_alone(successor_.relid);
         if (GetCurrentTimestamp() - started_at < short_refresh_us)
@@ -149,10 +167,13 @@ void Replacement::take_over()
         const Definition definition = definition::load(relid_);
         AsOwner as_owner(definition.owner);
         const bool is_incremental = has_program();
+        const std::optional<Frontier> seen = frontier_of(relid_);
         setup::take_over(relid_, successor_, query_, sources_, marks_);
         shown_.reset();
         if (is_incremental || is_in_set(relid_))
             refresh::follow_changes(relid_);
+        if (is_behind(relid_, seen)) /* it is held, or has no program */
+            refresh::catch_up_alone(relid_);
         state::StateRow row;
         filled_->relid = relid_;
         filled_->generation = state::read(relid_, &row) ? row.generation : 0;

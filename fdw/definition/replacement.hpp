@@ -8,7 +8,8 @@
  *       (setup/successor.hpp); then it applies what was committed during the fill, until that takes little time
  *     AccessExclusive (setup/patient_lock.hpp)        from here on readers wait, until the transaction ends
  *       PostgreSQL's ALTER FOREIGN TABLE; the successor takes over
- *       a refresh of the stream table with its atomic set: no reader has seen a later state of it, or of its set
+ *       a refresh of the stream table with its atomic set: no reader has seen a later state of it, or of its set. If
+ *       the set is held, the stream table is still brought as far as the old rows were, or the ALTER fails
  *
  * What is held during the fill beside ShareUpdateExclusive: the same lock on the old storage (no VACUUM, no DDL on its
  * indexes), AccessShare on the sources and their logs, and what the definition uses. Upstreams are read as they stand,
@@ -18,8 +19,8 @@
  * is not in the way: an attempt to get AccessExclusive ends, and the refresh gets its lock.
  *
  * Under AccessExclusive the time goes with the changes of some milliseconds, except
- * - of a query without a program, whose last refresh would be a fill. Unless it is in an atomic set or a refresh group,
- *   it is left as of the beginning of its fill;
+ * - of a query without a program, whose last refresh is a fill. It is spared unless the old rows were refreshed after
+ *   the beginning of its last fill, or it is in an atomic set or a refresh group;
  * - where a TRUNCATE of a source, or another marker, came last: the last refresh starts over.
  *
  * C++ frames; they throw PgError.

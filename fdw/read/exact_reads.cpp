@@ -32,6 +32,8 @@ extern "C" {
 #include "utils/timestamp.h"
 }
 
+#include <algorithm>
+
 namespace pgtrickle {
 
 namespace {
@@ -316,6 +318,24 @@ bool relies_on_newer_constraint(const QueryDesc *query, const Oid *relids, int c
     });
     UnregisterSnapshot(latest);
     return is_any;
+}
+
+bool shows_replaced_source(const QueryDesc *query, const Oid *relids, int count)
+{
+    const List *tables = locked_tables_of(relids, count);
+    return enter([=] {
+        const std::vector<Oid> sources = state::to_vector(tables);
+        return !std::all_of(sources.begin(), sources.end(),
+                            [=](Oid source) { return capture::is_seen_beside_own_work(source, query->snapshot); });
+    });
+}
+
+void raise_replaced_source(Oid relid)
+{
+    ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                    errmsg("could not read stream table \"%s\" under this transaction's snapshot", get_rel_name(relid)),
+                    errdetail("A source was truncated, rewritten or repartitioned after the snapshot was taken."),
+                    errhint("Retry the transaction.")));
 }
 
 namespace {

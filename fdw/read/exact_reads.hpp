@@ -70,6 +70,12 @@ MemoryContext plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, i
 /* Returns true if the plan that plan_exact_reads() has made may rely on a constraint of a source that is newer than the
  * snapshot of the statement, and that rows under this snapshot violate. */
 bool relies_on_newer_constraint(const QueryDesc *query, const Oid *relids, int count);
+/* Returns true if the snapshot shows a source, at any distance, otherwise than its log does, because another
+ * transaction has truncated, rewritten, attached or detached something since: its rows are those of no moment. Locks
+ * the sources to the end of the transaction, so that the answer stays the same. */
+bool shows_replaced_source(const QueryDesc *query, const Oid *relids, int count);
+/* Raises 40001 for a statement that cannot take a new snapshot. */
+void raise_replaced_source(Oid relid);
 
 /* Returns when this session has last read the stream table exactly; 0: never. A later read must not go back in time, so
  * it may not lack changes committed before. */

@@ -261,22 +261,29 @@ struct Prepared {
 };
 
 /* PostgreSQL locks what a statement reads before it takes the snapshot, so a constraint that it plans by holds under
- * that. An exact read finds and locks the tables when the statement has its snapshot: a transaction for which it waits,
- * or CREATE UNIQUE INDEX, which waits for no reader, may remove rows and then add a constraint. If the
- * statement can take a new snapshot, it then does. Each repetition follows such a command. */
+ * that, and so does a TRUNCATE. An exact read finds and locks the tables when the statement has its snapshot: a
+ * transaction for which it waits, or CREATE UNIQUE INDEX, which waits for no reader, may have replaced rows, or removed
+ * some and then added a constraint. If the statement can take a new snapshot, it then does. Each repetition follows
+ * such a command. */
 MemoryContext plan_exactly(QueryDesc *query, int flags, const Oid *relids, int count, bool *has_new_snapshot)
 {
     PlannedStmt *plan = query->plannedstmt;
     for (;;) {
         const uint64 invalidations = SharedInvalidMessageCounter;
         MemoryContext memory = plan_exact_reads(query, flags, relids, count);
+        if (memory == nullptr)
+            return nullptr;
+        const bool is_replaced = shows_replaced_source(query, relids, count);
         const bool can_renew = owner_of(query->snapshot) == nullptr &&
                                (can_take_new_snapshot(query) ||
                                 (RecoveryInProgress() && !IsolationUsesXactSnapshot() && !IsParallelWorker()));
-        if (memory == nullptr || !can_renew)
+        if (is_replaced && !can_renew)
+            raise_replaced_source(relids[0]);
+        if (!can_renew)
             return memory;
         AcceptInvalidationMessages();
-        if (SharedInvalidMessageCounter == invalidations || !relies_on_newer_constraint(query, relids, count))
+        if (!is_replaced &&
+            (SharedInvalidMessageCounter == invalidations || !relies_on_newer_constraint(query, relids, count)))
             return memory;
         query->plannedstmt = plan;
         MemoryContextDelete(memory);

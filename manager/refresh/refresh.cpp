@@ -10,6 +10,7 @@
 #include "refresh/log_report.hpp"
 #include "refresh/program/scope.hpp"
 #include "refresh/run/value_error.hpp"
+#include "refresh/sets/refresh_sets.hpp"
 
 extern "C" {
 #include "access/xlog.h"
@@ -332,6 +333,20 @@ void follow_changes_alone(Oid relid)
 void follow_changes(Oid relid)
 {
     (void)refresh_batch({.members = {relid}, .requested_by = scheduler::RequestedBy::scheduler});
+}
+
+void catch_up_alone(Oid relid)
+{
+    refresh_sets().process_invalidations();
+    refresh_sets().read_sets_around({relid});
+    if (refresh_batch({.members = {relid},
+                       .reach = Reach::named,
+                       .atomic_sets = refresh_sets().atomic_sets(),
+                       .groups = {refresh_sets().group_of(relid)}})
+            .empty())
+        raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
+               .message = "stream table was suspended, or added to a set, while it was being refreshed",
+               .hint = "Try again."});
 }
 
 } // namespace pgtrickle::refresh

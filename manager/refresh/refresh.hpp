@@ -44,5 +44,8 @@ Outcome initialize_alone(Oid relid);
 /* Brings a stream table up to date after that, alone or with its sets and upstreams. It is skipped if it is held. */
 void follow_changes_alone(Oid relid);
 void follow_changes(Oid relid);
+/* Brings a stream table up to date alone, as its owner does by name, although its sets may be held: raises 55000 if its
+ * sources must not be read, and 40001 if it has been suspended. */
+void catch_up_alone(Oid relid);
 
 } // namespace pgtrickle::refresh

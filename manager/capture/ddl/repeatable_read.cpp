@@ -93,25 +93,48 @@ bool sees_all(Relation relation, Snapshot one, Snapshot other)
     return answer;
 }
 
-bool sees_any(Relation relation, Snapshot snapshot)
+enum class WrittenBy { this_transaction, others };
+
+/* Whether the snapshot shows a row that was written by this transaction, or by another one. */
+bool shows_rows(Relation relation, Snapshot snapshot, WrittenBy by)
 {
     TupleTableSlot *slot = table_slot_create(relation, nullptr);
     TableScanDesc scan = table_beginscan(relation, snapshot, 0, nullptr);
-    const bool answer = table_scan_getnextslot(scan, ForwardScanDirection, slot);
+    bool is_found = false;
+    while (!is_found && table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
+        bool is_null;
+        CHECK_FOR_INTERRUPTS();
+        const Datum writer = slot_getsysattr(slot, MinTransactionIdAttributeNumber, &is_null);
+        is_found =
+            TransactionIdIsCurrentTransactionId(DatumGetTransactionId(writer)) == (by == WrittenBy::this_transaction);
+    }
     table_endscan(scan);
     ExecDropSingleTupleTableSlot(slot);
-    return answer;
+    return is_found;
 }
 
-/* Rows that COPY has frozen are visible to older snapshots. */
-bool shows_rows(Oid relid, Snapshot snapshot)
+bool shows_rows_of_others(Oid relid, Snapshot snapshot)
 {
     if (get_rel_relkind(relid) != RELKIND_RELATION)
         return false;
     Relation relation = table_open(relid, AccessShareLock);
-    const bool answer = sees_any(relation, snapshot);
+    const bool answer = shows_rows(relation, snapshot, WrittenBy::others);
     table_close(relation, NoLock);
     return answer;
+}
+
+/* Whether the relation may show the snapshot other rows than before the snapshot was taken, although no marker says so.
+ * The rows of a rewritten heap are all newer than the rewrite, and CLUSTER and VACUUM FULL keep what is visible. A
+ * partition created since then has only rows inserted since then; rows that COPY has frozen are visible to older
+ * snapshots. Without a log there is no marker, so nothing is known of another heap. */
+bool may_show_other_rows(Oid source, Oid relid, Heap heap, Snapshot snapshot)
+{
+    switch (heap) {
+    case Heap::same: return false;
+    case Heap::other: return !is_logged(source) || !shows_rows_of_others(relid, snapshot);
+    case Heap::unknown: return relid == source || shows_rows_of_others(relid, snapshot);
+    }
+    return true;
 }
 
 bool has_rows(Oid relid)
@@ -167,23 +190,6 @@ bool has_removed_rows(Oid source, const List *tree, const OldSnapshot &old)
     return is_found;
 }
 
-/* Whether this transaction has written a row that the snapshot shows. */
-bool shows_own_rows(Relation relation, Snapshot snapshot)
-{
-    TupleTableSlot *slot = table_slot_create(relation, nullptr);
-    TableScanDesc scan = table_beginscan(relation, snapshot, 0, nullptr);
-    bool is_found = false;
-    while (!is_found && table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
-        bool is_null;
-        CHECK_FOR_INTERRUPTS();
-        is_found = TransactionIdIsCurrentTransactionId(
-            DatumGetTransactionId(slot_getsysattr(slot, MinTransactionIdAttributeNumber, &is_null)));
-    }
-    table_endscan(scan);
-    ExecDropSingleTupleTableSlot(slot);
-    return is_found;
-}
-
 bool has_own_rows(Oid source, const List *tree, const OldSnapshot &old)
 {
     if (is_logged(source))
@@ -194,7 +200,7 @@ bool has_own_rows(Oid source, const List *tree, const OldSnapshot &old)
         if (is_found || !has_rows(lfirst_oid(cell)))
             continue;
         Relation relation = table_open(lfirst_oid(cell), AccessShareLock);
-        is_found = shows_own_rows(relation, old.snapshot);
+        is_found = shows_rows(relation, old.snapshot, WrittenBy::this_transaction);
         table_close(relation, NoLock);
     }
     return is_found;
@@ -209,10 +215,7 @@ bool is_seen_as_others_left_it(Oid source, const List *tree, const OldSnapshot &
     ListCell *cell;
     foreach (cell, tree) {
         HeapSeen seen = heap_seen(lfirst_oid(cell), old.snapshot);
-        if (seen.heap == Heap::other)
-            return false;
-        /* A partition created since then has only rows inserted since then, or a marker records it. */
-        if (seen.heap == Heap::unknown && (lfirst_oid(cell) == source || shows_rows(lfirst_oid(cell), old.snapshot)))
+        if (may_show_other_rows(source, lfirst_oid(cell), seen.heap, old.snapshot))
             return false;
         *is_own_work |= seen.is_own_row;
     }

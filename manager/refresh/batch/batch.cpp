@@ -131,6 +131,8 @@ void lock_what_is_read(std::vector<Member> &members)
         lock_source_of(first_dependent(members, source), source);
     for (Member &member : members)
         as_part_of(member.compiled->relid(), Action::skip, [&] {
+            if (member.is_left_out)
+                return;
             const Oid relid = member.compiled->relid();
             require_current_layout(relid);
             member.compiled = &compiled_of(relid);

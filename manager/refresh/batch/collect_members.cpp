@@ -2,6 +2,7 @@
 
 #include "definition/lock_right.hpp"
 #include "definition/restoring.hpp"
+#include "refresh/batch/excluded_members.hpp"
 #include "refresh/sets/refresh_sets.hpp"
 
 extern "C" {
@@ -32,6 +33,7 @@ bool is_to_be_filled(Oid relid)
 
 /* Stream tables found on the way upstream. */
 struct Collected {
+    const BatchRequest &request;
     Reach reach;
     std::set<Oid> named;
     bool is_read;            /* by this transaction: its plan refers to the heaps as they are */
@@ -84,11 +86,13 @@ int collect(Oid relid, Collected &collected)
     member.outcome.relid = relid;
     collected.path.push_back(relid);
     as_part_of(relid, Action::skip, [&] {
-        if (!collected.is_read) {
+        member.is_left_out = !collected.is_read && has_been_filled(relid) && needs_other_heaps(relid) &&
+                             is_left_out(relid, collected.request);
+        if (!collected.is_read && !member.is_left_out) {
             ensure_current_layout(relid);
             require_current_layout(relid);
         }
-        member.compiled = &compiled_of(relid);
+        member.compiled = member.is_left_out ? &compiled_beside_heaps(relid) : &compiled_of(relid);
         for (const CompiledSource &source : member.compiled->sources)
             if (source.is_stream_table && collected.takes(source.relid))
                 member.level = std::max(member.level, 1 + collect(source.relid, collected));
@@ -223,7 +227,8 @@ Batch collect_members(const BatchRequest &request)
 {
     const bool is_read =
         request.requested_by == scheduler::RequestedBy::reader && request.reach == Reach::all_upstreams;
-    Collected collected = {request.reach,
+    Collected collected = {request,
+                           request.reach,
                            {request.members.begin(), request.members.end()},
                            is_read,
                            request.wait == LockWait::skip_if_locked,

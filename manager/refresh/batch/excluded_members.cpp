@@ -203,14 +203,13 @@ Oid unpopulated_source(const Batch &batch, const Member &member, const Stops &st
     return InvalidOid;
 }
 
-/* As exclude() does, for one stream table. */
-bool is_stopped(Oid relid, Snapshot snapshot, std::set<Oid> *known)
+/* As exclude() does, for one stream table. `is_stopped` says which stream tables are skipped for reasons of their own.
+ */
+template <class IsStopped> bool is_skipped(Oid relid, IsStopped is_stopped, std::set<Oid> *known)
 {
     if (!known->insert(relid).second)
         return false;
-    state::StateRow row;
-    if ((state::read(relid, &row) && is_suspended(row)) || hold_on(relid) ||
-        (snapshot != nullptr && hold_on(relid, snapshot)))
+    if (is_stopped(relid))
         return true;
     std::vector<Oid> others;
     for (const Source &source : definition::sources_of(relid))
@@ -221,7 +220,18 @@ bool is_stopped(Oid relid, Snapshot snapshot, std::set<Oid> *known)
     std::erase_if(others, [](Oid source) { return refresh_sets().atomic_set_of(source).empty(); });
     const std::vector<Oid> &set = refresh_sets().atomic_set_of(relid);
     others.insert(others.end(), set.begin(), set.end());
-    return std::any_of(others.begin(), others.end(), [=](Oid other) { return is_stopped(other, snapshot, known); });
+    return std::any_of(others.begin(), others.end(), [=](Oid other) { return is_skipped(other, is_stopped, known); });
+}
+
+/* A hold may have been lifted between is_left_out() and the snapshot. */
+void require_left_out(const Batch &batch)
+{
+    for (const Member &member : batch.members)
+        if (member.is_left_out)
+            raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
+                   .message = "stream table \"" + member.compiled->definition.name +
+                              "\" was resumed while it was being left out of a refresh",
+                   .hint = "Try again."});
 }
 
 } // namespace
@@ -256,16 +266,37 @@ void exclude_held(Batch &batch, const BatchRequest &request)
             return Stop{relid, {}, unpopulated};
         return std::nullopt;
     });
+    require_left_out(batch);
     for (const Member &member : batch.members)
         if (has_holds)
             record_applied_watermarks(holds, graph, member.compiled->relid());
+}
+
+bool is_left_out(Oid relid, const BatchRequest &request)
+{
+    refresh_sets().process_invalidations();
+    std::set<Oid> known;
+    auto is_stopped = [&](Oid each) {
+        state::StateRow row;
+        const bool is_by_name = is_named(request, each);
+        if (state::read(each, &row) && is_suspended(row))
+            return request.requested_by != scheduler::RequestedBy::owner || !is_by_name;
+        const std::optional<Hold> hold = hold_on(each);
+        return hold && scheduler::stops(*hold, request.requested_by, is_by_name);
+    };
+    return is_skipped(relid, is_stopped, &known);
 }
 
 bool keeps_its_rows(Oid relid, Snapshot snapshot)
 {
     refresh_sets().process_invalidations();
     std::set<Oid> known;
-    return is_stopped(relid, snapshot, &known);
+    auto is_stopped = [=](Oid each) {
+        state::StateRow row;
+        return (state::read(each, &row) && is_suspended(row)) || hold_on(each) ||
+               (snapshot != nullptr && hold_on(each, snapshot));
+    };
+    return is_skipped(relid, is_stopped, &known);
 }
 
 HoldExplanation explain_inactive(Oid relid)

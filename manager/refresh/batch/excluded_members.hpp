@@ -24,6 +24,9 @@ void exclude_suspended(Batch &batch, const BatchRequest &request);
  * gate was closed. */
 void exclude_held(Batch &batch, const BatchRequest &request);
 
+/* Returns whether the request skips the stream table, by what is committed now. */
+bool is_left_out(Oid relid, const BatchRequest &request);
+
 /* Returns whether a refresh now would skip the stream table, or one at the time of the snapshot (may be null): its rows
  * stay as they are. */
 bool keeps_its_rows(Oid relid, Snapshot snapshot);

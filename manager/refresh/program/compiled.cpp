@@ -385,11 +385,22 @@ Compiled &compiled_of(Oid relid)
     return compiled;
 }
 
-void ensure_current_layout(Oid relid)
+Compiled &compiled_beside_heaps(Oid relid)
+{
+    return look_up(relid);
+}
+
+bool needs_other_heaps(Oid relid)
 {
     const Compiled &compiled = look_up(relid);
-    if (compiled.has_current_layout && !compiled.has_lost_a_key)
+    return !compiled.has_current_layout || compiled.has_lost_a_key;
+}
+
+void ensure_current_layout(Oid relid)
+{
+    if (!needs_other_heaps(relid))
         return;
+    const Compiled &compiled = look_up(relid);
     if (compiled.is_only_renamed)
         for (size_t k = 0; k + 1 < compiled.steps.size(); k++)
             storage::rename_columns(compiled.steps[k].heap, compiled.steps[k].step);

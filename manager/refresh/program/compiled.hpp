@@ -100,14 +100,19 @@ bool is_incremental(const Definition &definition);
  * program, and roles can change without a lock. The caller holds a lock on the stream table. */
 bool has_current_layout(Oid relid);
 
-/* Rebuilds the heaps (setup/setup.hpp) if they are not those that the query needs, or have lost a key; this takes
- * AccessExclusive, and leaves the stream table unpopulated. The caller holds a lock on the stream table. */
+/* Whether the heaps are not those that the query needs, or have lost a key. The caller holds a lock on the stream
+ * table. */
+bool needs_other_heaps(Oid relid);
+/* Rebuilds such heaps (setup/setup.hpp); this takes AccessExclusive, and leaves the stream table unpopulated. The
+ * caller holds a lock on the stream table. */
 void ensure_current_layout(Oid relid);
 
 /* Returns the compiled stream table, which is valid until the next call for the same stream table, or of
  * discard_stale(). The caller holds a lock on the stream table. Raises 55006 while a refresh runs, which uses
  * entries that this call might replace, and 55000 unless has_current_layout(). */
 Compiled &compiled_of(Oid relid);
+/* As compiled_of(), whatever the heaps are, for a caller that reads none of them. */
+Compiled &compiled_beside_heaps(Oid relid);
 
 /* Frees entries that are out of date, those of dropped stream tables included, and entries that exceed
  * pg_trickle.plan_cache_size. */

@@ -17,7 +17,8 @@ enum class ComputedFrom { logged_changes, net_changes, nothing };
 
 struct Member {
     Compiled *compiled;
-    int level; /* 0: reads no other member; otherwise one more than the highest upstream's */
+    int level;        /* 0: reads no other member; otherwise one more than the highest upstream's */
+    bool is_left_out; /* it needs other heaps, but keeps its rows, because this refresh skips it */
     state::StateRow state;
     std::string reinitialize_reason; /* set by the batch before the snapshot; empty: none */
     ComputedFrom from = ComputedFrom::logged_changes;

@@ -31,11 +31,6 @@ class Reader(Session):
         self.prepared = {}
         self.last = {}  # the clocks last seen in each stream table
 
-    def begin_again(self):
-        last = self.last
-        super().begin_again()
-        self.last = last  # a new session sees nothing older, either
-
     # ---- the statement
 
     def choose(self):
