@@ -170,7 +170,9 @@ Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at, int64_
         return {Verdict::serve, Obstacle::none, seen.is_populated};
     if (has_to_be_current(relid) && lacks_unlogged_changes(relid, snapshot->curcid))
         return {Verdict::stale, Obstacle::open_statement, true};
-    const bool is_by_schedule = is_by_own_schedule(relid);
+    const bool is_read =
+        read_exactly_at(relid) != 0 && lacks_what_was_read(relid, stale_since_as_of(relid, snapshot, seen, false));
+    const bool is_by_schedule = is_by_own_schedule(relid) && !is_read;
     TimestampTz since = stale_since_as_of(relid, snapshot, seen, is_by_schedule);
     if (since == 0)
         return {Verdict::serve, Obstacle::none, true};
@@ -178,9 +180,8 @@ Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at, int64_
         since = since + tolerated_us < taken_at ? since + tolerated_us : taken_at;
     const TimestampTz begun_at =
         IsolationUsesXactSnapshot() ? GetCurrentTransactionStartTimestamp() : GetCurrentStatementStartTimestamp();
-    const bool is_read = lacks_what_was_read(relid, since);
     if ((!is_too_old(relid, since, taken_at) && !is_read) ||
-        !has_pending_changes(relid, snapshot, is_by_schedule && !is_read, begun_at))
+        !has_pending_changes(relid, snapshot, is_by_schedule, begun_at))
         return {Verdict::serve, Obstacle::none, true};
     return {Verdict::stale, RecoveryInProgress() ? Obstacle::standby : Obstacle::fixed_snapshot, true};
 }

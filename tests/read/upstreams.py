@@ -39,7 +39,7 @@ class Reader(threading.Thread):
             self.cursor.execute(f"SELECT * FROM {self.name_read}")
             self.answer = self.cursor.fetchall()
         except psycopg2.Error as error:
-            self.answer = error.pgcode
+            self.answer = f"{error.pgcode} {error}"
 
     def has_asked(self):
         db.wait_for(f"SELECT wait_event = 'Extension' FROM pg_stat_activity WHERE pid = {self.pid}", True)
@@ -111,4 +111,37 @@ def a_session_that_waits_for_a_readers_refresh_is_not_the_victim():
     assert reader.await_answer() == [(0, 0, 1)], reader.answer
 
 
-run_cases([a_refresh_that_becomes_due_meanwhile_is_no_answer, a_session_that_waits_for_a_readers_refresh_is_not_the_victim, db.drop])
+
+def count_of(name, session, level, settings=""):
+    """Returns n under a snapshot that sees all that was committed before the call."""
+    cursor = session.cursor()
+    cursor.execute(f"BEGIN ISOLATION LEVEL {level} READ ONLY; SELECT count(*) FROM seen; {settings}")
+    cursor.execute(f"SELECT n FROM {name}")
+    (n,), = cursor.fetchall()
+    cursor.execute("COMMIT")
+    return n
+
+
+def an_exact_read_is_not_followed_by_an_older_answer():
+    """The schedule of `lazy` promises nothing about the changes that `unhurried` lacks, but the session has seen
+    them."""
+    db.run("CREATE TABLE seen (n int); CREATE TABLE ticked (n int)")
+    create("unhurried", "SELECT count(*) AS n FROM seen", "520w")
+    create("lazy", "SELECT n FROM unhurried", "1s")
+    # When the manager has refreshed the last one, it has read the schedules of all.
+    create("ticking", "SELECT count(*) AS n FROM ticked", "1s")
+    db.run("INSERT INTO ticked VALUES (1)")
+    db.wait_for("SELECT n FROM ticking", 1)
+    session, other = db.connect(), db.connect()
+    for level in ("REPEATABLE READ", "READ COMMITTED"):
+        db.run("SELECT pgtrickle.refresh_stream_table('lazy')")
+        before = db.value("SELECT count(*) FROM seen")
+        db.run("INSERT INTO seen VALUES (1)")
+        assert count_of("lazy", session, "REPEATABLE READ", "SET LOCAL pg_trickle.max_staleness = 0") == before + 1
+        assert count_of("lazy", other, level) == before
+        assert count_of("lazy", session, level) == before + 1, level
+    session.close()
+    other.close()
+
+
+run_cases([an_exact_read_is_not_followed_by_an_older_answer, a_refresh_that_becomes_due_meanwhile_is_no_answer, a_session_that_waits_for_a_readers_refresh_is_not_the_victim, db.drop])
