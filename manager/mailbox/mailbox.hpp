@@ -69,6 +69,11 @@ struct Reading {
 void record_refresh(Oid relid, const SourceCounters &own, const Reading *readings, int count,
                     bool is_time_dependent) noexcept;
 
+/* Records that `relid` gets the rows of `successor`, which this transaction has refreshed: they have applied the same
+ * changes. Until it is refreshed itself, it is dirty from this transaction's commit on, or earlier. Takes effect as
+ * record_refresh() does. */
+void record_take_over(Oid relid, Oid successor) noexcept;
+
 /* ---- state of a stream table, a copy of pgt_state for the barrier ----------------------- */
 
 struct State {

@@ -23,6 +23,7 @@ extern "C" {
 #include "replication/logicalworker.h"
 }
 
+#include <algorithm>
 #include <vector>
 
 namespace pgtrickle::mailbox {
@@ -279,6 +280,28 @@ void record_refresh(Oid relid, const SourceCounters &own, const Reading *reading
                                     own.observed_at});
         for (int i = 0; i < count; i++)
             pending.readings.push_back(settled(readings[i].source, readings[i].is_stream_table, readings[i].seen));
+        add_pending(std::move(pending));
+    } catch (...) {
+        local().is_pending_lost = true;
+    }
+}
+
+void record_take_over(Oid relid, Oid successor) noexcept
+{
+    if (!is_available())
+        return;
+    try {
+        const std::vector<Pending> &all = local().pending;
+        auto found = std::find_if(all.rbegin(), all.rend(), [=](const Pending &pending) {
+            return pending.kind == Kind::refreshed && pending.relid == successor;
+        });
+        if (found == all.rend())
+            return forget(relid);
+        Pending pending = *found;
+        pending.relid = relid;
+        pending.subtransaction = GetCurrentSubTransactionId();
+        pending.readings.front() = settled(relid, false, observe(relid));
+        pending.readings.front().observed_at = found->readings.front().observed_at;
         add_pending(std::move(pending));
     } catch (...) {
         local().is_pending_lost = true;

@@ -133,6 +133,7 @@ void take_over(Oid relid, const Successor &successor, Query *query, const std::v
             state::remove_applied_marks(relid, marks.data(), static_cast<int>(marks.size()));
             state::take_over(relid, successor.relid);
         });
+        mailbox::record_take_over(relid, successor.relid);
         take_over_heaps(relid, successor);
         return true;
     });

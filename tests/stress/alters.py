@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
-"""Alters the queries of stream tables all the time, beside writers, readers, refreshes, index DDL and cancellations.
-No reader fails or sees a stream table go back in time, and in the end each is the answer of its query."""
+"""Alters the queries of stream tables all the time, beside writers, readers, refreshes, holds, index DDL and
+cancellations. No reader fails or sees a stream table go back in time, and in the end each is the answer of its query."""
 
 import os
 import sys
@@ -79,7 +79,8 @@ def altering_of(name):
     def alter(cursor):
         altering.append(cursor.connection.get_backend_pid())
         text = dice.choice(QUERIES[name]).format(dice.randint(1, 1000))
-        cursor.execute("SELECT pgtrickle.alter_stream_table(%s, query => %s)", (name, text))
+        mode = dice.choice(["AUTO", "AUTO", "FULL"])
+        cursor.execute("SELECT pgtrickle.alter_stream_table(%s, query => %s, refresh_mode => %s)", (name, text, mode))
         present[name] = text
     return alter
 
@@ -91,6 +92,14 @@ def alter_schedule(cursor):
 def refresh(cursor):
     cursor.execute("SELECT pgtrickle.refresh_stream_table(%s)", (dice.choice(["st", "over"]),))
     time.sleep(0.05)
+
+
+def hold(cursor):
+    held = dice.choice(["", "ARRAY['st']", "ARRAY['over', 'upstream']"])
+    cursor.execute(f"SELECT pgtrickle.pause_scheduler({held})")
+    time.sleep(dice.random() * 0.3)
+    cursor.execute(f"SELECT pgtrickle.resume_scheduler({held})")
+    time.sleep(0.1)
 
 
 def index(cursor):
@@ -113,7 +122,7 @@ def difference(name):
 
 def queries_are_altered_all_the_time():
     create()
-    acts = [repeat(write), repeat(write), repeat(refresh, True), repeat(index, True), repeat(cancel),
+    acts = [repeat(write), repeat(write), repeat(refresh, True), repeat(index, True), repeat(cancel), repeat(hold),
             repeat(altering_of("st"), True), repeat(altering_of("over"), True), repeat(alter_schedule, True)]
     acts += [repeat(Reader(number).read) for number in (7, 77)]
     for act in acts:

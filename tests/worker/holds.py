@@ -350,6 +350,19 @@ def a_resumed_one_is_read_beside_a_definition_that_cannot_be():
     reader.close()
 
 
+def an_altered_one_is_as_old_as_what_it_reads():
+    """It is held from its ALTER on, so its own refreshes say nothing about its age."""
+    db.run("CREATE TABLE aging (n int); CREATE TABLE ageless (n int)")
+    create("aged", "SELECT n FROM aging", "520w")
+    create("above_aged", "SELECT n FROM ageless", "520w")
+    db.run("INSERT INTO aging VALUES (1)")
+    written_at = db.value("SELECT clock_timestamp()")
+    db.run("SELECT pgtrickle.pause_scheduler()")
+    db.run("SELECT pgtrickle.alter_stream_table('above_aged', query => 'SELECT n FROM aged')")
+    assert db.value("SELECT staleness > statement_timestamp() - %s FROM pgtrickle.pgt_status() WHERE name LIKE '%%above_aged'", written_at)
+    db.run("SELECT pgtrickle.resume_scheduler()")
+
+
 def finish():
     db.drop()
 
@@ -360,4 +373,5 @@ run_cases([a_gated_stream_table_is_skipped_once_and_refreshed_when_ungated, one_
            a_group_that_advances_is_one_refresh, an_advance_during_a_refresh_is_one_more, a_frozen_one_is_not_refreshed_until_its_tier_changes, a_drain_waits_for_what_runs,
            nothing_begins_while_a_drain_is_not_committed, a_gate_that_comes_while_a_refresh_waits_holds_it,
            a_hold_that_comes_while_a_diamond_waits_holds_all_of_it, a_refresh_group_is_refreshed_by_the_manager_as_one,
-           a_refresh_group_waits_for_a_locked_member, a_resumed_one_is_read_beside_a_definition_that_cannot_be, finish])
+           a_refresh_group_waits_for_a_locked_member, a_resumed_one_is_read_beside_a_definition_that_cannot_be,
+           an_altered_one_is_as_old_as_what_it_reads, finish])
