@@ -163,20 +163,31 @@ List *locked_tables_of(const Oid *relids, int count)
     return tables;
 }
 
-/* Replaces the plan. Returns false if no stream table has to be computed. Allocates in the current memory context. */
-bool replace_plan(QueryDesc *query, int flags, const Oid *relids, int count)
+/* Returns true if the snapshot shows each table as its log does. They are locked, so this remains true. */
+bool are_seen_as_logged(const List *tables, Snapshot snapshot)
+{
+    return enter([=] {
+        const std::vector<Oid> sources = state::to_vector(tables);
+        return std::all_of(sources.begin(), sources.end(),
+                           [=](Oid source) { return capture::is_seen_beside_own_work(source, snapshot); });
+    });
+}
+
+/* Replaces the plan. Allocates in the current memory context. */
+Planned replace_plan(QueryDesc *query, int flags, const Oid *relids, int count)
 {
     List *computed = find_computed(query, relids, count);
     if (computed == NIL)
-        return false;
+        return Planned::as_before;
     /* Planning runs code of owners. The executor checks privileges after it, and the planner only those of entries
      * that are expanded. */
     check_rights(asked_rights(query->plannedstmt));
-    /* A TRUNCATE cannot commit between looking for the changes of one stream table and of another then. */
-    if (count > 1) {
-        (void)locked_tables_of(relids, count);
+    /* A TRUNCATE cannot commit between looking for the changes of one table, or stream table, and of another then. */
+    const List *tables = locked_tables_of(relids, count);
+    if (!are_seen_as_logged(tables, query->snapshot))
+        return Planned::source_is_replaced;
+    if (count > 1)
         computed = find_computed(query, relids, count);
-    }
     const TimestampTz now = GetCurrentTimestamp();
     auto *carried = static_cast<Query *>(copyObjectImpl(carried_query(query->plannedstmt)));
     /* A cursor that moves backward gets a plan that supports that. */
@@ -188,7 +199,7 @@ bool replace_plan(QueryDesc *query, int flags, const Oid *relids, int count)
     ListCell *cell;
     foreach (cell, computed)
         remember_exact_read(lfirst_oid(cell), now);
-    return true;
+    return Planned::again;
 }
 
 /* ---- what could not be refreshed ------------------------------------------------------ */
@@ -290,16 +301,17 @@ TimestampTz read_exactly_at(Oid relid)
     return entry != nullptr ? entry->at : 0;
 }
 
-MemoryContext plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count)
+Planned plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count, MemoryContext *memory)
 {
-    MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "plan of exact reads", ALLOCSET_DEFAULT_SIZES);
-    MemoryContext previous = MemoryContextSwitchTo(memory);
-    const bool is_replaced = replace_plan(query, flags, relids, count);
+    *memory = AllocSetContextCreate(CurrentMemoryContext, "plan of exact reads", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext previous = MemoryContextSwitchTo(*memory);
+    const Planned planned = replace_plan(query, flags, relids, count);
     MemoryContextSwitchTo(previous);
-    if (is_replaced)
-        return memory;
-    MemoryContextDelete(memory);
-    return nullptr;
+    if (planned != Planned::again) {
+        MemoryContextDelete(*memory);
+        *memory = nullptr;
+    }
+    return planned;
 }
 
 bool relies_on_newer_constraint(const QueryDesc *query, const Oid *relids, int count)
@@ -318,16 +330,6 @@ bool relies_on_newer_constraint(const QueryDesc *query, const Oid *relids, int c
     });
     UnregisterSnapshot(latest);
     return is_any;
-}
-
-bool shows_replaced_source(const QueryDesc *query, const Oid *relids, int count)
-{
-    const List *tables = locked_tables_of(relids, count);
-    return enter([=] {
-        const std::vector<Oid> sources = state::to_vector(tables);
-        return !std::all_of(sources.begin(), sources.end(),
-                            [=](Oid source) { return capture::is_seen_beside_own_work(source, query->snapshot); });
-    });
 }
 
 void raise_replaced_source(Oid relid)

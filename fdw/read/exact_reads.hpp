@@ -61,20 +61,25 @@ bool is_replaced(const Unrefreshed &noted);
 /* Notes the stream table, if an object exists. Returns true if no message is to be raised. */
 bool note_unrefreshed(Oid relid, Obstacle obstacle);
 
+enum class Planned {
+    as_before, /* nothing has to be computed */
+    again,
+    source_is_replaced, /* the snapshot shows a source, at any distance, otherwise than its log does: another
+                         * transaction has truncated, rewritten, attached or detached something since; its rows are
+                         * those of no moment */
+};
+
 /* Replaces the plan of a statement that is about to start under its snapshot by one that reads the stream tables with
- * pending changes exactly; `flags` are those of the executor. Returns the memory of that plan, which is used only once:
- * the caller gives it to the executor's state as soon as that exists, because a function may run the statement any
- * number of times in memory that it does not reset. Returns null if the plan stays. */
-MemoryContext plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count);
+ * pending changes exactly; `flags` are those of the executor. Locks their sources at any distance to the end of the
+ * transaction. Sets `memory` to that of the plan, which is used only once: the caller gives it to the executor's state
+ * as soon as that exists, because a function may run the statement any number of times in memory that it does not
+ * reset; or to null if the plan stays. */
+Planned plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count, MemoryContext *memory);
 
 /* Returns true if the plan that plan_exact_reads() has made may rely on a constraint of a source that is newer than the
  * snapshot of the statement, and that rows under this snapshot violate. */
 bool relies_on_newer_constraint(const QueryDesc *query, const Oid *relids, int count);
-/* Returns true if the snapshot shows a source, at any distance, otherwise than its log does, because another
- * transaction has truncated, rewritten, attached or detached something since: its rows are those of no moment. Locks
- * the sources to the end of the transaction, so that the answer stays the same. */
-bool shows_replaced_source(const QueryDesc *query, const Oid *relids, int count);
-/* Raises 40001 for a statement that cannot take a new snapshot. */
+/* Raises 40001 for a statement that cannot take a new snapshot, and a source is replaced. */
 void raise_replaced_source(Oid relid);
 
 /* Returns when this session has last read the stream table exactly; 0: never. A later read must not go back in time, so

@@ -270,23 +270,22 @@ MemoryContext plan_exactly(QueryDesc *query, int flags, const Oid *relids, int c
     PlannedStmt *plan = query->plannedstmt;
     for (;;) {
         const uint64 invalidations = SharedInvalidMessageCounter;
-        MemoryContext memory = plan_exact_reads(query, flags, relids, count);
-        if (memory == nullptr)
-            return nullptr;
-        const bool is_replaced = shows_replaced_source(query, relids, count);
+        MemoryContext memory;
+        const Planned planned = plan_exact_reads(query, flags, relids, count, &memory);
         const bool can_renew = owner_of(query->snapshot) == nullptr &&
                                (can_take_new_snapshot(query) ||
                                 (RecoveryInProgress() && !IsolationUsesXactSnapshot() && !IsParallelWorker()));
-        if (is_replaced && !can_renew)
+        if (planned == Planned::source_is_replaced && !can_renew)
             raise_replaced_source(relids[0]);
-        if (!can_renew)
+        if (planned == Planned::as_before || !can_renew)
             return memory;
         AcceptInvalidationMessages();
-        if (!is_replaced &&
+        if (planned == Planned::again &&
             (SharedInvalidMessageCounter == invalidations || !relies_on_newer_constraint(query, relids, count)))
             return memory;
         query->plannedstmt = plan;
-        MemoryContextDelete(memory);
+        if (memory != nullptr)
+            MemoryContextDelete(memory);
         if (*has_new_snapshot)
             PopActiveSnapshot();
         take_new_snapshot(query, false);

@@ -115,7 +115,7 @@ bool read_pending(const Shape &shape, const Column &column, const Source &source
     });
     if (changed.rows != nullptr)
         pending->changed.push_back(changed);
-    return is_read && capture::is_seen_beside_own_work(source.relid, snapshot);
+    return is_read && (source.kind == SourceKind::table || capture::is_seen_beside_own_work(source.relid, snapshot));
 }
 
 /* ---- values of k that changed rows join ------------------------------------------------- */

@@ -37,7 +37,8 @@ struct TouchedValues {
 
 /* Sets `touched` to the values that changes pending under the snapshot concern, and returns true; or returns false
  * if the query has no such column, a source no such log, or the changes are many. `query` is the analysed defining
- * query. Its answer depends on captured changes only, and the storage is the one that the snapshot sees. Runs with the
+ * query. Its answer depends on captured changes only, the storage is the one that the snapshot sees, and the snapshot
+ * shows its tables as their logs do, also later, because they are locked. Runs with the
  * rights of the stream table's owner, in which the caller is. PostgreSQL frame. */
 bool find_touched_values(Oid relid, const Query *query, Snapshot snapshot, TouchedValues *touched);
 

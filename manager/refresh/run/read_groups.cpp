@@ -1,6 +1,5 @@
 #include "refresh/run/read_groups.hpp"
 
-#include "capture/ddl/repeatable_read.hpp"
 #include "capture/source/unlogged_sentinel.hpp"
 #include "definition/state/state.hpp"
 #include "pg/attempt.hpp"
@@ -46,19 +45,11 @@ double count_pending(const Compiled &compiled, const Frontier &frontier, Snapsho
                 return -1;
             return capture::count_changes(source.relid, frontier, snapshot);
         });
-        if (count < 0 || !capture::is_seen_beside_own_work(source.relid, snapshot))
+        if (count < 0)
             return -1;
         all += static_cast<double>(count);
     }
     return all;
-}
-
-/* Before anything is compiled or looked for: a TRUNCATE that commits later would empty what the snapshot sees. */
-void lock_sources_of(Oid relid)
-{
-    for (const Source &source : definition::sources_of(relid))
-        if (source.kind == SourceKind::table)
-            call([&] { capture::lock_to_read(source.relid); });
 }
 
 bool merge(Compiled &compiled, const Frontier &frontier, storage::MergedGroups *merged)
@@ -76,7 +67,6 @@ bool merge(Compiled &compiled, const Frontier &frontier, storage::MergedGroups *
 bool read(Oid relid, Snapshot snapshot, ReadGroups *groups)
 {
     const state::VisibleRow seen = call([=] { return state::visible_row(relid, snapshot); });
-    lock_sources_of(relid);
     discard_stale();
     if (seen.frontier == nullptr || seen.needs_reinit || !has_current_layout(relid))
         return false;

@@ -23,9 +23,10 @@ struct ReadGroups {
 };
 
 /* Reads the groups of `relid` that the changes pending under the snapshot concern, in memory below the current context.
- * The reader has a lock on the stream table, and runs neither a refresh nor the query of an exact read. Returns false
- * if there is no such program, if the changes or the rows of their groups are many or large, if the changes are not all
- * in a log, or if a statement fails on values that the query itself might not evaluate. */
+ * The reader has locks on the stream table and its tables, which the snapshot shows as their logs do, and runs neither
+ * a refresh nor the query of an exact read. Returns false if there is no such program, if the changes or the rows of
+ * their groups are many or large, if the changes are not all in a log, or if a statement fails on values that the query
+ * itself might not evaluate. */
 bool read_groups(Oid relid, Snapshot snapshot, ReadGroups *groups);
 
 } // namespace pgtrickle::refresh
