@@ -11,8 +11,12 @@ CREATE INDEX by_expression ON items (lower(kind), (amount * 2)) WHERE amount > 1
 CREATE INDEX by_tags ON items USING gin (tags);
 CREATE INDEX by_total ON kinds ((total / n));
 COMMENT ON INDEX by_tags IS 'what we look for';
+ALTER INDEX by_expression ALTER COLUMN 2 SET STATISTICS 321;
+ALTER INDEX by_tags DEPENDS ON EXTENSION plpgsql;
 CREATE VIEW users_indexes AS
-  SELECT c.relname AS index, regexp_replace(pg_get_indexdef(c.oid), ' ON .*st_\d+', ' ON …') AS definition, obj_description(c.oid) AS comment, i.indisvalid, c.relacl IS NULL AS is_granted
+  SELECT c.relname AS index, regexp_replace(pg_get_indexdef(c.oid), ' ON .*st_\d+', ' ON …') AS definition, obj_description(c.oid) AS comment, i.indisvalid, c.relacl IS NULL AS is_granted,
+         (SELECT max(attstattarget) FROM pg_attribute WHERE attrelid = c.oid AND attstattarget > 0) AS target,
+         (SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid WHERE d.objid = c.oid AND d.deptype = 'x') AS extension
   FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid WHERE c.relname LIKE 'by\_%' ORDER BY 1;
 CREATE FUNCTION storage_of(name text) RETURNS regclass LANGUAGE sql AS $$ SELECT ('pg_trickle_storage.st_' || name::regclass::oid)::regclass $$;
 SELECT * FROM users_indexes \gx

@@ -16,8 +16,10 @@ extern "C" {
 #include "catalog/index.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
+#include "catalog/pg_extension.h"
 #include "commands/comment.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -45,6 +47,55 @@ Relation open_with_its_indexes(Oid storage)
     return table_open(storage, ShareUpdateExclusiveLock);
 }
 
+IndexExtras *extras_of(Relation index)
+{
+    const Oid oid = RelationGetRelid(index);
+    auto *extras = static_cast<IndexExtras *>(palloc(sizeof(IndexExtras)));
+    *extras = {GetComment(oid, RelationRelationId, 0), getAutoExtensionsOfObject(RelationRelationId, oid),
+               RelationGetDescr(index)->natts, nullptr};
+    extras->targets = static_cast<NullableDatum *>(palloc(sizeof(NullableDatum) * (extras->column_count + 1)));
+    for (int i = 0; i < extras->column_count; i++) {
+        HeapTuple column = SearchSysCache2(ATTNUM, ObjectIdGetDatum(oid), Int16GetDatum(i + 1));
+        if (!HeapTupleIsValid(column))
+            elog(ERROR, "cache lookup failed for attribute %d of relation %u", i + 1, oid);
+        NullableDatum *target = &extras->targets[i];
+        target->value = SysCacheGetAttr(ATTNUM, column, Anum_pg_attribute_attstattarget, &target->isnull);
+        ReleaseSysCache(column);
+    }
+    return extras;
+}
+
+void set_target(Relation attributes, Oid index, AttrNumber column, NullableDatum target)
+{
+    HeapTuple given = SearchSysCacheCopy2(ATTNUM, ObjectIdGetDatum(index), Int16GetDatum(column));
+    if (!HeapTupleIsValid(given))
+        return;
+    Datum values[Natts_pg_attribute] = {};
+    bool nulls[Natts_pg_attribute] = {}, replaces[Natts_pg_attribute] = {};
+    values[Anum_pg_attribute_attstattarget - 1] = target.value;
+    nulls[Anum_pg_attribute_attstattarget - 1] = target.isnull;
+    replaces[Anum_pg_attribute_attstattarget - 1] = true;
+    HeapTuple changed = heap_modify_tuple(given, RelationGetDescr(attributes), values, nulls, replaces);
+    CatalogTupleUpdate(attributes, &given->t_self, changed);
+}
+
+void add_extras(Oid index, const IndexExtras *extras)
+{
+    if (extras->comment != nullptr)
+        CreateComments(index, RelationRelationId, 0, extras->comment);
+    ListCell *cell;
+    foreach (cell, extras->extensions) {
+        const ObjectAddress self = {RelationRelationId, index, 0},
+                            extension = {ExtensionRelationId, lfirst_oid(cell), 0};
+        recordDependencyOn(&self, &extension, DEPENDENCY_AUTO_EXTENSION);
+    }
+    Relation attributes = table_open(AttributeRelationId, RowExclusiveLock);
+    for (int i = 0; i < extras->column_count; i++)
+        set_target(attributes, index, static_cast<AttrNumber>(i + 1), extras->targets[i]);
+    table_close(attributes, RowExclusiveLock);
+    CommandCounterIncrement();
+}
+
 UserIndexes indexes_of(Oid storage)
 {
     UserIndexes found;
@@ -62,7 +113,7 @@ UserIndexes indexes_of(Oid storage)
         IndexStmt *statement = statement_of(heap, index);
         statement->idxname = pstrdup(RelationGetRelationName(index));
         found.statements = lappend(found.statements, statement);
-        found.comments = lappend(found.comments, GetComment(RelationGetRelid(index), RelationRelationId, 0));
+        found.extras = lappend(found.extras, extras_of(index));
         index_close(index, NoLock);
     }
     table_close(heap, NoLock);
@@ -84,16 +135,14 @@ Node *moved(Node *expression, AttrMap *columns)
     return map_variable_attnos(expression, 1, 0, columns, InvalidOid, &has_whole_row);
 }
 
-void create(Oid relid, Oid storage, IndexStmt *statement, const char *comment, AttrMap *columns)
+void create(Oid relid, Oid storage, IndexStmt *statement, const IndexExtras *extras, AttrMap *columns)
 {
     statement->relation = makeRangeVar(pstrdup(schema_name), get_rel_name(storage), -1);
     statement->whereClause = moved(statement->whereClause, columns);
     ListCell *cell;
     foreach (cell, statement->indexParams)
         lfirst_node(IndexElem, cell)->expr = moved(lfirst_node(IndexElem, cell)->expr, columns);
-    const ObjectAddress index = define_user_index(relid, storage, statement, false);
-    if (comment != nullptr)
-        CreateComments(index.objectId, RelationRelationId, 0, comment);
+    add_extras(define_user_index(relid, storage, statement, false).objectId, extras);
 }
 
 void create_all(Oid relid, Oid storage, const UserIndexes &indexes)
@@ -105,7 +154,7 @@ void create_all(Oid relid, Oid storage, const UserIndexes &indexes)
     LockRelationOid(storage, ShareLock);
     for (int i = 0; i < list_length(indexes.statements); i++)
         create(relid, storage, list_nth_node(IndexStmt, indexes.statements, i),
-               static_cast<const char *>(list_nth(indexes.comments, i)), columns);
+               static_cast<const IndexExtras *>(list_nth(indexes.extras, i)), columns);
     if (needs_snapshot)
         PopActiveSnapshot();
 }

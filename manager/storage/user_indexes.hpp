@@ -7,7 +7,8 @@
  *
  * When another heap takes the place of the storage, they are created again.
  * The output columns of a stream table stay in their places, so each index can be made again: with its name, its
- * comment and its tablespace. Indexes by which rows are found are not among them; a storage is created with its own.
+ * tablespace, its comment, its statistics targets and the extensions that it depends on. Indexes by which rows are
+ * found are not among them; a storage is created with its own.
  *
  * C++ frames; they throw PgError.
  */
@@ -23,9 +24,17 @@ extern "C" {
 
 namespace pgtrickle::storage {
 
+/* The settings of an index that are not in its definition. */
+struct IndexExtras {
+    const char *comment; /* or null */
+    List *extensions;    /* OIDs: DEPENDS ON EXTENSION */
+    int column_count;
+    NullableDatum *targets; /* SET STATISTICS, by column of the index */
+};
+
 struct UserIndexes {
     List *statements = NIL;         /* IndexStmt, over columns of the old storage */
-    List *comments = NIL;           /* char *, or null */
+    List *extras = NIL;             /* IndexExtras */
     const char **columns = nullptr; /* names of these columns */
     int column_count = 0;
 };
