@@ -85,14 +85,14 @@ def group_keys(query, scope):
     return keys
 
 
-def grouping(query, keys):
+def grouping(query, keys, may_have_sets):
     """Returns GROUP BY …, with the plain keys for which `grouping()` is allowed. Sets consist of keys of
     different kinds only: two columns of a sub-query may be one column of a table, and before version 18
     PostgreSQL's HAVING confuses them. ROW() is not used: before version 18 PostgreSQL takes a field of it
     from the row's expression, which is no key of the set."""
     names = [sql for sql, _ in keys]
     form = query.choices.weighted((70, "plain"), (9, "rollup"), (7, "cube"), (9, "sets"), (5, "mixed"))
-    is_plain_only = len({kind for _, kind in keys}) < len(keys) or any(sql.startswith("ROW(") for sql in names)
+    is_plain_only = not may_have_sets or len({kind for _, kind in keys}) < len(keys) or any(sql.startswith("ROW(") for sql in names)
     if form == "plain" or not names or is_plain_only:
         return " GROUP BY " + ", ".join(names) if names else query.choices.pick(["", "", "", " GROUP BY ()"]), []
     if form == "rollup":
@@ -105,12 +105,14 @@ def grouping(query, keys):
     return " GROUP BY GROUPING SETS ((%s), %s)" % (", ".join(names), ", ".join(sets)), names
 
 
-def grouped_scope(query, depth):
-    """Returns (FROM … GROUP BY … HAVING …, the columns of the groups): keys and aggregates."""
+def grouped_scope(query, depth, is_below_windows=False):
+    """Returns (FROM … GROUP BY … HAVING …, the columns of the groups): keys and aggregates. Before version 18
+    PostgreSQL takes a key that WHERE sets equal to a constant for a constant in the sets without it, too, and
+    sorts the rows of windows without it."""
     from_sql, scope, conditions = from_items.from_clause(query, depth)
     filter_sql = where(query, scope, conditions)
     keys = group_keys(query, scope)
-    group_sql, sets = grouping(query, keys)
+    group_sql, sets = grouping(query, keys, not (is_below_windows and " = " in filter_sql))
     found = []
     for _ in range(1 + query.choices.below(3)):
         with query.choices.span("aggregate"):
@@ -142,7 +144,7 @@ def grouped(query, depth, wanted):
 def windowed(query, depth, wanted):
     """Returns windows over rows or over groups; half of them filtered outside."""
     if query.choices.chance(25):
-        sql, scope = grouped_scope(query, depth)
+        sql, scope = grouped_scope(query, depth, True)
     else:
         from_sql, scope, conditions = from_items.from_clause(query, depth)
         sql = "FROM " + from_sql + where(query, scope, conditions)
