@@ -91,6 +91,24 @@ UPDATE ending SET n = 2;
 SELECT refreshed('lengths');
 TABLE lengths;
 
+-- error_of_a_function_with_its_own_code: rows that have come and gone do not fail a refresh, rows that stay do
+CREATE FUNCTION twice(n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  IF n < 0 THEN RAISE EXCEPTION 'negative: %', n USING ERRCODE = 'ZN001'; END IF;
+  RETURN 2 * n;
+END $$;
+CREATE TABLE number (n int);
+SELECT pgtrickle.create_stream_table('twices', 'SELECT twice(n) AS n FROM number', '520w', 'DIFFERENTIAL') \g /dev/null
+SELECT pgtrickle.create_stream_table('twice_sum', 'SELECT sum(twice(n)) AS s FROM number', '520w', 'DIFFERENTIAL') \g /dev/null
+INSERT INTO number VALUES (-1), (3);
+DELETE FROM number WHERE n < 0;
+SELECT pgtrickle.refresh_stream_table('twices'), pgtrickle.refresh_stream_table('twice_sum') \g /dev/null
+SELECT action, status FROM pgtrickle.get_refresh_history('twices', 1);
+SELECT action, status FROM pgtrickle.get_refresh_history('twice_sum', 1);
+SELECT n, s FROM twices, twice_sum;
+INSERT INTO number VALUES (-2);
+SELECT refreshed('twices');
+
 -- expressions_over_rows_that_a_join_or_filter_removes: neither an index nor an arrangement evaluates them for other rows
 CREATE TABLE t (id int PRIMARY KEY, k int, s int, word text);
 CREATE TABLE q (k int PRIMARY KEY);
