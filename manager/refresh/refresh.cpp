@@ -345,7 +345,8 @@ void catch_up_alone(Oid relid)
                        .groups = {refresh_sets().group_of(relid)}})
             .empty())
         raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
-               .message = "stream table was suspended, or added to a set, while it was being refreshed",
+               .message = "stream table " + std::string(call([=] { return definition::qualified_name(relid); })) +
+                          " was suspended, or became a member of a set, while it was being altered",
                .hint = "Try again."});
 }
 
