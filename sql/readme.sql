@@ -1,6 +1,5 @@
 -- The statements of README.md; a lint rule compares the document with the output.
 SET client_min_messages = warning;
-CREATE ROLE analyst;
 CREATE TABLE customers (id int PRIMARY KEY, region text);
 CREATE TABLE orders (id int PRIMARY KEY, customer int REFERENCES customers, amount numeric);
 CREATE INDEX ON orders (customer);
@@ -16,6 +15,7 @@ INSERT INTO orders VALUES (4, 2, 70);
 UPDATE customers SET region = 'west' WHERE id = 1;
 SET pg_trickle.max_staleness = 0;   -- this session reads fresh rows only
 SELECT * FROM revenue ORDER BY region;
+CREATE ROLE analyst;
 GRANT USAGE ON FOREIGN SERVER pgtrickle TO analyst;         -- to create stream tables
 GRANT SELECT, TRIGGER ON orders, customers TO analyst;      -- to read the sources, and to keep up with them by deltas
 SELECT check_name, result FROM pgtrickle.validate_query('SELECT customer, max(amount) FROM orders GROUP BY customer');
