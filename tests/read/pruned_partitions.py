@@ -67,7 +67,8 @@ def write():
     kind = dice.choice(["'a'", "'b'", "'c'", "'z'", "NULL"])
     db.run(dice.choice([f"UPDATE item SET n = {dice.randint(-3, 25)} WHERE id % 7 = {dice.randint(0, 6)}",
                         f"UPDATE item SET kind = {kind} WHERE id % 11 = {dice.randint(0, 10)}", "UPDATE item SET n = n + 1",
-                        f"UPDATE item SET id = id + 1000 WHERE id = {dice.randint(1, 200)}",
+                        f"UPDATE item i SET id = id + 1000 WHERE id = {dice.randint(1, 200)} "
+                        "AND NOT EXISTS (SELECT FROM item o WHERE o.id = i.id + 1000)",
                         f"INSERT INTO item VALUES (nextval('ids'), {kind}, {dice.randint(-3, 25)})", "DELETE FROM item WHERE id > 1000",
                         f"DELETE FROM item WHERE id % 50 = {dice.randint(0, 49)}",
                         "INSERT INTO item SELECT i, chr(97 + i % 4), i % 20 FROM generate_series(1, 200) i "
