@@ -92,7 +92,7 @@ class Launcher {
     std::set<Oid> to_examine_;
     std::set<Oid> gone_; /* dropped databases of which the catalog still has rows */
     Oid examining_ = InvalidOid;
-    TimestampTz no_room_since_ = 0; /* or since a manager was last asked to make room; 0: there is room */
+    TimestampTz no_room_since_ = 0; /* or since the last start or request to make room; 0: none had to wait */
     TimestampTz logged_at_ = 0;
     bool is_registry_doubtful_ = false; /* the list of databases must be read, or could not be read */
 };
@@ -250,7 +250,8 @@ bool Launcher::start(Oid database)
         lack_room(now);
         return false;
     }
-    no_room_since_ = 0;
+    if (no_room_since_ != 0)
+        no_room_since_ = now; /* those behind it in the order still wait */
     mailbox::launcher_lacks_process(false);
     not_before_.erase(database);
     to_examine_.erase(database);
@@ -346,7 +347,12 @@ void Launcher::start_waiting()
             continue;
         }
         bool is_look = to_examine_.count(database) != 0;
-        if ((is_look && is_looking()) || !may_start(database) || pass_over(database))
+        bool must_wait = is_look && is_looking();
+        if (must_wait && no_room_since_ != 0) {
+            lack_room(GetCurrentTimestamp()); /* a process that has become free is not for one behind it */
+            return;
+        }
+        if (must_wait || !may_start(database) || pass_over(database))
             continue;
         if (!start(database))
             return;

@@ -71,6 +71,7 @@ def databases_take_turns_under_another_launcher():
     # the launcher, the launcher of logical replication, one manager
     server.call("start", "max_worker_processes=3")
     there, waiting = new_database(), new_database()
+    others = [new_database() for _ in range(8)]
     keep(there)
     keeps_up(there)
     replace_launcher(there)
@@ -83,8 +84,8 @@ def databases_take_turns_under_another_launcher():
         assert time.monotonic() < deadline, "no manager comes"
         signal.sigtimedwait([], 0.05)
     assert len(managers - {None}) == 1, managers
-    there.drop()
-    waiting.drop()
+    for base in [there, waiting, *others]:
+        base.drop()
 
 
 def one_whose_database_is_locked_is_not_in_the_way():
