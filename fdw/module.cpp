@@ -22,6 +22,7 @@
 #include "fdw/read/lock_table.hpp"
 #include "fdw/read/planner_expansion.hpp"
 #include "fdw/read/transaction_snapshot.hpp"
+#include "fdw/scan/known_touched.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "mailbox/hooks.hpp"
 #include "mailbox/mailbox.hpp"
@@ -178,6 +179,7 @@ void _PG_init(void)
     if (pgtrickle::guc::is_preloaded())
         pgtrickle::register_prepared();
     pgtrickle::register_served_relations();
+    pgtrickle::register_known_touched();
     pgtrickle::refresh::register_refresh();
     pgtrickle::install_hooks(pgtrickle::hooks);
 }

@@ -7,6 +7,7 @@
 #include "fdw/read/barrier.hpp"
 #include "fdw/read/on_stale.hpp"
 #include "fdw/read/snapshot_state.hpp"
+#include "fdw/read/untouched_scans.hpp"
 #include "fdw/scan/exact_query.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/versions/processes.hpp"
@@ -173,7 +174,19 @@ bool are_seen_as_logged(const List *tables, Snapshot snapshot)
     });
 }
 
-/* Replaces the plan. Allocates in the current memory context. */
+/* Plans the statement again: it computes these stream tables. */
+void make_plan(QueryDesc *query, int flags, const List *computed)
+{
+    auto *carried = static_cast<Query *>(copyObjectImpl(carried_query(query->plannedstmt)));
+    /* A cursor that moves backward gets a plan that supports that. */
+    const int options = (flags & EXEC_FLAG_BACKWARD) != 0 ? CURSOR_OPT_SCROLL : 0;
+    enter([&] {
+        ExactPlanning planning(computed, query->snapshot);
+        query->plannedstmt = call([&] { return planner(carried, query->sourceText, options, query->params); });
+    });
+}
+
+/* Replaces the plan, if there is need to. Allocates in the current memory context. */
 Planned replace_plan(QueryDesc *query, int flags, const Oid *relids, int count)
 {
     List *computed = find_computed(query, relids, count);
@@ -189,17 +202,13 @@ Planned replace_plan(QueryDesc *query, int flags, const Oid *relids, int count)
     if (count > 1)
         computed = find_computed(query, relids, count);
     const TimestampTz now = GetCurrentTimestamp();
-    auto *carried = static_cast<Query *>(copyObjectImpl(carried_query(query->plannedstmt)));
-    /* A cursor that moves backward gets a plan that supports that. */
-    const int options = (flags & EXEC_FLAG_BACKWARD) != 0 ? CURSOR_OPT_SCROLL : 0;
-    enter([&] {
-        ExactPlanning planning(computed, query->snapshot);
-        query->plannedstmt = call([&] { return planner(carried, query->sourceText, options, query->params); });
-    });
+    const bool is_as_before = reads_untouched_rows(query, computed);
+    if (!is_as_before)
+        make_plan(query, flags, computed);
     ListCell *cell;
     foreach (cell, computed)
         remember_exact_read(lfirst_oid(cell), now);
-    return Planned::again;
+    return is_as_before ? Planned::as_before : Planned::again;
 }
 
 /* ---- what could not be refreshed ------------------------------------------------------ */

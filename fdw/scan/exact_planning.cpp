@@ -79,7 +79,7 @@ ExactRead find_touched(const ServedRelation *served, Snapshot snapshot)
     const Oid relid = served->relid;
     const AttrNumber *numbers = output_numbers(served);
     const int count = served->column_count;
-    if (!find_touched_values(relid, locked_definition(relid), snapshot, &read.values))
+    if (!find_touched_values(relid, locked_definition(relid), snapshot, nullptr, &read.values))
         return read;
     for (int i = 0; i < count; i++)
         if (numbers[i] == read.values.output)

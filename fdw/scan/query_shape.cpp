@@ -148,7 +148,7 @@ const Reference *reference_of(const Shape &shape, Index number)
     return nullptr;
 }
 
-bool find_column(const Shape &shape, Column *found)
+bool find_column(const Shape &shape, const Bitmapset *outputs, Column *found)
 {
     int best = 3;
     ListCell *cell;
@@ -157,7 +157,8 @@ bool find_column(const Shape &shape, Column *found)
         auto *expression = reinterpret_cast<::Node *>(target->expr);
         expression =
             call([&] { return without_join_aliases(shape.query, without_group_aliases(shape.query, expression)); });
-        if (target->resjunk || !IsA(expression, Var) || !cuts_the_query(shape.query, target))
+        if (target->resjunk || !IsA(expression, Var) || !cuts_the_query(shape.query, target) ||
+            (outputs != nullptr && !bms_is_member(target->resno, outputs)))
             continue;
         auto *var = reinterpret_cast<Var *>(expression);
         const Reference *reference = reference_of(shape, static_cast<Index>(var->varno));

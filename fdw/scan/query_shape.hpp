@@ -53,7 +53,9 @@ Shape shape_of(const Query *query);
 /* Returns the reference with this number in the range table; null if it is none. */
 const Reference *reference_of(const Shape &shape, Index number);
 
-/* Finds the best column by which the query can be cut: one that an index begins with. */
-bool find_column(const Shape &shape, Column *found);
+/* Finds the best column by which the query can be cut: one that an index begins with. It is one of `outputs`; null:
+ * any.
+ */
+bool find_column(const Shape &shape, const Bitmapset *outputs, Column *found);
 
 } // namespace pgtrickle

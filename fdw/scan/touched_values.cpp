@@ -401,15 +401,20 @@ bool find_of_pending(Oid relid, const Shape &shape, const Column &column, const 
     touched->output = column.output;
     touched->equals = column.equals;
     touched->type = column.compared_as;
+    touched->table = reference_of(shape, static_cast<Index>(column.var->varno))->relid;
+    touched->column = column.var->varattno;
+    touched->collation = column.var->varcollid;
+    touched->is_read_once = std::count_if(shape.references.begin(), shape.references.end(),
+                                          [=](const Reference &each) { return each.relid == touched->table; }) == 1;
     touched->is_indexed = column.is_indexed;
     return find_values(shape, column, *pending, snapshot, touched);
 }
 
-bool find(Oid relid, const Query *query, Snapshot snapshot, TouchedValues *touched)
+bool find(Oid relid, const Query *query, Snapshot snapshot, const Bitmapset *outputs, TouchedValues *touched)
 {
     const Shape shape = shape_of(query);
     Column column = {};
-    if (!shape.is_supported || !find_column(shape, &column))
+    if (!shape.is_supported || !find_column(shape, outputs, &column))
         return false;
     const state::VisibleRow seen = call([=] { return state::visible_row(relid, snapshot); });
     if (seen.frontier == nullptr || seen.needs_reinit)
@@ -424,9 +429,10 @@ bool find(Oid relid, const Query *query, Snapshot snapshot, TouchedValues *touch
 
 } // namespace
 
-bool find_touched_values(Oid relid, const Query *query, Snapshot snapshot, TouchedValues *touched)
+bool find_touched_values(Oid relid, const Query *query, Snapshot snapshot, const Bitmapset *outputs,
+                         TouchedValues *touched)
 {
-    return enter([=] { return find(relid, query, snapshot, touched); });
+    return enter([=] { return find(relid, query, snapshot, outputs, touched); });
 }
 
 } // namespace pgtrickle

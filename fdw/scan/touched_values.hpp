@@ -31,15 +31,21 @@ struct TouchedValues {
     Oid type = InvalidOid; /* of the operands of `equals` */
     List *values = NIL;    /* Consts that are not NULL */
     bool has_null = false;
-    bool is_indexed = false; /* k is the first column of an index of its table */
+    Oid table = InvalidOid;
+    AttrNumber column = 0; /* k in its table */
+    Oid collation = InvalidOid;
+    bool is_read_once = false; /* the query refers to the table once */
+    bool is_indexed = false;   /* k is the first column of an index of its table */
     bool is_empty() const { return values == NIL && !has_null; }
 };
 
 /* Sets `touched` to the values that changes pending under the snapshot concern, and returns true; or returns false
  * if the query has no such column, a source no such log, or the changes are many. `query` is the analysed defining
- * query. Its answer depends on captured changes only, the storage is the one that the snapshot sees, and the snapshot
- * shows its tables as their logs do, also later, because they are locked. Runs with the
- * rights of the stream table's owner, in which the caller is. PostgreSQL frame. */
-bool find_touched_values(Oid relid, const Query *query, Snapshot snapshot, TouchedValues *touched);
+ * query; `outputs` are those of its outputs that k is one of, null for any. Its answer depends on captured changes
+ * only, the storage is the one that the snapshot sees, and the snapshot shows its tables as their logs do, also later,
+ * because they are locked. Runs with the rights of the stream table's owner, in which the caller is. PostgreSQL frame.
+ */
+bool find_touched_values(Oid relid, const Query *query, Snapshot snapshot, const Bitmapset *outputs,
+                         TouchedValues *touched);
 
 } // namespace pgtrickle

@@ -93,6 +93,8 @@ def set_up():
     db.run("CREATE VIEW counted AS SELECT k, count(*) AS n FROM b GROUP BY k")
     for number, (name, query) in enumerate(QUERIES.items()):
         db.run("SELECT pgtrickle.create_stream_table(%s, %s, %s)", name, query, "1h" if number % 2 else "0s")
+        if name in ("filtered", "renamed", "by_parent", "grouped", "of_parts"):
+            db.run(f"CREATE INDEX ON {name} ({'key' if name == 'renamed' else 'k' if name == 'grouped' else 'id'})")
         COLUMNS[name] = [column for column, in db.run("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 "
                                                       "AND atttypid IN (20, 23, 25)", name)]
     for name, query in QUERIES.items():
@@ -293,6 +295,33 @@ class ConsistentReader(Reader):
         self.cursor.execute("SET pg_trickle.consistent_reads = on")
 
 
+class LookingUp(ExactReader):
+    """Looks up rows by a constant or a parameter, in one plan with the query, which reads no stored row."""
+    names = [name for name in QUERIES if name not in ("by_citext", "wide", "of_keyless", "of_keyless_child")]
+    reads = ["SELECT t::text FROM {} t WHERE {} = {}", "SELECT t.{1} FROM {0} t WHERE {1} = {2}",
+             "SELECT count(*)::text FROM {} t WHERE {} = {} AND t IS NOT NULL", "SELECT t::text FROM {0} t WHERE {1} IN ({2}, NULL)",
+             "SELECT t::text, u::text FROM {0} t, {0} u WHERE t.{1} = {2} AND u.{1} = {2}", "SELECT t::text, u::text FROM {0} t JOIN {0} u USING ({1}) WHERE {1} = {2}",
+             "SELECT t::text FROM {0} t WHERE {1} = {2} UNION ALL SELECT max({1})::text FROM {0} t", "SELECT id, EXISTS (SELECT FROM {} t WHERE {} = {}) FROM a"]
+
+    def compare(self):
+        name = self.random.choice(self.names)
+        column = self.random.choice(COLUMNS[name])
+        is_text = column in TEXTS or column == "padded"
+        values = "'a' 'A' 'B' 'zz' NULL".split() if is_text else [*map(str, range(60)), "NULL", "1::bigint", "3::smallint"]
+        read, parameter = self.random.choice(self.reads), self.random.choice(["text" if is_text else "int", ""])
+        if not parameter:
+            values = values if not is_text else ["'a'", "'B'"]
+        value = "$1" if parameter else self.random.choice(values)
+        statement = [read.format(each, column, value) for each in (name, f"({QUERIES[name]})")]
+        one, other = f"({statement[0]})", f"({statement[1]})"
+        what = f"SELECT array_agg(d::text) FROM (({one} EXCEPT ALL {other}) UNION ALL ({other} EXCEPT ALL {one})) d"
+        if not parameter:
+            return self.check(what, name)
+        self.do(f"DEALLOCATE ALL; SET LOCAL plan_cache_mode = {self.random.choice(['force_generic_plan', 'force_custom_plan'])}; PREPARE q ({parameter}) AS {what}")
+        for _ in range(4):
+            self.check(f"EXECUTE q ({self.random.choice(values)})", name)
+
+
 class ReaderOfKeyless(ExactReader):
     def compare(self):
         name = self.random.choice(["of_keyless", "of_keyless_child"])
@@ -320,13 +349,13 @@ def equals_the_query_at_rest():
 
 def equals_the_query_beside_writers():
     set_up()
-    equals_the_query_beside([Writer(1), Writer(2), Refresher(3), RefreshingWriter(4), ExactReader(5), ExactReader(6), ConsistentReader(7)])
+    equals_the_query_beside([Writer(1), Writer(2), Refresher(3), RefreshingWriter(4), ExactReader(5), ExactReader(6), ConsistentReader(7), LookingUp(15)])
     equals_the_query_at_rest()
 
 
 def equals_the_query_beside_other_tables():
     """In READ COMMITTED only: under an older snapshot a query shows emptied tables, and a stored answer does not."""
-    equals_the_query_beside([Writer(8), Alterer(9), ExactReader(10, LEVELS[:1]), ExactReader(11, LEVELS[:1])])
+    equals_the_query_beside([Writer(8), Alterer(9), ExactReader(10, LEVELS[:1]), ExactReader(11, LEVELS[:1]), LookingUp(16, LEVELS[:1])])
 
 
 def equals_the_query_beside_other_constraints():

@@ -1,0 +1,262 @@
+#include "fdw/read/untouched_scans.hpp"
+
+#include "capture/triggers/open_statement.hpp"
+#include "fdw/scan/exact_planning.hpp"
+#include "fdw/scan/known_touched.hpp"
+#include "fdw/scan/user_code.hpp"
+#include "storage/storage.hpp"
+
+extern "C" {
+#include "nodes/nodeFuncs.h"
+#include "nodes/plannodes.h"
+#include "parser/parsetree.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+/* ---- the scans of a plan ------------------------------------------------------------------- */
+
+/* A node that scans a relation, and what each of its rows satisfies. */
+struct StoredScan {
+    Index entry;
+    List *quals[2];
+    const List *index_columns; /* TargetEntries to which Vars of INDEX_VAR refer */
+};
+
+struct Scans {
+    List *found; /* of StoredScan */
+    bool is_complete;
+};
+
+void add_scan(Scans *scans, const Plan *plan, List *of_index, const List *index_columns)
+{
+    auto *scan = static_cast<StoredScan *>(palloc(sizeof(StoredScan)));
+    *scan = {reinterpret_cast<const Scan *>(plan)->scanrelid, {plan->qual, of_index}, index_columns};
+    scans->found = lappend(scans->found, scan);
+}
+
+void find_scans(const Plan *plan, Scans *scans);
+
+void find_scans_in(const List *plans, Scans *scans)
+{
+    ListCell *cell;
+    foreach (cell, plans)
+        find_scans(static_cast<const Plan *>(lfirst(cell)), scans);
+}
+
+/* Sets is_complete to false at a node that may contain others in an unknown way. */
+void find_scans(const Plan *plan, Scans *scans)
+{
+    if (plan == nullptr)
+        return;
+    check_stack_depth();
+    switch (nodeTag(plan)) {
+    case T_SeqScan: add_scan(scans, plan, NIL, NIL); break;
+    case T_IndexScan: add_scan(scans, plan, reinterpret_cast<const IndexScan *>(plan)->indexqualorig, NIL); break;
+    case T_IndexOnlyScan: {
+        const auto *scan = reinterpret_cast<const IndexOnlyScan *>(plan);
+        add_scan(scans, plan, scan->recheckqual, scan->indextlist);
+        break;
+    }
+    case T_BitmapHeapScan:
+        add_scan(scans, plan, reinterpret_cast<const BitmapHeapScan *>(plan)->bitmapqualorig, NIL);
+        return; /* its inputs scan indexes */
+    case T_Append: find_scans_in(reinterpret_cast<const Append *>(plan)->appendplans, scans); break;
+    case T_MergeAppend: find_scans_in(reinterpret_cast<const MergeAppend *>(plan)->mergeplans, scans); break;
+    case T_SubqueryScan: find_scans(reinterpret_cast<const SubqueryScan *>(plan)->subplan, scans); break;
+    case T_SampleScan:
+    case T_TidScan:
+    case T_TidRangeScan:
+    case T_ForeignScan:
+    case T_CustomScan: scans->is_complete = false; break;
+    default: break;
+    }
+    find_scans(plan->lefttree, scans);
+    find_scans(plan->righttree, scans);
+}
+
+/* ---- their conditions ------------------------------------------------------------------------ */
+
+/* column = constant, of a relation. */
+struct Equality {
+    AttrNumber column; /* of the storage */
+    Oid equals;
+    Oid collation;
+    Datum constant;
+    bool is_null;
+};
+
+const Node *unrelabelled(const Node *node)
+{
+    while (node != nullptr && IsA(node, RelabelType))
+        node = reinterpret_cast<const Node *>(reinterpret_cast<const RelabelType *>(node)->arg);
+    return node;
+}
+
+const Var *column_of(const Node *node, const List *index_columns)
+{
+    node = unrelabelled(node);
+    if (node == nullptr || !IsA(node, Var))
+        return nullptr;
+    const auto *var = reinterpret_cast<const Var *>(node);
+    if (var->varno != INDEX_VAR)
+        return var;
+    const int number = var->varattno;
+    if (number <= 0 || number > list_length(index_columns))
+        return nullptr;
+    const Expr *column = list_nth_node(TargetEntry, index_columns, number - 1)->expr;
+    return IsA(column, Var) ? reinterpret_cast<const Var *>(column) : nullptr;
+}
+
+/* Sets the value of a constant or of a parameter of the statement. Returns false if it is neither. */
+bool find_constant(const Node *node, ParamListInfo parameters, Equality *equality)
+{
+    node = unrelabelled(node);
+    if (node != nullptr && IsA(node, Const)) {
+        const auto *constant = reinterpret_cast<const Const *>(node);
+        equality->constant = constant->constvalue;
+        equality->is_null = constant->constisnull;
+        return true;
+    }
+    if (node == nullptr || !IsA(node, Param) || parameters == nullptr)
+        return false;
+    const auto *wanted = reinterpret_cast<const Param *>(node);
+    if (wanted->paramkind != PARAM_EXTERN || wanted->paramid <= 0 || wanted->paramid > parameters->numParams)
+        return false;
+    ParamExternData space;
+    const ParamExternData *given = parameters->paramFetch != nullptr
+                                       ? parameters->paramFetch(parameters, wanted->paramid, false, &space)
+                                       : &parameters->params[wanted->paramid - 1];
+    equality->constant = given->value;
+    equality->is_null = given->isnull;
+    return given->ptype == wanted->paramtype;
+}
+
+bool find_equality(const Node *clause, const StoredScan *scan, ParamListInfo parameters, Equality *equality)
+{
+    if (!IsA(clause, OpExpr) || list_length(reinterpret_cast<const OpExpr *>(clause)->args) != 2)
+        return false;
+    const auto *comparison = reinterpret_cast<const OpExpr *>(clause);
+    const Var *column = column_of(static_cast<const Node *>(linitial(comparison->args)), scan->index_columns);
+    if (column == nullptr || column->varattno <= 0 || static_cast<Index>(column->varno) != scan->entry ||
+        column->varcollid != comparison->inputcollid || is_type_of_a_user(column->vartype) ||
+        !op_hashjoinable(comparison->opno, column->vartype))
+        return false;
+    *equality = {column->varattno, comparison->opno, comparison->inputcollid, Datum{0}, true};
+    return find_constant(static_cast<const Node *>(lsecond(comparison->args)), parameters, equality);
+}
+
+/* Returns the Equalities that each row of the scan satisfies. */
+List *equalities_of(const StoredScan *scan, ParamListInfo parameters)
+{
+    List *equalities = NIL;
+    for (const List *quals : scan->quals) {
+        ListCell *cell;
+        foreach (cell, quals) {
+            auto *equality = static_cast<Equality *>(palloc(sizeof(Equality)));
+            if (find_equality(static_cast<const Node *>(lfirst(cell)), scan, parameters, equality))
+                equalities = lappend(equalities, equality);
+        }
+    }
+    return equalities;
+}
+
+/* ---- one stream table -------------------------------------------------------------------------- */
+
+/* Adds the Equalities of each scan of a storage of `relid` to `scanned`. Returns false if an entry of the plan that
+ * refers to a storage is not scanned: PostgreSQL has found by the stored rows that it need not be. */
+bool find_stored(const PlannedStmt *plan, const List *scans, Oid relid, ParamListInfo parameters, List **scanned)
+{
+    Index number = 0;
+    ListCell *cell, *each;
+    foreach (cell, plan->rtable) {
+        number++;
+        const auto *entry = lfirst_node(RangeTblEntry, cell);
+        if (entry->rtekind != RTE_RELATION || entry->relkind == RELKIND_FOREIGN_TABLE ||
+            get_rel_namespace(entry->relid) != storage::namespace_oid() || served_from_storage(entry->relid) != relid)
+            continue;
+        bool is_scanned = false;
+        foreach (each, scans) {
+            const auto *scan = static_cast<const StoredScan *>(lfirst(each));
+            if (scan->entry != number)
+                continue;
+            is_scanned = true;
+            *scanned = lappend(*scanned, equalities_of(scan, parameters));
+        }
+        if (!is_scanned)
+            return false;
+    }
+    return *scanned != NIL;
+}
+
+/* Returns the outputs of the defining query that the first scan compares. */
+Bitmapset *compared_outputs(const ServedRelation *served, const List *equalities)
+{
+    const AttrNumber *numbers = output_numbers(served);
+    Bitmapset *outputs = nullptr;
+    ListCell *cell;
+    foreach (cell, equalities)
+        for (int i = 0; i < served->column_count; i++)
+            if (served->columns[i] == static_cast<const Equality *>(lfirst(cell))->column)
+                outputs = bms_add_member(outputs, numbers[i]);
+    return outputs;
+}
+
+bool is_untouched(Oid relid, AttrNumber column, const List *equalities)
+{
+    ListCell *cell;
+    foreach (cell, equalities) {
+        const auto *equality = static_cast<const Equality *>(lfirst(cell));
+        if (equality->column == column &&
+            (equality->is_null || !may_be_touched(relid, equality->equals, equality->collation, equality->constant)))
+            return true;
+    }
+    return false;
+}
+
+bool reads_untouched(Oid relid, const QueryDesc *query, const List *scans)
+{
+    List *scanned = NIL;
+    if (is_time_dependent(relid) || !find_stored(query->plannedstmt, scans, relid, query->params, &scanned))
+        return false;
+    const ServedRelation *served = served_relation_to_read(relid);
+    const Bitmapset *outputs = compared_outputs(served, static_cast<const List *>(linitial(scanned)));
+    if (outputs == nullptr || !storage::is_seen_as_it_is(served->storage, query->snapshot))
+        return false;
+    const int output = find_known_touched(relid, outputs, query->snapshot);
+    served = find_served_relation(relid);
+    const AttrNumber *numbers = output_numbers(served);
+    AttrNumber column = 0;
+    for (int i = 0; output != 0 && i < served->column_count; i++)
+        if (numbers[i] == output)
+            column = served->columns[i];
+    if (column == 0)
+        return false;
+    ListCell *cell;
+    foreach (cell, scanned)
+        if (!is_untouched(relid, column, static_cast<const List *>(lfirst(cell))))
+            return false;
+    return true;
+}
+
+} // namespace
+
+bool reads_untouched_rows(const QueryDesc *query, const List *relids)
+{
+    Scans scans = {NIL, true};
+    find_scans(query->plannedstmt->planTree, &scans);
+    find_scans_in(query->plannedstmt->subplans, &scans);
+    if (!scans.is_complete || capture::has_open_statement())
+        return false;
+    ListCell *cell;
+    foreach (cell, relids)
+        if (!reads_untouched(lfirst_oid(cell), query, scans.found))
+            return false;
+    return true;
+}
+
+} // namespace pgtrickle

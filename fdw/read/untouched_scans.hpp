@@ -1,0 +1,25 @@
+/*
+ * Statements that look up stored rows which no pending change concerns.
+ *
+ * If each scan of a storage in a plan returns only rows whose value of a column k equals a constant or a parameter, and
+ * none of the touched values of k (fdw/scan/touched_values.hpp) equals it, then the stored rows that the plan reads are
+ * those of the defining query: the plan gives the exact answer as it is. A condition of the whole scan is one of its
+ * quals, or of its index; a parameter that another node sets does not count.
+ *
+ * PostgreSQL frame.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include "executor/execdesc.h"
+}
+
+namespace pgtrickle {
+
+/* Returns true if that is so for each of `relids`, which have changes pending under the snapshot of the statement.
+ * Their sources are locked, and the snapshot shows them as their logs do. */
+bool reads_untouched_rows(const QueryDesc *query, const List *relids);
+
+} // namespace pgtrickle
