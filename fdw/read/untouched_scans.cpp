@@ -10,6 +10,7 @@ extern "C" {
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
 #include "parser/parsetree.h"
+#include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 }
@@ -81,13 +82,13 @@ void find_scans(const Plan *plan, Scans *scans)
 
 /* ---- their conditions ------------------------------------------------------------------------ */
 
-/* column = constant, of a relation. */
+/* column = one of some constants, of a relation. */
 struct Equality {
     AttrNumber column; /* of the storage */
     Oid equals;
     Oid collation;
-    Datum constant;
-    bool is_null;
+    Datum *constants; /* those that are not NULL */
+    int count;
 };
 
 const Node *unrelabelled(const Node *node)
@@ -113,13 +114,13 @@ const Var *column_of(const Node *node, const List *index_columns)
 }
 
 /* Sets the value of a constant or of a parameter of the statement. Returns false if it is neither. */
-bool find_constant(const Node *node, ParamListInfo parameters, Equality *equality)
+bool find_constant(const Node *node, ParamListInfo parameters, Datum *value, bool *is_null)
 {
     node = unrelabelled(node);
     if (node != nullptr && IsA(node, Const)) {
         const auto *constant = reinterpret_cast<const Const *>(node);
-        equality->constant = constant->constvalue;
-        equality->is_null = constant->constisnull;
+        *value = constant->constvalue;
+        *is_null = constant->constisnull;
         return true;
     }
     if (node == nullptr || !IsA(node, Param) || parameters == nullptr)
@@ -131,23 +132,66 @@ bool find_constant(const Node *node, ParamListInfo parameters, Equality *equalit
     const ParamExternData *given = parameters->paramFetch != nullptr
                                        ? parameters->paramFetch(parameters, wanted->paramid, false, &space)
                                        : &parameters->params[wanted->paramid - 1];
-    equality->constant = given->value;
-    equality->is_null = given->isnull;
+    *value = given->value;
+    *is_null = given->isnull;
     return given->ptype == wanted->paramtype;
+}
+
+/* Sets the elements of an array that are not NULL. */
+void find_elements(Equality *equality, Datum array)
+{
+    ArrayType *values = DatumGetArrayTypeP(array);
+    int16 length;
+    bool is_by_value;
+    char alignment;
+    get_typlenbyvalalign(ARR_ELEMTYPE(values), &length, &is_by_value, &alignment);
+    bool *nulls;
+    int count;
+    deconstruct_array(values, ARR_ELEMTYPE(values), length, is_by_value, alignment, &equality->constants, &nulls,
+                      &count);
+    for (int i = 0; i < count; i++)
+        if (!nulls[i])
+            equality->constants[equality->count++] = equality->constants[i];
+}
+
+/* `of_any`: the second operand is an array, of which any element is meant. */
+bool find_equality_of(const StoredScan *scan, const List *operands, bool of_any, ParamListInfo parameters,
+                      Equality *equality)
+{
+    const Var *column = column_of(static_cast<const Node *>(linitial(operands)), scan->index_columns);
+    Datum value;
+    bool is_null;
+    if (column == nullptr || column->varattno <= 0 || static_cast<Index>(column->varno) != scan->entry ||
+        column->varcollid != equality->collation || is_type_of_a_user(column->vartype) ||
+        !op_hashjoinable(equality->equals, column->vartype) ||
+        !find_constant(static_cast<const Node *>(lsecond(operands)), parameters, &value, &is_null))
+        return false;
+    equality->column = column->varattno;
+    if (!is_null && of_any) {
+        find_elements(equality, value);
+    } else if (!is_null) {
+        equality->constants = static_cast<Datum *>(palloc(sizeof(Datum)));
+        equality->constants[equality->count++] = value;
+    }
+    return true;
 }
 
 bool find_equality(const Node *clause, const StoredScan *scan, ParamListInfo parameters, Equality *equality)
 {
-    if (!IsA(clause, OpExpr) || list_length(reinterpret_cast<const OpExpr *>(clause)->args) != 2)
+    *equality = {};
+    if (IsA(clause, OpExpr)) {
+        const auto *comparison = reinterpret_cast<const OpExpr *>(clause);
+        equality->equals = comparison->opno;
+        equality->collation = comparison->inputcollid;
+        return list_length(comparison->args) == 2 &&
+               find_equality_of(scan, comparison->args, false, parameters, equality);
+    }
+    if (!IsA(clause, ScalarArrayOpExpr))
         return false;
-    const auto *comparison = reinterpret_cast<const OpExpr *>(clause);
-    const Var *column = column_of(static_cast<const Node *>(linitial(comparison->args)), scan->index_columns);
-    if (column == nullptr || column->varattno <= 0 || static_cast<Index>(column->varno) != scan->entry ||
-        column->varcollid != comparison->inputcollid || is_type_of_a_user(column->vartype) ||
-        !op_hashjoinable(comparison->opno, column->vartype))
-        return false;
-    *equality = {column->varattno, comparison->opno, comparison->inputcollid, Datum{0}, true};
-    return find_constant(static_cast<const Node *>(lsecond(comparison->args)), parameters, equality);
+    const auto *comparison = reinterpret_cast<const ScalarArrayOpExpr *>(clause);
+    equality->equals = comparison->opno;
+    equality->collation = comparison->inputcollid;
+    return comparison->useOr && find_equality_of(scan, comparison->args, true, parameters, equality);
 }
 
 /* Returns the Equalities that each row of the scan satisfies. */
@@ -206,13 +250,20 @@ Bitmapset *compared_outputs(const ServedRelation *served, const List *equalities
     return outputs;
 }
 
+bool is_any_touched(Oid relid, const Equality *equality)
+{
+    for (int i = 0; i < equality->count; i++)
+        if (may_be_touched(relid, equality->equals, equality->collation, equality->constants[i]))
+            return true;
+    return false;
+}
+
 bool is_untouched(Oid relid, AttrNumber column, const List *equalities)
 {
     ListCell *cell;
     foreach (cell, equalities) {
         const auto *equality = static_cast<const Equality *>(lfirst(cell));
-        if (equality->column == column &&
-            (equality->is_null || !may_be_touched(relid, equality->equals, equality->collation, equality->constant)))
+        if (equality->column == column && !is_any_touched(relid, equality))
             return true;
     }
     return false;

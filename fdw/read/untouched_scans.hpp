@@ -1,10 +1,10 @@
 /*
  * Statements that look up stored rows which no pending change concerns.
  *
- * If each scan of a storage in a plan returns only rows whose value of a column k equals a constant or a parameter, and
- * none of the touched values of k (fdw/scan/touched_values.hpp) equals it, then the stored rows that the plan reads are
- * those of the defining query: the plan gives the exact answer as it is. A condition of the whole scan is one of its
- * quals, or of its index; a parameter that another node sets does not count.
+ * If each scan of a storage in a plan returns only rows whose value of a column k equals one of some constants and
+ * parameters, and none of the touched values of k (fdw/scan/touched_values.hpp) equals one of these, then the stored
+ * rows that the plan reads are those of the defining query: the plan gives the exact answer as it is. A condition of
+ * the whole scan is one of its quals, or of its index; a parameter that another node sets does not count.
  *
  * PostgreSQL frame.
  */

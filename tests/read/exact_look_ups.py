@@ -33,7 +33,8 @@ QUERIES = {
     "numbered": ("SELECT k, id, row_number() OVER (PARTITION BY k ORDER BY v, id) AS n FROM a", "k id"),
 }
 LOOK_UPS = ["SELECT t::text FROM {} t WHERE {} = {}", "SELECT {1}::text FROM {0} t WHERE {1} = {2}",
-            "SELECT t::text FROM {0} t JOIN {0} u USING ({1}) WHERE {1} = {2}"]
+            "SELECT t::text FROM {0} t JOIN {0} u USING ({1}) WHERE {1} = {2}", "SELECT t::text FROM {} t WHERE {} IN ({}, {}, NULL)",
+            "SELECT t::text FROM {} t WHERE {} = ANY ('{{{},{}}}')"]
 OTHER_QUERY = "SELECT id, v AS k, k AS v FROM a WHERE v % 5 <> 0"
 
 db = Database()
@@ -68,8 +69,8 @@ class Walk:
     def look_up(self):
         name = self.random.choice(list(QUERIES))
         column = self.random.choice(QUERIES[name][1].split())
-        look_up, key = self.random.choice(LOOK_UPS), self.key()
-        one, other = (look_up.format(each, column, key) for each in (name, f"({self.queries[name]})"))
+        look_up, keys = self.random.choice(LOOK_UPS), (self.key(), self.key())
+        one, other = (look_up.format(each, column, *keys) for each in (name, f"({self.queries[name]})"))
         self.do(self.reader, f"SELECT ARRAY({one} ORDER BY 1), ARRAY({other} ORDER BY 1)")
         found, expected = self.reader.fetchone()
         assert found == expected, f"seed {SEED}: {found} instead of {expected}\n" + ";\n".join(self.done)
