@@ -53,14 +53,24 @@ SELECT pgtrickle.refresh_stream_table('gt_newer') \g /dev/null
 SELECT (SELECT count(*) FROM gt_rows) AS rows, (SELECT total FROM gt_total) AS total, (SELECT most FROM gt_newer) AS most;
 SELECT count(*) FROM pgtrickle.holds();
 
--- altered behind a gate: it is unpopulated until the gate opens, which is not an empty answer
+-- altered behind a gate: readers keep the rows
 CREATE TABLE gt_altered_t (v int);
 INSERT INTO gt_altered_t VALUES (1);
 SELECT pgtrickle.create_stream_table('gt_altered', 'SELECT v FROM gt_altered_t', '520w') \g /dev/null
 SELECT pgtrickle.gate_source('gt_altered_t') \g /dev/null
 SELECT pgtrickle.alter_stream_table('gt_altered', query => 'SELECT v + 1 AS v FROM gt_altered_t') \g /dev/null
+SELECT pgtrickle.alter_stream_table('gt_altered', refresh_mode => 'FULL') \g /dev/null
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+ALTER FOREIGN TABLE gt_altered OPTIONS (SET query 'SELECT v + 1 AS v FROM gt_altered_t');
+ROLLBACK;
 SELECT * FROM gt_altered;
+-- one that has no rows to lose is altered
+SELECT pgtrickle.create_stream_table('gt_unfilled', 'SELECT v FROM gt_altered_t', '520w') \g /dev/null
+SELECT pgtrickle.alter_stream_table('gt_unfilled', query => 'SELECT v + 1 AS v FROM gt_altered_t') \g /dev/null
+SELECT * FROM gt_unfilled;
 SELECT pgtrickle.ungate_source('gt_altered_t') \g /dev/null
+SELECT * FROM gt_unfilled;
+SELECT pgtrickle.alter_stream_table('gt_altered', query => 'SELECT v + 1 AS v FROM gt_altered_t') \g /dev/null
 SELECT * FROM gt_altered;
 DROP TABLE gt_altered_t CASCADE;
 

@@ -344,7 +344,7 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
     std::optional<Replacement> replacement;
     if (query != nullptr && Replacement::is_possible(relid, query))
         replacement.emplace(relid, query, text, after.mode, new_options, appended);
-    if (replacement && replacement->is_filled())
+    if (replacement)
         replacement->lock();
     else if (!is_timing)
         setup::lock_between_readers({relid}, [] {});
@@ -361,7 +361,7 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
         call([&] { utility.run(); });
     call([] { CommandCounterIncrement(); });
     check_options(relid, new_options);
-    if (replacement && replacement->is_filled())
+    if (replacement)
         replacement->take_over();
     else if (query != nullptr)
         redefine(relid, query, text, after.mode, setup::DeniedCapture::is_refused);

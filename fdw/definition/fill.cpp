@@ -1,5 +1,6 @@
 #include "fdw/definition/fill.hpp"
 
+#include "definition/shown_as.hpp"
 #include "fdw/read/refresh_others.hpp"
 #include "refresh/batch/holds.hpp"
 #include "refresh/history.hpp"
@@ -22,6 +23,12 @@ bool is_of_history(Oid relid, const PgError &error)
     return of_member != nullptr && (of_member->relid != relid || of_member->is_hidden());
 }
 
+std::optional<scheduler::Hold> hold_on_data(Oid relid)
+{
+    std::optional<scheduler::Hold> hold = refresh::hold_on(relid);
+    return hold && hold->is_about_data() ? hold : std::nullopt;
+}
+
 void fill_now(Oid relid)
 {
     call([=] { refresh_others_for(relid); });
@@ -39,8 +46,8 @@ void fill_now(Oid relid)
 
 void fill(Oid relid)
 {
-    std::optional<scheduler::Hold> hold = refresh::hold_on(relid);
-    if (!hold || !hold->is_about_data()) {
+    const std::optional<scheduler::Hold> hold = hold_on_data(relid);
+    if (!hold) {
         fill_now(relid);
         return;
     }
@@ -50,6 +57,20 @@ void fill(Oid relid)
         ereport(NOTICE, (errmsg("stream table \"%s\" is not filled yet", get_rel_name(relid)),
                          errdetail("%s", detail.c_str()), errhint("%s", hint.c_str())));
     });
+}
+
+void require_no_hold_on_data(Oid relid)
+{
+    const std::optional<scheduler::Hold> hold = hold_on_data(relid);
+    if (!hold)
+        return;
+    const Oid shown = definition::ShownAs::of(relid);
+    raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+           .message = "cannot compute the new rows of stream table \"" +
+                      std::string(call([=] { return get_rel_name(shown); })) + "\"",
+           .detail = refresh::sentence_of(*hold),
+           .hint = refresh::hint_of(*hold, shown),
+           .is_public = true});
 }
 
 } // namespace pgtrickle

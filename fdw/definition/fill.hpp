@@ -12,4 +12,8 @@ namespace pgtrickle {
  * fills it after the hold ends. C++ frame. */
 void fill(Oid relid);
 
+/* Raises 55000 if a hold forbids reading the sources. The stream table `relid`, or its successor, is to get other rows
+ * at its owner's request, and would have none until the hold ends. C++ frame. */
+void require_no_hold_on_data(Oid relid);
+
 } // namespace pgtrickle

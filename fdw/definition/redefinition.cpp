@@ -50,6 +50,8 @@ void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMo
      * source. */
     if (!was_populated || !may_be_read(relid))
         return;
+    if (denied == setup::DeniedCapture::is_refused)
+        require_no_hold_on_data(relid);
     setup::capture_sources(relid, sources);
     fill(relid);
     note_missing_indexes(relid);

@@ -4,10 +4,10 @@
 #include "definition/query/rewritten_query.hpp"
 #include "definition/state/state.hpp"
 #include "fdw/definition/definition_notices.hpp"
+#include "fdw/definition/fill.hpp"
 #include "fdw/read/refresh_others.hpp"
 #include "pg/attempt.hpp"
 #include "pg/rights.hpp"
-#include "refresh/batch/holds.hpp"
 #include "refresh/history.hpp"
 #include "refresh/request/audience.hpp"
 #include "refresh/sets/refresh_sets.hpp"
@@ -102,10 +102,7 @@ void Replacement::fill(const std::string &text, RefreshMode mode, const std::vec
     marks_ = before.marks;
     successor_ = setup::create_successor(relid_, query_, sources_, options, appended);
     shown_.emplace(successor_.relid, relid_);
-    if (std::optional<scheduler::Hold> hold = refresh::hold_on(successor_.relid); hold && hold->is_about_data()) {
-        setup::drop_successor(successor_.relid);
-        return;
-    }
+    require_no_hold_on_data(successor_.relid);
     setup::capture_sources(successor_.relid, sources_);
     fill_now();
     catch_up();

@@ -48,8 +48,6 @@ class Replacement {
     Replacement(const Replacement &) = delete;
     Replacement &operator=(const Replacement &) = delete;
 
-    /* Returns false if a hold forbids reading the sources: there is no successor then. */
-    bool is_filled() const { return filled_.has_value(); }
     /* Takes AccessExclusive on the stream table and its heaps. */
     void lock();
     /* To be called after the statement has been executed. */
