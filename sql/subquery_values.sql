@@ -24,6 +24,8 @@ INSERT INTO kept VALUES
   ('in_case', $$SELECT a.id, CASE WHEN a.v > 2 THEN (SELECT max(w) FROM b WHERE k > a.k) ELSE -1 END AS c FROM a$$),
   ('of_outer_aggregates', $$SELECT v, (SELECT count(*) FROM b WHERE b.w = a.v) AS n, (SELECT max(b.id) FROM b WHERE b.w < sum(a.k)) AS m FROM a GROUP BY v$$),
   ('rows_compared', $$SELECT a.id FROM a WHERE (v, k) = (SELECT w, k FROM b WHERE b.id = a.id)$$),
+  ('rows_that_differ', $$SELECT a.id, (v, k) <> (SELECT w, k FROM b WHERE b.id = a.id) OR v IS NULL AS c FROM a WHERE (v, k) <> (SELECT w, k FROM b WHERE b.id = a.id) OR id > 7$$),
+  ('rows_that_do_not', $$SELECT a.id FROM a WHERE ((v, k) = (SELECT w, k FROM b WHERE b.id = a.id) AND id < 9) IS NOT TRUE$$),
   ('of_left_join', $$SELECT a.id, (SELECT count(*) FROM a x LEFT JOIN b y ON x.k = y.k AND y.w = a.v WHERE x.v = a.v) AS n FROM a$$),
   ('of_right_join', $$SELECT a.id, (SELECT count(*) FROM a x RIGHT JOIN b y ON x.k = y.k AND x.v = a.v) AS n FROM a$$),
   ('of_full_join', $$SELECT a.id, (SELECT count(*) FROM a x FULL JOIN (SELECT * FROM b WHERE w <> a.v) y ON x.k = y.k) AS n FROM a$$),

@@ -168,6 +168,27 @@ Node *with_lengths_spelled(Node *node, void *context)
     return result;
 }
 
+/* Returns the tree with AND and OR as lists, as the parser makes them of nested ones. A comparison of rows becomes such
+ * a list, of which another one may have become the first member. */
+Node *with_flat_lists(Node *node, void *context)
+{
+    if (node == nullptr)
+        return nullptr;
+    Node *result = mutate_expression(node, with_flat_lists, context);
+    if (!IsA(result, BoolExpr) || castNode(BoolExpr, result)->boolop == NOT_EXPR)
+        return result;
+    auto *list = castNode(BoolExpr, result);
+    List *flat = NIL;
+    ListCell *cell;
+    foreach (cell, list->args) {
+        auto *each = static_cast<Node *>(lfirst(cell));
+        const bool is_same = IsA(each, BoolExpr) && castNode(BoolExpr, each)->boolop == list->boolop;
+        flat = is_same ? list_concat(flat, castNode(BoolExpr, each)->args) : lappend(flat, each);
+    }
+    list->args = flat;
+    return result;
+}
+
 bool is_of_user(Oid function, void *)
 {
     return function >= FirstNormalObjectId;
@@ -185,7 +206,7 @@ Printed print(Node *node, Nodes *nodes, bool is_call)
     /* For a call, the arguments are read from the input; the call itself is not. */
     Node *tree = is_call ? mutate_expression(node, substitute, nodes) : substitute(node, nodes);
     tree = with_own_operators_spelled(tree);
-    tree = with_lengths_spelled(tree, nullptr);
+    tree = with_flat_lists(with_lengths_spelled(tree, nullptr), nullptr);
     Printed printed = {};
     printed.unusable = unusable_name(tree);
     if (printed.unusable.name != nullptr)
