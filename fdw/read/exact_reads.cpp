@@ -37,7 +37,15 @@ extern "C" {
 
 namespace pgtrickle {
 
+struct Noting {
+    const Oid *relids; /* that the statement reads */
+    int count;
+    List *noted;
+};
+
 namespace {
+
+Noting *noting_now = nullptr; /* null: none */
 
 /* ---- the query that a plan carries ---------------------------------------------------- */
 
@@ -213,9 +221,6 @@ Planned replace_plan(QueryDesc *query, int flags, const Oid *relids, int count)
 
 /* ---- what could not be refreshed ------------------------------------------------------ */
 
-bool is_noting = false;
-List *noted_list = NIL;
-
 /* Returns true if an exact read gives what a refresh cannot because of the obstacle. */
 bool is_replaceable(Obstacle obstacle)
 {
@@ -228,6 +233,27 @@ bool is_replaceable(Obstacle obstacle)
     case Obstacle::open_statement: return true;
     default: return false;
     }
+}
+
+/* Returns true if this session has read exactly what the storage of the stream table lacks. */
+bool would_go_back(Oid relid)
+{
+    return lacks_what_was_read(relid, mailbox::status_of(relid).stale_since());
+}
+
+bool is_replaced(Oid relid, Obstacle obstacle)
+{
+    if (is_replaceable(obstacle))
+        return true;
+    if (obstacle == Obstacle::failed) /* the exact query would probably fail, too */
+        return false;
+    const bool is_stopped = obstacle == Obstacle::held || obstacle == Obstacle::suspended;
+    if ((guc::has_consistent_reads && !is_stopped) || would_go_back(relid))
+        return true;
+    for (int i = 0; i < noting_now->count; i++)
+        if (would_go_back(noting_now->relids[i]) && are_of_one_state(relid, noting_now->relids[i]))
+            return true;
+    return false;
 }
 
 } // namespace
@@ -264,42 +290,31 @@ bool can_be_read_exactly(const PlannedStmt *plan)
     return carried_query(plan) != nullptr;
 }
 
-NotingUnrefreshed::NotingUnrefreshed() : outer_(noted_list), was_noting_(is_noting)
+NotingUnrefreshed::NotingUnrefreshed(const Oid *relids, int count)
+    : outer_(noting_now), own_(new Noting{relids, count, NIL})
 {
-    is_noting = true;
-    noted_list = NIL;
+    noting_now = own_;
 }
 
 NotingUnrefreshed::~NotingUnrefreshed()
 {
-    is_noting = was_noting_;
-    noted_list = outer_;
+    noting_now = outer_;
+    delete own_;
 }
 
 List *NotingUnrefreshed::noted() const
 {
-    return noted_list;
+    return own_->noted;
 }
 
 bool note_unrefreshed(Oid relid, Obstacle obstacle)
 {
-    if (!is_noting)
+    if (noting_now == nullptr)
         return false;
     auto *noted = static_cast<Unrefreshed *>(palloc(sizeof(Unrefreshed)));
-    *noted = {relid, obstacle};
-    noted_list = lappend(noted_list, noted);
-    return is_replaced(*noted);
-}
-
-bool is_replaced(const Unrefreshed &noted)
-{
-    if (is_replaceable(noted.obstacle))
-        return true;
-    if (noted.obstacle == Obstacle::failed) /* the exact query would probably fail, too */
-        return false;
-    const bool is_stopped = noted.obstacle == Obstacle::held || noted.obstacle == Obstacle::suspended;
-    return (guc::has_consistent_reads && !is_stopped) ||
-           lacks_what_was_read(noted.relid, mailbox::status_of(noted.relid).stale_since());
+    *noted = {relid, obstacle, is_replaced(relid, obstacle)};
+    noting_now->noted = lappend(noting_now->noted, noted);
+    return noted->is_replaced;
 }
 
 TimestampTz read_exactly_at(Oid relid)
@@ -360,7 +375,7 @@ Noted noted_as(Oid relid, List *unrefreshed)
     ListCell *cell;
     foreach (cell, unrefreshed) {
         const auto *noted = static_cast<Unrefreshed *>(lfirst(cell));
-        if (noted->relid == relid && !is_replaced(*noted))
+        if (noted->relid == relid && !noted->is_replaced)
             return Noted::reported;
         if (noted->relid == relid)
             answer = Noted::replaceable;
@@ -372,7 +387,7 @@ bool has_replaceable(List *unrefreshed)
 {
     ListCell *cell;
     foreach (cell, unrefreshed)
-        if (is_replaced(*static_cast<Unrefreshed *>(lfirst(cell))))
+        if (static_cast<Unrefreshed *>(lfirst(cell))->is_replaced)
             return true;
     return false;
 }

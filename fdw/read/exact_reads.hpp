@@ -36,28 +36,29 @@ bool is_read_exactly(const PlannedStmt *plan);
 /* Returns true if the statement can be planned again. */
 bool can_be_read_exactly(const PlannedStmt *plan);
 
-/* While an object exists, apply_on_stale() notes stream tables, and raises no message about what is_replaced().
- * C++ frames. */
+/* While an object exists, apply_on_stale() notes stream tables, and raises no message about those that are read exactly
+ * instead. C++ frames. */
 class NotingUnrefreshed {
   public:
-    NotingUnrefreshed();
+    /* `relids` are those that the statement reads. */
+    NotingUnrefreshed(const Oid *relids, int count);
     ~NotingUnrefreshed();
     NotingUnrefreshed(const NotingUnrefreshed &) = delete;
     NotingUnrefreshed &operator=(const NotingUnrefreshed &) = delete;
     List *noted() const; /* of Unrefreshed, palloc'ed */
 
   private:
-    List *outer_;
-    bool was_noting_;
+    struct Noting *outer_;
+    struct Noting *own_;
 };
 struct Unrefreshed {
     Oid relid;
     Obstacle obstacle;
+    /* It is read exactly: that gives what a refresh cannot because of the obstacle; or the statement has to show one
+     * state; or this session has read exactly before what the statement reads, this stream table or one that is
+     * refreshed together with it, and would go back in time, or see two states. */
+    bool is_replaced;
 };
-/* Returns true if it is read exactly, and no message is raised: it gives what a refresh cannot because of the
- * obstacle; the statement has to show one state; or this session has read the stream table exactly before, and would go
- * back in time. */
-bool is_replaced(const Unrefreshed &noted);
 /* Notes the stream table, if an object exists. Returns true if no message is to be raised. */
 bool note_unrefreshed(Oid relid, Obstacle obstacle);
 

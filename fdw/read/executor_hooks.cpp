@@ -299,7 +299,7 @@ Prepared refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads
     bool has_new_snapshot = false;
     List *unrefreshed = NIL;
     enter([&] {
-        NotingUnrefreshed noting;
+        NotingUnrefreshed noting(reads.relids, reads.count);
         has_new_snapshot = call([&] { return pass(query, reads); });
         unrefreshed = noting.noted();
     });
@@ -312,7 +312,7 @@ Prepared refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads
     ListCell *cell;
     foreach (cell, unrefreshed) {
         const auto *noted = static_cast<Unrefreshed *>(lfirst(cell));
-        if (is_replaced(*noted))
+        if (noted->is_replaced)
             apply_on_stale(noted->relid, noted->obstacle);
     }
     return {has_new_snapshot, nullptr};

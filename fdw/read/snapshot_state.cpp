@@ -166,6 +166,16 @@ bool has_logged_changes(Oid relid, Snapshot snapshot)
     });
 }
 
+bool are_of_one_state(Oid one, Oid other)
+{
+    return enter([=] {
+        if (is_in_one_atomic_set(one, other))
+            return true;
+        const std::vector<Oid> &group = refresh::refresh_sets().group_of(one);
+        return std::binary_search(group.begin(), group.end(), other);
+    });
+}
+
 Oid first_of_atomic_set(Oid relid)
 {
     return enter([=] {

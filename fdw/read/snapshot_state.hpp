@@ -31,6 +31,9 @@ bool may_differ_from_query(Oid relid, Snapshot snapshot);
  * known yet. Waits for no lock of a user. */
 bool has_logged_changes(Oid relid, Snapshot snapshot);
 
+/* Returns true if the stream tables are refreshed to one state: they are of one atomic set, or of one refresh group. */
+bool are_of_one_state(Oid one, Oid other);
+
 /* Returns the lowest OID in the atomic set of the stream table, which may be its own. */
 Oid first_of_atomic_set(Oid relid);
 

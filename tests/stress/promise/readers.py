@@ -21,7 +21,10 @@ View = collections.namedtuple("View", "table column")  # a column of clocks
 
 
 class Reader(Session):
+    reads_exactly = False  # then it may read exactly what no refresh has brought to one state
+
     def prepare(self):
+        self.reads_exactly |= self.random.random() < 0.4
         self.run("CREATE OR REPLACE FUNCTION pg_temp.look(query text) RETURNS TABLE (view text, writer int, n bigint) "
                  "LANGUAGE plpgsql AS 'BEGIN RETURN QUERY EXECUTE query; END'")
         # The read route, and whether parallel workers read.
@@ -44,10 +47,12 @@ class Reader(Session):
         return list(set(self.random.sample(names, self.random.choice([1, 1, 2, 2, 3, 6]))))
 
     @staticmethod
-    def text(tables, has_source):
+    def text(tables, has_source, writers=None):
+        """Returns a query of all rows, or of the rows of some writers, which are looked up."""
+        rows = "" if writers is None else f" WHERE writer IN ({', '.join(map(str, writers))})"
         views = [View(table, column) for table in tables for column in COLUMNS.get(table, ["n"])]
         views += [View("marks", "n")] if has_source else []
-        return " UNION ALL ".join(f"SELECT '{table}.{column}' AS view, writer, {column} AS n FROM {table}"
+        return " UNION ALL ".join(f"SELECT '{table}.{column}' AS view, writer, {column} AS n FROM {table}{rows}"
                                   for table, column in views)
 
     def joined(self, tables):
@@ -104,12 +109,12 @@ class Reader(Session):
     def promise(self, table, seconds, begun):
         return seconds if seconds is not None else self.world.promises.within(table, begun, time.time())
 
-    def check(self, query, tables, rows, begun, seconds, is_stale):
+    def check(self, query, tables, rows, begun, seconds, is_stale, writers=range(WRITERS)):
         """`begun`: when the statement was sent, or the transaction whose snapshot it reads under."""
         clocks = self.clocks_of(rows)
         self.world.count("answers")
         for view, seen in clocks.items():
-            if len(seen) != WRITERS or min(seen.values()) < 0:
+            if set(seen) != set(writers) or min(seen.values()) < 0:
                 self.fault("a writer lacks a row, or has two", query, "one row each", clocks)
         self.check_order(query, clocks)
         if seconds is None:
@@ -122,22 +127,22 @@ class Reader(Session):
             allowed = self.promise(table, seconds, begun)
             if allowed is None:
                 continue
-            expected = self.world.ledger.before(begun - allowed)
+            expected = {writer: number for writer, number in self.world.ledger.before(begun - allowed).items() if writer in writers}
             for view, seen in clocks.items():
                 if view.startswith(table + ".") and any(seen[writer] < number for writer, number in expected.items()):
                     self.fault(f"{table} is older than {allowed} s", query, expected, clocks)
-        if seconds == 0:
+        if seconds == 0 and not self.reads_exactly:
             self.world.unions.have_been_read_fresh(tables, begun)
 
     def check_order(self, query, clocks):
         for view, seen in clocks.items():
             # A stream table that was created again may read an older one.
             last = self.last.get(view, {}) if view.split(".")[0] not in PASSING else {}
-            if any(seen[writer] < number for writer, number in last.items()):
+            if any(seen[writer] < last.get(writer, 0) for writer in seen):
                 self.fault(f"{view} went back in time", query, dict(last), clocks)
-            self.last[view] = dict(seen)
+            self.last[view] = {**self.last.get(view, {}), **seen}
         source = clocks.get("marks.n")
-        if source and any(seen[writer] > source[writer] for seen in clocks.values() for writer in range(WRITERS)):
+        if source and any(seen[writer] > source[writer] for seen in clocks.values() for writer in seen):
             self.fault("a stream table is ahead of its source", query, dict(source), clocks)
 
     def check_state(self, query, tables, clocks, begun, seconds, is_stale):
@@ -176,6 +181,19 @@ class Reader(Session):
         begun = time.time()
         rows = self.ask(query)
         self.check(query, tables, rows, begun, seconds, self.is_stale())
+
+    def read_exactly(self):
+        """Nothing that was committed before is missing, whatever is held."""
+        self.run("SET pg_trickle.read_mode = exact")
+        self.setting = "read_mode exact"
+        for _ in range(self.random.choice([1, 1, 4])):
+            tables = self.choose()[:2]
+            writers = sorted(self.random.sample(range(WRITERS), self.random.choice([1, 1, 2, WRITERS])))
+            query = self.text(tables, self.random.random() < 0.3, writers)
+            begun = time.time()
+            rows = self.ask(query)
+            self.check(query, tables, rows, begun, 0, self.is_stale(), writers)
+            self.world.count("exact answers")
 
     def read_repeatably(self):
         """All answers under one snapshot are of one moment."""
@@ -249,7 +267,9 @@ class Reader(Session):
                 self.fault(f"{table} is older than reported: {reported}", query, expected, self.clocks_of(rows))
 
     def act(self):
-        kinds = ((self.read, 10), (self.read_bank, 3), (self.read_repeatably, 2), (self.read_age, 3))
+        kinds = ((self.read, 10), (self.read_exactly, 4 if self.reads_exactly else 0), (self.read_bank, 3), (self.read_repeatably, 2), (self.read_age, 3))
+        if self.reads_exactly:
+            self.run("RESET pg_trickle.read_mode")
         try:
             self.random.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])[0]()
         except psycopg2.Error as error:
