@@ -38,7 +38,6 @@ CREATE FOREIGN TABLE bi_st (id int NOT NULL) SERVER pgtrickle OPTIONS (query 'SE
 CREATE FOREIGN TABLE bi_st (id int DEFAULT 1) SERVER pgtrickle OPTIONS (query 'SELECT id FROM bi_source');
 CREATE FOREIGN TABLE bi_st (id int, CHECK (id > 0)) SERVER pgtrickle OPTIONS (query 'SELECT id FROM bi_source');
 CREATE FOREIGN TABLE bi_st (id int OPTIONS (a 'b')) SERVER pgtrickle OPTIONS (query 'SELECT id FROM bi_source');
-CREATE FOREIGN TABLE bi_st () INHERITS (bi_source) SERVER pgtrickle OPTIONS (query 'SELECT id FROM bi_source');
 
 -- options
 CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (schedule '1s');

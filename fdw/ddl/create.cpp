@@ -2,7 +2,8 @@
  * The order of steps: all reasons for refusal are checked before PostgreSQL creates the foreign table, so
  * that errors are about the query and not about catalogs. Then PostgreSQL creates the foreign table; then
  * follow the internal view, the dependencies and the state row; then the storage; then capture, which waits
- * for writers; and last the fill, under a snapshot taken after that.
+ * for writers; then the fill, under a snapshot taken after that; and last its parents, so that these are locked
+ * shortly.
  *
  * A definition with original_query or recorded settings is being restored: its query is parsed as it was
  * printed, its sources may still be empty and its grants missing. So no privileges are checked, and nothing
@@ -24,11 +25,15 @@
 #include "setup/setup.hpp"
 
 extern "C" {
+#include "access/table.h"
 #include "catalog/namespace.h"
+#include "commands/event_trigger.h"
+#include "commands/tablecmds.h"
 #include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 }
 
 namespace pgtrickle {
@@ -48,8 +53,6 @@ void check_statement(CreateForeignTableStmt *statement)
     RangeVar *relation = statement->base.relation;
     if (statement->base.partbound != nullptr)
         refuse_clause(relation, "the partition bound", "Create it, then attach it as a partition.");
-    if (statement->base.inhRelations != NIL)
-        refuse_clause(relation, "INHERITS", "Create it, then let it inherit.");
     ListCell *cell;
     foreach (cell, statement->base.tableElts) {
         auto *element = static_cast<::Node *>(lfirst(cell));
@@ -158,6 +161,59 @@ void set_option(List **list, const char *name, const char *value)
     *list = lappend(*list, makeDefElem(pstrdup(name), reinterpret_cast<::Node *>(makeString(pstrdup(value))), -1));
 }
 
+/* Returns the columns that are NOT NULL in the parent and not in the stream table. */
+List *columns_not_null_above(Oid relid, const RangeVar *parent)
+{
+    List *names = NIL;
+    Relation table = table_openrv(parent, ShareUpdateExclusiveLock);
+    for (int i = 0; i < RelationGetNumberOfAttributes(table); i++)
+        if (Form_pg_attribute column = TupleDescAttr(RelationGetDescr(table), i);
+            column->attnotnull && get_attnum(relid, NameStr(column->attname)) != InvalidAttrNumber)
+            names = lappend(names, pstrdup(NameStr(column->attname)));
+    table_close(table, NoLock);
+    return names;
+}
+
+AlterTableCmd *command_of(AlterTableType type, char *column)
+{
+    AlterTableCmd *command = makeNode(AlterTableCmd);
+    command->subtype = type;
+    command->name = column;
+    return command;
+}
+
+/* Does what ALTER FOREIGN TABLE … INHERIT does, which checks the privilege on the parent. pg_dump writes INHERITS for
+ * it, and omits that a parent's column is NOT NULL in the parent alone: if `is_restored`, the child's stays nullable.
+ */
+void inherit(Oid relid, RangeVar *parent, bool is_restored)
+{
+    List *commands = NIL, *afterwards = NIL;
+    ListCell *cell;
+    foreach (cell, is_restored ? columns_not_null_above(relid, parent) : NIL) {
+        auto *column = static_cast<char *>(lfirst(cell));
+        commands = lappend(commands, command_of(AT_SetNotNull, column));
+        afterwards = lappend(afterwards, command_of(AT_DropNotNull, column));
+    }
+    AlterTableCmd *command = command_of(AT_AddInherit, nullptr);
+    command->def = reinterpret_cast<::Node *>(parent);
+    commands = lappend(commands, command);
+    AlterTableInternal(relid, commands, false);
+    CommandCounterIncrement();
+    if (afterwards != NIL)
+        AlterTableInternal(relid, afterwards, false);
+    CommandCounterIncrement();
+}
+
+/* Event triggers see the statement of the user only. */
+void inherit_from_all(Oid relid, List *parents, bool is_restored)
+{
+    ListCell *cell;
+    EventTriggerInhibitCommandCollection();
+    foreach (cell, parents)
+        inherit(relid, lfirst_node(RangeVar, cell), is_restored);
+    EventTriggerUndoInhibitCommandCollection();
+}
+
 Oid created_relation(CreateForeignTableStmt *statement)
 {
     CommandCounterIncrement();
@@ -199,6 +255,9 @@ void create_stream_table(const UtilityCall &utility)
     for (const options::Option &option : kept)
         call([&] { set_option(&statement->options, option.name.c_str(), option.value.c_str()); });
 
+    /* PostgreSQL would put the columns of the parents first. */
+    List *parents = statement->base.inhRelations;
+    statement->base.inhRelations = NIL;
     call([&] { utility.run(); });
     Oid relid = call([=] { return created_relation(statement); });
     setup::set_up(relid, query, sources);
@@ -213,6 +272,7 @@ void create_stream_table(const UtilityCall &utility)
     } else {
         call([=] { definition::begin_restoring(relid, definition::Restored::definition); });
     }
+    call([=] { inherit_from_all(relid, parents, is_restored); });
     call([] { warn_of_publications(); });
     mailbox::note_definition_change();
 }
