@@ -17,6 +17,7 @@
 extern "C" {
 #include "catalog/namespace.h"
 #include "tcop/dest.h"
+#include "utils/acl.h"
 }
 
 namespace pgtrickle {
@@ -120,12 +121,17 @@ StatementHandler handler_of(const IndexStmt *statement)
 /* PostgreSQL accepts a trigger on a foreign table; on a stream table it would never fire. */
 StatementHandler handler_of(const CreateTrigStmt *statement)
 {
-    if (is_stream_table_named(statement->relation))
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("cannot create a trigger on stream table \"%s\"", statement->relation->relname),
-                        errdetail("Its rows are changed by refreshes, which fire no triggers."),
-                        errhint("Create the trigger on a source.")));
-    return nullptr;
+    if (!is_stream_table_named(statement->relation))
+        return nullptr;
+    const char *name = statement->relation->relname;
+    const AclResult allowed =
+        pg_class_aclcheck(RangeVarGetRelid(statement->relation, NoLock, false), GetUserId(), ACL_TRIGGER);
+    if (allowed != ACLCHECK_OK)
+        aclcheck_error(allowed, OBJECT_FOREIGN_TABLE, name);
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot create a trigger on stream table \"%s\"", name),
+             errdetail("Its rows are changed by refreshes, which fire no triggers."),
+             errhint("Create the trigger on a source.")));
 }
 
 bool is_definition_followed()

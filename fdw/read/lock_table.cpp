@@ -27,13 +27,17 @@ namespace pgtrickle {
 
 namespace {
 
+/* Raises 42501 unless the current user has one of the privileges. */
+void require_one_of(Oid relid, AclMode privileges)
+{
+    if (AclResult allowed = pg_class_aclcheck(relid, GetUserId(), privileges); allowed != ACLCHECK_OK)
+        aclcheck_error(allowed, OBJECT_FOREIGN_TABLE, get_rel_name(relid));
+}
+
 void check_may_lock(const RangeVar *, Oid relid, Oid, void *)
 {
-    if (!OidIsValid(relid) || find_served_relation(relid) == nullptr)
-        return;
-    AclResult allowed = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
-    if (allowed != ACLCHECK_OK)
-        aclcheck_error(allowed, OBJECT_FOREIGN_TABLE, get_rel_name(relid));
+    if (OidIsValid(relid) && find_served_relation(relid) != nullptr)
+        require_one_of(relid, ACL_SELECT);
 }
 
 bool names_stream_table(RangeVar *name)
@@ -59,17 +63,21 @@ List *lock_stream_tables(LockStmt *statement, Oid *relids, int *count)
     return others;
 }
 
-/* PostgreSQL would refuse it, too, because a stream table is a foreign table. */
+/* PostgreSQL would refuse it, too, because a stream table is a foreign table. A role that could lock a table in some
+ * mode gets the reason. */
 void refuse_other_modes(const LockStmt *statement)
 {
     ListCell *cell;
     foreach (cell, statement->relations)
-        if (auto *name = lfirst_node(RangeVar, cell); names_stream_table(name))
+        if (auto *name = lfirst_node(RangeVar, cell); names_stream_table(name)) {
+            require_one_of(RangeVarGetRelid(name, NoLock, false),
+                           ACL_SELECT | ACL_INSERT | ACL_UPDATE | ACL_DELETE | ACL_TRUNCATE);
             ereport(ERROR,
                     (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot lock stream table \"%s\"", name->relname),
                      errdetail("Only refreshes change its rows."),
                      errhint("Use IN ACCESS SHARE MODE, which refreshes it first; to keep its rows from changing, lock "
                              "its sources.")));
+        }
 }
 
 /* Returns whether PostgreSQL has relations left to lock. */
