@@ -53,6 +53,15 @@ RESET ROLE;
 BEGIN;
 VACUUM st;
 ROLLBACK;
+-- by_the_owner_of_the_database
+SELECT current_database() AS database, pg_get_userbyid(datdba) AS owner FROM pg_database WHERE datname = current_database() \gset
+SELECT pg_stat_get_vacuum_count(oid) AS before FROM heaps('st') \gset
+ALTER DATABASE :"database" OWNER TO heap_statements_other;
+SET ROLE heap_statements_other;
+VACUUM (ANALYZE) st;
+RESET ROLE;
+ALTER DATABASE :"database" OWNER TO :"owner";
+SELECT pg_stat_get_vacuum_count(oid) > :before AS is_vacuumed FROM heaps('st');
 -- REINDEX_TABLE
 CREATE INDEX by_g ON st (g);
 CREATE TABLE before AS SELECT oid, relfilenode FROM indexes('st') UNION ALL SELECT oid, relfilenode FROM indexes('often') UNION ALL SELECT oid, relfilenode FROM indexes('parts');

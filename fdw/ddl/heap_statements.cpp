@@ -18,6 +18,7 @@ extern "C" {
 #include "commands/defrem.h"
 #include "commands/event_trigger.h"
 #include "commands/tablecmds.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
 #include "tcop/dest.h"
@@ -81,8 +82,8 @@ bool analyzes(const VacuumStmt *statement)
     return false;
 }
 
-/* Replaces each stream table that the current user owns by its heaps, and returns these stream tables. The others are
- * left for PostgreSQL to refuse. */
+/* Replaces each stream table that the current user may vacuum by its heaps, and returns these stream tables. The others
+ * are left for PostgreSQL to refuse. */
 List *replace_by_heaps(VacuumStmt *statement)
 {
     List *replaced = NIL;
@@ -91,7 +92,7 @@ List *replace_by_heaps(VacuumStmt *statement)
     foreach (cell, statement->rels) {
         auto *named = lfirst_node(VacuumRelation, cell);
         const Oid relid = stream_table_named(named->relation);
-        if (!OidIsValid(relid) || !owns_relation(relid)) {
+        if (!OidIsValid(relid) || (!owns_relation(relid) && !owns_database(MyDatabaseId))) {
             relations = lappend(relations, named);
             continue;
         }
@@ -229,8 +230,11 @@ void reindex_heaps(const UtilityCall &call)
 void refuse_cluster(const UtilityCall &call)
 {
     auto *statement = castNode(ClusterStmt, call.statement());
-    if (const Oid relid = stream_table_named(statement->relation); OidIsValid(relid))
-        refuse(relid, "cluster", "Refreshes write rows in the order of changes; VACUUM FULL removes unused space.");
+    const Oid relid = stream_table_named(statement->relation);
+    if (!OidIsValid(relid))
+        return;
+    definition::require_owner(relid);
+    refuse(relid, "cluster", "Refreshes write rows in the order of changes; VACUUM FULL removes unused space.");
 }
 
 } // namespace pgtrickle
