@@ -9,6 +9,7 @@
 #include "definition/definition_view.hpp"
 #include "definition/query/rewritten_query.hpp"
 #include "definition/state/state.hpp"
+#include "fdw/ddl/alter_refusal.hpp"
 #include "fdw/ddl/alter_timing.hpp"
 #include "fdw/ddl/dependency_changes.hpp"
 #include "fdw/ddl/exact_name.hpp"
@@ -110,81 +111,6 @@ void check_retyping(Oid relid, const AlterTableStmt *statement)
                             errhint("Drop the stream table, alter the column, and create the stream table again; "
                                     "see pgtrickle.export_definition(%s) for the statements.",
                                     quote_literal_cstr(quoted_relation_name(linitial_oid(users))))));
-    }
-}
-
-bool is_allowed(AlterTableType type)
-{
-    switch (type) {
-    case AT_AlterColumnType:
-    case AT_SetStatistics:
-    case AT_SetOptions:
-    case AT_ResetOptions:
-    case AT_SetStorage:
-    case AT_DropConstraint:
-    case AT_DropNotNull:
-    case AT_GenericOptions:
-    case AT_ChangeOwner:
-    case AT_AddInherit:
-    case AT_DropInherit: return true;
-    default: return false;
-    }
-}
-
-/* The reason why a stream table cannot be altered in a way, and the alternative. */
-struct Refusal {
-    const char *reason, *alternative;
-};
-
-Refusal refusal_of(AlterTableType type)
-{
-    switch (type) {
-    case AT_AddColumn:
-    case AT_DropColumn:
-        return {"Its columns are defined by its query.",
-                "Columns can be renamed, given another type, and appended by another query; to remove columns, drop it "
-                "and create it again."};
-    case AT_AddConstraint:
-    case AT_SetNotNull:
-    case AT_ColumnDefault:
-        return {"Its rows are computed by its query, and not checked.",
-                "Constraints and defaults belong on the sources; an expression for a missing value belongs in the "
-                "query."};
-    case AT_SetTableSpace:
-        return {"Its heaps are moved by a statement of their own.", "Give SET TABLESPACE in a separate statement."};
-    case AT_SetRelOptions:
-    case AT_ResetRelOptions:
-        return {"The parameters of its storage are an option.",
-                "Use OPTIONS (ADD storage_parameters 'name = value, ...')."};
-    case AT_SetCompression:
-        return {"A foreign table has no compression method.", "Set default_toast_compression for its owner."};
-    case AT_ClusterOn:
-    case AT_DropCluster: return {"Refreshes write rows in the order of changes.", "VACUUM FULL removes unused space."};
-    case AT_ReplicaIdentity:
-        return {"Its storage is not published.", "Publish its sources, and create the stream table on the subscriber."};
-    case AT_EnableRowSecurity:
-    case AT_DisableRowSecurity:
-    case AT_ForceRowSecurity:
-    case AT_NoForceRowSecurity:
-        return {"A foreign table has no policies.", "GRANT a view with security_barrier, or columns."};
-    default:
-        return {"Its columns are defined by its query, and its rows are maintained by pg_trickle.",
-                "Its options, owner, schema, parents, name and columns can be changed."};
-    }
-}
-
-void check_commands(Oid relid, const AlterTableStmt *statement)
-{
-    ListCell *cell;
-    foreach (cell, statement->cmds) {
-        const AlterTableType type = static_cast<AlterTableCmd *>(lfirst(cell))->subtype;
-        if (is_allowed(type))
-            continue;
-        definition::require_owner(relid);
-        const Refusal refusal = refusal_of(type);
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("cannot alter stream table \"%s\" in this way", get_rel_name(relid)),
-                        errdetail("%s", refusal.reason), errhint("%s", refusal.alternative)));
     }
 }
 
@@ -463,7 +389,7 @@ void alter_table(const UtilityCall &utility)
         move_heaps(utility, relid);
         return;
     }
-    call([=] { check_commands(relid, statement); });
+    call([=] { refuse_other_alterations(relid, statement); });
     ListCell *cell;
     foreach (cell, statement->cmds) {
         auto *command = static_cast<AlterTableCmd *>(lfirst(cell));

@@ -1,0 +1,105 @@
+#include "fdw/ddl/alter_refusal.hpp"
+
+#include "definition/stream_table.hpp"
+
+extern "C" {
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+bool is_allowed(AlterTableType type)
+{
+    switch (type) {
+    case AT_AlterColumnType:
+    case AT_SetStatistics:
+    case AT_SetOptions:
+    case AT_ResetOptions:
+    case AT_SetStorage:
+    case AT_DropConstraint:
+    case AT_DropNotNull:
+    case AT_GenericOptions:
+    case AT_ChangeOwner:
+    case AT_AddInherit:
+    case AT_DropInherit: return true;
+    default: return false;
+    }
+}
+
+/* The reason why a stream table cannot be altered in a way, and the alternative. */
+struct Refusal {
+    const char *reason, *alternative;
+};
+
+Refusal refusal_of(AlterTableType type)
+{
+    switch (type) {
+    case AT_AddColumn:
+    case AT_DropColumn:
+        return {"Its columns are defined by its query.",
+                "Columns can be renamed, given another type, and appended by another query; to remove columns, drop it "
+                "and create it again."};
+    case AT_AddConstraint:
+    case AT_SetNotNull:
+    case AT_ColumnDefault:
+    case AT_AddIdentity:
+    case AT_ValidateConstraint:
+        return {"Its rows are computed by its query, and not checked.",
+                "Constraints and defaults belong on the sources; an expression for a missing value belongs in the "
+                "query."};
+    case AT_SetTableSpace:
+        return {"Its heaps are moved by a statement of their own.", "Give SET TABLESPACE in a separate statement."};
+    case AT_SetRelOptions:
+    case AT_ResetRelOptions:
+        return {"The parameters of its storage are an option.",
+                "Use OPTIONS (ADD storage_parameters 'name = value, ...')."};
+    case AT_SetCompression:
+        return {"A foreign table has no compression method.", "Set default_toast_compression for its owner."};
+    case AT_ClusterOn:
+    case AT_DropCluster: return {"Refreshes write rows in the order of changes.", "VACUUM FULL removes unused space."};
+    case AT_ReplicaIdentity:
+        return {"Its storage is not published.", "Publish its sources, and create the stream table on the subscriber."};
+    case AT_SetUnLogged:
+    case AT_SetLogged:
+        return {"A refresh continues from the stored rows, so these survive a crash.",
+                "Use CREATE UNLOGGED TABLE ... AS for an unlogged copy."};
+    case AT_EnableTrig:
+    case AT_EnableAlwaysTrig:
+    case AT_EnableReplicaTrig:
+    case AT_DisableTrig:
+    case AT_EnableTrigAll:
+    case AT_DisableTrigAll:
+    case AT_EnableTrigUser:
+    case AT_DisableTrigUser:
+        return {"Its rows are changed by refreshes, which fire no triggers.", "Triggers belong on the sources."};
+    case AT_EnableRowSecurity:
+    case AT_DisableRowSecurity:
+    case AT_ForceRowSecurity:
+    case AT_NoForceRowSecurity:
+        return {"A foreign table has no policies.", "GRANT a view with security_barrier, or columns."};
+    default:
+        return {"Its columns are defined by its query, and its rows are maintained by pg_trickle.",
+                "Its options, owner, schema, parents, name and columns can be changed."};
+    }
+}
+
+} // namespace
+
+void refuse_other_alterations(Oid relid, const AlterTableStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->cmds) {
+        const AlterTableType type = static_cast<AlterTableCmd *>(lfirst(cell))->subtype;
+        if (is_allowed(type))
+            continue;
+        definition::require_owner(relid);
+        const Refusal refusal = refusal_of(type);
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot alter stream table \"%s\" in this way", get_rel_name(relid)),
+                        errdetail("%s", refusal.reason), errhint("%s", refusal.alternative)));
+    }
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,18 @@
+/*
+ * What ALTER TABLE cannot change in a stream table, each with the reason and the alternative.
+ */
+#pragma once
+
+#include "pg/versions/postgres.hpp"
+
+extern "C" {
+#include "nodes/parsenodes.h"
+}
+
+namespace pgtrickle {
+
+/* Raises an error if a command of the statement cannot be executed on the stream table: 42501 for other roles than its
+ * owner. SET TABLESPACE is allowed as the only command, and does not pass here. PostgreSQL frame. */
+void refuse_other_alterations(Oid relid, const AlterTableStmt *statement);
+
+} // namespace pgtrickle
