@@ -47,6 +47,21 @@ SELECT split_part(pgtrickle.export_definition('in_a.st'), E');\n', 2);
 CREATE INDEX "a "" ON pg_trickle_storage.st_1 b" ON in_b.st (id);
 SELECT indexes FROM pgtrickle.pgt_dumped('in_b.st'::regclass);
 DROP INDEX in_b."a "" ON pg_trickle_storage.st_1 b";
+-- an_index_that_a_failed_REINDEX_left_is_not_dumped
+CREATE INDEX left_over ON in_b.st (id);
+SET allow_system_table_mods = on;
+UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'in_b.left_over'::regclass;
+SELECT indexes FROM pgtrickle.pgt_dumped('in_b.st'::regclass);
+SELECT pgtrickle.export_definition('in_b.st') ~ 'left_over' AS is_exported;
+UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'in_b.left_over'::regclass;
+RESET allow_system_table_mods;
+DROP INDEX in_b.left_over;
+-- beside_a_cursor
+BEGIN;
+DECLARE c CURSOR FOR SELECT * FROM in_b.st;
+FETCH c \g /dev/null
+CREATE INDEX refused ON in_b.st (n);
+ROLLBACK;
 -- its_owner, and_no_other_role
 CREATE ROLE index_names_owner; CREATE ROLE index_names_other;
 GRANT USAGE ON SCHEMA in_a, in_b TO index_names_owner, index_names_other;

@@ -234,6 +234,7 @@ ObjectAddress create(Oid relid, IndexStmt *statement, const char *text)
     /* The lock on the stream table prevents the replacement of its storage. */
     const Oid heap = served_relation_to_read(relid)->storage;
     LockRelationOid(heap, ShareLock);
+    storage::check_not_in_use(relid, heap, "create an index on");
     turn_to_storage(statement, find_served_relation(relid));
     return storage::define_user_index(relid, heap, statement, true);
 }

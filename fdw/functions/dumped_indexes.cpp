@@ -16,6 +16,7 @@ extern "C" {
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 }
@@ -31,12 +32,20 @@ struct DumpedIndex {
 
 /* The functions from here on are PostgreSQL frames, until list(). */
 
-/* Returns null if the index was dropped by DROP INDEX CONCURRENTLY. */
+/* pg_dump omits an index that a failed CREATE INDEX or REINDEX CONCURRENTLY has left, too. A partitioned index is
+ * invalid while a partition lacks its part. */
+bool is_dumped(Oid index)
+{
+    return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(index)) &&
+           (get_index_isvalid(index) || get_rel_relkind(index) == RELKIND_PARTITIONED_INDEX);
+}
+
+/* Returns null if the index is not dumped, or was dropped by DROP INDEX CONCURRENTLY. */
 DumpedIndex *dumped(Oid index)
 {
     DumpedIndex *found = nullptr;
     LockRelationOid(index, AccessShareLock);
-    if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(index))) {
+    if (is_dumped(index)) {
         found = static_cast<DumpedIndex *>(palloc(sizeof(DumpedIndex)));
         found->definition = TextDatumGetCString(DirectFunctionCall1(pg_get_indexdef, ObjectIdGetDatum(index)));
         found->comment = GetComment(index, RelationRelationId, 0);

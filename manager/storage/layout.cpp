@@ -350,7 +350,7 @@ Oid tablespace_of(Oid heap)
 }
 
 /* PostgreSQL's error would name the heap. */
-void check_not_in_use(Oid relid, Oid heap)
+void check_not_in_use(Oid relid, Oid heap, const char *action)
 {
     Relation relation = RelationIdGetRelation(heap);
     const bool is_in_use = relation != nullptr && relation->rd_refcnt != 1;
@@ -358,9 +358,9 @@ void check_not_in_use(Oid relid, Oid heap)
         RelationClose(relation);
     if (is_in_use)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
-                        errmsg("cannot replace the rows of stream table \"%s\" because it is being used by active "
-                               "queries in this session",
-                               get_rel_name(relid)),
+                        errmsg("cannot %s stream table \"%s\" because it is being used by active queries in this "
+                               "session",
+                               action, get_rel_name(relid)),
                         errhint("Close the cursors that read it.")));
 }
 

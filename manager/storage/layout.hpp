@@ -32,8 +32,9 @@ Oid create_arrangement(Oid relid, const std::string &relation_name, const engine
 Oid create_heap(Oid relid, const char *name, TupleDesc columns, char kind, Oid tablespace, Datum options);
 /* Returns the options of a heap (pg_class.reloptions). PostgreSQL frame. */
 Datum heap_options(bool is_of_groups);
-/* Raises 55006 if a query of this session is reading a heap of the stream table. PostgreSQL frame. */
-void check_not_in_use(Oid relid, Oid heap);
+/* Raises 55006, with the action that is refused, if a query of this session is reading a heap of the stream table.
+ * PostgreSQL frame. */
+void check_not_in_use(Oid relid, Oid heap, const char *action = "replace the rows of");
 /* Gives the heaps of a storage these options, changed by the option storage_parameters. PostgreSQL frame. */
 void set_heap_options(Oid storage, bool is_of_groups, const char *parameters);
 /* Returns the name of the tablespace for indexes of the heap; null: the default one, where default_tablespace is
