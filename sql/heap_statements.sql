@@ -33,6 +33,8 @@ SELECT reltuples FROM pg_class WHERE oid = 'st'::regclass;
 VACUUM (ANALYZE) st (g), src;
 SELECT c.reltuples, (SELECT reltuples FROM heaps('st')) AS stored, array_agg(attname) AS columns FROM pg_class c, pg_stats s
   WHERE c.oid = 'st'::regclass AND s.schemaname = 'heap_statements' AND s.tablename = 'st' GROUP BY 1;
+VACUUM st (g);
+VACUUM (VERBOSE off) src, often (g);
 -- FULL
 SELECT pg_relation_size(oid) AS before FROM heaps('st') \gset
 SET ROLE heap_statements_owner;

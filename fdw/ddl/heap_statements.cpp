@@ -104,6 +104,16 @@ List *replace_by_heaps(VacuumStmt *statement)
     return replaced;
 }
 
+/* PostgreSQL checks this of the relations that it is given, which are heaps without a list. */
+void check_column_lists(const VacuumStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->rels)
+        if (lfirst_node(VacuumRelation, cell)->va_cols != NIL && !analyzes(statement))
+            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                            errmsg("ANALYZE option must be specified when a column list is provided")));
+}
+
 /* VACUUM commits, and leaves no snapshot for a command after it. ANALYZE of more than one table pops the one it is
  * given. */
 void run_under_snapshot(const UtilityCall &call)
@@ -196,6 +206,7 @@ void vacuum_heaps(const UtilityCall &call)
         call.run();
         return;
     }
+    check_column_lists(given);
     UtilityCall vacuum = copy_of(call);
     auto *statement = castNode(VacuumStmt, vacuum.statement());
     List *replaced = replace_by_heaps(statement);
