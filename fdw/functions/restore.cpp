@@ -17,6 +17,7 @@
 
 extern "C" {
 #include "access/htup_details.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "storage/lmgr.h"
@@ -24,18 +25,19 @@ extern "C" {
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/varlena.h"
 }
 
 namespace pgtrickle {
 
 namespace {
 
-enum RestoredColumn : AttrNumber { restored_relid = 1, restored_indexes, restored_comments };
+enum RestoredColumn : AttrNumber { restored_name = 1, restored_indexes, restored_comments };
 
 /* The functions from here on are PostgreSQL frames, until restore(). */
 
 struct RestoredRow {
-    Oid relid;
+    Oid relid; /* or InvalidOid */
     Datum *indexes;
     Datum *comments;
     bool *has_no_comment;
@@ -51,13 +53,26 @@ Datum required_value(const TriggerData *data, RestoredColumn column)
     return value;
 }
 
+/* Returns the stream table. With a WARNING returns InvalidOid for one that has not been restored, so that the restore
+ * goes on as after any other relation that failed. */
+Oid stream_table_named(text *name)
+{
+    const Oid relid = RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(name)), NoLock, true);
+    if (OidIsValid(relid) && definition::is_stream_table(relid))
+        return relid;
+    ereport(WARNING,
+            (errcode(ERRCODE_UNDEFINED_TABLE),
+             errmsg("stream table \"%s\" does not exist, so its indexes are not restored", text_to_cstring(name))));
+    return InvalidOid;
+}
+
 RestoredRow row_of(FunctionCallInfo fcinfo)
 {
     if (!CALLED_AS_TRIGGER(fcinfo))
         elog(ERROR, "not called as a trigger");
     const auto *data = reinterpret_cast<TriggerData *>(fcinfo->context);
     RestoredRow row = {};
-    row.relid = DatumGetObjectId(required_value(data, restored_relid));
+    row.relid = stream_table_named(DatumGetTextPP(required_value(data, restored_name)));
     bool *are_null;
     int comment_count;
     deconstruct_array(DatumGetArrayTypeP(required_value(data, restored_indexes)), TEXTOID, -1, false, TYPALIGN_INT,
@@ -74,9 +89,6 @@ RestoredRow row_of(FunctionCallInfo fcinfo)
 /* Returns true if the stream table had been filled. It is unpopulated then, and its heaps have to be replaced. */
 bool begin(Oid relid)
 {
-    if (!definition::is_stream_table(relid))
-        ereport(ERROR,
-                (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("relation with OID %u is not a stream table", relid)));
     definition::require_owner(relid);
     definition::begin_restoring(relid, definition::Restored::data);
     LockRelationOid(relid, AccessExclusiveLock);
@@ -96,6 +108,8 @@ bool begin(Oid relid)
 void restore(FunctionCallInfo fcinfo)
 {
     const RestoredRow row = call([=] { return row_of(fcinfo); });
+    if (!OidIsValid(row.relid))
+        return;
     if (call([&] { return begin(row.relid); }))
         define_restored(row.relid);
     mailbox::note_definition_change();

@@ -39,8 +39,9 @@ COMMENT ON FUNCTION pgtrickle.pgt_dumped(oid) IS 'internal: one stream table, or
 REVOKE ALL ON FUNCTION pgtrickle.pgt_dumped(oid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pgtrickle.pgt_dumped(oid) TO pg_database_owner; -- for pg_dump by the owner of the database
 
+-- The name is a text, because one that a restore has not created would keep the rows of all others from being copied.
 CREATE TABLE pgtrickle.pgt_restored (
-  relid    regclass NOT NULL,
+  name     text NOT NULL,
   indexes  text[] NOT NULL,
   comments text[] NOT NULL
 );
@@ -48,7 +49,7 @@ COMMENT ON TABLE pgtrickle.pgt_restored IS 'internal: receives the stream tables
 REVOKE ALL ON pgtrickle.pgt_restored FROM PUBLIC;
 GRANT SELECT, INSERT ON pgtrickle.pgt_restored TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_restored',
-  'WHERE false UNION ALL SELECT d.relid, d.indexes, d.comments FROM pgtrickle.pgt_dumped() d');
+  'WHERE false UNION ALL SELECT d.relid::text, d.indexes, d.comments FROM pgtrickle.pgt_dumped() d');
 
 CREATE FUNCTION pgtrickle.pgt_restore() RETURNS trigger
   LANGUAGE c
