@@ -54,6 +54,20 @@ REFRESH MATERIALIZED VIEW view;
 SELECT * FROM test.wrong('kept');
 SELECT * FROM actions();
 
+-- the_first_REFRESH, through views: stream tables that they read are refreshed before
+CREATE VIEW of_rows AS SELECT * FROM rows;
+CREATE VIEW of_two AS SELECT id FROM of_rows UNION ALL SELECT id FROM of_rows;
+CREATE VIEW of_none AS SELECT 1 AS one;
+CREATE MATERIALIZED VIEW first_filled AS SELECT count(*) AS n FROM of_two WITH NO DATA;
+CREATE MATERIALIZED VIEW unrelated AS SELECT one FROM of_none WITH NO DATA;
+DELETE FROM base WHERE id = (SELECT max(id) FROM view WHERE k > 1);
+REFRESH MATERIALIZED VIEW view;
+REFRESH MATERIALIZED VIEW first_filled;
+REFRESH MATERIALIZED VIEW unrelated;
+SELECT n = 2 * (SELECT count(*) FROM view WHERE k > 1) AS is_fresh, one FROM first_filled, unrelated;
+DROP VIEW of_rows, of_none CASCADE;
+SELECT * FROM actions();
+
 -- renamed_and_dropped
 ALTER MATERIALIZED VIEW view RENAME COLUMN v TO value;
 ALTER MATERIALIZED VIEW view RENAME TO other;

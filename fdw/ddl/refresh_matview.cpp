@@ -165,11 +165,13 @@ Query *query_of(Relation view)
     return nullptr;
 }
 
-/* Adds the stream tables that the view reads, also through other views. Each view reads with the rights of its
- * owner; one that it may not read is not refreshed for it. */
-List *add_stream_tables(Oid view, List *found)
+/* Adds the stream tables that the view reads, also through other views, which are added to `visited`. Each view reads
+ * with the rights of its owner; one that it may not read is not refreshed for it. Up to PostgreSQL 15, the rule of a
+ * view names the view itself, as OLD and NEW. */
+List *add_stream_tables(Oid view, List *found, List **visited)
 {
     check_stack_depth();
+    *visited = lappend_oid(*visited, view);
     Relation relation = try_table_open(view, AccessShareLock);
     if (relation == nullptr)
         return found;
@@ -183,8 +185,8 @@ List *add_stream_tables(Oid view, List *found)
         const Oid relid = lfirst_oid(cell);
         if (definition::is_stream_table(relid))
             found = may_read(owner, relid) ? list_append_unique_oid(found, relid) : found;
-        else if (get_rel_relkind(relid) == RELKIND_VIEW)
-            found = add_stream_tables(relid, found);
+        else if (get_rel_relkind(relid) == RELKIND_VIEW && !list_member_oid(*visited, relid))
+            found = add_stream_tables(relid, found, visited);
     }
     return found;
 }
@@ -193,7 +195,8 @@ List *add_stream_tables(Oid view, List *found)
  * a dump in one transaction. The view's owner, who reads them, could not refresh them in it. */
 void refresh_what_is_read(Oid view)
 {
-    List *stream_tables = add_stream_tables(view, NIL);
+    List *visited = NIL;
+    List *stream_tables = add_stream_tables(view, NIL, &visited);
     if (stream_tables == NIL || IsolationUsesXactSnapshot())
         return;
     definition::permit_fills();
