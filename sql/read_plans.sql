@@ -35,6 +35,41 @@ SET max_parallel_workers_per_gather = 0;
 CREATE FOREIGN TABLE per_region (region int, n bigint) SERVER pgtrickle
   OPTIONS (query 'SELECT region, count(*) FROM sale GROUP BY region', schedule '520w');
 SELECT plan('SELECT k FROM other LEFT JOIN per_region ON region = k');
+-- an_inlined_function_is_expanded, and the plan depends on it
+CREATE FUNCTION of_qty(int) RETURNS SETOF big LANGUAGE sql STABLE AS 'SELECT * FROM read_plans.big WHERE qty = $1';
+CREATE FUNCTION through(q int) RETURNS TABLE (id int) LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT id FROM read_plans.of_qty(q)';
+SELECT plan('SELECT * FROM other, of_qty(k)');
+SELECT plan('SELECT * FROM through(5)');
+SELECT * FROM through(q => 5);
+CREATE FUNCTION whole() RETURNS SETOF big LANGUAGE sql STABLE AS 'SELECT * FROM read_plans.big';
+SET max_parallel_workers_per_gather = 1;
+SELECT plan('SELECT sum(qty) FROM whole()');
+ALTER FUNCTION whole PARALLEL SAFE;
+SELECT plan('SELECT sum(qty) FROM whole()');
+SET max_parallel_workers_per_gather = 0;
+SET plan_cache_mode = force_generic_plan;
+PREPARE by_function AS SELECT id FROM of_qty(5);
+EXECUTE by_function;
+CREATE OR REPLACE FUNCTION of_qty(int) RETURNS SETOF big LANGUAGE sql STABLE AS 'SELECT * FROM read_plans.big WHERE qty = $1 + 1';
+EXECUTE by_function;
+RESET plan_cache_mode;
+-- with_the_privileges_on_both
+CREATE ROLE read_plans_caller;
+GRANT USAGE ON SCHEMA read_plans TO read_plans_caller;
+SET ROLE read_plans_caller;
+SELECT * FROM of_qty(5);
+RESET ROLE;
+GRANT SELECT ON big TO read_plans_caller;
+REVOKE EXECUTE ON FUNCTION of_qty FROM PUBLIC;
+SET ROLE read_plans_caller;
+SELECT * FROM of_qty(5);
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION of_qty TO read_plans_caller;
+SET ROLE read_plans_caller;
+SELECT * FROM of_qty(5);
+RESET ROLE;
+DROP OWNED BY read_plans_caller;
+DROP ROLE read_plans_caller;
 -- system_columns_need_the_nested_scan
 SELECT plan('SELECT tableoid, * FROM big WHERE qty = 5');
 

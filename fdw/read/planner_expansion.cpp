@@ -2,6 +2,7 @@
 
 #include "definition/guc.hpp"
 #include "fdw/read/exact_reads.hpp"
+#include "fdw/read/inlined_functions.hpp"
 #include "fdw/scan/exact_query.hpp"
 #include "fdw/scan/query_trees.hpp"
 #include "fdw/scan/storage_rte.hpp"
@@ -187,6 +188,7 @@ bool is_expanded(const RangeTblEntry *entry)
 struct Statement {
     const Query *whole;
     bool is_rechecked; /* this level, or one around it, changes or locks rows */
+    InlinedFunctions functions;
 };
 
 /* A statement that has waited for a row, and finds it changed, joins it again with the rows of other relations that it
@@ -233,6 +235,8 @@ bool visit_node(Node *node, void *statement)
 
 void visit_entry(Query *query, RangeTblEntry *entry, Statement *statement)
 {
+    if (entry->rtekind == RTE_FUNCTION && guc::enable_expansion)
+        statement->functions.inline_entry(entry);
     if (entry->rtekind == RTE_SUBQUERY && !is_expanded(entry))
         visit_query(entry->subquery, statement);
     if (entry->rtekind != RTE_RELATION || entry->relkind != RELKIND_FOREIGN_TABLE || !entry->inFromCl)
@@ -262,10 +266,11 @@ void visit_query(Query *query, Statement *statement)
 
 PlannedStmt *plan_expanded(Query *query, const char *text, int options, ParamListInfo parameters)
 {
-    Statement statement = {query, false};
+    Statement statement = {query, false, {}};
     const Query *unexpanded = copy_for_exact_plan(query);
     visit_query(query, &statement);
-    PlannedStmt *plan = previous_hooks().planner(query, text, options, parameters);
+    PlannedStmt *plan = previous_hooks().planner(query, text, statement.functions.planner_options(options), parameters);
+    statement.functions.become_dependencies_of(plan);
     keep_for_exact_plan(plan, unexpanded);
     return plan;
 }

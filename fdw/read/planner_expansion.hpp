@@ -9,6 +9,8 @@
  * read, and not in FROM: it carries the user's permissions, the lock, and the cached plan's dependency. The entry of
  * the storage requires no privilege.
  *
+ * A function in FROM that PostgreSQL would inline is inlined before (inlined_functions.hpp).
+ *
  * The nested scan (execution.hpp) handles stream tables with children, references to system columns, whole
  * rows of a stream table with dropped columns, and entries that are created later in planning; and everything
  * if pg_trickle.enable_expansion is off.
