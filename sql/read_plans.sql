@@ -35,6 +35,15 @@ SET max_parallel_workers_per_gather = 0;
 CREATE FOREIGN TABLE per_region (region int, n bigint) SERVER pgtrickle
   OPTIONS (query 'SELECT region, count(*) FROM sale GROUP BY region', schedule '520w');
 SELECT plan('SELECT k FROM other LEFT JOIN per_region ON region = k');
+-- an_index_alone_is_read, also_of_groups_that_HAVING_leaves
+CREATE FOREIGN TABLE even (region int, n bigint) SERVER pgtrickle
+  OPTIONS (query 'SELECT region, count(*) FROM sale GROUP BY region HAVING sum(qty) % 2 = 0', schedule '520w');
+CREATE INDEX ON even (n, region);
+SET enable_seqscan = off;
+SET enable_bitmapscan = off;
+SELECT plan('SELECT region FROM even WHERE n > 3');
+RESET enable_seqscan;
+RESET enable_bitmapscan;
 -- an_inlined_function_is_expanded, and the plan depends on it
 CREATE FUNCTION of_qty(int) RETURNS SETOF big LANGUAGE sql STABLE AS 'SELECT * FROM read_plans.big WHERE qty = $1';
 CREATE FUNCTION through(q int) RETURNS TABLE (id int) LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT id FROM read_plans.of_qty(q)';
