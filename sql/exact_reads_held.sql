@@ -1,4 +1,4 @@
--- What a session has read exactly, and a hold keeps from being refreshed, beside others of its set.
+-- Stream tables that a session has read exactly, held since, beside others of their sets.
 SET client_min_messages = warning;
 CREATE SCHEMA exact_reads_held;
 SET search_path = exact_reads_held;
