@@ -29,4 +29,5 @@ SELECT * FROM spread ORDER BY k;
 SELECT high.v, apart.n FROM high JOIN apart USING (k) ORDER BY k;
 SELECT pgtrickle.resume_scheduler() \g /dev/null
 SELECT * FROM spread ORDER BY k;
+SELECT pgtrickle.drop_refresh_group('pair') \g /dev/null
 DROP SCHEMA exact_reads_held CASCADE;

@@ -206,6 +206,21 @@ Passed pass_barrier(const Oid *relids, int count, const RequiredRights *rights)
     return {actions.own_count > 0, is_fresh, actions.requested_count > 0};
 }
 
+bool would_request(const Oid *relids, int count)
+{
+    const TimestampTz now = GetCurrentTimestamp();
+    bool is_any_requested = false;
+    for (int i = 0; i < count; i++) {
+        const Freshness freshness = judge(relids[i], now);
+        const mailbox::OwnEffects own = mailbox::own_effects(relids[i]);
+        if ((freshness.verdict != Verdict::serve && freshness.verdict != Verdict::request) || !freshness.is_populated ||
+            own.has_changes || own.holds_it)
+            return false;
+        is_any_requested |= freshness.verdict == Verdict::request;
+    }
+    return is_any_requested;
+}
+
 Passed refresh_ahead(const Oid *relids, int count, const RequiredRights *rights)
 {
     const TimestampTz now = GetCurrentTimestamp();

@@ -29,6 +29,9 @@ struct Passed {
  * wait. */
 Passed pass_barrier(const Oid *relids, int count, const RequiredRights *rights);
 
+/* Returns true if pass_barrier() would wait for a refresh by the manager, and this transaction has changed nothing. */
+bool would_request(const Oid *relids, int count);
+
 /* Refreshes stream tables that the statement may read by functions. Those that cannot be refreshed are left to
  * the functions' statements, which apply on_stale if they read them. */
 Passed refresh_ahead(const Oid *relids, int count, const RequiredRights *rights);

@@ -210,7 +210,7 @@ Planned replace_plan(QueryDesc *query, int flags, const Oid *relids, int count)
     if (count > 1)
         computed = find_computed(query, relids, count);
     const TimestampTz now = GetCurrentTimestamp();
-    const bool is_as_before = reads_untouched_rows(query, computed);
+    const bool is_as_before = reads_untouched_rows(query, computed, SourceRows::are_read);
     if (!is_as_before)
         make_plan(query, flags, computed);
     ListCell *cell;

@@ -23,6 +23,7 @@
 #include "fdw/read/refresh_wait.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "fdw/read/transaction_snapshot.hpp"
+#include "fdw/read/untouched_scans.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/versions/processes.hpp"
@@ -293,10 +294,35 @@ MemoryContext plan_exactly(QueryDesc *query, int flags, const Oid *relids, int c
     }
 }
 
+/* Lets a look-up of stored rows that no pending change concerns pass without a refresh, under a new snapshot: the rows
+ * are those that a refresh would leave. Waits for no lock of a user. */
+bool passes_without_refresh(QueryDesc *query, const Reads &reads)
+{
+    if (!guc::enabled || reads.count == 0 || reads.by_functions_count > 0 || IsolationUsesXactSnapshot() ||
+        owner_of(query->snapshot) != nullptr || !can_take_new_snapshot(query) ||
+        !would_request(reads.relids, reads.count) || !looks_up_rows(query, reads.relids, reads.count))
+        return false;
+    check_rights(asked_rights(query->plannedstmt));
+    renew_snapshot(query, false);
+    List *relids = NIL;
+    for (int i = 0; i < reads.count; i++)
+        relids = lappend_oid(relids, reads.relids[i]);
+    if (reads_untouched_rows(query, relids, SourceRows::are_not)) {
+        if (is_wait_wanted)
+            wait = {true, false, false, false, 0};
+        is_wait_wanted = false;
+        return true;
+    }
+    PopActiveSnapshot();
+    return false;
+}
+
 /* Passes the barrier; what cannot be refreshed is read exactly. */
 Prepared refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads)
 {
     bool has_new_snapshot = false;
+    if (passes_without_refresh(query, reads))
+        return {true, nullptr};
     List *unrefreshed = NIL;
     enter([&] {
         NotingUnrefreshed noting(reads.relids, reads.count);

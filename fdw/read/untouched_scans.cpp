@@ -1,15 +1,17 @@
 #include "fdw/read/untouched_scans.hpp"
 
 #include "capture/triggers/open_statement.hpp"
+#include "definition/stream_table.hpp"
 #include "fdw/scan/exact_planning.hpp"
-#include "fdw/scan/known_touched.hpp"
 #include "fdw/scan/user_code.hpp"
+#include "pg/versions/processes.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
 #include "parser/parsetree.h"
+#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
@@ -269,7 +271,7 @@ bool is_untouched(Oid relid, AttrNumber column, const List *equalities)
     return false;
 }
 
-bool reads_untouched(Oid relid, const QueryDesc *query, const List *scans)
+bool reads_untouched(Oid relid, const QueryDesc *query, const List *scans, SourceRows rows)
 {
     List *scanned = NIL;
     if (is_time_dependent(relid) || !find_stored(query->plannedstmt, scans, relid, query->params, &scanned))
@@ -278,7 +280,7 @@ bool reads_untouched(Oid relid, const QueryDesc *query, const List *scans)
     const Bitmapset *outputs = compared_outputs(served, static_cast<const List *>(linitial(scanned)));
     if (outputs == nullptr || !storage::is_seen_as_it_is(served->storage, query->snapshot))
         return false;
-    const int output = find_known_touched(relid, outputs, query->snapshot);
+    const int output = find_known_touched(relid, outputs, query->snapshot, rows);
     served = find_served_relation(relid);
     const AttrNumber *numbers = output_numbers(served);
     AttrNumber column = 0;
@@ -294,20 +296,89 @@ bool reads_untouched(Oid relid, const QueryDesc *query, const List *scans)
     return true;
 }
 
-} // namespace
-
-bool reads_untouched_rows(const QueryDesc *query, const List *relids)
+Scans scans_of(const PlannedStmt *plan)
 {
     Scans scans = {NIL, true};
-    find_scans(query->plannedstmt->planTree, &scans);
-    find_scans_in(query->plannedstmt->subplans, &scans);
+    find_scans(plan->planTree, &scans);
+    find_scans_in(plan->subplans, &scans);
+    return scans;
+}
+
+/* Whether this transaction reads the source itself. */
+bool is_locked(Oid source)
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_RELATION(tag, MyDatabaseId, source);
+    return holds_lock(tag, AccessShareLock);
+}
+
+/* Takes AccessShare on the sources. Returns false if that would wait. */
+bool lock_sources_at_once(const List *sources)
+{
+    ListCell *cell;
+    foreach (cell, sources)
+        if (!ConditionalLockRelationOid(lfirst_oid(cell), AccessShareLock))
+            return false;
+    return true;
+}
+
+/* Releases what was locked since these sources were not, as often as they were locked. */
+void unlock_sources(const List *sources)
+{
+    ListCell *cell;
+    foreach (cell, sources)
+        while (is_locked(lfirst_oid(cell)))
+            UnlockRelationOid(lfirst_oid(cell), AccessShareLock);
+}
+
+/* Returns the sources that are not locked. */
+List *unlocked_sources_of(Oid relid)
+{
+    List *sources = NIL;
+    enter([&] {
+        for (const Source &source : definition::sources_of(relid))
+            call([&] { sources = is_locked(source.relid) ? sources : lappend_oid(sources, source.relid); });
+    });
+    return sources;
+}
+
+/* As reads_untouched(). The sources are locked until it returns. */
+bool reads_untouched_without_sources(Oid relid, const QueryDesc *query, const List *scans)
+{
+    const List *sources = unlocked_sources_of(relid);
+    const bool answer = lock_sources_at_once(sources) && reads_untouched(relid, query, scans, SourceRows::are_not);
+    unlock_sources(sources);
+    return answer;
+}
+
+} // namespace
+
+bool reads_untouched_rows(const QueryDesc *query, const List *relids, SourceRows rows)
+{
+    const Scans scans = scans_of(query->plannedstmt);
     if (!scans.is_complete || capture::has_open_statement())
         return false;
     ListCell *cell;
     foreach (cell, relids)
-        if (!reads_untouched(lfirst_oid(cell), query, scans.found))
+        if (!(rows == SourceRows::are_read ? reads_untouched(lfirst_oid(cell), query, scans.found, rows)
+                                           : reads_untouched_without_sources(lfirst_oid(cell), query, scans.found)))
             return false;
     return true;
+}
+
+bool looks_up_rows(const QueryDesc *query, const Oid *relids, int count)
+{
+    const Scans scans = scans_of(query->plannedstmt);
+    for (int i = 0; scans.is_complete && i < count; i++) {
+        List *scanned = NIL;
+        if (!find_stored(query->plannedstmt, scans.found, relids[i], query->params, &scanned))
+            return false;
+        ListCell *cell;
+        foreach (cell, scanned)
+            if (lfirst(cell) == NIL)
+                return false;
+    }
+    return scans.is_complete;
 }
 
 } // namespace pgtrickle

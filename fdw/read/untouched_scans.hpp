@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "pg/boundary.hpp"
+#include "fdw/scan/known_touched.hpp"
 
 extern "C" {
 #include "executor/execdesc.h"
@@ -18,8 +18,11 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* Returns true if that is so for each of `relids`, which have changes pending under the snapshot of the statement.
- * Their sources are locked, and the snapshot shows them as their logs do. */
-bool reads_untouched_rows(const QueryDesc *query, const List *relids);
+/* Returns true if that is so for each of `relids`, under the snapshot of the statement, which sees their storages.
+ * SourceRows::are_read: their sources are locked, and the snapshot shows them as their logs do. */
+bool reads_untouched_rows(const QueryDesc *query, const List *relids, SourceRows rows);
+
+/* Returns true if each scan of a storage in the plan has such a condition, whatever is touched. */
+bool looks_up_rows(const QueryDesc *query, const Oid *relids, int count);
 
 } // namespace pgtrickle

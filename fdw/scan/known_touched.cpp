@@ -131,8 +131,43 @@ struct Seen {
     Frontier snapshot;
 };
 
-/* Returns null if there are none. */
-std::unique_ptr<Known> find_at_first(Oid relid, const Bitmapset *outputs, Snapshot snapshot, const Seen &seen)
+/* Returns what is known of the column before any change has been read; null if it cannot be looked up. */
+std::unique_ptr<Known> make_known(Oid relid, const TouchedValues &found, const Seen &seen)
+{
+    Oid hash = InvalidOid, hash_of_right;
+    if (is_type_of_a_user(found.type) ||
+        !call([&] { return get_op_hash_functions(found.equals, &hash, &hash_of_right); }))
+        return nullptr;
+    auto known = std::make_unique<Known>();
+    known->found = found;
+    known->found.values = NIL;
+    for (const Source &source : definition::sources_of(relid))
+        known->sources.push_back(source.relid);
+    known->applied = known->seen = seen.applied;
+    known->hash = hash;
+    call([&] { get_typlenbyval(found.type, &known->length, &known->is_by_value); });
+    return known;
+}
+
+bool are_captured_tables(Oid relid)
+{
+    const std::vector<Source> sources = definition::sources_of(relid);
+    return std::all_of(sources.begin(), sources.end(),
+                       [](const Source &source) { return source.kind == SourceKind::table && source.is_captured; });
+}
+
+/* Returns null if the query has no such column, or the values in changes of its table may not be all. */
+std::unique_ptr<Known> find_column_alone(Oid relid, const Bitmapset *outputs, const Seen &seen)
+{
+    TouchedValues found;
+    const bool is_found = are_captured_tables(relid) &&
+                          call([&] { return find_touched_column(definition::query_of(relid), outputs, &found); }) &&
+                          found.is_read_once;
+    return is_found ? make_known(relid, found, seen) : nullptr;
+}
+
+/* Returns null if there are no such values. */
+std::unique_ptr<Known> find_values(Oid relid, const Bitmapset *outputs, Snapshot snapshot, const Seen &seen)
 {
     const TouchedValues found = call([&] {
         return beside_planning(relid, [&] {
@@ -142,19 +177,10 @@ std::unique_ptr<Known> find_at_first(Oid relid, const Bitmapset *outputs, Snapsh
             return touched;
         });
     });
-    Oid hash = InvalidOid, hash_of_right;
-    if (found.output == 0 || is_type_of_a_user(found.type) ||
-        !call([&] { return get_op_hash_functions(found.equals, &hash, &hash_of_right); }))
+    std::unique_ptr<Known> known = found.output != 0 ? make_known(relid, found, seen) : nullptr;
+    if (known == nullptr)
         return nullptr;
-    auto known = std::make_unique<Known>();
-    known->found = found;
-    known->found.values = NIL;
-    for (const Source &source : definition::sources_of(relid))
-        known->sources.push_back(source.relid);
-    known->applied = seen.applied;
     known->seen = seen.snapshot;
-    known->hash = hash;
-    call([&] { get_typlenbyval(found.type, &known->length, &known->is_by_value); });
     ListCell *cell;
     foreach (cell, found.values)
         add_value(known.get(), lfirst_node(Const, cell)->constvalue);
@@ -193,10 +219,20 @@ bool read_on(Known *known, Snapshot snapshot, const Seen &seen)
     return known->values.size() <= 2 * known->found_count + most_added;
 }
 
-int find_known(Oid relid, const Bitmapset *outputs, Snapshot snapshot)
+/* Finds them without what is known. */
+std::unique_ptr<Known> find_at_first(Oid relid, const Bitmapset *outputs, Snapshot snapshot, SourceRows rows,
+                                     const Seen &seen)
+{
+    std::unique_ptr<Known> known = find_column_alone(relid, outputs, seen);
+    if (known != nullptr && read_on(known.get(), snapshot, seen))
+        return known;
+    return rows == SourceRows::are_read ? find_values(relid, outputs, snapshot, seen) : nullptr;
+}
+
+int find_known(Oid relid, const Bitmapset *outputs, Snapshot snapshot, SourceRows rows)
 {
     const state::VisibleRow row = call([=] { return state::visible_row(relid, snapshot); });
-    if (row.frontier == nullptr || row.needs_reinit)
+    if (row.frontier == nullptr || row.needs_reinit || !row.is_populated)
         return 0;
     const Seen seen = {Frontier::from_text(row.frontier, row.own_xid, row.own_seq), Frontier::of_snapshot(snapshot, 0)};
     /* A snapshot that was taken during recovery has its running transactions elsewhere. */
@@ -211,7 +247,7 @@ int find_known(Oid relid, const Bitmapset *outputs, Snapshot snapshot)
         known_by_table->clear();
     known_by_table->erase(relid);
     const uint64_t forgotten_before = forget_count;
-    std::unique_ptr<Known> found = find_at_first(relid, outputs, snapshot, seen);
+    std::unique_ptr<Known> found = find_at_first(relid, outputs, snapshot, rows, seen);
     if (found == nullptr)
         return 0;
     found->is_forgotten = !is_listed || !found->found.is_read_once || forget_count != forgotten_before;
@@ -222,9 +258,9 @@ int find_known(Oid relid, const Bitmapset *outputs, Snapshot snapshot)
 
 } // namespace
 
-int find_known_touched(Oid relid, const Bitmapset *outputs, Snapshot snapshot)
+int find_known_touched(Oid relid, const Bitmapset *outputs, Snapshot snapshot, SourceRows rows)
 {
-    return enter([=] { return find_known(relid, outputs, snapshot); });
+    return enter([=] { return find_known(relid, outputs, snapshot, rows); });
 }
 
 bool may_be_touched(Oid relid, Oid equals, Oid collation, Datum constant)

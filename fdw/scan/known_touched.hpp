@@ -22,10 +22,16 @@ extern "C" {
 
 namespace pgtrickle {
 
+/* Whether a search for touched values reads rows of the sources, beside their logs. */
+enum class SourceRows {
+    are_read, /* the caller has made sure of what find_touched_values() requires */
+    are_not,  /* only the table of k has changed, and not by much; the sources are locked during the search only */
+};
+
 /* Finds values among which are all that changes pending under the snapshot concern, of one of these outputs of the
- * defining query. Returns the number of the output; 0 if there are none. The caller has made sure of what
- * find_touched_values() requires. The values are those of the next look-ups. */
-int find_known_touched(Oid relid, const Bitmapset *outputs, Snapshot snapshot);
+ * defining query. Returns the number of the output; 0 if there are none. The storage is the one that the snapshot sees,
+ * and its rows depend on captured changes only. The values are those of the next look-ups. */
+int find_known_touched(Oid relid, const Bitmapset *outputs, Snapshot snapshot, SourceRows rows);
 
 /* Returns true if one of these values satisfies `value = constant` by the operator, whose right operand may have
  * another type; also if that is not known. */

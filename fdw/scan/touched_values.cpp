@@ -385,6 +385,19 @@ bool find_values(const Shape &shape, const Column &column, const Pending &pendin
     return true;
 }
 
+void set_column(TouchedValues *touched, const Shape &shape, const Column &column)
+{
+    touched->output = column.output;
+    touched->equals = column.equals;
+    touched->type = column.compared_as;
+    touched->table = reference_of(shape, static_cast<Index>(column.var->varno))->relid;
+    touched->column = column.var->varattno;
+    touched->collation = column.var->varcollid;
+    touched->is_read_once = std::count_if(shape.references.begin(), shape.references.end(),
+                                          [=](const Reference &each) { return each.relid == touched->table; }) == 1;
+    touched->is_indexed = column.is_indexed;
+}
+
 bool find_of_pending(Oid relid, const Shape &shape, const Column &column, const Frontier &frontier, Snapshot snapshot,
                      Pending *pending, TouchedValues *touched)
 {
@@ -398,15 +411,7 @@ bool find_of_pending(Oid relid, const Shape &shape, const Column &column, const 
         if (!read_pending(shape, column, source, frontier, snapshot, pending))
             return false;
     }
-    touched->output = column.output;
-    touched->equals = column.equals;
-    touched->type = column.compared_as;
-    touched->table = reference_of(shape, static_cast<Index>(column.var->varno))->relid;
-    touched->column = column.var->varattno;
-    touched->collation = column.var->varcollid;
-    touched->is_read_once = std::count_if(shape.references.begin(), shape.references.end(),
-                                          [=](const Reference &each) { return each.relid == touched->table; }) == 1;
-    touched->is_indexed = column.is_indexed;
+    set_column(touched, shape, column);
     return find_values(shape, column, *pending, snapshot, touched);
 }
 
@@ -428,6 +433,18 @@ bool find(Oid relid, const Query *query, Snapshot snapshot, const Bitmapset *out
 }
 
 } // namespace
+
+bool find_touched_column(const Query *query, const Bitmapset *outputs, TouchedValues *touched)
+{
+    return enter([=] {
+        const Shape shape = shape_of(query);
+        Column column = {};
+        if (!shape.is_supported || !find_column(shape, outputs, &column))
+            return false;
+        set_column(touched, shape, column);
+        return true;
+    });
+}
 
 bool find_touched_values(Oid relid, const Query *query, Snapshot snapshot, const Bitmapset *outputs,
                          TouchedValues *touched)

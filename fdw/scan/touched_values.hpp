@@ -39,11 +39,16 @@ struct TouchedValues {
     bool is_empty() const { return values == NIL && !has_null; }
 };
 
+/* Sets `touched` to the column k, without values, and returns true; or returns false if the query has no such column.
+ * `query` is the analysed defining query, whose tables are locked; `outputs` are those of its outputs that k is one of,
+ * null for any. PostgreSQL frame. */
+bool find_touched_column(const Query *query, const Bitmapset *outputs, TouchedValues *touched);
+
 /* Sets `touched` to the values that changes pending under the snapshot concern, and returns true; or returns false
- * if the query has no such column, a source no such log, or the changes are many. `query` is the analysed defining
- * query; `outputs` are those of its outputs that k is one of, null for any. Its answer depends on captured changes
- * only, the storage is the one that the snapshot sees, and the snapshot shows its tables as their logs do, also later,
- * because they are locked. Runs with the rights of the stream table's owner, in which the caller is. PostgreSQL frame.
+ * if the query has no such column, a source no such log, or the changes are many. `query` and `outputs` are as above.
+ * Its answer depends on captured changes only, the storage is the one that the snapshot sees, and the snapshot shows
+ * its tables as their logs do, also later, because they are locked. Runs with the rights of the stream table's owner,
+ * in which the caller is. PostgreSQL frame.
  */
 bool find_touched_values(Oid relid, const Query *query, Snapshot snapshot, const Bitmapset *outputs,
                          TouchedValues *touched);

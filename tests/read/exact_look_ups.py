@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""Shows that a session which looks up rows exactly, one after the other, misses no change of others or of its own.
+"""Shows that a session which looks up fresh rows, one after the other, misses no change of others or of its own.
 
 What the session knows of pending changes is brought forward from one snapshot to the next, also to an older one. One
 session reads; between its statements another one writes single rows and refreshes, so that most keys are not touched.
@@ -42,6 +42,7 @@ db = Database()
 
 class Walk:
     def __init__(self, seed):
+        db.run("SELECT pgtrickle.alter_stream_table('plain', query => %s)", QUERIES["plain"][0])
         self.random = random.Random(seed)
         self.writer, self.exporter, self.reader = (db.connect().cursor() for _ in range(3))
         self.queries = {name: query for name, (query, _) in QUERIES.items()}
@@ -134,13 +135,21 @@ def set_up():
         db.run(f"CREATE INDEX ON {name} ({columns.split()[0]})")
 
 
-def each_look_up_equals_its_query():
+def look_up_all(setting, steps):
     walk = Walk(SEED)
-    walk.do(walk.reader, "SET pg_trickle.read_mode = exact; SET plan_cache_mode = force_custom_plan")
-    for _ in range(STEPS):
+    walk.do(walk.reader, f"SET {setting}; SET plan_cache_mode = force_custom_plan")
+    for _ in range(steps):
         walk.step()
-    assert walk.count > STEPS, walk.count
+    assert walk.count > steps, walk.count
+
+
+def each_exact_look_up_equals_its_query():
+    look_up_all("pg_trickle.read_mode = exact", STEPS)
+
+
+def so_does_each_one_that_waits_for_a_refresh_if_it_has_to():
+    look_up_all("pg_trickle.max_staleness = 0", STEPS // 5)
 
 
 set_up()
-run_cases([each_look_up_equals_its_query])
+run_cases([each_exact_look_up_equals_its_query, so_does_each_one_that_waits_for_a_refresh_if_it_has_to])

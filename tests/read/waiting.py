@@ -20,6 +20,8 @@ db.run("CREATE FOREIGN TABLE doubled (n bigint) SERVER pgtrickle OPTIONS (query 
 db.run("CREATE TABLE far (id int)")
 db.run("CREATE FOREIGN TABLE upstream (n bigint) SERVER pgtrickle OPTIONS (query 'SELECT count(*) FROM far', schedule '520w')")
 db.run("CREATE FOREIGN TABLE downstream (n bigint) SERVER pgtrickle OPTIONS (query 'SELECT max(n) FROM upstream', schedule '520w')")
+db.run("CREATE TABLE pair (k int PRIMARY KEY, v int); INSERT INTO pair SELECT i, i FROM generate_series(1, 9) i")
+db.run("CREATE FOREIGN TABLE kept (k int, v int) SERVER pgtrickle OPTIONS (query 'SELECT k, v FROM pair', schedule '0s')")
 EXACT = "SELECT t.n = count(*) AND d.n = 2 * t.n FROM item, total t, doubled d GROUP BY t.n, d.n"
 
 
@@ -176,9 +178,39 @@ def no_lock_of_the_reader_keeps_it_waiting():
         reader.session.close()
 
 
+def a_look_up_of_what_has_not_changed_does_not_wait():
+    db.run("SELECT pgtrickle.gate_source('pair')")
+    db.run("UPDATE pair SET v = -v WHERE k = 1")
+    for statement, answer in (("SELECT v FROM kept WHERE k = 2", 2), ("SELECT count(*) FROM kept WHERE k IN (3, 4, 11)", 2),
+                              ("SELECT v FROM kept WHERE k = 1", "55000"), ("SELECT count(*) FROM kept WHERE k IN (1, 2)", "55000"),
+                              ("SELECT count(*) FROM kept", "55000"), ("SELECT count(*) FROM kept WHERE k > 1", "55000")):
+        Reader(statement).ends_with(answer)
+    db.run("SELECT pgtrickle.ungate_source('pair')")
+    Reader("SELECT v FROM kept WHERE k = 1").ends_with(-1)
+
+
+def and_locks_no_source():
+    locker, reader = db.connect(), db.connect().cursor()
+    reader.execute("SET pg_trickle.scan_refresh_timeout = '1s'; SET pg_trickle.on_stale = error; SELECT v FROM kept WHERE k = 2")
+    db.run("UPDATE pair SET v = -v WHERE k = 1")
+    reader.execute("BEGIN; SELECT v FROM kept WHERE k = 2")
+    reader.execute("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation IN ('pair'::regclass, 'pair_pkey'::regclass)")
+    assert reader.fetchall() == [(0,)]
+    reader.execute("COMMIT")
+    db.run("UPDATE pair SET v = v + 1 WHERE k = 3")
+    locker.cursor().execute("BEGIN; LOCK TABLE pair")
+    try:
+        reader.execute("SELECT v FROM kept WHERE k = 2")
+        assert reader.fetchall() == [(2,)]
+    except psycopg2.Error as error:  # a refresh has not been in time
+        assert error.pgcode == "55000", error
+    locker.close()
+
+
 try:
     run_cases([an_idle_session_that_has_read_its_own_changes_delays_no_reader, nothing_is_said_if_nothing_is_missing,
                neither_does_a_prepared_transaction, a_session_that_works_is_waited_for, the_wait_can_be_cancelled,
-               it_has_a_timeout, it_survives_the_death_of_the_manager, no_lock_of_the_reader_keeps_it_waiting])
+               it_has_a_timeout, it_survives_the_death_of_the_manager, no_lock_of_the_reader_keeps_it_waiting,
+               a_look_up_of_what_has_not_changed_does_not_wait, and_locks_no_source])
 finally:
     db.drop()
