@@ -17,6 +17,7 @@ extern "C" {
 #include "access/tableam.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "storage/predicate.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -225,10 +226,15 @@ void scan_index(Reader *reader, IndexScanDesc scan, TupleTableSlot *slot, Strate
     }
 }
 
-/* Reads the rows that may be new to the frontier: xid >= xmax, and each xid that was running then. */
+/* Reads the rows that may be new to the frontier: xid >= xmax, and each xid that was running then.
+ *
+ * In SERIALIZABLE, that there is no row is read, too: what a concurrent transaction logs conflicts with it. The lock is
+ * that of the heap, since the scan of an empty segment is omitted, and those on pages of the index do not
+ * cover the pages of an emptied one. It is taken before the size is looked at, so that no row comes between. */
 void read_segment(Reader *reader, Oid segment_oid)
 {
     Relation segment = table_open(segment_oid, AccessShareLock);
+    PredicateLockRelation(segment, reader->snapshot);
     if (RelationGetNumberOfBlocks(segment) > 0) {
         Relation index = index_open(index_of(segment), AccessShareLock);
         TupleTableSlot *slot = table_slot_create(segment, nullptr);
