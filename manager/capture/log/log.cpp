@@ -245,9 +245,9 @@ void read_segment(Reader *reader, Oid segment_oid)
             scan_index(reader, scan, slot, BTEqualStrategyNumber, F_XID8EQ, frontier->xip[i]);
         index_endscan(scan);
         ExecDropSingleTupleTableSlot(slot);
-        index_close(index, NoLock);
+        index_close(index, AccessShareLock);
     }
-    table_close(segment, NoLock);
+    table_close(segment, AccessShareLock); /* a caller that needs the lock for longer has called lock_logs() */
 }
 
 void read_log(Reader *reader, const SourceRow *row)
