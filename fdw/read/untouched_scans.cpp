@@ -304,12 +304,17 @@ Scans scans_of(const PlannedStmt *plan)
     return scans;
 }
 
-/* Whether this transaction reads the source itself. */
-bool is_locked(Oid source)
+LOCKTAG lock_of(Oid source)
 {
     LOCKTAG tag;
     SET_LOCKTAG_RELATION(tag, MyDatabaseId, source);
-    return holds_lock(tag, AccessShareLock);
+    return tag;
+}
+
+/* Whether this transaction reads the source itself. */
+bool is_locked(Oid source)
+{
+    return holds_lock(lock_of(source), AccessShareLock);
 }
 
 /* Takes AccessShare on the sources. Returns false if that would wait. */
@@ -326,9 +331,11 @@ bool lock_sources_at_once(const List *sources)
 void unlock_sources(const List *sources)
 {
     ListCell *cell;
-    foreach (cell, sources)
-        while (is_locked(lfirst_oid(cell)))
-            UnlockRelationOid(lfirst_oid(cell), AccessShareLock);
+    foreach (cell, sources) {
+        const LOCKTAG tag = lock_of(lfirst_oid(cell));
+        while (holds_lock(tag, AccessShareLock) && LockRelease(&tag, AccessShareLock, false))
+            continue;
+    }
 }
 
 /* Returns the sources that are not locked. */
