@@ -3,18 +3,16 @@
 #include "capture/triggers/open_statement.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/scan/exact_planning.hpp"
+#include "fdw/scan/query_trees.hpp"
 #include "fdw/scan/user_code.hpp"
 #include "pg/versions/processes.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
-#include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
-#include "parser/parsetree.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
-#include "utils/typcache.h"
 }
 
 namespace pgtrickle {
@@ -92,13 +90,6 @@ struct Equality {
     Datum *constants; /* those that are not NULL */
     int count;
 };
-
-const Node *unrelabelled(const Node *node)
-{
-    while (node != nullptr && IsA(node, RelabelType))
-        node = reinterpret_cast<const Node *>(reinterpret_cast<const RelabelType *>(node)->arg);
-    return node;
-}
 
 const Var *column_of(const Node *node, const List *index_columns)
 {

@@ -9,6 +9,7 @@
 #include "fdw/scan/exact_query.hpp"
 #include "fdw/scan/execution.hpp"
 #include "fdw/scan/nested_query.hpp"
+#include "fdw/scan/query_trees.hpp"
 #include "pg/relation_owner.hpp"
 #include "pg/versions/planner.hpp"
 #include "pg/walker.hpp"
@@ -252,12 +253,10 @@ struct WantedColumn {
 
 bool is_wanted_column(PlannerInfo *, RelOptInfo *rel, EquivalenceClass *, EquivalenceMember *member, void *wanted)
 {
-    Node *expression = reinterpret_cast<Node *>(member->em_expr);
-    while (expression != nullptr && IsA(expression, RelabelType))
-        expression = reinterpret_cast<Node *>(reinterpret_cast<RelabelType *>(expression)->arg);
+    const Node *expression = unrelabelled(reinterpret_cast<const Node *>(member->em_expr));
     if (expression == nullptr || !IsA(expression, Var))
         return false;
-    auto *var = reinterpret_cast<Var *>(expression);
+    const auto *var = reinterpret_cast<const Var *>(expression);
     return static_cast<Index>(var->varno) == rel->relid && var->varattno == static_cast<WantedColumn *>(wanted)->column;
 }
 

@@ -59,4 +59,11 @@ Query *union_all(Query *one, Query *other)
     return query;
 }
 
+const Node *unrelabelled(const Node *expression)
+{
+    while (expression != nullptr && IsA(expression, RelabelType))
+        expression = reinterpret_cast<const Node *>(reinterpret_cast<const RelabelType *>(expression)->arg);
+    return expression;
+}
+
 } // namespace pgtrickle

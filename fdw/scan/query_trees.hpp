@@ -1,5 +1,5 @@
 /*
- * Parts of query trees that the extension builds. PostgreSQL frames.
+ * Parts of query trees that the extension builds or looks at. PostgreSQL frames.
  */
 #pragma once
 
@@ -19,5 +19,8 @@ void read_only_entry(Query *query, Node *condition);
 
 /* Returns the rows of both queries; their outputs have the same types. */
 Query *union_all(Query *one, Query *other);
+
+/* Returns the expression, which may be null, without relabelling of its type around it. */
+const Node *unrelabelled(const Node *expression);
 
 } // namespace pgtrickle

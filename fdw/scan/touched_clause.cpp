@@ -1,5 +1,6 @@
 #include "fdw/scan/touched_clause.hpp"
 
+#include "fdw/scan/query_trees.hpp"
 #include "pg/versions/varlena.hpp"
 
 extern "C" {
@@ -67,13 +68,6 @@ Oid type_of_sets()
 {
     const Oid schema = get_namespace_oid("pgtrickle", false);
     return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("touched_values"), ObjectIdGetDatum(schema));
-}
-
-const Node *unrelabelled(const Node *node)
-{
-    while (node != nullptr && IsA(node, RelabelType))
-        node = reinterpret_cast<const Node *>(reinterpret_cast<const RelabelType *>(node)->arg);
-    return node;
 }
 
 /* ---- the function ------------------------------------------------------------------------ */

@@ -41,7 +41,7 @@ Successor create_successor(Oid relid, Query *query, const std::vector<translate:
 void take_over(Oid relid, const Successor &successor, Query *query, const std::vector<translate::SourceRef> &sources,
                const std::vector<state::MarkId> &marks);
 
-/* Drops a successor that is not to take over. */
+/* Drops a successor that has nothing left. */
 void drop_successor(Oid successor);
 
 } // namespace pgtrickle::setup
