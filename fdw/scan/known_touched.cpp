@@ -207,7 +207,7 @@ bool read_on(Known *known, Snapshot snapshot, const Seen &seen)
     Tuplestorestate *rows = call([&] { return tuplestore_begin_heap(false, false, work_mem); });
     const capture::Portion portion = {0, static_cast<int64>(most_added)};
     const capture::Changes read = call([&] {
-        return capture::read_changes(table, known->seen, snapshot, &known->found.column, 1, false, portion, rows);
+        return capture::read_changes(table, known->seen, snapshot, &known->found.column, 1, false, NIL, portion, rows);
     });
     const bool is_all = !read.has_marker && !read.is_cut;
     if (is_all)

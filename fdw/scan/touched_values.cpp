@@ -109,7 +109,7 @@ bool read_pending(const Shape &shape, const Column &column, const Source &source
         changed.descriptor = capture::changes_descriptor(source.relid, changed.columns.data(), columns);
         changed.rows = tuplestore_begin_heap(false, false, work_mem);
         const capture::Changes read = capture::read_changes(source.relid, frontier, snapshot, changed.columns.data(),
-                                                            columns, false, {}, changed.rows);
+                                                            columns, false, NIL, {}, changed.rows);
         changed.count = read.rows;
         return !read.has_marker;
     });

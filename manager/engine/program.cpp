@@ -8,6 +8,7 @@
 #include "engine/program.hpp"
 
 #include "engine/filters_below_groups.hpp"
+#include "engine/needed_changes.hpp"
 #include "engine/operators/differentiator.hpp"
 #include "engine/operators/filter.hpp"
 #include "engine/operators/project.hpp"
@@ -281,6 +282,11 @@ bool Program::sums_by_itself(int source) const
         count_reads(plan.input, {DeltaInput::Kind::source, source}, is_summed, &reads);
     }
     return reads.all == 1 && reads.for_itself == 1;
+}
+
+std::string Program::needed_changes(int source) const
+{
+    return engine::needed_changes(plan_, source);
 }
 
 std::string Program::explain(const std::vector<std::string> &source_names) const

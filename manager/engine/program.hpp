@@ -114,6 +114,9 @@ class Program {
     /* Whether the changes of a source may be read as they are logged, without being summed first: one step reads them,
      * once, each row for itself, and sums them by group or by image. */
     bool sums_by_itself(int source) const;
+    /* Returns a condition over the columns of a source, by their names there: a changed row that does not meet it may
+     * be left out (needed_changes.hpp). Empty: none. */
+    std::string needed_changes(int source) const;
 
     /* Returns the operator tree for explain, a line for each operator; sources without a name are
      * numbered. */

@@ -164,7 +164,7 @@ bool has_logged_removals(Oid source, const Frontier &frontier, Snapshot snapshot
 {
     Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
     TupleTableSlot *slot = MakeSingleTupleTableSlot(changes_descriptor(source, nullptr, 0), &TTSOpsMinimalTuple);
-    bool is_found = read_changes(source, frontier, snapshot, nullptr, 0, false, {}, rows).has_marker;
+    bool is_found = read_changes(source, frontier, snapshot, nullptr, 0, false, NIL, {}, rows).has_marker;
     bool is_null;
     while (!is_found && tuplestore_gettupleslot(rows, true, false, slot))
         is_found = DatumGetInt64(slot_getattr(slot, 1, &is_null)) < 0;

@@ -102,7 +102,10 @@ struct Reader {
     Datum *out_values;
     bool *out_nulls;
     Decoder *decoders;
-    MemoryContext row_memory; /* reset after each chunk */
+    ExprState *needed; /* nullptr: every row */
+    ExprContext *expressions;
+    TupleTableSlot *needed_slot; /* of out_desc; its arrays are out_values and out_nulls */
+    MemoryContext row_memory;    /* reset after each chunk */
     Changes changes;
     bool is_done;
 };
@@ -146,6 +149,33 @@ void stop_at_marker(Reader *reader, const char *reason)
     reader->is_done = true;
 }
 
+void begin_condition(Reader *reader, List *needed)
+{
+    reader->expressions = CreateStandaloneExprContext();
+    reader->needed = ExecInitQual(needed, nullptr);
+    reader->needed_slot = MakeSingleTupleTableSlot(reader->out_desc, &TTSOpsVirtual);
+    reader->needed_slot->tts_values = reader->out_values;
+    reader->needed_slot->tts_isnull = reader->out_nulls;
+    reader->expressions->ecxt_scantuple = reader->needed_slot;
+}
+
+void end_condition(Reader *reader)
+{
+    ExecDropSingleTupleTableSlot(reader->needed_slot);
+    FreeExprContext(reader->expressions, true);
+}
+
+/* Whether the row in out_values meets the condition. */
+bool is_needed(Reader *reader)
+{
+    if (reader->needed == nullptr)
+        return true;
+    ExecClearTuple(reader->needed_slot);
+    ExecStoreVirtualTuple(reader->needed_slot);
+    ResetExprContext(reader->expressions);
+    return ExecQual(reader->needed, reader->expressions);
+}
+
 /* Reads the n rows of a chunk; `at` is an aligned copy of its entries. */
 void take_rows(Reader *reader, const Decoder *decoder, char *at, const char *end, int n)
 {
@@ -173,6 +203,10 @@ void take_rows(Reader *reader, const Decoder *decoder, char *at, const char *end
             continue;
         reader->out_values[reader->column_count] = Int64GetDatum(weight);
         reader->out_nulls[reader->column_count] = false;
+        if (!is_needed(reader)) {
+            reader->changes.unneeded++;
+            continue;
+        }
         tuplestore_putvalues(reader->out, reader->out_desc, reader->out_values, reader->out_nulls);
         reader->changes.rows++;
     }
@@ -292,7 +326,7 @@ TupleDesc changes_descriptor(Oid source, const AttrNumber *columns, int column_c
 }
 
 Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, const AttrNumber *columns,
-                     int column_count, bool is_only, Portion portion, Tuplestorestate *out)
+                     int column_count, bool is_only, List *needed, Portion portion, Tuplestorestate *out)
 {
     SourceRow row;
     require_source(source, &row);
@@ -309,7 +343,11 @@ Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, co
     reader.out_values = static_cast<Datum *>(palloc(sizeof(Datum) * (column_count + 1)));
     reader.out_nulls = static_cast<bool *>(palloc(sizeof(bool) * (column_count + 1)));
     reader.row_memory = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle chunk", ALLOCSET_DEFAULT_SIZES);
+    if (needed != NIL)
+        begin_condition(&reader, needed);
     read_log(&reader, &row);
+    if (needed != NIL)
+        end_condition(&reader);
     MemoryContextDelete(reader.row_memory);
     return reader.changes;
 }

@@ -44,6 +44,7 @@ TupleDesc changes_descriptor(Oid source, const AttrNumber *columns, int column_c
 
 struct Changes {
     int64 rows = 0;               /* rows put into the tuplestore */
+    int64 unneeded = 0;           /* rows left out because they do not meet the condition */
     int64 logged = 0;             /* rows of the chunks that were read, whether put or not */
     bool is_cut = false;          /* there may be more rows: see Portion */
     bool has_marker = false;      /* or a chunk lacks a column: start from nothing */
@@ -59,12 +60,13 @@ struct Portion {
 
 /* Appends to `out` every change of `source` that `snapshot` sees and `frontier` does not include: `columns`
  * in the order given, then the weight (1 or -1). With is_only, rows of the source's children are excluded;
- * `columns` then includes tableoid, by which they are recognized. Stops at a marker; the rows in `out` are
- * then of no use. The caller has called lock_logs(source) before it took the snapshot. Costs two index probes
- * per segment and one more per transaction that was running when the frontier was taken. Raises 55000 if the
- * source is not captured. */
+ * `columns` then includes tableoid, by which they are recognized. `needed` is a condition over the columns, whose
+ * Vars have their positions, as the planner leaves it to the executor (a list of conjuncts; NIL: none); rows that do
+ * not meet it are left out. Stops at a marker; the rows in `out` are then of no use. The caller has called
+ * lock_logs(source) before it took the snapshot. Costs two index probes per segment and one more per transaction that
+ * was running when the frontier was taken. Raises 55000 if the source is not captured. */
 Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, const AttrNumber *columns,
-                     int column_count, bool is_only, Portion portion, Tuplestorestate *out);
+                     int column_count, bool is_only, List *needed, Portion portion, Tuplestorestate *out);
 
 /* Returns the number of logged rows that read_changes() would read, which is an upper bound of the rows it
  * would put; -1 if it would meet a marker. Costs a hundredth of reading them if chunks are full. */

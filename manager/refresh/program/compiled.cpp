@@ -241,8 +241,10 @@ Compiled *compile(Oid relid)
         compiled->program = std::make_unique<engine::Program>(translation->plan);
         for (const engine::Step &step : compiled->program->steps())
             compiled->steps.emplace_back().step = step;
-        for (size_t i = 0; i < compiled->sources.size(); i++)
+        for (size_t i = 0; i < compiled->sources.size(); i++) {
             compiled->sources[i].is_summed_by_step = compiled->program->sums_by_itself(static_cast<int>(i));
+            compiled->sources[i].needed = compiled->program->needed_changes(static_cast<int>(i));
+        }
     } else {
         for (const Source &source : definition.sources)
             add_source(*compiled, source.relid, source.kind == SourceKind::stream_table, false, false, source.columns,

@@ -40,6 +40,8 @@ struct CompiledSource {
     TupleDesc changes;     /* capture::changes_descriptor */
     bool is_captured;
     bool is_summed_by_step = false; /* as in engine::Program::sums_by_itself() */
+    std::string needed = {};        /* as engine::Program::needed_changes() returns it */
+    List *needed_conjuncts = NIL;   /* needed, once it is prepared (needed_rows.hpp) */
 };
 
 struct CompiledStep {

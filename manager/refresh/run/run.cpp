@@ -1,6 +1,7 @@
 #include "refresh/run/run.hpp"
 
 #include "definition/shown_as.hpp"
+#include "refresh/program/needed_rows.hpp"
 #include "refresh/run/base_rows.hpp"
 #include "refresh/run/counting_receiver.hpp"
 #include "refresh/run/net_changes.hpp"
@@ -58,6 +59,9 @@ void close(CompiledStep &step, storage::Arrangement *arrangement)
  * for later refreshes. */
 constexpr int64_t many_changes = 1000;
 
+/* Fewer changed rows are read in less time than the condition on them is prepared. */
+constexpr int64_t few_changes = 100;
+
 /* So few keys are looked up in less time than planning takes. */
 constexpr int64_t few_touched = 100;
 
@@ -87,15 +91,38 @@ bool Run::is_storage(int index) const
     return index + 1 == static_cast<int>(compiled_.steps.size());
 }
 
-capture::Changes Run::read_source(const CompiledSource &source, const Frontier &frontier, capture::Portion portion,
+namespace {
+
+capture::Changes read_portion(const CompiledSource &source, const Frontier &frontier, capture::Portion portion,
+                              Tuplestorestate *rows)
+{
+    return call([&] {
+        return capture::read_changes(source.relid, frontier, GetActiveSnapshot(), source.columns.data(),
+                                     static_cast<int>(source.columns.size()), source.is_only, source.needed_conjuncts,
+                                     portion, rows);
+    });
+}
+
+} // namespace
+
+/* The condition on changed rows is prepared when a refresh first reads more than a few; those read before are kept
+ * whether they meet it or not. */
+capture::Changes Run::read_source(CompiledSource &source, const Frontier &frontier, capture::Portion portion,
                                   Tuplestorestate *rows)
 {
     if (source.is_compared)
         return {};
-    return call([&] {
-        return capture::read_changes(source.relid, frontier, GetActiveSnapshot(), source.columns.data(),
-                                     static_cast<int>(source.columns.size()), source.is_only, portion, rows);
-    });
+    const int64_t few = portion.after + few_changes;
+    const bool is_limited = portion.most > 0 && portion.most <= few;
+    if (source.needed.empty() || source.needed_conjuncts != NIL || is_limited)
+        return read_portion(source, frontier, portion, rows);
+    const capture::Changes first = read_portion(source, frontier, {portion.after, few}, rows);
+    if (!first.is_cut || (portion.most > 0 && first.logged > portion.most))
+        return first;
+    prepare_needed_rows(compiled_, source);
+    capture::Changes changes = read_portion(source, frontier, {first.logged, portion.most}, rows);
+    changes.rows += first.rows;
+    return changes;
 }
 
 /* Returns the number of logged rows of each source that has any; nothing if there is a marker. */
@@ -110,6 +137,13 @@ Run::Logged Run::logged_changes(const Frontier &frontier)
             logged.push_back({source.relid, static_cast<double>(rows)});
     }
     return logged;
+}
+
+/* Returns the number of rows by which the planner estimates a delta: it expects the filters of the statement to discard
+ * the rows that have been left out. */
+static int64_t estimated_rows(int64_t count, const capture::Changes &changes)
+{
+    return changes.rows == 0 ? 0 : count + changes.unneeded * count / changes.rows;
 }
 
 void Run::sum_changes(const CompiledSource &source, Delta *delta, const capture::Changes &changes)
@@ -129,7 +163,7 @@ std::string Run::read_sources(const Frontier &frontier, int64_t max_rows_without
 {
     const TimestampTz started_at = GetCurrentTimestamp();
     for (size_t i = 0; i < compiled_.sources.size(); i++) {
-        const CompiledSource &source = compiled_.sources[i];
+        CompiledSource &source = compiled_.sources[i];
         Delta delta{{engine::DeltaInput::Kind::source, static_cast<int>(i)}, begin_rows(), source.changes, 0};
         capture::Changes changes = read_source(source, frontier, {0, max_rows_without_model}, delta.rows);
         if (changes.is_cut) {
@@ -141,18 +175,20 @@ std::string Run::read_sources(const Frontier &frontier, int64_t max_rows_without
                 return {};
             }
             max_rows_without_model = 0;
-            const int64_t rows_before = changes.rows;
-            changes = read_source(source, frontier, {changes.logged, 0}, delta.rows);
-            changes.rows += rows_before;
+            const capture::Changes before = changes;
+            changes = read_source(source, frontier, {before.logged, 0}, delta.rows);
+            changes.rows += before.rows;
+            changes.unneeded += before.unneeded;
         }
         if (changes.has_marker) {
             end_rows(delta.rows);
             return changes.reason != nullptr ? changes.reason : "the change log of a source is incomplete";
         }
-        changed_rows_ += changes.rows;
+        changed_rows_ += changes.rows + changes.unneeded;
         delta.count = changes.rows;
         sum_changes(source, &delta, changes);
-        register_rows(delta_name(delta.input), delta.rows, delta.descriptor, delta.count, origin_of(source));
+        register_rows(delta_name(delta.input), delta.rows, delta.descriptor, estimated_rows(delta.count, changes),
+                      origin_of(source));
         deltas_.push_back(delta);
     }
     if (changed_rows_ > many_changes)

@@ -75,7 +75,7 @@ class Run {
         int64_t count;
     };
 
-    capture::Changes read_source(const CompiledSource &source, const Frontier &frontier, capture::Portion portion,
+    capture::Changes read_source(CompiledSource &source, const Frontier &frontier, capture::Portion portion,
                                  Tuplestorestate *rows);
     Logged logged_changes(const Frontier &frontier);
     void sum_changes(const CompiledSource &source, Delta *delta, const capture::Changes &changes);

@@ -11,7 +11,9 @@
  *   integer, uuid → text  every value has a text;
  *   timestamp::date  every timestamp belongs to a day, and a date has a wider range;
  *   jsonb ->> text   is NULL where there is no such field, or no object; an existing field has a text;
- *   x / c, x % c     for integers and a constant c other than 0 and -1: neither division by zero nor overflow.
+ *   x / c, x % c     for integers and a constant c other than 0 and -1: neither division by zero nor overflow;
+ *   comparisons      of two numerics, and of a date with a timestamp, have an answer for all values;
+ *   day ± interval   for constants of less than a thousand years.
  */
 #include "translate/check/can_fail.hpp"
 
@@ -19,8 +21,10 @@
 
 extern "C" {
 #include "nodes/nodeFuncs.h"
+#include "utils/date.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 }
 
 #include <algorithm>
@@ -35,6 +39,15 @@ constexpr Oid total_functions[] = {
     F_OCTET_LENGTH_TEXT, F_BTRIM_TEXT,      F_BTRIM_TEXT_TEXT, F_LTRIM_TEXT,       F_LTRIM_TEXT_TEXT,
     F_RTRIM_TEXT,        F_RTRIM_TEXT_TEXT, F_TEXTCAT,         F_DATE_TIMESTAMP,   F_JSONB_OBJECT_FIELD_TEXT,
 };
+
+constexpr Oid total_comparisons[] = {
+    F_NUMERIC_EQ,        F_NUMERIC_NE,        F_NUMERIC_LT,        F_NUMERIC_LE,        F_NUMERIC_GT,
+    F_NUMERIC_GE,        F_DATE_EQ_TIMESTAMP, F_DATE_NE_TIMESTAMP, F_DATE_LT_TIMESTAMP, F_DATE_LE_TIMESTAMP,
+    F_DATE_GT_TIMESTAMP, F_DATE_GE_TIMESTAMP, F_TIMESTAMP_EQ_DATE, F_TIMESTAMP_NE_DATE, F_TIMESTAMP_LT_DATE,
+    F_TIMESTAMP_LE_DATE, F_TIMESTAMP_GT_DATE, F_TIMESTAMP_GE_DATE,
+};
+
+constexpr Oid shifts[] = {F_DATE_PL_INTERVAL, F_DATE_MI_INTERVAL};
 
 constexpr Oid divisions[] = {
     F_INT2DIV,  F_INT4DIV,  F_INT8DIV,  F_INT24DIV, F_INT42DIV, F_INT28DIV,
@@ -52,7 +65,8 @@ bool is_partial(Oid function, void *)
 {
     return function >= FirstNormalObjectId ||
            !(get_func_leakproof(function) ||
-             is_among(std::begin(total_functions), std::end(total_functions), function));
+             is_among(std::begin(total_functions), std::end(total_functions), function) ||
+             is_among(std::begin(total_comparisons), std::end(total_comparisons), function));
 }
 
 /* Returns `node` as a constant of an integer type, below conversions to a wider type; null if it is none. */
@@ -84,6 +98,27 @@ bool is_division_by_constant(Node *node)
         return false;
     const Const *divisor = integer_constant(static_cast<Node *>(lsecond(operation->args)));
     return divisor != nullptr && (divisor->constisnull || (integer_of(divisor) != 0 && integer_of(divisor) != -1));
+}
+
+/* The first day of a timestamp is in 4713 BC; 2000 is day 0. */
+bool is_shift_of_constant(Node *node)
+{
+    constexpr int32 few_months = 12 * 1000, few_days = 365 * 1000;
+    if (!IsA(node, OpExpr))
+        return false;
+    auto *operation = castNode(OpExpr, node);
+    set_opfuncid(operation);
+    auto *day = static_cast<Node *>(linitial(operation->args));
+    auto *by = static_cast<Node *>(llast(operation->args));
+    if (!is_among(std::begin(shifts), std::end(shifts), operation->opfuncid) || !IsA(day, Const) || !IsA(by, Const) ||
+        castNode(Const, day)->constisnull || castNode(Const, by)->constisnull)
+        return false;
+    const DateADT date = DatumGetDateADT(castNode(Const, day)->constvalue);
+    const Interval *interval = DatumGetIntervalP(castNode(Const, by)->constvalue);
+    return std::abs(static_cast<int64>(date)) < few_days &&
+           std::abs(static_cast<int64>(interval->month)) < few_months &&
+           std::abs(static_cast<int64>(interval->day)) < few_days &&
+           std::abs(interval->time) < USECS_PER_DAY * few_days;
 }
 
 bool is_total_text(Node *node)
@@ -127,7 +162,8 @@ bool finds_partial(Node *node, void *context)
         break;
     default: return true;
     }
-    if (!is_division_by_constant(node) && check_functions_in_node(node, is_partial, context))
+    if (!is_division_by_constant(node) && !is_shift_of_constant(node) &&
+        check_functions_in_node(node, is_partial, context))
         return true;
     return walk_expression(node, finds_partial, context);
 }
