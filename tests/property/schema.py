@@ -105,10 +105,15 @@ class Changes:
             return "TRUNCATE %s" % table.name
         return self.rows(table, self.choices.pick([1, 1, 2, 4]))
 
+    def back_and_forth(self):
+        """Returns a statement that logs hundreds of changed rows and leaves the table as it is."""
+        return "DO $$ BEGIN FOR i IN 1..40 LOOP UPDATE %s SET a = a + 1; UPDATE %s SET a = a - 1; END LOOP; END $$" % (
+            (self.choices.pick(self.tables).name,) * 2)
+
     def transaction(self, may_truncate=False):
         """Returns statements from BEGIN to its end, over several tables, with savepoints; some are rolled
         back."""
-        statements = []
+        statements = [self.back_and_forth()] if self.choices.chance(15) else []
         for _ in range(self.choices.pick([1, 2, 2, 4])):
             statement = self.statement(may_truncate)
             if self.choices.chance(15):
