@@ -3,6 +3,8 @@
 #include "storage/apply/image_list.hpp"
 
 extern "C" {
+#include "access/htup_details.h"
+#include "common/hashfn.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 }
@@ -35,9 +37,12 @@ constexpr int64_t most_hashed = 8'000'000;
 /* The hash of an image, whose lowest bit is set if the row has been removed. */
 using SignedHash = uint64;
 
+constexpr SignedHash none = 0; /* a hash of 0 is replaced by another one */
+
 SignedHash signed_hash(int64 hash, bool is_removed)
 {
-    return (static_cast<uint64>(hash) & ~uint64{1}) | (is_removed ? 1 : 0);
+    const uint64 unsigned_hash = static_cast<uint64>(hash) & ~uint64{1};
+    return (unsigned_hash != 0 ? unsigned_hash : 2) | (is_removed ? 1 : 0);
 }
 
 bool is_same_hash(SignedHash one, SignedHash other)
@@ -77,24 +82,36 @@ struct Hashes {
     bool has(SignedHash hash) const { return std::binary_search(values, values + count, hash & ~uint64{1}); }
 };
 
-/* Calls visit(slot, hash) for each row. PostgreSQL frame. */
-template <class Visit>
-void for_rows(Tuplestorestate *rows, TupleDesc descriptor, const storage::Identity &identity, Visit visit)
+/* The hash of the row's bytes, which are those of its image, and the sign of its weight, which is its last value. */
+SignedHash hash_of(MinimalTuple row)
 {
-    MemoryContext row_memory = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle image", ALLOCSET_SMALL_SIZES);
+    const char *end = reinterpret_cast<const char *>(row) + row->t_len - sizeof(int64);
+    int64 weight;
+    memcpy(&weight, end, sizeof(weight));
+    const auto *image = reinterpret_cast<const unsigned char *>(row) + SizeofMinimalTupleHeader;
+    const int length = static_cast<int>(reinterpret_cast<const unsigned char *>(end) - image);
+    return signed_hash(DatumGetInt64(hash_any_extended(image, length, 0)), weight < 0);
+}
+
+/* Calls visit(slot) for each row. PostgreSQL frame. */
+template <class Visit> void for_rows(Tuplestorestate *rows, TupleDesc descriptor, Visit visit)
+{
     TupleTableSlot *slot = MakeSingleTupleTableSlot(descriptor, &TTSOpsMinimalTuple);
-    const int weight_position = descriptor->natts - 1;
     while (tuplestore_gettupleslot(rows, true, false, slot)) {
         CHECK_FOR_INTERRUPTS();
-        slot_getallattrs(slot);
-        MemoryContext previous = MemoryContextSwitchTo(row_memory);
-        const int64 hash = identity.hash(slot->tts_values, slot->tts_isnull);
-        MemoryContextSwitchTo(previous);
-        visit(slot, signed_hash(hash, DatumGetInt64(slot->tts_values[weight_position]) < 0));
-        MemoryContextReset(row_memory);
+        visit(slot);
     }
     ExecDropSingleTupleTableSlot(slot);
-    MemoryContextDelete(row_memory);
+}
+
+MinimalTuple row_in(TupleTableSlot *slot)
+{
+    return reinterpret_cast<MinimalTupleTableSlot *>(slot)->mintuple;
+}
+
+SignedHash *allocate_hashes(int64_t count)
+{
+    return static_cast<SignedHash *>(MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SignedHash) * (count + 1)));
 }
 
 /* Leaves each hash that occurs with both signs once, without them. Returns their number. */
@@ -113,59 +130,80 @@ int64_t keep_opposite(SignedHash *hashes, SignedHash *end)
 }
 
 /* Returns the hashes that rows of both signs have, which include those of each image that has been both added and
- * removed. Only hashes that share a bucket with one of the other sign are sorted. */
-Hashes opposite_hashes(Tuplestorestate *changes, int64_t count, TupleDesc descriptor, const storage::Identity &identity)
+ * removed. Only hashes that share a bucket with one of the other sign are sorted. Those of the other rows become
+ * `none`. */
+Hashes opposite_hashes(SignedHash *hashes, int64_t count)
 {
-    auto *hashes = static_cast<SignedHash *>(MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SignedHash) * count));
-    SignedHash *end = hashes;
     const Buckets added(count), removed(count);
-    for_rows(changes, descriptor, identity, [&](TupleTableSlot *, SignedHash hash) {
-        *end++ = hash;
-        ((hash & 1) != 0 ? removed : added).add(hash);
-    });
-    tuplestore_rescan(changes);
-    end = std::remove_if(hashes, end, [&](SignedHash hash) { return !((hash & 1) != 0 ? added : removed).has(hash); });
+    for (int64_t i = 0; i < count; i++)
+        ((hashes[i] & 1) != 0 ? removed : added).add(hashes[i]);
+    int64_t shared = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (((hashes[i] & 1) != 0 ? added : removed).has(hashes[i]))
+            shared++;
+        else
+            hashes[i] = none;
+    }
     pfree(added.words);
     pfree(removed.words);
-    return {hashes, keep_opposite(hashes, end)};
+    SignedHash *opposite = allocate_hashes(shared);
+    SignedHash *end = std::copy_if(hashes, hashes + count, opposite, [](SignedHash hash) { return hash != none; });
+    return {opposite, keep_opposite(opposite, end)};
 }
 
-} // namespace
-
-NetChanges net_changes(Tuplestorestate *changes, int64_t count, TupleDesc descriptor)
+/* Replaces `changes` by their net: rows for which is_summed() is true are summed. Calls it once for each row, in
+ * order. */
+template <class IsSummed> NetChanges summed(Tuplestorestate *changes, TupleDesc descriptor, IsSummed is_summed)
 {
     const int column_count = descriptor->natts - 1;
     storage::Identity identity = storage::Identity::of_image(descriptor, column_count);
-    const bool are_hashes_known = count <= most_hashed;
-    Hashes opposite{nullptr, 0};
-    if (are_hashes_known)
-        opposite = opposite_hashes(changes, count, descriptor, identity);
-    if (are_hashes_known && opposite.count == 0) {
-        pfree(opposite.values);
-        return {changes, count};
-    }
     auto *positions = static_cast<int *>(palloc(sizeof(int) * (column_count + 1)));
     for (int i = 0; i < column_count; i++)
         positions[i] = i;
     storage::DeltaSort *sort = storage::begin_delta_sort(descriptor, &identity, positions, storage::DeltaOrder::hash);
     Tuplestorestate *out = tuplestore_begin_heap(false, false, work_mem);
     int64_t rows = 0;
-    for_rows(changes, descriptor, identity, [&](TupleTableSlot *slot, SignedHash hash) {
-        if (!are_hashes_known || opposite.has(hash)) {
-            storage::put_row(sort, slot->tts_values, slot->tts_isnull);
-        } else {
+    for_rows(changes, descriptor, [&](TupleTableSlot *slot) {
+        SignedHash hash;
+        if (!is_summed(slot, &hash)) {
             tuplestore_puttupleslot(out, slot);
             rows++;
+            return;
         }
+        slot_getallattrs(slot);
+        storage::put_hashed_row(sort, slot->tts_values, slot->tts_isnull, static_cast<int64>(hash & ~uint64{1}));
     });
     tuplestore_end(changes);
-    if (are_hashes_known)
-        pfree(opposite.values);
     storage::finish_rows(sort);
     storage::for_images(sort, identity,
                         [&](const storage::Image *images, int64) { rows += put_images(images, descriptor, out); });
     storage::end_delta_sort(sort);
     return {out, rows};
+}
+
+} // namespace
+
+NetChanges net_changes(Tuplestorestate *changes, int64_t count, TupleDesc descriptor)
+{
+    if (count > most_hashed)
+        return summed(changes, descriptor, [](TupleTableSlot *slot, SignedHash *hash) {
+            *hash = hash_of(row_in(slot));
+            return true;
+        });
+    SignedHash *hashes = allocate_hashes(count), *next = hashes;
+    for_rows(changes, descriptor, [&](TupleTableSlot *slot) { *next++ = hash_of(row_in(slot)); });
+    tuplestore_rescan(changes);
+    Hashes opposite = opposite_hashes(hashes, count);
+    NetChanges net{changes, count};
+    next = hashes;
+    if (opposite.count > 0)
+        net = summed(changes, descriptor, [&](TupleTableSlot *, SignedHash *hash) {
+            *hash = *next++;
+            return *hash != none && opposite.has(*hash);
+        });
+    pfree(opposite.values);
+    pfree(hashes);
+    return net;
 }
 
 } // namespace pgtrickle::refresh

@@ -94,7 +94,14 @@ void put_row(DeltaSort *delta, const Datum *values, const bool *nulls)
         delta->place_values[i] = values[delta->place_positions[i]];
         delta->place_nulls[i] = nulls[delta->place_positions[i]];
     }
-    int64 hash = delta->place->hash(delta->place_values, delta->place_nulls);
+    const int64 hash = delta->place->hash(delta->place_values, delta->place_nulls);
+    MemoryContextSwitchTo(previous);
+    put_hashed_row(delta, values, nulls, hash);
+}
+
+void put_hashed_row(DeltaSort *delta, const Datum *values, const bool *nulls, int64 hash)
+{
+    MemoryContext previous = MemoryContextSwitchTo(delta->row_context);
     auto *row_values = static_cast<Datum *>(palloc(sizeof(Datum) * (delta->column_count + 1)));
     auto *row_nulls = static_cast<bool *>(palloc(sizeof(bool) * (delta->column_count + 1)));
     memcpy(row_values, values, sizeof(Datum) * delta->column_count);

@@ -40,6 +40,8 @@ struct DeltaSort {
 DeltaSort *begin_delta_sort(TupleDesc columns, const Identity *place, const int *place_positions, DeltaOrder order);
 /* Adds one row. */
 void put_row(DeltaSort *delta, const Datum *values, const bool *nulls);
+/* As put_row(), with any hash that rows of the same image share in place of that of the place. */
+void put_hashed_row(DeltaSort *delta, const Datum *values, const bool *nulls, int64 hash);
 /* Sorts the rows, after the last put_row(). next_row() then returns them in order in delta->slot, deformed. */
 void finish_rows(DeltaSort *delta);
 bool next_row(DeltaSort *delta);
