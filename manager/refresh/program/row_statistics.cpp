@@ -143,7 +143,8 @@ bool find_origin(const PlannerInfo *root, const RangeTblEntry *entry, AttrNumber
         return false;
     if (entry->rtekind == RTE_NAMEDTUPLESTORE)
         return find_column_of_rows(entry, column, found);
-    const bool is_union = entry->rtekind == RTE_SUBQUERY && entry->subquery->setOperations != nullptr;
+    const bool is_union =
+        entry->rtekind == RTE_SUBQUERY && entry->subquery != nullptr && entry->subquery->setOperations != nullptr;
     if (entry->rtekind != RTE_CTE && !is_union)
         return false;
     const Level *level = level_of(root), *its_level = level;
