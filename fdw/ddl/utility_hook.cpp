@@ -24,8 +24,8 @@ namespace pgtrickle {
 
 namespace {
 
-/* pg_restore --disable-triggers disables all triggers of a table while it restores the rows. The trigger of
- * pgt_restored is what restores them. */
+/* pg_restore --disable-triggers disables all triggers of a table while it restores the rows. The triggers of these
+ * tables are what restores them. */
 bool is_switching_restore(const AlterTableStmt *statement)
 {
     if (list_length(statement->cmds) != 1)
@@ -34,7 +34,8 @@ bool is_switching_restore(const AlterTableStmt *statement)
     if (subtype != AT_DisableTrigAll && subtype != AT_EnableTrigAll)
         return false;
     const Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
-    return OidIsValid(relid) && relid == definition::extension_relation("pgt_restored");
+    return OidIsValid(relid) && (relid == definition::extension_relation("pgt_restored") ||
+                                 relid == definition::extension_relation("pgt_dumped_row"));
 }
 
 void pass_over(const UtilityCall &) {}

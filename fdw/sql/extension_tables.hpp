@@ -4,7 +4,7 @@
  *
  * The statements run as a superuser, so they must contain no code and no name that a user has written:
  *   - the text is a literal of this source (ExtensionSql): nothing is printed into it;
- *   - values from users are parameters of type text, which are cast only to oid, float8 and timestamptz, types
+ *   - values from users are parameters of type text, which are cast only to oid, float8, timestamptz and jsonb, types
  *     of pg_catalog whose input functions call no other code;
  *   - the text names relations of pg_catalog and pgtrickle, whose columns have types of pg_catalog, and no
  *     table of a user, so no user's trigger, rule, policy, default, domain or index expression is involved.

@@ -13,8 +13,7 @@ CREATE TABLE pgtrickle.pgt_hold (
 COMMENT ON TABLE pgtrickle.pgt_hold IS 'internal: pauses, drains, gates and watermark groups that hold refreshes';
 REVOKE ALL ON pgtrickle.pgt_hold FROM PUBLIC;
 GRANT SELECT, INSERT ON pgtrickle.pgt_hold TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
-SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_hold',
-  'WHERE kind <> ''drain'' AND (relation::oid = 0 OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation))');
+SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_hold', 'WHERE false'); -- its rows are those of pgt_dumped_row
 
 CREATE FUNCTION pgtrickle.pause_scheduler(nodes text[] DEFAULT NULL) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -8,8 +8,7 @@ CREATE TABLE pgtrickle.pgt_stopped_capture (
 COMMENT ON TABLE pgtrickle.pgt_stopped_capture IS 'internal: relations whose owners have stopped the capture of their changes';
 REVOKE ALL ON pgtrickle.pgt_stopped_capture FROM PUBLIC;
 GRANT SELECT, INSERT ON pgtrickle.pgt_stopped_capture TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
-SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_stopped_capture',
-  'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)');
+SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_stopped_capture', 'WHERE false'); -- its rows are those of pgt_dumped_row
 
 -- A dump restores rows by COPY, while stream tables are being filled.
 CREATE FUNCTION pgtrickle.pgt_note_stopped_capture() RETURNS trigger

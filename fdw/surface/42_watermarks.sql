@@ -20,8 +20,7 @@ CREATE TABLE pgtrickle.pgt_watermark (
 COMMENT ON TABLE pgtrickle.pgt_watermark IS 'internal: watermark of each source';
 REVOKE ALL ON pgtrickle.pgt_watermark FROM PUBLIC;
 GRANT SELECT, INSERT ON pgtrickle.pgt_watermark TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
-SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_watermark',
-  'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = source)');
+SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_watermark', 'WHERE false'); -- its rows are those of pgt_dumped_row
 
 -- Not dumped, because restored stream tables are filled from nothing.
 CREATE TABLE pgtrickle.pgt_watermark_taken (

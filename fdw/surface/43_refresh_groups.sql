@@ -17,8 +17,7 @@ CREATE TABLE pgtrickle.pgt_refresh_group_member (
 COMMENT ON TABLE pgtrickle.pgt_refresh_group_member IS 'internal: members of refresh groups';
 REVOKE ALL ON pgtrickle.pgt_refresh_group_member FROM PUBLIC;
 GRANT SELECT, INSERT ON pgtrickle.pgt_refresh_group_member TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
-SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_refresh_group_member',
-  'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relid)');
+SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_refresh_group_member', 'WHERE false'); -- its rows are those of pgt_dumped_row
 
 CREATE FUNCTION pgtrickle.create_refresh_group(name text, members text[], isolation text DEFAULT 'repeatable_read') RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE

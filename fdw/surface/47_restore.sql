@@ -58,3 +58,41 @@ COMMENT ON FUNCTION pgtrickle.pgt_restore() IS 'internal: trigger function that 
 REVOKE ALL ON FUNCTION pgtrickle.pgt_restore() FROM PUBLIC;
 CREATE TRIGGER pgt_restore BEFORE INSERT ON pgtrickle.pgt_restored
   FOR EACH ROW EXECUTE FUNCTION pgtrickle.pgt_restore();
+
+-- The rows of the extension's tables that name a relation. They are dumped with its name as a text: a regclass of a
+-- relation that a restore does not create would keep all rows of the table from being copied. The rows are restored
+-- before those of pgt_restored, by the order of the names, so that no stream table is filled in spite of a hold.
+CREATE FUNCTION pgtrickle.pgt_dumped_rows(OUT target text, OUT relation text, OUT content jsonb) RETURNS SETOF record
+  LANGUAGE sql STABLE
+  SET search_path = pg_catalog, pg_temp
+  AS $$
+SELECT d.target, d.relation::text, d.content
+FROM (SELECT 'pgt_hold', h.relation, to_jsonb(h) FROM pgtrickle.pgt_hold h WHERE h.kind <> 'drain'
+      UNION ALL SELECT 'pgt_stopped_capture', s.relation, to_jsonb(s) FROM pgtrickle.pgt_stopped_capture s
+      UNION ALL SELECT 'pgt_watermark', w.source, to_jsonb(w) FROM pgtrickle.pgt_watermark w
+      UNION ALL SELECT 'pgt_refresh_group_member', m.relid, to_jsonb(m) FROM pgtrickle.pgt_refresh_group_member m
+     ) d (target, relation, content)
+WHERE d.relation::oid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = d.relation);
+$$;
+COMMENT ON FUNCTION pgtrickle.pgt_dumped_rows() IS 'internal: the rows of the extension about relations, as a dump contains them';
+REVOKE ALL ON FUNCTION pgtrickle.pgt_dumped_rows() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pgtrickle.pgt_dumped_rows() TO pg_database_owner; -- for pg_dump by the owner of the database
+
+CREATE TABLE pgtrickle.pgt_dumped_row (
+  target   text NOT NULL,
+  relation text NOT NULL,
+  content  jsonb NOT NULL
+);
+COMMENT ON TABLE pgtrickle.pgt_dumped_row IS 'internal: receives the rows of a dump about relations when it is restored; always empty';
+REVOKE ALL ON pgtrickle.pgt_dumped_row FROM PUBLIC;
+GRANT SELECT, INSERT ON pgtrickle.pgt_dumped_row TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
+SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_dumped_row',
+  'WHERE false UNION ALL SELECT d.target, d.relation, d.content FROM pgtrickle.pgt_dumped_rows() d');
+
+CREATE FUNCTION pgtrickle.pgt_restore_row() RETURNS trigger
+  LANGUAGE c
+  AS 'MODULE_PATHNAME', 'pgtrickle_restore_row';
+COMMENT ON FUNCTION pgtrickle.pgt_restore_row() IS 'internal: trigger function that restores a row about a relation';
+REVOKE ALL ON FUNCTION pgtrickle.pgt_restore_row() FROM PUBLIC;
+CREATE TRIGGER pgt_restore_row BEFORE INSERT ON pgtrickle.pgt_dumped_row
+  FOR EACH ROW EXECUTE FUNCTION pgtrickle.pgt_restore_row();

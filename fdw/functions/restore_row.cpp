@@ -1,0 +1,107 @@
+/*
+ * The trigger of pgt_dumped_row: a row of an extension's table that names a relation, with the name as a text. Each is
+ * restored for itself, so that one about a relation which has not been restored is left out, with a WARNING.
+ *
+ * Only who may write these tables may have the trigger run: the owner of the database has INSERT on both.
+ */
+#include "fdw/sql/extension_tables.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "commands/trigger.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/rel.h"
+#include "utils/varlena.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+enum DumpedColumn : AttrNumber { dumped_target = 1, dumped_relation, dumped_content };
+
+struct DumpedRow {
+    char *target;
+    char *relation;
+    char *content;
+};
+
+/* The functions from here on are PostgreSQL frames, until restore_row(). */
+
+Datum required_value(const TriggerData *data, DumpedColumn column)
+{
+    bool is_null;
+    Datum value = heap_getattr(data->tg_trigtuple, column, RelationGetDescr(data->tg_relation), &is_null);
+    if (is_null)
+        ereport(ERROR,
+                (errcode(ERRCODE_NOT_NULL_VIOLATION), errmsg("null value in a row of pgtrickle.pgt_dumped_row")));
+    return value;
+}
+
+DumpedRow row_of(FunctionCallInfo fcinfo)
+{
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        elog(ERROR, "not called as a trigger");
+    const auto *data = reinterpret_cast<TriggerData *>(fcinfo->context);
+    Jsonb *content = DatumGetJsonbP(required_value(data, dumped_content));
+    return {TextDatumGetCString(required_value(data, dumped_target)),
+            TextDatumGetCString(required_value(data, dumped_relation)),
+            JsonbToCString(nullptr, &content->root, static_cast<int>(VARSIZE(content)))};
+}
+
+/* Whether the relation exists; `-` stands for the whole database. */
+bool is_known(const char *relation)
+{
+    return strcmp(relation, "-") == 0 ||
+           OidIsValid(RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(relation))),
+                                       NoLock, true));
+}
+
+void restore_row(FunctionCallInfo fcinfo)
+{
+    const DumpedRow row = call([=] { return row_of(fcinfo); });
+    if (!call([=] { return is_known(row.relation); })) {
+        call([=] {
+            ereport(WARNING, (errcode(ERRCODE_UNDEFINED_TABLE),
+                              errmsg("relation \"%s\" does not exist, so its row of pgtrickle.%s is not restored",
+                                     row.relation, row.target)));
+        });
+        return;
+    }
+    const std::string target = row.target;
+    const std::vector<Text> content = {row.content};
+    if (target == "pgt_hold")
+        run_extension_sql("INSERT INTO pgtrickle.pgt_hold SELECT * FROM "
+                          "jsonb_populate_record(NULL::pgtrickle.pgt_hold, $1::jsonb) ON CONFLICT DO NOTHING",
+                          content);
+    else if (target == "pgt_stopped_capture")
+        run_extension_sql(
+            "INSERT INTO pgtrickle.pgt_stopped_capture SELECT * FROM "
+            "jsonb_populate_record(NULL::pgtrickle.pgt_stopped_capture, $1::jsonb) ON CONFLICT DO NOTHING",
+            content);
+    else if (target == "pgt_watermark")
+        run_extension_sql("INSERT INTO pgtrickle.pgt_watermark SELECT * FROM "
+                          "jsonb_populate_record(NULL::pgtrickle.pgt_watermark, $1::jsonb) ON CONFLICT DO NOTHING",
+                          content);
+    else if (target == "pgt_refresh_group_member")
+        run_extension_sql(
+            "INSERT INTO pgtrickle.pgt_refresh_group_member SELECT * FROM "
+            "jsonb_populate_record(NULL::pgtrickle.pgt_refresh_group_member, $1::jsonb) ON CONFLICT DO NOTHING",
+            content);
+    else
+        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
+               .message = "a row of pgtrickle.pgt_dumped_row is of no known table"});
+}
+
+} // namespace
+
+} // namespace pgtrickle
+
+/* Returns no row, so that none is stored. */
+SQL_FUNCTION(pgtrickle_restore_row)
+{
+    pgtrickle::restore_row(fcinfo);
+    return PointerGetDatum(nullptr);
+}
