@@ -82,10 +82,14 @@ bool was_invalidated_meanwhile = false;
 /* Set whenever is_stale of an entry is set. */
 bool has_stale = false;
 
+} // namespace
+
 void mark_stale(Compiled &compiled)
 {
     compiled.is_stale = has_stale = true;
 }
+
+namespace {
 
 void mark_all_stale()
 {

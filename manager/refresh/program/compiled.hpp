@@ -116,6 +116,8 @@ Compiled &compiled_of(Oid relid);
 /* As compiled_of(), whatever the heaps are, for a caller that reads none of them. */
 Compiled &compiled_beside_heaps(Oid relid);
 
+/* Has the entry built again before its next use: names of its texts refer to other objects by now. */
+void mark_stale(Compiled &compiled);
 /* Frees entries that are out of date, those of dropped stream tables included, and entries that exceed
  * pg_trickle.plan_cache_size. */
 void discard_stale();

@@ -32,8 +32,8 @@ Node *analyzed(const char *condition, TupleDesc changes, const QueryParts &parts
 
 } // namespace
 
-void prepare_needed_rows(const Compiled &compiled, CompiledSource &source)
-{
+void prepare_needed_rows(Compiled &compiled, CompiledSource &source)
+try {
     Scratch scratch;
     TextSettings text_settings;
     call([&] {
@@ -43,6 +43,10 @@ void prepare_needed_rows(const Compiled &compiled, CompiledSource &source)
         source.needed_conjuncts = static_cast<List *>(copyObjectImpl(conjuncts));
         MemoryContextSwitchTo(previous);
     });
+    note_growth(compiled);
+} catch (const PgError &) {
+    mark_stale(compiled);
+    throw;
 }
 
 } // namespace pgtrickle::refresh

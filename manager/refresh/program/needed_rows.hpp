@@ -10,7 +10,7 @@
 namespace pgtrickle::refresh {
 
 /* Prepares source.needed, which is not empty, for capture::read_changes(). Costs as much as reading a few hundred
- * changed rows. C++ frame; throws PgError. */
-void prepare_needed_rows(const Compiled &compiled, CompiledSource &source);
+ * changed rows. C++ frame; throws PgError, and marks the entry stale. */
+void prepare_needed_rows(Compiled &compiled, CompiledSource &source);
 
 } // namespace pgtrickle::refresh
