@@ -11,6 +11,7 @@ extern "C" {
 #include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
 #include "parser/parsetree.h"
+#include "rewrite/rowsecurity.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/typcache.h"
@@ -36,6 +37,18 @@ void add_conditions(Shape &shape, ::Node *quals, const std::vector<int> &sides)
     }
 }
 
+/* A subquery of a policy reads tables that are not in FROM, or reads them once more. */
+bool has_policy_with_subquery(Oid relid)
+{
+    Relation table = relation_open(relid, NoLock);
+    bool is_found = false;
+    ListCell *cell;
+    foreach (cell, table->rd_rsdesc != nullptr ? table->rd_rsdesc->policies : NIL)
+        is_found |= static_cast<RowSecurityPolicy *>(lfirst(cell))->hassublinks;
+    relation_close(table, NoLock);
+    return is_found;
+}
+
 void add_from(Shape &shape, ::Node *node, const std::vector<int> &sides)
 {
     if (IsA(node, RangeTblRef)) {
@@ -43,7 +56,8 @@ void add_from(Shape &shape, ::Node *node, const std::vector<int> &sides)
         const RangeTblEntry *entry = rt_fetch(number, shape.query->rtable);
         const bool is_table = entry->rtekind == RTE_RELATION && entry->tablesample == nullptr &&
                               (entry->relkind == RELKIND_RELATION || entry->relkind == RELKIND_PARTITIONED_TABLE);
-        shape.is_supported &= is_table && (entry->inh || call([&] { return !has_subclass(entry->relid); }));
+        shape.is_supported &= is_table && (entry->inh || call([&] { return !has_subclass(entry->relid); })) &&
+                              !call([&] { return has_policy_with_subquery(entry->relid); });
         shape.references.push_back({number, entry->relid, sides});
     } else if (IsA(node, FromExpr)) {
         const auto *from = reinterpret_cast<FromExpr *>(node);
