@@ -398,12 +398,19 @@ void set_column(TouchedValues *touched, const Shape &shape, const Column &column
     touched->is_indexed = column.is_indexed;
 }
 
+/* Changes of a source that the query does not read in FROM would touch nothing. */
+bool is_in_from(const Shape &shape, Oid source)
+{
+    return std::any_of(shape.references.begin(), shape.references.end(),
+                       [=](const Reference &reference) { return reference.relid == source; });
+}
+
 bool find_of_pending(Oid relid, const Shape &shape, const Column &column, const Frontier &frontier, Snapshot snapshot,
                      Pending *pending, TouchedValues *touched)
 {
     const std::vector<Source> sources = definition::sources_of(relid);
     for (const Source &source : sources) {
-        if (source.kind != SourceKind::table || !source.is_captured)
+        if (source.kind != SourceKind::table || !source.is_captured || !is_in_from(shape, source.relid))
             return false;
         call([&] { capture::lock_to_read(source.relid); });
     }

@@ -45,6 +45,8 @@ FORMS = [
     "SELECT id, k FROM (SELECT id, k, v, t, d FROM a EXCEPT ALL SELECT id, k, v, t, d FROM b WHERE {b}) x WHERE {x}",
     "SELECT id, t FROM a WHERE {a} AND EXISTS (SELECT FROM b WHERE b.k = a.k AND {b})",
     "SELECT id, t FROM a WHERE {a} AND NOT EXISTS (SELECT FROM a x WHERE x.k = a.k AND x.id <> a.id AND {x})",
+    "SELECT id, t FROM a WHERE NOT EXISTS (SELECT FROM b WHERE b.k = a.k AND {b} AND {a})",
+    "SELECT id, t, EXISTS (SELECT FROM b WHERE b.k = a.k AND {b} AND {a}) AS has FROM a",
     "SELECT id, t FROM a WHERE {a} AND k NOT IN (SELECT k FROM b WHERE {b})",
     "SELECT id, t FROM a WHERE {a} OR EXISTS (SELECT FROM b WHERE b.k = a.k AND {b})",
     "SELECT id, v FROM a WHERE {a} AND v > (SELECT avg(v) FROM a x WHERE {x})",
