@@ -16,11 +16,33 @@ extern "C" {
 #include "utils/varlena.h"
 }
 
+#include <algorithm>
+#include <iterator>
+
 namespace pgtrickle {
 
 namespace {
 
 enum DumpedColumn : AttrNumber { dumped_target = 1, dumped_relation, dumped_content };
+
+/* The statement that restores a row of the table `target`; $1 is its content. */
+struct Statement {
+    const char *target;
+    ExtensionSql sql;
+};
+
+constexpr Statement statements[] = {
+    {"pgt_hold", "INSERT INTO pgtrickle.pgt_hold SELECT * FROM "
+                 "jsonb_populate_record(NULL::pgtrickle.pgt_hold, $1::jsonb) ON CONFLICT DO NOTHING"},
+    {"pgt_stopped_capture",
+     "INSERT INTO pgtrickle.pgt_stopped_capture SELECT * FROM "
+     "jsonb_populate_record(NULL::pgtrickle.pgt_stopped_capture, $1::jsonb) ON CONFLICT DO NOTHING"},
+    {"pgt_watermark", "INSERT INTO pgtrickle.pgt_watermark SELECT * FROM "
+                      "jsonb_populate_record(NULL::pgtrickle.pgt_watermark, $1::jsonb) ON CONFLICT DO NOTHING"},
+    {"pgt_refresh_group_member",
+     "INSERT INTO pgtrickle.pgt_refresh_group_member SELECT * FROM "
+     "jsonb_populate_record(NULL::pgtrickle.pgt_refresh_group_member, $1::jsonb) ON CONFLICT DO NOTHING"},
+};
 
 struct DumpedRow {
     char *target;
@@ -70,29 +92,12 @@ void restore_row(FunctionCallInfo fcinfo)
         });
         return;
     }
-    const std::string target = row.target;
-    const std::vector<Text> content = {row.content};
-    if (target == "pgt_hold")
-        run_extension_sql("INSERT INTO pgtrickle.pgt_hold SELECT * FROM "
-                          "jsonb_populate_record(NULL::pgtrickle.pgt_hold, $1::jsonb) ON CONFLICT DO NOTHING",
-                          content);
-    else if (target == "pgt_stopped_capture")
-        run_extension_sql(
-            "INSERT INTO pgtrickle.pgt_stopped_capture SELECT * FROM "
-            "jsonb_populate_record(NULL::pgtrickle.pgt_stopped_capture, $1::jsonb) ON CONFLICT DO NOTHING",
-            content);
-    else if (target == "pgt_watermark")
-        run_extension_sql("INSERT INTO pgtrickle.pgt_watermark SELECT * FROM "
-                          "jsonb_populate_record(NULL::pgtrickle.pgt_watermark, $1::jsonb) ON CONFLICT DO NOTHING",
-                          content);
-    else if (target == "pgt_refresh_group_member")
-        run_extension_sql(
-            "INSERT INTO pgtrickle.pgt_refresh_group_member SELECT * FROM "
-            "jsonb_populate_record(NULL::pgtrickle.pgt_refresh_group_member, $1::jsonb) ON CONFLICT DO NOTHING",
-            content);
-    else
+    const auto *statement = std::find_if(std::begin(statements), std::end(statements),
+                                         [&](const Statement &each) { return strcmp(each.target, row.target) == 0; });
+    if (statement == std::end(statements))
         raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
                .message = "a row of pgtrickle.pgt_dumped_row is of no known table"});
+    run_extension_sql(statement->sql, {row.content});
 }
 
 } // namespace

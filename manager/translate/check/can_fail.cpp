@@ -35,12 +35,9 @@ namespace pgtrickle::translate {
 namespace {
 
 constexpr Oid total_functions[] = {
-    F_LOWER_TEXT,        F_UPPER_TEXT,      F_LENGTH_TEXT,     F_CHAR_LENGTH_TEXT, F_CHARACTER_LENGTH_TEXT,
-    F_OCTET_LENGTH_TEXT, F_BTRIM_TEXT,      F_BTRIM_TEXT_TEXT, F_LTRIM_TEXT,       F_LTRIM_TEXT_TEXT,
-    F_RTRIM_TEXT,        F_RTRIM_TEXT_TEXT, F_TEXTCAT,         F_DATE_TIMESTAMP,   F_JSONB_OBJECT_FIELD_TEXT,
-};
-
-constexpr Oid total_comparisons[] = {
+    F_LOWER_TEXT,        F_UPPER_TEXT,        F_LENGTH_TEXT,       F_CHAR_LENGTH_TEXT,  F_CHARACTER_LENGTH_TEXT,
+    F_OCTET_LENGTH_TEXT, F_BTRIM_TEXT,        F_BTRIM_TEXT_TEXT,   F_LTRIM_TEXT,        F_LTRIM_TEXT_TEXT,
+    F_RTRIM_TEXT,        F_RTRIM_TEXT_TEXT,   F_TEXTCAT,           F_DATE_TIMESTAMP,    F_JSONB_OBJECT_FIELD_TEXT,
     F_NUMERIC_EQ,        F_NUMERIC_NE,        F_NUMERIC_LT,        F_NUMERIC_LE,        F_NUMERIC_GT,
     F_NUMERIC_GE,        F_DATE_EQ_TIMESTAMP, F_DATE_NE_TIMESTAMP, F_DATE_LT_TIMESTAMP, F_DATE_LE_TIMESTAMP,
     F_DATE_GT_TIMESTAMP, F_DATE_GE_TIMESTAMP, F_TIMESTAMP_EQ_DATE, F_TIMESTAMP_NE_DATE, F_TIMESTAMP_LT_DATE,
@@ -65,8 +62,7 @@ bool is_partial(Oid function, void *)
 {
     return function >= FirstNormalObjectId ||
            !(get_func_leakproof(function) ||
-             is_among(std::begin(total_functions), std::end(total_functions), function) ||
-             is_among(std::begin(total_comparisons), std::end(total_comparisons), function));
+             is_among(std::begin(total_functions), std::end(total_functions), function));
 }
 
 /* Returns `node` as a constant of an integer type, below conversions to a wider type; null if it is none. */
