@@ -105,6 +105,8 @@ class Definitions {
     const Known *find(scheduler::Id id) const;
     Known &at(scheduler::Id id) { return known_.at(id); }
     const Known &at(scheduler::Id id) const { return known_.at(id); }
+    /* It or one of its sources was locked when its definition was read, which will be read again. */
+    bool is_locked(scheduler::Id id) const { return to_reload_.count(id) != 0; }
     const scheduler::Graph &graph() const { return graph_; }
     const scheduler::EffectiveSchedule &effective_schedule(scheduler::Id id) const
     {

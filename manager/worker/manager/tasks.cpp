@@ -105,9 +105,15 @@ std::optional<TimestampTz> Tasks::due_of(const scheduler::Task &task, TimestampT
     return !due && is_released(task.id) ? now : due;
 }
 
+/* A transaction that creates a stream table fills it, and records that in the mailbox after its commit has become
+ * visible, but before it releases its locks: until then, nothing is known of the stream table, and it is not due. Its
+ * definition will be read again, and it is checked again then. */
 bool Tasks::queue_if_due(scheduler::Task &task, TimestampTz now, const scheduler::Zone &zone)
 {
-    std::optional<TimestampTz> due = due_of(task, own_pending_since(task.id), now, zone);
+    const TimestampTz since = own_pending_since(task.id);
+    if (since == DT_NOBEGIN && definitions_.is_locked(task.id))
+        return false;
+    std::optional<TimestampTz> due = due_of(task, since, now, zone);
     if (due)
         queue_.queue(task, *due);
     return due.has_value();
