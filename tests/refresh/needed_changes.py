@@ -22,13 +22,16 @@ from seeds import SEED  # noqa: E402
 QUERIES = int(os.environ.get("QUERIES", 60))
 ROUNDS = 6
 COLUMNS = {"id": "int", "k": "int", "v": "numeric", "t": "text", "d": "date"}
-# each {name} is a filter over that alias; {null} is a column
+# each {name} is a filter over that alias, {common} one over a; {null} is a column
 FORMS = [
     "SELECT a.* FROM a WHERE {a}",
     "SELECT id, k FROM (SELECT id, k, v, t, d FROM a) a WHERE {a}",
     "SELECT a.id, k + 1 AS k, t FROM (SELECT id, k + 1 AS k, v, t, d FROM a) a WHERE {a} AND k > 3",
     "SELECT a.k, count(*), sum(b.v) FROM a JOIN b ON b.k = a.k WHERE {a} AND {b} GROUP BY a.k",
     "SELECT a.id, b.id AS other FROM a, b WHERE a.k = b.k AND ({a} OR {b})",
+    "SELECT a.id, b.id AS other FROM a, b WHERE (a.k = b.k AND a.{null} > b.{null} AND {common}) OR ({common} AND a.id < 20 AND a.k = b.k)",
+    "SELECT a.id, b.id AS other FROM a LEFT JOIN b ON (b.k = a.k AND {common} AND b.id < 20) OR ({common} AND b.k = a.k AND b.k > 3)",
+    "SELECT a.k, count(*) FROM a WHERE ({common} AND a.id < 20) OR ({common} AND NOT EXISTS (SELECT FROM b WHERE b.k = a.k AND {b})) GROUP BY a.k",
     "SELECT a.id, b.id AS other FROM a LEFT JOIN b ON b.k = a.k AND {b} WHERE {a}",
     "SELECT a.id, b.id AS other FROM a LEFT JOIN b ON b.k = a.k WHERE {b}",
     "SELECT a.id, b.id AS other FROM a LEFT JOIN b ON b.k = a.k WHERE (b.{null} IS NULL OR {b})",
@@ -90,7 +93,8 @@ def some_filter(alias):
 
 
 def query():
-    return dice.choice(FORMS).format(**{alias: some_filter(alias) for alias in "abxy"}, null=dice.choice(list(COLUMNS)))
+    return dice.choice(FORMS).format(**{alias: some_filter(alias) for alias in "abxy"}, common=some_filter("a"),
+                                     null=dice.choice(list(COLUMNS)))
 
 
 def value(column):

@@ -304,7 +304,8 @@ struct KeptCall {
 };
 KeptCall aggregate_call(const Aggref *aggregate, const Scope &scope);
 
-/* Returns the parts of a conjunction; an empty list for no condition. */
+/* Returns the parts of a conjunction; an empty list for no condition. What all alternatives of an OR have in common
+ * becomes parts of their own: a join finds its keys there, and a scan its filters. */
 std::vector<Node *> conjuncts_of(Node *condition);
 engine::PlanPtr filtered(const Input &input, const std::vector<Node *> &conjuncts);
 

@@ -11,6 +11,7 @@ extern "C" {
 #include "access/sysattr.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/prep.h"
 }
 
 #include <algorithm>
@@ -260,7 +261,12 @@ std::vector<Node *> conjuncts_of(Node *condition)
                    "Each part adds a step to the processing of every change.", use_full);
         return all;
     }
-    return {condition};
+    if (!IsA(condition, BoolExpr) || boolean->boolop != OR_EXPR)
+        return {condition};
+    auto *factored =
+        call([&] { return reinterpret_cast<Node *>(canonicalize_qual(reinterpret_cast<Expr *>(condition), false)); });
+    const bool is_still_or = IsA(factored, BoolExpr) && castNode(BoolExpr, factored)->boolop == OR_EXPR;
+    return is_still_or ? std::vector<Node *>{factored} : conjuncts_of(factored);
 }
 
 engine::PlanPtr filtered(const Input &input, const std::vector<Node *> &conjuncts)
