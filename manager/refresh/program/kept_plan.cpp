@@ -6,6 +6,7 @@
 #include "pg/relation_listeners.hpp"
 #include "pg/settings.hpp"
 #include "refresh/program/join_search.hpp"
+#include "refresh/program/least_rows.hpp"
 #include "refresh/program/statement.hpp"
 #include "refresh/program/used_objects.hpp"
 
@@ -217,11 +218,22 @@ void keep(Prepared *prepared, PlannedStmt *planned, const char *text)
     MemoryContextSwitchTo(previous);
 }
 
+double least_rows_of(Driver driver)
+{
+    switch (driver) {
+    case Driver::changed_rows: return 10;
+    case Driver::many_changed_rows: return 100;
+    case Driver::whole_sources: break;
+    }
+    return 1;
+}
+
 /* Returns a plan for all runs: there are no parameters. */
 PlannedStmt *planned(Query *query, const char *sql, Driver driver)
 {
     SettingsLevel level;
     JoinSearch join_search;
+    const LeastRows least(least_rows_of(driver));
     return call([=] {
         for (const auto &setting : planner_settings)
             set_for_now(setting[0], setting[1]);

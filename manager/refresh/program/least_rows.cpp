@@ -1,0 +1,69 @@
+#include "refresh/program/least_rows.hpp"
+
+extern "C" {
+#include "optimizer/optimizer.h"
+}
+
+#include <algorithm>
+#include <utility>
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+double least_rows = 0;
+/* The functions of other extensions; null if there is none. */
+set_rel_pathlist_hook_type other_of_relations = nullptr;
+set_join_pathlist_hook_type other_of_joins = nullptr;
+
+/* Paths that depend on a parameter keep their estimates: they are look-ups. */
+void raise_rows(RelOptInfo *relation, double least)
+{
+    relation->rows = std::max(relation->rows, least);
+    ListCell *cell;
+    foreach (cell, relation->pathlist) {
+        auto *path = static_cast<Path *>(lfirst(cell));
+        if (path->param_info == nullptr)
+            path->rows = std::max(path->rows, least);
+    }
+}
+
+void raise_rows_of_relation(PlannerInfo *root, RelOptInfo *relation, Index number, RangeTblEntry *entry)
+{
+    if (other_of_relations != nullptr)
+        other_of_relations(root, relation, number, entry);
+    if (entry->rtekind == RTE_NAMEDTUPLESTORE || entry->rtekind == RTE_CTE)
+        raise_rows(relation, clamp_row_est(std::min(relation->tuples, least_rows)));
+}
+
+void raise_rows_of_join(PlannerInfo *root, RelOptInfo *join, RelOptInfo *outer, RelOptInfo *inner, JoinType type,
+                        JoinPathExtraData *extra)
+{
+    if (other_of_joins != nullptr)
+        other_of_joins(root, join, outer, inner, type, extra);
+    raise_rows(join, least_rows);
+}
+
+} // namespace
+
+/* Planning may call a function of a query, which may lead to the planning of another statement. */
+LeastRows::LeastRows(double least)
+    : previous_least_(std::exchange(least_rows, least)), previous_of_relations_(set_rel_pathlist_hook),
+      previous_of_joins_(set_join_pathlist_hook)
+{
+    if (previous_of_relations_ != raise_rows_of_relation)
+        other_of_relations = previous_of_relations_;
+    if (previous_of_joins_ != raise_rows_of_join)
+        other_of_joins = previous_of_joins_;
+    set_rel_pathlist_hook = raise_rows_of_relation;
+    set_join_pathlist_hook = raise_rows_of_join;
+}
+
+LeastRows::~LeastRows()
+{
+    least_rows = previous_least_;
+    set_rel_pathlist_hook = previous_of_relations_;
+    set_join_pathlist_hook = previous_of_joins_;
+}
+
+} // namespace pgtrickle::refresh
