@@ -35,7 +35,7 @@ SELECT kept AS only_the_last FROM pc_run('0');
 SELECT * FROM pc_wrong;
 SELECT * FROM pc_sums;
 -- room for one: the others are dropped
-SELECT kept BETWEEN 1 AND 2 AS few_are_kept FROM pc_run('85kB');
+SELECT kept BETWEEN 1 AND 2 AS few_are_kept FROM pc_run('60kB');
 SELECT * FROM pc_wrong;
 SELECT * FROM pc_sums;
 SELECT pgtrickle.refresh_stream_table('pc_pairs');

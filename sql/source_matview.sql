@@ -66,6 +66,8 @@ REFRESH MATERIALIZED VIEW first_filled;
 REFRESH MATERIALIZED VIEW unrelated;
 SELECT n = 2 * (SELECT count(*) FROM view WHERE k > 1) AS is_fresh, one FROM first_filled, unrelated;
 DROP VIEW of_rows, of_none CASCADE;
+-- the manager writes the history after it has answered
+SELECT test.wait_for($$SELECT count(*) FROM actions() WHERE action = 'DIFFERENTIAL'$$, '3');
 SELECT * FROM actions();
 
 -- renamed_and_dropped
