@@ -1,14 +1,10 @@
 /*
  * Relations that a refresh looks up, and by which columns: both sides of every join's equalities, columns
- * that are compared with a single row, and the keys of groups and partitions that may be recomputed. A side
- * may be an expression: it is traced through projections to the one relation whose columns it reads, where an
- * index on the expression is usable, provided that it is immutable and cannot fail: an index evaluates it for
- * every row of the relation, the query only for the rows that its joins and filters return.
+ * that are compared with a single row, and the keys of groups and partitions that may be recomputed.
  */
+#include "engine/operators/index_terms.hpp"
 #include "engine/operators/joins/join.hpp"
-#include "engine/operators/project.hpp"
 #include "engine/operators/recursion/recursive.hpp"
-#include "engine/operators/sql.hpp"
 #include "engine/step_plan.hpp"
 
 #include <algorithm>
@@ -16,57 +12,6 @@
 namespace pgtrickle::engine {
 
 namespace {
-
-struct LeafTerm {
-    const PlanNode *leaf;
-    DeltaInput relation;
-    IndexTerm term;
-};
-
-/* Returns `expression` over the columns of one input; nothing if it reads several inputs or is computed
- * here. */
-std::optional<std::pair<int, Expression>> below(const PlanNode &plan, Expression expression)
-{
-    if (auto project = dynamic_cast<const Project *>(&plan))
-        return std::pair{0, expression.compose(expressions_of(*project))};
-    int of = -1;
-    for (auto &piece : expression.pieces) {
-        if (piece.index() == 0)
-            continue;
-        auto [input, column] = plan.origin(std::get<1>(piece));
-        if (input < 0 || (of >= 0 && of != input))
-            return std::nullopt;
-        of = input;
-        piece = column;
-    }
-    return of < 0 ? std::nullopt : std::optional(std::pair{of, expression});
-}
-
-IndexTerm term_of(const Expression &expression, const std::vector<Column> &columns)
-{
-    int position = expression.as_column();
-    if (position >= 0)
-        return {columns.at(position).name, true, columns.at(position).is_fixed_length, columns.at(position).has_hash};
-    return {expression.print([&](int i) { return quoted(columns.at(i).name); }), false,
-            expression.result.is_fixed_length, expression.result.has_hash};
-}
-
-void trace(const PlanPtr &plan, const Expression &expression, std::vector<LeafTerm> &found)
-{
-    if (expression.columns().empty() || !expression.is_immutable || expression.may_fail)
-        return;
-    if (auto leaf = plan->leaf()) {
-        found.push_back({plan.get(), *leaf, term_of(expression, plan->columns())});
-        return;
-    }
-    if (plan->is_union()) {
-        for (const auto &input : plan->inputs())
-            trace(input, expression, found);
-        return;
-    }
-    if (auto inner = below(*plan, expression))
-        trace(plan->inputs()[inner->first], inner->second, found);
-}
 
 /* Terms of one leaf that are looked up together, driven by the input `driver`. */
 struct Together {
@@ -109,7 +54,7 @@ void add_side(const PlanPtr &plan, Expression side, const Expression &other, std
         if (piece.index() == 1)
             piece = origin_in_concatenation(plan->inputs(), std::get<1>(piece)).second;
     std::vector<LeafTerm> found;
-    trace(plan->inputs()[input], side, found);
+    add_index_terms(plan->inputs()[input], side, found);
     for (const auto &term : found)
         add(all, term, input_of(plan, other));
 }
@@ -127,7 +72,7 @@ void walk(const PlanPtr &plan, std::vector<Lookup> &lookups)
     if (const Expression *side = plan->ranges_over()) {
         std::vector<Together> all;
         std::vector<LeafTerm> found;
-        trace(plan->inputs()[0], *side, found);
+        add_index_terms(plan->inputs()[0], *side, found);
         for (auto &term : found) {
             term.term.is_range = true;
             add(all, term, 1);
@@ -144,7 +89,7 @@ void add_keys(const PlanPtr &input, const std::vector<int> &keys, std::vector<Lo
     std::vector<Together> all;
     std::vector<LeafTerm> found;
     for (int key : keys)
-        trace(input, column_reference(key, input->columns()[key]), found);
+        add_index_terms(input, column_reference(key, input->columns()[key]), found);
     for (const auto &term : found)
         add(all, term, -1);
     keep(lookups, all);

@@ -23,6 +23,8 @@ class RelationNames {
     /* Whether the statement is planned for the true number of the changed rows, which are many; otherwise its plan is
      * one for few rows, and runs for more. */
     virtual bool has_many_changes() const { return false; }
+    /* Whether an index begins with one of these terms of a source or of an arrangement. */
+    virtual bool has_index_for(DeltaInput, const std::vector<IndexTerm> &) const { return true; }
 };
 
 } // namespace pgtrickle::engine

@@ -61,6 +61,7 @@ struct CompiledStep {
     std::map<uint64_t, KeptPlan> touched_count_plans; /* by mask of changed inputs */
     KeptPlan full_plan;
     KeptPlan recompute_plan;
+    std::optional<bool> lacks_index; /* see lacks_index() */
 };
 
 struct Compiled : CacheEntry {

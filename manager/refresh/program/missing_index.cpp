@@ -1,23 +1,10 @@
 #include "refresh/program/missing_index.hpp"
 
-#include "refresh/program/compiled.hpp"
 #include "refresh/program/relation_names.hpp"
-#include "storage/storage.hpp"
-
-#include "pg/internal_query.hpp"
-#include "pg/rights.hpp"
-#include "pg/settings.hpp"
+#include "refresh/program/usable_index.hpp"
 
 extern "C" {
-#include "access/genam.h"
-#include "access/table.h"
-#include "catalog/pg_am.h"
-#include "nodes/parsenodes.h"
-#include "optimizer/optimizer.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
-#include "utils/rel.h"
-#include "utils/relcache.h"
 }
 
 #include <algorithm>
@@ -25,57 +12,6 @@ extern "C" {
 namespace pgtrickle::refresh {
 
 namespace {
-
-/* The functions from here to has_index_on() are PostgreSQL frames. */
-
-/* Returns the SQL expression over columns of `relation` in the form in which the catalog of indexes stores
- * it. */
-Node *index_expression(Relation relation, const char *text, const QueryParts &parts)
-{
-    return reinterpret_cast<Node *>(
-        expression_planner(reinterpret_cast<Expr *>(analyze_internal_expression(text, parts, relation))));
-}
-
-/* Whether the index begins with the term and is usable: it is valid and not partial; for a range it must be a
- * btree. */
-bool begins_with(Relation relation, Oid index_oid, const char *text, const QueryParts &parts, bool is_column,
-                 bool is_range)
-{
-    Relation index = index_open(index_oid, AccessShareLock);
-    AttrNumber column = index->rd_index->indkey.values[0];
-    bool begins = false;
-    if (index->rd_index->indisvalid && RelationGetIndexPredicate(index) == NIL &&
-        (!is_range || index->rd_rel->relam == BTREE_AM_OID)) {
-        if (is_column)
-            begins = column > 0 && strcmp(get_attname(RelationGetRelid(relation), column, false), text) == 0;
-        else
-            begins = column == 0 &&
-                     equal(linitial(RelationGetIndexExpressions(index)), index_expression(relation, text, parts));
-    }
-    index_close(index, NoLock);
-    return begins;
-}
-
-bool has_index_on(Oid relid, const char *text, const QueryParts &parts, bool is_column, bool is_range)
-{
-    Relation relation = table_open(relid, AccessShareLock);
-    bool found = false;
-    ListCell *cell;
-    foreach (cell, RelationGetIndexList(relation))
-        found = found || begins_with(relation, lfirst_oid(cell), text, parts, is_column, is_range);
-    table_close(relation, NoLock);
-    return found;
-}
-
-bool has_index_for(Oid relation, const std::vector<engine::IndexTerm> &terms, const Compiled &compiled)
-{
-    AsOwner as_owner(compiled.definition.owner);
-    TextSettings text_settings;
-    return std::any_of(terms.begin(), terms.end(), [&](const engine::IndexTerm &term) {
-        return call(
-            [&] { return has_index_on(relation, term.text.c_str(), compiled.parts, term.is_column, term.is_range); });
-    });
-}
 
 std::string create_index(Oid source, const std::vector<engine::IndexTerm> &terms, const Compiled &compiled)
 {
@@ -97,10 +33,9 @@ std::vector<MissingIndex> missing_indexes(Oid relid)
         for (const engine::Lookup &lookup : step.step.lookups) {
             if (lookup.relation.kind != engine::DeltaInput::Kind::source || lookup.terms.empty())
                 continue;
-            const CompiledSource &source = compiled.sources[lookup.relation.index];
-            Oid heap = source.is_stream_table ? storage::storage_of(source.relid) : source.relid;
-            if (has_index_for(heap, lookup.terms, compiled))
+            if (has_index_for(heap_of(lookup.relation, compiled), lookup.terms, compiled))
                 continue;
+            const CompiledSource &source = compiled.sources[lookup.relation.index];
             std::string statement = create_index(source.relid, lookup.terms, compiled);
             if (std::none_of(missing.begin(), missing.end(),
                              [&](const MissingIndex &known) { return known.statement == statement; }))

@@ -1,6 +1,7 @@
 #include "refresh/program/relation_names.hpp"
 
 #include "pg/relation_name.hpp"
+#include "refresh/program/usable_index.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -58,6 +59,11 @@ std::string Names::delta(engine::DeltaInput input) const
 std::string Names::touched() const
 {
     return touched_name;
+}
+
+bool Names::has_index_for(engine::DeltaInput relation, const std::vector<engine::IndexTerm> &terms) const
+{
+    return refresh::has_index_for(heap_of(relation, compiled_), terms, compiled_);
 }
 
 } // namespace pgtrickle::refresh

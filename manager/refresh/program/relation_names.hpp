@@ -20,6 +20,7 @@ class Names : public engine::RelationNames {
     std::string delta(engine::DeltaInput input) const override;
     std::string touched() const override;
     bool has_many_changes() const override { return has_many_changes_; }
+    bool has_index_for(engine::DeltaInput relation, const std::vector<engine::IndexTerm> &terms) const override;
 
   private:
     const Compiled &compiled_;

@@ -1,6 +1,7 @@
 #include "refresh/run/run.hpp"
 
 #include "definition/shown_as.hpp"
+#include "refresh/program/usable_index.hpp"
 #include "refresh/run/base_rows.hpp"
 #include "refresh/run/counting_receiver.hpp"
 #include "storage/apply/apply_full.hpp"
@@ -49,6 +50,7 @@ void close(CompiledStep &step, storage::Arrangement *arrangement)
 
 /* So few keys are looked up in less time than planning takes. */
 constexpr int64_t few_touched = 100;
+constexpr int64_t few_scans = 5;
 
 } // namespace
 
@@ -108,10 +110,13 @@ std::vector<int64_t> Run::rows_of_inputs(const engine::Step &step) const
     return rows;
 }
 
-/* Whether a statement of the step is planned for the number of rows that it reads. */
-bool Run::is_worth_a_plan(const engine::Step &step) const
+/* Whether a statement of the step is planned for the number of rows that it reads. Without an index, the kept plan
+ * would read a source once for each row. */
+bool Run::is_worth_a_plan(CompiledStep &step) const
 {
-    return std::ranges::any_of(rows_of_inputs(step), refresh::is_worth_a_plan);
+    const std::vector<int64_t> rows = rows_of_inputs(step.step);
+    return std::ranges::any_of(rows, refresh::is_worth_a_plan) ||
+           (std::ranges::any_of(rows, [](int64_t count) { return count > few_scans; }) && lacks_index(compiled_, step));
 }
 
 /* Whether the statement that recomputes the touched keys is planned for their number: it reads all rows of each. */
@@ -209,7 +214,7 @@ std::vector<scheduler::ChangedRows> Run::net_changes_by_source() const
  * would be recomputed and looked up as well. */
 bool Run::touches_most(int index, uint64_t changed)
 {
-    const CompiledStep &step = compiled_.steps[index];
+    CompiledStep &step = compiled_.steps[index];
     const std::vector<int> &keys = step.step.recomputed_by;
     if (!rules_of(compiled_.definition.mode).may_choose_full || keys.empty())
         return false;
@@ -223,7 +228,7 @@ bool Run::touches_most(int index, uint64_t changed)
     });
     KeptPlan once;
     const KeptPlan &plan = prepared([&]() -> const KeptPlan & {
-        return touched_count_plan(compiled_, index, changed, is_worth_a_plan(step.step) ? &once : nullptr);
+        return touched_count_plan(compiled_, index, changed, is_worth_a_plan(step) ? &once : nullptr);
     });
     return static_cast<double>(number_of(plan)) > all / 2;
 }
@@ -233,7 +238,7 @@ Applied Run::apply_step(int index, uint64_t changed)
     CompiledStep &step = compiled_.steps[index];
     KeptPlan once;
     const KeptPlan &plan = prepared([&]() -> const KeptPlan & {
-        return delta_plan(compiled_, index, changed, is_worth_a_plan(step.step) ? &once : nullptr);
+        return delta_plan(compiled_, index, changed, is_worth_a_plan(step) ? &once : nullptr);
     });
     storage::Arrangement *arrangement = call([&] { return storage::open_arrangement(step.heap, step.facts); });
     storage::DeltaSort *delta = call([&] {
@@ -323,7 +328,7 @@ bool Run::merge_deltas(storage::MergedGroups *merged)
     CompiledStep &step = compiled_.steps.front();
     KeptPlan once;
     const KeptPlan &plan = prepared([&]() -> const KeptPlan & {
-        return delta_plan(compiled_, 0, changed_inputs(step.step), is_worth_a_plan(step.step) ? &once : nullptr);
+        return delta_plan(compiled_, 0, changed_inputs(step.step), is_worth_a_plan(step) ? &once : nullptr);
     });
     storage::Arrangement *arrangement =
         call([&] { return storage::open_arrangement(step.heap, step.facts, AccessShareLock); });

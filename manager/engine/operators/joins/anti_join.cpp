@@ -7,8 +7,12 @@
  * equalities of columns, by a grouped D(B) that is then joined; otherwise once for each row, for all rows in
  * one join that the condition's equalities can drive: if D(B) were read again for each row, the cost would be
  * the product of both deltas.
+ *
+ * Where no index finds the matches, they would be searched in all of B for each row. For many rows, all matches of
+ * all keys are counted instead, in one pass over B.
  */
 #include "engine/operators/delta.hpp"
+#include "engine/operators/index_terms.hpp"
 #include "engine/operators/sql.hpp"
 
 #include <algorithm>
@@ -68,13 +72,87 @@ class AntiJoinHalf : public PlanNode {
             text += " WHERE " + joined(delta.where, " AND ");
         return text + " GROUP BY " + joined(keys, ", ") + " HAVING " + weight + " <> 0";
     }
-    /* Returns the condition between rows whose slots are `rows` and the grouped delta `alias`. */
-    std::string key_condition(Printer &printer, const std::vector<std::string> &rows, const std::string &alias) const
+    std::vector<int> key_of_other() const
+    {
+        std::vector<int> key;
+        for (const auto &pair : condition_.equalities)
+            key.push_back(pair.right.as_column() - inputs()[0]->width());
+        return key;
+    }
+    bool counts_in_one_pass(const Printer &printer) const
+    {
+        return printer.names().has_many_changes() && is_keyed() &&
+               !are_found_by_index(inputs()[1], key_of_other(), printer.names());
+    }
+    /* Returns the number of rows of the new B by key, where `is_wanted` holds for the texts of the key: c1 …, n. */
+    template <class IsWanted> std::string count_by_key(Printer &printer, IsWanted is_wanted) const
+    {
+        Select other = printer.select(inputs()[1]);
+        std::vector<std::string> numbers, targets, keys;
+        for (int column : key_of_other()) {
+            numbers.push_back(std::to_string(numbers.size() + 1));
+            keys.push_back(other.outputs[column]);
+            targets.push_back(keys.back() + " AS c" + numbers.back());
+        }
+        other.where.push_back(is_wanted(keys));
+        return "SELECT " + joined(targets, ", ") + ", pg_catalog.count(*) AS n FROM " + joined(other.from, ", ") +
+               " WHERE " + joined(other.where, " AND ") + " GROUP BY " + joined(numbers, ", ");
+    }
+    /* Returns `rows` as a Select whose last outputs are each row's d, and the number of its matches in the new B. */
+    Select with_counts_of_keys(Printer &printer, const Select &rows) const
+    {
+        const int width = inputs()[0]->width();
+        const std::string kept = printer.alias(), sums = printer.alias(), counts = printer.alias();
+        std::vector<std::string> slots, outputs;
+        for (int i = 1; i <= width; i++)
+            slots.push_back(kept + ".c" + std::to_string(i));
+        outputs = slots;
+        outputs.push_back("coalesce(" + sums + ".d, 0) AS c" + std::to_string(width + 1));
+        outputs.push_back("coalesce(" + counts + ".n, 0) AS c" + std::to_string(width + 2));
+        const std::string counted = count_by_key(printer, [&](const std::vector<std::string> &keys) {
+            return "EXISTS (SELECT FROM " + kept + " WHERE " + key_condition(printer, slots, keys) + ")";
+        });
+        return printer.wrap("WITH " + kept + " AS MATERIALIZED (" + Printer::numbered(rows, true) + ") SELECT " +
+                                joined(outputs, ", ") + ", " + kept + ".pgt_weight FROM " + kept + " LEFT JOIN (" +
+                                delta_by_key(printer) + ") AS " + sums + " ON " +
+                                key_condition(printer, slots, columns_of_key(sums)) + " LEFT JOIN (" + counted +
+                                ") AS " + counts + " ON " + key_condition(printer, slots, columns_of_key(counts)),
+                            width + 2, true);
+    }
+    /* Returns the keys of D(B), their d, and the number of their rows in the new B: c1 …, d, n. */
+    std::string changed_keys_with_counts(Printer &printer) const
+    {
+        const std::string changed = printer.alias(), counts = printer.alias();
+        const std::vector<int> key = key_of_other();
+        const std::vector<std::string> slots = columns_of_key(changed), of_counts = columns_of_key(counts);
+        auto are_equal = [&](const std::vector<std::string> &texts) {
+            std::vector<std::string> parts;
+            for (size_t i = 0; i < key.size(); i++)
+                parts.push_back(texts[i] + " " + inputs()[1]->columns()[key[i]].equals + " " + slots[i]);
+            return joined(parts, " AND ");
+        };
+        const std::string counted = count_by_key(printer, [&](const std::vector<std::string> &texts) {
+            return "EXISTS (SELECT FROM " + changed + " WHERE " + are_equal(texts) + ")";
+        });
+        return "WITH " + changed + " AS MATERIALIZED (" + delta_by_key(printer) + ") SELECT " + joined(slots, ", ") +
+               ", " + changed + ".d, coalesce(" + counts + ".n, 0) AS n FROM " + changed + " LEFT JOIN (" + counted +
+               ") AS " + counts + " ON " + are_equal(of_counts);
+    }
+    std::vector<std::string> columns_of_key(const std::string &alias) const
+    {
+        std::vector<std::string> columns;
+        for (size_t i = 1; i <= condition_.equalities.size(); i++)
+            columns.push_back(alias + ".c" + std::to_string(i));
+        return columns;
+    }
+    /* Returns the condition between rows whose slots are `rows` and the texts of a key of B. */
+    std::string key_condition(Printer &printer, const std::vector<std::string> &rows,
+                              const std::vector<std::string> &key) const
     {
         std::vector<std::string> parts;
         for (size_t i = 0; i < condition_.equalities.size(); i++) {
             std::vector<std::string> slots = rows;
-            slots.resize(rows.size() + inputs()[1]->width(), alias + ".c" + std::to_string(i + 1));
+            slots.resize(rows.size() + inputs()[1]->width(), key[i]);
             Condition one{{condition_.equalities[i]}, {}};
             parts.push_back(printer.condition(one, slots));
         }
@@ -183,12 +261,18 @@ class Counted final : public AntiJoinHalf {
             choose(rows, exists, "NOT " + exists);
             return rows;
         }
+        if (counts_in_one_pass(printer)) {
+            rows = with_counts_of_keys(printer, rows);
+            const std::string count = take_last(rows), d = take_last(rows);
+            choose(rows, count + " <> " + d, count + " = " + d);
+            return rows;
+        }
         std::string alias = printer.alias();
         std::string d = alias + ".d";
         if (is_keyed()) {
             rows = printer.wrap(Printer::numbered(rows, true), inputs()[0]->width(), true);
             rows.from[0] += " LEFT JOIN (" + delta_by_key(printer) + ") AS " + alias + " ON " +
-                            key_condition(printer, rows.slots(), alias);
+                            key_condition(printer, rows.slots(), columns_of_key(alias));
             d = "coalesce(" + d + ", 0)";
         } else {
             rows = with_delta_of_row(printer, rows, false);
@@ -236,18 +320,22 @@ class Transition final : public AntiJoinHalf {
     {
         Select rows = printer.select(inputs()[0]);
         std::string alias = printer.alias();
-        std::string d = alias + ".d";
+        std::string d = alias + ".d", n = alias + ".n";
+        const bool is_counted = counts_in_one_pass(printer);
         if (is_keyed()) {
-            rows.from.insert(rows.from.begin(), "(" + delta_by_key(printer) + ") AS " + alias);
-            rows.where.push_back(key_condition(printer, rows.slots(), alias));
+            const std::string keys = is_counted ? changed_keys_with_counts(printer) : delta_by_key(printer);
+            rows.from.insert(rows.from.begin(), "(" + keys + ") AS " + alias);
+            rows.where.push_back(key_condition(printer, rows.slots(), columns_of_key(alias)));
         } else {
             rows.where.push_back(touched(printer, rows.slots()));
             rows = with_delta_of_row(printer, rows, true);
             d = take_last(rows);
         }
-        std::string counted = printer.alias();
-        rows.from.push_back("LATERAL " + bounded_count(printer, rows.slots(), d) + " AS " + counted + "(n)");
-        std::string n = counted + ".n";
+        if (!is_counted) {
+            const std::string counted = printer.alias();
+            rows.from.push_back("LATERAL " + bounded_count(printer, rows.slots(), d) + " AS " + counted + "(n)");
+            n = counted + ".n";
+        }
         rows.where.push_back("(" + n + " = 0 OR " + n + " = " + d + ")");
         rows.weights.push_back("(CASE WHEN " + n + " = 0 THEN 1::pg_catalog.int8 ELSE -1 END)");
         return rows;
