@@ -51,6 +51,7 @@ void close(CompiledStep &step, storage::Arrangement *arrangement)
 /* So few keys are looked up in less time than planning takes. */
 constexpr int64_t few_touched = 100;
 constexpr int64_t few_scans = 5;
+constexpr double many_scanned = 1'000'000;
 
 } // namespace
 
@@ -111,12 +112,15 @@ std::vector<int64_t> Run::rows_of_inputs(const engine::Step &step) const
 }
 
 /* Whether a statement of the step is planned for the number of rows that it reads. Without an index, the kept plan
- * would read a source once for each row. */
+ * would read a source once for each row; planning takes as long as some hundred thousand of its rows. */
 bool Run::is_worth_a_plan(CompiledStep &step) const
 {
     const std::vector<int64_t> rows = rows_of_inputs(step.step);
-    return std::ranges::any_of(rows, refresh::is_worth_a_plan) ||
-           (std::ranges::any_of(rows, [](int64_t count) { return count > few_scans; }) && lacks_index(compiled_, step));
+    if (std::ranges::any_of(rows, refresh::is_worth_a_plan))
+        return true;
+    const int64_t most = rows.empty() ? 0 : *std::ranges::max_element(rows);
+    return most > few_scans && lacks_index(compiled_, step) &&
+           static_cast<double>(most) * base_rows(compiled_) > many_scanned;
 }
 
 /* Whether the statement that recomputes the touched keys is planned for their number: it reads all rows of each. */
