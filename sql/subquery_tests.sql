@@ -28,6 +28,8 @@ INSERT INTO kept VALUES
   ('on_left_join', $$SELECT a.id, b.id AS bid FROM a LEFT JOIN b ON a.k = b.k AND EXISTS (SELECT FROM b c WHERE c.w = a.v)$$),
   ('uncorrelated', $$SELECT * FROM a WHERE EXISTS (SELECT FROM b) AND NOT EXISTS (SELECT FROM b WHERE w = 77)$$),
   ('below_full_join', $$SELECT a.id, x.w FROM a FULL JOIN (SELECT DISTINCT w FROM b WHERE EXISTS (SELECT FROM a WHERE a.v = b.w)) x ON x.w = a.v$$),
+  ('rows_unlike_any', $$SELECT *, (v, k) <> ANY (SELECT w, k FROM b) AS p, NOT (v, NULL::int) <> ANY (SELECT w, k FROM b) AS q FROM a WHERE (v, k) <> ANY (SELECT w, k FROM b WHERE b.id < a.id) OR id > 20$$),
+  ('rows_like_all', $$SELECT * FROM a WHERE ((v, k) <> ANY (SELECT w, k FROM b WHERE b.w = a.v AND b.id > 3)) IS NOT TRUE$$),
   ('of_a_function', $$SELECT a.id, g FROM a, LATERAL generate_series(1, a.v) g WHERE g IN (SELECT w FROM b WHERE b.k = a.k)$$),
   ('first_of_each', $$SELECT DISTINCT ON (v) v, id, EXISTS (SELECT FROM b WHERE b.k = a.k) AS e FROM a ORDER BY v, id$$);
 SELECT pgtrickle.create_stream_table('subquery_tests.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
