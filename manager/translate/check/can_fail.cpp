@@ -132,6 +132,7 @@ bool finds_partial(Node *node, void *context)
         return false;
     switch (nodeTag(node)) {
     case T_List:
+    case T_Var:
     case T_Param:
     case T_Const:
     case T_OpExpr:

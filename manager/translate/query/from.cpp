@@ -14,6 +14,7 @@
  */
 #include "pg/versions/rights.hpp"
 #include "translate/check/security_barrier.hpp"
+#include "translate/query/or_condition.hpp"
 #include "translate/query/virtual_columns.hpp"
 #include "translate/subquery/domain.hpp"
 
@@ -29,11 +30,6 @@ extern "C" {
 namespace pgtrickle::translate {
 
 namespace {
-
-bool is_within(const Relids &inner, const Relids &outer)
-{
-    return !inner.empty() && std::includes(outer.begin(), outer.end(), inner.begin(), inner.end());
-}
 
 /* Returns the side to which all of `relids` belong, -1 if there is none. */
 int side_of(const Relids &relids, const std::vector<Relids> &sides)
@@ -208,6 +204,9 @@ Input FromClause::build(const InnerJoin &all, bool carries)
             of_one[side].push_back(conjunct);
         else
             (relids.empty() ? of_none : of_several).push_back(conjunct);
+        for (size_t i = 0; side < 0 && i < sides.size(); i++)
+            if (Node *implied = implied_on(sides[i], conjunct); implied != nullptr)
+                of_one[i].push_back(implied);
     }
     for (size_t i = 0; i < join.items.size(); i++) {
         if (!is_lateral(join.items[i]))
