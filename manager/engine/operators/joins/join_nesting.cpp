@@ -1,8 +1,13 @@
 /*
- * A join of n inputs as nested joins of two inputs. Each input joins those before it by an equality if there
- * is one to any of them, so that no delta is joined with all rows of an input unless the query requires it; an
- * input that is filtered and has one row at most for the rows before it comes first, as it makes them fewer. A
- * condition is evaluated at the first join that has the columns it reads.
+ * A join of n inputs as nested joins of two inputs.
+ *
+ * Only the deltas of a single join are planned together: the delta of the joins before an input is complete when it
+ * meets that input. So the first input is one whose rows determine most of the others (the lines of orders determine
+ * the orders, and these their customers), and inputs that determine each other are one input to it (orders and
+ * customers): a changed row meets no more rows than it has in the result, and what filters customers filters orders
+ * before these meet lines. Of these groups, filtered ones come first, as they leave fewer rows; then come inputs that
+ * are joined by an equality to any of those before them, so that no delta is joined with all rows of an input unless
+ * the query requires it. A condition is evaluated at the first join that has the columns it reads.
  */
 #include "engine/operators/filter.hpp"
 #include "engine/operators/joins/join.hpp"
@@ -45,15 +50,16 @@ bool reads_only(const Expression &expression, const Places &places, const std::v
     return std::all_of(slots.begin(), slots.end(), [&](int slot) { return known[places.input_of[slot]]; });
 }
 
-/* Whether there is an equality between a column of the known inputs and one of `candidate`. */
-bool is_connected(const Condition &condition, const Places &places, std::vector<bool> known, size_t candidate)
+/* Inputs of a join that are joined with each other first, in the order written. */
+using Group = std::vector<size_t>;
+using Inputs = std::vector<bool>; /* for each input of the join, whether it is in the set */
+
+Inputs set_of(const Group &group, size_t count)
 {
-    std::vector<bool> alone(known.size());
-    alone[candidate] = true;
-    return std::any_of(condition.equalities.begin(), condition.equalities.end(), [&](const Condition::Pair &pair) {
-        return (reads_only(pair.left, places, known) && reads_only(pair.right, places, alone)) ||
-               (reads_only(pair.right, places, known) && reads_only(pair.left, places, alone));
-    });
+    Inputs set(count);
+    for (size_t input : group)
+        set[input] = true;
+    return set;
 }
 
 /* Whether the rows of `input` are some of those of a table. */
@@ -65,30 +71,107 @@ bool is_filtered(PlanPtr input)
     return dynamic_cast<const Filter *>(input.get()) != nullptr || (semi != nullptr && semi->is_filter());
 }
 
-std::vector<size_t> order_of(const std::vector<PlanPtr> &inputs, const Condition &condition, const Places &places)
-{
-    const size_t count = inputs.size();
-    std::vector<size_t> order{0}, left;
-    std::vector<bool> known(count);
-    known[0] = true;
-    for (size_t i = 1; i < count; i++)
-        left.push_back(i);
-    while (!left.empty()) {
-        auto next = std::find_if(left.begin(), left.end(), [&](size_t input) {
-            return is_connected(condition, places, known, input) && is_filtered(inputs[input]) &&
-                   is_determined(inputs, condition, input, known);
-        });
-        if (next == left.end())
-            next = std::find_if(left.begin(), left.end(),
-                                [&](size_t input) { return is_connected(condition, places, known, input); });
-        if (next == left.end())
-            next = left.begin();
-        known[*next] = true;
-        order.push_back(*next);
-        left.erase(next);
+class Nesting {
+  public:
+    Nesting(const std::vector<PlanPtr> &inputs, const Condition &condition, const Places &places)
+        : inputs_(inputs), condition_(condition), places_(places)
+    {
     }
-    return order;
-}
+
+    /* Returns all inputs in groups, in the order in which these are joined. */
+    std::vector<Group> order() const
+    {
+        std::vector<Group> left = groups();
+        std::vector<Group> order{left.front()};
+        Inputs known = set_of(left.front(), inputs_.size());
+        left.erase(left.begin());
+        while (!left.empty()) {
+            auto next = std::find_if(left.begin(), left.end(), [&](const Group &group) {
+                return is_connected(known, group) && is_filtered_once_determined(known, group);
+            });
+            if (next == left.end())
+                next = std::find_if(left.begin(), left.end(),
+                                    [&](const Group &group) { return is_connected(known, group); });
+            if (next == left.end())
+                next = left.begin();
+            for (size_t input : *next)
+                known[input] = true;
+            order.push_back(*next);
+            left.erase(next);
+        }
+        return order;
+    }
+
+  private:
+    size_t determined_count(size_t by) const
+    {
+        const Inputs set = set_of({by}, inputs_.size());
+        size_t count = 0;
+        for (size_t i = 0; i < inputs_.size(); i++)
+            count += is_determined(inputs_, condition_, i, set) ? 1 : 0;
+        return count;
+    }
+    /* The input that determines most inputs; the first of them. */
+    size_t first() const
+    {
+        size_t best = 0, most = 0;
+        for (size_t i = 0; i < inputs_.size(); i++)
+            if (size_t count = determined_count(i); count > most) {
+                best = i;
+                most = count;
+            }
+        return best;
+    }
+    /* The first input; each input that it determines, with those that this one determines; the others. */
+    std::vector<Group> groups() const
+    {
+        const size_t count = inputs_.size();
+        std::vector<Group> groups{{first()}};
+        Inputs is_free(count, true);
+        is_free[groups[0][0]] = false;
+        for (size_t i = 0; i < count; i++)
+            if (is_free[i] && is_bound(inputs_, condition_, i, set_of(groups[0], count))) {
+                groups.push_back({i});
+                is_free[i] = false;
+            }
+        for (size_t g = 1; g < groups.size(); g++) {
+            for (size_t size = 0; size != groups[g].size();) {
+                size = groups[g].size();
+                for (size_t i = 0; i < count; i++)
+                    if (is_free[i] && is_bound(inputs_, condition_, i, set_of(groups[g], count))) {
+                        groups[g].push_back(i);
+                        is_free[i] = false;
+                    }
+            }
+            std::sort(groups[g].begin(), groups[g].end());
+        }
+        for (size_t i = 0; i < count; i++)
+            if (is_free[i])
+                groups.push_back({i});
+        return groups;
+    }
+    /* Whether there is an equality between the known inputs and the group. */
+    bool is_connected(const Inputs &known, const Group &group) const
+    {
+        const Inputs alone = set_of(group, inputs_.size());
+        return std::any_of(
+            condition_.equalities.begin(), condition_.equalities.end(), [&](const Condition::Pair &pair) {
+                return (reads_only(pair.left, places_, known) && reads_only(pair.right, places_, alone)) ||
+                       (reads_only(pair.right, places_, known) && reads_only(pair.left, places_, alone));
+            });
+    }
+    /* Whether the known inputs' rows have one row of the group at most, and some have none. */
+    bool is_filtered_once_determined(const Inputs &known, const Group &group) const
+    {
+        return std::any_of(group.begin(), group.end(), [&](size_t input) { return is_filtered(inputs_[input]); }) &&
+               std::all_of(group.begin(), group.end(),
+                           [&](size_t input) { return is_determined(inputs_, condition_, input, known); });
+    }
+
+    const std::vector<PlanPtr> &inputs_;
+    const Condition &condition_;
+    const Places &places_;
+};
 
 /* Removes from `condition` the parts that the known inputs can decide, and returns them. */
 Condition take_decided(Condition &condition, const Places &places, const std::vector<bool> &known)
@@ -116,23 +199,40 @@ void turn_around(Condition &condition, int first_of_later)
 
 PlanPtr Join::nested() const
 {
-    Places places(inputs());
+    const Places places(inputs());
     Condition undecided = condition_;
-    std::vector<bool> known(inputs().size());
     std::vector<int> position(places.input_of.size());
+    /* The group's columns have positions from `start` on. */
+    const auto joined_group = [&](const Group &group, int start) {
+        std::vector<PlanPtr> members;
+        std::vector<int> place = position;
+        int width = 0;
+        for (size_t input : group) {
+            members.push_back(inputs()[input]);
+            for (int column = places.starts[input]; column < places.starts[input + 1]; column++, width++) {
+                place[column] = width;
+                position[column] = start + width;
+            }
+        }
+        if (members.size() == 1)
+            return members.front();
+        const Condition decided = take_decided(undecided, places, set_of(group, inputs().size()));
+        return join(members, renumber(decided, place));
+    };
+    Inputs known(inputs().size());
     PlanPtr joined;
-    for (size_t input : order_of(inputs(), condition_, places)) {
-        int width = joined ? joined->width() : 0;
-        known[input] = true;
-        for (int column = places.starts[input]; column < places.starts[input + 1]; column++)
-            position[column] = width + column - places.starts[input];
+    for (const Group &group : Nesting(inputs(), condition_, places).order()) {
+        const int width = joined ? joined->width() : 0;
+        const PlanPtr next = joined_group(group, width);
+        for (size_t input : group)
+            known[input] = true;
         if (!joined) {
-            joined = inputs()[input];
+            joined = next;
             continue;
         }
         Condition decided = renumber(take_decided(undecided, places, known), position);
         turn_around(decided, width);
-        joined = join({joined, inputs()[input]}, decided);
+        joined = join({joined, next}, decided);
     }
     std::vector<NamedExpression> outputs;
     for (int column = 0; column < width(); column++)
