@@ -10,9 +10,13 @@
  *
  * Where no index finds the matches, they would be searched in all of B for each row. For many rows, all matches of
  * all keys are counted instead, in one pass over B.
+ *
+ * Conditions over one side only are filters of that side (condition_sides.hpp): more often than before, equalities of
+ * columns are what is left.
  */
 #include "engine/operators/delta.hpp"
 #include "engine/operators/index_terms.hpp"
+#include "engine/operators/joins/condition_sides.hpp"
 #include "engine/operators/sql.hpp"
 
 #include <algorithm>
@@ -22,6 +26,9 @@
 namespace pgtrickle::engine {
 
 namespace {
+
+/* A join of the changed rows with B is read up to so many pairs for each of them. */
+constexpr double most_pairs_of_row = 100;
 
 class AntiJoinHalf : public PlanNode {
   public:
@@ -79,10 +86,38 @@ class AntiJoinHalf : public PlanNode {
             key.push_back(pair.right.as_column() - inputs()[0]->width());
         return key;
     }
+    /* Returns the right sides of the equalities, over the columns of B. */
+    std::vector<Expression> values_of_other() const
+    {
+        std::vector<Expression> values;
+        for (const auto &pair : condition_.equalities) {
+            values.push_back(pair.right);
+            for (auto &piece : values.back().pieces)
+                if (piece.index() == 1)
+                    piece = std::get<1>(piece) - inputs()[0]->width();
+        }
+        return values;
+    }
+    bool lacks_index(const Printer &printer) const
+    {
+        return printer.names().has_many_changes() &&
+               !are_found_by_index(inputs()[1], values_of_other(), printer.names());
+    }
+    /* Keys of B are compared with each other by their equality, for which a NULL is equal to nothing. */
     bool counts_in_one_pass(const Printer &printer) const
     {
-        return printer.names().has_many_changes() && is_keyed() &&
-               !are_found_by_index(inputs()[1], key_of_other(), printer.names());
+        return is_keyed() && lacks_index(printer) &&
+               std::all_of(condition_.equalities.begin(), condition_.equalities.end(),
+                           [](const auto &pair) { return pair.whole.is_strict; });
+    }
+    /* Whether all matches of each row are counted, by one join with B: without an index, and if the equalities leave
+     * few pairs. Where there are many, the first matches are found soon. */
+    bool counts_by_join(const Printer &printer) const
+    {
+        const bool is_hashed = std::any_of(condition_.equalities.begin(), condition_.equalities.end(),
+                                           [](const auto &pair) { return pair.right.result.has_hash; });
+        return !is_keyed() && is_hashed && lacks_index(printer) &&
+               rows_of_value(inputs()[1], values_of_other(), printer.names()) <= most_pairs_of_row;
     }
     /* Returns the number of rows of the new B by key, where `is_wanted` holds for the texts of the key: c1 …, n. */
     template <class IsWanted> std::string count_by_key(Printer &printer, IsWanted is_wanted) const
@@ -170,8 +205,9 @@ class AntiJoinHalf : public PlanNode {
         return " FROM " + (source.empty() ? "" : source + ", ") + joined(other.from, ", ") + " WHERE " +
                joined(where, " AND ");
     }
-    /* Returns `rows` as a Select whose last output is the row's d; if `only_changed`, without the rows of A
-     * whose number of matches is unchanged. The rows are numbered, because equal rows must stay separate and
+    /* Returns `rows` as a Select whose last output is the row's d, or, if they are counted by a join, its d and the
+     * number of its matches in the new B; if `only_changed`, without the rows of A whose number of matches is
+     * unchanged. The rows are numbered, because equal rows must stay separate and
      * not every type can be grouped by. A sum belongs to one of the rows, so the full join is a left join; but it is
      * done by hashing or merging always, whereas a nested loop, which is cheap for the few rows that a refresh is
      * planned for, reads all sums again for each row. coalesce keeps the planner from making it an inner join. */
@@ -191,11 +227,20 @@ class AntiJoinHalf : public PlanNode {
         std::string summed = "SELECT " + numbered + ".n, " + weight + " AS d" +
                              matching(delta, printer, slots, condition_, numbered) + " GROUP BY " + numbered +
                              ".n HAVING " + weight + " <> 0";
-        slots.push_back(d + " AS c" + std::to_string(width + 1));
-        std::string text = with + " SELECT " + joined(slots, ", ") + ", " + numbered + ".pgt_weight FROM " + numbered +
-                           " FULL JOIN (" + summed + ") AS " + sums + " ON " + sums + ".n = " + numbered + ".n" +
+        std::string from =
+            " FROM " + numbered + " FULL JOIN (" + summed + ") AS " + sums + " ON " + sums + ".n = " + numbered + ".n";
+        std::vector<std::string> outputs = slots;
+        outputs.push_back(d + " AS c" + std::to_string(width + 1));
+        if (counts_by_join(printer)) {
+            const std::string counts = printer.alias();
+            from += " FULL JOIN (SELECT " + numbered + ".n, pg_catalog.count(*) AS matches" +
+                    matching(printer.select(inputs()[1]), printer, slots, condition_, numbered) + " GROUP BY " +
+                    numbered + ".n) AS " + counts + " ON " + counts + ".n = " + numbered + ".n";
+            outputs.push_back("coalesce(" + counts + ".matches, 0) AS c" + std::to_string(width + 2));
+        }
+        std::string text = with + " SELECT " + joined(outputs, ", ") + ", " + numbered + ".pgt_weight" + from +
                            (only_changed ? " WHERE " + d + " <> 0" : "");
-        return printer.wrap(text, width + 1, true);
+        return printer.wrap(text, static_cast<int>(outputs.size()), true);
     }
     /* Removes the last output of `rows` and returns its text. */
     static std::string take_last(Select &rows)
@@ -268,7 +313,7 @@ class Counted final : public AntiJoinHalf {
             return rows;
         }
         std::string alias = printer.alias();
-        std::string d = alias + ".d";
+        std::string d = alias + ".d", count;
         if (is_keyed()) {
             rows = printer.wrap(Printer::numbered(rows, true), inputs()[0]->width(), true);
             rows.from[0] += " LEFT JOIN (" + delta_by_key(printer) + ") AS " + alias + " ON " +
@@ -276,9 +321,12 @@ class Counted final : public AntiJoinHalf {
             d = "coalesce(" + d + ", 0)";
         } else {
             rows = with_delta_of_row(printer, rows, false);
+            if (counts_by_join(printer))
+                count = take_last(rows);
             d = take_last(rows);
         }
-        std::string count = bounded_count(printer, rows.slots(), d);
+        if (count.empty())
+            count = bounded_count(printer, rows.slots(), d);
         choose(rows, count + " <> " + d, count + " = " + d);
         return rows;
     }
@@ -321,7 +369,7 @@ class Transition final : public AntiJoinHalf {
         Select rows = printer.select(inputs()[0]);
         std::string alias = printer.alias();
         std::string d = alias + ".d", n = alias + ".n";
-        const bool is_counted = counts_in_one_pass(printer);
+        const bool is_counted = counts_in_one_pass(printer) || counts_by_join(printer);
         if (is_keyed()) {
             const std::string keys = is_counted ? changed_keys_with_counts(printer) : delta_by_key(printer);
             rows.from.insert(rows.from.begin(), "(" + keys + ") AS " + alias);
@@ -329,6 +377,8 @@ class Transition final : public AntiJoinHalf {
         } else {
             rows.where.push_back(touched(printer, rows.slots()));
             rows = with_delta_of_row(printer, rows, true);
+            if (is_counted)
+                n = take_last(rows);
             d = take_last(rows);
         }
         if (!is_counted) {
@@ -361,34 +411,42 @@ class Transition final : public AntiJoinHalf {
 
 namespace {
 
-PlanPtr counted(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition, Chosen chosen, const Column &mark)
+PlanPtr counted(PlanPtr rows, const ConditionSides &sides, Chosen chosen, const Column &mark)
 {
-    std::vector<PlanPtr> inputs{std::move(rows), std::move(other)};
-    if (delta)
-        inputs.push_back(std::move(delta));
-    return std::make_shared<Counted>(inputs, std::move(condition), chosen, mark);
+    std::vector<PlanPtr> inputs{std::move(rows), sides.other};
+    if (sides.delta)
+        inputs.push_back(sides.delta);
+    return std::make_shared<Counted>(inputs, sides.between, chosen, mark);
 }
 
 } // namespace
 
 PlanPtr unmatched(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition)
 {
-    return counted(rows, other, delta, std::move(condition), Chosen::unmatched, {});
+    const ConditionSides sides(rows, std::move(other), std::move(delta), std::move(condition));
+    PlanPtr without_match = counted(sides.that_may_match(rows), sides, Chosen::unmatched, {});
+    PlanPtr left_out = sides.that_cannot_match(rows);
+    return left_out ? union_all({left_out, without_match}) : without_match;
 }
 
 PlanPtr matched(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition)
 {
-    return counted(rows, other, delta, std::move(condition), Chosen::matched, {});
+    const ConditionSides sides(rows, std::move(other), std::move(delta), std::move(condition));
+    return counted(sides.that_may_match(rows), sides, Chosen::matched, {});
 }
 
 PlanPtr marked(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition, const Column &mark)
 {
-    return counted(rows, other, delta, std::move(condition), Chosen::marked, mark);
+    ConditionSides sides(rows, std::move(other), std::move(delta), std::move(condition));
+    std::move(sides.of_rows.begin(), sides.of_rows.end(), std::back_inserter(sides.between.others));
+    return counted(std::move(rows), sides, Chosen::marked, mark);
 }
 
 PlanPtr transition(PlanPtr rows, PlanPtr other, PlanPtr delta, Condition condition)
 {
-    return std::make_shared<Transition>(std::vector<PlanPtr>{rows, other, delta}, std::move(condition));
+    const ConditionSides sides(rows, std::move(other), std::move(delta), std::move(condition));
+    return std::make_shared<Transition>(std::vector<PlanPtr>{sides.that_may_match(rows), sides.other, sides.delta},
+                                        sides.between);
 }
 
 } // namespace pgtrickle::engine

@@ -16,6 +16,9 @@ std::vector<int> joined_key(const std::vector<PlanPtr> &inputs, const Condition 
 /* Whether the rows of the inputs in `by` meet one row of input `number` at most, as far as keys show. */
 bool is_determined(const std::vector<PlanPtr> &inputs, const Condition &condition, size_t number,
                    const std::vector<bool> &by);
+/* Whether they meet one at most without regard to the inputs that are not in `by`. */
+bool is_bound(const std::vector<PlanPtr> &inputs, const Condition &condition, size_t number,
+              const std::vector<bool> &by);
 std::string describe_condition(const Condition &condition, const std::vector<Column> &columns);
 
 class Join final : public PlanNode {

@@ -30,8 +30,6 @@ class KeyedInputs {
         }
         return by[input];
     }
-
-  private:
     bool is_bound(size_t input, const Inputs &by) const
     {
         const std::vector<int> key = inputs_[input]->row_key();
@@ -43,6 +41,8 @@ class KeyedInputs {
                                });
         });
     }
+
+  private:
     bool is_column(const Expression &side, size_t input, int column) const
     {
         return side.as_column() >= 0 &&
@@ -87,6 +87,12 @@ bool is_determined(const std::vector<PlanPtr> &inputs, const Condition &conditio
                    const std::vector<bool> &by)
 {
     return KeyedInputs(inputs, condition).is_determined(number, by);
+}
+
+bool is_bound(const std::vector<PlanPtr> &inputs, const Condition &condition, size_t number,
+              const std::vector<bool> &by)
+{
+    return KeyedInputs(inputs, condition).is_bound(number, by);
 }
 
 } // namespace pgtrickle::engine
