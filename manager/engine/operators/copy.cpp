@@ -18,17 +18,17 @@ Select Copy::print(Printer &) const
 
 PlanPtr Copy::with_inputs(std::vector<PlanPtr> inputs) const
 {
-    return copy(inputs.at(0));
+    return copy(inputs.at(0), reason_);
 }
 
-PlanPtr copy(PlanPtr input)
+PlanPtr copy(PlanPtr input, CopyReason reason)
 {
-    return std::make_shared<Copy>(input);
+    return std::make_shared<Copy>(input, reason);
 }
 
 PlanPtr sample_copy(Sampler &sampler)
 {
-    return copy(sampler.plan());
+    return copy(sampler.plan(), sampler.below(2) == 0 ? CopyReason::compared : CopyReason::shared);
 }
 
 } // namespace pgtrickle::engine

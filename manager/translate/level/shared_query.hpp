@@ -24,7 +24,6 @@ struct SharedQuery {
     std::set<int> needed;     /* columns read by any reference, in any pass */
     engine::PlanPtr plan;     /* plan of this pass; null before the first reference */
     std::vector<int> present; /* column numbers of `plan` */
-    int levels = 0;           /* query levels in the plan, including those of CTEs to which it refers */
 };
 
 class SharedQueries {
