@@ -124,6 +124,22 @@ void act_on_verdict(Actions *actions, int count, Oid relid, const Freshness &fre
     }
 }
 
+/* Returns whether the stream table reads one of those that have been left out of its refresh, and that lacks a change:
+ * it has been computed from rows that its query would not read. */
+bool lacks_what_was_left_out(Oid relid, const std::vector<Oid> &left_out)
+{
+    if (left_out.empty())
+        return false;
+    const std::vector<Oid> upstreams = definition::upstreams_of(relid);
+    const Snapshot latest = call([] { return RegisterSnapshot(GetLatestSnapshot()); });
+    const bool is_lacking = std::any_of(left_out.begin(), left_out.end(), [&](Oid one) {
+        return std::find(upstreams.begin(), upstreams.end(), one) != upstreams.end() &&
+               call([=] { return has_pending_changes(one, latest, false, GetCurrentStatementStartTimestamp()); });
+    });
+    call([=] { UnregisterSnapshot(latest); });
+    return is_lacking;
+}
+
 } // namespace
 
 bool refresh_here(const Oid *relids, int count)
@@ -144,10 +160,14 @@ bool refresh_here(const Oid *relids, int count)
             record_failure_in_history(members.front(), started_at, catalog::InitiatedBy::scan, error);
             throw;
         }
+        call([] { CommandCounterIncrement(); });
+        for (Oid each : members)
+            if (std::find(skipped.held.begin(), skipped.held.end(), each) == skipped.held.end() &&
+                call([=] { return has_to_be_current(each); }) && lacks_what_was_left_out(each, skipped.upstreams))
+                skipped.held.push_back(each);
         held_count = static_cast<int>(skipped.held.size());
         std::copy(skipped.held.begin(), skipped.held.end(), held);
     });
-    CommandCounterIncrement();
     for (int i = 0; i < held_count; i++) {
         require_populated(held[i], {Verdict::stale, Obstacle::held, state::visible_row(held[i]).is_populated});
         apply_on_stale(held[i], Obstacle::held);

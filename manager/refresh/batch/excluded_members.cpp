@@ -141,6 +141,8 @@ void remove_members(Batch &batch, const BatchRequest &request, const Stops &stop
             else if (request.requested_by == scheduler::RequestedBy::owner)
                 raise_stopped(relid, stop);
             batch.skipped.held.push_back(relid);
+        } else {
+            batch.skipped.upstreams.push_back(relid);
         }
     std::erase_if(batch.members, [&](const Member &member) {
         const bool is_out = stops.count(member.compiled->relid()) != 0;

@@ -68,11 +68,13 @@ struct BatchRequest {
     std::vector<std::vector<Oid>> groups = {};
 };
 
-/* The stream tables that were not refreshed although the request named them. */
+/* The stream tables that were not refreshed. */
 struct SkippedMembers {
     Oid locked = InvalidOid;       /* the stream table that kept all members from being refreshed */
     bool is_in_larger_set = false; /* `locked` is in a larger set than the request knows of */
-    std::vector<Oid> held = {};
+    std::vector<Oid> held = {};    /* those that the request named */
+    std::vector<Oid> upstreams =
+        {}; /* other held or suspended ones; members were refreshed with the rows that these have */
 };
 
 } // namespace pgtrickle::refresh

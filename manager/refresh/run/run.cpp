@@ -1,6 +1,7 @@
 #include "refresh/run/run.hpp"
 
 #include "definition/shown_as.hpp"
+#include "refresh/program/plan_limits.hpp"
 #include "refresh/program/usable_index.hpp"
 #include "refresh/run/base_rows.hpp"
 #include "refresh/run/counting_receiver.hpp"
@@ -47,11 +48,6 @@ void close(CompiledStep &step, storage::Arrangement *arrangement)
     step.may_have_rows_to_place = step.may_have_rows_to_place || arrangement->has_rows_to_place;
     storage::close_arrangement(arrangement);
 }
-
-/* So few keys are looked up in less time than planning takes. */
-constexpr int64_t few_touched = 100;
-constexpr int64_t few_scans = 5;
-constexpr double many_scanned = 1'000'000;
 
 } // namespace
 
