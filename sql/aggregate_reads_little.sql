@@ -15,6 +15,7 @@ CREATE INDEX ON customer (name);
 ANALYZE customer, orders;
 SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM (VALUES
   ('arrays', 'SELECT customer, array_agg(id ORDER BY amount, id), count(DISTINCT amount), sum(share) FROM orders GROUP BY customer'),
+  ('kinds', 'SELECT count(DISTINCT customer) AS c, count(DISTINCT (amount, share)) FILTER (WHERE id > 3) AS p, sum(DISTINCT id), count(*) FROM orders'),
   ('medians', 'SELECT c.region, percentile_cont(0.5) WITHIN GROUP (ORDER BY o.amount) FROM customer c JOIN orders o ON o.customer = c.id GROUP BY c.region'),
   ('sets', 'SELECT customer, id, count(*), max(amount), string_agg(id::text, '''') FROM orders GROUP BY GROUPING SETS ((customer), (id))'),
   ('by_name', 'SELECT name, count(*), max(region) FROM customer GROUP BY name'),
@@ -23,7 +24,7 @@ SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM (
 ) AS t(name, query) \g /dev/null
 
 -- no_source_is_read_whole_after_one_changed_row
-SELECT st, change, r.* FROM unnest(ARRAY['arrays', 'medians', 'sets', 'by_name', 'names', 'of_groups']) st,
+SELECT st, change, r.* FROM unnest(ARRAY['arrays', 'kinds', 'medians', 'sets', 'by_name', 'names', 'of_groups']) st,
   unnest(ARRAY['UPDATE orders SET amount = amount + 1 WHERE id = 7', 'DELETE FROM orders WHERE id = 8', 'INSERT INTO orders SELECT max(id) + 1, 77, 3, 1 FROM orders',
     'UPDATE customer SET name = upper(name) WHERE id = 9', 'DELETE FROM customer WHERE id = 10', 'UPDATE customer SET region = 5 WHERE id = 11']) change,
   LATERAL test.whole_reads(st, change) r;

@@ -42,8 +42,10 @@ namespace pgtrickle::storage {
 
 namespace {
 
-/* The name of the index by which rows are found is that of the heap with this suffix. */
+/* The name of the index by which rows are found is that of the heap with a suffix: whether its columns are a key, or
+ * rows of several inputs may share their values. */
 constexpr const char *key_suffix = "_key";
+constexpr const char *shared_key_suffix = "_shared_key";
 
 /* ---- the heap; PostgreSQL frames ------------------------------------------------------ */
 
@@ -127,10 +129,28 @@ void create_own_index(Relation heap, const engine::Step &step)
     if (step.found_by.empty())
         statement->indexParams = list_make1(index_element(heap, "pgt_hash", true, {}));
     else
-        statement->idxname = psprintf("%s%s", RelationGetRelationName(heap), key_suffix);
+        statement->idxname =
+            psprintf("%s%s", RelationGetRelationName(heap), step.is_key_shared ? shared_key_suffix : key_suffix);
     statement->unique = step.layout == engine::Layout::groups && !step.found_by.empty() &&
                         heap->rd_rel->relkind != RELKIND_PARTITIONED_TABLE;
     define(RelationGetRelid(heap), statement);
+}
+
+/* Copies the columns of the index by which rows are found to `columns`, and returns how many they are; 0: there is none
+ * with this suffix. */
+int columns_of_own_index(Oid heap, const char *suffix, AttrNumber *columns)
+{
+    const char *name = psprintf("%s%s", get_rel_name(heap), suffix);
+    const Oid own = get_relname_relid(name, get_rel_namespace(heap));
+    HeapTuple tuple = OidIsValid(own) ? SearchSysCache1(INDEXRELID, ObjectIdGetDatum(own)) : nullptr;
+    if (!HeapTupleIsValid(tuple))
+        return 0;
+    auto *index = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
+    const int count = index->indrelid == heap && index->indisvalid ? index->indnkeyatts : 0;
+    for (int i = 0; i < count; i++)
+        columns[i] = index->indkey.values[i];
+    ReleaseSysCache(tuple);
+    return count;
 }
 
 /* Whether the arrangement's own index serves the look-up. One by a range needs the order of its terms. */
@@ -313,19 +333,15 @@ void withhold_privileges(Oid relation)
         withhold_own_privileges(lfirst_oid(cell));
 }
 
+int key_of_rows(Oid heap, AttrNumber *columns)
+{
+    return columns_of_own_index(heap, key_suffix, columns);
+}
+
 int found_by(Oid heap, AttrNumber *columns)
 {
-    const char *name = psprintf("%s%s", get_rel_name(heap), key_suffix);
-    const Oid own = get_relname_relid(name, get_rel_namespace(heap));
-    HeapTuple tuple = OidIsValid(own) ? SearchSysCache1(INDEXRELID, ObjectIdGetDatum(own)) : nullptr;
-    if (!HeapTupleIsValid(tuple))
-        return 0;
-    auto *index = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
-    const int count = index->indrelid == heap && index->indisvalid ? index->indnkeyatts : 0;
-    for (int i = 0; i < count; i++)
-        columns[i] = index->indkey.values[i];
-    ReleaseSysCache(tuple);
-    return count;
+    const int count = key_of_rows(heap, columns);
+    return count > 0 ? count : columns_of_own_index(heap, shared_key_suffix, columns);
 }
 
 Oid chosen_tablespace(Oid relid)

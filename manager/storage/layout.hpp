@@ -45,6 +45,8 @@ char *tablespace_of_indexes(Oid heap);
  * INDEX_MAX_KEYS, and returns how many they are; 0: by pgt_hash. What the heap was created with counts, not what
  * its program would have today: a constraint of a source may have been dropped. PostgreSQL frame. */
 int found_by(Oid heap, AttrNumber *columns);
+/* As found_by(), if they are a key; otherwise 0. PostgreSQL frame. */
+int key_of_rows(Oid heap, AttrNumber *columns);
 
 /* Gives a heap or an index, with its partitions, an empty list of privileges: without a list its owner has all
  * privileges, and may read its statistics. PostgreSQL frame. */

@@ -7,6 +7,7 @@
 #include "engine/operators/sql.hpp"
 
 #include <algorithm>
+#include <set>
 #include <stdexcept>
 
 namespace pgtrickle::engine {
@@ -66,6 +67,20 @@ class UnionAll final : public PlanNode {
     }
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override { return union_all(std::move(inputs)); }
     bool is_union() const override { return true; }
+    /* The columns of the keys of all inputs: a row of an input shares them with one row of each other, at most. */
+    std::vector<int> row_key() const override
+    {
+        std::set<int> columns;
+        for (const PlanPtr &input : inputs()) {
+            const std::vector<int> key = input->row_key();
+            if (key.empty() && !input->has_one_row())
+                return {};
+            columns.insert(key.begin(), key.end());
+        }
+        return {columns.begin(), columns.end()};
+    }
+    bool is_key_enforced() const override { return false; }
+    bool is_key_shared() const override { return true; }
 };
 
 } // namespace

@@ -18,12 +18,12 @@ extern "C" {
 
 namespace pgtrickle::translate {
 
-namespace {
-
 bool is_builtin(const Aggref *aggregate)
 {
     return call([=] { return get_func_namespace(aggregate->aggfnoid); }) == PG_CATALOG_NAMESPACE;
 }
+
+namespace {
 
 bool is_inexact(const engine::AggregateCall &call)
 {

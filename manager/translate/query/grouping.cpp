@@ -9,6 +9,7 @@
 #include "translate/subquery/domain.hpp"
 
 #include "pg/walker.hpp"
+#include "translate/query/distinct_values.hpp"
 
 extern "C" {
 #include "optimizer/optimizer.h"
@@ -144,6 +145,11 @@ Input groups_of(Input from, const std::vector<Node *> &keys, const std::vector<N
     result.scope = keys;
     if (has_only_keys) {
         result.plan = engine::distinct(from.plan);
+        return result;
+    }
+    if (auto values = keys.empty() ? with_distinct_values(from, aggregates) : std::nullopt) {
+        result.scope = aggregates;
+        result.plan = answers(values->plan, {}, values->calls);
         return result;
     }
     std::vector<int> positions;

@@ -3,6 +3,7 @@
 #include "pg/versions/planner.hpp"
 #include "translate/level/ordering.hpp"
 #include "translate/level/targets.hpp"
+#include "translate/level/upper_bound.hpp"
 #include "translate/level/window.hpp"
 #include "translate/query/late_targets.hpp"
 #include "translate/query/outer_join_reduction.hpp"
@@ -53,6 +54,18 @@ void note_used(FromClause::UsedColumns &used, Node *node)
                    "Name the columns, or use a composite type.", var->location);
         used[var->varno].emplace(var->varattno, reinterpret_cast<Node *>(var));
     }
+}
+
+/* Whether the CTE `query` is computed once for all of its references, whether or not they read all of its rows. */
+bool is_computed_once(const Query *query, const Level *holder)
+{
+    ListCell *cell;
+    foreach (cell, holder->query->cteList) {
+        const auto *cte = lfirst_node(CommonTableExpr, cell);
+        if (cte->ctequery == reinterpret_cast<const Node *>(query))
+            return cte->cterefcount > 1 && cte->ctematerialized != CTEMaterializeNever;
+    }
+    return false;
 }
 
 /* Returns a copy of a lateral entry in which Vars of joins are replaced by those of relations. PostgreSQL
@@ -128,17 +141,17 @@ engine::PlanPtr Translator::shared_query(const Level &level, const std::vector<i
     const bool is_known = shared.plan != nullptr &&
                           std::includes(shared.present.begin(), shared.present.end(), needed.begin(), needed.end());
     if (is_known) {
-        count_levels(shared.levels);
+        count_levels(engine::reads(shared.plan));
         return narrowed(shared.plan, shared.present, needed);
     }
     if (shared.plan != nullptr)
         shared_.want_another_pass();
     const std::vector<int> columns(shared.needed.begin(), shared.needed.end());
-    const int levels_before = levels_;
     engine::PlanPtr plan = query(level, columns);
+    if (engine::reads(plan) > most_reads_of_shared && is_computed_once(level.query, level.parent))
+        plan = engine::copy(std::move(plan), engine::CopyReason::shared);
     shared.plan = plan;
     shared.present = columns;
-    shared.levels = levels_ - levels_before;
     return narrowed(std::move(plan), columns, needed);
 }
 
@@ -273,7 +286,7 @@ engine::PlanPtr filtered(const Input &input, const std::vector<Node *> &conjunct
 {
     engine::PlanPtr plan = input.plan;
     for (Node *conjunct : conjuncts)
-        plan = engine::filter(plan, expression_of(conjunct, input.scope));
+        plan = engine::filter(plan, expression_of(conjunct, input.scope), upper_bound_of(conjunct, input.scope));
     return plan;
 }
 
@@ -311,6 +324,11 @@ Relids relids_of(Node *node)
     if (reads_domain(node))
         relids.insert(0);
     return relids;
+}
+
+bool is_within(const Relids &inner, const Relids &outer)
+{
+    return !inner.empty() && std::includes(outer.begin(), outer.end(), inner.begin(), inner.end());
 }
 
 TargetEntry *target(const Query *query, int number)
