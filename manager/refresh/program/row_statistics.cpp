@@ -1,14 +1,24 @@
 #include "refresh/program/row_statistics.hpp"
 
+#include "refresh/program/row_sample.hpp"
 #include "refresh/program/statement.hpp"
 
 extern "C" {
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_statistic.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_relation.h"
+#include "parser/parsetree.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 #include "utils/syscache.h"
 }
+
+#include <limits>
 
 namespace pgtrickle::refresh {
 
@@ -22,35 +32,175 @@ bool may_read(Oid relation, AttrNumber column)
            check_enable_rls(relation, user, true) != RLS_ENABLED;
 }
 
-HeapTuple statistics_of(const Origin *origin, AttrNumber column)
+HeapTuple statistics_of(Oid relation, AttrNumber column, bool with_children)
 {
-    auto look_up = [&](bool with_children) {
-        return SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(origin->relation), Int16GetDatum(column),
-                               BoolGetDatum(with_children));
+    auto look_up = [&](bool inherited) {
+        return SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relation), Int16GetDatum(column),
+                               BoolGetDatum(inherited));
     };
-    HeapTuple found = !origin->is_only && has_subclass(origin->relation) ? look_up(true) : nullptr;
+    HeapTuple found = with_children && has_subclass(relation) ? look_up(true) : nullptr;
     return HeapTupleIsValid(found) ? found : look_up(false);
 }
 
-} // namespace
+double number_of_rows(Oid relation)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+    const double rows = HeapTupleIsValid(tuple) ? reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->reltuples : -1;
+    if (HeapTupleIsValid(tuple))
+        ReleaseSysCache(tuple);
+    return rows;
+}
+
+void take_statistics(Oid relation, AttrNumber column, bool with_children, bool may_be_read, VariableStatData *variable)
+{
+    variable->statsTuple = statistics_of(relation, column, with_children);
+    variable->freefunc = ReleaseSysCache;
+    variable->acl_ok = !HeapTupleIsValid(variable->statsTuple) || (may_be_read && may_read(relation, column));
+}
+
+HeapTuple without_statistics()
+{
+    Relation catalog = table_open(StatisticRelationId, AccessShareLock);
+    Datum values[Natts_pg_statistic] = {};
+    bool nulls[Natts_pg_statistic] = {};
+    for (int i = 0; i < STATISTIC_NUM_SLOTS; i++)
+        nulls[Anum_pg_statistic_stanumbers1 - 1 + i] = nulls[Anum_pg_statistic_stavalues1 - 1 + i] = true;
+    HeapTuple tuple = heap_form_tuple(RelationGetDescr(catalog), values, nulls);
+    table_close(catalog, AccessShareLock);
+    return tuple;
+}
+
+/* Puts the number of values in the sample in place of that of the source. */
+void take_sample(const ColumnSample &sample, VariableStatData *variable)
+{
+    HeapTuple found = variable->statsTuple;
+    variable->statsTuple = HeapTupleIsValid(found) ? heap_copytuple(found) : without_statistics();
+    if (HeapTupleIsValid(found))
+        variable->freefunc(found);
+    variable->freefunc = heap_freetuple;
+    auto *statistics = reinterpret_cast<Form_pg_statistic>(GETSTRUCT(variable->statsTuple));
+    statistics->stadistinct = static_cast<float4>(sample.distinct);
+    statistics->stanullfrac = static_cast<float4>(sample.null_share);
+}
 
 /* The type is compared because a relation in memory of another statement may have the same name: that of a function,
  * called while ours is planned. */
-bool find_statistics_of_rows(PlannerInfo *, RangeTblEntry *entry, AttrNumber column, VariableStatData *variable)
+bool find_in_memory(const RangeTblEntry *entry, AttrNumber column, VariableStatData *variable)
 {
-    if (entry->rtekind != RTE_NAMEDTUPLESTORE || column < 1)
-        return false;
-    const Origin *origin = origin_of_rows(entry->enrname);
+    const Origin *origin = column > 0 ? origin_of_rows(entry->enrname) : nullptr;
     if (origin == nullptr || column > origin->column_count)
         return false;
     const AttrNumber of_origin = origin->columns[column - 1];
     if (of_origin < 1 || get_atttype(origin->relation, of_origin) != list_nth_oid(entry->coltypes, column - 1))
         return false;
-    variable->statsTuple = statistics_of(origin, of_origin);
-    variable->freefunc = ReleaseSysCache;
-    variable->acl_ok = !HeapTupleIsValid(variable->statsTuple) ||
-                       (entry->securityQuals == NIL && may_read(origin->relation, of_origin));
+    take_statistics(origin->relation, of_origin, !origin->is_only, entry->securityQuals == NIL, variable);
+    if (const ColumnSample *sample = sample_of_rows(entry->enrname, column); sample != nullptr)
+        take_sample(*sample, variable);
     return true;
+}
+
+bool find_in_cte(PlannerInfo *root, const RangeTblEntry *entry, AttrNumber column, VariableStatData *variable);
+bool find_in_query(PlannerInfo *root, AttrNumber column, VariableStatData *variable);
+
+bool find_of_expression(PlannerInfo *root, Node *expression, VariableStatData *variable)
+{
+    if (!IsA(expression, Var) || castNode(Var, expression)->varlevelsup > 0 || castNode(Var, expression)->varattno < 1)
+        return false;
+    const auto *var = castNode(Var, expression);
+    const RangeTblEntry *entry = planner_rt_fetch(var->varno, root);
+    const RelOptInfo *planned = root->simple_rel_array[var->varno];
+    if (entry->rtekind == RTE_RELATION) {
+        take_statistics(entry->relid, var->varattno, entry->inh, entry->securityQuals == NIL, variable);
+        return true;
+    }
+    if (entry->rtekind == RTE_NAMEDTUPLESTORE)
+        return find_in_memory(entry, var->varattno, variable);
+    if (entry->rtekind == RTE_CTE)
+        return find_in_cte(root, entry, var->varattno, variable);
+    if (entry->rtekind != RTE_SUBQUERY || entry->security_barrier)
+        return false;
+    if (!entry->inh)
+        return planned != nullptr && planned->subroot != nullptr &&
+               find_in_query(planned->subroot, var->varattno, variable);
+    for (int i = 0; i < list_length(root->append_rel_list); i++) {
+        const auto *branch = list_nth_node(AppendRelInfo, root->append_rel_list, i);
+        if (branch->parent_relid == static_cast<Index>(var->varno)) {
+            auto *column = static_cast<Node *>(list_nth(branch->translated_vars, var->varattno - 1));
+            return column != nullptr && find_of_expression(root, column, variable);
+        }
+    }
+    return false;
+}
+
+bool is_constant(const SortGroupClause *clause, List *targets)
+{
+    return IsA(get_sortgroupclause_expr(const_cast<SortGroupClause *>(clause), targets), Const);
+}
+
+/* Whether no two rows of a query that groups or is DISTINCT have the same value in the column. */
+bool is_grouped_by(const Query *query, const TargetEntry *target)
+{
+    List *clauses = query->distinctClause != NIL ? query->distinctClause : query->groupClause;
+    bool is_among = false;
+    for (int i = 0; i < list_length(clauses); i++) {
+        const auto *clause = list_nth_node(SortGroupClause, clauses, i);
+        if (clause->tleSortGroupRef == target->ressortgroupref)
+            is_among = true;
+        else if (!is_constant(clause, query->targetList))
+            return false;
+    }
+    return is_among;
+}
+
+bool find_in_query(PlannerInfo *root, AttrNumber column, VariableStatData *variable)
+{
+    const Query *query = root->parse;
+    TargetEntry *target = get_tle_by_resno(query->targetList, column);
+    if (target == nullptr || target->resjunk || query->setOperations != nullptr || query->groupingSets != NIL)
+        return false;
+    if (query->groupClause == NIL && query->distinctClause == NIL)
+        return find_of_expression(root, reinterpret_cast<Node *>(target->expr), variable);
+    variable->isunique = is_grouped_by(query, target);
+    return variable->isunique;
+}
+
+/* PostgreSQL does this from 17 on, for an entry of WITH that is no union. */
+bool find_in_cte(PlannerInfo *root, const RangeTblEntry *entry, AttrNumber column, VariableStatData *variable)
+{
+    for (Index level = entry->ctelevelsup; level > 0 && root != nullptr; level--)
+        root = root->parent_root;
+    if (root == nullptr || entry->self_reference || column < 1)
+        return false;
+    for (int i = 0; i < list_length(root->parse->cteList); i++) {
+        const int plan = i < list_length(root->cte_plan_ids) ? list_nth_int(root->cte_plan_ids, i) : 0;
+        if (plan > 0 && strcmp(list_nth_node(CommonTableExpr, root->parse->cteList, i)->ctename, entry->ctename) == 0)
+            return find_in_query(static_cast<PlannerInfo *>(list_nth(root->glob->subroots, plan - 1)), column,
+                                 variable);
+    }
+    return false;
+}
+
+} // namespace
+
+bool find_statistics_of_rows(PlannerInfo *root, RangeTblEntry *entry, AttrNumber column, VariableStatData *variable)
+{
+    if (entry->rtekind == RTE_NAMEDTUPLESTORE)
+        return find_in_memory(entry, column, variable);
+    return entry->rtekind == RTE_CTE && has_rows_in_memory() && find_in_cte(root, entry, column, variable);
+}
+
+double rows_of_each_value(Oid relation, const char *column)
+{
+    HeapTuple tuple = statistics_of(relation, get_attnum(relation, column), true);
+    if (!HeapTupleIsValid(tuple))
+        return std::numeric_limits<double>::infinity();
+    const auto *found = reinterpret_cast<Form_pg_statistic>(GETSTRUCT(tuple));
+    const double share = 1 - found->stanullfrac, distinct = found->stadistinct;
+    ReleaseSysCache(tuple);
+    const double rows = number_of_rows(relation);
+    if (distinct < 0)
+        return share / -distinct;
+    return distinct > 0 && rows >= 0 ? rows * share / distinct : std::numeric_limits<double>::infinity();
 }
 
 } // namespace pgtrickle::refresh

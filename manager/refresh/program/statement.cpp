@@ -1,6 +1,8 @@
 #include "refresh/program/statement.hpp"
 
 #include "pg/versions/executor.hpp"
+#include "refresh/program/plan_limits.hpp"
+#include "refresh/program/row_sample.hpp"
 #include "refresh/program/scope.hpp"
 #include "refresh/request/audience.hpp"
 
@@ -95,6 +97,8 @@ struct RowsInMemory {
     EphemeralNamedRelationData relation; /* must be first */
     double count;
     Origin origin;
+    ColumnSample *samples; /* indexed by column number minus one; negative until the column was sampled */
+    int pointer;           /* to read them; -1: none yet */
 };
 
 /* These belong to the current connection; all relations of in_memory are RowsInMemory. */
@@ -167,7 +171,7 @@ void end_rows(Tuplestorestate *rows)
 
 bool is_worth_a_plan(int64_t rows)
 {
-    return rows > 5000;
+    return rows > few_rows;
 }
 
 void register_rows(const std::string &name, Tuplestorestate *rows, TupleDesc descriptor, int64_t count,
@@ -182,6 +186,10 @@ void register_rows(const std::string &name, Tuplestorestate *rows, TupleDesc des
         added->relation.reldata = rows;
         added->count = static_cast<double>(count);
         added->origin = origin;
+        added->samples = static_cast<ColumnSample *>(palloc(sizeof(ColumnSample) * (descriptor->natts + 1)));
+        for (int i = 0; i < descriptor->natts; i++)
+            added->samples[i].distinct = -1;
+        added->pointer = -1;
         register_ENR(in_memory, &added->relation);
         rows_in_memory = lappend(rows_in_memory, added);
     });
@@ -201,6 +209,26 @@ void estimate_rows(bool as_they_are)
         auto *rows = static_cast<RowsInMemory *>(list_nth(rows_in_memory, i));
         rows->relation.md.enrtuples = as_they_are ? rows->count : estimated_rows;
     }
+}
+
+const ColumnSample *sample_of_rows(const char *name, AttrNumber column)
+{
+    RowsInMemory *rows = in_memory != nullptr ? rows_named(name) : nullptr;
+    if (rows == nullptr || rows->relation.md.enrtuples != rows->count)
+        return nullptr;
+    ColumnSample *sample = &rows->samples[column - 1];
+    if (sample->distinct < 0) {
+        auto *stored = static_cast<Tuplestorestate *>(rows->relation.reldata);
+        if (rows->pointer < 0)
+            rows->pointer = tuplestore_alloc_read_pointer(stored, EXEC_FLAG_REWIND);
+        *sample = sample_column(stored, rows->pointer, rows->relation.md.tupdesc, column, rows->count);
+    }
+    return sample;
+}
+
+bool has_rows_in_memory()
+{
+    return in_memory != nullptr && rows_in_memory != NIL;
 }
 
 const Origin *origin_of_rows(const char *name)

@@ -53,9 +53,10 @@ struct StatementText {
 Tuplestorestate *begin_rows();
 void end_rows(Tuplestorestate *rows);
 
-/* Whether a statement that reads so many changed rows is planned for their number, once, and not run by its kept
- * plan: planning takes milliseconds, and a kept plan looks up each row by an index. */
+/* Whether a statement that reads so many changed rows is planned for their number (plan_limits.hpp). */
 bool is_worth_a_plan(int64_t rows);
+
+struct ColumnSample;
 
 /* Where the values of a relation in memory come from: its first columns are those of `relation`, without or with its
  * children. */
@@ -73,9 +74,14 @@ void unregister_rows(const std::string &name);
 /* Whether the planner estimates the relations in memory by the number of rows that they have, or takes them for a
  * few. */
 void estimate_rows(bool as_they_are);
+/* Whether a connection has any, as while maintenance statements are planned. */
+bool has_rows_in_memory();
 /* Returns the origin of a relation in memory; null if there is no connection or no relation of that name. PostgreSQL
  * frame. */
 const Origin *origin_of_rows(const char *name);
+/* Returns a sample of a column of a relation in memory; null if the planner takes it for a few rows. PostgreSQL frame.
+ */
+const ColumnSample *sample_of_rows(const char *name, AttrNumber column);
 
 /* Runs `plan`, which is locked and usable, under the active snapshot into `receiver`. */
 void run(const KeptPlan &plan, DestReceiver *receiver);
