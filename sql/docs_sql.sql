@@ -18,6 +18,10 @@ CREATE FOREIGN TABLE revenue (region text, orders bigint, total numeric)
 
 SELECT value FROM pgtrickle.explain_st('revenue') WHERE property = 'missing index';
 
+SELECT pgtrickle.create_stream_table('latest',
+  'SELECT DISTINCT ON (customer) customer, id, amount FROM orders ORDER BY customer, id DESC', '1m');
+SELECT pgtrickle.drop_stream_table('latest');
+
 SELECT pgtrickle.create_stream_table('recent', 'SELECT id FROM orders WHERE placed > now() - interval ''1 day''',
                                      schedule => '1m', refresh_mode => 'DIFFERENTIAL');
 

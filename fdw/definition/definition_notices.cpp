@@ -19,8 +19,12 @@ void note_missing_indexes(Oid relid)
         return; /* full refreshes use no indexes */
     for (const refresh::MissingIndex &missing : refresh::missing_indexes(relid))
         call([&] {
-            ereport(NOTICE, (errmsg("refreshes of stream table \"%s\" may read the whole of \"%s\"",
-                                    get_rel_name(relid), get_rel_name(missing.source)),
+            ereport(NOTICE, (missing.reads_groups
+                                 ? errmsg("refreshes of stream table \"%s\" may read whole groups of \"%s\" for their "
+                                          "first rows",
+                                          get_rel_name(relid), get_rel_name(missing.source))
+                                 : errmsg("refreshes of stream table \"%s\" may read the whole of \"%s\"",
+                                          get_rel_name(relid), get_rel_name(missing.source)),
                              errhint("An index avoids this: %s;", missing.statement.c_str())));
         });
 }

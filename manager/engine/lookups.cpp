@@ -95,6 +95,14 @@ void add_keys(const PlanPtr &input, const std::vector<int> &keys, std::vector<Lo
     keep(lookups, all);
 }
 
+/* Adds the look-ups of the rows of touched partitions. */
+void add_partitions(const Recompute &recompute, std::vector<Lookup> &lookups)
+{
+    add_keys(recompute.rows, recompute.keys, lookups);
+    if (recompute.leading && std::find(lookups.begin(), lookups.end(), recompute.leading->lookup) == lookups.end())
+        lookups.push_back(recompute.leading->lookup);
+}
+
 } // namespace
 
 void find_lookups(std::vector<Step> &steps, const std::vector<std::shared_ptr<const StepPlan>> &plans)
@@ -105,8 +113,8 @@ void find_lookups(std::vector<Step> &steps, const std::vector<std::shared_ptr<co
             walk(with_leaf(recursion->step, recursion->leaf, recursion->kept), steps[i].lookups);
         if (plans[i]->group && plans[i]->group->is_often_recomputed)
             add_keys(plans[i]->input, plans[i]->group->keys, steps[i].lookups);
-        if (plans[i]->recompute)
-            add_keys(plans[i]->recompute->rows, plans[i]->recompute->keys, steps[i].lookups);
+        if (const auto &recompute = plans[i]->recompute)
+            add_partitions(*recompute, steps[i].lookups);
         for (const auto &lookup : steps[i].lookups)
             if (lookup.relation.kind == DeltaInput::Kind::step) {
                 auto &known = steps[lookup.relation.index].looked_up_by;

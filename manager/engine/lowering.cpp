@@ -78,13 +78,15 @@ void choose_place(Step &step, const StepPlan &plan)
         step.found_by = indexable(step.key, columns);
     else if (plan.input->width() == static_cast<int>(step.columns.size()))
         step.found_by = indexable(plan.input->row_key(), columns);
+    step.is_key_shared = step.layout == Layout::rows && plan.input->is_key_shared();
 }
 
 /* Returns the columns of the step's output by which its rows differ; nothing if it has none. */
 std::vector<int> key_of_output(const Step &step)
 {
     const std::vector<int> &key = step.layout == Layout::groups ? step.key : step.found_by;
-    const bool is_shown = std::all_of(key.begin(), key.end(), [&](int column) { return column < step.output_count; });
+    const bool is_shown = !step.is_key_shared &&
+                          std::all_of(key.begin(), key.end(), [&](int column) { return column < step.output_count; });
     return is_shown ? key : std::vector<int>{};
 }
 
@@ -304,9 +306,9 @@ class Lowering {
             PlanPtr rows = lower(window->inputs()[0]);
             return add(recompute_step(plan, rows, static_cast<int>(steps_.size())));
         }
-        if (std::dynamic_pointer_cast<const Copy>(plan)) {
+        if (auto copy = std::dynamic_pointer_cast<const Copy>(plan)) {
             PlanPtr input = lower(plan->inputs()[0]);
-            add_rows(plan, input, true);
+            add_rows(plan, input, copy->reason() == CopyReason::compared);
             return arrangement_scan(static_cast<int>(steps_.size()) - 1, plan->columns(), key_of_output(steps_.back()));
         }
         if (auto recursive = recursive_union_all(plan)) {

@@ -28,7 +28,9 @@ class Walk {
 
     void visit(const PlanPtr &plan, const Conjuncts &above)
     {
-        if (is_everything_)
+        const bool is_known =
+            above.empty() ? !unconditional_.insert(plan.get()).second : unconditional_.contains(plan.get());
+        if (is_everything_ || is_known)
             return;
         if (plan->leaf() == input_)
             return add(plan, above);
@@ -92,6 +94,7 @@ class Walk {
 
     DeltaInput input_;
     std::set<std::string> of_scans_;
+    std::set<const PlanNode *> unconditional_; /* visited without conjuncts: all of their rows are needed */
     bool is_everything_ = false;
 };
 

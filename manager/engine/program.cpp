@@ -16,6 +16,8 @@
 #include "engine/semi_joins_above_joins.hpp"
 #include "engine/step_plan.hpp"
 
+#include <set>
+
 namespace pgtrickle::engine {
 
 namespace {
@@ -220,6 +222,18 @@ std::vector<DeltaInput> changed_inputs(const Step &step, uint64_t changed)
     return inputs;
 }
 
+std::optional<Objection> first_objection(const PlanPtr &plan, std::set<const PlanNode *> &visited)
+{
+    if (!visited.insert(plan.get()).second)
+        return std::nullopt;
+    if (auto found = plan->objection())
+        return found;
+    for (const auto &input : plan->inputs())
+        if (auto found = first_objection(input, visited))
+            return found;
+    return std::nullopt;
+}
+
 } // namespace
 
 Program::Program(const PlanPtr &plan) : plan_(with_filters_below_groups(with_semi_joins_above_joins(plan)))
@@ -300,12 +314,8 @@ std::optional<Objection> objection(const PlanPtr &plan)
         return Objection{"query of more than " + std::to_string(max_depth) + " nested operators",
                          "Processing all of them would exceed the stack depth.",
                          "Create a stream table for a part of it, or use refresh_mode 'FULL'."};
-    if (auto found = plan->objection())
-        return found;
-    for (const auto &input : plan->inputs())
-        if (auto found = objection(input))
-            return found;
-    return std::nullopt;
+    std::set<const PlanNode *> visited;
+    return first_objection(plan, visited);
 }
 
 } // namespace pgtrickle::engine

@@ -50,14 +50,6 @@ struct ArrangementColumn {
     std::string sql; /* for state and final */
 };
 
-/* A relation that a statement looks up by key, driven by a delta: with an index on these terms a refresh does
- * not read all of it. */
-struct Lookup {
-    DeltaInput relation;
-    std::vector<IndexTerm> terms;
-    bool operator==(const Lookup &) const = default;
-};
-
 struct Step {
     Layout layout = Layout::rows;
     std::vector<ArrangementColumn> columns;
@@ -66,7 +58,8 @@ struct Step {
     /* Positions in `columns` of those by which its rows are found, through a btree; empty: by the hash of their
      * identity. Few rows have the same values in them. */
     std::vector<int> found_by;
-    int count_column = -1; /* groups: position of the number of input rows (bigint) */
+    bool is_key_shared = false; /* found_by: a row shares its values with some others, so they are no key */
+    int count_column = -1;      /* groups: position of the number of input rows (bigint) */
     /* groups: SQL over o.<name> and d.<name>: true when the group must be recomputed from its input (a
      * retracted extremum, a float sum …); empty: never. */
     std::string recompute_sql_condition;

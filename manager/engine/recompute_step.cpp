@@ -4,6 +4,7 @@
 #include "engine/operators/filter.hpp"
 #include "engine/operators/keyed/recompute.hpp"
 #include "engine/operators/project.hpp"
+#include "engine/ordered_lookup.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -124,6 +125,59 @@ PlanPtr recomputed(const PlanPtr &plan, const PlanPtr &rows)
     return over(plan, window_below(plan)->with_inputs({rows}));
 }
 
+/* Returns the column of the window that `column` of `plan` is; -1 if it is none. */
+int column_of_window(const PlanPtr &plan, int column)
+{
+    if (column < 0 || dynamic_cast<const Window *>(plan.get()))
+        return column;
+    const auto [input, below] = plan->origin(column);
+    return input < 0 ? -1 : column_of_window(plan->inputs()[0], below);
+}
+
+/* Whether the call counts the rows up to its own, so that one of value n has fewer than n rows before its peers. */
+bool counts_rows(const Following::Call &call)
+{
+    return (call.kind == Following::Kind::count || call.kind == Following::Kind::rank) && !call.argument &&
+           !call.filter;
+}
+
+/* Whether the value of the call depends on no row behind the peers of its own. */
+bool looks_back(const Following::Call &call)
+{
+    return call.kind != Following::Kind::nearby || call.after == 0;
+}
+
+/* Returns the most rows of a partition that pass the filters over the window; nothing if no filter says. */
+std::optional<int64_t> most_rows_of(const PlanPtr &plan, const Window &window)
+{
+    if (&window == plan.get())
+        return {};
+    std::optional<int64_t> most = most_rows_of(plan->inputs()[0], window);
+    const auto *filter_node = dynamic_cast<const Filter *>(plan.get());
+    if (filter_node == nullptr || !filter_node->bound())
+        return most;
+    const int call = column_of_window(plan->inputs()[0], filter_node->bound()->column) - window.inputs()[0]->width();
+    if (call >= 0 && counts_rows(window.following()->calls.at(call)))
+        most = std::min(most.value_or(filter_node->bound()->most), filter_node->bound()->most);
+    return most;
+}
+
+/* Returns those of `rows`, the window's input, on which all depends that passes the filters over the window; nothing if
+ * no index could return them. */
+std::optional<LeadingRows> leading_rows(const PlanPtr &plan, const Window &window, const PlanPtr &rows)
+{
+    /* Beyond this a partition is as well read as a whole. */
+    constexpr int64_t most_leading = 1000;
+    const auto &following = window.following();
+    if (!following || !std::all_of(following->calls.begin(), following->calls.end(), looks_back))
+        return {};
+    const std::optional<int64_t> most = most_rows_of(plan, window);
+    if (!most || *most < 1 || *most > most_leading)
+        return {};
+    const std::optional<Lookup> lookup = ordered_lookup(rows, window.partition(), following->order);
+    return lookup ? std::optional(LeadingRows{following->order, *most, *lookup}) : std::nullopt;
+}
+
 /* Columns of a window's input may have the same name; those of an arrangement may not. */
 std::vector<ArrangementColumn> physical(const std::vector<Column> &columns)
 {
@@ -174,6 +228,7 @@ std::pair<Step, std::shared_ptr<const StepPlan>> recompute_step(const PlanPtr &p
         step_plan.recompute->spanned = SpannedWindow{window, step_plan.recompute->stored, stored_at};
         return {result, std::make_shared<StepPlan>(step_plan)};
     }
+    step_plan.recompute->leading = leading_rows(plan, *window, rows);
     if (auto terms = index_terms(columns, stored_keys); !terms.empty())
         result.looked_up_by.push_back(terms);
     result.recomputed_by = stored_keys;
@@ -221,7 +276,9 @@ PlanPtr recompute_delta(const StepPlan &plan, const PlanPtr &delta)
     if (recompute.spanned)
         return spanned_delta(plan, delta);
     PlanPtr touched = touched_keys(delta, recompute.keys);
-    PlanPtr fresh = recomputed(plan.input, rows_of_keys(recompute.rows, recompute.keys, touched));
+    PlanPtr rows = recompute.leading ? leading_rows_of_keys(recompute.rows, recompute.keys, touched, *recompute.leading)
+                                     : rows_of_keys(recompute.rows, recompute.keys, touched);
+    PlanPtr fresh = recomputed(plan.input, rows);
     PlanPtr stored = rows_of_keys(recompute.stored, recompute.stored_keys, touched);
     return union_all({fresh, negate(stored)});
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "engine/operators/aggregates/group.hpp"
+#include "engine/operators/keyed/recompute.hpp"
 #include "engine/operators/keyed/reserve.hpp"
 #include "engine/operators/keyed/window_spans.hpp"
 #include "engine/operators/recursion/recursion_delta.hpp"
@@ -20,6 +21,7 @@ struct Recompute {
     std::vector<int> keys;                     /* key columns of `rows` */
     PlanPtr stored;                            /* the step's own arrangement, including hidden columns */
     std::vector<int> stored_keys;              /* key columns of `stored` */
+    std::optional<LeadingRows> leading = {};   /* if set, the others of a key do not matter */
     std::optional<SpannedWindow> spanned = {}; /* if set, touched keys are recomputed near the changes only */
 };
 

@@ -35,7 +35,11 @@ def tables(choices):
         for letter in "abcdef"[:3 + choices.below(4)]:
             columns.append((letter, "int" if letter == "a" else choices.pick(kinds.COLUMN_KINDS)))
         plain = [column for column, kind in columns if kind in ("int", "text", "bigint", "numeric")]
-        attributes = {"indexes": choices.some(plain)[:2], "not null": choices.some(plain)[:choices.below(2)],
+        indexes = choices.some(plain)[:2]
+        for _ in range(choices.weighted((50, 0), (30, 1), (20, 2))):
+            names = choices.some(plain, 1)[:3]
+            indexes.append(", ".join(names[:-1] + [names[-1] + choices.pick(["", " DESC", " NULLS FIRST", " DESC NULLS LAST"])]))
+        attributes = {"indexes": indexes, "not null": choices.some(plain)[:choices.below(2)],
                       "is partitioned": choices.chance(8), "has child": False, "is unlogged": choices.chance(4)}
         if not attributes["is partitioned"] and not has_key:
             attributes["has child"] = choices.chance(6)

@@ -5,6 +5,7 @@
 import aggregates
 import expressions
 import failing
+import first_rows
 import from_items
 import kinds
 import recursion
@@ -40,7 +41,7 @@ def select(query, depth, wanted=None, plain=False):
     """With `plain`, the caller adds an ORDER BY or LIMIT of its own."""
     with query.choices.span("select"):
         is_whole = query.nesting == 0 and not (wanted or plain)
-        form = query.choices.weighted((50, core), (20, grouped), (10, windowed), (6, ordered), (8, set_operation), (6, distinct_on),
+        form = query.choices.weighted((50, core), (20, grouped), (10, windowed), (6, first_of_partitions), (6, ordered), (8, set_operation), (6, distinct_on),
                                       (10 if is_whole else 0, failing.or_core))
         if plain and form in (ordered, distinct_on, set_operation):
             form = core
@@ -165,6 +166,12 @@ def windowed(query, depth, wanted):
     return "SELECT %s FROM (%s) %s%s" % (output_list(outer_outputs), inner, alias, condition), columns(outer_outputs)
 
 
+def first_of_partitions(query, depth, wanted):
+    sql, scope = first_rows.from_first_rows(query, depth)
+    outputs = outputs_of(query, scope, wanted)
+    return "SELECT %s %s" % (output_list(outputs), sql), columns(outputs)
+
+
 def ordered(query, depth, wanted):
     """Returns ORDER BY … LIMIT: by all columns, or WITH TIES by some of them. Other expressions beside them
     may fail. A computed limit of what may fail is not 0, at which PostgreSQL evaluates nothing."""
@@ -240,7 +247,22 @@ def with_clause(query):
         query.nesting -= 1
         parts.append("%s AS %s(%s)" % (name, query.choices.pick(["", "MATERIALIZED ", "NOT MATERIALIZED "]), sql))
         query.relations[name] = names
+        for _ in range(query.choices.weighted((85, 0), (5, 2), (10, 3))):
+            sql, last, name = doubled(query, name), name, query.fresh("w")
+            parts.append("%s AS %s(%s)" % (name, query.choices.pick(["", "", "MATERIALIZED ", "NOT MATERIALIZED "]), sql))
+            query.relations[name] = query.relations.pop(last)
     return word + ", ".join(parts) + " "
+
+
+def doubled(query, name):
+    """Returns a query over an entry of WITH that reads the entry twice and has no more rows: what reads its last one
+    in a chain reads many relations, so the entries are copied."""
+    scope = {alias: [("%s.%s" % (alias, column), kind) for column, kind in query.relations[name]] for alias in "xy"}
+    if query.choices.chance(70):
+        condition = expressions.condition(query, scope["x"] + scope["y"], 1)
+        return "SELECT * FROM %s x WHERE %sEXISTS (SELECT FROM %s y WHERE %s)" % (name, query.choices.pick(["", "NOT "]), name, condition)
+    condition = expressions.condition(query, scope["x"], 1)
+    return "SELECT * FROM %s x WHERE %s UNION ALL SELECT * FROM %s x WHERE (%s) IS NOT TRUE" % (name, condition, name, condition)
 
 
 def with_own_clause(query, build):

@@ -33,6 +33,9 @@ const std::vector<Construct> &construct_table()
          {"aggregate"},
          "follows the delta"},
         {"`min`, `max`", {"aggregate"}, "follows the delta; touched groups where the extremum leaves"},
+        {"`count`, `sum`, `avg` of `DISTINCT` values without `GROUP BY`",
+         {"aggregate", "distinct"},
+         "follows the delta"},
         {"any other aggregate; `DISTINCT` and `ORDER BY` inside; ordered-set, hypothetical, user-defined",
          {"aggregate"},
          "touched groups"},
@@ -42,13 +45,15 @@ const std::vector<Construct> &construct_table()
         {"`INTERSECT`, `EXCEPT`, each with or without `ALL`", {"aggregate", "lateral"}, "follows the delta"},
         {"window functions, `DISTINCT ON`",
          {"window"},
-         "the rows whose value may differ, or touched partitions; all rows without `PARTITION BY`"},
+         "the rows whose value may differ, the first rows of touched partitions, or all of these; all rows without "
+         "`PARTITION BY`"},
         {"`ORDER BY … LIMIT`, `OFFSET`, `FETCH FIRST … WITH TIES`",
          {"first rows", "window"},
          "follows the delta; all rows where the reserve runs out"},
         {"`WITH RECURSIVE`, `SEARCH`, `CYCLE`", {"recursive"}, "follows the delta and what it reaches"},
         {"materialized views in `FROM`", {"scan"}, "follows what their `REFRESH` changed"},
-        {"foreign tables in `FROM`", {"copy"}, "all rows of them, when they may have changed"},
+        {"a CTE over more than eight relations that several references read", {"copy"}, "follows the delta"},
+        {"foreign tables in `FROM`", {"copy"}, "all rows of them, compared when they may have changed"},
     };
     return table;
 }

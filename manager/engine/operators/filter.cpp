@@ -68,7 +68,7 @@ Select Filter::print(Printer &printer) const
 
 PlanPtr Filter::with_input(PlanPtr input) const
 {
-    return std::make_shared<Filter>(std::move(input), predicate_, is_fence_);
+    return std::make_shared<Filter>(std::move(input), predicate_, is_fence_, bound_);
 }
 
 PlanPtr Filter::with_inputs(std::vector<PlanPtr> inputs) const
@@ -76,16 +76,16 @@ PlanPtr Filter::with_inputs(std::vector<PlanPtr> inputs) const
     return with_input(inputs.at(0));
 }
 
-PlanPtr filter(PlanPtr input, Expression predicate)
+PlanPtr filter(PlanPtr input, Expression predicate, std::optional<UpperBound> bound)
 {
     check_slots(predicate, input->width());
-    return std::make_shared<Filter>(std::move(input), std::move(predicate), false);
+    return std::make_shared<Filter>(std::move(input), std::move(predicate), false, bound);
 }
 
-PlanPtr fence(PlanPtr input, Expression predicate)
+PlanPtr fence(PlanPtr input, Expression predicate, std::optional<UpperBound> bound)
 {
     check_slots(predicate, input->width());
-    return std::make_shared<Filter>(std::move(input), std::move(predicate), true);
+    return std::make_shared<Filter>(std::move(input), std::move(predicate), true, bound);
 }
 
 PlanPtr sample_filter(Sampler &sampler)

@@ -14,11 +14,12 @@ namespace pgtrickle::engine {
 
 class Filter final : public PlanNode {
   public:
-    Filter(PlanPtr input, Expression predicate, bool is_fence)
-        : PlanNode({input}, input->columns()), predicate_(std::move(predicate)), is_fence_(is_fence)
+    Filter(PlanPtr input, Expression predicate, bool is_fence, std::optional<UpperBound> bound)
+        : PlanNode({input}, input->columns()), predicate_(std::move(predicate)), is_fence_(is_fence), bound_(bound)
     {
     }
     const Expression &predicate() const { return predicate_; }
+    const std::optional<UpperBound> &bound() const { return bound_; }
 
     std::string describe() const override;
     ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
@@ -34,6 +35,7 @@ class Filter final : public PlanNode {
 
     Expression predicate_;
     bool is_fence_;
+    std::optional<UpperBound> bound_;
 };
 
 } // namespace pgtrickle::engine

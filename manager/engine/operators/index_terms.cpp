@@ -29,6 +29,8 @@ std::optional<std::pair<int, Expression>> below(const PlanNode &plan, Expression
     return of < 0 ? std::nullopt : std::optional(std::pair{of, expression});
 }
 
+} // namespace
+
 IndexTerm term_of(const Expression &expression, const std::vector<Column> &columns)
 {
     int position = expression.as_column();
@@ -37,8 +39,6 @@ IndexTerm term_of(const Expression &expression, const std::vector<Column> &colum
     return {expression.print([&](int i) { return quoted(columns.at(i).name); }), false,
             expression.result.is_fixed_length, expression.result.has_hash};
 }
-
-} // namespace
 
 void add_index_terms(const PlanPtr &plan, const Expression &expression, std::vector<LeafTerm> &found)
 {
@@ -57,17 +57,42 @@ void add_index_terms(const PlanPtr &plan, const Expression &expression, std::vec
         add_index_terms(plan->inputs()[inner->first], inner->second, found);
 }
 
-bool are_found_by_index(const PlanPtr &plan, const std::vector<int> &columns, const RelationNames &names)
+namespace {
+
+struct LeafTerms {
+    DeltaInput relation;
+    std::vector<IndexTerm> terms;
+};
+
+/* Returns the terms of all expressions, by leaf. */
+std::map<const PlanNode *, LeafTerms> terms_by_leaf(const PlanPtr &plan, const std::vector<Expression> &expressions)
 {
     std::vector<LeafTerm> found;
-    for (int column : columns)
-        add_index_terms(plan, column_reference(column, plan->columns()[column]), found);
-    std::map<const PlanNode *, std::vector<IndexTerm>> terms;
+    for (const Expression &expression : expressions)
+        add_index_terms(plan, expression, found);
+    std::map<const PlanNode *, LeafTerms> result;
     for (const LeafTerm &one : found)
-        terms[one.leaf].push_back(one.term);
-    return !found.empty() && std::all_of(found.begin(), found.end(), [&](const LeafTerm &one) {
-        return names.has_index_for(one.relation, terms[one.leaf]);
+        result.try_emplace(one.leaf, LeafTerms{one.relation, {}}).first->second.terms.push_back(one.term);
+    return result;
+}
+
+} // namespace
+
+bool are_found_by_index(const PlanPtr &plan, const std::vector<Expression> &expressions, const RelationNames &names)
+{
+    const auto leaves = terms_by_leaf(plan, expressions);
+    return !leaves.empty() && std::all_of(leaves.begin(), leaves.end(), [&](const auto &leaf) {
+        return names.has_index_for(leaf.second.relation, leaf.second.terms);
     });
+}
+
+double rows_of_value(const PlanPtr &plan, const std::vector<Expression> &expressions, const RelationNames &names)
+{
+    const auto leaves = terms_by_leaf(plan, expressions);
+    double rows = leaves.empty() ? std::numeric_limits<double>::infinity() : 0;
+    for (const auto &[leaf, found] : leaves)
+        rows += names.rows_of_value(found.relation, found.terms);
+    return rows;
 }
 
 } // namespace pgtrickle::engine

@@ -19,11 +19,17 @@ struct LeafTerm {
     IndexTerm term;
 };
 
+/* Returns the term of an expression over these columns of a relation. */
+IndexTerm term_of(const Expression &expression, const std::vector<Column> &columns);
+
 /* Adds the terms for the rows of `plan` with a given value of `expression`, one for each relation of a UNION ALL;
  * none if the expression has no term. */
 void add_index_terms(const PlanPtr &plan, const Expression &expression, std::vector<LeafTerm> &found);
 
-/* Whether the rows of `plan` with given values of the columns are found by indexes. */
-bool are_found_by_index(const PlanPtr &plan, const std::vector<int> &columns, const RelationNames &names);
+/* Whether the rows of `plan` with given values of the expressions are found by indexes. */
+bool are_found_by_index(const PlanPtr &plan, const std::vector<Expression> &expressions, const RelationNames &names);
+/* Returns how many rows of `plan` have the same values of the expressions on average; infinity if statistics do not
+ * say. */
+double rows_of_value(const PlanPtr &plan, const std::vector<Expression> &expressions, const RelationNames &names);
 
 } // namespace pgtrickle::engine

@@ -94,6 +94,11 @@ const std::vector<Column> &columns(const PlanPtr &plan)
     return plan->columns();
 }
 
+int reads(const PlanPtr &plan)
+{
+    return plan->keeps() ? 1 : plan->reads();
+}
+
 void check_slots(const Expression &expression, int width)
 {
     for (int position : expression.columns())
@@ -132,6 +137,11 @@ Condition renumber(const Condition &condition, const std::vector<int> &map)
     for (const auto &other : condition.others)
         result.others.push_back(renumber(other, map));
     return result;
+}
+
+bool PlanNode::is_key_shared() const
+{
+    return std::any_of(inputs_.begin(), inputs_.end(), [](const PlanPtr &input) { return input->is_key_shared(); });
 }
 
 bool PlanNode::is_key_enforced() const

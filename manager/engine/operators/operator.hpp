@@ -94,8 +94,12 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
     PlanNode(std::vector<PlanPtr> inputs, std::vector<Column> columns)
         : inputs_(std::move(inputs)), columns_(std::move(columns))
     {
-        for (const PlanPtr &input : inputs_)
+        int reads = 0;
+        for (const PlanPtr &input : inputs_) {
             depth_ = std::max(depth_, input->depth_ + 1);
+            reads = std::min(most_reads, reads + (input->keeps() ? 1 : input->reads_));
+        }
+        reads_ = std::max(1, reads);
     }
     virtual ~PlanNode() = default;
     PlanNode(const PlanNode &) = delete;
@@ -107,6 +111,9 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
     /* Returns the number of nodes on the longest path to a leaf, which is the depth of recursive functions
      * over the plan. */
     int depth() const { return depth_; }
+    /* Returns how many leaves and arrangements are read by the text of the node, which contains that of an input once
+     * for each use; most_reads stands for more. */
+    int reads() const { return reads_; }
 
     /* Returns the operator's name in explain, with its parameters. */
     virtual std::string describe() const = 0;
@@ -144,13 +151,19 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
     virtual std::vector<int> row_key() const { return {}; }
     /* Whether they differ at any time, by constraints on the sources. */
     virtual bool is_key_enforced() const;
+    /* Whether they may be the same in one row of each of several inputs: rows are found by them all the same, but they
+     * are no key. */
+    virtual bool is_key_shared() const;
     /* Returns the input and its column that output column `position` passes on unchanged; -1: none. */
     virtual std::pair<int, int> origin(int position) const { return {-1, position}; }
 
   private:
     std::vector<PlanPtr> inputs_;
     std::vector<Column> columns_;
+    static constexpr int most_reads = 1000000;
+
     int depth_ = 1;
+    int reads_ = 1;
 };
 
 /* Returns how often each node of the plan is an input of another. */

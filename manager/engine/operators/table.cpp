@@ -37,7 +37,7 @@ const std::vector<Operator> &operator_table()
         {"lateral", "inline", sample_lateral},
         {"window", "its rows, recomputed for the partitions touched", sample_window},
         {"first rows", "a reserve beyond them, filled again when it runs out", sample_reserve},
-        {"copy", "its input's rows, compared at each refresh", sample_copy},
+        {"copy", "its input's rows", sample_copy},
         {"recursive", "all rows found; deletions by over-deleting and rederiving", sample_recursive},
     };
     return table;

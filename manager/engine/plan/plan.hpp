@@ -81,10 +81,16 @@ struct NamedExpression {
 PlanPtr scan(int source, std::vector<Column> columns, std::vector<int> key = {}, bool is_key_enforced = false);
 /* Returns constant rows; their expressions read no column. Without columns: exactly one row. */
 PlanPtr values(std::vector<Column> columns, std::vector<std::vector<Expression>> rows);
-PlanPtr filter(PlanPtr input, Expression predicate);
+/* A column of type int8 that is at most `most` where a predicate is true. */
+struct UpperBound {
+    int column;
+    int64_t most;
+};
+/* `bound` is what the predicate implies, if it is known. */
+PlanPtr filter(PlanPtr input, Expression predicate, std::optional<UpperBound> bound = {});
 /* Returns a filter that is part of an operator: an expression above that may fail is not evaluated for rows
  * that the fence removes (operators/filter.hpp). */
-PlanPtr fence(PlanPtr input, Expression predicate);
+PlanPtr fence(PlanPtr input, Expression predicate, std::optional<UpperBound> bound = {});
 PlanPtr project(PlanPtr input, std::vector<NamedExpression> expressions);
 /* Returns the inner join of two or more inputs; an empty condition is the cross product. */
 PlanPtr join(std::vector<PlanPtr> inputs, Condition condition);
@@ -97,8 +103,10 @@ PlanPtr semi_join(SemiKind kind, PlanPtr rows, PlanPtr other, Condition conditio
  * the global aggregate, always one row. */
 PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls, std::string written = {});
 PlanPtr distinct(PlanPtr input);
-/* Returns the same rows, kept in an arrangement: for a scan of a source whose changes cannot be captured. */
-PlanPtr copy(PlanPtr input);
+/* Why rows are copied: the changes of their source cannot be captured, or many nodes read them. */
+enum class CopyReason { compared, shared };
+/* Returns the same rows, kept in an arrangement (operators/copy.hpp). */
+PlanPtr copy(PlanPtr input, CopyReason reason);
 /* Returns each row of `input` with the rows computed from it: `rows` is the SQL of a FROM item without an
  * alias over the input's columns, `computed` are its columns. With a condition (a conjunction over both), a
  * row that no computed row matches is kept, padded with NULLs. */
@@ -118,6 +126,8 @@ PlanPtr recursion_leaf(std::vector<Column> columns);
 PlanPtr recursive(PlanPtr base, PlanPtr step, PlanPtr leaf, bool is_set);
 
 const std::vector<Column> &columns(const PlanPtr &plan);
+/* Returns how many relations the plan's statement reads, one for each arrangement; at most a million. */
+int reads(const PlanPtr &plan);
 
 /* A delta that a step reads: of source `index`, or of the earlier step `index`. */
 struct DeltaInput {
@@ -141,6 +151,24 @@ struct IndexTerm {
     bool has_hash = true;        /* false: a hash index is impossible */
     bool is_range = false;       /* looked up by a range: a hash index is unusable */
     bool operator==(const IndexTerm &) const = default;
+};
+
+/* A column of a relation, and where a btree puts its values. */
+struct OrderTerm {
+    std::string column;
+    bool is_descending;
+    bool has_nulls_first;
+    bool operator==(const OrderTerm &) const = default;
+};
+
+/* A relation that a statement looks up by key, driven by a delta: with an index on these terms a refresh does
+ * not read all of it. With `first`, only the first rows of a key in an order that begins with it are read, if the index
+ * has it behind the terms, which are columns then. */
+struct Lookup {
+    DeltaInput relation;
+    std::vector<IndexTerm> terms;
+    std::optional<OrderTerm> first = {};
+    bool operator==(const Lookup &) const = default;
 };
 
 } // namespace pgtrickle::engine

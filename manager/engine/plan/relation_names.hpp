@@ -5,6 +5,8 @@
 
 #include "engine/plan/plan.hpp"
 
+#include <limits>
+
 namespace pgtrickle::engine {
 
 /* How a statement refers to the relations it reads. All names are FROM items without alias, quoted and
@@ -25,6 +27,18 @@ class RelationNames {
     virtual bool has_many_changes() const { return false; }
     /* Whether an index begins with one of these terms of a source or of an arrangement. */
     virtual bool has_index_for(DeltaInput, const std::vector<IndexTerm> &) const { return true; }
+    /* Whether an index of a source or of an arrangement begins with these columns, in any order, and then has `first`,
+     * if given: the rows of a key are read from it in their order, or in the opposite one. */
+    virtual bool has_order_for(DeltaInput, const std::vector<IndexTerm> &, const std::optional<OrderTerm> &) const
+    {
+        return true;
+    }
+    /* Returns how many rows of a source or of an arrangement have the same values of these terms on average; infinity
+     * if statistics do not say. */
+    virtual double rows_of_value(DeltaInput, const std::vector<IndexTerm> &) const
+    {
+        return std::numeric_limits<double>::infinity();
+    }
 };
 
 } // namespace pgtrickle::engine

@@ -13,14 +13,36 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-std::string create_index(Oid source, const std::vector<engine::IndexTerm> &terms, const Compiled &compiled)
+std::string quoted_column(const std::string &name)
+{
+    return call([&] { return quote_identifier(name.c_str()); });
+}
+
+std::string direction_of(const engine::OrderTerm &term)
+{
+    const char *nulls = term.is_descending == term.has_nulls_first ? ""
+                        : term.has_nulls_first                     ? " NULLS FIRST"
+                                                                   : " NULLS LAST";
+    return std::string(term.is_descending ? " DESC" : "") + nulls;
+}
+
+std::string create_index(Oid source, const engine::Lookup &lookup, const Compiled &compiled)
 {
     std::string list;
-    for (const engine::IndexTerm &term : terms)
+    for (const engine::IndexTerm &term : lookup.terms)
         list += (list.empty() ? "" : ", ") +
-                (term.is_column ? std::string(call([&] { return quote_identifier(term.text.c_str()); }))
-                                : "(" + readable(term.text, compiled) + ")");
+                (term.is_column ? quoted_column(term.text) : "(" + readable(term.text, compiled) + ")");
+    if (lookup.first)
+        list += (list.empty() ? "" : ", ") + quoted_column(lookup.first->column) + direction_of(*lookup.first);
     return "CREATE INDEX ON " + qualified_name(source) + " (" + list + ")";
+}
+
+/* Whether the index for another look-up, in an order, is one for this look-up. */
+bool is_served_by_another(const engine::Lookup &lookup, const std::vector<engine::Lookup> &all)
+{
+    return !lookup.first && std::any_of(all.begin(), all.end(), [&](const engine::Lookup &other) {
+        return other.first && other.relation == lookup.relation && other.terms == lookup.terms;
+    });
 }
 
 } // namespace
@@ -31,15 +53,20 @@ std::vector<MissingIndex> missing_indexes(Oid relid)
     Compiled &compiled = compiled_of(relid);
     for (const CompiledStep &step : compiled.steps) {
         for (const engine::Lookup &lookup : step.step.lookups) {
-            if (lookup.relation.kind != engine::DeltaInput::Kind::source || lookup.terms.empty())
+            if (lookup.relation.kind != engine::DeltaInput::Kind::source || (lookup.terms.empty() && !lookup.first))
                 continue;
-            if (has_index_for(heap_of(lookup.relation, compiled), lookup.terms, compiled))
+            const Oid heap = heap_of(lookup.relation, compiled);
+            if (is_served_by_another(lookup, step.step.lookups))
+                continue;
+            if (lookup.first ? has_order_for(heap, lookup.terms, lookup.first)
+                             : has_index_for(heap, lookup.terms, compiled))
                 continue;
             const CompiledSource &source = compiled.sources[lookup.relation.index];
-            std::string statement = create_index(source.relid, lookup.terms, compiled);
+            std::string statement = create_index(source.relid, lookup, compiled);
             if (std::none_of(missing.begin(), missing.end(),
                              [&](const MissingIndex &known) { return known.statement == statement; }))
-                missing.push_back({source.relid, statement});
+                missing.push_back(
+                    {source.relid, statement, lookup.first && has_index_for(heap, lookup.terms, compiled)});
         }
     }
     return missing;

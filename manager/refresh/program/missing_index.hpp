@@ -2,7 +2,8 @@
  * Indexes on sources without which a refresh may read a whole source.
  *
  * The statements of a program look up rows of a source by key, driven by the few rows of a delta. An index
- * that begins with one of the key's columns or expressions suffices. The extension neither creates indexes on
+ * that begins with one of the key's columns or expressions suffices; for the first rows of each key, one that has their
+ * order, too. The extension neither creates indexes on
  * sources nor copies sources: it reports which indexes are missing. C++ frame; throws PgError.
  */
 #pragma once
@@ -17,6 +18,7 @@ namespace pgtrickle::refresh {
 struct MissingIndex {
     Oid source;
     std::string statement; /* the exact CREATE INDEX, without a semicolon */
+    bool reads_groups;     /* there is another one, by which whole groups are read for their first rows */
 };
 
 /* Returns each missing index once, in the order of the sources; none for a stream table that is maintained by

@@ -1,6 +1,8 @@
 #include "refresh/program/relation_names.hpp"
 
 #include "pg/relation_name.hpp"
+#include "refresh/program/plan_limits.hpp"
+#include "refresh/program/row_statistics.hpp"
 #include "refresh/program/usable_index.hpp"
 #include "storage/storage.hpp"
 
@@ -8,6 +10,9 @@ extern "C" {
 #include "access/htup_details.h"
 #include "utils/lsyscache.h"
 }
+
+#include <algorithm>
+#include <limits>
 
 namespace pgtrickle::refresh {
 
@@ -63,7 +68,25 @@ std::string Names::touched() const
 
 bool Names::has_index_for(engine::DeltaInput relation, const std::vector<engine::IndexTerm> &terms) const
 {
-    return refresh::has_index_for(heap_of(relation, compiled_), terms, compiled_);
+    return !plans_for_many && refresh::has_index_for(heap_of(relation, compiled_), terms, compiled_);
+}
+
+bool Names::has_order_for(engine::DeltaInput relation, const std::vector<engine::IndexTerm> &keys,
+                          const std::optional<engine::OrderTerm> &first) const
+{
+    return !plans_for_many && refresh::has_order_for(heap_of(relation, compiled_), keys, first);
+}
+
+double Names::rows_of_value(engine::DeltaInput relation, const std::vector<engine::IndexTerm> &terms) const
+{
+    if (plans_for_many)
+        return 1;
+    const Oid heap = heap_of(relation, compiled_);
+    double least = std::numeric_limits<double>::infinity();
+    for (const engine::IndexTerm &term : terms)
+        if (term.is_column)
+            least = std::min(least, call([&] { return rows_of_each_value(heap, term.text.c_str()); }));
+    return least;
 }
 
 } // namespace pgtrickle::refresh

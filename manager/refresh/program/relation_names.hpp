@@ -21,6 +21,9 @@ class Names : public engine::RelationNames {
     std::string touched() const override;
     bool has_many_changes() const override { return has_many_changes_; }
     bool has_index_for(engine::DeltaInput relation, const std::vector<engine::IndexTerm> &terms) const override;
+    bool has_order_for(engine::DeltaInput relation, const std::vector<engine::IndexTerm> &keys,
+                       const std::optional<engine::OrderTerm> &first) const override;
+    double rows_of_value(engine::DeltaInput relation, const std::vector<engine::IndexTerm> &terms) const override;
 
   private:
     const Compiled &compiled_;

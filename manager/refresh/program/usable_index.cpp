@@ -63,7 +63,56 @@ bool has_index_on(Oid relid, const char *text, const QueryParts &parts, bool is_
     return found;
 }
 
+/* Whether column `number` of the index, from 0, is the named one of the relation. */
+bool has_column(Relation relation, Relation index, int number, const char *name)
+{
+    const AttrNumber column = index->rd_index->indkey.values[number];
+    return column > 0 && strcmp(NameStr(TupleDescAttr(RelationGetDescr(relation), column - 1)->attname), name) == 0;
+}
+
+/* Whether the values of the index's column are in the order of the term, or in the opposite one. */
+bool has_direction(Relation index, int number, const engine::OrderTerm &term)
+{
+    const int16 option = index->rd_indoption[number];
+    const bool is_other = ((option & INDOPTION_DESC) != 0) != term.is_descending;
+    return is_other == (((option & INDOPTION_NULLS_FIRST) != 0) != term.has_nulls_first);
+}
+
+bool has_order(Relation relation, Oid index_oid, const std::vector<engine::IndexTerm> &keys,
+               const std::optional<engine::OrderTerm> &first)
+{
+    Relation index = index_open(index_oid, AccessShareLock);
+    const int count = static_cast<int>(keys.size());
+    bool has = index->rd_index->indisvalid && RelationGetIndexPredicate(index) == NIL &&
+               index->rd_rel->relam == BTREE_AM_OID && index->rd_index->indnkeyatts >= count + (first ? 1 : 0);
+    for (int number = 0; has && number < count; number++)
+        has = std::any_of(keys.begin(), keys.end(),
+                          [&](const auto &key) { return has_column(relation, index, number, key.text.c_str()); });
+    if (has && first)
+        has = has_column(relation, index, count, first->column.c_str()) && has_direction(index, count, *first);
+    index_close(index, NoLock);
+    return has;
+}
+
+bool has_index_with_order(Oid relid, const std::vector<engine::IndexTerm> &keys,
+                          const std::optional<engine::OrderTerm> &first)
+{
+    Relation relation = table_open(relid, AccessShareLock);
+    bool found = false;
+    ListCell *cell;
+    foreach (cell, RelationGetIndexList(relation))
+        found = found || has_order(relation, lfirst_oid(cell), keys, first);
+    table_close(relation, NoLock);
+    return found;
+}
+
 } // namespace
+
+bool has_order_for(Oid relation, const std::vector<engine::IndexTerm> &keys,
+                   const std::optional<engine::OrderTerm> &first)
+{
+    return call([&] { return has_index_with_order(relation, keys, first); });
+}
 
 bool has_index_for(Oid relation, const std::vector<engine::IndexTerm> &terms, const Compiled &compiled)
 {

@@ -12,6 +12,10 @@ namespace pgtrickle::refresh {
 
 bool has_index_for(Oid relation, const std::vector<engine::IndexTerm> &terms, const Compiled &compiled);
 
+/* As engine::RelationNames::has_order_for(); the index is a btree. */
+bool has_order_for(Oid relation, const std::vector<engine::IndexTerm> &keys,
+                   const std::optional<engine::OrderTerm> &first);
+
 /* The relation that a look-up reads: a table, the storage of a stream table, or an arrangement. */
 Oid heap_of(engine::DeltaInput relation, const Compiled &compiled);
 

@@ -136,11 +136,14 @@ class Translator {
     engine::PlanPtr set_operand(const Level &level, Node *node, const std::vector<int> &needed,
                                 std::vector<ValueType> &types, const SetOperationStmt *above = nullptr);
 
-    /* Translates a CTE, whose plan other references may share. */
+    /* Translates a CTE, whose plan other references may share. One that PostgreSQL computes once is copied if it
+     * reads many relations. */
     engine::PlanPtr shared_query(const Level &level, const std::vector<int> &needed);
     void count_levels(int more);
 
     static constexpr int max_levels = 1000;
+    /* A shared query that reads more relations is copied: its text would be repeated for each reference. */
+    static constexpr int most_reads_of_shared = 8;
 
     Sources &sources_;
     SharedQueries &shared_;
@@ -303,6 +306,8 @@ struct KeptCall {
     std::optional<engine::Expression> answer;
 };
 KeptCall aggregate_call(const Aggref *aggregate, const Scope &scope);
+/* Whether the aggregate is one of pg_catalog. */
+bool is_builtin(const Aggref *aggregate);
 
 /* Returns the parts of a conjunction; an empty list for no condition. What all alternatives of an OR have in common
  * becomes parts of their own: a join finds its keys there, and a scan its filters. */
@@ -314,6 +319,8 @@ std::vector<Var *> vars_of(Node *node);
 /* As vars_of(), with the nodes that represent columns of outer queries and subqueries. */
 std::vector<Node *> columns_read(Node *node);
 Relids relids_of(Node *node);
+/* Whether there are some, and all are of `outer`. */
+bool is_within(const Relids &inner, const Relids &outer);
 
 /* Returns the target with that number, which is not junk. */
 TargetEntry *target(const Query *query, int number);

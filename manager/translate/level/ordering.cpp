@@ -127,6 +127,20 @@ bool has_limit(const Query *query)
 
 namespace {
 
+/* Returns the rules of row_number() and, if `has_ties`, of rank(). */
+std::optional<engine::Following> counting(const std::vector<SortKey> &order, bool has_ties)
+{
+    if (order.empty())
+        return {};
+    engine::Following following;
+    for (const SortKey &key : order)
+        following.order.push_back({key.position, key.direction, key.direction.rfind(" DESC", 0) == 0});
+    following.calls.push_back({engine::Following::Kind::count});
+    if (has_ties)
+        following.calls.push_back({engine::Following::Kind::rank});
+    return following;
+}
+
 /* Numbers the rows of `plan`; if ties are kept, adds their rank. */
 engine::PlanPtr numbered(engine::PlanPtr plan, bool has_ties, const std::vector<SortKey> &order,
                          const std::vector<int> &partition)
@@ -134,7 +148,7 @@ engine::PlanPtr numbered(engine::PlanPtr plan, bool has_ties, const std::vector<
     std::vector<engine::NamedExpression> calls = {call_over("pg_catalog.row_number()", partition, order, "pgt_row")};
     if (has_ties)
         calls.push_back(call_over("pg_catalog.rank()", partition, order, "pgt_rank"));
-    return engine::window(std::move(plan), partition, std::move(calls));
+    return engine::window(std::move(plan), partition, std::move(calls), counting(order, has_ties));
 }
 
 engine::Expression framed(std::vector<std::variant<std::string, int>> pieces,
@@ -215,7 +229,9 @@ engine::PlanPtr limited(Translator &translator, const Level &level, engine::Plan
         plan = engine::fence(std::move(plan), comparison(width, " > " + int8_text(offset)));
     if (has_last) {
         const bool counts_ties = has_ties && *count > 0;
-        plan = engine::fence(std::move(plan), comparison(counts_ties ? width + 1 : width, " <= " + int8_text(last)));
+        const int column = counts_ties ? width + 1 : width;
+        plan = engine::fence(std::move(plan), comparison(column, " <= " + int8_text(last)),
+                             engine::UpperBound{column, last});
     }
     return leading(std::move(plan), width);
 }
@@ -223,8 +239,8 @@ engine::PlanPtr limited(Translator &translator, const Level &level, engine::Plan
 engine::PlanPtr first_of_each(engine::PlanPtr plan, const std::vector<int> &keys, const std::vector<SortKey> &order)
 {
     const int width = static_cast<int>(engine::columns(plan).size());
-    plan = engine::window(std::move(plan), keys, {call_over("pg_catalog.row_number()", keys, order, "pgt_row")});
-    plan = engine::fence(std::move(plan), comparison(width, " = 1"));
+    plan = numbered(std::move(plan), false, order, keys);
+    plan = engine::fence(std::move(plan), comparison(width, " = 1"), engine::UpperBound{width, 1});
     return leading(std::move(plan), width);
 }
 

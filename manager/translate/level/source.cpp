@@ -198,18 +198,18 @@ SourceKey best_key(Oid relid, const std::set<AttrNumber> &columns, bool is_only)
     return {best, is_enforced};
 }
 
-/* Returns the columns by which the rows of a stream table are found, which those of its query determine. PostgreSQL
+/* Returns the key of the rows of a stream table, by which they are found and which its query determines. PostgreSQL
  * frame. */
 SourceKey key_of_storage(Oid relid, const std::set<AttrNumber> &columns)
 {
     const Oid heap = storage::storage_of(relid);
-    AttrNumber found_by[INDEX_MAX_KEYS];
-    const int count = OidIsValid(heap) ? storage::found_by(heap, found_by) : 0;
+    AttrNumber columns_of_key[INDEX_MAX_KEYS];
+    const int count = OidIsValid(heap) ? storage::key_of_rows(heap, columns_of_key) : 0;
     List *key = NIL;
     for (int i = 0; i < count; i++) {
-        if (!columns.contains(found_by[i]))
+        if (!columns.contains(columns_of_key[i]))
             return {NIL, false};
-        key = lappend_int(key, found_by[i]);
+        key = lappend_int(key, columns_of_key[i]);
     }
     return {key, false};
 }
@@ -239,7 +239,7 @@ engine::PlanPtr Sources::plan_of(int source, std::vector<engine::Column> columns
         return scan;
     auto &known = copies_[{source, count}];
     if (!known)
-        known = engine::copy(std::move(scan));
+        known = engine::copy(std::move(scan), engine::CopyReason::compared);
     return known;
 }
 

@@ -199,7 +199,7 @@ Input Translator::filtered(const Level &level, Input input, const std::vector<No
         if (has_sublink(conjunct))
             later.push_back(conjunct);
         else
-            input.plan = engine::filter(input.plan, expression_of(conjunct, input.scope));
+            input.plan = translate::filtered(input, {conjunct});
     }
     for (Node *conjunct : later) {
         bool is_negated = false;

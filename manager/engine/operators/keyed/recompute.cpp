@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <set>
 #include <stdexcept>
+#include <utility>
 
 namespace pgtrickle::engine {
 
@@ -153,6 +154,78 @@ Select KeyedRows::print(Printer &printer) const
     return select;
 }
 
+/* Inputs: the rows, the touched keys, and the rows of these keys, which are read without an index. */
+class LeadingRowsOfKeys final : public RecomputeNode {
+  public:
+    LeadingRowsOfKeys(std::vector<PlanPtr> inputs, std::vector<int> keys, LeadingRows leading)
+        : RecomputeNode(inputs, inputs[0]->columns()), keys_(std::move(keys)), leading_(std::move(leading))
+    {
+    }
+    std::string describe() const override { return "leading rows of touched keys"; }
+    ZSet meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const override;
+    Select print(Printer &printer) const override;
+    PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override
+    {
+        return std::make_shared<LeadingRowsOfKeys>(std::move(inputs), keys_, leading_);
+    }
+
+  private:
+    std::vector<int> keys_;
+    LeadingRows leading_;
+};
+
+ZSet LeadingRowsOfKeys::meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const
+{
+    Expression rank;
+    const char *word = "pg_catalog.rank() OVER (PARTITION BY ";
+    for (int key : keys_) {
+        rank.pieces.emplace_back(std::exchange(word, ", "));
+        rank.pieces.emplace_back(std::in_place_type<int>, key);
+    }
+    word = keys_.empty() ? "pg_catalog.rank() OVER (ORDER BY " : " ORDER BY ";
+    for (const auto &term : leading_.order) {
+        rank.pieces.emplace_back(std::exchange(word, ", "));
+        rank.pieces.emplace_back(std::in_place_type<int>, term.column);
+        rank.pieces.emplace_back(term.direction);
+    }
+    rank.pieces.emplace_back(")");
+    std::vector<Row> rows;
+    for (const auto &[row, weight] : inputs[2].rows())
+        rows.insert(rows.end(), static_cast<size_t>(weight), row);
+    const std::vector<Value> ranks = evaluation.windowed(rank, rows);
+    ZSet result;
+    for (size_t i = 0; i < rows.size(); i++)
+        if (*ranks[i] <= leading_.count)
+            result.add(rows[i], 1);
+    return result;
+}
+
+Select LeadingRowsOfKeys::print(Printer &printer) const
+{
+    const Lookup &lookup = leading_.lookup;
+    if (!printer.names().has_order_for(lookup.relation, lookup.terms, lookup.first))
+        return printer.select(inputs()[2]);
+    const Select touched = printer.select(inputs()[1]);
+    const std::string rows = printer.alias(), leading = printer.alias();
+    Select select;
+    std::vector<std::string> targets, equal, order;
+    for (int i = 1; i <= width(); i++) {
+        targets.push_back(rows + ".c" + std::to_string(i));
+        select.add_output(leading + ".c" + std::to_string(i), true);
+    }
+    for (size_t i = 0; i < keys_.size(); i++)
+        equal.push_back(targets[keys_[i]] + " " + columns()[keys_[i]].equals + " " + touched.slot(static_cast<int>(i)));
+    for (const auto &term : leading_.order)
+        order.push_back(targets[term.column] + term.direction);
+    select.from = touched.from;
+    select.from.push_back(
+        "LATERAL (SELECT " + joined(targets, ", ") + " FROM (" + printer.subquery(inputs()[0], false) + ") AS " + rows +
+        (equal.empty() ? "" : " WHERE " + joined(equal, " AND ")) + " ORDER BY " + joined(order, ", ") +
+        " FETCH FIRST " + std::to_string(leading_.count) + " ROWS WITH TIES) AS " + leading);
+    select.where = touched.where;
+    return select;
+}
+
 class StoredRows final : public RecomputeNode {
   public:
     StoredRows(int step, std::vector<Column> columns) : RecomputeNode({}, std::move(columns)), step_(step) {}
@@ -220,6 +293,14 @@ PlanPtr rows_of_keys(const PlanPtr &input, const std::vector<int> &keys, const P
     if (keys.empty())
         return plain;
     return union_all({plain, branch_of_keys(input, keys, touched, Branch::with_nulls)});
+}
+
+PlanPtr leading_rows_of_keys(const PlanPtr &input, const std::vector<int> &keys, const PlanPtr &touched,
+                             const LeadingRows &leading)
+{
+    PlanPtr plain = branch_of_keys(input, keys, touched, Branch::without_nulls);
+    PlanPtr first = std::make_shared<LeadingRowsOfKeys>(std::vector{input, touched, plain}, keys, leading);
+    return keys.empty() ? first : union_all({first, branch_of_keys(input, keys, touched, Branch::with_nulls)});
 }
 
 std::vector<IndexTerm> index_terms(const std::vector<Column> &columns, const std::vector<int> &keys)

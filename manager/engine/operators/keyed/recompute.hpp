@@ -24,6 +24,19 @@ PlanPtr touched_keys(PlanPtr delta, const std::vector<int> &keys);
  * each other. The selection is moved below projections, filters and unions, to where an index is usable. */
 PlanPtr rows_of_keys(const PlanPtr &input, const std::vector<int> &keys, const PlanPtr &touched);
 
+/* The first rows of each key in an order, as many as `count`, and those that tie with the last of them; `lookup` is the
+ * index that returns them. */
+struct LeadingRows {
+    std::vector<Following::Term> order;
+    int64_t count;
+    Lookup lookup;
+};
+
+/* Returns rows_of_keys(); where there is the index, of each key without NULLs only the leading rows, which are then
+ * read from its end of the index. */
+PlanPtr leading_rows_of_keys(const PlanPtr &input, const std::vector<int> &keys, const PlanPtr &touched,
+                             const LeadingRows &leading);
+
 /* Returns the terms of an index on an arrangement with these columns by which rows_of_keys() is a look-up. */
 std::vector<IndexTerm> index_terms(const std::vector<Column> &columns, const std::vector<int> &keys);
 

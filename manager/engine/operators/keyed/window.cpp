@@ -201,7 +201,8 @@ PlanPtr sample_following(Sampler &sampler, PlanPtr plan, const std::vector<int> 
             order.push_back(i);
     Following following;
     for (int column : order)
-        following.order.push_back({column, "", is_descending && column == order.back()});
+        following.order.push_back(
+            {column, is_descending && column == order.back() ? " DESC" : "", is_descending && column == order.back()});
     std::vector<NamedExpression> calls;
     const int count = 1 + sampler.below(3);
     for (int i = 0; i < count; i++) {
@@ -217,6 +218,17 @@ PlanPtr sample_following(Sampler &sampler, PlanPtr plan, const std::vector<int> 
     return window(std::move(plan), partition, std::move(calls), std::move(following));
 }
 
+/* Returns the rows with a small value of the last call. */
+PlanPtr sample_first_of_window(Sampler &sampler, PlanPtr plan)
+{
+    const UpperBound bound{plan->width() - 1, 1 + sampler.below(3)};
+    Expression predicate;
+    append(predicate, bound.column);
+    append(predicate, " <= " + std::to_string(bound.most));
+    predicate.result = sampler.column();
+    return filter(std::move(plan), std::move(predicate), bound);
+}
+
 } // namespace
 
 PlanPtr sample_window(Sampler &sampler)
@@ -230,6 +242,8 @@ PlanPtr sample_window(Sampler &sampler)
                 partition.push_back(key);
         if (plan->width() > 0 && sampler.below(2) == 0) {
             plan = sample_following(sampler, plan, partition, "w" + std::to_string(i + 1));
+            if (sampler.below(2) == 0)
+                plan = sample_first_of_window(sampler, plan);
             continue;
         }
         std::vector<NamedExpression> calls;
