@@ -11,9 +11,6 @@ extern "C" {
 #include "pgstat.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
-#include "storage/procarray.h"
-#include "utils/array.h"
-#include "utils/fmgroids.h"
 #include "utils/wait_event.h"
 }
 
@@ -24,44 +21,24 @@ namespace pgtrickle {
 namespace {
 
 constexpr int pause_ms = 20;      /* before the next request for what another process refreshes */
-constexpr int chain_limit = 100;  /* processes examined by one probe */
 constexpr int idle_probe_ms = 25; /* pause between searches for an idle session that prevents the refresh */
 constexpr int idle_ms = 100;      /* a session that has been idle for longer is not waited for */
 
-/* A cheap check before pg_blocking_pids(), which locks the whole lock table for a moment. */
-bool is_waiting_for_lock(int pid)
+/* The lock is reported to the server log only, as PostgreSQL reports statements: its object may be internal. */
+void raise_deadlock(int worker)
 {
-    const PGPROC *process = BackendPidGetProc(pid);
-    return process != nullptr && (process->wait_event_info & 0xff000000U) == PG_WAIT_LOCK;
-}
-
-/* Adds the processes for which `pid` waits to the chain. */
-void add_blockers(int pid, int *chain, int *length)
-{
-    if (!is_waiting_for_lock(pid))
-        return;
-    Datum result = OidFunctionCall1(F_PG_BLOCKING_PIDS, Int32GetDatum(pid));
-    ArrayType *blockers = DatumGetArrayTypeP(result);
-    auto *pids = reinterpret_cast<int32 *>(ARR_DATA_PTR(blockers));
-    int count = ArrayGetNItems(ARR_NDIM(blockers), ARR_DIMS(blockers));
-    for (int i = 0; i < count; i++) {
-        bool is_known = false;
-        for (int j = 0; j < *length; j++)
-            is_known |= chain[j] == pids[i];
-        if (!is_known && *length < chain_limit)
-            chain[(*length)++] = pids[i];
-    }
-}
-
-bool is_blocked_by_me(int pid)
-{
-    int blockers[chain_limit];
-    int length = 0;
-    add_blockers(pid, blockers, &length);
-    for (int i = 0; i < length; i++)
-        if (blockers[i] == MyProcPid)
-            return true;
-    return false;
+    StringInfoData lock;
+    initStringInfo(&lock);
+    describe_awaited_lock(worker, &lock);
+    ereport(ERROR,
+            (errcode(ERRCODE_T_R_DEADLOCK_DETECTED), errmsg("deadlock detected"),
+             errdetail("This transaction waits for a refresh worker (process %d) to refresh a stream table; the worker "
+                       "waits for a lock that this transaction holds.",
+                       worker),
+             errdetail_log("This transaction waits for a refresh worker (process %d) to refresh a stream table; the "
+                           "worker waits for %s, which this transaction prevents.",
+                           worker, lock.data),
+             errhint("Read stream tables before locking their sources.")));
 }
 
 /* Returns whether a worker that serves this process waits, directly or through other processes, for this
@@ -70,21 +47,13 @@ bool is_blocked_by_me(int pid)
  * holds; waiting longer is useless in both cases. */
 bool is_waited_for(OnDeadlock on_deadlock)
 {
-    int chain[chain_limit];
-    int length = mailbox::serving_pids(chain);
-    const int worker_count = length;
-    for (int next = 0; next < length; next++) {
-        if (on_deadlock == OnDeadlock::raise && next < worker_count && is_blocked_by_me(chain[next]))
-            ereport(ERROR, (errcode(ERRCODE_T_R_DEADLOCK_DETECTED), errmsg("deadlock detected"),
-                            errdetail("This transaction waits for a refresh worker (process %d) to refresh a stream "
-                                      "table; the worker waits for a lock that this transaction holds.",
-                                      chain[next]),
-                            errhint("Read stream tables before locking their sources.")));
-        if (chain[next] == MyProcPid)
-            return true;
-        add_blockers(chain[next], chain, &length);
-    }
-    return false;
+    LockChain chain;
+    chain.length = mailbox::serving_pids(chain.pids);
+    if (on_deadlock == OnDeadlock::raise)
+        for (int i = 0; i < chain.length; i++)
+            if (is_blocked_by_me(chain.pids[i]))
+                raise_deadlock(chain.pids[i]);
+    return leads_to_me(&chain);
 }
 
 /* The stream tables that a request concerns: the requested ones, and those that they read. */

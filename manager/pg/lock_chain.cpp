@@ -4,6 +4,7 @@
 
 extern "C" {
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
 #include "utils/array.h"
@@ -12,17 +13,31 @@ extern "C" {
 #include "utils/wait_event.h"
 }
 
+#include <algorithm>
+
 namespace pgtrickle {
 
 namespace {
-
-constexpr int chain_limit = 100;
 
 /* Costs nothing, whereas pg_blocking_pids() holds all partitions of the lock table for a moment. */
 bool is_waiting_for_lock(int pid)
 {
     const PGPROC *process = BackendPidGetProc(pid);
     return process != nullptr && (process->wait_event_info & 0xff000000U) == PG_WAIT_LOCK;
+}
+
+/* Adds the processes for which `pid` waits. */
+void add_blockers(int pid, LockChain *chain)
+{
+    if (!is_waiting_for_lock(pid))
+        return;
+    ArrayType *blockers = DatumGetArrayTypeP(OidFunctionCall1(F_PG_BLOCKING_PIDS, Int32GetDatum(pid)));
+    auto *pids = reinterpret_cast<int32 *>(ARR_DATA_PTR(blockers));
+    const int count = ArrayGetNItems(ARR_NDIM(blockers), ARR_DIMS(blockers));
+    for (int i = 0; i < count; i++)
+        if (chain->length < LockChain::limit &&
+            std::find(chain->pids, chain->pids + chain->length, pids[i]) == chain->pids + chain->length)
+            chain->pids[chain->length++] = pids[i];
 }
 
 /* Whether the session is idle in a transaction. */
@@ -44,27 +59,41 @@ bool has_been_idle(int pid, int idle_ms)
 
 } // namespace
 
-bool waits_for_me(int pid)
+bool leads_to_me(LockChain *chain)
 {
-    int chain[chain_limit] = {pid};
-    int length = 1;
-    for (int next = 0; next < length; next++) {
-        if (chain[next] == MyProcPid)
+    for (int next = 0; next < chain->length; next++) {
+        if (chain->pids[next] == MyProcPid)
             return true;
-        if (!is_waiting_for_lock(chain[next]))
-            continue;
-        ArrayType *blockers = DatumGetArrayTypeP(OidFunctionCall1(F_PG_BLOCKING_PIDS, Int32GetDatum(chain[next])));
-        auto *pids = reinterpret_cast<int32 *>(ARR_DATA_PTR(blockers));
-        const int count = ArrayGetNItems(ARR_NDIM(blockers), ARR_DIMS(blockers));
-        for (int i = 0; i < count; i++) {
-            bool is_known = false;
-            for (int j = 0; j < length; j++)
-                is_known = is_known || chain[j] == pids[i];
-            if (!is_known && length < chain_limit)
-                chain[length++] = pids[i];
-        }
+        add_blockers(chain->pids[next], chain);
     }
     return false;
+}
+
+bool waits_for_me(int pid)
+{
+    LockChain chain = {{pid}, 1};
+    return leads_to_me(&chain);
+}
+
+bool is_blocked_by_me(int pid)
+{
+    LockChain blockers;
+    add_blockers(pid, &blockers);
+    return std::find(blockers.pids, blockers.pids + blockers.length, MyProcPid) != blockers.pids + blockers.length;
+}
+
+void describe_awaited_lock(int pid, StringInfo text)
+{
+    const LockData *locks = GetLockStatusData();
+    for (int i = 0; i < locks->nelements; i++) {
+        const LockInstanceData &lock = locks->locks[i];
+        if (lock.pid != pid || lock.waitLockMode == NoLock)
+            continue;
+        appendStringInfo(text, "%s on ", GetLockmodeName(lock.locktag.locktag_lockmethodid, lock.waitLockMode));
+        DescribeLockTag(text, &lock.locktag);
+        return;
+    }
+    appendStringInfoString(text, "no lock");
 }
 
 bool is_held_by_idle_transaction(const LOCKTAG &tag, int idle_ms)

@@ -7,18 +7,35 @@
 #include "pg/boundary.hpp"
 
 extern "C" {
+#include "lib/stringinfo.h"
 #include "storage/lock.h"
 }
 
 namespace pgtrickle {
 
-/* Whether the process waits for a lock of this process, directly or by way of other waiting processes. At
- * most a hundred processes are examined. PostgreSQL frame. */
+/* Processes, each of which waits for the next ones; at most a hundred are examined. */
+struct LockChain {
+    static constexpr int limit = 100;
+    int pids[limit];
+    int length = 0;
+};
+
+/* Whether a process of the chain waits for a lock of this process, directly or by way of other waiting processes,
+ * which are added to the chain. PostgreSQL frame, as are the others. */
+bool leads_to_me(LockChain *chain);
+
+/* leads_to_me() of one process. */
 bool waits_for_me(int pid);
+
+/* Whether the process waits for a lock that this process holds or waits for before it. */
+bool is_blocked_by_me(int pid);
+
+/* Appends the mode and the object of the lock for which the process waits, or "no lock". */
+void describe_awaited_lock(int pid, StringInfo text);
 
 /* Whether a transaction that excludes others from the lock is prepared, or belongs to a session that has been
  * idle for `idle_ms`, as far as pg_stat_activity shows it. Cheap if there is no such session: one partition of
- * the lock table is locked for a moment. PostgreSQL frame. */
+ * the lock table is locked for a moment. */
 bool is_held_by_idle_transaction(const LOCKTAG &tag, int idle_ms);
 
 } // namespace pgtrickle

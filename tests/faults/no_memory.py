@@ -14,6 +14,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import TOP, Database, Server, run_cases  # noqa: E402: needs the path above
 
 library, no_memory = (Path(os.environ["SCRATCH"] + suffix) for suffix in (".lack_new.so", ".no_memory"))
+LONGEST_WAIT_FOR_MEMORY_S = 60  # manager/scheduler/queue.hpp
 QUERIES = {
     "copies": "SELECT id, grp, text FROM source",
     "sums": "SELECT grp, count(*) AS n, sum(length(text)) AS length FROM source GROUP BY grp",
@@ -88,9 +89,11 @@ def nothing_but_what_lacks_memory_fails():
 
 
 def everything_is_right_afterwards():
+    limit_s = LONGEST_WAIT_FOR_MEMORY_S + 30
     for name, query in QUERIES.items():
         query = query.replace("FROM sums", f"FROM ({QUERIES['sums']}) sums")
-        db.wait_for(f"SELECT NOT EXISTS (({query}) EXCEPT ALL TABLE {name}) AND NOT EXISTS (TABLE {name} EXCEPT ALL ({query}))", True)
+        db.wait_for(f"SELECT NOT EXISTS (({query}) EXCEPT ALL TABLE {name}) AND NOT EXISTS (TABLE {name} EXCEPT ALL ({query}))", True, limit_s)
+    db.wait_for("SELECT severity FROM pgtrickle.health_check() WHERE check_name = 'catalog'", "OK")
 
 
 def log():

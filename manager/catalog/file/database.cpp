@@ -80,8 +80,22 @@ bool Database::read(const Work &work)
     return transact("BEGIN", work);
 }
 
-/* Tries the transaction again after the file was opened again or created. */
 bool Database::transact(const char *begin, const Work &work)
+{
+    bool is_done = false;
+    try {
+        is_done = transact_repeatedly(begin, work);
+    } catch (const std::bad_alloc &) {
+        failure_ = "out of memory"; /* short enough to need none */
+        is_busy_ = false;
+    }
+    if (!is_done && !is_busy_)
+        close();
+    return is_done;
+}
+
+/* Tries the transaction again after the file was opened again or created. */
+bool Database::transact_repeatedly(const char *begin, const Work &work)
 {
     int64_t now = clock_us();
     deadline_us_ = now < no_wait_until_us_ ? now : now + time_limit_us;
@@ -95,26 +109,16 @@ bool Database::transact(const char *begin, const Work &work)
         } catch (const CatalogError &error) {
             failure_ = error.message;
             is_busy_ = (error.code & 0xff) == SQLITE_BUSY;
-            if (is_busy_) {
-                roll_back();
+            if (is_busy_)
                 no_wait_until_us_ = clock_us() + haste_us;
+            if (is_busy_ || !mend(error))
                 return false;
-            }
-            if (!mend(error))
-                return false;
-        } catch (const std::bad_alloc &) {
-            failure_ = "out of memory";
-            close();
-            return false;
-        } catch (const std::exception &error) {
-            failure_ = error.what();
-            close();
-            return false;
         }
     }
     return false;
 }
 
+/* Leaves no transaction open. */
 void Database::attempt(const char *begin, const Work &work)
 {
     if (connection_ != nullptr && !is_ours()) {
@@ -124,15 +128,20 @@ void Database::attempt(const char *begin, const Work &work)
     }
     if (connection_ == nullptr)
         open();
-    execute(begin);
-    /* The file may have been removed while this process waited for the lock. */
-    if (!files_.look().main.is_same_file(marks_.main))
-        throw CatalogError(SQLITE_READONLY_DBMOVED, path() + " was replaced by another file");
-    work(*this);
-    execute("COMMIT");
+    try {
+        execute(begin);
+        /* The file may have been removed while this process waited for the lock. */
+        if (!files_.look().main.is_same_file(marks_.main))
+            throw CatalogError(SQLITE_READONLY_DBMOVED, path() + " was replaced by another file");
+        work(*this);
+        execute("COMMIT");
+    } catch (...) {
+        roll_back();
+        throw;
+    }
 }
 
-void Database::roll_back()
+void Database::roll_back() noexcept
 {
     if (connection_ != nullptr && sqlite3_get_autocommit(connection_) == 0)
         sqlite3_exec(connection_, "ROLLBACK", nullptr, nullptr, nullptr);
@@ -174,12 +183,13 @@ Statement Database::prepare(SqlLiteral sql)
 {
     for (const Kept &kept : kept_) {
         if (kept.sql == sql.text())
-            return Statement(kept.statement);
+            return Statement(kept.statement.get());
     }
-    sqlite3_stmt *statement = nullptr;
-    check(sqlite3_prepare_v3(connection_, sql.text(), -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr));
-    kept_.push_back({sql.text(), statement});
-    return Statement(statement);
+    sqlite3_stmt *prepared = nullptr;
+    check(sqlite3_prepare_v3(connection_, sql.text(), -1, SQLITE_PREPARE_PERSISTENT, &prepared, nullptr));
+    std::unique_ptr<sqlite3_stmt, Finalize> statement(prepared);
+    kept_.push_back({sql.text(), std::move(statement)});
+    return Statement(prepared);
 }
 
 void Database::execute(const char *sql)
@@ -206,14 +216,13 @@ void Database::checkpoint(bool in_any_case)
         bool is_held_back = copy_log();
         files_.record();
         if (!is_held_back)
-            return;
+            return; /* and keep the connection */
         deadline_us_ = clock_us() + time_limit_us;
         execute("BEGIN IMMEDIATE");
         files_.renew(true);
-        close();
-    } catch (const CatalogError &) {
-        close();
+    } catch (const std::exception &) { /* CatalogError or bad_alloc: the log is moved another time */
     }
+    close();
 }
 
 /* Returns true if the log is too long and a reader's snapshot keeps it from starting over. */
@@ -234,11 +243,15 @@ void Database::check(int result)
         throw CatalogError(sqlite3_extended_errcode(connection_), sqlite3_errmsg(connection_));
 }
 
-void Database::close()
+void Database::Finalize::operator()(sqlite3_stmt *statement) const noexcept
 {
-    for (const Kept &kept : kept_)
-        sqlite3_finalize(kept.statement);
+    sqlite3_finalize(statement);
+}
+
+void Database::close() noexcept
+{
     kept_.clear();
+    roll_back();
     if (connection_ != nullptr)
         sqlite3_close_v2(connection_);
     connection_ = nullptr;

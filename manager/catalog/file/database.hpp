@@ -3,8 +3,8 @@
  *
  * The file may be missing, damaged, removed, replaced or overwritten under the running server, read-only, or
  * of another release. run() creates a new file where it can, which take_notice() reports, and otherwise
- * returns false with a reason; it never throws. Before each use the files are compared with those that were
- * opened (files.hpp).
+ * returns false with a reason; it never throws, for lack of memory neither. Before each use the files are compared with
+ * those that were opened (files.hpp).
  *
  * A commit costs no fsync, since the catalog is not worth delaying a writer; a file torn by a crash of the
  * machine is recognized as damaged. checkpoint() orders its writes by fsync, so that this is rare. A process
@@ -14,7 +14,9 @@
  * would delete the log of the new file.
  *
  * The file is opened on first use, after the fork. PostgreSQL must not be called while a transaction is open:
- * `work` does not call it, and no transaction outlives its run() or read(). Pure C++.
+ * `work` does not call it, and no transaction outlives its run() or read(), however it ends: it would lock out
+ * all other processes. For the same reason every prepared statement has an owner: SQLite keeps a closed
+ * connection, with its transaction, for as long as one of its statements exists. Pure C++.
  */
 #pragma once
 
@@ -24,6 +26,7 @@
 #include <exception>
 #include <functional>
 #include <list>
+#include <memory>
 #include <string>
 
 struct sqlite3;
@@ -118,9 +121,10 @@ class Database {
   private:
     /* database.cpp */
     bool transact(const char *begin, const Work &work);
+    bool transact_repeatedly(const char *begin, const Work &work);
     void attempt(const char *begin, const Work &work);
-    void roll_back();
-    void close();
+    void roll_back() noexcept;
+    void close() noexcept;
     void check(int result);
     static int wait_for_others(void *self, int tries);
     static int note_log_pages(void *self, sqlite3 *, const char *, int pages);
@@ -140,9 +144,12 @@ class Database {
     void put_newer_aside();
     void notice(const std::string &text);
 
+    struct Finalize {
+        void operator()(sqlite3_stmt *statement) const noexcept;
+    };
     struct Kept {
         const char *sql;
-        sqlite3_stmt *statement;
+        std::unique_ptr<sqlite3_stmt, Finalize> statement;
     };
     Files files_;
     FileMarks marks_; /* of the files that are open, or were last */
