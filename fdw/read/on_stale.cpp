@@ -49,7 +49,7 @@ const char *explain(Oid relid, Obstacle obstacle)
             return explain(relid, Obstacle::fixed_snapshot);
         break;
     case Obstacle::no_manager: return "No manager is running in this database.";
-    case Obstacle::locked: return "Another transaction holds its lock.";
+    case Obstacle::locked: return "A transaction holds a lock that its refresh needs.";
     case Obstacle::fixed_snapshot:
         if (IsolationUsesXactSnapshot())
             return "The snapshot of this transaction is fixed, and changes that are visible to it have not been "

@@ -41,18 +41,22 @@ void raise_deadlock(int worker)
              errhint("Read stream tables before locking their sources.")));
 }
 
-/* Returns whether a worker that serves this process waits, directly or through other processes, for this
- * transaction. Raises an error if a worker does so directly and `on_deadlock` is `raise`. If it waits through
- * another process, the cause is not a lock that this transaction has chosen to take, but one that any reader
- * holds; waiting longer is useless in both cases. */
-bool is_waited_for(OnDeadlock on_deadlock)
+/* Raises an error if a worker that serves this process waits for a lock that this transaction has chosen to take. */
+void check_for_deadlock()
+{
+    LockChain workers;
+    workers.length = mailbox::serving_pids(workers.pids);
+    for (int i = 0; i < workers.length; i++)
+        if (waits_for_more_than_my_reads(workers.pids[i]))
+            raise_deadlock(workers.pids[i]);
+}
+
+/* Whether a worker that serves this process waits for this transaction, directly or through other processes, so that
+ * waiting longer is useless. The cause may be a lock that any reader holds. */
+bool is_waited_for()
 {
     LockChain chain;
     chain.length = mailbox::serving_pids(chain.pids);
-    if (on_deadlock == OnDeadlock::raise)
-        for (int i = 0; i < chain.length; i++)
-            if (is_blocked_by_me(chain.pids[i]))
-                raise_deadlock(chain.pids[i]);
     return leads_to_me(&chain);
 }
 
@@ -136,7 +140,9 @@ Obstacle request_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock)
         if (now_ms >= limit_ms)
             break;
         if (now_ms >= probe_at_ms) {
-            if (is_waited_for(on_deadlock)) {
+            if (on_deadlock == OnDeadlock::raise)
+                check_for_deadlock();
+            if (is_waited_for()) {
                 reply.answer = mailbox::Answer::locked;
                 break;
             }

@@ -40,6 +40,15 @@ void add_blockers(int pid, LockChain *chain)
             chain->pids[chain->length++] = pids[i];
 }
 
+/* Returns the lock for which the process waits; null if it waits for none. */
+const LockInstanceData *awaited_lock(const LockData *locks, int pid)
+{
+    for (int i = 0; i < locks->nelements; i++)
+        if (locks->locks[i].pid == pid && locks->locks[i].waitLockMode != NoLock)
+            return &locks->locks[i];
+    return nullptr;
+}
+
 /* Whether the session is idle in a transaction. */
 bool has_been_idle(int pid, int idle_ms)
 {
@@ -75,25 +84,34 @@ bool waits_for_me(int pid)
     return leads_to_me(&chain);
 }
 
-bool is_blocked_by_me(int pid)
+bool waits_for_more_than_my_reads(int pid)
 {
     LockChain blockers;
     add_blockers(pid, &blockers);
-    return std::find(blockers.pids, blockers.pids + blockers.length, MyProcPid) != blockers.pids + blockers.length;
+    if (std::find(blockers.pids, blockers.pids + blockers.length, MyProcPid) == blockers.pids + blockers.length)
+        return false;
+    const LockData *locks = GetLockStatusData();
+    const LockInstanceData *awaited = awaited_lock(locks, pid);
+    if (awaited == nullptr)
+        return false; /* granted meanwhile */
+    for (int i = 0; i < locks->nelements; i++) {
+        const LockInstanceData &lock = locks->locks[i];
+        if (lock.pid == MyProcPid && memcmp(&lock.locktag, &awaited->locktag, sizeof(LOCKTAG)) == 0 &&
+            (lock.holdMask & ~LOCKBIT_ON(AccessShareLock)) != 0)
+            return true;
+    }
+    return false;
 }
 
 void describe_awaited_lock(int pid, StringInfo text)
 {
-    const LockData *locks = GetLockStatusData();
-    for (int i = 0; i < locks->nelements; i++) {
-        const LockInstanceData &lock = locks->locks[i];
-        if (lock.pid != pid || lock.waitLockMode == NoLock)
-            continue;
-        appendStringInfo(text, "%s on ", GetLockmodeName(lock.locktag.locktag_lockmethodid, lock.waitLockMode));
-        DescribeLockTag(text, &lock.locktag);
+    const LockInstanceData *lock = awaited_lock(GetLockStatusData(), pid);
+    if (lock == nullptr) {
+        appendStringInfoString(text, "no lock");
         return;
     }
-    appendStringInfoString(text, "no lock");
+    appendStringInfo(text, "%s on ", GetLockmodeName(lock->locktag.locktag_lockmethodid, lock->waitLockMode));
+    DescribeLockTag(text, &lock->locktag);
 }
 
 bool is_held_by_idle_transaction(const LOCKTAG &tag, int idle_ms)

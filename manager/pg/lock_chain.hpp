@@ -27,8 +27,9 @@ bool leads_to_me(LockChain *chain);
 /* leads_to_me() of one process. */
 bool waits_for_me(int pid);
 
-/* Whether the process waits for a lock that this process holds or waits for before it. */
-bool is_blocked_by_me(int pid);
+/* Whether the process waits directly for this transaction, which holds more on the object of the lock than the
+ * AccessShare of a reader. */
+bool waits_for_more_than_my_reads(int pid);
 
 /* Appends the mode and the object of the lock for which the process waits, or "no lock". */
 void describe_awaited_lock(int pid, StringInfo text);

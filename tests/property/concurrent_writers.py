@@ -105,7 +105,7 @@ class Session(threading.Thread):
             if self.run_of.slow <= MOST_SLOW:
                 return
         is_of_values = (error.pgcode or "")[:2] in ("21", "22", "23") or any(
-            said in str(error) for said in ("last refresh failed", "is suspended", "Another transaction holds its lock"))
+            said in str(error) for said in ("last refresh failed", "is suspended", "holds a lock that its refresh needs"))
         if not is_of_values and error.pgcode not in ENDED_BY_OTHERS:
             raise error
 
