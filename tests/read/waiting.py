@@ -208,10 +208,37 @@ def and_keeps_no_lock_on_sources_and_logs():
     locker.close()
 
 
+def a_storage_that_is_to_be_replaced_keeps_no_reader_waiting():
+    """The rows have another key when the query of the upstream has changed. Replacing the storage needs a lock that every
+    reader prevents: that is no deadlock of the reader's own making."""
+    db.run("CREATE TABLE entry (k int PRIMARY KEY, v int); INSERT INTO entry SELECT i, i FROM generate_series(1, 9) i")
+    db.run("SELECT pgtrickle.create_stream_table('entries', 'SELECT k, v FROM entry', '520w')")
+    db.run("SELECT pgtrickle.create_stream_table('positive', 'SELECT k, v FROM entries WHERE v > 0', '520w')")
+    prepared = db.connect().cursor()
+    prepared.execute("SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = error; PREPARE read AS SELECT count(*) FROM positive")
+    for n, query in enumerate(("SELECT k, v FROM entry UNION ALL SELECT v, k FROM entry WHERE v > 7", "SELECT k, v FROM entry",
+                               "SELECT max(k) AS k, v FROM entry GROUP BY v", "SELECT k, v FROM entry")):
+        prepared.execute("EXECUTE read")
+        db.run("SELECT pgtrickle.alter_stream_table('entries', %s)", query)
+        wanted = 11 if n == 0 else 9
+        if n % 2 == 0:
+            Reader("SELECT count(*) FROM positive", "pg_trickle.max_staleness = 0").ends_with(wanted, "55000")
+        else:
+            try:
+                prepared.execute("EXECUTE read")
+                assert prepared.fetchall() == [(wanted,)]
+            except psycopg2.Error as error:
+                assert error.pgcode == "55000", error
+        db.run("SET pg_trickle.max_staleness = 0")
+        db.wait_for("SELECT count(*) FROM positive", wanted)
+        db.run("RESET pg_trickle.max_staleness")
+
+
 try:
     run_cases([an_idle_session_that_has_read_its_own_changes_delays_no_reader, nothing_is_said_if_nothing_is_missing,
                neither_does_a_prepared_transaction, a_session_that_works_is_waited_for, the_wait_can_be_cancelled,
                it_has_a_timeout, it_survives_the_death_of_the_manager, no_lock_of_the_reader_keeps_it_waiting,
-               a_look_up_of_what_has_not_changed_does_not_wait, and_keeps_no_lock_on_sources_and_logs])
+               a_look_up_of_what_has_not_changed_does_not_wait, and_keeps_no_lock_on_sources_and_logs,
+               a_storage_that_is_to_be_replaced_keeps_no_reader_waiting])
 finally:
     db.drop()
