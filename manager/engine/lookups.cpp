@@ -95,12 +95,26 @@ void add_keys(const PlanPtr &input, const std::vector<int> &keys, std::vector<Lo
     keep(lookups, all);
 }
 
+void add_once(const Lookup &lookup, std::vector<Lookup> &lookups)
+{
+    if (std::find(lookups.begin(), lookups.end(), lookup) == lookups.end())
+        lookups.push_back(lookup);
+}
+
+/* Adds the look-ups of groups that are recomputed. */
+void add_groups(const StepPlan &plan, std::vector<Lookup> &lookups)
+{
+    add_keys(plan.input, plan.group->keys, lookups);
+    for (const FoundEnd &found : plan.ends)
+        add_once(found.lookup, lookups);
+}
+
 /* Adds the look-ups of the rows of touched partitions. */
 void add_partitions(const Recompute &recompute, std::vector<Lookup> &lookups)
 {
     add_keys(recompute.rows, recompute.keys, lookups);
-    if (recompute.leading && std::find(lookups.begin(), lookups.end(), recompute.leading->lookup) == lookups.end())
-        lookups.push_back(recompute.leading->lookup);
+    if (recompute.leading)
+        add_once(recompute.leading->lookup, lookups);
 }
 
 } // namespace
@@ -112,7 +126,7 @@ void find_lookups(std::vector<Step> &steps, const std::vector<std::shared_ptr<co
         if (const auto &recursion = plans[i]->recursion)
             walk(with_leaf(recursion->step, recursion->leaf, recursion->kept), steps[i].lookups);
         if (plans[i]->group && plans[i]->group->is_often_recomputed)
-            add_keys(plans[i]->input, plans[i]->group->keys, steps[i].lookups);
+            add_groups(*plans[i], steps[i].lookups);
         if (const auto &recompute = plans[i]->recompute)
             add_partitions(*recompute, steps[i].lookups);
         for (const auto &lookup : steps[i].lookups)

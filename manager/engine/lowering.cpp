@@ -19,6 +19,7 @@
 #include "engine/operators/project.hpp"
 #include "engine/operators/recursion/recursive.hpp"
 #include "engine/operators/sql.hpp"
+#include "engine/ordered_lookup.hpp"
 #include "engine/recompute_step.hpp"
 #include "engine/step_plan.hpp"
 
@@ -115,10 +116,26 @@ class Arrangement {
         name_everything();
         plan_.input = group_.input;
         plan_.group = group_;
+        if (group_.is_recomputed_for_ends)
+            find_ends();
+        step_.takes_merged_states = !plan_.ends.empty();
         return {step_, std::make_shared<StepPlan>(plan_)};
     }
 
   private:
+    /* Finds all ends, or none. Both directions are those of one index. */
+    void find_ends()
+    {
+        for (const GroupEnd &end : group_.ends) {
+            const int column = group_.arguments.at(end.argument).as_column();
+            const auto lookup = ordered_lookup(group_.input, group_.keys, {{column, "", false}});
+            if (!lookup || !lookup->first) {
+                plan_.ends.clear();
+                return;
+            }
+            plan_.ends.push_back({end, *lookup});
+        }
+    }
     Column base_column(int slot) const
     {
         return slot < key_count_ ? group_.key_columns[slot] : group_.states[slot - key_count_].column;
@@ -405,6 +422,16 @@ PlanPtr StepPlan::prepared(const PlanPtr &rows) const
     for (size_t i = 0; i < group->arguments.size(); i++)
         expressions.push_back({group->arguments[i], "a" + std::to_string(i + 1)});
     return project(rows, expressions);
+}
+
+std::vector<std::string> StepPlan::prepared_names() const
+{
+    std::vector<std::string> names;
+    for (size_t i = 0; i < group->keys.size(); i++)
+        names.push_back("k" + std::to_string(i + 1));
+    for (size_t i = 0; i < group->arguments.size(); i++)
+        names.push_back("a" + std::to_string(i + 1));
+    return names;
 }
 
 PlanPtr delta_plan(const StepPlan &plan, const std::vector<DeltaInput> &changed)

@@ -41,19 +41,23 @@ int equal_column(const PlanNode &join, size_t input, int column)
     return found;
 }
 
+/* Whether one row of the input at most has the given keys. */
+bool is_given(const PlanNode &join, size_t input, const std::vector<int> &keys)
+{
+    const std::vector<int> key = join.inputs()[input]->row_key();
+    return !key.empty() && std::all_of(key.begin(), key.end(), [&](int column) {
+        return std::any_of(keys.begin(), keys.end(), [&](int given) {
+            return origin_in_concatenation(join.inputs(), given) == std::pair{static_cast<int>(input), column};
+        });
+    });
+}
+
 /* Whether one row of each other input at most meets a row of `input`, or has the given keys. */
 bool are_others_determined(const PlanNode &join, size_t input, const std::vector<int> &keys)
 {
     std::vector<bool> by(join.inputs().size());
-    by[input] = true;
-    for (size_t i = 0; i < join.inputs().size(); i++) {
-        const std::vector<int> key = join.inputs()[i]->row_key();
-        by[i] = by[i] || (!key.empty() && std::all_of(key.begin(), key.end(), [&](int column) {
-                    return std::any_of(keys.begin(), keys.end(), [&](int given) {
-                        return origin_in_concatenation(join.inputs(), given) == std::pair{static_cast<int>(i), column};
-                    });
-                }));
-    }
+    for (size_t i = 0; i < join.inputs().size(); i++)
+        by[i] = i == input || is_given(join, i, keys);
     for (size_t i = 0; i < join.inputs().size(); i++)
         if (!is_determined(join.inputs(), *join.joins_on(), i, by))
             return false;
@@ -83,7 +87,13 @@ std::optional<std::pair<PlanPtr, KeysAndFirst>> down_to_leaf(const PlanPtr &plan
         return {};
     const int leading = columns.first >= 0 ? columns.first : columns.keys[0];
     const auto input = static_cast<size_t>(origin_in_concatenation(plan->inputs(), leading).first);
-    const auto below = mapped(columns, [&](int column) { return equal_column(*plan, input, column); });
+    KeysAndFirst needed{{}, columns.first};
+    for (int key : columns.keys) {
+        const auto owner = static_cast<size_t>(origin_in_concatenation(plan->inputs(), key).first);
+        if (equal_column(*plan, input, key) >= 0 || !is_given(*plan, owner, columns.keys))
+            needed.keys.push_back(key);
+    }
+    const auto below = mapped(needed, [&](int column) { return equal_column(*plan, input, column); });
     return below && are_others_determined(*plan, input, columns.keys) ? down_to_leaf(plan->inputs()[input], *below)
                                                                       : std::nullopt;
 }

@@ -2,9 +2,9 @@
  * The first rows of a partition, as an index returns them.
  *
  * The partition keys and the first other column of the order are traced through filters, projections and joins to the
- * relation whose column is the latter. In a join the keys may be columns that equal those of that relation. The other
- * inputs have one row at most for each of its rows, or one for a partition, so that the rows of the relation are those
- * of the join, or more.
+ * relation whose column is the latter. In a join the keys may be columns that equal those of that relation, or further
+ * columns of a row that the keys determine. The other inputs have one row at most for each of its rows, or one for a
+ * partition, so that the rows of the relation are those of the join, or more.
  */
 #pragma once
 

@@ -22,16 +22,6 @@ namespace pgtrickle::engine {
 
 namespace {
 
-std::vector<std::string> prepared_names(const Group &group)
-{
-    std::vector<std::string> names;
-    for (size_t i = 0; i < group.keys.size(); i++)
-        names.push_back("k" + std::to_string(i + 1));
-    for (size_t i = 0; i < group.arguments.size(); i++)
-        names.push_back("a" + std::to_string(i + 1));
-    return names;
-}
-
 std::vector<std::string> key_references(const Group &group)
 {
     std::vector<std::string> keys;
@@ -117,7 +107,7 @@ std::string groups_delta(const Step &step, const StepPlan &plan, const PlanPtr &
     Printer printer(names);
     PlanPtr prepared = plan.prepared(delta);
     printer.share(prepared);
-    std::string rows = Printer::statement(printer.select(prepared), prepared_names(*plan.group), true);
+    std::string rows = Printer::statement(printer.select(prepared), plan.prepared_names(), true);
     std::vector<std::string> targets = key_targets(plan);
     for (const auto &column : step.columns)
         if (column.role == Role::state)
@@ -133,7 +123,7 @@ std::string groups_full(const Step &step, const StepPlan &plan, const std::vecto
     Printer printer(names);
     std::vector<std::string> rows;
     for (const auto &part : parts)
-        rows.push_back(Printer::statement(printer.select(plan.prepared(part)), prepared_names(*plan.group), false));
+        rows.push_back(Printer::statement(printer.select(plan.prepared(part)), plan.prepared_names(), false));
     std::vector<std::string> inner = key_targets(plan), outer;
     for (size_t i = 0; i < plan.group->states.size(); i++)
         inner.push_back(plan.resolve(plan.group->states[i].full) + " AS " + quoted(plan.state_names[i]));
@@ -269,7 +259,14 @@ std::string Program::full_sql(int step, const RelationNames &names) const
 std::string Program::recompute_sql(int step, const RelationNames &names) const
 {
     const StepPlan &plan = *step_plans_.at(step);
-    return groups_full(steps_.at(step), plan, touched_plans(plan), names);
+    std::vector<PlanPtr> parts = touched_plans(plan);
+    const std::optional<std::string> at_ends = recompute_at_ends(steps_.at(step), plan, names);
+    if (!at_ends)
+        return groups_full(steps_.at(step), plan, parts, names);
+    if (plan.key_names.empty())
+        return *at_ends;
+    parts.erase(parts.begin());
+    return "(" + *at_ends + ") UNION ALL (" + groups_full(steps_.at(step), plan, parts, names) + ")";
 }
 
 std::string Program::touched_count_sql(int step, uint64_t changed, const RelationNames &names) const

@@ -63,6 +63,9 @@ struct Step {
     /* groups: SQL over o.<name> and d.<name>: true when the group must be recomputed from its input (a
      * retracted extremum, a float sum …); empty: never. */
     std::string recompute_sql_condition;
+    /* groups: the recomputation may take the other states from the touched groups, merged: they are given with all
+     * columns, not only with their keys. */
+    bool takes_merged_states = false;
     /* Positions of the columns that identify the keys which the step recomputes when a change touches them;
      * empty if it recomputes none. */
     std::vector<int> recomputed_by;

@@ -32,11 +32,18 @@ struct ReserveStep {
     ReserveTerms terms;
 };
 
+/* An extremum of a group, and the index that has its rows at one end. */
+struct FoundEnd {
+    GroupEnd end;
+    Lookup lookup;
+};
+
 struct StepPlan {
     PlanPtr input;              /* linear over scans of sources and earlier arrangements, or a recomputed operator */
     std::optional<Group> group; /* groups only; group->input is `input` */
     std::vector<std::string> key_names;
     std::vector<std::string> state_names;
+    std::vector<FoundEnd> ends = {};             /* groups only: all that a recomputation changes; else empty */
     std::optional<Recompute> recompute = {};     /* rows only */
     std::optional<ReserveStep> reserve = {};     /* rows only */
     std::optional<RecursionPlan> recursion = {}; /* if set, the change is recursion_delta() */
@@ -45,6 +52,7 @@ struct StepPlan {
     std::string resolve(const std::string &text) const;
     /* Returns the keys and arguments of `input` as columns k1 … a1 …, over `rows` in place of the input. */
     PlanPtr prepared(const PlanPtr &rows) const;
+    std::vector<std::string> prepared_names() const;
 };
 
 /* Returns the change of the step's input when exactly `changed` have changed; null: none. */
@@ -53,6 +61,9 @@ PlanPtr delta_plan(const StepPlan &plan, const std::vector<DeltaInput> &changed)
 PlanPtr touched_plan(const StepPlan &plan, const std::vector<DeltaInput> &changed);
 /* Returns the rows of the touched groups. */
 std::vector<PlanPtr> touched_plans(const StepPlan &plan);
+
+/* Returns the statement that recomputes touched groups by the ends of indexes; nothing if an index is missing. */
+std::optional<std::string> recompute_at_ends(const Step &step, const StepPlan &plan, const RelationNames &names);
 
 /* Lowers `plan` into steps: cuts it at every operator that keeps an arrangement. */
 void lower(const PlanPtr &plan, std::vector<Step> &steps, std::vector<std::shared_ptr<const StepPlan>> &plans);

@@ -1,9 +1,10 @@
-"""The first rows of each partition: an index of a table may have their order.
+"""The first rows of each partition, and the extrema of groups: an index of a table may have their order.
 
 row_number() has an order that distinguishes all rows; rank() and count() may have any.
 """
 import expressions
 import from_items
+import kinds
 
 DIRECTIONS = ["", " DESC", " NULLS FIRST", " DESC NULLS LAST"]
 
@@ -49,3 +50,26 @@ def from_first_rows(query, depth):
     if choices.chance(30):
         conditions.append(expressions.condition(query, outside, 1))
     return "FROM (%s) %s%s" % (inner, alias, " WHERE " + " AND ".join("(%s)" % one for one in conditions) if conditions else ""), outside
+
+
+def from_extrema(query, depth):
+    """Returns (FROM … GROUP BY …, its columns): groups by columns, with min() and max() of columns, and what is added
+    up beside them."""
+    choices = query.choices
+    from_sql, scope, conditions = from_clause(query, depth)
+    plain = [(sql, kind) for sql, kind in scope if kind in ("int", "text", "bigint", "numeric", "float8", "date")]
+    if choices.chance(20):
+        conditions = conditions + [expressions.condition(query, scope, 1)]
+    by_a = [column for column in plain if column[0].endswith(".a")]
+    keys = by_a[:1] if by_a and choices.chance(60) else choices.some(plain, 0)[:choices.below(3)] if plain else []
+    keys = [query.grouped(sql, kind) for sql, kind in keys]
+    shown = list(keys)
+    for _ in range(1 + choices.below(2) if plain else 0):
+        sql, kind = choices.pick(plain)
+        if not (query.images and kind in kinds.AMBIGUOUS):
+            shown += [("%s(%s)" % (name, sql), kind) for name in choices.pick([["min"], ["max"], ["min", "max"]])]
+    shown.append(("count(*)", "bigint"))
+    if choices.chance(40) and any(kind == "int" for _, kind in plain):
+        shown.append(("sum(%s)" % choices.pick([sql for sql, kind in plain if kind == "int"]), "bigint"))
+    return "FROM %s%s%s" % (from_sql, " WHERE " + " AND ".join("(%s)" % one for one in conditions) if conditions else "",
+                            " GROUP BY " + ", ".join(sql for sql, _ in keys) if keys else ""), shown

@@ -39,6 +39,8 @@ def tables(choices):
         for _ in range(choices.weighted((50, 0), (30, 1), (20, 2))):
             names = choices.some(plain, 1)[:3]
             indexes.append(", ".join(names[:-1] + [names[-1] + choices.pick(["", " DESC", " NULLS FIRST", " DESC NULLS LAST"])]))
+        if choices.chance(40):
+            indexes.append("a, %s%s" % (choices.pick([column for column in plain if column != "a"] or ["a"]), choices.pick(["", " DESC"])))
         attributes = {"indexes": indexes, "not null": choices.some(plain)[:choices.below(2)],
                       "is partitioned": choices.chance(8), "has child": False, "is unlogged": choices.chance(4)}
         if not attributes["is partitioned"] and not has_key:

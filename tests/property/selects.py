@@ -41,7 +41,7 @@ def select(query, depth, wanted=None, plain=False):
     """With `plain`, the caller adds an ORDER BY or LIMIT of its own."""
     with query.choices.span("select"):
         is_whole = query.nesting == 0 and not (wanted or plain)
-        form = query.choices.weighted((50, core), (20, grouped), (10, windowed), (6, first_of_partitions), (6, ordered), (8, set_operation), (6, distinct_on),
+        form = query.choices.weighted((50, core), (20, grouped), (10, windowed), (6, first_of_partitions), (6, extrema_of_groups), (6, ordered), (8, set_operation), (6, distinct_on),
                                       (10 if is_whole else 0, failing.or_core))
         if plain and form in (ordered, distinct_on, set_operation):
             form = core
@@ -169,6 +169,12 @@ def windowed(query, depth, wanted):
 def first_of_partitions(query, depth, wanted):
     sql, scope = first_rows.from_first_rows(query, depth)
     outputs = outputs_of(query, scope, wanted)
+    return "SELECT %s %s" % (output_list(outputs), sql), columns(outputs)
+
+
+def extrema_of_groups(query, depth, wanted):
+    sql, scope = first_rows.from_extrema(query, depth)
+    outputs = outputs_of(query, scope, wanted) if wanted or query.choices.chance(20) else scope
     return "SELECT %s %s" % (output_list(outputs), sql), columns(outputs)
 
 

@@ -56,6 +56,10 @@ FIRST_ROWS = {
     "first_ranks": "SELECT grp, id, n FROM (SELECT *, rank() OVER (PARTITION BY grp ORDER BY at DESC) AS n FROM event) e WHERE n < 3",
     "first_two_beside": "SELECT g.id, e.at FROM grp g, LATERAL (SELECT at FROM event WHERE event.grp = g.id ORDER BY at DESC, id LIMIT 2) e",
     "first_in_select": "SELECT g.id, (SELECT id FROM event WHERE event.grp = g.id ORDER BY at DESC, id LIMIT 1) AS latest FROM grp g",
+    "extremes": "SELECT grp, min(at) AS a, max(at) AS b, min(id) AS c, count(*) AS n, sum(id) AS s, avg(at) AS d FROM event GROUP BY grp",
+    "extremes_kept": "SELECT grp, max(at) - min(at) AS span, count(*) AS n FROM event GROUP BY grp HAVING min(at) > 0",
+    "extremes_of_join": "SELECT g.id, g.name, max(e.at) AS b FROM grp g JOIN event e ON e.grp = g.id GROUP BY g.id, g.name",
+    "extremes_of_all": "SELECT min(at) AS a, max(at) AS b, count(*) AS n FROM event",
     "first_of_join": "SELECT DISTINCT ON (e.grp) e.grp, g.name, e.id FROM event e JOIN grp g ON g.id = e.grp ORDER BY e.grp, e.at DESC, e.id",
 }
 # Of a hundred places, one or two pass. The changed rows of all other tables are joined with their places early.
@@ -170,14 +174,16 @@ def a_filter_some_joins_away_leaves_few_rows():
 def the_first_rows_of_a_group_are_read_without_the_others():
     db.run("CREATE TABLE grp AS SELECT g AS id, 'g' || g AS name FROM generate_series(1, 8) g")
     db.run(f"CREATE TABLE event AS SELECT g AS id, g % 8 + 1 AS grp, g / 3 AS at FROM generate_series(1, {8 * GROUP}) g")
-    db.run("ALTER TABLE grp ADD PRIMARY KEY (id); ALTER TABLE event ADD PRIMARY KEY (id); CREATE INDEX ON event (grp, at); ANALYZE grp; ANALYZE event")
+    db.run("ALTER TABLE grp ADD PRIMARY KEY (id); ALTER TABLE event ADD PRIMARY KEY (id); CREATE INDEX ON event (grp, at); CREATE INDEX ON event (at); CREATE INDEX ON event (grp, id); ANALYZE grp; ANALYZE event")
     for name, query in FIRST_ROWS.items():
         db.run("SELECT pgtrickle.create_stream_table(%s, %s, '1d', 'DIFFERENTIAL')", name, query)
     too_many = {}
     for change in ("INSERT INTO event SELECT max(id) + 1, 3, max(at) + 1 FROM event",
                    "DELETE FROM event WHERE id IN (SELECT id FROM first_three WHERE grp = 3)",
                    f"UPDATE event SET at = CASE WHEN id > {7 * GROUP} THEN -at ELSE at + 2 END WHERE id % {GROUP // 2} = 5",
-                   "INSERT INTO event VALUES (0, 9, 7)"):
+                   "INSERT INTO event VALUES (0, 9, 7)", "DELETE FROM event WHERE at IN ((SELECT min(at) FROM event), (SELECT max(at) FROM event))",
+                   "INSERT INTO event VALUES (-1, NULL, 7), (-2, NULL, 9), (-3, 4, NULL), (-4, 10, NULL)",
+                   "DELETE FROM event WHERE id IN (-2, 0); DELETE FROM event WHERE (grp, at) IN (SELECT grp, a FROM extremes)"):
         db.run(change)
         for name, query in FIRST_ROWS.items():
             rows = rows_of_refresh(name)

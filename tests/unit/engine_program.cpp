@@ -21,6 +21,14 @@ class Names : public RelationNames {
     std::string touched() const override { return "touched"; }
 };
 
+class NamesWithoutIndexes : public Names {
+  public:
+    bool has_order_for(DeltaInput, const std::vector<IndexTerm> &, const std::optional<OrderTerm> &) const override
+    {
+        return false;
+    }
+};
+
 const Names names;
 
 Column column(const std::string &name, const std::string &type = "integer")
@@ -279,9 +287,31 @@ TEST(EngineProgram, lookups_name_both_sides_of_a_join_and_keys_of_recomputed_gro
 TEST(EngineProgram, recomputation_looks_keys_up_and_gates_the_null_branch)
 {
     AggregateCall largest{family_called("max"), column_reference(0, column("id")), {}, column("m")};
-    std::string sql = Program(aggregate(orders(), {1}, {largest})).recompute_sql(0, names);
+    std::string sql = Program(aggregate(orders(), {1}, {largest})).recompute_sql(0, NamesWithoutIndexes());
     EXPECT_TRUE(contains(sql, "(t1.\"customer\") IN (SELECT t2.\"customer\" FROM touched AS t2)"));
     EXPECT_TRUE(contains(sql, "EXISTS (SELECT FROM touched AS t4 WHERE t4.\"customer\" IS NOT DISTINCT FROM NULL)"));
+}
+
+TEST(EngineProgram, recomputation_reads_the_ends_of_an_index)
+{
+    AggregateCall largest{family_called("max"), column_reference(0, column("id")), {}, column("m")};
+    Program program(aggregate(orders(), {1}, {largest, sum_of(0, "integer", "bigint")}));
+    EXPECT_TRUE(program.steps()[0].takes_merged_states);
+    const std::string sql = program.recompute_sql(0, names);
+    EXPECT_TRUE(contains(sql, "WHERE i.k1 = t1.\"customer\" AND i.a1 IS DISTINCT FROM NULL ORDER BY i.a1 DESC FETCH "
+                              "FIRST 1 ROWS WITH TIES"));
+    EXPECT_TRUE(contains(sql, "t1.\"total\" AS \"total\""));
+    EXPECT_TRUE(contains(sql, ") UNION ALL ("));
+    EXPECT_EQ(program.steps()[0].lookups.back().first, (OrderTerm{"id", false, false}));
+}
+
+TEST(EngineProgram, recomputation_reads_whole_groups_for_what_no_index_has)
+{
+    AggregateCall largest{family_called("max"), column_reference(0, column("id")), {}, column("m")};
+    AggregateCall of_some = largest;
+    of_some.filter = expression({0, std::string(" > 1")}, "boolean");
+    for (const auto &calls : {std::vector{largest, of_some}, std::vector{of_some}})
+        EXPECT_FALSE(Program(aggregate(orders(), {1}, calls)).steps()[0].takes_merged_states);
 }
 
 TEST(EngineProgram, exact_aggregates_are_never_recomputed)

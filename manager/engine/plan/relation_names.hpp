@@ -20,7 +20,8 @@ class RelationNames {
     virtual std::string arrangement(int step) const = 0;
     /* Returns the delta of a source or step: its columns, then pgt_weight bigint. */
     virtual std::string delta(DeltaInput input) const = 0;
-    /* For groups: returns the touched keys to be recomputed, with the key columns. */
+    /* For groups: returns the touched groups to be recomputed, with the key columns, or with all columns of the
+     * arrangement (Step::takes_merged_states). */
     virtual std::string touched() const = 0;
     /* Whether the statement is planned for the true number of the changed rows, which are many; otherwise its plan is
      * one for few rows, and runs for more. */

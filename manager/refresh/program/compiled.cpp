@@ -179,7 +179,9 @@ void compile_step(CompiledStep &compiled, const QueryParts &parts, MemoryContext
     if (compiled.step.layout == engine::Layout::groups) {
         compiled.groups = storage::compile_groups(compiled.step, parts, compiled.heap, compiled.heap_name);
         compiled.delta = compiled.groups->delta_descriptor;
-        compiled.touched = leading_columns(compiled.delta, compiled.facts.key_count, false);
+        compiled.touched = compiled.step.takes_merged_states
+                               ? compiled.physical
+                               : leading_columns(compiled.delta, compiled.facts.key_count, false);
     } else {
         compiled.delta = leading_columns(compiled.physical, compiled.facts.column_count, true);
     }

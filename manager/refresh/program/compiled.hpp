@@ -55,7 +55,7 @@ struct CompiledStep {
     TupleDesc physical = nullptr; /* without pgt_hash */
     TupleDesc delta = nullptr;    /* columns of the delta statement */
     TupleDesc output = nullptr;   /* output columns and pgt_weight */
-    TupleDesc touched = nullptr;  /* groups: the key columns */
+    TupleDesc touched = nullptr;  /* groups: the key columns, or all (engine::Step::takes_merged_states) */
     storage::GroupProgram *groups = nullptr;
     std::map<uint64_t, KeptPlan> delta_plans;         /* by mask of changed inputs */
     std::map<uint64_t, KeptPlan> touched_count_plans; /* by mask of changed inputs */

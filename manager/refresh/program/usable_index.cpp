@@ -14,6 +14,7 @@ extern "C" {
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+#include "utils/typcache.h"
 }
 
 #include <algorithm>
@@ -63,11 +64,17 @@ bool has_index_on(Oid relid, const char *text, const QueryParts &parts, bool is_
     return found;
 }
 
-/* Whether column `number` of the index, from 0, is the named one of the relation. */
+/* Whether column `number` of the index, from 0, is the named one of the relation, in the order of its type and
+ * collation. */
 bool has_column(Relation relation, Relation index, int number, const char *name)
 {
     const AttrNumber column = index->rd_index->indkey.values[number];
-    return column > 0 && strcmp(NameStr(TupleDescAttr(RelationGetDescr(relation), column - 1)->attname), name) == 0;
+    if (column <= 0)
+        return false;
+    const FormData_pg_attribute *attribute = TupleDescAttr(RelationGetDescr(relation), column - 1);
+    return strcmp(NameStr(attribute->attname), name) == 0 &&
+           index->rd_indcollation[number] == attribute->attcollation &&
+           index->rd_opfamily[number] == lookup_type_cache(attribute->atttypid, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
 }
 
 /* Whether the values of the index's column are in the order of the term, or in the opposite one. */
@@ -98,9 +105,11 @@ bool has_index_with_order(Oid relid, const std::vector<engine::IndexTerm> &keys,
                           const std::optional<engine::OrderTerm> &first)
 {
     Relation relation = table_open(relid, AccessShareLock);
+    /* Children that are no partitions have indexes of their own. */
+    const bool is_whole = relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE || !relation->rd_rel->relhassubclass;
     bool found = false;
     ListCell *cell;
-    foreach (cell, RelationGetIndexList(relation))
+    foreach (cell, is_whole ? RelationGetIndexList(relation) : NIL)
         found = found || has_order(relation, lfirst_oid(cell), keys, first);
     table_close(relation, NoLock);
     return found;

@@ -280,11 +280,11 @@ bool Run::apply_sorted(int index, storage::Arrangement *arrangement, storage::De
 bool Run::apply_groups(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta)
 {
     CompiledStep &step = compiled_.steps[index];
-    storage::Touched touched{begin_rows(), step.touched, 0};
+    storage::Touched touched{begin_rows(), step.touched, step.step.takes_merged_states, 0};
     bool is_consistent =
         call([&] { return storage::apply_groups(arrangement, step.groups, delta, &emitter_, &touched); });
     is_consistent = recompute_touched(index, arrangement, touched) && is_consistent;
-    end_rows(touched.keys);
+    end_rows(touched.groups);
     return is_consistent;
 }
 
@@ -301,9 +301,11 @@ bool Run::recompute(int index, storage::Arrangement *arrangement, const storage:
     if (touched.count == 0)
         return true;
     CompiledStep &step = compiled_.steps[index];
-    register_rows(touched_name, touched.keys, touched.descriptor, touched.count,
-                  origin_of(
-                      step.heap, [&](int column) { return step.key[column]; }, static_cast<int>(step.key.size())));
+    const int column_count = static_cast<int>(touched.has_states ? step.step.columns.size() : step.key.size());
+    register_rows(
+        touched_name, touched.groups, touched.descriptor, touched.count,
+        origin_of(
+            step.heap, [&](int column) { return touched.has_states ? column : step.key[column]; }, column_count));
     KeptPlan once;
     const KeptPlan &plan = prepared([&]() -> const KeptPlan & {
         return recompute_plan(compiled_, index, is_worth_a_plan(step, touched) ? &once : nullptr);
@@ -336,7 +338,7 @@ bool Run::merge_deltas(storage::MergedGroups *merged)
         return storage::begin_delta_sort(step.delta, &arrangement->place, arrangement->place_in_delta, order_of(step));
     });
     run(plan, &delta->receiver);
-    storage::Touched touched{begin_rows(), step.touched, 0};
+    storage::Touched touched{begin_rows(), step.touched, step.step.takes_merged_states, 0};
     bool is_complete = call([&] {
         storage::finish_rows(delta);
         return storage::merge_groups(arrangement, step.groups, delta, merged, &touched);
@@ -344,7 +346,7 @@ bool Run::merge_deltas(storage::MergedGroups *merged)
     is_complete = is_complete && recompute(0, arrangement, touched, [&](storage::DeltaSort *rows) {
                       return storage::merge_recomputed(rows, merged, &touched);
                   });
-    end_rows(touched.keys);
+    end_rows(touched.groups);
     call([&] {
         storage::end_delta_sort(delta);
         storage::close_arrangement(arrangement);

@@ -100,9 +100,10 @@ Group merge_group(Arrangement *arrangement, GroupProgram *program, DeltaSort *de
     return Group::has_row;
 }
 
-void touch(Touched *touched, const TupleTableSlot *row)
+void touch(Touched *touched, const TupleTableSlot *delta_row, const TupleTableSlot *merged)
 {
-    tuplestore_putvalues(touched->keys, touched->descriptor, row->tts_values, row->tts_isnull);
+    const TupleTableSlot *row = touched->has_states ? merged : delta_row;
+    tuplestore_putvalues(touched->groups, touched->descriptor, row->tts_values, row->tts_isnull);
     touched->count++;
 }
 
@@ -112,7 +113,7 @@ bool apply_group(Arrangement *arrangement, GroupProgram *program, DeltaSort *del
     TupleTableSlot *stored, *merged = program->merged;
     switch (merge_group(arrangement, program, delta, &stored)) {
     case Group::inconsistent: return false;
-    case Group::to_recompute: touch(touched, delta->slot); break;
+    case Group::to_recompute: touch(touched, delta->slot, program->merged); break;
     case Group::has_none: replace_row(arrangement, stored, nullptr, nullptr, hash_of_row(delta), emitter); break;
     case Group::has_row:
         replace_row(arrangement, stored, merged->tts_values, merged->tts_isnull, hash_of_row(delta), emitter);
@@ -189,7 +190,7 @@ bool merge_groups(Arrangement *arrangement, GroupProgram *program, DeltaSort *de
         if (group == Group::has_row)
             keep(&merged->rows, merged->memory, program->merged);
         else if (group == Group::to_recompute)
-            touch(touched, delta->slot);
+            touch(touched, delta->slot, program->merged);
         is_complete = group != Group::inconsistent && !is_too_much(merged);
     }
     end_merging(program);

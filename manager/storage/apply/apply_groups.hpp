@@ -20,8 +20,9 @@
 namespace pgtrickle::storage {
 
 struct Touched {
-    Tuplestorestate *keys; /* the key columns */
+    Tuplestorestate *groups; /* the key columns; or all columns of the arrangement, with the states merged */
     TupleDesc descriptor;
+    bool has_states;
     int64 count;
 };
 

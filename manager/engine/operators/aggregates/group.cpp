@@ -217,13 +217,28 @@ Extremum GroupBuilder::extremum(const std::string &value, Column column, bool is
     delta_state(column, "pgtrickle.retracted_extremum" + of_changes);
     delta_state(bigint_column("pgt_retracted_ties_" + suffix), "pgtrickle.retracted_ties" + of_changes);
 
-    recompute_if("(" + delta_value(m) + " IS NOT NULL OR " + delta_value(r) + " IS NOT NULL) AND " + ties + " <= 0");
+    std::vector<std::string> lost = {"(" + delta_value(m) + " IS NOT NULL OR " + delta_value(r) + " IS NOT NULL) AND " +
+                                     ties + " <= 0"};
     if (!is_image) {
-        recompute_if(delta_value(r) + " = " + old_value(m));
-        recompute_if(delta_value(r) + " = " + delta_value(m));
+        lost.push_back(delta_value(r) + " = " + old_value(m));
+        lost.push_back(delta_value(r) + " = " + delta_value(m));
     }
+    recompute_at_end({m, t, -1, is_maximum}, value, lost);
     extrema_[key] = {m, is_beaten};
     return extrema_.at(key);
+}
+
+void GroupBuilder::recompute_at_end(const GroupEnd &end, const std::string &value,
+                                    const std::vector<std::string> &conditions)
+{
+    group_.recompute.insert(group_.recompute.end(), conditions.begin(), conditions.end());
+    for (size_t i = 0; i < group_.arguments.size(); i++)
+        if (value == "i.a" + std::to_string(i + 1) && group_.arguments[i].as_column() >= 0) {
+            group_.ends.push_back(end);
+            group_.ends.back().argument = static_cast<int>(i);
+            return;
+        }
+    group_.is_recomputed_for_ends = false;
 }
 
 Group group_of(const Aggregate &aggregate, PlanPtr input)

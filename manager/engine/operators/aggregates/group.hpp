@@ -33,6 +33,14 @@ struct GroupWindow {
     std::string full;
 };
 
+/* An extremum, whose rows an index on the keys and the argument has at one end. */
+struct GroupEnd {
+    int extremum; /* its states */
+    int ties;
+    int argument;
+    bool is_maximum;
+};
+
 struct Group {
     PlanPtr input;
     std::vector<int> keys;
@@ -44,6 +52,9 @@ struct Group {
     /* Ordinary changes cause recomputations, not only NaN or a change of scale: an index on the key is
      * worthwhile. */
     bool is_often_recomputed = false;
+    /* The extrema of columns; and whether a recomputation changes no state but theirs. */
+    std::vector<GroupEnd> ends;
+    bool is_recomputed_for_ends = true;
     /* Output columns of the aggregates, over the slots keys, then states. */
     std::vector<Expression> outputs;
     std::set<int> states_of_delta_only; /* NULL in the arrangement */
@@ -73,7 +84,11 @@ class GroupBuilder {
     int delta_state(Column column, std::string delta);
     std::string window(std::string delta, std::string full);
     void expect_recomputation() { group_.is_often_recomputed = true; }
-    void recompute_if(std::string condition) { group_.recompute.push_back(std::move(condition)); }
+    void recompute_if(std::string condition)
+    {
+        group_.recompute.push_back(std::move(condition));
+        group_.is_recomputed_for_ends = false;
+    }
     /* Returns `text`, in which `#n` represents state n, as an output of type `result`. */
     Expression output(const std::string &text, const Column &result) const;
     Expression output_state(int state) const;
@@ -99,6 +114,8 @@ class GroupBuilder {
     std::string add_argument(const Expression &argument);
 
   private:
+    void recompute_at_end(const GroupEnd &end, const std::string &value, const std::vector<std::string> &conditions);
+
     Group &group_;
     std::map<std::string, int> known_;
     std::map<std::string, Extremum> extrema_;
