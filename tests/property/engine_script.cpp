@@ -186,13 +186,17 @@ class Script {
         }
         std::string outputs = quoted_list(one, one.output_count);
         std::string recompute = one.recompute_sql_condition.empty() ? "false" : one.recompute_sql_condition;
+        const std::string merged = " FROM (SELECT " + base + " FROM d LEFT JOIN old AS o ON " + same_key(one, "o", "d");
+        const std::string is_there = one.key.empty() ? "true" : "n." + count + " <> 0";
         std::cout << "CREATE TEMP TABLE old AS SELECT * FROM " << arr << ";\n"
-                  << "CREATE TEMP TABLE touched AS SELECT " << (keys.empty() ? "1 AS x" : keys)
-                  << " FROM d LEFT JOIN old AS o ON " << same_key(one, "o", "d") << " WHERE " << recompute << ";\n"
-                  << "DELETE FROM " << arr << " AS a USING d WHERE " << same_key(one, "a", "d") << ";\n"
-                  << "INSERT INTO " << arr << " SELECT " << all << " FROM (SELECT " << base
-                  << " FROM d LEFT JOIN old AS o ON " << same_key(one, "o", "d") << ") AS n WHERE "
-                  << (one.key.empty() ? "true" : "n." + count + " <> 0") << ";\n"
+                  << "CREATE TEMP TABLE touched AS SELECT ";
+        if (one.takes_merged_states)
+            std::cout << all << merged << " WHERE " << recompute << ") AS n WHERE " << is_there << ";\n";
+        else
+            std::cout << (keys.empty() ? "1 AS x" : keys) << " FROM d LEFT JOIN old AS o ON " << same_key(one, "o", "d")
+                      << " WHERE " << recompute << ";\n";
+        std::cout << "DELETE FROM " << arr << " AS a USING d WHERE " << same_key(one, "a", "d") << ";\n"
+                  << "INSERT INTO " << arr << " SELECT " << all << merged << ") AS n WHERE " << is_there << ";\n"
                   << "DELETE FROM " << arr << " AS a USING touched AS t WHERE " << same_key(one, "a", "t") << ";\n"
                   << "INSERT INTO " << arr << " SELECT * FROM (" << program_.recompute_sql(step, names_) << ") AS r"
                   << (one.key.empty() ? " WHERE EXISTS (SELECT FROM touched)" : "") << ";\n";
