@@ -4,8 +4,8 @@
  * install_hooks() sets the hooks from one list, `Hooks`, which fdw/module.cpp holds: this folder is below the
  * folders whose functions are called. The functions of a hook run in the order of the list, whatever the
  * order of _PG_init. No other file sets a hook variable or registers a callback (tests/lint/rules/hooks.py),
- * except refresh/program/join_search and refresh/program/least_rows, which set hooks while a maintenance statement is
- * planned.
+ * except refresh/program/join_search and refresh/program/estimate_bounds, which set hooks while a maintenance statement
+ * is planned.
  *
  *   hook                    order of the calls
  *   ----------------------  --------------------------------------------------------------------------------

@@ -5,8 +5,8 @@
 #include "pg/internal_query.hpp"
 #include "pg/relation_listeners.hpp"
 #include "pg/settings.hpp"
+#include "refresh/program/estimate_bounds.hpp"
 #include "refresh/program/join_search.hpp"
-#include "refresh/program/least_rows.hpp"
 #include "refresh/program/statement.hpp"
 #include "refresh/program/used_objects.hpp"
 
@@ -26,6 +26,7 @@ extern "C" {
 #include <boost/intrusive/list.hpp>
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 namespace pgtrickle::refresh {
@@ -228,12 +229,18 @@ double least_rows_of(Driver driver)
     return 1;
 }
 
+/* The delta of a join of two is a union of three joins. */
+double most_rows_of_entry(Driver driver)
+{
+    return driver == Driver::changed_rows ? 3 * least_rows_of(driver) : std::numeric_limits<double>::infinity();
+}
+
 /* Returns a plan for all runs: there are no parameters. */
 PlannedStmt *planned(Query *query, const char *sql, Driver driver)
 {
     SettingsLevel level;
     JoinSearch join_search;
-    const LeastRows least(least_rows_of(driver));
+    const EstimateBounds bounds(least_rows_of(driver), most_rows_of_entry(driver));
     return call([=] {
         for (const auto &setting : planner_settings)
             set_for_now(setting[0], setting[1]);

@@ -14,8 +14,8 @@ INSTALLER = "manager/pg/hooks.cpp"
 EXCEPTIONS = {
     ("manager/refresh/program/join_search.cpp", "join_search_hook"): "for what is planned while an object lives, which puts it back",
     ("manager/refresh/program/join_search.hpp", "join_search_hook"): "puts it back",
-    ("manager/refresh/program/least_rows.cpp", "set_rel_pathlist_hook"): "likewise",
-    ("manager/refresh/program/least_rows.cpp", "set_join_pathlist_hook"): "likewise",
+    ("manager/refresh/program/estimate_bounds.cpp", "set_rel_pathlist_hook"): "likewise",
+    ("manager/refresh/program/estimate_bounds.cpp", "set_join_pathlist_hook"): "likewise",
 }
 SET = re.compile(r"(?<![\w.>])(?:::)?(\w+_hook)\s*=(?!=)")
 DECLARED = re.compile(r"(?<!\breturn)(?<!\belse)[\w>*&]\s+[*&]?(\w+_hook)\s*[=;{]")

@@ -1,4 +1,4 @@
-#include "refresh/program/least_rows.hpp"
+#include "refresh/program/estimate_bounds.hpp"
 
 extern "C" {
 #include "optimizer/optimizer.h"
@@ -12,6 +12,7 @@ namespace pgtrickle::refresh {
 namespace {
 
 double least_rows = 0;
+double most_rows_of_entry = 0;
 /* The functions of other extensions; null if there is none. */
 set_rel_pathlist_hook_type other_of_relations = nullptr;
 set_join_pathlist_hook_type other_of_joins = nullptr;
@@ -28,10 +29,22 @@ void raise_rows(RelOptInfo *relation, double least)
     }
 }
 
-void raise_rows_of_relation(PlannerInfo *root, RelOptInfo *relation, Index number, RangeTblEntry *entry)
+void lower_rows(RelOptInfo *relation, double most)
+{
+    relation->rows = std::min(relation->rows, most);
+    ListCell *cell;
+    foreach (cell, relation->pathlist) {
+        auto *path = static_cast<Path *>(lfirst(cell));
+        path->rows = std::min(path->rows, most);
+    }
+}
+
+void bound_rows_of_relation(PlannerInfo *root, RelOptInfo *relation, Index number, RangeTblEntry *entry)
 {
     if (other_of_relations != nullptr)
         other_of_relations(root, relation, number, entry);
+    if (entry->rtekind == RTE_CTE)
+        lower_rows(relation, most_rows_of_entry);
     if (entry->rtekind == RTE_NAMEDTUPLESTORE || entry->rtekind == RTE_CTE)
         raise_rows(relation, clamp_row_est(std::min(relation->tuples, least_rows)));
 }
@@ -47,21 +60,23 @@ void raise_rows_of_join(PlannerInfo *root, RelOptInfo *join, RelOptInfo *outer, 
 } // namespace
 
 /* Planning may call a function of a query, which may lead to the planning of another statement. */
-LeastRows::LeastRows(double least)
-    : previous_least_(std::exchange(least_rows, least)), previous_of_relations_(set_rel_pathlist_hook),
-      previous_of_joins_(set_join_pathlist_hook)
+EstimateBounds::EstimateBounds(double least, double most_of_entry)
+    : previous_least_(std::exchange(least_rows, least)),
+      previous_most_of_entry_(std::exchange(most_rows_of_entry, most_of_entry)),
+      previous_of_relations_(set_rel_pathlist_hook), previous_of_joins_(set_join_pathlist_hook)
 {
-    if (previous_of_relations_ != raise_rows_of_relation)
+    if (previous_of_relations_ != bound_rows_of_relation)
         other_of_relations = previous_of_relations_;
     if (previous_of_joins_ != raise_rows_of_join)
         other_of_joins = previous_of_joins_;
-    set_rel_pathlist_hook = raise_rows_of_relation;
+    set_rel_pathlist_hook = bound_rows_of_relation;
     set_join_pathlist_hook = raise_rows_of_join;
 }
 
-LeastRows::~LeastRows()
+EstimateBounds::~EstimateBounds()
 {
     least_rows = previous_least_;
+    most_rows_of_entry = previous_most_of_entry_;
     set_rel_pathlist_hook = previous_of_relations_;
     set_join_pathlist_hook = previous_of_joins_;
 }
