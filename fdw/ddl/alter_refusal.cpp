@@ -47,8 +47,8 @@ Refusal refusal_of(AlterTableType type)
     case AT_AddIdentity:
     case AT_ValidateConstraint:
         return {"Its rows are computed by its query, and not checked.",
-                "Constraints and defaults belong on the sources; an expression for a missing value belongs in the "
-                "query."};
+                "Constraints and defaults belong on the sources, and an expression for a missing value in the query; "
+                "unique indexes are supported."};
     case AT_SetTableSpace:
         return {"Its heaps are moved by a statement of their own.", "Give SET TABLESPACE in a separate statement."};
     case AT_SetRelOptions:

@@ -67,11 +67,6 @@ void check_kind(Oid relid, const IndexStmt *statement)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot create an index on stream table \"%s\" concurrently", get_rel_name(relid)),
                         errhint("Remove CONCURRENTLY.")));
-    if (statement->unique || statement->primary)
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("cannot create a unique index on stream table \"%s\"", get_rel_name(relid)),
-                        errdetail("A refresh changes rows one at a time, and rows may be equal temporarily."),
-                        errhint("Create it without UNIQUE.")));
 }
 
 /* Returns the CREATE INDEX statement in a text from a dump. */
@@ -221,14 +216,16 @@ bool exists(Oid relid, const IndexStmt *statement)
     return true;
 }
 
-/* Creates the index. The caller has checked the privileges. Changes `statement`. */
-ObjectAddress create(Oid relid, IndexStmt *statement, const char *text)
+/* Creates the index, and puts its name into `name`. The caller has checked the privileges, and passes an error on by
+ * naming_index(). Changes `statement`. */
+ObjectAddress create(Oid relid, IndexStmt *statement, const char *text, const char **name)
 {
     Relation table = table_open(relid, NoLock);
     analyze(statement, table, text);
     table_close(table, NoLock);
     if (statement->idxname == nullptr)
         statement->idxname = default_index_name(relid, statement);
+    *name = statement->idxname;
     if (exists(relid, statement))
         return InvalidObjectAddress;
     /* The lock on the stream table prevents the replacement of its storage. */
@@ -245,11 +242,15 @@ void create_index(const UtilityCall &utility)
 {
     UserStatement statement(utility, "CREATE INDEX");
     statement.begin();
-    call([&] {
-        auto *copy = reinterpret_cast<IndexStmt *>(copyObjectImpl(utility.statement()));
-        const Oid relid = owned_target(copy);
-        check_place(relid, copy);
-        ObjectAddress index = create(relid, copy, utility.text);
+    auto *copy = call([&] { return reinterpret_cast<IndexStmt *>(copyObjectImpl(utility.statement())); });
+    const Oid relid = call([&] {
+        const Oid target = owned_target(copy);
+        check_place(target, copy);
+        return target;
+    });
+    const char *name = nullptr;
+    storage::naming_index(relid, name, [&] {
+        ObjectAddress index = create(relid, copy, utility.text, &name);
         EventTriggerCollectSimpleCommand(index, InvalidObjectAddress, utility.statement());
     });
     statement.end();
@@ -259,7 +260,8 @@ void restore_index(Oid relid, Oid owner, const std::string &text, const char *co
 {
     AsOwner as_owner(owner);
     TextSettings text_settings;
-    call([&] {
+    const char *name = nullptr;
+    storage::naming_index(relid, name, [&] {
         IndexStmt *statement = parsed_index(text.c_str());
         check_kind(relid, statement);
         resolve_types(statement->whereClause);
@@ -269,7 +271,7 @@ void restore_index(Oid relid, Oid owner, const std::string &text, const char *co
         LockRelationOid(relid, lock_of_stream_table);
         statement->tableSpace = storage::tablespace_of_indexes(served_relation_to_read(relid)->storage);
         set_for_now("default_tablespace", "");
-        const ObjectAddress index = create(relid, statement, nullptr);
+        const ObjectAddress index = create(relid, statement, nullptr, &name);
         if (comment != nullptr && OidIsValid(index.objectId))
             CreateComments(index.objectId, RelationRelationId, 0, comment);
         CommandCounterIncrement();

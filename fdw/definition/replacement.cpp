@@ -116,6 +116,8 @@ void Replacement::fill_now()
     try {
         filled_ = refresh::initialize_alone(successor);
     } catch (const refresh::MemberError &error) {
+        storage::show_hidden_names(error.whole, successor, successor_.indexes);
+        storage::show_hidden_names(error.data, successor, successor_.indexes);
         /* The stream table remains as it is. Its owner sees the error. */
         if (error.relid != successor || error.is_hidden())
             record_failure_in_history(relid_, started_at, catalog::InitiatedBy::initial, error);
@@ -137,9 +139,19 @@ void Replacement::catch_up()
         return;
     for (int round = 0; round < (is_incremental ? max_rounds : 1); round++) {
         const TimestampTz started_at = GetCurrentTimestamp();
-        refresh::follow_changes_alone(successor_.relid);
+        follow_changes();
         if (GetCurrentTimestamp() - started_at < short_refresh_us)
             return;
+    }
+}
+
+void Replacement::follow_changes()
+{
+    try {
+        refresh::follow_changes_alone(successor_.relid);
+    } catch (const PgError &error) {
+        storage::show_hidden_names(error.data, successor_.relid, successor_.indexes);
+        throw;
     }
 }
 

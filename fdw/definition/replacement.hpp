@@ -58,6 +58,7 @@ class Replacement {
     void fill_now();
     bool has_program() const;
     void catch_up();
+    void follow_changes();
 
     Oid relid_;
     Query *query_;

@@ -5,6 +5,7 @@
 #include "refresh/program/compiled.hpp"
 #include "refresh/program/scope.hpp"
 #include "storage/apply/placement.hpp"
+#include "storage/apply/uniqueness.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -31,6 +32,7 @@ bool place_rows_of(const CompiledStep &storage)
     PushActiveSnapshot(GetLatestSnapshot());
     storage::Arrangement *arrangement = storage::open_arrangement(storage.heap, storage.facts);
     const bool is_done = storage::place_rows(arrangement);
+    storage::check_uniqueness(arrangement);
     storage::close_arrangement(arrangement);
     PopActiveSnapshot();
     return is_done;

@@ -1,6 +1,7 @@
 #include "setup/successor.hpp"
 
 #include "definition/cycle.hpp"
+#include "definition/shown_as.hpp"
 #include "definition/state/state.hpp"
 #include "pg/relation_owner.hpp"
 #include "setup/heaps.hpp"
@@ -117,6 +118,7 @@ Successor create_successor(Oid relid, Query *query, const std::vector<translate:
     made.relid = call([=] { return create_foreign_table(relid, list, appended); });
     set_up_successor(made.relid, query, sources, relid);
     made.indexes = storage::user_indexes_of(storage::storage_of(relid));
+    const definition::ShownAs shown(made.relid, relid);
     storage::create_hidden_indexes(made.relid, storage::storage_of(made.relid), made.indexes);
     return made;
 }

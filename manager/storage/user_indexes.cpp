@@ -1,5 +1,6 @@
 #include "storage/user_indexes.hpp"
 
+#include "definition/shown_as.hpp"
 #include "pg/relation_owner.hpp"
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
@@ -145,16 +146,14 @@ void create(Oid relid, Oid storage, IndexStmt *statement, const IndexExtras *ext
     add_extras(define_user_index(relid, storage, statement, false).objectId, extras);
 }
 
-void create_all(Oid relid, Oid storage, const UserIndexes &indexes)
+void create_one(Oid relid, Oid storage, const UserIndexes &indexes, int number)
 {
     const bool needs_snapshot = !ActiveSnapshotSet();
     if (needs_snapshot)
         PushActiveSnapshot(GetTransactionSnapshot());
-    AttrMap *columns = columns_of(storage, indexes);
     LockRelationOid(storage, ShareLock);
-    for (int i = 0; i < list_length(indexes.statements); i++)
-        create(relid, storage, list_nth_node(IndexStmt, indexes.statements, i),
-               static_cast<const IndexExtras *>(list_nth(indexes.extras, i)), columns);
+    create(relid, storage, list_nth_node(IndexStmt, indexes.statements, number),
+           static_cast<const IndexExtras *>(list_nth(indexes.extras, number)), columns_of(storage, indexes));
     if (needs_snapshot)
         PopActiveSnapshot();
 }
@@ -171,6 +170,12 @@ void place(Oid index, Oid schema, const char *name)
         form->relnamespace = schema;
         return row;
     });
+}
+
+/* The name of an index until it is moved. It conflicts with no other session. */
+char *passing_name(Oid relid)
+{
+    return psprintf("st_%u_%d_new", relid, MyProcPid);
 }
 
 /* The name in the reserved schema. */
@@ -209,13 +214,55 @@ const char *name_of_new_index(Oid relation)
     return name;
 }
 
+/* ---- names in errors; C++ frames ------------------------------------------------------ */
+
+std::string replaced(std::string text, const std::string &name, const std::string &shown)
+{
+    for (size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + shown.size()))
+        text.replace(at, name.size(), shown);
+    return text;
+}
+
+void replace_in(ErrorData *error, const std::string &name, const std::string &shown)
+{
+    for (char **text : {&error->message, &error->detail, &error->hint}) {
+        if (*text == nullptr)
+            continue;
+        const std::string result = replaced(*text, name, shown);
+        *text = call([&] { return pstrdup(result.c_str()); });
+    }
+}
+
+void show_stream_table(ErrorData *error, Oid relid)
+{
+    const Oid shown = definition::ShownAs::of(relid);
+    const std::string name = call([=] { return get_rel_name(shown); });
+    for (const std::string &hidden : {storage_name(relid), std::string(call([=] { return get_rel_name(relid); }))})
+        replace_in(error, '"' + hidden + '"', '"' + name + '"');
+}
+
 } // namespace
+
+void show_name(ErrorData *error, Oid relid, const char *index)
+{
+    replace_in(error, call([=] { return passing_name(relid); }), index);
+    show_stream_table(error, relid);
+}
+
+void show_hidden_names(ErrorData *error, Oid relid, const UserIndexes &indexes)
+{
+    for (int i = list_length(indexes.statements) - 1; i >= 0; i--) {
+        const char *shown = call([&] { return list_nth_node(IndexStmt, indexes.statements, i)->idxname; });
+        replace_in(error, call([=] { return hidden_name(relid, i); }), shown);
+    }
+    show_stream_table(error, relid);
+}
 
 ObjectAddress define_user_index(Oid relid, Oid storage, IndexStmt *statement, bool check_not_in_use)
 {
-    /* PostgreSQL creates it in the schema of its heap. A name of its own there conflicts with no other session. */
+    /* PostgreSQL creates it in the schema of its heap. */
     const char *name = statement->idxname;
-    statement->idxname = psprintf("st_%u_%d_new", relid, MyProcPid);
+    statement->idxname = passing_name(relid);
     statement->if_not_exists = false;
     const ObjectAddress index = define_index(storage, statement, check_not_in_use);
     CommandCounterIncrement();
@@ -287,7 +334,12 @@ void create_hidden_indexes(Oid relid, Oid storage, const UserIndexes &indexes)
         for (int i = 0; i < list_length(hidden.statements); i++)
             list_nth_node(IndexStmt, hidden.statements, i)->idxname = hidden_name(relid, i);
     });
-    create_user_indexes(relid, storage, hidden);
+    try {
+        create_user_indexes(relid, storage, hidden);
+    } catch (const PgError &error) {
+        show_hidden_names(error.data, relid, indexes);
+        throw;
+    }
 }
 
 void show_hidden_indexes(Oid relid, Oid schema, const UserIndexes &indexes)
@@ -304,10 +356,11 @@ void create_user_indexes(Oid relid, Oid storage, const UserIndexes &indexes)
         return;
     AsOwner as_owner(call([=] { return owner_of_relation(relid); }));
     TextSettings text_settings;
-    call([&] {
-        set_for_now("default_tablespace", "");
-        create_all(relid, storage, indexes);
-    });
+    call([] { set_for_now("default_tablespace", ""); });
+    for (int i = 0; i < list_length(indexes.statements); i++) {
+        const char *name = call([&] { return list_nth_node(IndexStmt, indexes.statements, i)->idxname; });
+        naming_index(relid, name, [&] { create_one(relid, storage, indexes, i); });
+    }
 }
 
 } // namespace pgtrickle::storage

@@ -56,6 +56,7 @@ inline void create_plain_index(Relation heap, const char *name, IndexInfo *info,
                  0, 0, true, true, nullptr);
 }
 
+/* Raises 23505 if rows have one key in a unique index. */
 inline void rebuild_indexes(Oid heap)
 {
     ReindexParams params = {};
@@ -63,7 +64,7 @@ inline void rebuild_indexes(Oid heap)
 #if PG_VERSION_NUM >= 170000
         nullptr,
 #endif
-        heap, REINDEX_REL_PROCESS_TOAST, &params);
+        heap, REINDEX_REL_PROCESS_TOAST | REINDEX_REL_CHECK_CONSTRAINTS, &params);
 }
 
 inline void truncate_relation(Relation relation)
@@ -105,16 +106,19 @@ using IndexesToUpdate = TU_UpdateIndexes;
 constexpr IndexesToUpdate all_indexes = TU_All, no_indexes = TU_None;
 #endif
 
-/* Inserts the index entries of a row just written to a relation whose indexes are open. */
-inline void insert_index_tuples(ResultRelInfo *relation, TupleTableSlot *slot, EState *state, IndexesToUpdate indexes)
+/* Inserts the index entries of a row just written to a relation whose indexes are open. Returns the OIDs of the unique
+ * indexes in which there may be another row with its key. */
+inline List *insert_index_tuples(ResultRelInfo *relation, TupleTableSlot *slot, EState *state, IndexesToUpdate indexes)
 {
+    bool is_duplicate;
     if (indexes == no_indexes)
-        return;
-#if PG_VERSION_NUM < 160000
-    list_free(ExecInsertIndexTuples(relation, slot, state, false, false, nullptr, NIL));
-#else
-    list_free(ExecInsertIndexTuples(relation, slot, state, false, false, nullptr, NIL, indexes == TU_Summarizing));
+        return NIL;
+    return ExecInsertIndexTuples(relation, slot, state, false, true, &is_duplicate, NIL
+#if PG_VERSION_NUM >= 160000
+                                 ,
+                                 indexes == TU_Summarizing
 #endif
+    );
 }
 
 /* Must be called after the attribute of a column was changed: forming and deforming of tuples uses data

@@ -52,9 +52,9 @@ struct MemberError : PgError {
     }
     bool is_hidden() const { return data != whole; }
     Oid relid;
-    Action action;          /* skip: the error occurred before the action was decided */
-    const ErrorData *whole; /* the unmodified error, for the history */
-    std::string hidden_as;  /* the stream table's name, if the user may not see its texts; otherwise empty */
+    Action action;         /* skip: the error occurred before the action was decided */
+    ErrorData *whole;      /* the unmodified error, for the history */
+    std::string hidden_as; /* the stream table's name, if the user may not see its texts; otherwise empty */
 };
 
 struct BatchRequest {

@@ -7,6 +7,7 @@
 #include "refresh/run/counting_receiver.hpp"
 #include "storage/apply/apply_full.hpp"
 #include "storage/apply/apply_rows.hpp"
+#include "storage/apply/uniqueness.hpp"
 #include "storage/bound.hpp"
 #include "storage/statistics.hpp"
 #include "storage/storage.hpp"
@@ -256,6 +257,8 @@ Applied Run::apply_step(int index, uint64_t changed)
         if (replacements != nullptr)
             storage::end_replacements(replacements);
         storage::end_delta_sort(delta);
+        if (applied == Applied::all)
+            storage::check_uniqueness(arrangement);
         close(step, arrangement);
         if (applied != Applied::gave_up)
             storage::maintain_statistics(step.heap);
@@ -403,6 +406,7 @@ void Run::replace_step(int index)
                 progress_->enter(mailbox::Phase::comparing, static_cast<double>(rows->row_count));
             storage::replace_content(arrangement, rows, &emitter_, progress_);
             storage::end_delta_sort(rows);
+            storage::check_uniqueness(arrangement);
             close(step, arrangement);
         });
     }

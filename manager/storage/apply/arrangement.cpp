@@ -2,6 +2,7 @@
 
 #include "pg/known_row.hpp"
 #include "pg/versions/heaps.hpp"
+#include "storage/apply/uniqueness.hpp"
 #include "storage/partitions.hpp"
 
 extern "C" {
@@ -133,7 +134,10 @@ void insert_index_entries(Arrangement *arrangement, RowHeap *rows, IndexesToUpda
 {
     if (rows->result_info->ri_NumIndices == 0)
         return;
-    insert_index_tuples(rows->result_info, arrangement->write_slot, arrangement->executor_state, indexes);
+    List *not_unique =
+        insert_index_tuples(rows->result_info, arrangement->write_slot, arrangement->executor_state, indexes);
+    if (not_unique != NIL)
+        note_duplicate(arrangement, rows, not_unique, &arrangement->write_slot->tts_tid);
     ResetPerTupleExprContext(arrangement->executor_state);
 }
 

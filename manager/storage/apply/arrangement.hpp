@@ -55,6 +55,9 @@ struct RowHeap {
     RowHeap *next;
 };
 
+/* A row with a key that another row has, or had, in a unique index (uniqueness.hpp). */
+struct PossibleDuplicate;
+
 /* Where a stored row is. */
 struct RowAddress {
     Oid heap;
@@ -78,7 +81,8 @@ struct Arrangement {
     int *partition_in_row;  /* their positions in a row */
     int *partition_in_key;  /* their positions in the key of a group */
     bool has_rows_to_place; /* rows of ranges without a partition were written (placement.hpp) */
-    TupleTableSlot *found;  /* the row found by next_found() or find_known() */
+    PossibleDuplicate *possible_duplicates;
+    TupleTableSlot *found; /* the row found by next_found() or find_known() */
     TupleTableSlot *write_slot;
     Datum *identity_values; /* scratch memory of gather_identity() and start_lookup_of_row() */
     bool *identity_nulls;

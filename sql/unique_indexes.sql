@@ -1,0 +1,101 @@
+-- A unique index on a stream table holds when a refresh ends.
+SET client_min_messages = warning;
+CREATE SCHEMA unique_indexes;
+SET search_path = unique_indexes, public;
+CREATE TABLE item (id int PRIMARY KEY, code text, place int, kind text);
+INSERT INTO item SELECT g, 'c' || g, g, 'k' || g % 3 FROM generate_series(1, 20) g;
+SELECT pgtrickle.create_stream_table('unique_indexes.items', 'SELECT id, code, place, kind FROM item', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('unique_indexes.kinds', 'SELECT kind, count(*) AS n, min(place) AS first FROM item GROUP BY kind', '520w', 'DIFFERENTIAL');
+CREATE UNIQUE INDEX by_code ON items (code);
+CREATE UNIQUE INDEX by_place ON items (place) INCLUDE (kind);
+CREATE UNIQUE INDEX by_lower ON items (lower(code)) WHERE place > 5;
+CREATE UNIQUE INDEX by_first ON kinds (first);
+CREATE FUNCTION state(name text) RETURNS TABLE (status text, errors int, missing bigint, surplus bigint) LANGUAGE sql AS $$
+  SELECT status, consecutive_errors, d.* FROM pgtrickle.pgt_stream_tables, test.differences(name::regclass) d WHERE pgt_name = state.name $$;
+
+CREATE FUNCTION plan(query text) RETURNS SETOF text LANGUAGE plpgsql SET pg_trickle.enable_expansion = on AS $$
+DECLARE line text; BEGIN
+  FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+    RETURN NEXT regexp_replace(line, 'st_\d+', 'st_…');
+  END LOOP;
+END $$;
+
+-- rows_exchange_their_keys
+UPDATE item SET code = 'c' || (3 - id), place = 3 - place WHERE id < 3;
+SELECT pgtrickle.refresh_stream_table('items'), pgtrickle.refresh_stream_table('kinds');
+SELECT id, code, place FROM items WHERE id < 4 ORDER BY id;
+-- all_keys_move_by_one, and_back
+UPDATE item SET place = place + 1, code = 'c' || place + 1;
+SELECT pgtrickle.refresh_stream_table('items'), pgtrickle.refresh_stream_table('kinds');
+UPDATE item SET place = place - 1, code = 'c' || place - 1;
+SELECT pgtrickle.refresh_stream_table('items'), pgtrickle.refresh_stream_table('kinds');
+SELECT * FROM state('items') UNION ALL SELECT * FROM state('kinds');
+-- a_key_goes_to_another_row
+DELETE FROM item WHERE id = 7;
+INSERT INTO item VALUES (70, 'c7', 7, 'k1');
+SELECT pgtrickle.refresh_stream_table('items'), pgtrickle.refresh_stream_table('kinds');
+SELECT * FROM state('items') UNION ALL SELECT * FROM state('kinds');
+
+-- a_refresh_fails_that_would_end_with_a_key_in_two_rows, and_the_rows_stay
+INSERT INTO item VALUES (101, 'c5', 101, 'k1');
+SELECT pgtrickle.refresh_stream_table('items');
+SELECT * FROM items WHERE code = 'c5';
+UPDATE item SET code = 'c101' WHERE id = 101;
+SELECT pgtrickle.refresh_stream_table('items');
+SELECT * FROM state('items');
+-- so_does_a_full_refresh
+SELECT pgtrickle.alter_stream_table('items', refresh_mode => 'FULL');
+UPDATE item SET code = 'C' || 6 WHERE id = 8;
+SELECT pgtrickle.refresh_stream_table('items');
+UPDATE item SET code = 'c8', place = 3 - place WHERE id IN (1, 2, 8);
+UPDATE item SET code = 'c' || id WHERE id < 3;
+UPDATE item SET place = 108 WHERE id = 8;
+SELECT pgtrickle.refresh_stream_table('items');
+SELECT * FROM state('items');
+SELECT pgtrickle.alter_stream_table('items', refresh_mode => 'DIFFERENTIAL');
+-- and_a_read_of_own_changes
+SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = 'error';
+BEGIN;
+UPDATE item SET place = 9 WHERE id = 10;
+SELECT count(*) FROM items;
+ROLLBACK;
+RESET pg_trickle.on_stale; RESET pg_trickle.max_staleness;
+
+-- rows_that_are_equal_cannot_get_a_unique_index
+CREATE UNIQUE INDEX by_kind ON items (kind);
+CREATE UNIQUE INDEX ON items (kind);
+SELECT pgtrickle.alter_stream_table('items', partition_by => 'HASH (id, 3)');
+DROP INDEX by_code, by_place, by_lower;
+SELECT pgtrickle.alter_stream_table('items', partition_by => 'HASH (id, 3)');
+CREATE UNIQUE INDEX by_code ON items (code);
+CREATE UNIQUE INDEX by_id ON items (id);
+CREATE UNIQUE INDEX by_code ON items (id, code);
+UPDATE item SET id = 41 - id WHERE id < 41;
+SELECT pgtrickle.refresh_stream_table('items');
+SELECT * FROM state('items');
+SELECT pgtrickle.alter_stream_table('items', partition_by => 'none');
+
+-- an_alter_whose_rows_are_equal_fails
+ALTER FOREIGN TABLE items OPTIONS (SET query 'SELECT 1 AS id, code, place, kind FROM unique_indexes.item');
+SELECT count(DISTINCT id) FROM items;
+ALTER FOREIGN TABLE items OPTIONS (SET query 'SELECT id, code, place, kind FROM unique_indexes.item WHERE id > 20');
+SELECT indisunique, indisvalid FROM pg_index WHERE indexrelid = 'by_id'::regclass;
+
+-- the_planner_relies_on_it
+CREATE UNIQUE INDEX by_code_only ON items (code);
+SELECT plan('SELECT i.id FROM item i LEFT JOIN items s ON s.code = i.code');
+-- null_is_no_key, unless_it_is_said_to_be_one
+UPDATE item SET code = NULL WHERE id > 30;
+SELECT pgtrickle.refresh_stream_table('items');
+SELECT count(*) FROM items WHERE code IS NULL;
+CREATE UNIQUE INDEX by_null ON items (code) NULLS NOT DISTINCT;
+DELETE FROM item WHERE id > 31;
+SELECT pgtrickle.refresh_stream_table('items');
+CREATE UNIQUE INDEX by_null ON items (code) NULLS NOT DISTINCT;
+UPDATE item SET code = NULL WHERE id = 30;
+SELECT pgtrickle.refresh_stream_table('items');
+UPDATE item SET code = 'c' WHERE id = 30;
+SELECT pgtrickle.refresh_stream_table('items');
+-- it_is_exported_and_dumped
+SELECT regexp_replace(line, 'st_\d+', 'st_…') AS line FROM regexp_split_to_table(pgtrickle.export_definition('items'), '\n') line WHERE line LIKE '%UNIQUE%' ORDER BY 1;
+DROP SCHEMA unique_indexes CASCADE;
