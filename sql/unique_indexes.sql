@@ -97,5 +97,5 @@ SELECT pgtrickle.refresh_stream_table('items');
 UPDATE item SET code = 'c' WHERE id = 30;
 SELECT pgtrickle.refresh_stream_table('items');
 -- it_is_exported_and_dumped
-SELECT regexp_replace(line, 'st_\d+', 'st_…') AS line FROM regexp_split_to_table(pgtrickle.export_definition('items'), '\n') line WHERE line LIKE '%UNIQUE%' ORDER BY 1;
+SELECT line FROM regexp_split_to_table(pgtrickle.export_definition('items'), '\n') line WHERE line LIKE '%UNIQUE%' ORDER BY 1;
 DROP SCHEMA unique_indexes CASCADE;

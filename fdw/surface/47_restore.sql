@@ -28,7 +28,7 @@ LEFT JOIN LATERAL (
   -- The name of an index may contain the name of a storage, too.
   SELECT array_agg(
            regexp_replace(d.definition,
-             '^(CREATE INDEX (?:"(?:[^"]|"")+"|[a-z_][a-z0-9_]*)) ON (?:ONLY )?pg_trickle_storage\.st_[0-9]+ ',
+             '^(CREATE (?:UNIQUE )?INDEX (?:"(?:[^"]|"")+"|[a-z_][a-z0-9_]*)) ON (?:ONLY )?pg_trickle_storage\.st_[0-9]+ ',
              '\1 ON ' || replace(format('%I.%I', n.nspname, t.relname), '\', '\\') || ' ') ORDER BY d.definition) AS statements,
          array_agg(d.comment ORDER BY d.definition) AS comments
   FROM pgtrickle.pgt_dumped_indexes(f.ftrelid) d
