@@ -174,6 +174,31 @@ def a_few_rows_of_an_inner_join_meet_few_rows():
     assert not too_many, f"rows: {too_many}"
 
 
+# Each of a dozen branches has a twelfth of the sales.
+OF_FEW_BRANCHES = {
+    "sales_by_branch": "SELECT b.name, count(*) AS n, sum(s.amount) AS a FROM sale s JOIN branch b ON b.id = s.branch GROUP BY b.name",
+    "sales_with_branch": "SELECT s.id, s.amount, b.name FROM sale s LEFT JOIN branch b ON b.id = s.branch",
+    "sales_by_sets": "SELECT a.grp, b.name, sum(s.amount) AS a FROM sale s JOIN branch b ON b.id = s.branch JOIN a ON a.id = s.a GROUP BY GROUPING SETS ((a.grp, b.name), (b.name), ())",
+}
+
+
+def a_new_row_of_a_small_table_reads_no_large_one():
+    db.run("CREATE TABLE branch AS SELECT g AS id, 'branch ' || g AS name FROM generate_series(1, 12) g")
+    db.run(f"CREATE TABLE sale AS SELECT g AS id, g % 12 + 1 AS branch, g AS a, g % 97 AS amount FROM generate_series(1, {ROWS}) g")
+    db.run("ALTER TABLE branch ADD PRIMARY KEY (id); ALTER TABLE sale ADD PRIMARY KEY (id); CREATE INDEX ON sale (branch); CREATE INDEX ON sale (a); ANALYZE branch; ANALYZE sale")
+    for name, query in OF_FEW_BRANCHES.items():
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, '1d', 'DIFFERENTIAL')", name, query)
+    too_many = {}
+    for turn in range(3):
+        db.run(f"INSERT INTO branch VALUES ({100 + turn}, 'new'); DELETE FROM branch WHERE id = {99 + turn}; UPDATE sale SET amount = amount + 1 WHERE id IN ({turn}, {turn + 50})")
+        for name, query in OF_FEW_BRANCHES.items():
+            rows = rows_of_refresh(name)
+            if rows > ROWS // 4:
+                too_many[name, turn] = rows
+            require_right(name, query)
+    assert not too_many, f"rows: {too_many}"
+
+
 def a_filter_some_joins_away_leaves_few_rows():
     """Before the filters are applied, the changed rows meet about ten times as many."""
     for table, count, columns in (("place", 100, "'place ' || g AS name"), ("shop", 1_000, "g % 100 AS place"),
@@ -221,4 +246,4 @@ def the_first_rows_of_a_group_are_read_without_the_others():
 
 run_cases([a_plan_for_few_rows_has_no_loop_over_two_deltas, a_plan_for_many_rows_has_no_loop_over_two_deltas,
            without_an_index_a_table_is_read_a_few_times, a_filter_some_joins_away_leaves_few_rows,
-           a_few_rows_of_an_inner_join_meet_few_rows, the_first_rows_of_a_group_are_read_without_the_others])
+           a_few_rows_of_an_inner_join_meet_few_rows, a_new_row_of_a_small_table_reads_no_large_one, the_first_rows_of_a_group_are_read_without_the_others])
