@@ -1,8 +1,8 @@
 /*
  * Alterations of a stream table. It can get other options, another owner, and a place in an inheritance
- * hierarchy. Another query must have the declared columns, and can append others; it takes effect in this
- * transaction, including storage and rows. So does another type of a column, to which the query is cast. Everything
- * else that PostgreSQL would accept would break the stream table, and is refused.
+ * hierarchy. Another query must have the declared columns, can give them other types, and append others; it takes
+ * effect in this transaction, including storage and rows. So does another type of a column, to which the query is cast.
+ * Everything else that PostgreSQL would accept would break the stream table, and is refused.
  */
 #include "fdw/ddl/alter.hpp"
 
@@ -205,7 +205,7 @@ std::vector<options::Option> options_of_meaning(std::vector<options::Option> opt
 
 struct NewQuery {
     Query *query;
-    List *appended;                       /* the columns that the stream table lacks, as ColumnDefs */
+    definition::ColumnChanges changes;
     std::vector<options::Option> options; /* those on which its meaning depends */
 };
 
@@ -215,23 +215,50 @@ NewQuery analyzed(Oid relid, const Definition &definition, bool must_be_readable
     definition::ParsedQuery parsed = setup::parse_defining_query(definition, false, relid);
     if (must_be_readable)
         call([&] { definition::check_read_privileges(parsed.query); });
-    NewQuery made = {nullptr, NIL, {}};
-    made.query = call([&] { return setup::fit_to_altered(relid, parsed, &made.appended); });
+    NewQuery made = {nullptr, {}, {}};
+    made.query = call([&] { return setup::fit_to_altered(relid, parsed, &made.changes); });
     made.options = setup::recorded_settings(made.query);
     made.options.push_back({"query", call([&] { return definition::canonical_text(made.query); })});
     return made;
 }
 
-/* Lets the statement add the columns, too. */
-void append_columns(AlterTableStmt *statement, List *columns)
+AlterTableCmd *command_on(AlterTableType type, ColumnDef *column)
+{
+    AlterTableCmd *command = makeNode(AlterTableCmd);
+    command->subtype = type;
+    command->name = column->colname;
+    command->def = reinterpret_cast<::Node *>(column);
+    return command;
+}
+
+/* PostgreSQL would refuse it after the fill, and name internal views. */
+void check_readers_of_retyped(Oid relid, const ColumnDef *next)
+{
+    const AttrNumber column = get_attnum(relid, next->colname);
+    List *readers = definition::readers_of_column(relid, column);
+    if (readers == NIL)
+        return;
+    Oid type, collation;
+    int32 typmod;
+    get_atttypetypmodcoll(relid, column, &type, &typmod, &collation);
+    const char *present = format_type_with_typemod(type, typmod);
+    ereport(ERROR, (errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+                    errmsg("cannot change the type of column \"%s\" from %s to %s by another query", next->colname,
+                           present, format_type_with_typemod(next->typeName->typeOid, next->typeName->typemod)),
+                    errdetail("The column is used by %s.", static_cast<const char *>(linitial(readers))),
+                    errhint("Cast the expression in the query to %s.", present)));
+}
+
+/* Has the statement change the columns, too. */
+void change_columns(Oid relid, AlterTableStmt *statement, const definition::ColumnChanges &changes)
 {
     ListCell *cell;
-    foreach (cell, columns) {
-        AlterTableCmd *command = makeNode(AlterTableCmd);
-        command->subtype = AT_AddColumn;
-        command->def = static_cast<::Node *>(lfirst(cell));
-        statement->cmds = lappend(statement->cmds, command);
+    foreach (cell, changes.retyped) {
+        check_readers_of_retyped(relid, lfirst_node(ColumnDef, cell));
+        statement->cmds = lappend(statement->cmds, command_on(AT_AlterColumnType, lfirst_node(ColumnDef, cell)));
     }
+    foreach (cell, changes.appended)
+        statement->cmds = lappend(statement->cmds, command_on(AT_AddColumn, lfirst_node(ColumnDef, cell)));
 }
 
 void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command)
@@ -249,11 +276,13 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
         return change.option.name == "query" && change.change != Change::drop;
     });
     Query *query = nullptr;
-    List *appended = NIL;
+    auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
+    definition::ColumnChanges columns;
     if (is_new_query) {
         NewQuery made = analyzed(relid, after, true);
         query = made.query;
-        appended = made.appended;
+        columns = made.changes;
+        call([&] { change_columns(relid, statement, columns); });
         /* The rows stay if the query has only another spelling. */
         is_new_query = options_of_meaning(made.options) != options_of_meaning(old_options);
         std::erase_if(new_options, [](const options::Option &option) {
@@ -269,16 +298,14 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
     const std::string text = is_new_query ? after.query : std::string();
     std::optional<Replacement> replacement;
     if (query != nullptr && Replacement::is_possible(relid, query))
-        replacement.emplace(relid, query, text, after.mode, new_options, appended);
+        replacement.emplace(relid, query, text, after.mode, new_options, columns);
     if (replacement)
         replacement->lock();
     else if (!is_timing)
         setup::lock_between_readers({relid}, [] {});
     AppendedColumns appended_columns(relid);
     call([&] {
-        auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
         statement->relation = exact_name(relid);
-        append_columns(statement, appended);
         state::invalidate_refresh_sets();
     });
     if (is_timing)
@@ -296,8 +323,11 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
             setup::follow_storage_parameters(relid);
         call([=] { state::bump_generation(relid); });
     }
-    if (appended != NIL)
+    if (columns.appended != NIL || columns.retyped != NIL)
         note_row_type(relid);
+    for (Oid child : retyped_children(relid, statement))
+        if (child != relid)
+            redefine_as_declared(child);
     mailbox::note_definition_change();
 }
 

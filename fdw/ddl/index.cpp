@@ -36,11 +36,6 @@ extern "C" {
 #include "commands/event_trigger.h"
 #include "commands/tablespace.h"
 #include "nodes/makefuncs.h"
-#include "parser/parse_clause.h"
-#include "parser/parse_collate.h"
-#include "parser/parse_expr.h"
-#include "parser/parse_relation.h"
-#include "parser/parse_target.h"
 #include "parser/parser.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -125,32 +120,6 @@ char *default_index_name(Oid relid, IndexStmt *statement)
     return ChooseRelationName(get_rel_name(relid), columns.data, "idx", get_rel_namespace(relid), false);
 }
 
-/* Analyzes the expressions and the predicate over the columns of `table`, as transformIndexStmt() does. */
-void analyze(IndexStmt *statement, Relation table, const char *text)
-{
-    ParseState *state = make_parsestate(nullptr);
-    state->p_sourcetext = text;
-    ParseNamespaceItem *columns = addRangeTableEntryForRelation(state, table, AccessShareLock, nullptr, false, true);
-    addNSItemToQuery(state, columns, false, true, true);
-    if (statement->whereClause != nullptr) {
-        statement->whereClause =
-            transformWhereClause(state, statement->whereClause, EXPR_KIND_INDEX_PREDICATE, "WHERE");
-        assign_expr_collations(state, statement->whereClause);
-    }
-    ListCell *cell;
-    foreach (cell, statement->indexParams) {
-        auto *element = lfirst_node(IndexElem, cell);
-        if (element->expr == nullptr)
-            continue;
-        if (element->indexcolname == nullptr)
-            element->indexcolname = FigureIndexColname(element->expr);
-        element->expr = transformExpr(state, element->expr, EXPR_KIND_INDEX_EXPRESSION);
-        assign_expr_collations(state, element->expr);
-    }
-    free_parsestate(state);
-    statement->transformed = true;
-}
-
 [[noreturn]] void refuse_system_column()
 {
     ereport(ERROR,
@@ -221,7 +190,7 @@ bool exists(Oid relid, const IndexStmt *statement)
 ObjectAddress create(Oid relid, IndexStmt *statement, const char *text, const char **name)
 {
     Relation table = table_open(relid, NoLock);
-    analyze(statement, table, text);
+    storage::analyze_index(statement, table, text);
     table_close(table, NoLock);
     if (statement->idxname == nullptr)
         statement->idxname = default_index_name(relid, statement);

@@ -84,14 +84,14 @@ bool Replacement::is_possible(Oid relid, Query *query)
 }
 
 Replacement::Replacement(Oid relid, Query *query, const std::string &text, RefreshMode mode,
-                         const std::vector<options::Option> &options, List *appended)
+                         const std::vector<options::Option> &options, const definition::ColumnChanges &changes)
     : relid_(relid), query_(query)
 {
-    refresh::for_stream_table(relid, "redefine", [&] { fill(text, mode, options, appended); });
+    refresh::for_stream_table(relid, "redefine", [&] { fill(text, mode, options, changes); });
 }
 
 void Replacement::fill(const std::string &text, RefreshMode mode, const std::vector<options::Option> &options,
-                       List *appended)
+                       const definition::ColumnChanges &changes)
 {
     const Definition definition = definition::load(relid_);
     AsOwner as_owner(definition.owner);
@@ -100,7 +100,7 @@ void Replacement::fill(const std::string &text, RefreshMode mode, const std::vec
     state::StateRow before;
     (void)state::read(relid_, &before);
     marks_ = before.marks;
-    successor_ = setup::create_successor(relid_, query_, sources_, options, appended);
+    successor_ = setup::create_successor(relid_, query_, sources_, options, changes);
     shown_.emplace(successor_.relid, relid_);
     require_no_hold_on_data(successor_.relid);
     setup::capture_sources(successor_.relid, sources_);

@@ -42,9 +42,9 @@ class Replacement {
     static bool is_possible(Oid relid, Query *query);
 
     /* Fills the successor. `query`, `text` and `mode` are as for redefine(); `options` are all that the stream table
-     * is to have, `appended` its further columns. */
+     * is to have, `changes` those of its columns. */
     Replacement(Oid relid, Query *query, const std::string &text, RefreshMode mode,
-                const std::vector<options::Option> &options, List *appended);
+                const std::vector<options::Option> &options, const definition::ColumnChanges &changes);
     Replacement(const Replacement &) = delete;
     Replacement &operator=(const Replacement &) = delete;
 
@@ -54,7 +54,8 @@ class Replacement {
     void take_over();
 
   private:
-    void fill(const std::string &text, RefreshMode mode, const std::vector<options::Option> &options, List *appended);
+    void fill(const std::string &text, RefreshMode mode, const std::vector<options::Option> &options,
+              const definition::ColumnChanges &changes);
     void fill_now();
     bool has_program() const;
     void catch_up();

@@ -398,6 +398,19 @@ SchemaUse use_of_schema(Oid relid, Oid schema)
     return SchemaUse::none;
 }
 
+List *readers_of_column(Oid relid, AttrNumber column)
+{
+    List *names = NIL;
+    ListCell *cell;
+    foreach (cell, relations_with_rules_on(RelationRelationId, relid, column)) {
+        const Oid stream_table = stream_table_of_view(lfirst_oid(cell));
+        const ObjectAddress view = relation_address(lfirst_oid(cell));
+        names = lappend(names, OidIsValid(stream_table) ? psprintf("stream table %s", qualified_name(stream_table))
+                                                        : getObjectDescription(&view, false));
+    }
+    return names;
+}
+
 List *users_of(Oid class_id, Oid object_id, int sub_id, bool directly)
 {
     List *users = NIL;

@@ -26,6 +26,10 @@ void store_query(Oid relid, Query *query);
  * `query`. Takes AccessShare on its relations. */
 char *canonical_text(Query *query);
 
+/* Returns the names of the views and stream tables that use the column by their own text, each with what it is.
+ * PostgreSQL frame. */
+List *readers_of_column(Oid relid, AttrNumber column);
+
 /* Returns the stream tables whose defining query uses the object, by its own text or through views that it
  * reads (List of OIDs, ascending). sub_id 0 means any part of the object. With `directly`, only stream tables
  * whose own text names it. */

@@ -1,6 +1,5 @@
 #include "setup/defining_query.hpp"
 
-#include "definition/query/altered_columns.hpp"
 #include "definition/text_search_setting.hpp"
 #include "pg/settings.hpp"
 #include "translate/check/dependence.hpp"
@@ -71,15 +70,13 @@ Query *fit_to_declared(Oid relid, const definition::ParsedQuery &parsed)
     return definition::fit_columns(parsed, wanted, count, nullptr);
 }
 
-Query *fit_to_altered(Oid relid, const definition::ParsedQuery &parsed, List **appended)
+Query *fit_to_altered(Oid relid, const definition::ParsedQuery &parsed, definition::ColumnChanges *changes)
 {
-    List *columns = definition::column_definitions(parsed.query);
     int count;
-    definition::WantedColumn *wanted = declared_columns(relid, &count, list_length(columns));
-    definition::check_altered_columns(parsed.query, definition::query_of(relid), wanted, count);
-    *appended = list_copy_tail(columns, count);
+    definition::WantedColumn *wanted = declared_columns(relid, &count, list_length(parsed.query->targetList));
+    *changes = definition::altered_columns(parsed.query, definition::query_of(relid), wanted, count);
     ListCell *cell;
-    foreach (cell, *appended) {
+    foreach (cell, changes->appended) {
         auto *column = lfirst_node(ColumnDef, cell);
         definition::check_column_name(column->colname);
         wanted[count++] = {column->colname, column->typeName->typeOid, column->typeName->typemod, column->collOid, -1};

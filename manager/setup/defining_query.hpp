@@ -12,7 +12,7 @@
 
 #include "definition/definition.hpp"
 #include "definition/options.hpp"
-#include "definition/query/query.hpp"
+#include "definition/query/altered_columns.hpp"
 
 namespace pgtrickle::setup {
 
@@ -25,9 +25,9 @@ definition::ParsedQuery parse_defining_query(const Definition &definition, bool 
  * does not fit. PostgreSQL frame. */
 Query *fit_to_declared(Oid relid, const definition::ParsedQuery &parsed);
 
-/* As fit_to_declared(), for another query of the stream table, which keeps the columns in their places. Sets *appended
- * to the further columns that it has, as ColumnDefs. PostgreSQL frame. */
-Query *fit_to_altered(Oid relid, const definition::ParsedQuery &parsed, List **appended);
+/* As fit_to_declared(), for another query of the stream table, which keeps the columns in their places; sets *changes
+ * to what becomes of them. PostgreSQL frame. */
+Query *fit_to_altered(Oid relid, const definition::ParsedQuery &parsed, definition::ColumnChanges *changes);
 
 /* Returns the options that record the settings on which `query` depends, with their present values. */
 std::vector<options::Option> recorded_settings(const Query *query);

@@ -23,6 +23,7 @@ extern "C" {
 #include "commands/defrem.h"
 #include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 }
 
@@ -32,22 +33,27 @@ namespace {
 
 /* ---- PostgreSQL frames ---- */
 
-TupleDesc columns_of(Oid relid, List *appended)
+/* Gives a column the name and the type of the definition. */
+void set_column(TupleDesc columns, AttrNumber number, const ColumnDef *column)
+{
+    TupleDescInitEntry(columns, number, column->colname, column->typeName->typeOid, column->typeName->typemod, 0);
+    if (OidIsValid(column->collOid))
+        TupleDescInitEntryCollation(columns, number, column->collOid);
+}
+
+TupleDesc columns_of(Oid relid, const definition::ColumnChanges &changes)
 {
     Relation table = table_open(relid, NoLock);
     TupleDesc present = RelationGetDescr(table);
-    TupleDesc columns = CreateTemplateTupleDesc(present->natts + list_length(appended));
+    TupleDesc columns = CreateTemplateTupleDesc(present->natts + list_length(changes.appended));
     AttrNumber number = 1;
     for (; number <= present->natts; number++)
         TupleDescCopyEntry(columns, number, present, number);
     ListCell *cell;
-    foreach (cell, appended) {
-        auto *column = lfirst_node(ColumnDef, cell);
-        TupleDescInitEntry(columns, number, column->colname, column->typeName->typeOid, column->typeName->typemod, 0);
-        if (OidIsValid(column->collOid))
-            TupleDescInitEntryCollation(columns, number, column->collOid);
-        number++;
-    }
+    foreach (cell, changes.retyped)
+        set_column(columns, get_attnum(relid, lfirst_node(ColumnDef, cell)->colname), lfirst_node(ColumnDef, cell));
+    foreach (cell, changes.appended)
+        set_column(columns, number++, lfirst_node(ColumnDef, cell));
     table_close(table, NoLock);
     return columns;
 }
@@ -66,11 +72,11 @@ void insert_foreign_table(Oid successor, Oid server, List *options)
 }
 
 /* The name is that of no heap or internal view. Other transactions that alter `relid` are excluded. */
-Oid create_foreign_table(Oid relid, List *options, List *appended)
+Oid create_foreign_table(Oid relid, List *options, const definition::ColumnChanges &changes)
 {
     const Oid successor = heap_create_with_catalog(
         psprintf("next_%u", relid), get_namespace_oid(storage::schema_name, false), InvalidOid, InvalidOid, InvalidOid,
-        InvalidOid, owner_of_relation(relid), InvalidOid, columns_of(relid, appended), NIL, RELKIND_FOREIGN_TABLE,
+        InvalidOid, owner_of_relation(relid), InvalidOid, columns_of(relid, changes), NIL, RELKIND_FOREIGN_TABLE,
         RELPERSISTENCE_PERMANENT, false, false, ONCOMMIT_NOOP, static_cast<Datum>(0), false, true, true, InvalidOid,
         nullptr);
     CommandCounterIncrement();
@@ -101,7 +107,7 @@ std::vector<options::Option> options_of_successor(std::vector<options::Option> o
 } // namespace
 
 Successor create_successor(Oid relid, Query *query, const std::vector<translate::SourceRef> &sources,
-                           const std::vector<options::Option> &options, List *appended)
+                           const std::vector<options::Option> &options, const definition::ColumnChanges &changes)
 {
     std::vector<Oid> reads;
     for (const translate::SourceRef &source : sources)
@@ -115,7 +121,7 @@ Successor create_successor(Oid relid, Query *query, const std::vector<translate:
         });
     Successor made;
     List *list = def_elements(options_of_successor(options));
-    made.relid = call([=] { return create_foreign_table(relid, list, appended); });
+    made.relid = call([&] { return create_foreign_table(relid, list, changes); });
     set_up_successor(made.relid, query, sources, relid);
     made.indexes = storage::user_indexes_of(storage::storage_of(relid));
     const definition::ShownAs shown(made.relid, relid);

@@ -17,6 +17,7 @@
 #pragma once
 
 #include "definition/options.hpp"
+#include "definition/query/altered_columns.hpp"
 #include "definition/state/marks.hpp"
 #include "storage/user_indexes.hpp"
 #include "translate/translate.hpp"
@@ -28,12 +29,12 @@ struct Successor {
     storage::UserIndexes indexes; /* of the storage to be replaced */
 };
 
-/* Creates the successor of `relid` for `query`, with these options and the columns `appended` (ColumnDefs) behind those
- * of `relid`, and with copies of the users' indexes. Raises 42P15 if `sources` close a cycle, and 55006 if this session
+/* Creates the successor of `relid` for `query`, with these options and the columns of `relid` with these `changes`,
+ * and with copies of the users' indexes. Raises 42P15 if `sources` close a cycle, and 55006 if this session
  * is reading the heaps that are to be replaced. The caller holds ShareUpdateExclusive on `relid`; the same lock on its
  * storage and the users' indexes, which keeps them as they are, is taken to the end of the transaction. */
 Successor create_successor(Oid relid, Query *query, const std::vector<translate::SourceRef> &sources,
-                           const std::vector<options::Option> &options, List *appended);
+                           const std::vector<options::Option> &options, const definition::ColumnChanges &changes);
 
 /* Replaces all that was set up for `relid` by what the successor has, as replace_setup() does, and drops the
  * successor. `marks` are those of `relid` that the contents of the successor have applied. The caller holds

@@ -4,7 +4,9 @@
 #include "pg/relation_owner.hpp"
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
+#include "pg/type_name.hpp"
 #include "pg/versions/heaps.hpp"
+#include "pg/walker.hpp"
 #include "storage/layout.hpp"
 #include "storage/relation_row.hpp"
 #include "storage/storage.hpp"
@@ -24,13 +26,20 @@ extern "C" {
 #include "commands/comment.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "parser/parse_clause.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_expr.h"
+#include "parser/parse_relation.h"
+#include "parser/parse_target.h"
 #include "parser/parse_utilcmd.h"
+#include "parser/parser.h"
 #include "rewrite/rewriteManip.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 }
@@ -114,6 +123,7 @@ UserIndexes indexes_of(Oid storage)
         IndexStmt *statement = statement_of(heap, index);
         statement->idxname = pstrdup(RelationGetRelationName(index));
         found.statements = lappend(found.statements, statement);
+        found.texts = lappend(found.texts, makeString(pg_get_indexdef_string(RelationGetRelid(index))));
         found.extras = lappend(found.extras, extras_of(index));
         index_close(index, NoLock);
     }
@@ -136,13 +146,50 @@ Node *moved(Node *expression, AttrMap *columns)
     return map_variable_attnos(expression, 1, 0, columns, InvalidOid, &has_whole_row);
 }
 
-void create(Oid relid, Oid storage, IndexStmt *statement, const IndexExtras *extras, AttrMap *columns)
+/* Whether a column in an expression over the storage has another type there. */
+bool reads_retyped(::Node *node, void *descriptor)
 {
+    if (node == nullptr || !IsA(node, Var))
+        return node != nullptr && walk_expression(node, reads_retyped, descriptor);
+    auto *var = reinterpret_cast<Var *>(node);
+    if (var->varattno <= 0)
+        return false;
+    const FormData_pg_attribute *column = TupleDescAttr(static_cast<TupleDesc>(descriptor), var->varattno - 1);
+    return column->atttypid != var->vartype || column->atttypmod != var->vartypmod ||
+           column->attcollation != var->varcollid;
+}
+
+/* Analyzes the expressions of the text in the place of those of the statement, over the storage. */
+void analyze_text(IndexStmt *statement, Relation heap, const char *text)
+{
+    auto *parsed = castNode(IndexStmt, linitial_node(RawStmt, raw_parser(text, RAW_PARSE_DEFAULT))->stmt);
+    statement->whereClause = parsed->whereClause;
+    resolve_types(statement->whereClause);
+    ListCell *cell, *parsed_cell;
+    forboth(cell, statement->indexParams, parsed_cell, parsed->indexParams)
+    {
+        lfirst_node(IndexElem, cell)->expr = lfirst_node(IndexElem, parsed_cell)->expr;
+        resolve_types(lfirst_node(IndexElem, cell)->expr);
+    }
+    analyze_index(statement, heap, nullptr);
+}
+
+void create(Oid relid, Oid storage, IndexStmt *statement, const char *text, const IndexExtras *extras, AttrMap *columns)
+{
+    Relation heap = table_open(storage, NoLock);
+    TupleDesc descriptor = RelationGetDescr(heap);
     statement->relation = makeRangeVar(pstrdup(schema_name), get_rel_name(storage), -1);
     statement->whereClause = moved(statement->whereClause, columns);
+    bool has_retyped = reads_retyped(statement->whereClause, descriptor);
     ListCell *cell;
-    foreach (cell, statement->indexParams)
-        lfirst_node(IndexElem, cell)->expr = moved(lfirst_node(IndexElem, cell)->expr, columns);
+    foreach (cell, statement->indexParams) {
+        auto *element = lfirst_node(IndexElem, cell);
+        element->expr = moved(element->expr, columns);
+        has_retyped |= reads_retyped(element->expr, descriptor);
+    }
+    if (has_retyped)
+        analyze_text(statement, heap, text);
+    table_close(heap, NoLock);
     add_extras(define_user_index(relid, storage, statement, false).objectId, extras);
 }
 
@@ -153,7 +200,8 @@ void create_one(Oid relid, Oid storage, const UserIndexes &indexes, int number)
         PushActiveSnapshot(GetTransactionSnapshot());
     LockRelationOid(storage, ShareLock);
     create(relid, storage, list_nth_node(IndexStmt, indexes.statements, number),
-           static_cast<const IndexExtras *>(list_nth(indexes.extras, number)), columns_of(storage, indexes));
+           strVal(list_nth(indexes.texts, number)), static_cast<const IndexExtras *>(list_nth(indexes.extras, number)),
+           columns_of(storage, indexes));
     if (needs_snapshot)
         PopActiveSnapshot();
 }
@@ -225,7 +273,7 @@ std::string replaced(std::string text, const std::string &name, const std::strin
 
 void replace_in(ErrorData *error, const std::string &name, const std::string &shown)
 {
-    for (char **text : {&error->message, &error->detail, &error->hint}) {
+    for (char **text : {&error->message, &error->detail, &error->hint, &error->context}) {
         if (*text == nullptr)
             continue;
         const std::string result = replaced(*text, name, shown);
@@ -239,6 +287,14 @@ void show_stream_table(ErrorData *error, Oid relid)
     const std::string name = call([=] { return get_rel_name(shown); });
     for (const std::string &hidden : {storage_name(relid), std::string(call([=] { return get_rel_name(relid); }))})
         replace_in(error, '"' + hidden + '"', '"' + name + '"');
+}
+
+/* The statement that failed does not name the index. */
+void add_context(ErrorData *error, const char *index)
+{
+    const std::string before = error->context != nullptr ? std::string(error->context) + "\n" : "";
+    const std::string context = before + "index \"" + index + "\"";
+    error->context = call([&] { return pstrdup(context.c_str()); });
 }
 
 } // namespace
@@ -256,6 +312,31 @@ void show_hidden_names(ErrorData *error, Oid relid, const UserIndexes &indexes)
         replace_in(error, call([=] { return hidden_name(relid, i); }), shown);
     }
     show_stream_table(error, relid);
+}
+
+void analyze_index(IndexStmt *statement, Relation table, const char *text)
+{
+    ParseState *state = make_parsestate(nullptr);
+    state->p_sourcetext = text;
+    ParseNamespaceItem *columns = addRangeTableEntryForRelation(state, table, AccessShareLock, nullptr, false, true);
+    addNSItemToQuery(state, columns, false, true, true);
+    if (statement->whereClause != nullptr) {
+        statement->whereClause =
+            transformWhereClause(state, statement->whereClause, EXPR_KIND_INDEX_PREDICATE, "WHERE");
+        assign_expr_collations(state, statement->whereClause);
+    }
+    ListCell *cell;
+    foreach (cell, statement->indexParams) {
+        auto *element = lfirst_node(IndexElem, cell);
+        if (element->expr == nullptr)
+            continue;
+        if (element->indexcolname == nullptr)
+            element->indexcolname = FigureIndexColname(element->expr);
+        element->expr = transformExpr(state, element->expr, EXPR_KIND_INDEX_EXPRESSION);
+        assign_expr_collations(state, element->expr);
+    }
+    free_parsestate(state);
+    statement->transformed = true;
 }
 
 ObjectAddress define_user_index(Oid relid, Oid storage, IndexStmt *statement, bool check_not_in_use)
@@ -323,6 +404,7 @@ IndexStmt *statement_of(Relation heap, Relation index)
 
 UserIndexes user_indexes_of(Oid storage)
 {
+    TextSettings text_settings;
     return call([=] { return indexes_of(storage); });
 }
 
@@ -359,7 +441,12 @@ void create_user_indexes(Oid relid, Oid storage, const UserIndexes &indexes)
     call([] { set_for_now("default_tablespace", ""); });
     for (int i = 0; i < list_length(indexes.statements); i++) {
         const char *name = call([&] { return list_nth_node(IndexStmt, indexes.statements, i)->idxname; });
-        naming_index(relid, name, [&] { create_one(relid, storage, indexes, i); });
+        try {
+            naming_index(relid, name, [&] { create_one(relid, storage, indexes, i); });
+        } catch (const PgError &error) {
+            add_context(error.data, name);
+            throw;
+        }
     }
 }
 

@@ -8,7 +8,8 @@
  * When another heap takes the place of the storage, they are created again.
  * The output columns of a stream table stay in their places, so each index can be made again: with its name, its
  * tablespace, its comment, its statistics targets and the extensions that it depends on. Indexes by which rows are
- * found are not among them; a storage is created with its own.
+ * found are not among them; a storage is created with its own. Where a column that an expression reads has another type
+ * in the new storage, the expression is analyzed again, as ALTER COLUMN TYPE of PostgreSQL does.
  *
  * C++ frames; they throw PgError.
  */
@@ -34,6 +35,7 @@ struct IndexExtras {
 
 struct UserIndexes {
     List *statements = NIL;         /* IndexStmt, over columns of the old storage */
+    List *texts = NIL;              /* String: their definitions in SQL */
     List *extras = NIL;             /* IndexExtras */
     const char **columns = nullptr; /* names of these columns */
     int column_count = 0;
@@ -44,6 +46,10 @@ bool is_own_index(Oid index);
 /* Returns a statement that creates a copy of the index, without a name, on a relation with the columns of `heap`.
  * PostgreSQL frame. */
 IndexStmt *statement_of(Relation heap, Relation index);
+
+/* Analyzes the expressions and the predicate of a parsed statement over the columns of `table`, as transformIndexStmt()
+ * does. `text`, for positions in errors, may be null. PostgreSQL frame. */
+void analyze_index(IndexStmt *statement, Relation table, const char *text);
 
 /* Creates the index of an analyzed statement on the storage, under its name in the schema of the stream table. The
  * caller has checked the privileges, and passes an error on by naming_index(). Changes `statement`. PostgreSQL frame.

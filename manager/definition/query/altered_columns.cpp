@@ -35,47 +35,64 @@ void check_place(const TargetEntry *target, const WantedColumn *declared, int co
                            declared[target->resno - 1].name, quote_identifier(declared[target->resno - 1].name))));
 }
 
-Oid type_of(const TargetEntry *target)
+struct ValueType {
+    Oid type;
+    int32 typmod;
+};
+
+ValueType type_of(Expr *value)
 {
-    return exprType(reinterpret_cast<::Node *>(target->expr));
+    return {exprType(reinterpret_cast<::Node *>(value)), exprTypmod(reinterpret_cast<::Node *>(value))};
 }
 
-Oid type_before_cast(const Query *query, AttrNumber number)
+ValueType type_before_cast(const Query *query, AttrNumber number)
 {
     ListCell *cell;
-    foreach (cell, query->targetList) {
-        auto *target = lfirst_node(TargetEntry, cell);
-        if (target->resno == number)
-            return exprType(reinterpret_cast<::Node *>(without_cast(target->expr)));
-    }
-    return InvalidOid;
+    foreach (cell, query->targetList)
+        if (auto *target = lfirst_node(TargetEntry, cell); target->resno == number)
+            return type_of(without_cast(target->expr));
+    return {InvalidOid, -1};
 }
 
-void check_type(const TargetEntry *target, const Query *present, const WantedColumn *declared)
+bool fits(const ValueType &type, const WantedColumn *declared)
 {
-    const Oid type = type_of(target);
-    if (type == declared->type || type == type_before_cast(present, target->resno))
-        return;
-    ereport(ERROR, (errcode(ERRCODE_INVALID_TABLE_DEFINITION),
-                    errmsg("cannot change the type of column \"%s\" from %s to %s by another query", declared->name,
-                           format_type_with_typemod(declared->type, declared->typmod), format_type_be(type)),
-                    errhint("Cast the expression in the query to %s, or use ALTER COLUMN TYPE first.",
-                            format_type_with_typemod(declared->type, declared->typmod))));
+    return type.type == declared->type && (declared->typmod == -1 || declared->typmod == type.typmod);
+}
+
+/* A column that was declared with another type than its query returned keeps it as long as the query returns that
+ * type, of whatever precision. */
+bool is_retyped(const TargetEntry *target, const Query *present, const WantedColumn *declared)
+{
+    const ValueType next = type_of(target->expr), before = type_before_cast(present, target->resno);
+    if (fits(next, declared))
+        return false;
+    return fits(before, declared) || (next.type != before.type && next.type != declared->type);
 }
 
 } // namespace
 
-void check_altered_columns(const Query *next, const Query *present, const WantedColumn *declared, int count)
+ColumnChanges altered_columns(Query *next, const Query *present, WantedColumn *declared, int count)
 {
     ListCell *cell;
+    foreach (cell, next->targetList)
+        if (!lfirst_node(TargetEntry, cell)->resjunk)
+            check_place(lfirst_node(TargetEntry, cell), declared, count);
+    List *columns = column_definitions(next);
+    ColumnChanges changes;
+    changes.appended = list_copy_tail(columns, count);
     foreach (cell, next->targetList) {
-        auto *target = lfirst_node(TargetEntry, cell);
-        if (target->resjunk)
+        const auto *target = lfirst_node(TargetEntry, cell);
+        if (target->resjunk || target->resno > count)
             continue;
-        check_place(target, declared, count);
-        if (target->resno <= count)
-            check_type(target, present, &declared[target->resno - 1]);
+        WantedColumn *column = &declared[target->resno - 1];
+        if (!is_retyped(target, present, column))
+            continue;
+        auto *definition = list_nth_node(ColumnDef, columns, target->resno - 1);
+        definition->colname = pstrdup(column->name);
+        changes.retyped = lappend(changes.retyped, definition);
+        *column = {column->name, definition->typeName->typeOid, definition->typeName->typemod, definition->collOid, -1};
     }
+    return changes;
 }
 
 void check_column_name(const char *name)
