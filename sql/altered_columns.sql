@@ -85,8 +85,9 @@ EXPLAIN (COSTS OFF) SELECT count(*) FROM st WHERE k = 5 \g |grep -o 'st_k'
 RESET enable_seqscan;
 SELECT pgtrickle.create_or_replace_stream_table('st', 'SELECT id, k, kind, price * 2 AS twice, price, 7 AS seven FROM item', '520w');
 SELECT seven, count(*) FROM st GROUP BY 1;
--- and_not_removed
+-- and_dropped, and_appended_again
 ALTER FOREIGN TABLE st OPTIONS (SET query 'SELECT id, k, kind, price * 2 AS twice, price FROM item');
+ALTER FOREIGN TABLE st OPTIONS (SET query 'SELECT id, k, kind, price * 2 AS twice, price, 7 AS seven FROM item');
 -- under_a_name_that_is_free
 ALTER FOREIGN TABLE st OPTIONS (SET query 'SELECT id, k, kind, price * 2 AS twice, price, 7 AS seven, 8 AS pgt_eight FROM item');
 ALTER FOREIGN TABLE st OPTIONS (SET query 'SELECT id, k, kind, price * 2 AS twice, price, 7 AS seven, 8 AS ctid FROM item');

@@ -1,6 +1,6 @@
 /*
  * Alterations of a stream table. It can get other options, another owner, and a place in an inheritance
- * hierarchy. Another query must have the declared columns, can give them other types, and append others; it takes
+ * hierarchy. Another query keeps the columns in their order, and can retype, drop and append some; it takes
  * effect in this transaction, including storage and rows. So does another type of a column, to which the query is cast.
  * Everything else that PostgreSQL would accept would break the stream table, and is refused.
  */
@@ -222,43 +222,59 @@ NewQuery analyzed(Oid relid, const Definition &definition, bool must_be_readable
     return made;
 }
 
-AlterTableCmd *command_on(AlterTableType type, ColumnDef *column)
+AlterTableCmd *command_on(AlterTableType type, char *column, ColumnDef *definition)
 {
     AlterTableCmd *command = makeNode(AlterTableCmd);
     command->subtype = type;
-    command->name = column->colname;
-    command->def = reinterpret_cast<::Node *>(column);
+    command->name = column;
+    command->def = reinterpret_cast<::Node *>(definition);
     return command;
 }
 
-/* PostgreSQL would refuse it after the fill, and name internal views. */
+/* Refuses to change a column that others read. PostgreSQL would do that after the fill, and name internal views. */
+void check_readers(Oid relid, const char *column, const char *action, const char *hint)
+{
+    List *readers = definition::readers_of_column(relid, get_attnum(relid, column));
+    if (readers != NIL)
+        ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST), errmsg("cannot %s by another query", action),
+                        errdetail("The column is used by %s.", static_cast<const char *>(linitial(readers))),
+                        errhint("%s", hint)));
+}
+
 void check_readers_of_retyped(Oid relid, const ColumnDef *next)
 {
-    const AttrNumber column = get_attnum(relid, next->colname);
-    List *readers = definition::readers_of_column(relid, column);
-    if (readers == NIL)
-        return;
     Oid type, collation;
     int32 typmod;
-    get_atttypetypmodcoll(relid, column, &type, &typmod, &collation);
+    get_atttypetypmodcoll(relid, get_attnum(relid, next->colname), &type, &typmod, &collation);
     const char *present = format_type_with_typemod(type, typmod);
-    ereport(ERROR, (errcode(ERRCODE_INVALID_TABLE_DEFINITION),
-                    errmsg("cannot change the type of column \"%s\" from %s to %s by another query", next->colname,
-                           present, format_type_with_typemod(next->typeName->typeOid, next->typeName->typemod)),
-                    errdetail("The column is used by %s.", static_cast<const char *>(linitial(readers))),
-                    errhint("Cast the expression in the query to %s.", present)));
+    check_readers(relid, next->colname,
+                  psprintf("change the type of column \"%s\" from %s to %s", next->colname, present,
+                           format_type_with_typemod(next->typeName->typeOid, next->typeName->typemod)),
+                  psprintf("Cast the expression in the query to %s.", present));
 }
 
 /* Has the statement change the columns, too. */
 void change_columns(Oid relid, AlterTableStmt *statement, const definition::ColumnChanges &changes)
 {
     ListCell *cell;
-    foreach (cell, changes.retyped) {
-        check_readers_of_retyped(relid, lfirst_node(ColumnDef, cell));
-        statement->cmds = lappend(statement->cmds, command_on(AT_AlterColumnType, lfirst_node(ColumnDef, cell)));
+    foreach (cell, changes.dropped) {
+        char *column = strVal(lfirst(cell));
+        check_readers(relid, column, psprintf("drop column \"%s\"", column),
+                      psprintf("Have the query return a column \"%s\", such as NULL.", column));
+        ereport(NOTICE, (errmsg("column \"%s\" of stream table \"%s\" is dropped", column, get_rel_name(relid))));
+        AlterTableCmd *command = command_on(AT_DropColumn, column, nullptr);
+        command->behavior = DROP_RESTRICT;
+        statement->cmds = lappend(statement->cmds, command);
     }
-    foreach (cell, changes.appended)
-        statement->cmds = lappend(statement->cmds, command_on(AT_AddColumn, lfirst_node(ColumnDef, cell)));
+    foreach (cell, changes.retyped) {
+        auto *column = lfirst_node(ColumnDef, cell);
+        check_readers_of_retyped(relid, column);
+        statement->cmds = lappend(statement->cmds, command_on(AT_AlterColumnType, column->colname, column));
+    }
+    foreach (cell, changes.appended) {
+        auto *column = lfirst_node(ColumnDef, cell);
+        statement->cmds = lappend(statement->cmds, command_on(AT_AddColumn, column->colname, column));
+    }
 }
 
 void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command)
@@ -323,7 +339,7 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
             setup::follow_storage_parameters(relid);
         call([=] { state::bump_generation(relid); });
     }
-    if (columns.appended != NIL || columns.retyped != NIL)
+    if (columns.appended != NIL || columns.retyped != NIL || columns.dropped != NIL)
         note_row_type(relid);
     for (Oid child : retyped_children(relid, statement))
         if (child != relid)

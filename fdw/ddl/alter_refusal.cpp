@@ -39,8 +39,7 @@ Refusal refusal_of(AlterTableType type)
     case AT_AddColumn:
     case AT_DropColumn:
         return {"Its columns are defined by its query.",
-                "Columns can be renamed, given another type, and appended by another query; to remove columns, drop it "
-                "and create it again."};
+                "Columns can be renamed and given another type; another query can also append and drop columns."};
     case AT_AddConstraint:
     case AT_SetNotNull:
     case AT_ColumnDefault:

@@ -1,6 +1,7 @@
 #include "fdw/ddl/inherited_columns.hpp"
 
 #include "definition/definition.hpp"
+#include "definition/query/query.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "pg/versions/rights.hpp"
 #include "refresh/program/compiled.hpp"
@@ -147,7 +148,7 @@ bool has_columns_of_its_query(Oid relid)
     ListCell *cell;
     foreach (cell, query->targetList) {
         auto *target = static_cast<TargetEntry *>(lfirst(cell));
-        if (target->resjunk)
+        if (target->resjunk || definition::is_dropped_column(target->resname))
             continue;
         Form_pg_attribute column = TupleDescAttr(RelationGetDescr(table), target->resno - 1);
         auto *value = reinterpret_cast<::Node *>(target->expr);

@@ -30,7 +30,9 @@ char *column_list(Oid relid)
     TupleDesc descriptor = RelationGetDescr(relation);
     for (int i = 0; i < descriptor->natts; i++) {
         Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
-        appendStringInfo(&list, "%s%s %s", i > 0 ? ", " : "", quote_identifier(NameStr(attribute->attname)),
+        if (attribute->attisdropped)
+            continue;
+        appendStringInfo(&list, "%s%s %s", list.len > 0 ? ", " : "", quote_identifier(NameStr(attribute->attname)),
                          format_type_extended(attribute->atttypid, attribute->atttypmod,
                                               FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
         if (OidIsValid(attribute->attcollation) && attribute->attcollation != get_typcollation(attribute->atttypid))

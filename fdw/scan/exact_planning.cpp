@@ -193,10 +193,9 @@ Query *locked_definition(Oid relid)
 AttrNumber *output_numbers(const ServedRelation *served)
 {
     auto *numbers = static_cast<AttrNumber *>(palloc0(sizeof(AttrNumber) * (served->column_count + 1)));
-    AttrNumber last = 0;
     for (int i = 0; i < served->column_count; i++)
         if (served->columns[i] != 0)
-            numbers[i] = ++last;
+            numbers[i] = static_cast<AttrNumber>(i + 1);
     return numbers;
 }
 

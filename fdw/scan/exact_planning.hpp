@@ -85,8 +85,8 @@ template <class Act> auto beside_planning(Oid relid, Act act)
 
 /* Returns the analysed defining query with its relations locked. PostgreSQL frame. */
 Query *locked_definition(Oid relid);
-/* Returns the output of the defining query that is each column of the foreign table; 0 for a dropped one. PostgreSQL
- * frame. */
+/* Returns the output of the defining query that is each column of the foreign table; 0 for a dropped one, for which the
+ * query has a NULL. PostgreSQL frame. */
 AttrNumber *output_numbers(const ServedRelation *served);
 
 } // namespace pgtrickle

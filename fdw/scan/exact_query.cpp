@@ -46,8 +46,7 @@ Query *untouched_rows(Oid relid, const Query *definition, const ExactRead *read)
     const RangeTblEntry *storage = add_storage_entry(query, served, "storage", InvalidOid);
     List *columns = NIL;
     for (int i = 0; i < served->column_count; i++)
-        if (served->columns[i] != 0)
-            columns = lappend(columns, storage_column(storage, 1, served->columns[i]));
+        columns = lappend(columns, storage_column(storage, 1, static_cast<AttrNumber>(i + 1)));
     query->targetList = declared_outputs(definition, columns);
     Node *untouched = nullptr;
     if (read->way == ExactWay::in_parts)
@@ -126,13 +125,13 @@ NestedPlan plan_rows(const Planning &planning, Oid relid, const ExactRead *read,
     }
 }
 
-/* Returns the rows of `read`: all columns, and system columns among `columns`, which are NULL. */
+/* Returns the rows of `read`: all columns, dropped ones included, and system columns among `columns`; these are NULL.
+ */
 NestedPlan merged_rows(const ServedRelation *served, const ExactRead *read, List *columns)
 {
     NestedPlan nested = {nullptr, NIL, NIL, "stored groups, merged with pending changes", read->rows};
     for (int i = 0; i < served->column_count; i++)
-        if (served->columns[i] != 0)
-            nested.columns = lappend_int(nested.columns, i + 1);
+        nested.columns = lappend_int(nested.columns, i + 1);
     ListCell *cell;
     foreach (cell, columns)
         if (lfirst_int(cell) < 0)

@@ -3,6 +3,7 @@
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "definition/options.hpp"
+#include "definition/query/query.hpp"
 #include "pg/relation_listeners.hpp"
 #include "storage/storage.hpp"
 #include "translate/check/dependence.hpp"
@@ -84,10 +85,13 @@ bool match_columns(TupleDesc declared, TupleDesc stored, AttrNumber *columns)
     for (int i = 0; i < declared->natts; i++) {
         Form_pg_attribute column = TupleDescAttr(declared, i);
         columns[i] = 0;
-        if (column->attisdropped)
-            continue;
         while (next < stored->natts && TupleDescAttr(stored, next)->attisdropped)
             next++;
+        if (column->attisdropped) {
+            next +=
+                next < stored->natts && definition::is_dropped_column(NameStr(TupleDescAttr(stored, next)->attname));
+            continue;
+        }
         if (next == stored->natts || !is_same_column(column, TupleDescAttr(stored, next)))
             return false;
         columns[i] = static_cast<AttrNumber>(++next);
@@ -110,7 +114,7 @@ void set_columns(ServedRelation *entry, Relation table, Relation storage)
         raise_misfit(table);
     entry->has_same_numbers = true;
     for (int i = 0; i < declared->natts; i++)
-        entry->has_same_numbers &= entry->columns[i] == i + 1;
+        entry->has_same_numbers &= entry->columns[i] == i + 1 || TupleDescAttr(declared, i)->attisdropped;
 }
 
 void fill(ServedRelation *entry)

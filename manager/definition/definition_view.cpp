@@ -1,6 +1,7 @@
 #include "definition/definition_view.hpp"
 
 #include "definition/definition.hpp"
+#include "definition/query/query.hpp"
 #include "definition/text_search_setting.hpp"
 #include "pg/relation_owner.hpp"
 #include "pg/settings.hpp"
@@ -76,6 +77,9 @@ Oid create_view(Oid relid, Query *query)
     Relation foreign_table = table_open(relid, NoLock);
     TupleDesc described = CreateTupleDescCopy(RelationGetDescr(foreign_table));
     table_close(foreign_table, NoLock);
+    for (AttrNumber column = 1; column <= described->natts; column++)
+        if (TupleDescAttr(described, column - 1)->attisdropped)
+            TupleDescInitEntry(described, column, dropped_column(column).name, INT4OID, -1, 0);
     Oid view = heap_create_with_catalog(name, get_namespace_oid(schema_name, false), InvalidOid, InvalidOid, InvalidOid,
                                         InvalidOid, owner_of_relation(relid), InvalidOid, described, NIL, RELKIND_VIEW,
                                         RELPERSISTENCE_PERMANENT, false, false, ONCOMMIT_NOOP, static_cast<Datum>(0),
@@ -321,7 +325,7 @@ Query *query_of(Oid relid)
     ListCell *cell;
     foreach (cell, query->targetList) {
         auto *target = static_cast<TargetEntry *>(lfirst(cell));
-        if (!target->resjunk)
+        if (!target->resjunk && !is_dropped_column(target->resname))
             target->resname = get_attname(relid, target->resno, false);
     }
     return query;
@@ -331,7 +335,9 @@ char *canonical_text(Query *query)
 {
     int level = NewGUCNestLevel();
     set_text_settings();
-    char *text = pg_get_querydef(static_cast<Query *>(copyObjectImpl(query)), false);
+    auto *copy = static_cast<Query *>(copyObjectImpl(query));
+    remove_dropped_columns(copy);
+    char *text = pg_get_querydef(copy, false);
     AtEOXact_GUC(false, level);
     while (*text == ' ')
         text++;

@@ -34,8 +34,10 @@ definition::WantedColumn *declared_columns(Oid relid, int *count, int more = 0)
         palloc0(sizeof(definition::WantedColumn) * (descriptor->natts + more + 1)));
     for (int i = 0; i < descriptor->natts; i++) {
         Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
-        wanted[i] = {pstrdup(NameStr(attribute->attname)), attribute->atttypid, attribute->atttypmod,
-                     attribute->attcollation, -1};
+        wanted[i] = attribute->attisdropped
+                        ? definition::dropped_column(static_cast<AttrNumber>(i + 1))
+                        : definition::WantedColumn{pstrdup(NameStr(attribute->attname)), attribute->atttypid,
+                                                   attribute->atttypmod, attribute->attcollation, -1};
     }
     table_close(relation, AccessShareLock);
     return wanted;
@@ -74,7 +76,7 @@ Query *fit_to_altered(Oid relid, const definition::ParsedQuery &parsed, definiti
 {
     int count;
     definition::WantedColumn *wanted = declared_columns(relid, &count, list_length(parsed.query->targetList));
-    *changes = definition::altered_columns(parsed.query, definition::query_of(relid), wanted, count);
+    *changes = definition::altered_columns(parsed, definition::query_of(relid), wanted, count);
     ListCell *cell;
     foreach (cell, changes->appended) {
         auto *column = lfirst_node(ColumnDef, cell);

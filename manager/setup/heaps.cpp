@@ -85,7 +85,9 @@ void replace_heaps(Oid relid)
         storage::drop_arrangement(relid, heap);
     }
     create_heaps_in(relid, tablespace);
-    storage::create_user_indexes(relid, storage::storage_of(relid), indexes);
+    const Oid storage = storage::storage_of(relid);
+    call([&] { storage::leave_out_lost_indexes(relid, storage, &indexes); });
+    storage::create_user_indexes(relid, storage, indexes);
     /* Programs of its dependents were made for the key of the old storage. */
     call([=] { CacheInvalidateRelcacheByRelid(relid); });
 }

@@ -1,5 +1,7 @@
 #include "setup/steps.hpp"
 
+#include "definition/query/query.hpp"
+
 extern "C" {
 #include "access/table.h"
 #include "utils/builtins.h"
@@ -31,6 +33,12 @@ engine::Step step_of_rows(Oid relid)
     for (int i = 0; i < descriptor->natts; i++) {
         Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
         engine::Column column;
+        if (attribute->attisdropped) {
+            column.name = call([=] { return definition::dropped_column(static_cast<AttrNumber>(i + 1)).name; });
+            column.type = "pg_catalog.int4";
+            step.columns.push_back({column, engine::Role::value, ""});
+            continue;
+        }
         column.name = NameStr(attribute->attname);
         column.type = call([=] {
             return format_type_extended(attribute->atttypid, attribute->atttypmod,

@@ -41,6 +41,13 @@ void set_column(TupleDesc columns, AttrNumber number, const ColumnDef *column)
         TupleDescInitEntryCollation(columns, number, column->collOid);
 }
 
+/* A successor has the column that its query and its storage have. */
+void set_dropped(TupleDesc columns, AttrNumber number)
+{
+    const definition::WantedColumn dropped = definition::dropped_column(number);
+    TupleDescInitEntry(columns, number, dropped.name, dropped.type, dropped.typmod, 0);
+}
+
 TupleDesc columns_of(Oid relid, const definition::ColumnChanges &changes)
 {
     Relation table = table_open(relid, NoLock);
@@ -50,6 +57,11 @@ TupleDesc columns_of(Oid relid, const definition::ColumnChanges &changes)
     for (; number <= present->natts; number++)
         TupleDescCopyEntry(columns, number, present, number);
     ListCell *cell;
+    foreach (cell, changes.dropped)
+        set_dropped(columns, get_attnum(relid, strVal(lfirst(cell))));
+    for (number = 1; number <= present->natts; number++)
+        if (TupleDescAttr(present, number - 1)->attisdropped)
+            set_dropped(columns, number);
     foreach (cell, changes.retyped)
         set_column(columns, get_attnum(relid, lfirst_node(ColumnDef, cell)->colname), lfirst_node(ColumnDef, cell));
     foreach (cell, changes.appended)
@@ -124,8 +136,10 @@ Successor create_successor(Oid relid, Query *query, const std::vector<translate:
     made.relid = call([&] { return create_foreign_table(relid, list, changes); });
     set_up_successor(made.relid, query, sources, relid);
     made.indexes = storage::user_indexes_of(storage::storage_of(relid));
+    const Oid storage = storage::storage_of(made.relid);
+    call([&] { storage::leave_out_lost_indexes(relid, storage, &made.indexes); });
     const definition::ShownAs shown(made.relid, relid);
-    storage::create_hidden_indexes(made.relid, storage::storage_of(made.relid), made.indexes);
+    storage::create_hidden_indexes(made.relid, storage, made.indexes);
     return made;
 }
 

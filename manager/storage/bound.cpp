@@ -133,9 +133,9 @@ BoundCheck *begin_bound_check(Oid stream_table)
     const TupleDesc columns = CreateTupleDescCopy(RelationGetDescr(table));
     check->stream_table = stream_table;
     check->columns = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (columns->natts + 1)));
+    check->column_count = columns->natts;
     for (int i = 0; i < columns->natts; i++)
-        if (!TupleDescAttr(columns, i)->attisdropped)
-            check->columns[check->column_count++] = static_cast<AttrNumber>(i + 1);
+        check->columns[i] = static_cast<AttrNumber>(i + 1);
     check->state = CreateExecutorState();
     check->row = MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
     MemoryContext previous = MemoryContextSwitchTo(check->state->es_query_cxt);

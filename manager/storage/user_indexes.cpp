@@ -26,6 +26,7 @@ extern "C" {
 #include "commands/comment.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
 #include "parser/parse_clause.h"
 #include "parser/parse_collate.h"
 #include "parser/parse_expr.h"
@@ -262,6 +263,26 @@ const char *name_of_new_index(Oid relation)
     return name;
 }
 
+/* Returns a column of the old storage that the index uses and the new one lacks; null if it has all. */
+const char *lost_column(const IndexStmt *statement, const UserIndexes &indexes, Oid storage)
+{
+    ListCell *cell;
+    Bitmapset *read = nullptr;
+    pull_varattnos(statement->whereClause, 1, &read);
+    foreach (cell, list_concat_copy(statement->indexParams, statement->indexIncludingParams)) {
+        const auto *element = lfirst_node(IndexElem, cell);
+        pull_varattnos(element->expr, 1, &read);
+        if (element->name != nullptr && get_attnum(storage, element->name) == InvalidAttrNumber)
+            return element->name;
+    }
+    for (int column = -1; (column = bms_next_member(read, column)) >= 0;) {
+        const int number = column + FirstLowInvalidHeapAttributeNumber;
+        if (number > 0 && get_attnum(storage, indexes.columns[number - 1]) == InvalidAttrNumber)
+            return indexes.columns[number - 1];
+    }
+    return nullptr;
+}
+
 /* ---- names in errors; C++ frames ------------------------------------------------------ */
 
 std::string replaced(std::string text, const std::string &name, const std::string &shown)
@@ -337,6 +358,25 @@ void analyze_index(IndexStmt *statement, Relation table, const char *text)
     }
     free_parsestate(state);
     statement->transformed = true;
+}
+
+void leave_out_lost_indexes(Oid relid, Oid storage, UserIndexes *indexes)
+{
+    UserIndexes left = *indexes;
+    left.statements = left.texts = left.extras = NIL;
+    for (int i = 0; i < list_length(indexes->statements); i++) {
+        auto *statement = list_nth_node(IndexStmt, indexes->statements, i);
+        if (const char *column = lost_column(statement, *indexes, storage)) {
+            ereport(NOTICE,
+                    (errmsg("index \"%s\" of stream table \"%s\" is dropped", statement->idxname, get_rel_name(relid)),
+                     errdetail("It uses column \"%s\", which the query does not have any more.", column)));
+            continue;
+        }
+        left.statements = lappend(left.statements, statement);
+        left.texts = lappend(left.texts, list_nth(indexes->texts, i));
+        left.extras = lappend(left.extras, list_nth(indexes->extras, i));
+    }
+    *indexes = left;
 }
 
 ObjectAddress define_user_index(Oid relid, Oid storage, IndexStmt *statement, bool check_not_in_use)

@@ -79,6 +79,8 @@ void move_user_indexes(Oid storage, Oid schema);
 
 /* Returns the indexes of users on a storage. */
 UserIndexes user_indexes_of(Oid storage);
+/* Leaves out indexes that use a column which the storage in its place lacks. A NOTICE names each. PostgreSQL frame. */
+void leave_out_lost_indexes(Oid relid, Oid storage, UserIndexes *indexes);
 /* Creates them on the storage in its place, as the owner of the stream table. */
 void create_user_indexes(Oid relid, Oid storage, const UserIndexes &indexes);
 /* As create_user_indexes(), on the storage of the successor `relid` (setup/successor.hpp), in the reserved schema and

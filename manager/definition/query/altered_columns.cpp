@@ -1,26 +1,105 @@
 #include "definition/query/altered_columns.hpp"
 
 extern "C" {
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
 }
+
+#include <algorithm>
 
 namespace pgtrickle::definition {
 
 namespace {
 
-int position_of(const char *name, const WantedColumn *declared, int count)
+/* The declared columns that are not dropped, by position: pointers into `declared`. */
+struct Live {
+    WantedColumn **columns;
+    int count;
+};
+
+Live live_of(WantedColumn *declared, int count)
 {
+    Live live = {static_cast<WantedColumn **>(palloc(sizeof(WantedColumn *) * (count + 1))), 0};
     for (int i = 0; i < count; i++)
-        if (strcmp(declared[i].name, name) == 0)
+        if (!declared[i].is_dropped)
+            live.columns[live.count++] = &declared[i];
+    return live;
+}
+
+/* Returns 0 if no column has the name. */
+int position_of(const char *name, const Live &live)
+{
+    for (int i = 0; i < live.count; i++)
+        if (strcmp(live.columns[i]->name, name) == 0)
             return i + 1;
     return 0;
 }
 
-/* A name that no column has is no sign of another order: an expression is called after its function. */
-void check_place(const TargetEntry *target, const WantedColumn *declared, int count)
+/* Returns the outputs, without junk. */
+List *outputs_of(const Query *query)
 {
-    const int place = position_of(target->resname, declared, count);
+    List *outputs = NIL;
+    ListCell *cell;
+    foreach (cell, query->targetList)
+        if (!lfirst_node(TargetEntry, cell)->resjunk)
+            outputs = lappend(outputs, lfirst(cell));
+    return outputs;
+}
+
+/* Whether the name of an output is one that the query gives it, and not one that PostgreSQL derives from an expression.
+ */
+bool is_named(const ParsedQuery &query, const TargetEntry *target)
+{
+    return IsA(target->expr, Var) ||
+           (target->resno <= list_length(query.aliases) && list_nth(query.aliases, target->resno - 1) != nullptr);
+}
+
+/* Whether the outputs are some of the columns, in their order, and then perhaps others with names of their own, so that
+ * those that are not named are dropped. Where all of the named ones are in their places, the other outputs take the
+ * places that follow. */
+bool is_dropping(const ParsedQuery &query, List *outputs, const Live &live)
+{
+    int last = 0, named = 0;
+    bool is_moved = false;
+    ListCell *cell;
+    foreach (cell, outputs) {
+        const auto *target = lfirst_node(TargetEntry, cell);
+        const int place = position_of(target->resname, live);
+        if (place == 0 && !is_named(query, target))
+            return false;
+        if (place == 0)
+            continue;
+        if (place <= last || named < target->resno - 1)
+            return false;
+        named++;
+        is_moved |= place != target->resno;
+        last = place;
+    }
+    return named > 0 && (is_moved || (named == list_length(outputs) && named < live.count));
+}
+
+/* Marks the columns that no output has the name of. */
+List *drop_unnamed(List *outputs, const Live &live, const WantedColumn *declared)
+{
+    List *dropped = NIL;
+    for (int i = 0; i < live.count; i++) {
+        bool is_named = false;
+        ListCell *cell;
+        foreach (cell, outputs)
+            is_named |= strcmp(lfirst_node(TargetEntry, cell)->resname, live.columns[i]->name) == 0;
+        if (is_named)
+            continue;
+        dropped = lappend(dropped, makeString(pstrdup(live.columns[i]->name)));
+        *live.columns[i] = dropped_column(static_cast<AttrNumber>(live.columns[i] - declared + 1));
+    }
+    return dropped;
+}
+
+/* A name that no column has is no sign of another order: an expression is called after its function. */
+void check_place(const TargetEntry *target, const Live &live)
+{
+    const int place = position_of(target->resname, live);
     if (place == 0 || place == target->resno)
         return;
     ereport(ERROR,
@@ -28,16 +107,30 @@ void check_place(const TargetEntry *target, const WantedColumn *declared, int co
              errmsg("column %d of the new query is \"%s\", which is column %d of the stream table", target->resno,
                     target->resname, place),
              errdetail("The columns of a stream table keep their order."),
-             target->resno > count
+             target->resno > live.count
                  ? errhint("Put new columns after those of the stream table.")
                  : errhint("Write the columns in the order of the stream table; if the value is meant for column "
                            "\"%s\", add AS %s.",
-                           declared[target->resno - 1].name, quote_identifier(declared[target->resno - 1].name))));
+                           live.columns[target->resno - 1]->name,
+                           quote_identifier(live.columns[target->resno - 1]->name))));
+}
+
+void check_places(List *outputs, const Live &live)
+{
+    ListCell *cell;
+    foreach (cell, outputs)
+        check_place(lfirst_node(TargetEntry, cell), live);
+    if (list_length(outputs) < live.count)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+                        errmsg("the number of declared columns (%d) differs from that of the defining query (%d)",
+                               live.count, list_length(outputs)),
+                        errhint("To remove columns, have the query return the others under their names.")));
 }
 
 struct ValueType {
     Oid type;
     int32 typmod;
+    bool operator==(const ValueType &) const = default;
 };
 
 ValueType type_of(Expr *value)
@@ -54,40 +147,37 @@ ValueType type_before_cast(const Query *query, AttrNumber number)
     return {InvalidOid, -1};
 }
 
-bool fits(const ValueType &type, const WantedColumn *declared)
-{
-    return type.type == declared->type && (declared->typmod == -1 || declared->typmod == type.typmod);
-}
-
 /* A column that was declared with another type than its query returned keeps it as long as the query returns that
- * type, of whatever precision. */
-bool is_retyped(const TargetEntry *target, const Query *present, const WantedColumn *declared)
+ * type, of whatever precision. `number` is that of the column. */
+bool is_retyped(const TargetEntry *target, const Query *present, const WantedColumn *column, AttrNumber number)
 {
-    const ValueType next = type_of(target->expr), before = type_before_cast(present, target->resno);
-    if (fits(next, declared))
+    const ValueType next = type_of(target->expr), before = type_before_cast(present, number),
+                    declared = {column->type, column->typmod};
+    if (next == declared)
         return false;
-    return fits(before, declared) || (next.type != before.type && next.type != declared->type);
+    return before == declared || (next.type != before.type && next.type != declared.type);
 }
 
 } // namespace
 
-ColumnChanges altered_columns(Query *next, const Query *present, WantedColumn *declared, int count)
+ColumnChanges altered_columns(const ParsedQuery &next, const Query *present, WantedColumn *declared, int count)
 {
-    ListCell *cell;
-    foreach (cell, next->targetList)
-        if (!lfirst_node(TargetEntry, cell)->resjunk)
-            check_place(lfirst_node(TargetEntry, cell), declared, count);
-    List *columns = column_definitions(next);
     ColumnChanges changes;
-    changes.appended = list_copy_tail(columns, count);
-    foreach (cell, next->targetList) {
-        const auto *target = lfirst_node(TargetEntry, cell);
-        if (target->resjunk || target->resno > count)
+    List *outputs = outputs_of(next.query);
+    Live live = live_of(declared, count);
+    if (is_dropping(next, outputs, live)) {
+        changes.dropped = drop_unnamed(outputs, live, declared);
+        live = live_of(declared, count);
+    }
+    check_places(outputs, live);
+    List *columns = column_definitions(next.query);
+    changes.appended = list_copy_tail(columns, live.count);
+    for (int i = 0; i < live.count; i++) {
+        WantedColumn *column = live.columns[i];
+        if (!is_retyped(list_nth_node(TargetEntry, outputs, i), present, column,
+                        static_cast<AttrNumber>(column - declared + 1)))
             continue;
-        WantedColumn *column = &declared[target->resno - 1];
-        if (!is_retyped(target, present, column))
-            continue;
-        auto *definition = list_nth_node(ColumnDef, columns, target->resno - 1);
+        auto *definition = list_nth_node(ColumnDef, columns, i);
         definition->colname = pstrdup(column->name);
         changes.retyped = lappend(changes.retyped, definition);
         *column = {column->name, definition->typeName->typeOid, definition->typeName->typemod, definition->collOid, -1};

@@ -243,6 +243,41 @@ int output_count(Query *query)
     return count;
 }
 
+constexpr const char *dropped_prefix = "pgt_dropped_";
+
+/* Gives the outputs the numbers of the columns that are not dropped, and each of these a NULL. The targets of a query
+ * that is not wrapped serve no set operation or DISTINCT. */
+void leave_out_dropped(Query *query, const WantedColumn *wanted, int count)
+{
+    List *targets = NIL;
+    int output = 0;
+    for (int i = 0; i < count; i++) {
+        TargetEntry *target =
+            wanted[i].is_dropped
+                ? makeTargetEntry(reinterpret_cast<Expr *>(makeNullConst(INT4OID, -1, InvalidOid)), 0, nullptr, false)
+                : list_nth_node(TargetEntry, query->targetList, output++);
+        target->resno = static_cast<AttrNumber>(i + 1);
+        targets = lappend(targets, target);
+    }
+    for (; output < list_length(query->targetList); output++) {
+        auto *target = list_nth_node(TargetEntry, query->targetList, output);
+        target->resno = static_cast<AttrNumber>(list_length(targets) + 1);
+        targets = lappend(targets, target);
+    }
+    query->targetList = targets;
+}
+
+/* Returns the columns that are not dropped. */
+WantedColumn *live_columns(const WantedColumn *wanted, int count, int *live_count)
+{
+    auto *live = static_cast<WantedColumn *>(palloc(sizeof(WantedColumn) * (count + 1)));
+    *live_count = 0;
+    for (int i = 0; i < count; i++)
+        if (!wanted[i].is_dropped)
+            live[(*live_count)++] = wanted[i];
+    return live;
+}
+
 void check_count(int found, WantedColumn *wanted, int count, const char *statement)
 {
     if (found == count)
@@ -252,7 +287,7 @@ void check_count(int found, WantedColumn *wanted, int count, const char *stateme
         psprintf("the number of declared columns (%d) differs from that of the defining query (%d)", count, found),
         statement != nullptr
             ? "Declare one column for each output column of the query, or none at all to take them from the query."
-            : "A new query can append columns; to remove columns, drop the stream table and create it again.");
+            : "Have the query return these columns.");
 }
 
 void check_names(const ParsedQuery &parsed, WantedColumn *wanted, int count, const char *statement)
@@ -352,12 +387,40 @@ Expr *without_cast(Expr *expression)
     return expression;
 }
 
+WantedColumn dropped_column(AttrNumber number)
+{
+    return {psprintf("%s%d", dropped_prefix, number), INT4OID, -1, InvalidOid, -1, true};
+}
+
+bool is_dropped_column(const char *name)
+{
+    return strncmp(name, dropped_prefix, strlen(dropped_prefix)) == 0;
+}
+
+void remove_dropped_columns(Query *query)
+{
+    List *targets = NIL;
+    ListCell *cell;
+    foreach (cell, query->targetList) {
+        auto *target = lfirst_node(TargetEntry, cell);
+        if (!target->resjunk && is_dropped_column(target->resname))
+            continue;
+        target->resno = static_cast<AttrNumber>(list_length(targets) + 1);
+        targets = lappend(targets, target);
+    }
+    query->targetList = targets;
+}
+
 Query *fit_columns(const ParsedQuery &parsed, WantedColumn *wanted, int count, const char *statement)
 {
     Query *query = parsed.query;
-    check_count(output_count(query), wanted, count, statement);
-    check_names(parsed, wanted, count, statement);
-    bool must_wrap = false;
+    remove_dropped_columns(query);
+    int live_count;
+    WantedColumn *live = live_columns(wanted, count, &live_count);
+    const bool has_dropped = live_count < count;
+    check_count(output_count(query), live, live_count, statement);
+    check_names(parsed, live, live_count, statement);
+    bool must_wrap = has_dropped && (query->setOperations != nullptr || query->distinctClause != NIL);
     ListCell *cell;
     foreach (cell, query->targetList) {
         auto *target = static_cast<TargetEntry *>(lfirst(cell));
@@ -365,11 +428,13 @@ Query *fit_columns(const ParsedQuery &parsed, WantedColumn *wanted, int count, c
             continue;
         /* The value of the earlier type may have lost information that the next type can hold. */
         target->expr = without_cast(target->expr);
-        if (!fits(target, &wanted[target->resno - 1]))
+        if (!fits(target, &live[target->resno - 1]))
             must_wrap |= query->setOperations != nullptr || target->ressortgroupref != 0;
     }
     if (must_wrap)
         query = wrap(query);
+    if (has_dropped)
+        leave_out_dropped(query, wanted, count);
     foreach (cell, query->targetList) {
         auto *target = static_cast<TargetEntry *>(lfirst(cell));
         if (target->resjunk)

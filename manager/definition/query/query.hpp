@@ -31,12 +31,20 @@ struct WantedColumn {
     int32 typmod;
     Oid collation; /* InvalidOid: the query's */
     int location;  /* in the statement that declares it; -1: unknown */
+    bool is_dropped = false;
 };
 
-/* Returns the query of `parsed` with its output columns cast to the wanted types and given the wanted names;
- * completes the wanted collations. Raises 42P16 or 42804 if the query does not fit. The locations count in
- * `statement`, which may be null. PostgreSQL frame. */
+/* Returns the query of `parsed` with its output columns cast to the wanted types and given the wanted names, and a NULL
+ * in the place of each dropped column; completes the wanted collations. Raises 42P16 or 42804 if the query does not
+ * fit. The locations count in `statement`, which may be null. PostgreSQL frame. */
 Query *fit_columns(const ParsedQuery &parsed, WantedColumn *wanted, int count, const char *statement);
+
+/* A column that the stream table has lost. Its query has a NULL there, and its storage a column of these values, so
+ * that the other columns keep their numbers in all relations; the text of the query lacks it. PostgreSQL frames. */
+WantedColumn dropped_column(AttrNumber number);
+bool is_dropped_column(const char *name);
+/* Removes these columns from the output of a query. */
+void remove_dropped_columns(Query *query);
 
 /* Returns the value of an output column before fit_columns() cast it. A query itself has no implicit conversion at the
  * top of a target. PostgreSQL frame. */
