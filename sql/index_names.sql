@@ -111,7 +111,19 @@ SET enable_seqscan = off;
 EXPLAIN (COSTS OFF) SELECT count(*) FROM in_b.moved WHERE kind = 'k1' \g |grep -o 'of_kind'
 SELECT count(*) FROM in_b.moved WHERE kind = 'k1';
 RESET enable_seqscan;
+-- a_name_like_one_of_another_storage_does_no_harm
+SELECT pgtrickle.create_stream_table('in_b.ranges', 'SELECT id, n FROM index_names.item', '520w', partition_by => 'RANGE (n, 1000)');
+SELECT format('CREATE INDEX "st_%1$s_p2" ON in_b.moved (n); REINDEX INDEX CONCURRENTLY in_b."st_%1$s_p2"', 'in_b.ranges'::regclass::oid) AS taken \gset
+:taken;
+SELECT count(*) AS in_the_schema_of_the_stream_table FROM pg_class WHERE relname LIKE 'st\_%' AND relkind = 'i' AND relnamespace = 'in_b'::regnamespace;
+INSERT INTO item VALUES (3000, 'k1', 3000), (5000, 'k1', 5000);
+SELECT pgtrickle.refresh_stream_table('in_b.ranges');
+ALTER FOREIGN TABLE in_b.ranges OPTIONS (SET query 'SELECT id, n FROM index_names.item WHERE n > 0');
+SELECT count(*) FROM in_b.ranges WHERE n > 2000;
+-- to_the_schema_where_it_is
+ALTER FOREIGN TABLE in_b.moved SET SCHEMA in_b;
 -- DROP_of_the_stream_table
+DROP FOREIGN TABLE in_b.ranges;
 DROP FOREIGN TABLE in_b.moved;
 SELECT * FROM indexes;
 DROP SCHEMA in_b, index_names CASCADE;

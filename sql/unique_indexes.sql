@@ -96,6 +96,48 @@ UPDATE item SET code = NULL WHERE id = 30;
 SELECT pgtrickle.refresh_stream_table('items');
 UPDATE item SET code = 'c' WHERE id = 30;
 SELECT pgtrickle.refresh_stream_table('items');
+-- errors_name_it_as_the_user_does, in_their_fields, too
+CREATE ROLE ui_plain;
+GRANT USAGE ON FOREIGN SERVER pgtrickle TO ui_plain;
+GRANT USAGE, CREATE ON SCHEMA unique_indexes TO ui_plain;
+GRANT SELECT, TRIGGER, INSERT, DELETE ON item TO ui_plain;
+SET ROLE ui_plain;
+SELECT pgtrickle.create_stream_table('unique_indexes.parts', 'SELECT id, code, place FROM unique_indexes.item', '520w', 'DIFFERENTIAL', partition_by => 'HASH (place, 3)');
+CREATE FUNCTION failure(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE s text; t text; c text; d text; m text;
+BEGIN
+  EXECUTE statement;
+  RETURN 'done';
+EXCEPTION WHEN unique_violation THEN
+  GET STACKED DIAGNOSTICS s = SCHEMA_NAME, t = TABLE_NAME, c = CONSTRAINT_NAME, d = PG_EXCEPTION_DETAIL, m = MESSAGE_TEXT;
+  RETURN concat_ws('|', m, d, s, t, c);
+END $$;
+CREATE UNIQUE INDEX "Odd ""st_1"" name" ON parts (place);
+INSERT INTO item VALUES (200, 'x', 25, 'k1'), (201, 'y', 25, 'k1');
+SELECT failure($$SELECT pgtrickle.refresh_stream_table('unique_indexes.parts')$$);
+SELECT failure($$ALTER FOREIGN TABLE parts OPTIONS (SET query 'SELECT id, code, place FROM unique_indexes.item WHERE id > 0')$$);
+SELECT failure($$SELECT pgtrickle.alter_stream_table('unique_indexes.parts', partition_by => 'none')$$);
+DROP INDEX "Odd ""st_1"" name";
+SELECT pgtrickle.refresh_stream_table('unique_indexes.parts');
+SELECT failure('CREATE UNIQUE INDEX of_place ON parts (place)');
+DELETE FROM item WHERE id >= 200;
+CREATE INDEX ON parts (place) INCLUDE ((id + 1));
+RESET ROLE;
+-- a_refresh_that_starts_over_checks_what_it_wrote_before
+SET log_min_messages = 'fatal'; -- the inconsistency is wanted
+CREATE TABLE switch (v int);
+INSERT INTO switch VALUES (0);
+CREATE FUNCTION unsteady(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN i + CASE i WHEN 22 THEN (SELECT v FROM unique_indexes.switch) ELSE 0 END; END $$;
+SELECT pgtrickle.create_stream_table('unique_indexes.restarted', 'SELECT id, code, unsteady(id) AS u FROM item WHERE id < 100', '520w', 'DIFFERENTIAL');
+CREATE UNIQUE INDEX of_code ON restarted (code) WHERE code <> 'c';
+UPDATE switch SET v = 1;
+DELETE FROM item WHERE id = 22; INSERT INTO item VALUES (90, 'd1', 90, 'k'), (91, 'd1', 91, 'k');
+SELECT failure($$SELECT pgtrickle.refresh_stream_table('restarted')$$);
+UPDATE item SET code = 'd2' WHERE id = 91;
+SELECT pgtrickle.refresh_stream_table('restarted');
+RESET log_min_messages;
+DROP OWNED BY ui_plain;
+DROP ROLE ui_plain;
 -- it_is_exported_and_dumped
 SELECT line FROM regexp_split_to_table(pgtrickle.export_definition('items'), '\n') line WHERE line LIKE '%UNIQUE%' ORDER BY 1;
 DROP SCHEMA unique_indexes CASCADE;

@@ -34,6 +34,12 @@ SELECT pg_get_userbyid(relowner) AS owner, regexp_replace(indexdef, 'st_\d+', 's
   FROM pg_indexes JOIN pg_class ON relname = indexname WHERE schemaname = 'pg_trickle_storage' AND indexname LIKE 'by%' ORDER BY 2;
 SELECT pgtrickle.refresh_stream_table('ui.st') \g /dev/null
 SELECT count(*) FROM ui.st WHERE g = 1;
+-- those_on_columns_that_have_an_index_of_the_extension, and_comments
+CREATE UNIQUE INDEX by_id ON ui.st (id); CREATE INDEX by_id_too ON ui.st (id);
+COMMENT ON INDEX ui.by_id IS 'the key';
+SELECT pgtrickle.prepare_upgrade();
+SELECT pgtrickle.finish_upgrade();
+SELECT relname, obj_description(oid), indisunique FROM pg_class JOIN pg_index ON indexrelid = oid WHERE relname LIKE 'by\_id%' ORDER BY 1;
 -- one_that_fails
 SELECT pgtrickle.prepare_upgrade();
 INSERT INTO ui.switch VALUES (true);

@@ -23,6 +23,7 @@
 #include "pg/versions/heaps.hpp"
 #include "pg/versions/rights.hpp"
 #include "pg/walker.hpp"
+#include "storage/index_names.hpp"
 #include "storage/layout.hpp"
 #include "storage/storage.hpp"
 #include "storage/user_indexes.hpp"
@@ -62,6 +63,11 @@ void check_kind(Oid relid, const IndexStmt *statement)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot create an index on stream table \"%s\" concurrently", get_rel_name(relid)),
                         errhint("Remove CONCURRENTLY.")));
+    ListCell *cell;
+    foreach (cell, statement->indexIncludingParams)
+        if (lfirst_node(IndexElem, cell)->expr != nullptr)
+            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                            errmsg("expressions are not supported in included columns")));
 }
 
 /* Returns the CREATE INDEX statement in a text from a dump. */

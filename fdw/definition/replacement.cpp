@@ -15,6 +15,7 @@
 #include "setup/maintenance.hpp"
 #include "setup/patient_lock.hpp"
 #include "setup/setup.hpp"
+#include "storage/index_names.hpp"
 
 extern "C" {
 #include "access/table.h"

@@ -80,13 +80,10 @@ constexpr const char *derived_relations =
     "AND d.refclassid = 'pg_class'::regclass AND d.refobjid IN (SELECT relid FROM pgtrickle.pgt_upgrade) "
     "ORDER BY c.relispartition DESC, 1";
 
-/* Includes all indexes of the storage. The ones that belong to its layout are recognized when the storage is
- * created again. */
 constexpr const char *remember =
     "INSERT INTO pgtrickle.pgt_upgrade SELECT s.relid, s.generation + (SELECT count(*) FROM pgtrickle.pgt_mark m WHERE "
-    "m.relid = s.relid), s.status, coalesce((SELECT array_agg(pg_get_indexdef(i.indexrelid) ORDER BY i.indexrelid) "
-    "FROM pg_index i WHERE i.indrelid = to_regclass('pg_trickle_storage.st_' || s.relid)), '{}') FROM "
-    "pgtrickle.pgt_state s";
+    "m.relid = s.relid), s.status, d.indexes, d.comments "
+    "FROM pgtrickle.pgt_state s, pgtrickle.pgt_dumped(s.relid) d";
 
 /* With the INTERNAL dependency, the drop would be turned into one of the stream table. PostgreSQL frame. */
 void drop_derived(Oid relid)
@@ -200,20 +197,13 @@ std::vector<Oid> in_order(const std::vector<Oid> &stream_tables)
     return ordered;
 }
 
-/* Creates the indexes again that do not belong to the layout: users have created them, with functions of
- * users. If one fails, the others are still created. */
+/* Functions of users are called. If an index fails, the others are still created. */
 void recreate_indexes()
 {
     for (const std::vector<Text> &row : run_extension_sql(
-             "SELECT u.relid, statement FROM pgtrickle.pgt_upgrade u, unnest(u.indexes) WITH ORDINALITY AS x "
-             "(statement, n), "
-             "to_regclass('pg_trickle_storage.st_' || u.relid) AS heap "
-             "WHERE heap IS NOT NULL AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = heap AND "
-             "substring(pg_get_indexdef(i.indexrelid) FROM ' ON (?:ONLY )?pg_trickle_storage\\..*') = "
-             "substring(statement FROM ' ON (?:ONLY )?pg_trickle_storage\\..*')) "
-             "ORDER BY u.relid, n")) {
-        restore_index_or_warn(static_cast<Oid>(std::stoul(*row[0])), *row[1], nullptr);
-    }
+             "SELECT u.relid, x.statement, x.comment FROM pgtrickle.pgt_upgrade u, "
+             "unnest(u.indexes, u.comments) WITH ORDINALITY AS x (statement, comment, n) ORDER BY u.relid, n"))
+        restore_index_or_warn(static_cast<Oid>(std::stoul(*row[0])), *row[1], row[2] ? row[2]->c_str() : nullptr);
 }
 
 int64_t finish_upgrade()

@@ -7,6 +7,7 @@
 #include "fdw/sql/ddl_statements.hpp"
 #include "fdw/sql/extension_tables.hpp"
 #include "pg/relation_name.hpp"
+#include "pg/settings.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -67,6 +68,7 @@ SQL_FUNCTION(pgtrickle_export_definition)
     std::erase_if(options, [](const options::Option &option) {
         return options::is_internal(option.name) && !option.name.starts_with(options::setting_prefix);
     });
+    const TextSettings text_settings;
     std::string columns = call([=] { return column_list(relid); });
     std::string quoted = call([=] { return quoted_relation_name(relid); });
     std::string statement = create_statement(quoted, columns, options) + ";" + index_statements(relid);

@@ -1,6 +1,7 @@
 #include "setup/steps.hpp"
 
 #include "definition/query/query.hpp"
+#include "pg/settings.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -27,6 +28,7 @@ std::optional<translate::Translation> translation_of(const Definition &definitio
 
 engine::Step step_of_rows(Oid relid)
 {
+    const TextSettings text_settings; /* a collation that the session finds has no schema in its name */
     Relation relation = call([=] { return table_open(relid, AccessShareLock); });
     TupleDesc descriptor = RelationGetDescr(relation);
     engine::Step step;

@@ -1,12 +1,12 @@
 #include "storage/user_indexes.hpp"
 
-#include "definition/shown_as.hpp"
 #include "pg/relation_owner.hpp"
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
 #include "pg/type_name.hpp"
 #include "pg/versions/heaps.hpp"
 #include "pg/walker.hpp"
+#include "storage/index_names.hpp"
 #include "storage/layout.hpp"
 #include "storage/relation_row.hpp"
 #include "storage/storage.hpp"
@@ -44,6 +44,9 @@ extern "C" {
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 }
+
+#include <cctype>
+#include <string_view>
 
 namespace pgtrickle::storage {
 
@@ -221,33 +224,10 @@ void place(Oid index, Oid schema, const char *name)
     });
 }
 
-/* The name of an index until it is moved. It conflicts with no other session. */
-char *passing_name(Oid relid)
-{
-    return psprintf("st_%u_%d_new", relid, MyProcPid);
-}
-
-/* The name in the reserved schema. */
-char *hidden_name(Oid relid, int number)
-{
-    return psprintf("st_%u_user_%d", relid, number);
-}
-
-/* Names of own indexes, and of parts of any index on partitions, begin with that of their heap. */
-bool is_name_of_own_index(const char *name)
-{
-    Oid relid;
-    char next;
-    return sscanf(name, "st_%u%c", &relid, &next) == 2 && next == '_';
-}
-
 /* Returns the name of an index that this command creates in the reserved schema, or null for any other relation. */
-const char *name_of_new_index(Oid relation)
+const char *name_of_new_index(Oid relation, Oid schema)
 {
     const char *name = nullptr;
-    const Oid schema = get_namespace_oid(schema_name, true);
-    if (!OidIsValid(schema))
-        return nullptr;
     Relation classes = table_open(RelationRelationId, AccessShareLock);
     ScanKeyData key;
     ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
@@ -261,6 +241,42 @@ const char *name_of_new_index(Oid relation)
     systable_endscan(scan);
     table_close(classes, AccessShareLock);
     return name;
+}
+
+/* Returns the length of the name before the suffix that REINDEX CONCURRENTLY adds; 0: there is none. */
+size_t length_before_copy_suffix(const char *name)
+{
+    constexpr const char *suffix = "_ccnew";
+    const size_t width = strlen(suffix);
+    size_t length = strlen(name);
+    while (length > 0 && isdigit(static_cast<unsigned char>(name[length - 1])))
+        length--;
+    return length > width && strncmp(name + length - width, suffix, width) == 0 ? length - width : 0;
+}
+
+/* Whether one of the heap's indexes in the reserved schema has the name, which PostgreSQL may have shortened. */
+bool has_hidden_index(Oid heap, const std::string_view &name, Oid schema)
+{
+    const bool may_be_shortened = name.size() + 12 >= NAMEDATALEN;
+    bool is_found = false;
+    Relation relation = table_open(heap, AccessShareLock);
+    ListCell *cell;
+    foreach (cell, RelationGetIndexList(relation)) {
+        const char *other = get_rel_name(lfirst_oid(cell));
+        is_found |= other != nullptr && get_rel_namespace(lfirst_oid(cell)) == schema &&
+                    (may_be_shortened ? std::string_view(other).starts_with(name) : name == other);
+    }
+    table_close(relation, NoLock);
+    return is_found;
+}
+
+/* Whether a new index in the reserved schema belongs there. The extension gives names that begin with that of the heap.
+ * A copy that REINDEX CONCURRENTLY creates belongs where the other index is: users choose names, but not heaps. */
+bool is_hidden_index(Oid heap, const char *name, Oid schema)
+{
+    if (const size_t length = length_before_copy_suffix(name); length > 0)
+        return has_hidden_index(heap, std::string_view(name, length), schema);
+    return std::string_view(name).starts_with(std::string(get_rel_name(heap)) + "_");
 }
 
 /* Returns a column of the old storage that the index uses and the new one lacks; null if it has all. */
@@ -283,57 +299,7 @@ const char *lost_column(const IndexStmt *statement, const UserIndexes &indexes, 
     return nullptr;
 }
 
-/* ---- names in errors; C++ frames ------------------------------------------------------ */
-
-std::string replaced(std::string text, const std::string &name, const std::string &shown)
-{
-    for (size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + shown.size()))
-        text.replace(at, name.size(), shown);
-    return text;
-}
-
-void replace_in(ErrorData *error, const std::string &name, const std::string &shown)
-{
-    for (char **text : {&error->message, &error->detail, &error->hint, &error->context}) {
-        if (*text == nullptr)
-            continue;
-        const std::string result = replaced(*text, name, shown);
-        *text = call([&] { return pstrdup(result.c_str()); });
-    }
-}
-
-void show_stream_table(ErrorData *error, Oid relid)
-{
-    const Oid shown = definition::ShownAs::of(relid);
-    const std::string name = call([=] { return get_rel_name(shown); });
-    for (const std::string &hidden : {storage_name(relid), std::string(call([=] { return get_rel_name(relid); }))})
-        replace_in(error, '"' + hidden + '"', '"' + name + '"');
-}
-
-/* The statement that failed does not name the index. */
-void add_context(ErrorData *error, const char *index)
-{
-    const std::string before = error->context != nullptr ? std::string(error->context) + "\n" : "";
-    const std::string context = before + "index \"" + index + "\"";
-    error->context = call([&] { return pstrdup(context.c_str()); });
-}
-
 } // namespace
-
-void show_name(ErrorData *error, Oid relid, const char *index)
-{
-    replace_in(error, call([=] { return passing_name(relid); }), index);
-    show_stream_table(error, relid);
-}
-
-void show_hidden_names(ErrorData *error, Oid relid, const UserIndexes &indexes)
-{
-    for (int i = list_length(indexes.statements) - 1; i >= 0; i--) {
-        const char *shown = call([&] { return list_nth_node(IndexStmt, indexes.statements, i)->idxname; });
-        replace_in(error, call([=] { return hidden_name(relid, i); }), shown);
-    }
-    show_stream_table(error, relid);
-}
 
 void analyze_index(IndexStmt *statement, Relation table, const char *text)
 {
@@ -394,12 +360,13 @@ ObjectAddress define_user_index(Oid relid, Oid storage, IndexStmt *statement, bo
 
 void place_new_index(Oid relation)
 {
-    const char *name = name_of_new_index(relation);
-    if (name == nullptr || is_name_of_own_index(name))
+    const Oid schema = get_namespace_oid(schema_name, true);
+    const char *name = OidIsValid(schema) ? name_of_new_index(relation, schema) : nullptr;
+    if (name == nullptr)
         return;
     CommandCounterIncrement();
-    const Oid relid = served_from(IndexGetRelation(relation, false));
-    if (OidIsValid(relid))
+    const Oid heap = IndexGetRelation(relation, false), relid = served_from(heap);
+    if (OidIsValid(relid) && !is_hidden_index(heap, name, schema))
         place(relation, get_rel_namespace(relid), name);
 }
 
@@ -409,7 +376,7 @@ void move_user_indexes(Oid storage, Oid schema)
     ListCell *cell;
     foreach (cell, RelationGetIndexList(heap)) {
         const Oid index = lfirst_oid(cell);
-        if (is_own_index(index))
+        if (is_own_index(index) || get_rel_namespace(index) == schema)
             continue;
         LockRelationOid(index, ShareUpdateExclusiveLock);
         place(index, schema, get_rel_name(index));
@@ -484,7 +451,7 @@ void create_user_indexes(Oid relid, Oid storage, const UserIndexes &indexes)
         try {
             naming_index(relid, name, [&] { create_one(relid, storage, indexes, i); });
         } catch (const PgError &error) {
-            add_context(error.data, name);
+            add_index_to_context(error.data, name);
             throw;
         }
     }

@@ -52,25 +52,10 @@ IndexStmt *statement_of(Relation heap, Relation index);
 void analyze_index(IndexStmt *statement, Relation table, const char *text);
 
 /* Creates the index of an analyzed statement on the storage, under its name in the schema of the stream table. The
- * caller has checked the privileges, and passes an error on by naming_index(). Changes `statement`. PostgreSQL frame.
+ * caller has checked the privileges, and passes an error on by naming_index() (index_names.hpp). Changes `statement`.
+ * PostgreSQL frame.
  */
 ObjectAddress define_user_index(Oid relid, Oid storage, IndexStmt *statement, bool check_not_in_use);
-/* Have an error name the stream table, as ShownAs says, instead of its storage, and the index instead of the name that
- * define_user_index() gives it until it is moved; the indexes instead of their hidden names. C++ frames. */
-void show_name(ErrorData *error, Oid relid, const char *index);
-void show_hidden_names(ErrorData *error, Oid relid, const UserIndexes &indexes);
-/* Runs `create`, a PostgreSQL frame that calls define_user_index() for an index whose name it has put into `index`.
- * C++ frame. */
-template <class Create> void naming_index(Oid relid, const char *const &index, Create create)
-{
-    try {
-        call(create);
-    } catch (const PgError &error) {
-        if (index != nullptr)
-            show_name(error.data, relid, index);
-        throw;
-    }
-}
 /* To be called for each relation that is being created: if it is an index of a storage that PostgreSQL creates, as
  * REINDEX CONCURRENTLY does, moves it to the schema of the stream table. PostgreSQL frame. */
 void place_new_index(Oid relation);

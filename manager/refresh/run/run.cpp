@@ -18,6 +18,7 @@ extern "C" {
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace pgtrickle::refresh {
 
@@ -259,6 +260,8 @@ Applied Run::apply_step(int index, uint64_t changed)
         storage::end_delta_sort(delta);
         if (applied == Applied::all)
             storage::check_uniqueness(arrangement);
+        else if (is_storage(index))
+            unchecked_ = arrangement->possible_duplicates;
         close(step, arrangement);
         if (applied != Applied::gave_up)
             storage::maintain_statistics(step.heap);
@@ -406,6 +409,8 @@ void Run::replace_step(int index)
                 progress_->enter(mailbox::Phase::comparing, static_cast<double>(rows->row_count));
             storage::replace_content(arrangement, rows, &emitter_, progress_);
             storage::end_delta_sort(rows);
+            if (is_storage(index))
+                storage::note_duplicates_of(arrangement, std::exchange(unchecked_, nullptr));
             storage::check_uniqueness(arrangement);
             close(step, arrangement);
         });

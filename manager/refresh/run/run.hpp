@@ -112,7 +112,8 @@ class Run {
     int64_t changed_rows_ = 0;
     bool is_unread_ = false;
     int64_t preparing_us_ = 0;
-    TimestampTz give_up_at_ = 0; /* 0: never */
+    storage::PossibleDuplicate *unchecked_ = nullptr; /* of the storage, whose delta did not fit */
+    TimestampTz give_up_at_ = 0;                      /* 0: never */
     int64_t inserted_ = 0;
     int64_t deleted_ = 0;
 };

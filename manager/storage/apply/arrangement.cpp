@@ -137,7 +137,7 @@ void insert_index_entries(Arrangement *arrangement, RowHeap *rows, IndexesToUpda
     List *not_unique =
         insert_index_tuples(rows->result_info, arrangement->write_slot, arrangement->executor_state, indexes);
     if (not_unique != NIL)
-        note_duplicate(arrangement, rows, not_unique, &arrangement->write_slot->tts_tid);
+        note_duplicate(arrangement, RelationGetRelid(rows->heap), not_unique, &arrangement->write_slot->tts_tid);
     ResetPerTupleExprContext(arrangement->executor_state);
 }
 

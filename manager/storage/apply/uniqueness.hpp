@@ -7,6 +7,10 @@
  * another one has, or had, is remembered, and looked at again when all rows are written. No other transaction sees the
  * rows in between: the index is therefore valid and immediate for the planner.
  *
+ * Invariant: a row that shares its key with another one when the refresh ends was either written by the refresh after
+ * that one, and is remembered, or both were there before. What is remembered must therefore be checked even if the
+ * refresh starts over, as it does not write a row that is right already.
+ *
  * PostgreSQL frames.
  */
 #pragma once
@@ -16,7 +20,9 @@
 namespace pgtrickle::storage {
 
 /* Remembers the row at `tid` of a heap of the arrangement, for the unique indexes with these OIDs. */
-void note_duplicate(Arrangement *arrangement, const RowHeap *rows, List *indexes, const ItemPointerData *tid);
+void note_duplicate(Arrangement *arrangement, Oid heap, List *indexes, const ItemPointerData *tid);
+/* Takes over what another arrangement of the same heap, which may be closed, has remembered. */
+void note_duplicates_of(Arrangement *arrangement, PossibleDuplicate *possible);
 
 /* To be called when all rows of a refresh are written. Raises 23505 if one of the rows that were remembered exists and
  * shares its key with another one. Costs nothing where none was remembered. */
