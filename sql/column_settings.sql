@@ -38,6 +38,24 @@ GRANT USAGE ON SCHEMA column_settings TO column_settings_other;
 SET ROLE column_settings_other;
 ALTER FOREIGN TABLE st ALTER a SET STATISTICS 3;
 RESET ROLE;
+-- a_new_partition_gets_them, and_no_other_is_written
+BEGIN;
+CREATE TABLE numbered AS SELECT g AS id, g % 7 AS n FROM generate_series(1, 60) g;
+SELECT pgtrickle.create_stream_table('parted', 'SELECT id, n FROM numbered', '520w', partition_by => 'RANGE (id, 10)');
+ALTER FOREIGN TABLE parted ALTER n SET (n_distinct = 7), ALTER n SET STATISTICS 33;
+INSERT INTO numbered SELECT g, g % 7 FROM generate_series(61, 400) g;
+COMMIT;
+BEGIN;
+SELECT pgtrickle.refresh_stream_table('parted');
+COMMIT;
+SELECT pgtrickle.refresh_stream_table('parted');
+SELECT count(*) AS partitions, min(attstattarget), max(attstattarget), count(*) FILTER (WHERE 'n_distinct=7' = ANY (attoptions)) AS with_option FROM pg_inherits JOIN pg_attribute ON attrelid = inhrelid
+  WHERE inhparent = ('pg_trickle_storage.st_' || 'parted'::regclass::oid)::regclass AND attname = 'n';
+CREATE TABLE sparse AS SELECT g AS id, 1 AS n FROM generate_series(1, 80) g;
+BEGIN;
+SELECT pgtrickle.create_stream_table('many_parts', 'SELECT id, n FROM sparse', '520w', partition_by => 'RANGE (id, 1)');
+SELECT n_tup_upd < 1000 AS few_updates FROM pg_stat_xact_sys_tables WHERE relname = 'pg_attribute';
+COMMIT;
 DROP SCHEMA column_settings CASCADE;
 DROP ROLE column_settings_other;
 RESET client_min_messages;

@@ -38,7 +38,8 @@ void set(Change *change, Relation attributes, HeapTuple given, AttrNumber column
     Form_pg_attribute description = TupleDescAttr(RelationGetDescr(attributes), column - 1);
     bool was_null;
     const Datum present = SysCacheGetAttr(ATTNAME, given, column, &was_null);
-    if (is_null == was_null && (is_null || datumIsEqual(value, present, description->attbyval, description->attlen)))
+    /* A stored array of options has a short header. */
+    if (is_null == was_null && (is_null || datum_image_eq(value, present, description->attbyval, description->attlen)))
         return;
     change->values[column - 1] = value;
     change->nulls[column - 1] = is_null;
@@ -103,9 +104,13 @@ void copy_column(Relation attributes, Oid heap, const char *name, HeapTuple want
 
 void copy_column_settings(Oid relid, Oid storage)
 {
+    copy_column_settings_to(relid, list_append_unique_oid(row_heaps(storage), storage));
+}
+
+void copy_column_settings_to(Oid relid, const List *heaps)
+{
     Relation attributes = table_open(AttributeRelationId, RowExclusiveLock);
     Relation table = table_open(relid, AccessShareLock);
-    List *heaps = list_append_unique_oid(row_heaps(storage), storage);
     for (int i = 0; i < RelationGetNumberOfAttributes(table); i++) {
         const char *name = NameStr(TupleDescAttr(RelationGetDescr(table), i)->attname);
         HeapTuple wanted = SearchSysCacheAttName(relid, name);

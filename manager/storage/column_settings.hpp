@@ -7,10 +7,16 @@
 
 #include "pg/boundary.hpp"
 
+extern "C" {
+#include "nodes/pg_list.h"
+}
+
 namespace pgtrickle::storage {
 
 /* Copies the settings of all columns of the stream table to its storage, and to the partitions of this. Takes
  * ShareUpdateExclusive where something differs. PostgreSQL frame. */
 void copy_column_settings(Oid relid, Oid storage);
+/* Copies them to some of its heaps (OIDs). PostgreSQL frame. */
+void copy_column_settings_to(Oid relid, const List *heaps);
 
 } // namespace pgtrickle::storage

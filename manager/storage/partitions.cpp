@@ -125,8 +125,8 @@ void copy_indexes(Relation heap, Relation partition)
     }
 }
 
-/* Partitions are numbered in the order of their creation. */
-void create_partition(Oid relid, Relation heap, PartitionBoundSpec *bound, Datum options)
+/* Partitions are numbered in the order of their creation. Returns the new one. */
+Oid create_partition(Oid relid, Relation heap, PartitionBoundSpec *bound, Datum options)
 {
     const Oid heap_oid = RelationGetRelid(heap);
     const int number = RelationGetPartitionDesc(heap, true)->nparts;
@@ -149,6 +149,7 @@ void create_partition(Oid relid, Relation heap, PartitionBoundSpec *bound, Datum
     AtEOXact_GUC(false, level);
     table_close(relation, NoLock);
     CommandCounterIncrement();
+    return oid;
 }
 
 PartitionBoundSpec *new_bound(const PartitionColumns &columns)
@@ -281,10 +282,10 @@ void create_range_partition(Relation heap, const Range &range)
     HeapTuple sibling = SearchSysCache1(RELOID, ObjectIdGetDatum(default_partition_of(heap)));
     bool has_no_options;
     const Datum options = SysCacheGetAttr(RELOID, sibling, Anum_pg_class_reloptions, &has_no_options);
-    create_partition(relid, heap, bound_of(RelationGetPartitionKey(heap)->parttypid[0], range),
-                     has_no_options ? static_cast<Datum>(0) : options);
+    const Oid partition = create_partition(relid, heap, bound_of(RelationGetPartitionKey(heap)->parttypid[0], range),
+                                           has_no_options ? static_cast<Datum>(0) : options);
     ReleaseSysCache(sibling);
-    copy_column_settings(relid, RelationGetRelid(heap));
+    copy_column_settings_to(relid, list_make1_oid(partition));
 }
 
 int room_for_partitions(Relation heap)

@@ -47,6 +47,16 @@ struct Printed {
 
 /* The functions from here to print() are PostgreSQL frames. */
 
+/* Whether the node is one that with_typmod() adds. */
+bool is_label(const Node *node)
+{
+    if (!IsA(node, RelabelType))
+        return false;
+    const auto *label = reinterpret_cast<const RelabelType *>(node);
+    return label->relabelformat == COERCE_IMPLICIT_CAST && label->resulttypmod != -1 &&
+           label->resulttype == exprType(reinterpret_cast<const Node *>(label->arg));
+}
+
 Param *param_of(int position, Node *node)
 {
     Param *param = makeNode(Param);
@@ -68,6 +78,8 @@ Node *substitute(Node *node, void *context)
         if (nodes->items[i] != nullptr && nodeTag(nodes->items[i]) == nodeTag(node) && equal(nodes->items[i], node))
             return reinterpret_cast<Node *>(param_of(i, node));
     }
+    if (is_label(node))
+        return substitute(reinterpret_cast<Node *>(reinterpret_cast<RelabelType *>(node)->arg), context);
     if (IsA(node, Var) || IsA(node, Aggref) || IsA(node, SubLink) || IsA(node, Param))
         elog(ERROR, "a column of an expression is not among the columns of its input");
     return mutate_expression(node, substitute, context);
@@ -233,6 +245,15 @@ Printed print(Node *node, Nodes *nodes, bool is_call)
 Node *fold_constants(Node *node)
 {
     return calls_users_function(node, nullptr) ? node : eval_const_expressions(nullptr, node);
+}
+
+Node *with_typmod(Node *node, int32 typmod)
+{
+    if (node == nullptr || typmod == -1 || exprTypmod(node) == typmod)
+        return node;
+    RelabelType *label = makeRelabelType(reinterpret_cast<Expr *>(node), exprType(node), typmod, exprCollation(node),
+                                         COERCE_IMPLICIT_CAST);
+    return reinterpret_cast<Node *>(label);
 }
 
 ValueType value_type(Node *node)

@@ -41,6 +41,9 @@ const char *operator_name(Oid number);
 
 /* Prints `node` over the columns of `scope`. Every Var of `node` must be in the scope, alone or as part of a
  * larger subtree. The text of a window function ends with ` OVER ()`, which the caller completes. */
+/* Returns the node as a value with this type modifier, which its values comply with: that of an expression in which a
+ * subquery was replaced by a call. It is not printed. PostgreSQL frame. */
+Node *with_typmod(Node *node, int32 typmod);
 engine::Expression expression_of(Node *node, const Scope &scope); /* also a TableFunc, which has no result */
 /* Prints an aggregate call as a whole, over the columns that its arguments read. */
 engine::Expression call_of(Node *node, const Scope &scope);

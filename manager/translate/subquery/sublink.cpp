@@ -104,8 +104,11 @@ void Translator::evaluate_sublinks(const Level &level, Input &input, std::vector
         return;
     for (Node *link : links)
         values.push_back(SublinkOver(*this, level, input, castNode(SubLink, link)).value());
-    for (Node *&node : nodes)
+    for (Node *&node : nodes) {
+        const int32 typmod = value_type(node).typmod;
         node = replaced(node, links, values);
+        node = call([&] { return with_typmod(node, typmod); });
+    }
 }
 
 void Translator::evaluate_targets(const Level &level, Input &input, Query *query, const std::vector<int> &numbers)
