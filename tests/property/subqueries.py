@@ -106,7 +106,7 @@ def any_value(query, scope):
         return array(query, scope), "ints"
     if form == "condition":
         return "(%s)" % condition(query, scope), "bool"
-    kind = query.choices.pick(["int", "bigint", "text", "numeric", "timestamp"])
+    kind = query.choices.pick(["int", "bigint", "text", "numeric", "timestamp", "money2", "bits"])
     if query.images and kind in kinds.AMBIGUOUS:
         kind = "int"
     return scalar(query, scope, kind), kind
