@@ -48,6 +48,16 @@ SELECT * FROM test.differences('st', 'SELECT id::text, k FROM item');
 UPDATE item SET k = 10 WHERE id = 1;
 ALTER FOREIGN TABLE st OPTIONS (SET query 'SELECT id, k FROM item');
 SELECT columns('st');
+-- indexes_follow_the_collation_of_the_column
+DROP INDEX st_next;
+ALTER FOREIGN TABLE st OPTIONS (SET query 'SELECT id, kind COLLATE "C" AS k FROM item');
+SELECT columns('st'), attcollation::regcollation FROM pg_attribute WHERE attrelid = 'st'::regclass AND attname = 'k';
+CREATE INDEX st_plain ON st (k); CREATE INDEX st_own ON st (k COLLATE "POSIX", id);
+ALTER FOREIGN TABLE st OPTIONS (SET query 'SELECT id, (kind COLLATE "POSIX")::varchar AS k FROM item');
+SELECT replace(indexdef, 'st_' || 'st'::regclass::oid, 'st_…') AS index FROM pg_indexes WHERE indexname IN ('st_plain', 'st_own') ORDER BY 1;
+DROP INDEX st_own;
+ALTER FOREIGN TABLE st OPTIONS (SET query 'SELECT id, k FROM item');
+SELECT replace(indexdef, 'st_' || 'st'::regclass::oid, 'st_…') AS index FROM pg_indexes WHERE indexname = 'st_plain';
 -- a_declared_type_stays_as_long_as_the_query_returns_the_same
 ALTER FOREIGN TABLE cast_before OPTIONS (SET query 'SELECT id, price + 0.04 FROM item');
 SELECT columns('cast_before');

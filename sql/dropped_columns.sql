@@ -26,6 +26,9 @@ EXECUTE read;
 ALTER FOREIGN TABLE st OPTIONS (SET query 'SELECT id, k, kind FROM item');
 SELECT pgtrickle.create_or_replace_stream_table('st', 'SELECT k, kind, price FROM item', '520w', 'DIFFERENTIAL');
 SELECT columns('st');
+CREATE FUNCTION reads_k() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT sum(k) FROM st; END;
+ALTER FOREIGN TABLE st OPTIONS (SET query 'SELECT id, kind, price FROM item');
+DROP FUNCTION reads_k;
 -- the_others_are_dropped
 SET client_min_messages = notice;
 ALTER FOREIGN TABLE st OPTIONS (SET query 'SELECT id, k, price FROM item');

@@ -111,6 +111,12 @@ SET enable_seqscan = off;
 EXPLAIN (COSTS OFF) SELECT count(*) FROM in_b.moved WHERE kind = 'k1' \g |grep -o 'of_kind'
 SELECT count(*) FROM in_b.moved WHERE kind = 'k1';
 RESET enable_seqscan;
+-- names_of_any_length
+DO $$ DECLARE n int; BEGIN
+  FOREACH n IN ARRAY '{50,51,52,53,56,57,58,62,63}'::int[] LOOP EXECUTE format('CREATE INDEX %s ON in_b.moved (n)', 'l' || n || repeat('x', n - 3)); END LOOP; END $$;
+SELECT format('REINDEX INDEX CONCURRENTLY in_b.%I', relname) FROM pg_class WHERE relname ~ '^l\d\dx' ORDER BY 1 \gexec
+SELECT relnamespace::regnamespace AS schema, count(*), count(*) FILTER (WHERE indisvalid AND length(relname) = substr(relname, 2, 2)::int) AS as_before FROM pg_class JOIN pg_index ON indexrelid = oid WHERE relname ~ '^l\d\dx' GROUP BY 1;
+SELECT format('DROP INDEX in_b.%I', relname) FROM pg_class WHERE relname ~ '^l\d\dx' ORDER BY 1 \gexec
 -- a_name_like_one_of_another_storage_does_no_harm
 SELECT pgtrickle.create_stream_table('in_b.ranges', 'SELECT id, n FROM index_names.item', '520w', partition_by => 'RANGE (n, 1000)');
 SELECT format('CREATE INDEX "st_%1$s_p2" ON in_b.moved (n); REINDEX INDEX CONCURRENTLY in_b."st_%1$s_p2"', 'in_b.ranges'::regclass::oid) AS taken \gset

@@ -31,6 +31,7 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "foreign/foreign.h"
@@ -231,9 +232,18 @@ AlterTableCmd *command_on(AlterTableType type, char *column, ColumnDef *definiti
     return command;
 }
 
-/* Refuses to change a column that others read. PostgreSQL would do that after the fill, and name internal views. */
+/* Refuses to change a column that others read, or that is inherited. PostgreSQL would do that after the fill, and name
+ * internal views. */
 void check_readers(Oid relid, const char *column, const char *action, const char *hint)
 {
+    HeapTuple tuple = SearchSysCacheAttName(relid, column);
+    const bool is_inherited =
+        HeapTupleIsValid(tuple) && reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple))->attinhcount > 0;
+    if (HeapTupleIsValid(tuple))
+        ReleaseSysCache(tuple);
+    if (is_inherited)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_TABLE_DEFINITION), errmsg("cannot %s by another query", action),
+                        errdetail("The column is inherited."), errhint("%s", hint)));
     List *readers = definition::readers_of_column(relid, get_attnum(relid, column));
     if (readers != NIL)
         ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST), errmsg("cannot %s by another query", action),
@@ -261,7 +271,6 @@ void change_columns(Oid relid, AlterTableStmt *statement, const definition::Colu
         char *column = strVal(lfirst(cell));
         check_readers(relid, column, psprintf("drop column \"%s\"", column),
                       psprintf("Have the query return a column \"%s\", such as NULL.", column));
-        ereport(NOTICE, (errmsg("column \"%s\" of stream table \"%s\" is dropped", column, get_rel_name(relid))));
         AlterTableCmd *command = command_on(AT_DropColumn, column, nullptr);
         command->behavior = DROP_RESTRICT;
         statement->cmds = lappend(statement->cmds, command);
@@ -275,6 +284,27 @@ void change_columns(Oid relid, AlterTableStmt *statement, const definition::Colu
         auto *column = lfirst_node(ColumnDef, cell);
         statement->cmds = lappend(statement->cmds, command_on(AT_AddColumn, column->colname, column));
     }
+}
+
+/* Has PostgreSQL execute the statement, which changes the options and the columns. */
+void run_statement(const UtilityCall &utility, Oid relid, bool is_timing, const definition::ColumnChanges &columns)
+{
+    AppendedColumns appended_columns(relid);
+    call([&] {
+        reinterpret_cast<AlterTableStmt *>(utility.statement())->relation = exact_name(relid);
+        state::invalidate_refresh_sets();
+    });
+    if (is_timing)
+        run_beside_readers(utility, relid);
+    else
+        call([&] { utility.run(); });
+    call([&] {
+        CommandCounterIncrement();
+        ListCell *cell;
+        foreach (cell, columns.dropped)
+            ereport(NOTICE, (errmsg("column \"%s\" of stream table \"%s\" is dropped", strVal(lfirst(cell)),
+                                    get_rel_name(relid))));
+    });
 }
 
 void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command)
@@ -319,16 +349,7 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
         replacement->lock();
     else if (!is_timing)
         setup::lock_between_readers({relid}, [] {});
-    AppendedColumns appended_columns(relid);
-    call([&] {
-        statement->relation = exact_name(relid);
-        state::invalidate_refresh_sets();
-    });
-    if (is_timing)
-        run_beside_readers(utility, relid);
-    else
-        call([&] { utility.run(); });
-    call([] { CommandCounterIncrement(); });
+    run_statement(utility, relid, is_timing, columns);
     check_options(relid, new_options);
     if (replacement)
         replacement->take_over();

@@ -15,7 +15,7 @@
 #include "refresh/batch/holds.hpp"
 #include "refresh/program/scope.hpp"
 #include "refresh/sets/refresh_groups.hpp"
-#include "storage/user_indexes.hpp"
+#include "storage/index_placement.hpp"
 
 extern "C" {
 #include "catalog/objectaccess.h"

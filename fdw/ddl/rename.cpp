@@ -19,9 +19,9 @@
 #include "fdw/ddl/dependency_changes.hpp"
 #include "fdw/ddl/inherited_columns.hpp"
 #include "mailbox/mailbox.hpp"
+#include "storage/index_placement.hpp"
 #include "storage/partitions.hpp"
 #include "storage/storage.hpp"
-#include "storage/user_indexes.hpp"
 
 extern "C" {
 #include "access/htup_details.h"

@@ -15,7 +15,6 @@
 #include "setup/maintenance.hpp"
 #include "setup/patient_lock.hpp"
 #include "setup/setup.hpp"
-#include "storage/index_names.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -103,6 +102,7 @@ void Replacement::fill(const std::string &text, RefreshMode mode, const std::vec
     marks_ = before.marks;
     successor_ = setup::create_successor(relid_, query_, sources_, options, changes);
     shown_.emplace(successor_.relid, relid_);
+    names_.emplace(storage::shown_names(successor_.relid, successor_.indexes));
     require_no_hold_on_data(successor_.relid);
     setup::capture_sources(successor_.relid, sources_);
     fill_now();
@@ -117,8 +117,8 @@ void Replacement::fill_now()
     try {
         filled_ = refresh::initialize_alone(successor);
     } catch (const refresh::MemberError &error) {
-        storage::show_hidden_names(error.whole, successor, successor_.indexes);
-        storage::show_hidden_names(error.data, successor, successor_.indexes);
+        names_->show_in(error.whole);
+        names_->show_in(error.data);
         /* The stream table remains as it is. Its owner sees the error. */
         if (error.relid != successor || error.is_hidden())
             record_failure_in_history(relid_, started_at, catalog::InitiatedBy::initial, error);
@@ -151,7 +151,7 @@ void Replacement::follow_changes()
     try {
         refresh::follow_changes_alone(successor_.relid);
     } catch (const PgError &error) {
-        storage::show_hidden_names(error.data, successor_.relid, successor_.indexes);
+        names_->show_in(error.data);
         throw;
     }
 }

@@ -67,6 +67,7 @@ class Replacement {
     std::vector<state::MarkId> marks_;
     setup::Successor successor_;
     std::optional<definition::ShownAs> shown_;
+    std::optional<storage::ShownNames> names_;
     std::optional<refresh::Outcome> filled_;
 };
 

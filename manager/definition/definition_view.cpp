@@ -407,13 +407,23 @@ SchemaUse use_of_schema(Oid relid, Oid schema)
 List *readers_of_column(Oid relid, AttrNumber column)
 {
     List *names = NIL;
-    ListCell *cell;
-    foreach (cell, relations_with_rules_on(RelationRelationId, relid, column)) {
-        const Oid stream_table = stream_table_of_view(lfirst_oid(cell));
-        const ObjectAddress view = relation_address(lfirst_oid(cell));
+    Relation depend = table_open(DependRelationId, AccessShareLock);
+    ScanKeyData keys[2];
+    HeapTuple tuple;
+    SysScanDesc scan = scan_depend(depend, true, RelationRelationId, relid, keys);
+    while (Form_pg_depend form = next_depend(scan, &tuple)) {
+        if (form->refobjsubid != column || form->deptype != DEPENDENCY_NORMAL)
+            continue;
+        ObjectAddress reader = {form->classid, form->objid, form->objsubid};
+        if (form->classid == RewriteRelationId)
+            reader = relation_address(relation_of_rule(form->objid));
+        const Oid stream_table =
+            reader.classId == RelationRelationId ? stream_table_of_view(reader.objectId) : InvalidOid;
         names = lappend(names, OidIsValid(stream_table) ? psprintf("stream table %s", qualified_name(stream_table))
-                                                        : getObjectDescription(&view, false));
+                                                        : getObjectDescription(&reader, false));
     }
+    systable_endscan(scan);
+    table_close(depend, AccessShareLock);
     return names;
 }
 

@@ -26,8 +26,8 @@ void store_query(Oid relid, Query *query);
  * `query`. Takes AccessShare on its relations. */
 char *canonical_text(Query *query);
 
-/* Returns the names of the views and stream tables that use the column by their own text, each with what it is.
- * PostgreSQL frame. */
+/* Returns the descriptions of what would keep the column from being dropped: views, stream tables, functions with a
+ * parsed body. PostgreSQL frame. */
 List *readers_of_column(Oid relid, AttrNumber column);
 
 /* Returns the stream tables whose defining query uses the object, by its own text or through views that it

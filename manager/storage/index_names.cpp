@@ -1,13 +1,15 @@
 #include "storage/index_names.hpp"
 
 #include "definition/shown_as.hpp"
+#include "storage/partitions.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
-#include "catalog/namespace.h"
+#include "access/table.h"
 #include "catalog/partition.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
+#include "utils/relcache.h"
 }
 
 namespace pgtrickle::storage {
@@ -21,51 +23,46 @@ std::string replaced(std::string text, const std::string &name, const std::strin
     return text;
 }
 
-void replace_in(ErrorData *error, const std::string &name, const std::string &shown)
+/* Replaces each quoted name that begins with the prefix. */
+std::string with_names_replaced(std::string text, const std::string &prefix, const std::string &shown)
 {
-    for (char **text : {&error->message, &error->detail, &error->hint, &error->context, &error->constraint_name}) {
-        if (*text == nullptr)
-            continue;
-        const std::string result = replaced(*text, name, shown);
-        *text = call([&] { return pstrdup(result.c_str()); });
+    for (size_t at = text.find(prefix); at != std::string::npos; at = text.find(prefix, at + shown.size())) {
+        const size_t end = text.find('"', at + prefix.size());
+        if (end == std::string::npos)
+            break;
+        text.replace(at, end + 1 - at, shown);
     }
+    return text;
 }
 
-/* Returns the name of the index that the user has created, if the index is a part of it on a partition. PostgreSQL
- * frame. */
-const char *name_of_whole_index(const char *name)
+char *kept_with(const ErrorData *error, const std::string &text)
 {
-    Oid index = get_relname_relid(name, get_namespace_oid(schema_name, true));
-    if (!OidIsValid(index) || !get_rel_relispartition(index))
-        return name;
-    while (get_rel_relispartition(index))
-        index = get_partition_parent(index, false);
-    return get_rel_name(index);
+    return call([&] { return MemoryContextStrdup(error->assoc_context, text.c_str()); });
 }
 
-/* The message of an error about a unique index quotes its name first. */
-void show_whole_index(ErrorData *error)
-{
-    const std::string message = error->message;
-    const size_t begin = message.find('"'), end = message.find('"', begin + 1);
-    if (end == std::string::npos || !message.substr(begin + 1).starts_with("st_"))
-        return;
-    const std::string name = message.substr(begin + 1, end - begin - 1);
-    replace_in(error, name, call([&] { return name_of_whole_index(name.c_str()); }));
-}
+/* An index of a partition and the one that the user has created. */
+struct Part {
+    const char *name, *whole;
+};
 
-void show_stream_table(ErrorData *error, Oid relid)
+/* Returns a List of Part. PostgreSQL frame. */
+List *parts_of(Oid storage)
 {
-    const Oid shown = definition::ShownAs::of(relid);
-    const std::string name = call([=] { return get_rel_name(shown); });
-    for (const std::string &hidden : {storage_name(relid), std::string(call([=] { return get_rel_name(relid); }))})
-        replace_in(error, '"' + hidden + '"', '"' + name + '"');
-    if (error->table_name == nullptr)
-        return;
-    call([=] {
-        error->schema_name = get_namespace_name(get_rel_namespace(shown));
-        error->table_name = get_rel_name(shown);
-    });
+    List *parts = NIL;
+    ListCell *cell, *index;
+    foreach (cell, row_heaps(storage)) {
+        Relation heap = table_open(lfirst_oid(cell), AccessShareLock);
+        foreach (index, RelationGetIndexList(heap)) {
+            Oid whole = lfirst_oid(index);
+            while (get_rel_relispartition(whole))
+                whole = get_partition_parent(whole, false);
+            auto *part = static_cast<Part *>(palloc(sizeof(Part)));
+            *part = {get_rel_name(lfirst_oid(index)), get_rel_name(whole)};
+            parts = whole != lfirst_oid(index) ? lappend(parts, part) : parts;
+        }
+        table_close(heap, NoLock);
+    }
+    return parts;
 }
 
 } // namespace
@@ -80,28 +77,51 @@ char *hidden_name(Oid relid, int number)
     return psprintf("st_%u_user_%d", relid, number);
 }
 
-void show_name(ErrorData *error, Oid relid, const char *index)
+ShownNames::ShownNames(Oid relid) : storage_(storage_name(relid))
 {
-    show_whole_index(error);
-    replace_in(error, call([=] { return passing_name(relid); }), index);
-    show_stream_table(error, relid);
+    const Oid shown = definition::ShownAs::of(relid);
+    schema_ = call([=] { return get_namespace_name(get_rel_namespace(shown)); });
+    stream_table_ = call([=] { return get_rel_name(shown); });
+    add(storage_, stream_table_);
+    add(call([=] { return get_rel_name(relid); }), stream_table_);
 }
 
-void show_hidden_names(ErrorData *error, Oid relid, const UserIndexes &indexes)
+void ShownNames::add_parts(Oid storage)
 {
-    show_whole_index(error);
-    for (int i = list_length(indexes.statements) - 1; i >= 0; i--) {
-        const char *shown = call([&] { return list_nth_node(IndexStmt, indexes.statements, i)->idxname; });
-        replace_in(error, call([=] { return hidden_name(relid, i); }), shown);
+    List *parts = call([=] { return parts_of(storage); });
+    for (int i = 0; i < list_length(parts); i++) {
+        const Part *part = static_cast<const Part *>(list_nth(parts, i));
+        add(part->name, part->whole);
     }
-    show_stream_table(error, relid);
+}
+
+std::string ShownNames::shown(const char *text, const char *index) const
+{
+    std::string result = text;
+    for (const auto &[name, shown] : names_)
+        result = replaced(result, name, shown);
+    return index != nullptr ? with_names_replaced(result, '"' + storage_ + "_p", quoted(index)) : result;
+}
+
+void ShownNames::show_in(ErrorData *error, const char *index) const
+{
+    for (char **text : {&error->message, &error->detail, &error->hint, &error->context})
+        if (*text != nullptr)
+            *text = kept_with(error, shown(*text, index));
+    if (error->constraint_name != nullptr) {
+        const std::string constraint = shown(quoted(error->constraint_name).c_str(), index);
+        error->constraint_name = kept_with(error, constraint.substr(1, constraint.size() - 2));
+    }
+    if (error->schema_name != nullptr && strcmp(error->schema_name, schema_name) == 0) {
+        error->schema_name = kept_with(error, schema_);
+        error->table_name = kept_with(error, stream_table_);
+    }
 }
 
 void add_index_to_context(ErrorData *error, const char *index)
 {
     const std::string before = error->context != nullptr ? std::string(error->context) + "\n" : "";
-    const std::string context = before + "index \"" + index + "\"";
-    error->context = call([&] { return pstrdup(context.c_str()); });
+    error->context = kept_with(error, before + "index \"" + index + "\"");
 }
 
 } // namespace pgtrickle::storage

@@ -7,6 +7,7 @@
 #include "pg/versions/heaps.hpp"
 #include "pg/walker.hpp"
 #include "storage/index_names.hpp"
+#include "storage/index_placement.hpp"
 #include "storage/layout.hpp"
 #include "storage/relation_row.hpp"
 #include "storage/storage.hpp"
@@ -44,9 +45,6 @@ extern "C" {
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 }
-
-#include <cctype>
-#include <string_view>
 
 namespace pgtrickle::storage {
 
@@ -114,11 +112,7 @@ UserIndexes indexes_of(Oid storage)
 {
     UserIndexes found;
     Relation heap = open_with_its_indexes(storage);
-    TupleDesc descriptor = RelationGetDescr(heap);
-    found.column_count = descriptor->natts;
-    found.columns = static_cast<const char **>(palloc(sizeof(char *) * (found.column_count + 1)));
-    for (int i = 0; i < found.column_count; i++)
-        found.columns[i] = pstrdup(NameStr(TupleDescAttr(descriptor, i)->attname));
+    found.columns = CreateTupleDescCopy(RelationGetDescr(heap));
     ListCell *cell;
     foreach (cell, RelationGetIndexList(heap)) {
         if (is_own_index(lfirst_oid(cell)))
@@ -135,12 +129,17 @@ UserIndexes indexes_of(Oid storage)
     return found;
 }
 
+const char *name_of(const UserIndexes &indexes, int number)
+{
+    return NameStr(TupleDescAttr(indexes.columns, number - 1)->attname);
+}
+
 /* Returns the column of the storage for each of the columns of the old one; 0 for a hidden column without one. */
 AttrMap *columns_of(Oid storage, const UserIndexes &indexes)
 {
-    AttrMap *columns = make_attrmap(indexes.column_count);
-    for (int i = 0; i < indexes.column_count; i++)
-        columns->attnums[i] = get_attnum(storage, indexes.columns[i]);
+    AttrMap *columns = make_attrmap(indexes.columns->natts);
+    for (int i = 1; i <= indexes.columns->natts; i++)
+        columns->attnums[i - 1] = get_attnum(storage, name_of(indexes, i));
     return columns;
 }
 
@@ -150,51 +149,70 @@ Node *moved(Node *expression, AttrMap *columns)
     return map_variable_attnos(expression, 1, 0, columns, InvalidOid, &has_whole_row);
 }
 
-/* Whether a column in an expression over the storage has another type there. */
-bool reads_retyped(::Node *node, void *descriptor)
+/* Returns the columns of the old storage that the index reads, offset by FirstLowInvalidHeapAttributeNumber. */
+Bitmapset *columns_read(const IndexStmt *statement, const UserIndexes &indexes)
 {
-    if (node == nullptr || !IsA(node, Var))
-        return node != nullptr && walk_expression(node, reads_retyped, descriptor);
-    auto *var = reinterpret_cast<Var *>(node);
-    if (var->varattno <= 0)
-        return false;
-    const FormData_pg_attribute *column = TupleDescAttr(static_cast<TupleDesc>(descriptor), var->varattno - 1);
-    return column->atttypid != var->vartype || column->atttypmod != var->vartypmod ||
-           column->attcollation != var->varcollid;
+    Bitmapset *read = nullptr;
+    pull_varattnos(statement->whereClause, 1, &read);
+    ListCell *cell;
+    foreach (cell, list_concat_copy(statement->indexParams, statement->indexIncludingParams)) {
+        const auto *element = lfirst_node(IndexElem, cell);
+        pull_varattnos(element->expr, 1, &read);
+        for (int i = 1; element->name != nullptr && i <= indexes.columns->natts; i++)
+            if (strcmp(element->name, name_of(indexes, i)) == 0)
+                read = bms_add_member(read, i - FirstLowInvalidHeapAttributeNumber);
+    }
+    return read;
 }
 
-/* Analyzes the expressions of the text in the place of those of the statement, over the storage. */
-void analyze_text(IndexStmt *statement, Relation heap, const char *text)
+/* Whether a column that the index reads has another type or collation in the storage. */
+bool reads_retyped(const IndexStmt *statement, const UserIndexes &indexes, Oid storage)
+{
+    const Bitmapset *read = columns_read(statement, indexes);
+    for (int number = 1; number <= indexes.columns->natts; number++) {
+        if (!bms_is_member(number - FirstLowInvalidHeapAttributeNumber, read))
+            continue;
+        Oid type, collation;
+        int32 typmod;
+        get_atttypetypmodcoll(storage, get_attnum(storage, name_of(indexes, number)), &type, &typmod, &collation);
+        const FormData_pg_attribute *before = TupleDescAttr(indexes.columns, number - 1);
+        if (type != before->atttypid || typmod != before->atttypmod || collation != before->attcollation)
+            return true;
+    }
+    return false;
+}
+
+/* Has the statement index what its text says of the columns of the storage. The text has a collation and an operator
+ * class where these are not the column's own. */
+void analyze_text(IndexStmt *statement, Oid storage, const char *text)
 {
     auto *parsed = castNode(IndexStmt, linitial_node(RawStmt, raw_parser(text, RAW_PARSE_DEFAULT))->stmt);
+    statement->indexParams = parsed->indexParams;
     statement->whereClause = parsed->whereClause;
     resolve_types(statement->whereClause);
-    ListCell *cell, *parsed_cell;
-    forboth(cell, statement->indexParams, parsed_cell, parsed->indexParams)
-    {
-        lfirst_node(IndexElem, cell)->expr = lfirst_node(IndexElem, parsed_cell)->expr;
+    ListCell *cell;
+    foreach (cell, statement->indexParams)
         resolve_types(lfirst_node(IndexElem, cell)->expr);
-    }
+    Relation heap = table_open(storage, NoLock);
     analyze_index(statement, heap, nullptr);
+    table_close(heap, NoLock);
 }
 
-void create(Oid relid, Oid storage, IndexStmt *statement, const char *text, const IndexExtras *extras, AttrMap *columns)
+void create(Oid relid, Oid storage, const UserIndexes &indexes, int number)
 {
-    Relation heap = table_open(storage, NoLock);
-    TupleDesc descriptor = RelationGetDescr(heap);
+    auto *statement = list_nth_node(IndexStmt, indexes.statements, number);
     statement->relation = makeRangeVar(pstrdup(schema_name), get_rel_name(storage), -1);
-    statement->whereClause = moved(statement->whereClause, columns);
-    bool has_retyped = reads_retyped(statement->whereClause, descriptor);
-    ListCell *cell;
-    foreach (cell, statement->indexParams) {
-        auto *element = lfirst_node(IndexElem, cell);
-        element->expr = moved(element->expr, columns);
-        has_retyped |= reads_retyped(element->expr, descriptor);
+    if (reads_retyped(statement, indexes, storage)) {
+        analyze_text(statement, storage, strVal(list_nth(indexes.texts, number)));
+    } else {
+        AttrMap *columns = columns_of(storage, indexes);
+        statement->whereClause = moved(statement->whereClause, columns);
+        ListCell *cell;
+        foreach (cell, statement->indexParams)
+            lfirst_node(IndexElem, cell)->expr = moved(lfirst_node(IndexElem, cell)->expr, columns);
     }
-    if (has_retyped)
-        analyze_text(statement, heap, text);
-    table_close(heap, NoLock);
-    add_extras(define_user_index(relid, storage, statement, false).objectId, extras);
+    add_extras(define_user_index(relid, storage, statement, false).objectId,
+               static_cast<const IndexExtras *>(list_nth(indexes.extras, number)));
 }
 
 void create_one(Oid relid, Oid storage, const UserIndexes &indexes, int number)
@@ -203,99 +221,19 @@ void create_one(Oid relid, Oid storage, const UserIndexes &indexes, int number)
     if (needs_snapshot)
         PushActiveSnapshot(GetTransactionSnapshot());
     LockRelationOid(storage, ShareLock);
-    create(relid, storage, list_nth_node(IndexStmt, indexes.statements, number),
-           strVal(list_nth(indexes.texts, number)), static_cast<const IndexExtras *>(list_nth(indexes.extras, number)),
-           columns_of(storage, indexes));
+    create(relid, storage, indexes, number);
     if (needs_snapshot)
         PopActiveSnapshot();
 }
 
-/* Moves an index to a schema, under a name. */
-void place(Oid index, Oid schema, const char *name)
-{
-    if (OidIsValid(get_relname_relid(name, schema)))
-        ereport(ERROR, (errcode(ERRCODE_DUPLICATE_TABLE),
-                        errmsg("relation \"%s\" already exists in schema \"%s\"", name, get_namespace_name(schema))));
-    change_relation_row(index, [=](Relation, HeapTuple row) {
-        auto *form = reinterpret_cast<Form_pg_class>(GETSTRUCT(row));
-        namestrcpy(&form->relname, name);
-        form->relnamespace = schema;
-        return row;
-    });
-}
-
-/* Returns the name of an index that this command creates in the reserved schema, or null for any other relation. */
-const char *name_of_new_index(Oid relation, Oid schema)
-{
-    const char *name = nullptr;
-    Relation classes = table_open(RelationRelationId, AccessShareLock);
-    ScanKeyData key;
-    ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
-    SysScanDesc scan = systable_beginscan(classes, ClassOidIndexId, true, SnapshotSelf, 1, &key);
-    if (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple)) {
-        auto *form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
-        if ((form->relkind == RELKIND_INDEX || form->relkind == RELKIND_PARTITIONED_INDEX) &&
-            form->relnamespace == schema)
-            name = pstrdup(NameStr(form->relname));
-    }
-    systable_endscan(scan);
-    table_close(classes, AccessShareLock);
-    return name;
-}
-
-/* Returns the length of the name before the suffix that REINDEX CONCURRENTLY adds; 0: there is none. */
-size_t length_before_copy_suffix(const char *name)
-{
-    constexpr const char *suffix = "_ccnew";
-    const size_t width = strlen(suffix);
-    size_t length = strlen(name);
-    while (length > 0 && isdigit(static_cast<unsigned char>(name[length - 1])))
-        length--;
-    return length > width && strncmp(name + length - width, suffix, width) == 0 ? length - width : 0;
-}
-
-/* Whether one of the heap's indexes in the reserved schema has the name, which PostgreSQL may have shortened. */
-bool has_hidden_index(Oid heap, const std::string_view &name, Oid schema)
-{
-    const bool may_be_shortened = name.size() + 12 >= NAMEDATALEN;
-    bool is_found = false;
-    Relation relation = table_open(heap, AccessShareLock);
-    ListCell *cell;
-    foreach (cell, RelationGetIndexList(relation)) {
-        const char *other = get_rel_name(lfirst_oid(cell));
-        is_found |= other != nullptr && get_rel_namespace(lfirst_oid(cell)) == schema &&
-                    (may_be_shortened ? std::string_view(other).starts_with(name) : name == other);
-    }
-    table_close(relation, NoLock);
-    return is_found;
-}
-
-/* Whether a new index in the reserved schema belongs there. The extension gives names that begin with that of the heap.
- * A copy that REINDEX CONCURRENTLY creates belongs where the other index is: users choose names, but not heaps. */
-bool is_hidden_index(Oid heap, const char *name, Oid schema)
-{
-    if (const size_t length = length_before_copy_suffix(name); length > 0)
-        return has_hidden_index(heap, std::string_view(name, length), schema);
-    return std::string_view(name).starts_with(std::string(get_rel_name(heap)) + "_");
-}
-
-/* Returns a column of the old storage that the index uses and the new one lacks; null if it has all. */
+/* Returns a column of the old storage that the index reads and the new one lacks; null if it has all. */
 const char *lost_column(const IndexStmt *statement, const UserIndexes &indexes, Oid storage)
 {
-    ListCell *cell;
-    Bitmapset *read = nullptr;
-    pull_varattnos(statement->whereClause, 1, &read);
-    foreach (cell, list_concat_copy(statement->indexParams, statement->indexIncludingParams)) {
-        const auto *element = lfirst_node(IndexElem, cell);
-        pull_varattnos(element->expr, 1, &read);
-        if (element->name != nullptr && get_attnum(storage, element->name) == InvalidAttrNumber)
-            return element->name;
-    }
-    for (int column = -1; (column = bms_next_member(read, column)) >= 0;) {
-        const int number = column + FirstLowInvalidHeapAttributeNumber;
-        if (number > 0 && get_attnum(storage, indexes.columns[number - 1]) == InvalidAttrNumber)
-            return indexes.columns[number - 1];
-    }
+    const Bitmapset *read = columns_read(statement, indexes);
+    for (int number = 1; number <= indexes.columns->natts; number++)
+        if (bms_is_member(number - FirstLowInvalidHeapAttributeNumber, read) &&
+            get_attnum(storage, name_of(indexes, number)) == InvalidAttrNumber)
+            return name_of(indexes, number);
     return nullptr;
 }
 
@@ -358,32 +296,6 @@ ObjectAddress define_user_index(Oid relid, Oid storage, IndexStmt *statement, bo
     return index;
 }
 
-void place_new_index(Oid relation)
-{
-    const Oid schema = get_namespace_oid(schema_name, true);
-    const char *name = OidIsValid(schema) ? name_of_new_index(relation, schema) : nullptr;
-    if (name == nullptr)
-        return;
-    CommandCounterIncrement();
-    const Oid heap = IndexGetRelation(relation, false), relid = served_from(heap);
-    if (OidIsValid(relid) && !is_hidden_index(heap, name, schema))
-        place(relation, get_rel_namespace(relid), name);
-}
-
-void move_user_indexes(Oid storage, Oid schema)
-{
-    Relation heap = open_with_its_indexes(storage);
-    ListCell *cell;
-    foreach (cell, RelationGetIndexList(heap)) {
-        const Oid index = lfirst_oid(cell);
-        if (is_own_index(index) || get_rel_namespace(index) == schema)
-            continue;
-        LockRelationOid(index, ShareUpdateExclusiveLock);
-        place(index, schema, get_rel_name(index));
-    }
-    table_close(heap, NoLock);
-}
-
 bool is_own_index(Oid index)
 {
     Relation depend = table_open(DependRelationId, AccessShareLock);
@@ -415,6 +327,15 @@ UserIndexes user_indexes_of(Oid storage)
     return call([=] { return indexes_of(storage); });
 }
 
+ShownNames shown_names(Oid successor, const UserIndexes &indexes)
+{
+    ShownNames names(successor);
+    for (int i = list_length(indexes.statements) - 1; i >= 0; i--)
+        names.add(call([=] { return hidden_name(successor, i); }),
+                  call([&] { return list_nth_node(IndexStmt, indexes.statements, i)->idxname; }));
+    return names;
+}
+
 void create_hidden_indexes(Oid relid, Oid storage, const UserIndexes &indexes)
 {
     UserIndexes hidden = indexes;
@@ -423,10 +344,11 @@ void create_hidden_indexes(Oid relid, Oid storage, const UserIndexes &indexes)
         for (int i = 0; i < list_length(hidden.statements); i++)
             list_nth_node(IndexStmt, hidden.statements, i)->idxname = hidden_name(relid, i);
     });
+    const ShownNames names = shown_names(relid, indexes);
     try {
         create_user_indexes(relid, storage, hidden);
     } catch (const PgError &error) {
-        show_hidden_names(error.data, relid, indexes);
+        names.show_in(error.data);
         throw;
     }
 }

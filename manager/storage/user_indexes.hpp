@@ -15,7 +15,7 @@
  */
 #pragma once
 
-#include "pg/boundary.hpp"
+#include "storage/index_names.hpp"
 
 extern "C" {
 #include "catalog/objectaddress.h"
@@ -34,11 +34,10 @@ struct IndexExtras {
 };
 
 struct UserIndexes {
-    List *statements = NIL;         /* IndexStmt, over columns of the old storage */
-    List *texts = NIL;              /* String: their definitions in SQL */
-    List *extras = NIL;             /* IndexExtras */
-    const char **columns = nullptr; /* names of these columns */
-    int column_count = 0;
+    List *statements = NIL; /* IndexStmt, over columns of the old storage */
+    List *texts = NIL;      /* String: their definitions in SQL */
+    List *extras = NIL;     /* IndexExtras */
+    TupleDesc columns = nullptr;
 };
 
 /* Whether an index belongs to its heap, which rows are found by. PostgreSQL frame. */
@@ -56,18 +55,14 @@ void analyze_index(IndexStmt *statement, Relation table, const char *text);
  * PostgreSQL frame.
  */
 ObjectAddress define_user_index(Oid relid, Oid storage, IndexStmt *statement, bool check_not_in_use);
-/* To be called for each relation that is being created: if it is an index of a storage that PostgreSQL creates, as
- * REINDEX CONCURRENTLY does, moves it to the schema of the stream table. PostgreSQL frame. */
-void place_new_index(Oid relation);
-/* Moves the indexes of users on a storage to another schema. PostgreSQL frame. */
-void move_user_indexes(Oid storage, Oid schema);
-
 /* Returns the indexes of users on a storage. */
 UserIndexes user_indexes_of(Oid storage);
 /* Leaves out indexes that use a column which the storage in its place lacks. A NOTICE names each. PostgreSQL frame. */
 void leave_out_lost_indexes(Oid relid, Oid storage, UserIndexes *indexes);
 /* Creates them on the storage in its place, as the owner of the stream table. */
 void create_user_indexes(Oid relid, Oid storage, const UserIndexes &indexes);
+/* The names that the user knows, for errors about a successor that has these indexes under hidden names. */
+ShownNames shown_names(Oid successor, const UserIndexes &indexes);
 /* As create_user_indexes(), on the storage of the successor `relid` (setup/successor.hpp), in the reserved schema and
  * under other names, while the old ones exist. */
 void create_hidden_indexes(Oid relid, Oid storage, const UserIndexes &indexes);

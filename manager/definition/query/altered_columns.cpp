@@ -1,7 +1,6 @@
 #include "definition/query/altered_columns.hpp"
 
 extern "C" {
-#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
 }
@@ -130,12 +129,14 @@ void check_places(List *outputs, const Live &live)
 struct ValueType {
     Oid type;
     int32 typmod;
+    Oid collation;
     bool operator==(const ValueType &) const = default;
 };
 
 ValueType type_of(Expr *value)
 {
-    return {exprType(reinterpret_cast<::Node *>(value)), exprTypmod(reinterpret_cast<::Node *>(value))};
+    auto *node = reinterpret_cast<::Node *>(value);
+    return {exprType(node), exprTypmod(node), exprCollation(node)};
 }
 
 ValueType type_before_cast(const Query *query, AttrNumber number)
@@ -144,7 +145,7 @@ ValueType type_before_cast(const Query *query, AttrNumber number)
     foreach (cell, query->targetList)
         if (auto *target = lfirst_node(TargetEntry, cell); target->resno == number)
             return type_of(without_cast(target->expr));
-    return {InvalidOid, -1};
+    return {InvalidOid, -1, InvalidOid};
 }
 
 /* A column that was declared with another type than its query returned keeps it as long as the query returns that
@@ -152,7 +153,7 @@ ValueType type_before_cast(const Query *query, AttrNumber number)
 bool is_retyped(const TargetEntry *target, const Query *present, const WantedColumn *column, AttrNumber number)
 {
     const ValueType next = type_of(target->expr), before = type_before_cast(present, number),
-                    declared = {column->type, column->typmod};
+                    declared = {column->type, column->typmod, column->collation};
     if (next == declared)
         return false;
     return before == declared || (next.type != before.type && next.type != declared.type);

@@ -25,7 +25,7 @@ constexpr double estimated_rows = 10;
 
 /* Returns how many rows of a relation are taken for changed, where only a few are: of a small one a tenth at most. A
  * row of a table of a dozen shops meets a twelfth of all sales, and ten such rows would have the sales read as a whole.
- * PostgreSQL frame. */
+ * The number of rows is that of the last ANALYZE or VACUUM, of a parent without its children. PostgreSQL frame. */
 double few_rows_of(Oid relation)
 {
     HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
@@ -113,6 +113,7 @@ extern "C" void statement_error_context(void *argument)
 struct RowsInMemory {
     EphemeralNamedRelationData relation; /* must be first */
     double count;
+    bool is_counted; /* the planner knows the count */
     Origin origin;
     ColumnSample *samples; /* indexed by column number minus one; negative until the column was sampled */
     int pointer;           /* to read them; -1: none yet */
@@ -225,6 +226,7 @@ void estimate_rows(bool as_they_are)
     for (int i = 0; i < list_length(rows_in_memory); i++) {
         auto *rows = static_cast<RowsInMemory *>(list_nth(rows_in_memory, i));
         const Oid origin = rows->origin.relation;
+        rows->is_counted = as_they_are;
         rows->relation.md.enrtuples = as_they_are ? rows->count : call([=] { return few_rows_of(origin); });
     }
 }
@@ -232,7 +234,7 @@ void estimate_rows(bool as_they_are)
 const ColumnSample *sample_of_rows(const char *name, AttrNumber column)
 {
     RowsInMemory *rows = in_memory != nullptr ? rows_named(name) : nullptr;
-    if (rows == nullptr || rows->relation.md.enrtuples != rows->count)
+    if (rows == nullptr || !rows->is_counted)
         return nullptr;
     ColumnSample *sample = &rows->samples[column - 1];
     if (sample->distinct < 0) {

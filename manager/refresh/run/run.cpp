@@ -9,6 +9,7 @@
 #include "storage/apply/apply_rows.hpp"
 #include "storage/apply/uniqueness.hpp"
 #include "storage/bound.hpp"
+#include "storage/index_names.hpp"
 #include "storage/statistics.hpp"
 #include "storage/storage.hpp"
 
@@ -42,6 +43,19 @@ template <class Position> Origin origin_of(Oid heap, Position position, int colu
     for (int i = 0; i < column_count; i++)
         columns[i] = static_cast<AttrNumber>(position(i) + 1);
     return {heap, columns, column_count, false};
+}
+
+/* Raises 23505 if rows have one key in a unique index. */
+void build_indexes(Oid relid, Oid heap)
+{
+    storage::ShownNames names(relid);
+    names.add_parts(heap);
+    try {
+        call([=] { storage::build_indexes(heap); });
+    } catch (const PgError &error) {
+        names.show_in(error.data);
+        throw;
+    }
 }
 
 /* PostgreSQL frame. */
@@ -393,10 +407,8 @@ void Run::replace_step(int index)
         run_counted(plan, receiver, 0);
         if (progress_ != nullptr)
             progress_->enter(mailbox::Phase::indexing, 0);
-        call([&] {
-            storage::close_arrangement(arrangement);
-            storage::build_indexes(step.heap);
-        });
+        call([=] { storage::close_arrangement(arrangement); });
+        build_indexes(compiled_.relid(), step.heap);
     } else {
         storage::DeltaSort *rows = call([&] {
             return storage::begin_delta_sort(step.physical, &arrangement->place, arrangement->place_positions,
