@@ -58,6 +58,25 @@ SELECT replace(indexdef, 'st_' || 'st'::regclass::oid, 'st_…') AS index FROM p
 DROP INDEX st_own;
 ALTER FOREIGN TABLE st OPTIONS (SET query 'SELECT id, k FROM item');
 SELECT replace(indexdef, 'st_' || 'st'::regclass::oid, 'st_…') AS index FROM pg_indexes WHERE indexname = 'st_plain';
+-- readers_of_whole_rows_follow_a_retyped_column
+CREATE TABLE mt (id int PRIMARY KEY, a int);
+INSERT INTO mt SELECT g, g FROM generate_series(1, 60) g;
+SELECT pgtrickle.create_stream_table('ms', 'SELECT id, a::numeric AS a FROM altered_columns.mt', '520w');
+SELECT pgtrickle.create_stream_table('md_' || mode, 'SELECT id, ms::text AS r FROM ms', '520w', mode) FROM unnest('{differential,full}'::text[]) mode;
+ALTER FOREIGN TABLE ms ALTER COLUMN a TYPE int;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+ALTER FOREIGN TABLE ms OPTIONS (SET query 'SELECT id, a::numeric AS a FROM altered_columns.mt');
+COMMIT;
+BEGIN;
+ALTER FOREIGN TABLE ms OPTIONS (SET query 'SELECT id, a FROM altered_columns.mt WHERE id > 1');
+ALTER FOREIGN TABLE ms OPTIONS (SET query 'SELECT id, a::text AS a FROM altered_columns.mt');
+UPDATE mt SET a = a + 1 WHERE id > 50;
+ALTER FOREIGN TABLE ms OPTIONS (SET query 'SELECT id, a FROM altered_columns.mt');
+COMMIT;
+UPDATE mt SET a = a + 1 WHERE id > 40;
+SELECT pgtrickle.refresh_stream_table('md_' || mode) FROM unnest('{differential,full}'::text[]) mode;
+SELECT * FROM test.differences('md_differential', 'SELECT id, row(id, a)::text FROM mt') UNION ALL SELECT * FROM test.differences('md_full', 'SELECT id, row(id, a)::text FROM mt');
+DROP TABLE mt CASCADE;
 -- a_declared_type_stays_as_long_as_the_query_returns_the_same
 ALTER FOREIGN TABLE cast_before OPTIONS (SET query 'SELECT id, price + 0.04 FROM item');
 SELECT columns('cast_before');

@@ -59,6 +59,10 @@ SELECT source_table, schema_name, watermark = '2030-01-01 10:00Z' AS is_first, u
 SELECT pgtrickle.drop_watermark_group('of_compatible_surface');
 SELECT member_name, schedule_policy FROM pgtrickle.diamond_groups() WHERE pgt_schema = 'compatible_surface';
 
+-- no_publication_of_a_stream_table
+SELECT pgtrickle.stream_table_to_publication(format('%I.%I', pgt_schema, pgt_name)) FROM pgtrickle.pgt_stream_tables WHERE pgt_schema = 'compatible_surface' ORDER BY pgt_name LIMIT 1;
+SELECT pgtrickle.drop_stream_table_publication(format('%I.%I', pgt_schema, pgt_name)) FROM pgtrickle.pgt_stream_tables WHERE pgt_schema = 'compatible_surface' ORDER BY pgt_name LIMIT 1;
+
 -- settings_in_milliseconds_are_bare_numbers
 SHOW pg_trickle.scheduler_interval_ms;
 DROP SCHEMA compatible_surface, compatible_surface_2 CASCADE;

@@ -6,6 +6,7 @@
  */
 #include "fdw/ddl/alter.hpp"
 
+#include "capture/log/log_format.hpp"
 #include "definition/definition_view.hpp"
 #include "definition/query/rewritten_query.hpp"
 #include "definition/state/state.hpp"
@@ -16,6 +17,7 @@
 #include "fdw/ddl/heap_statements.hpp"
 #include "fdw/ddl/inherited_columns.hpp"
 #include "fdw/ddl/object_access_hook.hpp"
+#include "fdw/definition/column_changes.hpp"
 #include "fdw/definition/redefinition.hpp"
 #include "fdw/definition/replacement.hpp"
 #include "mailbox/mailbox.hpp"
@@ -223,87 +225,24 @@ NewQuery analyzed(Oid relid, const Definition &definition, bool must_be_readable
     return made;
 }
 
-AlterTableCmd *command_on(AlterTableType type, char *column, ColumnDef *definition)
-{
-    AlterTableCmd *command = makeNode(AlterTableCmd);
-    command->subtype = type;
-    command->name = column;
-    command->def = reinterpret_cast<::Node *>(definition);
-    return command;
-}
-
-/* Refuses to change a column that others read, or that is inherited. PostgreSQL would do that after the fill, and name
- * internal views. */
-void check_readers(Oid relid, const char *column, const char *action, const char *hint)
-{
-    HeapTuple tuple = SearchSysCacheAttName(relid, column);
-    const bool is_inherited =
-        HeapTupleIsValid(tuple) && reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple))->attinhcount > 0;
-    if (HeapTupleIsValid(tuple))
-        ReleaseSysCache(tuple);
-    if (is_inherited)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_TABLE_DEFINITION), errmsg("cannot %s by another query", action),
-                        errdetail("The column is inherited."), errhint("%s", hint)));
-    List *readers = definition::readers_of_column(relid, get_attnum(relid, column));
-    if (readers != NIL)
-        ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST), errmsg("cannot %s by another query", action),
-                        errdetail("The column is used by %s.", static_cast<const char *>(linitial(readers))),
-                        errhint("%s", hint)));
-}
-
-void check_readers_of_retyped(Oid relid, const ColumnDef *next)
-{
-    Oid type, collation;
-    int32 typmod;
-    get_atttypetypmodcoll(relid, get_attnum(relid, next->colname), &type, &typmod, &collation);
-    const char *present = format_type_with_typemod(type, typmod);
-    check_readers(relid, next->colname,
-                  psprintf("change the type of column \"%s\" from %s to %s", next->colname, present,
-                           format_type_with_typemod(next->typeName->typeOid, next->typeName->typemod)),
-                  psprintf("Cast the expression in the query to %s.", present));
-}
-
-/* Has the statement change the columns, too. */
-void change_columns(Oid relid, AlterTableStmt *statement, const definition::ColumnChanges &changes)
-{
-    ListCell *cell;
-    foreach (cell, changes.dropped) {
-        char *column = strVal(lfirst(cell));
-        check_readers(relid, column, psprintf("drop column \"%s\"", column),
-                      psprintf("Have the query return a column \"%s\", such as NULL.", column));
-        AlterTableCmd *command = command_on(AT_DropColumn, column, nullptr);
-        command->behavior = DROP_RESTRICT;
-        statement->cmds = lappend(statement->cmds, command);
-    }
-    foreach (cell, changes.retyped) {
-        auto *column = lfirst_node(ColumnDef, cell);
-        check_readers_of_retyped(relid, column);
-        statement->cmds = lappend(statement->cmds, command_on(AT_AlterColumnType, column->colname, column));
-    }
-    foreach (cell, changes.appended) {
-        auto *column = lfirst_node(ColumnDef, cell);
-        statement->cmds = lappend(statement->cmds, command_on(AT_AddColumn, column->colname, column));
-    }
-}
-
 /* Has PostgreSQL execute the statement, which changes the options and the columns. */
-void run_statement(const UtilityCall &utility, Oid relid, bool is_timing, const definition::ColumnChanges &columns)
+void execute(const UtilityCall &utility, Oid relid, bool is_timing, const definition::ColumnChanges &columns)
 {
     AppendedColumns appended_columns(relid);
-    call([&] {
+    List *lost = call([&] {
         reinterpret_cast<AlterTableStmt *>(utility.statement())->relation = exact_name(relid);
         state::invalidate_refresh_sets();
+        return losses_of(relid, columns);
     });
     if (is_timing)
         run_beside_readers(utility, relid);
     else
         call([&] { utility.run(); });
-    call([&] {
+    call([=] {
         CommandCounterIncrement();
         ListCell *cell;
-        foreach (cell, columns.dropped)
-            ereport(NOTICE, (errmsg("column \"%s\" of stream table \"%s\" is dropped", strVal(lfirst(cell)),
-                                    get_rel_name(relid))));
+        foreach (cell, lost)
+            ereport(NOTICE, (errmsg("%s", static_cast<const char *>(lfirst(cell)))));
     });
 }
 
@@ -349,8 +288,9 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
         replacement->lock();
     else if (!is_timing)
         setup::lock_between_readers({relid}, [] {});
-    run_statement(utility, relid, is_timing, columns);
+    execute(utility, relid, is_timing, columns);
     check_options(relid, new_options);
+    call([=] { capture::refit(relid); });
     if (replacement)
         replacement->take_over();
     else if (query != nullptr)

@@ -1,5 +1,6 @@
 #include "fdw/definition/redefinition.hpp"
 
+#include "capture/log/log_format.hpp"
 #include "definition/definition_view.hpp"
 #include "definition/option_row.hpp"
 #include "definition/query/rewritten_query.hpp"
@@ -35,7 +36,10 @@ bool may_be_read(Oid relid)
 void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMode mode, setup::DeniedCapture denied)
 {
     /* Excludes readers and refreshes while the storage is replaced. */
-    call([=] { LockRelationOid(relid, AccessExclusiveLock); });
+    call([=] {
+        LockRelationOid(relid, AccessExclusiveLock);
+        capture::refit(relid);
+    });
     Definition definition = definition::load(relid);
     /* The session may be that of the owner of a source, whose privileges on the source alone are sufficient
      * to alter it. */

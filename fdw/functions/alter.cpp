@@ -104,6 +104,22 @@ void drop(const NamedArguments &arguments)
            .hint = "Delete the rows from the sources, or restrict the query."});
 }
 
+[[noreturn]] void refuse_to_publish(const NamedArguments &arguments)
+{
+    const std::string name = definition::load(stream_table_to_change(arguments)).name;
+    raise({.sqlstate = ERRCODE_FEATURE_NOT_SUPPORTED,
+           .message = "cannot publish stream table \"" + name + "\"",
+           .detail = "PostgreSQL publishes no foreign tables, and no subscriber can have a table with the name of its "
+                     "storage.",
+           .hint = "Publish its sources, and create the stream table on the subscriber."});
+}
+
+[[noreturn]] void refuse_to_drop_publication(const NamedArguments &arguments)
+{
+    const std::string name = definition::load(stream_table_to_change(arguments)).name;
+    raise({.sqlstate = ERRCODE_UNDEFINED_OBJECT, .message = "stream table \"" + name + "\" has no publication"});
+}
+
 } // namespace
 
 } // namespace pgtrickle
@@ -123,6 +139,18 @@ SQL_FUNCTION(pgtrickle_drop_stream_table)
 SQL_FUNCTION(pgtrickle_drop_partition)
 {
     pgtrickle::refuse_to_drop_partition(pgtrickle::NamedArguments(fcinfo));
+    PG_RETURN_VOID();
+}
+
+SQL_FUNCTION(pgtrickle_stream_table_to_publication)
+{
+    pgtrickle::refuse_to_publish(pgtrickle::NamedArguments(fcinfo));
+    PG_RETURN_VOID();
+}
+
+SQL_FUNCTION(pgtrickle_drop_stream_table_publication)
+{
+    pgtrickle::refuse_to_drop_publication(pgtrickle::NamedArguments(fcinfo));
     PG_RETURN_VOID();
 }
 

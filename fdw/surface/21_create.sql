@@ -59,6 +59,18 @@ CREATE FUNCTION pgtrickle.drop_partition(name text, partition text) RETURNS void
 COMMENT ON FUNCTION pgtrickle.drop_partition(text, text)
   IS 'raises an error: the partitions of a stream table have the rows that its query returns';
 
+CREATE FUNCTION pgtrickle.stream_table_to_publication(name text) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_stream_table_to_publication';
+COMMENT ON FUNCTION pgtrickle.stream_table_to_publication(text)
+  IS 'raises an error: publish the sources, and create the stream table on the subscriber';
+
+CREATE FUNCTION pgtrickle.drop_stream_table_publication(name text) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_drop_stream_table_publication';
+COMMENT ON FUNCTION pgtrickle.drop_stream_table_publication(text)
+  IS 'raises an error: a stream table has no publication';
+
 CREATE FUNCTION pgtrickle.resume_stream_table(name text) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_resume_stream_table';

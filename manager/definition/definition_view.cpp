@@ -25,6 +25,7 @@ extern "C" {
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
+#include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_ts_config.h"
 #include "catalog/pg_ts_dict.h"
 #include "catalog/pg_type.h"
@@ -421,6 +422,23 @@ List *readers_of_column(Oid relid, AttrNumber column)
             reader.classId == RelationRelationId ? stream_table_of_view(reader.objectId) : InvalidOid;
         names = lappend(names, OidIsValid(stream_table) ? psprintf("stream table %s", qualified_name(stream_table))
                                                         : getObjectDescription(&reader, false));
+    }
+    systable_endscan(scan);
+    table_close(depend, AccessShareLock);
+    return names;
+}
+
+List *statistics_on_column(Oid relid, AttrNumber column)
+{
+    List *names = NIL;
+    Relation depend = table_open(DependRelationId, AccessShareLock);
+    ScanKeyData keys[2];
+    HeapTuple tuple;
+    SysScanDesc scan = scan_depend(depend, true, RelationRelationId, relid, keys);
+    while (Form_pg_depend form = next_depend(scan, &tuple)) {
+        const ObjectAddress object = {form->classid, form->objid, form->objsubid};
+        if (form->classid == StatisticExtRelationId && form->refobjsubid == column)
+            names = lappend(names, getObjectDescription(&object, false));
     }
     systable_endscan(scan);
     table_close(depend, AccessShareLock);

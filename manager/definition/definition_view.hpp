@@ -30,6 +30,9 @@ char *canonical_text(Query *query);
  * parsed body. PostgreSQL frame. */
 List *readers_of_column(Oid relid, AttrNumber column);
 
+/* Returns the names of the extended statistics that go with the column. PostgreSQL frame. */
+List *statistics_on_column(Oid relid, AttrNumber column);
+
 /* Returns the stream tables whose defining query uses the object, by its own text or through views that it
  * reads (List of OIDs, ascending). sub_id 0 means any part of the object. With `directly`, only stream tables
  * whose own text names it. */

@@ -25,8 +25,9 @@ WIDTH = 110
 FUNCTIONS = {
     "Create, change, drop": [
         "create_stream_table", "create_stream_table_if_not_exists", "create_or_replace_stream_table",
-        "alter_stream_table", "drop_stream_table", "drop_partition", "bulk_create", "bulk_alter_stream_tables",
-        "bulk_drop_stream_tables", "export_definition", "validate_query", "parse_duration_seconds"],
+        "alter_stream_table", "drop_stream_table", "drop_partition", "stream_table_to_publication",
+        "drop_stream_table_publication", "bulk_create", "bulk_alter_stream_tables", "bulk_drop_stream_tables",
+        "export_definition", "validate_query", "parse_duration_seconds"],
     "Refresh": [
         "refresh_stream_table", "wait_until_fresh", "resume_stream_table", "repair_stream_table"],
     "State and age": [

@@ -53,6 +53,8 @@ class Altered:
         self.read_by_others = self.random.choice(names)
         db.run(f"CREATE VIEW over AS SELECT {self.read_by_others} FROM st")
         db.run(f"SELECT pgtrickle.create_stream_table('above', 'SELECT {self.read_by_others}, count(*) AS times FROM st GROUP BY 1', '1d')")
+        if self.random.random() < 0.5:
+            db.run("SELECT pgtrickle.create_stream_table('whole', 'SELECT st::text AS r FROM st', '1d', %s)", self.random.choice(["AUTO", "FULL"]))
         self.add_index()
 
     def add_index(self):
@@ -87,11 +89,19 @@ class Altered:
             self.check(columns)
             db.run("ROLLBACK")
             self.check(self.columns)
-        if self.run_alter(query):
-            self.columns = columns
+        isolation = self.random.choice([None, "READ COMMITTED", "REPEATABLE READ"])
+        if isolation:
+            db.run(f"BEGIN ISOLATION LEVEL {isolation}")
+        self.run_alter(query)
+        if isolation == "READ COMMITTED" and self.random.random() < 0.5:
+            self.change()
+            self.run_alter(query)
+        if isolation:
+            db.run("COMMIT")
+        self.columns = columns
 
     def run_alter(self, query):
-        """Returns False if an index does not fit to the new types, which leaves all as it was."""
+        """Drops the indexes if one does not fit to the new types."""
         is_in_transaction = db.session.get_transaction_status() != psycopg2.extensions.TRANSACTION_STATUS_IDLE
         if is_in_transaction:
             db.run("SAVEPOINT before")
@@ -107,8 +117,7 @@ class Altered:
             self.steps[-1] += " -- failed"
             for (name,) in db.run("SELECT c.relname FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid WHERE c.relnamespace = 'public'::regnamespace AND c.relname LIKE 'st%%'"):
                 db.run(f"DROP INDEX {name}")
-            db.run(f"SELECT pgtrickle.create_or_replace_stream_table('st', %s, '1d', %s)", query, self.mode)
-        return True
+            db.run("SELECT pgtrickle.create_or_replace_stream_table('st', %s, '1d', %s)", query, self.mode)
 
     def change(self):
         low = self.random.randint(1, 45)
@@ -146,6 +155,11 @@ class Altered:
         wrong = db.value(f"WITH q AS (SELECT {self.read_by_others}::text AS x, count(*) AS times FROM ({self.query(self.columns)}) q GROUP BY {self.read_by_others}), "
                          f"s AS (SELECT {self.read_by_others}::text AS x, times FROM above) SELECT count(*) FROM ((TABLE q EXCEPT ALL TABLE s) UNION ALL (TABLE s EXCEPT ALL TABLE q)) d")
         assert wrong == 0, f"{wrong} rows of the stream table above are wrong\n{self.steps}"
+        if db.value("SELECT to_regclass('whole') IS NOT NULL"):
+            db.run("SELECT pgtrickle.refresh_stream_table('whole')")
+            wrong = db.value(f"SELECT count(*) FROM ((TABLE whole EXCEPT ALL SELECT q::text FROM ({self.query(self.columns)}) q) "
+                             f"UNION ALL (SELECT q::text FROM ({self.query(self.columns)}) q EXCEPT ALL TABLE whole)) d")
+            assert wrong == 0, f"{wrong} whole rows are wrong\n{self.steps}"
 
 
 def columns_come_and_go():

@@ -47,6 +47,7 @@ CALLS = {
     "validate_query": "($q$QUERY$q$)", "alter_stream_table": "('NAME', query => $q$QUERY$q$)",
     "create_stream_table": "('own.PLACE_by_call', $q$QUERY$q$, '520w')", "create_stream_table_if_not_exists": "('NAME', $q$QUERY$q$)",
     "create_or_replace_stream_table": "('NAME', $q$QUERY$q$, '2s')", "drop_stream_table": "('NAME', true)", "drop_partition": "('NAME', 'p1')",
+    "stream_table_to_publication": "('NAME')", "drop_stream_table_publication": "('NAME')",
     "bulk_create": "(jsonb_build_array(jsonb_build_object('name', 'own.PLACE_in_bulk', 'query', $q$QUERY$q$)))",
     "bulk_alter_stream_tables": "(ARRAY['NAME'], '{\"schedule\": \"3s\"}')", "bulk_drop_stream_tables": "(ARRAY['NAME'])",
     "any_one": "(1)", "extremum": "(1, true)", "ties_of_extremum": "(1, true)", "inserted_extremum": "(1, 1, true)", "inserted_ties": "(1, 1, true)",
@@ -81,7 +82,7 @@ for function, arguments in CALLS.items():
                "SELECT " + call if function in AGGREGATES else "SELECT * FROM " + call,
                is_rolled_back=function not in KEPT and "'" in arguments, only=SUITS.get(function, ""))
 # Statements that this version refuses to all roles.
-REFUSED = {"call drop_partition", "call pgt_capture", "call pgt_note_stopped_capture", "call pgt_restore", "call pgt_restore_row", "call pgtrickle_fdw_handler", "exact read", "consistent read",
+REFUSED = {"call drop_partition", "call stream_table_to_publication", "call drop_stream_table_publication", "call pgt_capture", "call pgt_note_stopped_capture", "call pgt_restore", "call pgt_restore_row", "call pgtrickle_fdw_handler", "exact read", "consistent read",
            "COPY the stream table", "add a CHECK to it", "add a column to it", "ALTER DOMAIN"}
 
 # Reads, on both routes.

@@ -1,6 +1,7 @@
 #include "capture/log/log.hpp"
 
 #include "capture/log/chunk.hpp"
+#include "capture/log/marker.hpp"
 #include "capture/log/segment.hpp"
 #include "capture/source/source_kind.hpp"
 #include "capture/source/unlogged_sentinel.hpp"
@@ -45,6 +46,10 @@ LogWriter *open_log(Oid source)
         return nullptr;
     /* A copy, since the backend's entry may be rebuilt while this writer is open. */
     const Target *target = &targets->items[0]; /* a stream table is captured by its refresh alone */
+    if (target->must_mark) {
+        write_marker(source, "the type of a column was changed");
+        return nullptr;
+    }
     auto *copy = static_cast<Target *>(palloc(sizeof(Target)));
     *copy = *target;
     copy->packed = CreateTupleDescCopy(target->packed);

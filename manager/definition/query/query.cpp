@@ -300,7 +300,9 @@ void check_names(const ParsedQuery &parsed, WantedColumn *wanted, int count, con
             report_misfit(statement, wanted[i].location, ERRCODE_INVALID_TABLE_DEFINITION,
                           psprintf("column %d is declared as \"%s\", but the defining query calls it \"%s\"", i + 1,
                                    wanted[i].name, strVal(alias)),
-                          "Use the same name for both.");
+                          statement != nullptr ? "Use the same name for both."
+                                               : "Use the same name for both, or drop the column by one query, and "
+                                                 "append the other one by the next.");
     }
 }
 
