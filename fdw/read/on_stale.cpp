@@ -1,6 +1,7 @@
 #include "fdw/read/on_stale.hpp"
 
 #include "definition/guc.hpp"
+#include "definition/stream_table.hpp"
 #include "fdw/read/exact_reads.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
@@ -14,6 +15,9 @@ extern "C" {
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 }
+
+#include <algorithm>
+#include <vector>
 
 namespace pgtrickle {
 
@@ -35,11 +39,35 @@ const char *explain_inactive(Oid relid, bool is_hint)
     return text;
 }
 
+/* Returns the stream table whose last refresh failed, so that the stream table is not refreshed: the nearest
+ * one that it reads, or itself. PostgreSQL frame. */
+Oid failed_one(Oid relid)
+{
+    auto is_failing = [](Oid each) { return mailbox::status_of(each).state.is_failing; };
+    if (is_failing(relid))
+        return relid;
+    Oid found = relid;
+    enter([&] {
+        const std::vector<Oid> upstreams = definition::upstreams_of(relid);
+        const auto first = std::find_if(upstreams.begin(), upstreams.end(), is_failing);
+        if (first != upstreams.end())
+            found = *first;
+    });
+    return found;
+}
+
+const char *explain_failure(Oid relid)
+{
+    const Oid failed = failed_one(relid);
+    return failed == relid ? "Its last refresh failed."
+                           : psprintf("It reads %s, whose last refresh failed.", quoted_relation_name(failed));
+}
+
 const char *explain(Oid relid, Obstacle obstacle)
 {
     switch (obstacle) {
     case Obstacle::timed_out: return "It was not refreshed within pg_trickle.scan_refresh_timeout.";
-    case Obstacle::failed: return "Its last refresh failed.";
+    case Obstacle::failed: return explain_failure(relid);
     case Obstacle::suspended:
     case Obstacle::held:
         if (const char *rest = explain_inactive(relid, false))
@@ -73,7 +101,7 @@ const char *advise(Oid relid, Obstacle obstacle)
     switch (obstacle) {
     case Obstacle::failed:
         return psprintf("See pgtrickle.get_refresh_history(%s) for the error.",
-                        quote_literal_cstr(quoted_relation_name(relid)));
+                        quote_literal_cstr(quoted_relation_name(failed_one(relid))));
     case Obstacle::suspended:
     case Obstacle::held:
         if (const char *hint = explain_inactive(relid, true))

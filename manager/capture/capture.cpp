@@ -81,7 +81,7 @@ void capture(Oid source, const AttrNumber *columns, int column_count, bool is_fo
     ListCell *cell;
     foreach (cell, levels) {
         Relation relation = relation_open(lfirst_oid(cell), NoLock);
-        CheckTableNotInUse(relation, "CREATE STREAM TABLE");
+        CheckTableNotInUse(relation, "capture changes of");
         relation_close(relation, NoLock);
     }
     const char *damage = is_logged(source) ? damage_of(source) : nullptr;

@@ -100,7 +100,7 @@ void require_unused(Oid source)
         return;
     foreach (cell, locked_relations(source)) {
         Relation relation = relation_open(lfirst_oid(cell), AccessShareLock);
-        CheckTableNotInUse(relation, "CREATE STREAM TABLE");
+        CheckTableNotInUse(relation, "capture changes of");
         relation_close(relation, NoLock);
     }
 }

@@ -147,6 +147,35 @@ def a_failing_one_says_how_to_see_why():
     db.run("RESET ALL; DROP FOREIGN TABLE \"Odd one\"; DELETE FROM source WHERE n = 0")
 
 
+def a_dependent_of_a_failing_one_names_it():
+    db.run("SELECT pgtrickle.create_stream_table('failing', 'SELECT id, 1 / n AS q FROM source', '520w', 'DIFFERENTIAL')")
+    db.run("SELECT pgtrickle.create_stream_table('between', 'SELECT id, q FROM failing', '520w', 'DIFFERENTIAL')")
+    db.run("SELECT pgtrickle.create_stream_table('reading', 'SELECT count(q) AS n FROM between', '520w', 'DIFFERENTIAL')")
+    db.run("INSERT INTO source VALUES (8, 0)")
+    for _ in range(2):  # the refresh fails; the failure is known
+        db.session.notices.clear()
+        db.run("SET client_min_messages = warning; SET pg_trickle.max_staleness = 0; SELECT * FROM reading")
+        notice = "".join(db.session.notices)
+        assert "DETAIL:  It reads public.failing, whose last refresh failed." in notice, notice
+        assert "HINT:  See pgtrickle.get_refresh_history('public.failing') for the error." in notice, notice
+    db.run("RESET ALL; DROP FOREIGN TABLE failing CASCADE; DELETE FROM source WHERE n = 0")
+
+
+def sources_with_pending_trigger_events_are_named():
+    db.run("CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES child DEFERRABLE INITIALLY DEFERRED)")
+    other = db.connect()
+    other.autocommit = False
+    cursor = other.cursor()
+    cursor.execute("INSERT INTO child VALUES (1, 1)")
+    try:
+        cursor.execute("SELECT pgtrickle.create_stream_table('of_child', 'SELECT id FROM child', '1s', 'DIFFERENTIAL')")
+        raise AssertionError("it was created")
+    except psycopg2.Error as error:
+        assert 'cannot capture changes of "child" because it has pending trigger events' in str(error), error
+    other.close()
+    db.run("DROP TABLE child")
+
+
 def a_suspended_one_says_how_to_see_why_and_to_resume():
     db.run("SELECT pgtrickle.alter_stream_table('below', status => 'SUSPENDED'); INSERT INTO source VALUES (6, 6)")
     db.session.notices.clear()
@@ -200,4 +229,5 @@ def finish():
 run_cases([prepare, a_lock_on_a_source_is_named_with_its_holder, health_reports_locks_that_delay_refreshes,
            health_reports_old_transactions, health_reports_large_logs, health_reports_slots_that_retain_wal,
            settings_of_the_database_reach_its_manager, a_failing_one_says_how_to_see_why,
+           a_dependent_of_a_failing_one_names_it, sources_with_pending_trigger_events_are_named,
            a_suspended_one_says_how_to_see_why_and_to_resume, an_upgrade_warns_of_held_and_suspended_ones, finish])
