@@ -231,13 +231,13 @@ void create_index(const UtilityCall &utility)
     statement.end();
 }
 
-void restore_index(Oid relid, Oid owner, const std::string &text, const char *comment)
+void restore_index(Oid relid, Oid owner, const DumpedIndex &dumped)
 {
     AsOwner as_owner(owner);
     TextSettings text_settings;
     const char *name = nullptr;
     storage::naming_index(relid, name, [&] {
-        IndexStmt *statement = parsed_index(text.c_str());
+        IndexStmt *statement = parsed_index(dumped.definition.c_str());
         check_kind(relid, statement);
         resolve_types(statement->whereClause);
         ListCell *cell;
@@ -247,21 +247,25 @@ void restore_index(Oid relid, Oid owner, const std::string &text, const char *co
         statement->tableSpace = storage::tablespace_of_indexes(served_relation_to_read(relid)->storage);
         set_for_now("default_tablespace", "");
         const ObjectAddress index = create(relid, statement, nullptr, &name);
-        if (comment != nullptr && OidIsValid(index.objectId))
-            CreateComments(index.objectId, RelationRelationId, 0, comment);
+        if (!OidIsValid(index.objectId))
+            return;
+        if (dumped.comment)
+            CreateComments(index.objectId, RelationRelationId, 0, dumped.comment->c_str());
+        if (dumped.statistics)
+            storage::set_statistics_targets(index.objectId, dumped.statistics->c_str());
         CommandCounterIncrement();
     });
 }
 
-void restore_index_or_warn(Oid relid, const std::string &text, const char *comment)
+void restore_index_or_warn(Oid relid, const DumpedIndex &dumped)
 {
     const Oid owner = call([=] { return owner_of_relation(relid); });
-    if (auto failure = attempt([&] { restore_index(relid, owner, text, comment); }))
+    if (auto failure = attempt([&] { restore_index(relid, owner, dumped); }))
         call([&] {
             ereport(WARNING, (errcode(failure->sqlstate),
                               errmsg("could not recreate an index of stream table \"%s\": %s", get_rel_name(relid),
                                      failure->message.c_str()),
-                              errdetail("The definition of the index is: %s", text.c_str())));
+                              errdetail("The definition of the index is: %s", dumped.definition.c_str())));
         });
 }
 

@@ -5,15 +5,24 @@
 
 #include "fdw/ddl/utility_call.hpp"
 
+#include <optional>
+#include <string>
+
 namespace pgtrickle {
 
 /* Executes an IndexStmt on a stream table. C++ frame. */
 void create_index(const UtilityCall &call);
+/* An index of a stream table as a dump contains it. */
+struct DumpedIndex {
+    std::string definition; /* CREATE INDEX; the relation in it is ignored */
+    std::optional<std::string> comment;
+    std::optional<std::string> statistics; /* of storage::statistics_targets() */
+};
+
 /* Creates an index of a stream table again, as `owner`, in a security-restricted operation and in the
- * tablespace of the storage. `text` is the definition of the index; the relation in it is ignored. `comment` may
- * be null. No event trigger fires. */
-void restore_index(Oid relid, Oid owner, const std::string &text, const char *comment);
+ * tablespace of the storage. No event trigger fires. */
+void restore_index(Oid relid, Oid owner, const DumpedIndex &dumped);
 /* As restore_index() for the owner of the stream table, but raises a warning if it fails. */
-void restore_index_or_warn(Oid relid, const std::string &text, const char *comment);
+void restore_index_or_warn(Oid relid, const DumpedIndex &dumped);
 
 } // namespace pgtrickle

@@ -25,9 +25,9 @@ namespace pgtrickle {
 
 namespace {
 
-struct DumpedIndex {
+struct ListedIndex {
     const char *definition;
-    const char *comment; /* or null */
+    const char *comment, *statistics; /* or null */
 };
 
 /* The functions from here on are PostgreSQL frames, until list(). */
@@ -41,20 +41,21 @@ bool is_dumped(Oid index)
 }
 
 /* Returns null if the index is not dumped, or was dropped by DROP INDEX CONCURRENTLY. */
-DumpedIndex *dumped(Oid index)
+ListedIndex *dumped(Oid index)
 {
-    DumpedIndex *found = nullptr;
+    ListedIndex *found = nullptr;
     LockRelationOid(index, AccessShareLock);
     if (is_dumped(index)) {
-        found = static_cast<DumpedIndex *>(palloc(sizeof(DumpedIndex)));
+        found = static_cast<ListedIndex *>(palloc(sizeof(ListedIndex)));
         found->definition = TextDatumGetCString(DirectFunctionCall1(pg_get_indexdef, ObjectIdGetDatum(index)));
         found->comment = GetComment(index, RelationRelationId, 0);
+        found->statistics = storage::statistics_targets(index);
     }
     UnlockRelationOid(index, AccessShareLock);
     return found;
 }
 
-/* Returns a list of DumpedIndex. */
+/* Returns a list of ListedIndex. */
 List *dumped_indexes(Oid relid)
 {
     List *found = NIL;
@@ -65,7 +66,7 @@ List *dumped_indexes(Oid relid)
         Relation heap = table_open(storage, AccessShareLock);
         ListCell *cell;
         foreach (cell, RelationGetIndexList(heap)) {
-            DumpedIndex *index = storage::is_own_index(lfirst_oid(cell)) ? nullptr : dumped(lfirst_oid(cell));
+            ListedIndex *index = storage::is_own_index(lfirst_oid(cell)) ? nullptr : dumped(lfirst_oid(cell));
             found = index != nullptr ? lappend(found, index) : found;
         }
         table_close(heap, AccessShareLock);
@@ -81,9 +82,10 @@ void list(FunctionCallInfo fcinfo)
     List *indexes = call([=] { return dumped_indexes(relid); });
     ListCell *cell;
     foreach (cell, indexes) {
-        const auto *index = static_cast<const DumpedIndex *>(lfirst(cell));
+        const auto *index = static_cast<const ListedIndex *>(lfirst(cell));
         rows.text(index->definition);
         index->comment != nullptr ? rows.text(index->comment) : rows.null();
+        index->statistics != nullptr ? rows.text(index->statistics) : rows.null();
         rows.add();
     }
 }

@@ -32,15 +32,15 @@ namespace pgtrickle {
 
 namespace {
 
-enum RestoredColumn : AttrNumber { restored_name = 1, restored_indexes, restored_comments };
+enum RestoredColumn : AttrNumber { restored_name = 1, restored_indexes, restored_comments, restored_statistics };
 
 /* The functions from here on are PostgreSQL frames, until restore(). */
 
 struct RestoredRow {
     Oid relid; /* or InvalidOid */
     Datum *indexes;
-    Datum *comments;
-    bool *has_no_comment;
+    Datum *comments, *statistics;
+    bool *has_no_comment, *has_no_statistics;
     int index_count;
 };
 
@@ -74,13 +74,15 @@ RestoredRow row_of(FunctionCallInfo fcinfo)
     RestoredRow row = {};
     row.relid = stream_table_named(DatumGetTextPP(required_value(data, restored_name)));
     bool *are_null;
-    int comment_count;
+    int comment_count, statistics_count;
     deconstruct_array(DatumGetArrayTypeP(required_value(data, restored_indexes)), TEXTOID, -1, false, TYPALIGN_INT,
                       &row.indexes, &are_null, &row.index_count);
     deconstruct_array(DatumGetArrayTypeP(required_value(data, restored_comments)), TEXTOID, -1, false, TYPALIGN_INT,
                       &row.comments, &row.has_no_comment, &comment_count);
+    deconstruct_array(DatumGetArrayTypeP(required_value(data, restored_statistics)), TEXTOID, -1, false, TYPALIGN_INT,
+                      &row.statistics, &row.has_no_statistics, &statistics_count);
     for (int i = 0; i < row.index_count; i++)
-        if (are_null[i] || comment_count != row.index_count)
+        if (are_null[i] || comment_count != row.index_count || statistics_count != row.index_count)
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                             errmsg("invalid indexes in a row of pgtrickle.pgt_restored")));
     return row;
@@ -114,10 +116,13 @@ void restore(FunctionCallInfo fcinfo)
         define_restored(row.relid);
     mailbox::note_definition_change();
     for (int i = 0; i < row.index_count; i++) {
-        const std::string statement = call([=] { return text_to_cstring(DatumGetTextPP(row.indexes[i])); });
-        const char *comment =
-            row.has_no_comment[i] ? nullptr : call([=] { return text_to_cstring(DatumGetTextPP(row.comments[i])); });
-        restore_index_or_warn(row.relid, statement, comment);
+        auto text_of = [](Datum value) { return std::string(call([=] { return TextDatumGetCString(value); })); };
+        DumpedIndex index{text_of(row.indexes[i]), {}, {}};
+        if (!row.has_no_comment[i])
+            index.comment = text_of(row.comments[i]);
+        if (!row.has_no_statistics[i])
+            index.statistics = text_of(row.statistics[i]);
+        restore_index_or_warn(row.relid, index);
     }
 }
 

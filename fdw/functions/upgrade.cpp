@@ -82,7 +82,7 @@ constexpr const char *derived_relations =
 
 constexpr const char *remember =
     "INSERT INTO pgtrickle.pgt_upgrade SELECT s.relid, s.generation + (SELECT count(*) FROM pgtrickle.pgt_mark m WHERE "
-    "m.relid = s.relid), s.status, d.indexes, d.comments "
+    "m.relid = s.relid), s.status, d.indexes, d.comments, d.statistics "
     "FROM pgtrickle.pgt_state s, pgtrickle.pgt_dumped(s.relid) d";
 
 /* With the INTERNAL dependency, the drop would be turned into one of the stream table. PostgreSQL frame. */
@@ -200,10 +200,11 @@ std::vector<Oid> in_order(const std::vector<Oid> &stream_tables)
 /* Functions of users are called. If an index fails, the others are still created. */
 void recreate_indexes()
 {
-    for (const std::vector<Text> &row : run_extension_sql(
-             "SELECT u.relid, x.statement, x.comment FROM pgtrickle.pgt_upgrade u, "
-             "unnest(u.indexes, u.comments) WITH ORDINALITY AS x (statement, comment, n) ORDER BY u.relid, n"))
-        restore_index_or_warn(static_cast<Oid>(std::stoul(*row[0])), *row[1], row[2] ? row[2]->c_str() : nullptr);
+    for (const std::vector<Text> &row :
+         run_extension_sql("SELECT u.relid, x.statement, x.comment, x.targets FROM pgtrickle.pgt_upgrade u, "
+                           "unnest(u.indexes, u.comments, "
+                           "u.statistics) WITH ORDINALITY AS x (statement, comment, targets, n) ORDER BY u.relid, n"))
+        restore_index_or_warn(static_cast<Oid>(std::stoul(*row[0])), {*row[1], row[2], row[3]});
 }
 
 int64_t finish_upgrade()

@@ -24,6 +24,7 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_type.h"
 #include "commands/comment.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -37,6 +38,7 @@ extern "C" {
 #include "parser/parser.h"
 #include "rewrite/rewriteManip.h"
 #include "storage/lmgr.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -45,6 +47,8 @@ extern "C" {
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 }
+
+#include <algorithm>
 
 namespace pgtrickle::storage {
 
@@ -294,6 +298,41 @@ ObjectAddress define_user_index(Oid relid, Oid storage, IndexStmt *statement, bo
     withhold_privileges(index.objectId);
     place(index.objectId, get_rel_namespace(relid), name);
     return index;
+}
+
+char *statistics_targets(Oid index)
+{
+    Relation relation = index_open(index, AccessShareLock);
+    const IndexExtras *extras = extras_of(relation);
+    index_close(relation, AccessShareLock);
+    StringInfoData text;
+    initStringInfo(&text);
+    bool is_default = true;
+    for (int i = 0; i < extras->column_count; i++) {
+        const int target = extras->targets[i].isnull ? -1 : DatumGetInt16(extras->targets[i].value);
+        is_default = is_default && target < 0;
+        appendStringInfo(&text, "%s%d", i > 0 ? "," : "{", target);
+    }
+    appendStringInfoChar(&text, '}');
+    return is_default ? nullptr : text.data;
+}
+
+void set_statistics_targets(Oid index, const char *targets)
+{
+    constexpr int16 largest = 10000; /* of ALTER INDEX */
+    Datum *values;
+    bool *are_null;
+    int count;
+    const Datum array = OidInputFunctionCall(F_ARRAY_IN, pstrdup(targets), INT2OID, -1);
+    deconstruct_array(DatumGetArrayTypeP(array), INT2OID, sizeof(int16), true, TYPALIGN_SHORT, &values, &are_null,
+                      &count);
+    Relation attributes = table_open(AttributeRelationId, RowExclusiveLock);
+    for (int i = 0; i < count; i++)
+        if (!are_null[i] && DatumGetInt16(values[i]) >= 0)
+            set_target(attributes, index, static_cast<AttrNumber>(i + 1),
+                       {Int16GetDatum(std::min(DatumGetInt16(values[i]), largest)), false});
+    table_close(attributes, RowExclusiveLock);
+    CommandCounterIncrement();
 }
 
 bool is_own_index(Oid index)

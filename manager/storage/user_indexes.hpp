@@ -55,6 +55,12 @@ void analyze_index(IndexStmt *statement, Relation table, const char *text);
  * PostgreSQL frame.
  */
 ObjectAddress define_user_index(Oid relid, Oid storage, IndexStmt *statement, bool check_not_in_use);
+/* Returns the statistics targets of the columns of an index, as the text of an array in which -1 is the default; null
+ * if all are the default. PostgreSQL frame. */
+char *statistics_targets(Oid index);
+/* Sets the targets of such a text, except for columns that the index lacks. Raises an error if the text is not of
+ * one. PostgreSQL frame. */
+void set_statistics_targets(Oid index, const char *targets);
 /* Returns the indexes of users on a storage. */
 UserIndexes user_indexes_of(Oid storage);
 /* Leaves out indexes that use a column which the storage in its place lacks. A NOTICE names each. PostgreSQL frame. */
