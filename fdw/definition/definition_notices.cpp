@@ -17,7 +17,7 @@ void note_missing_indexes(Oid relid)
 {
     if (definition::load(relid).uncaptured_source() != nullptr)
         return; /* full refreshes use no indexes */
-    for (const refresh::MissingIndex &missing : refresh::missing_indexes(relid))
+    for (const refresh::MissingIndex &missing : refresh::missing_indexes(refresh::compiled_of(relid)))
         call([&] {
             ereport(NOTICE, (missing.reads_groups
                                  ? errmsg("refreshes of stream table \"%s\" may read whole groups of \"%s\" for their "

@@ -161,7 +161,7 @@ void explain(Rows &rows, Oid relid, bool with_analyze)
     if (compiled.program)
         add(rows, "operators", refresh::readable(compiled.program->explain(source_names(compiled)), compiled));
     explain_steps(rows, compiled);
-    for (const refresh::MissingIndex &missing : refresh::missing_indexes(relid))
+    for (const refresh::MissingIndex &missing : refresh::missing_indexes(compiled))
         add(rows, "missing index", missing.statement);
     if (!with_analyze)
         return;

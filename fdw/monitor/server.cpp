@@ -59,7 +59,7 @@ void add_missing_indexes(Rows &rows, const StreamTableInfo &seen)
         involved.push_back(source.relid);
     if (!call([&] { return lock_if_free(involved.data(), static_cast<int>(involved.size())); }))
         return;
-    for (const refresh::MissingIndex &missing : refresh::missing_indexes(seen.definition.relid))
+    for (const refresh::MissingIndex &missing : refresh::missing_indexes(refresh::compiled_of(seen.definition.relid)))
         rows.oid(seen.definition.relid).oid(missing.source).text(missing.statement).add();
 }
 

@@ -47,10 +47,9 @@ bool is_served_by_another(const engine::Lookup &lookup, const std::vector<engine
 
 } // namespace
 
-std::vector<MissingIndex> missing_indexes(Oid relid)
+std::vector<MissingIndex> missing_indexes(const Compiled &compiled)
 {
     std::vector<MissingIndex> missing;
-    Compiled &compiled = compiled_of(relid);
     for (const CompiledStep &step : compiled.steps) {
         for (const engine::Lookup &lookup : step.step.lookups) {
             if (lookup.relation.kind != engine::DeltaInput::Kind::source || (lookup.terms.empty() && !lookup.first))

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "pg/boundary.hpp"
+#include "refresh/program/compiled.hpp"
 
 #include <string>
 #include <vector>
@@ -23,6 +23,6 @@ struct MissingIndex {
 
 /* Returns each missing index once, in the order of the sources; none for a stream table that is maintained by
  * full refreshes. */
-std::vector<MissingIndex> missing_indexes(Oid relid);
+std::vector<MissingIndex> missing_indexes(const Compiled &compiled);
 
 } // namespace pgtrickle::refresh
