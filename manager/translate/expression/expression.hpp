@@ -39,11 +39,12 @@ engine::Column column_of(const ValueType &value, std::string name = {});
 /* Returns the name of the operator for use between two operands; `=` for InvalidOid. PostgreSQL frame. */
 const char *operator_name(Oid number);
 
-/* Prints `node` over the columns of `scope`. Every Var of `node` must be in the scope, alone or as part of a
- * larger subtree. The text of a window function ends with ` OVER ()`, which the caller completes. */
 /* Returns the node as a value with this type modifier, which its values comply with: that of an expression in which a
  * subquery was replaced by a call. It is not printed. PostgreSQL frame. */
 Node *with_typmod(Node *node, int32 typmod);
+
+/* Prints `node` over the columns of `scope`. Every Var of `node` must be in the scope, alone or as part of a
+ * larger subtree. The text of a window function ends with ` OVER ()`, which the caller completes. */
 engine::Expression expression_of(Node *node, const Scope &scope); /* also a TableFunc, which has no result */
 /* Prints an aggregate call as a whole, over the columns that its arguments read. */
 engine::Expression call_of(Node *node, const Scope &scope);
