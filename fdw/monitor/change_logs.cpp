@@ -83,7 +83,7 @@ LogState log_state_of(Oid source)
     seen.is_captured = true;
     seen.bytes = capture::log_size(source);
     if (capture::is_sentinel_missing(source))
-        seen.damage = "a crash may have emptied it";
+        seen.damage = capture::emptied_by_a_crash;
     ListCell *cell;
     if (!definition::is_stream_table(source))
         foreach (cell, capture::triggers_of(source))

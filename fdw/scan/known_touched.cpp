@@ -1,7 +1,6 @@
 #include "fdw/scan/known_touched.hpp"
 
 #include "capture/log/log.hpp"
-#include "capture/source/unlogged_sentinel.hpp"
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/scan/exact_planning.hpp"
@@ -196,10 +195,7 @@ bool read_on(Known *known, Snapshot snapshot, const Seen &seen)
 {
     const Oid table = known->found.table;
     for (const Oid source : known->sources)
-        if (call([&] {
-                return capture::is_sentinel_missing(source) ||
-                       (source != table && capture::has_changes(source, known->seen, snapshot));
-            }))
+        if (source != table && call([&] { return capture::has_changes(source, known->seen, snapshot); }))
             return false;
     if (!call([&] { return capture::has_changes(table, known->seen, snapshot); }))
         return true;

@@ -2,7 +2,6 @@
 
 #include "capture/ddl/repeatable_read.hpp"
 #include "capture/log/log.hpp"
-#include "capture/source/unlogged_sentinel.hpp"
 #include "capture/triggers/open_statement.hpp"
 #include "definition/query/rewritten_query.hpp"
 #include "definition/state/state.hpp"
@@ -98,8 +97,6 @@ bool read_pending(const Shape &shape, const Column &column, const Source &source
         return false;
     ChangedRows changed = {source.relid, {used.begin(), used.end()}, nullptr, nullptr, 0};
     const bool is_read = call([&] {
-        if (capture::is_sentinel_missing(source.relid))
-            return false;
         const int64 count = capture::count_changes(source.relid, frontier, snapshot);
         if (count < 0 || count > most_changes)
             return false;

@@ -170,7 +170,7 @@ const char *damage_of(Oid source)
     foreach (cell, related_relations(source, AccessShareLock))
         if (is_table(lfirst_oid(cell)) && !has_all_triggers(lfirst_oid(cell)))
             return "its capture triggers were missing or disabled";
-    return is_sentinel_missing(source) ? "a crash may have emptied it" : nullptr;
+    return is_sentinel_missing(source) ? emptied_by_a_crash : nullptr;
 }
 
 void unlock_inheritance_tree(Oid source)

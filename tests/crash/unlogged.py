@@ -4,6 +4,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -20,7 +21,20 @@ MAINTAINED = {
     "chained": "SELECT count(*) AS n FROM rows",
     "of_sheets": "SELECT id FROM sheets",
     "fully": "SELECT sum(v) AS s FROM fleeting",
+    "groups": "SELECT id % 3 AS k, count(*) AS n, sum(v) AS s FROM fleeting GROUP BY 1",
 }
+# Pending changes are looked for in other ways by a scan, a look-up, groups, a join and a partitioned source. Queries over
+# the view wait for its lock when they are planned.
+OVER_VIEW = {
+    "seen": "SELECT id, v FROM shown",
+    "seen_joined": "SELECT l.id, f.v FROM lasting l LEFT JOIN shown f ON f.id = l.id",
+    "seen_groups": "SELECT id % 3 AS k, count(*) AS n, sum(v) AS s FROM shown GROUP BY 1",
+    "seen_sheets": "SELECT id FROM shown_sheets",
+}
+READS = ["SELECT count(*) FROM seen", "SELECT count(*) FROM seen WHERE id = 3", "SELECT count(*) FROM seen_groups",
+         "SELECT count(*) FROM seen_groups WHERE k = 1", "SELECT count(v) FROM seen_joined",
+         "SELECT count(v) FROM seen_joined WHERE id = 3", "SELECT count(*) FROM seen_sheets WHERE id > 11",
+         "SELECT count(*) FROM seen_sheets WHERE id = 12"]
 
 
 def set_up():
@@ -85,6 +99,51 @@ def emptied_by_a_crash():
     check(0)
 
 
+def set_for_all(name, value):
+    """Sets it in the manager, too, and waits until new sessions have it."""
+    db.run(f"ALTER SYSTEM SET {name} = {value}")
+    db.run("SELECT pg_reload_conf()")
+    db.wait_for(f"SHOW {name}", value)
+
+
+def read_while_its_source_is_repaired(read):
+    """The repair commits after the reader has found that the sentinel is missing, and before the reader looks for pending changes."""
+    reader, locking = db.connect(), db.connect()
+    cursor, rows = reader.cursor(), []
+    cursor.execute("SET pg_trickle.enabled = on; SET pg_trickle.read_mode = exact")
+    cursor.execute(read)  # what a session remembers of queries is not looked up again
+    locking.autocommit = False
+    locking.cursor().execute("ALTER VIEW shown ALTER id SET DEFAULT 1; ALTER VIEW shown_sheets ALTER id SET DEFAULT 1")
+    waiting = threading.Thread(target=lambda: (cursor.execute(read), rows.append(cursor.fetchone()[0])))
+    waiting.start()
+    db.wait_for("SELECT count(*) FROM pg_locks WHERE relation::regclass::text LIKE 'shown%%' AND NOT granted", 1)
+    for name in MAINTAINED:
+        db.run("SELECT pgtrickle.refresh_stream_table(%s)", name)
+    locking.rollback()
+    waiting.join()
+    reader.close()
+    assert rows == [0], f"{read}: {rows}"
+
+
+def empty_while_it_is_repaired():
+    db.run("CREATE VIEW shown AS SELECT * FROM fleeting; CREATE VIEW shown_sheets AS SELECT * FROM sheets")
+    for name, query in OVER_VIEW.items():
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, '520w', 'DIFFERENTIAL')", name, query)
+    set_for_all("pg_trickle.enabled", "off")
+    for read in READS:
+        db.run("SET pg_trickle.enabled = on")
+        db.run("INSERT INTO fleeting SELECT i, i FROM generate_series(1, 20) i; INSERT INTO sheets SELECT i FROM generate_series(10, 20) i")
+        for name in (*MAINTAINED, *OVER_VIEW):
+            db.run("SELECT pgtrickle.refresh_stream_table(%s)", name)
+        crash(kill_a_backend)
+        db.run("SET pg_trickle.enabled = on")
+        read_while_its_source_is_repaired(read)
+    set_for_all("pg_trickle.enabled", "on")
+    for name in OVER_VIEW:
+        db.run(f"DROP FOREIGN TABLE {name}")
+    check(0)
+
+
 def whole_again_afterwards():
     db.run("INSERT INTO fleeting SELECT i, i FROM generate_series(1, 5) i; INSERT INTO sheets VALUES (15)")
     check(5)
@@ -106,7 +165,7 @@ def a_plain_restart_costs_nothing():
 
 
 try:
-    run_cases([emptied_by_a_crash, whole_again_afterwards, emptied_by_an_immediate_stop,
+    run_cases([emptied_by_a_crash, empty_while_it_is_repaired, whole_again_afterwards, emptied_by_an_immediate_stop,
                a_plain_restart_costs_nothing])
 finally:
     server.destroy()

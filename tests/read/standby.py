@@ -122,6 +122,25 @@ def what_may_not_be_stale_is_read_exactly():
     session.close()
 
 
+def rows_of_an_unlogged_source_are_read_as_far_as_the_log_gives_them():
+    """The standby has the log, but not the rows of the source, nor its sentinel."""
+    read = {"stored": "SELECT count(*) FROM fleeting_rows WHERE id = 3", "merged": "SELECT sum(n) FROM fleeting_groups",
+            "computed": "SELECT count(*) FROM fleeting_rows"}
+    session = standby.connect("pg_trickle.read_mode = exact")
+    assert [value(session, read[name]) for name in read] == [1, 5, 5]
+    db.run("INSERT INTO fleeting VALUES (6)")
+    deadline = time.monotonic() + 30
+    while value(session, read["merged"]) != 6:
+        assert time.monotonic() < deadline
+    assert value(session, read["stored"]) == 1
+    try:
+        value(session, read["computed"])
+        raise AssertionError("the source was read")
+    except psycopg2.Error as error:
+        assert "cannot access temporary or unlogged relations during recovery" in str(error), error
+    session.close()
+
+
 def a_refresh_that_does_not_come_is_waited_for_until_the_timeout():
     session = standby.connect("pg_trickle.on_stale = error", "pg_trickle.scan_refresh_timeout = '1s'")
     manager = db.manager_pid()
@@ -148,10 +167,14 @@ try:
     db.run("CREATE TABLE part (id int PRIMARY KEY, k int, v int); INSERT INTO part SELECT i, i % 9, i FROM generate_series(1, 90) i")
     for name, query in (("by_request", QUERY), ("by_key", OF_PARTS), ("by_group", BY_GROUP), ("above", ABOVE)):
         db.run("SELECT pgtrickle.create_stream_table(%s, %s, '520w')", name, query)
+    db.run("CREATE UNLOGGED TABLE fleeting (id int); INSERT INTO fleeting SELECT i FROM generate_series(1, 5) i")
+    db.run("SELECT pgtrickle.create_stream_table('fleeting_rows', 'SELECT id FROM fleeting', '520w')")
+    db.run("SELECT pgtrickle.create_stream_table('fleeting_groups', 'SELECT id % 2 AS k, count(*) AS n FROM fleeting GROUP BY 1', '520w')")
     db.wait_for("SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager' AND datname = current_database()", 1)
     standby = Standby()
     try:
         run_cases([a_refresh_that_is_due_is_waited_for, what_may_not_be_stale_is_read_exactly,
+                   rows_of_an_unlogged_source_are_read_as_far_as_the_log_gives_them,
                    a_refresh_that_does_not_come_is_waited_for_until_the_timeout])
     finally:
         standby.call("destroy")

@@ -304,6 +304,15 @@ void read_log(Reader *reader, const SourceRow *row)
         read_segment(reader, row->segments[i]);
 }
 
+/* As read_log(), for a frontier of stored rows, which may be older than a crash. */
+void read_since_stored(Reader *reader, const SourceRow *row)
+{
+    if (is_sentinel_missing(row->relid, reader->snapshot))
+        stop_at_marker(reader, emptied_by_a_crash);
+    else
+        read_log(reader, row);
+}
+
 void require_source(Oid source, SourceRow *row)
 {
     if (!find_source(source, row))
@@ -350,7 +359,7 @@ Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, co
     reader.row_memory = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle chunk", ALLOCSET_DEFAULT_SIZES);
     if (needed != NIL)
         begin_condition(&reader, needed);
-    read_log(&reader, &row);
+    read_since_stored(&reader, &row);
     if (needed != NIL)
         end_condition(&reader);
     MemoryContextDelete(reader.row_memory);
@@ -363,7 +372,7 @@ int64 count_changes(Oid source, const Frontier &frontier, Snapshot snapshot)
     require_source(source, &row);
     Reader reader = reader_of(source, frontier, snapshot);
     reader.is_counting = true;
-    read_log(&reader, &row);
+    read_since_stored(&reader, &row);
     return reader.changes.has_marker ? -1 : reader.changes.logged;
 }
 
@@ -372,10 +381,10 @@ bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot)
     SourceRow row;
     if (definition::is_compared(source))
         return false;
-    if (!find_source(source, &row) || is_sentinel_missing(source))
+    if (!find_source(source, &row))
         return true;
     Reader reader = reader_of(source, frontier, snapshot);
-    read_log(&reader, &row);
+    read_since_stored(&reader, &row);
     return reader.is_done;
 }
 

@@ -8,6 +8,7 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -31,13 +32,13 @@ bool is_unlogged(Oid source)
     return false;
 }
 
-/* Whether there is a sentinel; removes it if `removes` is set. */
-bool find_sentinel(Oid source, bool removes)
+/* Whether the snapshot sees a sentinel; removes it if `removes` is set. */
+bool find_sentinel(Oid source, bool removes, Snapshot snapshot)
 {
     Relation table = table_open(definition::extension_relation("pgt_unlogged_sentinel"),
                                 removes ? RowExclusiveLock : AccessShareLock);
     ScanKeyData key;
-    SysScanDesc scan = definition::begin_scan_by_oid(table, "pgt_unlogged_sentinel_pkey", 1, source, &key);
+    SysScanDesc scan = definition::begin_scan_by_oid(table, "pgt_unlogged_sentinel_pkey", 1, source, &key, snapshot);
     HeapTuple tuple = systable_getnext(scan);
     const bool is_there = HeapTupleIsValid(tuple);
     if (is_there && removes)
@@ -49,9 +50,9 @@ bool find_sentinel(Oid source, bool removes)
 
 } // namespace
 
-bool is_sentinel_missing(Oid source)
+bool is_sentinel_missing(Oid source, Snapshot snapshot)
 {
-    return is_unlogged(source) && !find_sentinel(source, false);
+    return !RecoveryInProgress() && is_unlogged(source) && !find_sentinel(source, false, snapshot);
 }
 
 void insert_sentinel(Oid source)
@@ -69,7 +70,7 @@ void insert_sentinel(Oid source)
 void remove_sentinel(Oid source)
 {
     if (OidIsValid(definition::extension_relation("pgt_unlogged_sentinel")))
-        (void)find_sentinel(source, true);
+        (void)find_sentinel(source, true, nullptr);
 }
 
 } // namespace pgtrickle::capture

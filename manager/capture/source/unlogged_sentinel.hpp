@@ -5,16 +5,25 @@
  * an unlogged table of the extension, its sentinel, which is inserted when capture begins and lost together
  * with the rows of the source. A source without its sentinel may have lost its rows: a process that finds the
  * sentinel missing writes a marker to the log of the source, for all stream tables that read it, and inserts
- * a new one. PostgreSQL frames.
+ * a new one in the same transaction. Therefore every snapshot sees the sentinel and the marker, or neither: a process
+ * that reads the log under a snapshot looks for the sentinel under the same one. PostgreSQL frames.
  */
 #pragma once
 
 #include "pg/boundary.hpp"
 
+extern "C" {
+#include "utils/snapshot.h"
+}
+
 namespace pgtrickle::capture {
 
-/* Whether rows of `source` are in an unlogged table, and its sentinel is missing. */
-bool is_sentinel_missing(Oid source);
+/* Why stream tables that read a source without its sentinel start over. */
+constexpr const char *emptied_by_a_crash = "a crash may have emptied it";
+
+/* Whether rows of `source` are in an unlogged table, and its sentinel is missing for the snapshot, or for the latest
+ * one if there is none. A standby has no rows of unlogged tables: only the log says what the stored rows lack. */
+bool is_sentinel_missing(Oid source, Snapshot snapshot = nullptr);
 /* Inserts a sentinel if the source needs one and has none. */
 void insert_sentinel(Oid source);
 /* Removes the sentinel of a source that is no longer captured. */

@@ -1,6 +1,5 @@
 #include "refresh/run/read_groups.hpp"
 
-#include "capture/source/unlogged_sentinel.hpp"
 #include "definition/state/state.hpp"
 #include "pg/attempt.hpp"
 #include "refresh/program/scope.hpp"
@@ -40,11 +39,7 @@ double count_pending(const Compiled &compiled, const Frontier &frontier, Snapsho
 {
     double all = 0;
     for (const CompiledSource &source : compiled.sources) {
-        const int64 count = call([&]() -> int64 {
-            if (capture::is_sentinel_missing(source.relid))
-                return -1;
-            return capture::count_changes(source.relid, frontier, snapshot);
-        });
+        const int64 count = call([&] { return capture::count_changes(source.relid, frontier, snapshot); });
         if (count < 0)
             return -1;
         all += static_cast<double>(count);
