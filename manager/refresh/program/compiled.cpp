@@ -23,7 +23,6 @@
 extern "C" {
 #include "access/table.h"
 #include "executor/executor.h"
-#include "utils/acl.h"
 #include "utils/inval.h"
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
@@ -235,6 +234,7 @@ Compiled *compile(Oid relid)
     /* Independent of the session's settings: expressions of the query are analyzed, folded and bound here. */
     AsOwner as_owner(definition.owner);
     TextSettings text_settings;
+    Running running; /* functions in the query must not have the entries freed that a refresh holds */
     auto translation = setup::translation_of(definition);
     if (translation) {
         for (const translate::SourceRef &source : translation->sources)

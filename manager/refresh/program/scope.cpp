@@ -27,15 +27,17 @@ OwnerScope::OwnerScope(const Definition &definition) : as_owner_(definition.owne
     });
 }
 
-Scope::Scope(const Definition &definition) : OwnerScope(definition)
+Running::Running()
 {
     running++;
 }
 
-Scope::~Scope()
+Running::~Running()
 {
     running--;
 }
+
+Scope::Scope(const Definition &definition) : OwnerScope(definition) {}
 
 ExactScope::ExactScope(const Definition &definition) : OwnerScope(definition)
 {

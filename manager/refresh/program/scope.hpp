@@ -1,7 +1,8 @@
 /*
  * The environment of everything that is run for a stream table. OwnerScope: the owner's rights, the settings
- * recorded with the query, and a safe search_path. Scope: also the fact that a refresh is running, so that the
- * extension's own hooks ignore its statements. Undone by the destructor, or by transaction abort. C++ frames.
+ * recorded with the query, and a safe search_path. Running: the fact that a refresh is running or being compiled, so
+ * that the extension's own hooks ignore its statements, and functions of users cannot change what it uses. Scope: both.
+ * Undone by the destructor, or by transaction abort. C++ frames.
  */
 #pragma once
 
@@ -21,10 +22,17 @@ class OwnerScope {
     AsOwner as_owner_;
 };
 
-class Scope : OwnerScope {
+class Running {
+  public:
+    Running();
+    ~Running();
+    Running(const Running &) = delete;
+    Running &operator=(const Running &) = delete;
+};
+
+class Scope : OwnerScope, Running {
   public:
     explicit Scope(const Definition &definition);
-    ~Scope();
 };
 
 /* As OwnerScope, for the query of an exact read (fdw/scan/exact_query.hpp). */
@@ -34,7 +42,7 @@ class ExactScope : OwnerScope {
     ~ExactScope();
 };
 
-/* Whether this backend is running the statements of a refresh. */
+/* Whether this backend is running, or compiling, the statements of a refresh. */
 bool is_running();
 /* Whether this backend is running the query of an exact read. */
 bool is_reading_exactly();
