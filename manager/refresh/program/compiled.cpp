@@ -281,23 +281,21 @@ Compiled *compile(Oid relid)
 
 template <class Make> const KeptPlan &ensure_plan(Compiled &compiled, KeptPlan &plan, Make make)
 {
-    for (;;) {
-        if (!plan.is_usable()) {
-            try {
-                plan = make();
-            } catch (const PgError &) {
-                /* Names may refer to other objects by now: the query is translated again before the next
-                 * attempt. */
-                mark_stale(compiled);
-                throw;
-            }
-            note_growth(compiled);
-        }
+    if (plan.is_usable()) {
         /* The relations may change while their locks are waited for. */
         plan.lock();
         if (plan.is_usable())
             return plan;
     }
+    try {
+        plan = make();
+    } catch (const PgError &) {
+        /* Names may refer to other objects by now: the query is translated again before the next attempt. */
+        mark_stale(compiled);
+        throw;
+    }
+    note_growth(compiled);
+    return plan;
 }
 
 /* With `once`, the plan is made for the rows that are in memory now. */

@@ -9,7 +9,8 @@
  * A plan becomes unusable as soon as an invalidation arrives for anything that its query or the plan depends
  * on: relations (partitions and indexes through their relations), functions, types, operators. A plan may be
  * run if all its relations are locked (lock()) and is_usable() holds after that: no other transaction can
- * change them until this one ends.
+ * change them until this one ends. A plan has locked them when it has just been prepared, and is run whatever
+ * invalidations arrive then, as by PostgreSQL's plan cache.
  *
  * C++ frames; they throw PgError. Statements may read the relations in memory of the current Connection.
  */
