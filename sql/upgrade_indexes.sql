@@ -34,15 +34,17 @@ SELECT pg_get_userbyid(relowner) AS owner, regexp_replace(indexdef, 'st_\d+', 's
   FROM pg_indexes JOIN pg_class ON relname = indexname WHERE schemaname = 'pg_trickle_storage' AND indexname LIKE 'by%' ORDER BY 2;
 SELECT pgtrickle.refresh_stream_table('ui.st') \g /dev/null
 SELECT count(*) FROM ui.st WHERE g = 1;
--- those_on_columns_that_have_an_index_of_the_extension, comments_and_statistics_targets
+-- those_on_columns_that_have_an_index_of_the_extension, comments_statistics_targets_and_extensions
 CREATE UNIQUE INDEX by_id ON ui.st (id); CREATE INDEX by_id_too ON ui.st (id);
 COMMENT ON INDEX ui.by_id IS 'the key';
 CREATE INDEX by_id_twice ON ui.st (id, (g * 2), (g * 3));
 ALTER INDEX ui.by_id_twice ALTER COLUMN 2 SET STATISTICS 700;
+ALTER INDEX ui.by_id_twice DEPENDS ON EXTENSION plpgsql;
 SELECT pgtrickle.prepare_upgrade();
 SELECT pgtrickle.finish_upgrade();
 SELECT relname, obj_description(oid), indisunique,
-  array(SELECT nullif(attstattarget, -1) FROM pg_attribute WHERE attrelid = oid ORDER BY attnum) AS targets
+  array(SELECT nullif(attstattarget, -1) FROM pg_attribute WHERE attrelid = oid ORDER BY attnum) AS targets,
+  array(SELECT extname FROM pg_depend JOIN pg_extension x ON x.oid = refobjid WHERE objid = pg_class.oid AND deptype = 'x') AS extensions
 FROM pg_class JOIN pg_index ON indexrelid = oid WHERE relname LIKE 'by\_id%' ORDER BY 1;
 -- one_that_fails
 SELECT pgtrickle.prepare_upgrade();

@@ -231,6 +231,8 @@ void create_index(const UtilityCall &utility)
     statement.end();
 }
 
+namespace {
+
 void restore_index(Oid relid, Oid owner, const DumpedIndex &dumped)
 {
     AsOwner as_owner(owner);
@@ -253,11 +255,15 @@ void restore_index(Oid relid, Oid owner, const DumpedIndex &dumped)
             CreateComments(index.objectId, RelationRelationId, 0, dumped.comment->c_str());
         if (dumped.statistics)
             storage::set_statistics_targets(index.objectId, dumped.statistics->c_str());
+        if (dumped.extensions)
+            storage::add_extensions(index.objectId, dumped.extensions->c_str());
         CommandCounterIncrement();
     });
 }
 
-void restore_index_or_warn(Oid relid, const DumpedIndex &dumped)
+} // namespace
+
+void restore_index(Oid relid, const DumpedIndex &dumped)
 {
     const Oid owner = call([=] { return owner_of_relation(relid); });
     if (auto failure = attempt([&] { restore_index(relid, owner, dumped); }))

@@ -12,17 +12,17 @@ namespace pgtrickle {
 
 /* Executes an IndexStmt on a stream table. C++ frame. */
 void create_index(const UtilityCall &call);
+
 /* An index of a stream table as a dump contains it. */
 struct DumpedIndex {
     std::string definition; /* CREATE INDEX; the relation in it is ignored */
     std::optional<std::string> comment;
     std::optional<std::string> statistics; /* of storage::statistics_targets() */
+    std::optional<std::string> extensions; /* of storage::extension_names() */
 };
 
-/* Creates an index of a stream table again, as `owner`, in a security-restricted operation and in the
- * tablespace of the storage. No event trigger fires. */
-void restore_index(Oid relid, Oid owner, const DumpedIndex &dumped);
-/* As restore_index() for the owner of the stream table, but raises a warning if it fails. */
-void restore_index_or_warn(Oid relid, const DumpedIndex &dumped);
+/* Creates an index of a stream table again, as the owner of that, in a security-restricted operation and in the
+ * tablespace of the storage. No event trigger fires. Raises a warning if it fails. C++ frame. */
+void restore_index(Oid relid, const DumpedIndex &dumped);
 
 } // namespace pgtrickle

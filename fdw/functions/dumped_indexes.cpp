@@ -27,7 +27,7 @@ namespace {
 
 struct ListedIndex {
     const char *definition;
-    const char *comment, *statistics; /* or null */
+    const char *comment, *statistics, *extensions; /* or null */
 };
 
 /* The functions from here on are PostgreSQL frames, until list(). */
@@ -50,6 +50,7 @@ ListedIndex *dumped(Oid index)
         found->definition = TextDatumGetCString(DirectFunctionCall1(pg_get_indexdef, ObjectIdGetDatum(index)));
         found->comment = GetComment(index, RelationRelationId, 0);
         found->statistics = storage::statistics_targets(index);
+        found->extensions = storage::extension_names(index);
     }
     UnlockRelationOid(index, AccessShareLock);
     return found;
@@ -84,8 +85,8 @@ void list(FunctionCallInfo fcinfo)
     foreach (cell, indexes) {
         const auto *index = static_cast<const ListedIndex *>(lfirst(cell));
         rows.text(index->definition);
-        index->comment != nullptr ? rows.text(index->comment) : rows.null();
-        index->statistics != nullptr ? rows.text(index->statistics) : rows.null();
+        for (const char *text : {index->comment, index->statistics, index->extensions})
+            text != nullptr ? rows.text(text) : rows.null();
         rows.add();
     }
 }

@@ -11,18 +11,17 @@
 #include "definition/state/extension_table.hpp"
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
-#include "fdw/ddl/index.hpp"
 #include "fdw/definition/redefinition.hpp"
+#include "fdw/functions/restored_indexes.hpp"
 #include "mailbox/mailbox.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "storage/lmgr.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/varlena.h"
@@ -32,16 +31,13 @@ namespace pgtrickle {
 
 namespace {
 
-enum RestoredColumn : AttrNumber { restored_name = 1, restored_indexes, restored_comments, restored_statistics };
+enum RestoredColumn : AttrNumber { restored_name = 1, restored_indexes };
 
 /* The functions from here on are PostgreSQL frames, until restore(). */
 
 struct RestoredRow {
     Oid relid; /* or InvalidOid */
-    Datum *indexes;
-    Datum *comments, *statistics;
-    bool *has_no_comment, *has_no_statistics;
-    int index_count;
+    const char *indexes;
 };
 
 Datum required_value(const TriggerData *data, RestoredColumn column)
@@ -73,18 +69,7 @@ RestoredRow row_of(FunctionCallInfo fcinfo)
     const auto *data = reinterpret_cast<TriggerData *>(fcinfo->context);
     RestoredRow row = {};
     row.relid = stream_table_named(DatumGetTextPP(required_value(data, restored_name)));
-    bool *are_null;
-    int comment_count, statistics_count;
-    deconstruct_array(DatumGetArrayTypeP(required_value(data, restored_indexes)), TEXTOID, -1, false, TYPALIGN_INT,
-                      &row.indexes, &are_null, &row.index_count);
-    deconstruct_array(DatumGetArrayTypeP(required_value(data, restored_comments)), TEXTOID, -1, false, TYPALIGN_INT,
-                      &row.comments, &row.has_no_comment, &comment_count);
-    deconstruct_array(DatumGetArrayTypeP(required_value(data, restored_statistics)), TEXTOID, -1, false, TYPALIGN_INT,
-                      &row.statistics, &row.has_no_statistics, &statistics_count);
-    for (int i = 0; i < row.index_count; i++)
-        if (are_null[i] || comment_count != row.index_count || statistics_count != row.index_count)
-            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                            errmsg("invalid indexes in a row of pgtrickle.pgt_restored")));
+    row.indexes = JsonbToCString(nullptr, &DatumGetJsonbP(required_value(data, restored_indexes))->root, -1);
     return row;
 }
 
@@ -115,15 +100,7 @@ void restore(FunctionCallInfo fcinfo)
     if (call([&] { return begin(row.relid); }))
         define_restored(row.relid);
     mailbox::note_definition_change();
-    for (int i = 0; i < row.index_count; i++) {
-        auto text_of = [](Datum value) { return std::string(call([=] { return TextDatumGetCString(value); })); };
-        DumpedIndex index{text_of(row.indexes[i]), {}, {}};
-        if (!row.has_no_comment[i])
-            index.comment = text_of(row.comments[i]);
-        if (!row.has_no_statistics[i])
-            index.statistics = text_of(row.statistics[i]);
-        restore_index_or_warn(row.relid, index);
-    }
+    restore_indexes(row.relid, row.indexes);
 }
 
 } // namespace

@@ -15,8 +15,8 @@
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "definition/state/state.hpp"
-#include "fdw/ddl/index.hpp"
 #include "fdw/definition/redefinition.hpp"
+#include "fdw/functions/restored_indexes.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/extension_tables.hpp"
 #include "mailbox/mailbox.hpp"
@@ -82,7 +82,7 @@ constexpr const char *derived_relations =
 
 constexpr const char *remember =
     "INSERT INTO pgtrickle.pgt_upgrade SELECT s.relid, s.generation + (SELECT count(*) FROM pgtrickle.pgt_mark m WHERE "
-    "m.relid = s.relid), s.status, d.indexes, d.comments, d.statistics "
+    "m.relid = s.relid), s.status, d.indexes "
     "FROM pgtrickle.pgt_state s, pgtrickle.pgt_dumped(s.relid) d";
 
 /* With the INTERNAL dependency, the drop would be turned into one of the stream table. PostgreSQL frame. */
@@ -201,10 +201,8 @@ std::vector<Oid> in_order(const std::vector<Oid> &stream_tables)
 void recreate_indexes()
 {
     for (const std::vector<Text> &row :
-         run_extension_sql("SELECT u.relid, x.statement, x.comment, x.targets FROM pgtrickle.pgt_upgrade u, "
-                           "unnest(u.indexes, u.comments, "
-                           "u.statistics) WITH ORDINALITY AS x (statement, comment, targets, n) ORDER BY u.relid, n"))
-        restore_index_or_warn(static_cast<Oid>(std::stoul(*row[0])), {*row[1], row[2], row[3]});
+         run_extension_sql("SELECT relid, indexes FROM pgtrickle.pgt_upgrade ORDER BY relid"))
+        restore_indexes(static_cast<Oid>(std::stoul(*row[0])), *row[1]);
 }
 
 int64_t finish_upgrade()

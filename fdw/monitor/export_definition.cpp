@@ -47,8 +47,8 @@ char *column_list(Oid relid)
 std::string index_statements(Oid relid)
 {
     std::string statements;
-    for (const auto &row : run_extension_sql("SELECT statement FROM pgtrickle.pgt_dumped($1::oid) d, "
-                                             "unnest(d.indexes) WITH ORDINALITY i (statement, number) ORDER BY number",
+    for (const auto &row : run_extension_sql("SELECT i ->> 'definition' FROM pgtrickle.pgt_dumped($1::oid) d, "
+                                             "jsonb_array_elements(d.indexes) i",
                                              {std::to_string(relid)}))
         statements += "\n" + *row[0] + ";";
     return statements;

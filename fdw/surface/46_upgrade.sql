@@ -5,9 +5,7 @@ CREATE TABLE pgtrickle.pgt_upgrade (
   relid      oid PRIMARY KEY,                       -- a prepared stream table
   generation int8 NOT NULL,                         -- programs compiled for this or an earlier generation are invalid
   status     text NOT NULL,
-  indexes    text[] NOT NULL,                       -- statements for the indexes that users have created
-  comments   text[] NOT NULL,                       -- on these
-  statistics text[] NOT NULL                        -- targets of the columns of each, as an array
+  indexes    jsonb NOT NULL                         -- that users have created, as in pgt_dumped()
 );
 COMMENT ON TABLE pgtrickle.pgt_upgrade IS 'internal: properties of stream tables that pg_upgrade does not preserve';
 REVOKE ALL ON pgtrickle.pgt_upgrade FROM PUBLIC;

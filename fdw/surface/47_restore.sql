@@ -2,37 +2,34 @@
 -- row of pgt_restored for each stream table, taken from the catalogs: the table itself is always empty. When the
 -- row is restored, its trigger creates the indexes, and the stream table is filled after the restore.
 
-CREATE FUNCTION pgtrickle.pgt_dumped_indexes(relid oid, OUT definition text, OUT comment text, OUT statistics text) RETURNS SETOF record
+-- `statistics` are the targets of the columns, and `extensions` those that the index depends on, as texts of arrays.
+CREATE FUNCTION pgtrickle.pgt_dumped_indexes(
+    relid oid, OUT definition text, OUT comment text, OUT statistics text, OUT extensions text
+  ) RETURNS SETOF record
   LANGUAGE c STRICT
   AS 'MODULE_PATHNAME', 'pgtrickle_dumped_indexes';
 COMMENT ON FUNCTION pgtrickle.pgt_dumped_indexes(oid) IS 'internal: the indexes that users have created on a stream table, as they are now';
 REVOKE ALL ON FUNCTION pgtrickle.pgt_dumped_indexes(oid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pgtrickle.pgt_dumped_indexes(oid) TO pg_database_owner; -- for pgt_dumped()
 
--- A function, because pg_dump refuses to read views that are not the system's.
-CREATE FUNCTION pgtrickle.pgt_dumped(
-    of_relid oid DEFAULT NULL, OUT relid regclass, OUT indexes text[], OUT comments text[], OUT statistics text[]
-  ) RETURNS SETOF record
+-- A function, because pg_dump refuses to read views that are not the system's. Each index is an object with the columns of
+-- pgt_dumped_indexes() that are not NULL.
+CREATE FUNCTION pgtrickle.pgt_dumped(of_relid oid DEFAULT NULL, OUT relid regclass, OUT indexes jsonb) RETURNS SETOF record
   LANGUAGE sql STABLE
   SET search_path = pg_catalog, pg_temp
   AS $$
-SELECT f.ftrelid::regclass AS relid,
-       coalesce(i.statements, '{}') AS indexes,
-       coalesce(i.comments, '{}') AS comments,
-       coalesce(i.statistics, '{}') AS statistics
+SELECT f.ftrelid::regclass AS relid, coalesce(i.indexes, '[]') AS indexes
 FROM pg_foreign_table f
 JOIN pg_foreign_server s ON s.oid = f.ftserver
 JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw AND w.fdwname = 'pgtrickle_fdw'
 JOIN pg_class t ON t.oid = f.ftrelid
 JOIN pg_namespace n ON n.oid = t.relnamespace
 LEFT JOIN LATERAL (
-  -- The name of an index may contain the name of a storage, too.
-  SELECT array_agg(
+  SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(d) || jsonb_build_object('definition',
+           -- The name of an index may contain the name of a storage, too.
            regexp_replace(d.definition,
              '^(CREATE (?:UNIQUE )?INDEX (?:"(?:[^"]|"")+"|[a-z_][a-z0-9_]*)) ON (?:ONLY )?pg_trickle_storage\.st_[0-9]+ ',
-             '\1 ON ' || replace(format('%I.%I', n.nspname, t.relname), '\', '\\') || ' ') ORDER BY d.definition) AS statements,
-         array_agg(d.comment ORDER BY d.definition) AS comments,
-         array_agg(d.statistics ORDER BY d.definition) AS statistics
+             '\1 ON ' || replace(format('%I.%I', n.nspname, t.relname), '\', '\\') || ' '))) ORDER BY d.definition) AS indexes
   FROM pgtrickle.pgt_dumped_indexes(f.ftrelid) d
 ) i ON true
 WHERE of_relid IS NULL OR f.ftrelid = of_relid;
@@ -43,16 +40,14 @@ GRANT EXECUTE ON FUNCTION pgtrickle.pgt_dumped(oid) TO pg_database_owner; -- for
 
 -- The name is a text, because one that a restore has not created would keep the rows of all others from being copied.
 CREATE TABLE pgtrickle.pgt_restored (
-  name       text NOT NULL,
-  indexes    text[] NOT NULL,
-  comments   text[] NOT NULL,
-  statistics text[] NOT NULL                      -- targets of the columns of each, as an array
+  name    text NOT NULL,
+  indexes jsonb NOT NULL
 );
 COMMENT ON TABLE pgtrickle.pgt_restored IS 'internal: receives the stream tables of a dump when it is restored; always empty';
 REVOKE ALL ON pgtrickle.pgt_restored FROM PUBLIC;
 GRANT SELECT, INSERT ON pgtrickle.pgt_restored TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_restored',
-  'WHERE false UNION ALL SELECT d.relid::text, d.indexes, d.comments, d.statistics FROM pgtrickle.pgt_dumped() d');
+  'WHERE false UNION ALL SELECT d.relid::text, d.indexes FROM pgtrickle.pgt_dumped() d');
 
 CREATE FUNCTION pgtrickle.pgt_restore() RETURNS trigger
   LANGUAGE c

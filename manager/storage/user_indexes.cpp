@@ -26,6 +26,7 @@ extern "C" {
 #include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
 #include "commands/comment.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
@@ -95,16 +96,19 @@ void set_target(Relation attributes, Oid index, AttrNumber column, NullableDatum
     CatalogTupleUpdate(attributes, &given->t_self, changed);
 }
 
+void depend_on_extension(Oid index, Oid extension)
+{
+    const ObjectAddress self = {RelationRelationId, index, 0}, other = {ExtensionRelationId, extension, 0};
+    recordDependencyOn(&self, &other, DEPENDENCY_AUTO_EXTENSION);
+}
+
 void add_extras(Oid index, const IndexExtras *extras)
 {
     if (extras->comment != nullptr)
         CreateComments(index, RelationRelationId, 0, extras->comment);
     ListCell *cell;
-    foreach (cell, extras->extensions) {
-        const ObjectAddress self = {RelationRelationId, index, 0},
-                            extension = {ExtensionRelationId, lfirst_oid(cell), 0};
-        recordDependencyOn(&self, &extension, DEPENDENCY_AUTO_EXTENSION);
-    }
+    foreach (cell, extras->extensions)
+        depend_on_extension(index, lfirst_oid(cell));
     Relation attributes = table_open(AttributeRelationId, RowExclusiveLock);
     for (int i = 0; i < extras->column_count; i++)
         set_target(attributes, index, static_cast<AttrNumber>(i + 1), extras->targets[i]);
@@ -333,6 +337,35 @@ void set_statistics_targets(Oid index, const char *targets)
                        {Int16GetDatum(std::min(DatumGetInt16(values[i]), largest)), false});
     table_close(attributes, RowExclusiveLock);
     CommandCounterIncrement();
+}
+
+char *extension_names(Oid index)
+{
+    List *extensions = getAutoExtensionsOfObject(RelationRelationId, index);
+    if (extensions == NIL)
+        return nullptr;
+    auto *names = static_cast<Datum *>(palloc(sizeof(Datum) * list_length(extensions)));
+    int count = 0;
+    ListCell *cell;
+    foreach (cell, extensions)
+        if (const char *name = get_extension_name(lfirst_oid(cell)))
+            names[count++] = CStringGetTextDatum(name);
+    const Datum array = PointerGetDatum(construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT));
+    return OidOutputFunctionCall(F_ARRAY_OUT, array);
+}
+
+void add_extensions(Oid index, const char *names)
+{
+    Datum *values;
+    bool *are_null;
+    int count;
+    const Datum array = OidInputFunctionCall(F_ARRAY_IN, pstrdup(names), TEXTOID, -1);
+    deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &values, &are_null, &count);
+    for (int i = 0; i < count; i++) {
+        const Oid extension = are_null[i] ? InvalidOid : get_extension_oid(TextDatumGetCString(values[i]), true);
+        if (OidIsValid(extension))
+            depend_on_extension(index, extension);
+    }
 }
 
 bool is_own_index(Oid index)

@@ -61,6 +61,11 @@ char *statistics_targets(Oid index);
 /* Sets the targets of such a text, except for columns that the index lacks. Raises an error if the text is not of
  * one. PostgreSQL frame. */
 void set_statistics_targets(Oid index, const char *targets);
+/* Returns the names of the extensions on which an index depends (DEPENDS ON EXTENSION), as the text of an array; null
+ * if there are none. PostgreSQL frame. */
+char *extension_names(Oid index);
+/* Has the index depend on the extensions of such a text, except for those that are not there. PostgreSQL frame. */
+void add_extensions(Oid index, const char *names);
 /* Returns the indexes of users on a storage. */
 UserIndexes user_indexes_of(Oid storage);
 /* Leaves out indexes that use a column which the storage in its place lacks. A NOTICE names each. PostgreSQL frame. */
