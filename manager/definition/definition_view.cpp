@@ -405,44 +405,47 @@ SchemaUse use_of_schema(Oid relid, Oid schema)
     return SchemaUse::none;
 }
 
-List *readers_of_column(Oid relid, AttrNumber column)
+namespace {
+
+/* Returns what name() returns for each object that depends on the column; names that are null are left out. */
+List *names_of_dependents(Oid relid, AttrNumber column, const char *(*name)(const FormData_pg_depend &))
 {
     List *names = NIL;
     Relation depend = table_open(DependRelationId, AccessShareLock);
     ScanKeyData keys[2];
     HeapTuple tuple;
     SysScanDesc scan = scan_depend(depend, true, RelationRelationId, relid, keys);
-    while (Form_pg_depend form = next_depend(scan, &tuple)) {
-        if (form->refobjsubid != column || form->deptype != DEPENDENCY_NORMAL)
-            continue;
-        ObjectAddress reader = {form->classid, form->objid, form->objsubid};
-        if (form->classid == RewriteRelationId)
-            reader = relation_address(relation_of_rule(form->objid));
-        const Oid stream_table =
-            reader.classId == RelationRelationId ? stream_table_of_view(reader.objectId) : InvalidOid;
-        names = lappend(names, OidIsValid(stream_table) ? psprintf("stream table %s", qualified_name(stream_table))
-                                                        : getObjectDescription(&reader, false));
-    }
+    while (Form_pg_depend form = next_depend(scan, &tuple))
+        if (const char *found = form->refobjsubid == column ? name(*form) : nullptr)
+            names = lappend(names, const_cast<char *>(found));
     systable_endscan(scan);
     table_close(depend, AccessShareLock);
     return names;
 }
 
+} // namespace
+
+List *readers_of_column(Oid relid, AttrNumber column)
+{
+    return names_of_dependents(relid, column, [](const FormData_pg_depend &form) -> const char * {
+        if (form.deptype != DEPENDENCY_NORMAL)
+            return nullptr;
+        ObjectAddress reader = {form.classid, form.objid, form.objsubid};
+        if (form.classid == RewriteRelationId)
+            reader = relation_address(relation_of_rule(form.objid));
+        const Oid stream_table =
+            reader.classId == RelationRelationId ? stream_table_of_view(reader.objectId) : InvalidOid;
+        return OidIsValid(stream_table) ? psprintf("stream table %s", qualified_name(stream_table))
+                                        : getObjectDescription(&reader, false);
+    });
+}
+
 List *statistics_on_column(Oid relid, AttrNumber column)
 {
-    List *names = NIL;
-    Relation depend = table_open(DependRelationId, AccessShareLock);
-    ScanKeyData keys[2];
-    HeapTuple tuple;
-    SysScanDesc scan = scan_depend(depend, true, RelationRelationId, relid, keys);
-    while (Form_pg_depend form = next_depend(scan, &tuple)) {
-        const ObjectAddress object = {form->classid, form->objid, form->objsubid};
-        if (form->classid == StatisticExtRelationId && form->refobjsubid == column)
-            names = lappend(names, getObjectDescription(&object, false));
-    }
-    systable_endscan(scan);
-    table_close(depend, AccessShareLock);
-    return names;
+    return names_of_dependents(relid, column, [](const FormData_pg_depend &form) -> const char * {
+        const ObjectAddress object = {form.classid, form.objid, form.objsubid};
+        return form.classid == StatisticExtRelationId ? getObjectDescription(&object, false) : nullptr;
+    });
 }
 
 List *users_of(Oid class_id, Oid object_id, int sub_id, bool directly)
