@@ -143,4 +143,51 @@ DROP OWNED BY ui_plain;
 DROP ROLE ui_plain;
 -- it_is_exported_and_dumped
 SELECT line FROM regexp_split_to_table(pgtrickle.export_definition('items'), '\n') line WHERE line LIKE '%UNIQUE%' ORDER BY 1;
+-- an_index_of_the_groups_that_misses_one
+-- The operator = denies once that 5 is 5, as if the order of a collation had changed: the group is not found, and inserted again.
+CREATE SEQUENCE asked;
+CREATE TABLE lie (is_on bool);
+CREATE TYPE lying;
+CREATE FUNCTION lying_in(cstring) RETURNS lying LANGUAGE internal IMMUTABLE STRICT AS 'int4in';
+CREATE FUNCTION lying_out(lying) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int4out';
+CREATE TYPE lying (INPUT = lying_in, OUTPUT = lying_out, LIKE = int4);
+CREATE CAST (int4 AS lying) WITHOUT FUNCTION;
+CREATE CAST (lying AS int4) WITHOUT FUNCTION;
+CREATE FUNCTION lt(lying, lying) RETURNS bool LANGUAGE internal IMMUTABLE STRICT AS 'int4lt';
+CREATE FUNCTION le(lying, lying) RETURNS bool LANGUAGE internal IMMUTABLE STRICT AS 'int4le';
+CREATE FUNCTION gt(lying, lying) RETURNS bool LANGUAGE internal IMMUTABLE STRICT AS 'int4gt';
+CREATE FUNCTION ge(lying, lying) RETURNS bool LANGUAGE internal IMMUTABLE STRICT AS 'int4ge';
+CREATE FUNCTION lying_cmp(lying, lying) RETURNS int LANGUAGE internal IMMUTABLE STRICT AS 'btint4cmp';
+CREATE FUNCTION lying_hash(lying) RETURNS int LANGUAGE internal IMMUTABLE STRICT AS 'hashint4';
+CREATE FUNCTION eq(a lying, b lying) RETURNS bool LANGUAGE plpgsql IMMUTABLE STRICT AS $$ BEGIN
+  IF a::int4 = 5 AND b::int4 = 5 AND EXISTS (SELECT FROM unique_indexes.lie) AND nextval('unique_indexes.asked') = 1 THEN RETURN false; END IF;
+  RETURN a::int4 = b::int4; END $$;
+CREATE OPERATOR < (LEFTARG = lying, RIGHTARG = lying, FUNCTION = lt, COMMUTATOR = >);
+CREATE OPERATOR <= (LEFTARG = lying, RIGHTARG = lying, FUNCTION = le);
+CREATE OPERATOR > (LEFTARG = lying, RIGHTARG = lying, FUNCTION = gt);
+CREATE OPERATOR >= (LEFTARG = lying, RIGHTARG = lying, FUNCTION = ge);
+CREATE OPERATOR = (LEFTARG = lying, RIGHTARG = lying, FUNCTION = eq, COMMUTATOR = =, HASHES, MERGES);
+CREATE OPERATOR CLASS lying_btree DEFAULT FOR TYPE lying USING btree AS
+  OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 lying_cmp(lying, lying);
+CREATE OPERATOR CLASS lying_hash DEFAULT FOR TYPE lying USING hash AS OPERATOR 1 =, FUNCTION 1 lying_hash(lying);
+CREATE TABLE of_groups (id int PRIMARY KEY, k lying);
+INSERT INTO of_groups SELECT i, (i % 7)::lying FROM generate_series(1, 30) i;
+SELECT pgtrickle.create_stream_table('groups', 'SELECT k, count(*) AS n FROM of_groups GROUP BY k', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('below', 'SELECT n, count(*) AS c FROM (SELECT k, count(*) AS n FROM of_groups GROUP BY k) q GROUP BY n', '520w', 'DIFFERENTIAL');
+INSERT INTO of_groups VALUES (31, 5::lying);
+INSERT INTO lie VALUES (true);
+CREATE FUNCTION damage(name text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE detail text; hint text; BEGIN
+  PERFORM setval('unique_indexes.asked', 1, false);
+  PERFORM pgtrickle.refresh_stream_table(name);
+  RETURN 'none';
+EXCEPTION WHEN index_corrupted THEN
+  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+  RETURN concat_ws(' | ', regexp_replace(sqlerrm, '\d+', '<oid>'), detail, hint);
+END $$;
+SELECT name, damage(name) FROM unnest('{groups,below}'::text[]) name;
+DELETE FROM lie;
+REINDEX TABLE groups;
+SELECT damage('groups'), damage('below');
+SELECT n FROM groups WHERE k = 5::lying;
+SELECT * FROM below ORDER BY n;
 DROP SCHEMA unique_indexes CASCADE;

@@ -130,14 +130,33 @@ void fill_write_slot(Arrangement *arrangement, const Datum *values, const bool *
     ExecStoreVirtualTuple(slot);
 }
 
+/* Raises an error if one of the indexes with these OIDs is on the key of the groups: a group is only inserted when no
+ * row of its key was found. */
+void require_new_group(Arrangement *arrangement, const RowHeap *rows, const List *not_unique)
+{
+    if (arrangement->facts.layout != RowLayout::groups)
+        return;
+    for (int i = 0; i < rows->result_info->ri_NumIndices; i++) {
+        Relation index = rows->result_info->ri_IndexRelationDescs[i];
+        if (list_member_oid(not_unique, RelationGetRelid(index)) && is_own_index(arrangement, index))
+            ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+                            errmsg("index \"%s\" has an entry for a key by which no row was found",
+                                   RelationGetRelationName(index)),
+                            errdetail("The index is damaged, or the order of the key's type or collation has changed."),
+                            errhint("Run REINDEX TABLE and pgtrickle.repair_stream_table() on the stream table.")));
+    }
+}
+
 void insert_index_entries(Arrangement *arrangement, RowHeap *rows, IndexesToUpdate indexes)
 {
     if (rows->result_info->ri_NumIndices == 0)
         return;
     List *not_unique =
         insert_index_tuples(rows->result_info, arrangement->write_slot, arrangement->executor_state, indexes);
-    if (not_unique != NIL)
+    if (not_unique != NIL) {
+        require_new_group(arrangement, rows, not_unique);
         note_duplicate(arrangement, RelationGetRelid(rows->heap), not_unique, &arrangement->write_slot->tts_tid);
+    }
     ResetPerTupleExprContext(arrangement->executor_state);
 }
 
