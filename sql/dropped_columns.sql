@@ -124,4 +124,13 @@ SELECT pgtrickle.refresh_stream_table('in_full');
 SELECT k, count(*) FROM parts WHERE k > 5 GROUP BY k ORDER BY k;
 INSERT INTO item VALUES (61, 77, 'x', 0);
 SELECT pgtrickle.refresh_stream_table('in_full');
+-- a_column_of_the_query_is_none_of_these, whatever_its_name
+CREATE FOREIGN TABLE named (id int) SERVER pgtrickle OPTIONS (query 'SELECT id, 2 AS pgt_dropped_9 FROM item UNION SELECT id, 3 FROM item');
+CREATE FOREIGN TABLE named (id int) SERVER pgtrickle OPTIONS (query 'SELECT id, k AS pgt_dropped_9 FROM item GROUP BY id, k');
+CREATE FOREIGN TABLE named () SERVER pgtrickle OPTIONS (query 'SELECT id, k AS pgt_dropped_9 FROM item');
+SELECT pgtrickle.create_stream_table('named', 'SELECT id, k AS pgt_dropped_9 FROM item');
+CREATE FOREIGN TABLE named (id int, k int) SERVER pgtrickle OPTIONS (query 'SELECT id, k FROM item', schedule '520w');
+ALTER FOREIGN TABLE named OPTIONS (SET query 'SELECT id, k, k AS pgt_dropped_9 FROM item');
+SELECT pgtrickle.repair_stream_table('named');
+SELECT count(k) FROM named;
 DROP SCHEMA dropped_columns CASCADE;

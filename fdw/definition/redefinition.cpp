@@ -75,7 +75,10 @@ void redefine_as_declared(Oid relid)
     {
         AsOwner as_owner(definition.owner);
         definition::ParsedQuery parsed = {call([=] { return definition::query_of(relid); }), NIL};
-        query = call([&] { return setup::fit_to_declared(relid, parsed); });
+        query = call([&] {
+            definition::remove_dropped_columns(parsed.query);
+            return setup::fit_to_declared(relid, parsed);
+        });
         call([=] { write_option(relid, "query", definition::canonical_text(query), DEFELEM_SET); });
     }
     redefine(relid, query, definition.original_query, definition.mode);

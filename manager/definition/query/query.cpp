@@ -401,6 +401,7 @@ bool is_dropped_column(const char *name)
 
 void remove_dropped_columns(Query *query)
 {
+    Assert(query->setOperations == nullptr);
     List *targets = NIL;
     ListCell *cell;
     foreach (cell, query->targetList) {
@@ -416,7 +417,6 @@ void remove_dropped_columns(Query *query)
 Query *fit_columns(const ParsedQuery &parsed, WantedColumn *wanted, int count, const char *statement)
 {
     Query *query = parsed.query;
-    remove_dropped_columns(query);
     int live_count;
     WantedColumn *live = live_columns(wanted, count, &live_count);
     const bool has_dropped = live_count < count;

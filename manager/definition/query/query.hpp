@@ -43,7 +43,7 @@ Query *fit_columns(const ParsedQuery &parsed, WantedColumn *wanted, int count, c
  * that the other columns keep their numbers in all relations; the text of the query lacks it. PostgreSQL frames. */
 WantedColumn dropped_column(AttrNumber number);
 bool is_dropped_column(const char *name);
-/* Removes these columns from the output of a query. */
+/* Removes these columns from the output of a stored query, which is wrapped if they are not of a plain SELECT. */
 void remove_dropped_columns(Query *query);
 
 /* Returns the value of an output column before fit_columns() cast it. A query itself has no implicit conversion at the
