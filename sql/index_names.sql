@@ -101,6 +101,14 @@ SELECT count(*) AS parts FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WH
 REINDEX INDEX CONCURRENTLY in_b.of_kind;
 SELECT index, indisvalid FROM indexes;
 SELECT pgtrickle.alter_stream_table('in_b.moved', partition_by => 'none');
+-- those_with_names_that_PostgreSQL_shortens_in_the_middle_of_a_character
+CREATE TABLE index_names.wide (id int PRIMARY KEY, "ÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄ" int);
+SELECT pgtrickle.create_stream_table('in_b.wide', 'SELECT * FROM index_names.wide', '520w', partition_by => 'HASH (id, 2)');
+CREATE INDEX of_wide ON in_b.wide ("ÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄ", id);
+REINDEX INDEX CONCURRENTLY in_b.of_wide;
+SELECT relnamespace::regnamespace AS schema, count(*) FROM pg_class WHERE relkind IN ('i', 'I') AND (relname ~ 'Ä' OR relname = 'of_wide') GROUP BY 1 ORDER BY 1;
+DROP FOREIGN TABLE in_b.wide;
+DROP TABLE index_names.wide;
 -- own_indexes_stay_where_they_are
 SELECT 'st_' || 'in_b.moved'::regclass::oid AS heap \gset
 REINDEX TABLE CONCURRENTLY pg_trickle_storage.:heap;

@@ -11,6 +11,7 @@ extern "C" {
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "mb/pg_wchar.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -56,10 +57,10 @@ size_t length_before_copy_suffix(const char *name)
 }
 
 /* Whether one of the heap's other indexes in the reserved schema has the name that PostgreSQL has given the copy,
- * without its suffix. It shortens a name that becomes too long. */
+ * without its suffix. It shortens a name that becomes too long, by whole characters. */
 bool has_hidden_original(Oid heap, Oid copy, const char *name, size_t length, Oid schema)
 {
-    const bool may_be_shortened = strlen(name) == NAMEDATALEN - 1;
+    const bool may_be_shortened = strlen(name) + pg_database_encoding_max_length() >= NAMEDATALEN;
     bool is_found = false;
     Relation relation = table_open(heap, AccessShareLock);
     ListCell *cell;
