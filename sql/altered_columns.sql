@@ -138,6 +138,16 @@ ALTER FOREIGN TABLE cast_before OPTIONS (SET query 'SELECT id::bigint, price, ki
 INSERT INTO child VALUES (100, 1.5, 'child');
 SELECT id, kind FROM cast_before WHERE id > 4 ORDER BY id;
 
+-- a_column_of_a_row_type_in_use_is_not_retyped, and no row is computed
+CREATE FUNCTION computed(v int) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE WARNING 'computed'; RETURN v; END $$;
+SELECT pgtrickle.create_stream_table('typed', 'SELECT id, k FROM item', '520w');
+CREATE TABLE holder (one typed);
+ALTER FOREIGN TABLE typed OPTIONS (SET query 'SELECT id, computed(k) AS k FROM item');
+DROP TABLE holder;
+ALTER FOREIGN TABLE typed OPTIONS (SET query 'SELECT id, computed(k) AS k FROM item WHERE id = 1');
+SELECT pg_typeof(k) FROM typed;
+DROP FOREIGN TABLE typed;
+
 -- ALTER_COLUMN_TYPE casts the query
 ALTER FOREIGN TABLE st ALTER COLUMN id TYPE bigint;
 DROP FOREIGN TABLE whole;

@@ -4,10 +4,13 @@
 
 extern "C" {
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_inherits.h"
+#include "commands/tablecmds.h"
 #include "nodes/makefuncs.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 }
 
@@ -54,6 +57,9 @@ void check_readers_of_retyped(Oid relid, const ColumnDef *next)
     int32 typmod;
     get_atttypetypmodcoll(relid, get_attnum(relid, next->colname), &type, &typmod, &collation);
     const char *present = format_type_with_typemod(type, typmod);
+    Relation relation = relation_open(relid, NoLock);
+    find_composite_type_dependencies(relation->rd_rel->reltype, relation, nullptr);
+    relation_close(relation, NoLock);
     check_readers(relid, next->colname,
                   psprintf("change the type of column \"%s\" from %s to %s", next->colname, present,
                            format_type_with_typemod(next->typeName->typeOid, next->typeName->typemod)),

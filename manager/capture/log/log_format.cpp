@@ -103,7 +103,7 @@ void refit(Oid source)
     Format *format = find_format(source, row.version);
     if (format == nullptr || fits(source, format))
         return;
-    write_marker(source, "the type of a column was changed");
+    write_marker(source, "a column was dropped, or its type was changed");
     ensure_log(source, nullptr, 0);
 }
 

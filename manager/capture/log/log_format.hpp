@@ -17,7 +17,8 @@ bool ensure_log(Oid source, const AttrNumber *columns, int column_count);
 /* Whether the columns still exist and have the types of the format. */
 bool fits(Oid relid, const Format *format);
 
-/* Gives the log a format that fits and writes a marker, after a column of `source` has changed its type. */
+/* Gives the log a format that fits and writes a marker, after a column of `source` was dropped or has
+ * changed its type. */
 void refit(Oid source);
 
 } // namespace pgtrickle::capture

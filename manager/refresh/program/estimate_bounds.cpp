@@ -5,6 +5,7 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace pgtrickle::refresh {
@@ -12,7 +13,7 @@ namespace pgtrickle::refresh {
 namespace {
 
 double least_rows = 0;
-double most_rows_of_entry = 0;
+double most_rows_of_entry = std::numeric_limits<double>::infinity();
 /* The functions of other extensions; null if there is none. */
 set_rel_pathlist_hook_type other_of_relations = nullptr;
 set_join_pathlist_hook_type other_of_joins = nullptr;
