@@ -90,6 +90,38 @@ SELECT pgtrickle.refresh_stream_table('by_view');
 GRANT SELECT ON seen TO privileges_revoked_reader;
 SELECT pgtrickle.refresh_stream_table(name) FROM unnest(ARRAY['by_view', 'as_its_owner']) name \g /dev/null
 SELECT (SELECT sum(v) FROM by_view) AS v, (SELECT count(*) FROM as_its_owner) AS kept;
+-- a_look_up_says_the_same_of_every_key_of_a_source_that_the_owner_may_no_longer_read, from the first one on or later
+CREATE TABLE privileges_revoked.secret (id int PRIMARY KEY, who text);
+INSERT INTO secret SELECT g, 'w' || g FROM generate_series(1, 9) g;
+GRANT SELECT, TRIGGER ON secret TO privileges_revoked_reader;
+SET ROLE privileges_revoked_reader;
+SELECT pgtrickle.create_stream_table('of_ids', 'SELECT id, who FROM secret', '520w') \g /dev/null
+SELECT pgtrickle.create_stream_table('of_names', 'SELECT who, count(*) AS n FROM secret GROUP BY who', '520w') \g /dev/null
+RESET ROLE;
+INSERT INTO secret VALUES (10, 'w10');
+SET ROLE privileges_revoked_reader;
+SET pg_trickle.read_mode = exact;
+SELECT (SELECT who FROM of_ids WHERE id = 10) AS who, (SELECT n FROM of_names WHERE who = 'w10') AS n;
+RESET ROLE;
+REVOKE ALL ON secret FROM privileges_revoked_reader;
+INSERT INTO secret VALUES (77, 'w77');
+CREATE FUNCTION privileges_revoked.said_of(statement text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+  EXECUTE statement; RETURN 'nothing';
+EXCEPTION WHEN OTHERS THEN RETURN sqlstate || ' ' || sqlerrm; END $$;
+CREATE TEMP TABLE asked (statement text);
+INSERT INTO asked SELECT format('SELECT * FROM of_ids WHERE id = %s', id) FROM unnest('{5, 76, 77}'::int[]) id
+UNION ALL SELECT format('SELECT * FROM of_names WHERE who = %L', who) FROM unnest('{w5, w76, w77}'::text[]) who;
+GRANT SELECT ON asked TO privileges_revoked_reader;
+GRANT EXECUTE ON FUNCTION privileges_revoked.said_of TO privileges_revoked_reader;
+SET ROLE privileges_revoked_reader;
+SELECT statement, said_of(statement) FROM asked;
+RESET pg_trickle.read_mode;
+SET pg_trickle.max_staleness = 0;
+SET pg_trickle.on_stale = error;
+SELECT statement, said_of(statement) FROM asked;
+RESET pg_trickle.on_stale;
+RESET pg_trickle.max_staleness;
+RESET ROLE;
 DROP SCHEMA privileges_revoked, privileges_revoked_2 CASCADE;
 DROP OWNED BY privileges_revoked_owner, privileges_revoked_reader;
 DROP ROLE privileges_revoked_owner, privileges_revoked_reader;

@@ -63,6 +63,27 @@ SELECT count((item).id) AS whole, count((item).again) AS again FROM whole;
 TABLE content;
 SELECT pgtrickle.refresh_stream_table('ids');
 SELECT count(*) FROM ids;
+-- a_stream_table_that_cannot_be_filled_does_not_keep_the_owner_of_its_source_from_altering_that
+SELECT pgtrickle.create_stream_table('single', 'SELECT v AS one, id FROM seen', '520w', 'FULL') \g /dev/null
+SET ROLE source_of_another_owner;
+DELETE FROM item WHERE id > 3;
+SET ROLE source_of_another_reader;
+SELECT pgtrickle.refresh_stream_table('single') \g /dev/null
+CREATE UNIQUE INDEX single_one ON single (one);
+SET ROLE source_of_another_owner;
+INSERT INTO item (id, v) VALUES (21, 1), (22, 2);
+CREATE OR REPLACE VIEW source_of_another.seen AS SELECT id, v FROM item WHERE id > 0;
+SELECT count(*) FROM seen;
+SET ROLE source_of_another_reader;
+\set SHOW_CONTEXT never
+\set VERBOSITY terse
+SELECT * FROM single;
+\set VERBOSITY default
+SET ROLE source_of_another_owner;
+DELETE FROM item WHERE id > 20;
+SET ROLE source_of_another_reader;
+SELECT pgtrickle.refresh_stream_table('single');
+SELECT count(*) FROM single;
 RESET ROLE;
 DROP SCHEMA source_of_another_2 CASCADE;
 DROP SCHEMA source_of_another CASCADE;

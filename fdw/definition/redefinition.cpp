@@ -15,7 +15,10 @@
 #include "setup/setup.hpp"
 
 extern "C" {
+#include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
 }
 
 namespace pgtrickle {
@@ -33,6 +36,18 @@ bool may_be_read(Oid relid)
     return !denied;
 }
 
+/* A fill that fails concerns the owner of the stream table, and not the owner of a source, who alters that: so the
+ * statement goes on, and the manager tries again. The texts of the failure are for the first one. */
+void warn_of_unfilled(const Definition &definition, int sqlstate)
+{
+    call([&] {
+        ereport(WARNING, (errcode(sqlstate),
+                          errmsg("stream table %s could not be filled",
+                                 quote_qualified_identifier(definition.schema_name.c_str(), definition.name.c_str())),
+                          errdetail("It has no rows until its next refresh succeeds.")));
+    });
+}
+
 void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMode mode, setup::DeniedCapture denied)
 {
     /* Excludes readers and refreshes while the storage is replaced. */
@@ -41,6 +56,7 @@ void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMo
         capture::refit(relid);
     });
     Definition definition = definition::load(relid);
+    const bool is_of_another = !call([&] { return has_privs_of_role(GetUserId(), definition.owner); });
     /* The session may be that of the owner of a source, whose privileges on the source alone are sufficient
      * to alter it. */
     AsOwner as_owner(definition.owner);
@@ -57,7 +73,10 @@ void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMo
     if (denied == setup::DeniedCapture::is_refused)
         require_no_hold_on_data(relid);
     setup::capture_sources(relid, sources);
-    fill(relid);
+    if (!is_of_another)
+        fill(relid);
+    else if (auto failure = attempt([=] { fill(relid); }))
+        warn_of_unfilled(definition, failure->sqlstate);
     note_missing_indexes(relid);
 }
 

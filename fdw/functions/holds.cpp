@@ -191,12 +191,11 @@ void list_holds(FunctionCallInfo fcinfo)
     for (Oid relid : definition::all()) {
         /* Another transaction may have dropped it in the meantime. This function does not wait for
          * transactions that alter a stream table. */
-        if (!call([=] {
-                (void)ConditionalLockRelationOid(relid, AccessShareLock);
-                return definition::is_stream_table(relid);
-            }))
+        call([=] { (void)ConditionalLockRelationOid(relid, AccessShareLock); });
+        std::optional<Definition> definition = definition::load_if_exists(relid);
+        if (!definition)
             continue;
-        definitions.push_back(definition::load(relid));
+        definitions.push_back(*std::move(definition));
         scheduler::Ids sources;
         for (const Source &source : definitions.back().sources)
             sources.push_back(source.relid);

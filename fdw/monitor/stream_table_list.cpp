@@ -99,9 +99,12 @@ std::optional<StreamTableInfo> look_at(Oid relid)
 {
     StreamTableInfo seen;
     /* Another transaction may have dropped it in the meantime. */
-    if (!call([=] { return definition::is_stream_table(relid); }) || !state::read(relid, &seen.state))
+    if (!state::read(relid, &seen.state))
         return std::nullopt;
-    seen.definition = definition::load(relid);
+    std::optional<Definition> definition = definition::load_if_exists(relid);
+    if (!definition)
+        return std::nullopt;
+    seen.definition = *std::move(definition);
     seen.age = age_of(relid, seen.state);
     seen.may_see_texts = call([=] { return definition::may_see_texts(relid); });
     seen.may_see = seen.may_see_texts || call([=] { return may_see(relid); });

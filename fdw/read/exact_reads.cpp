@@ -25,7 +25,9 @@ extern "C" {
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/planner.h"
+#include "storage/sinval.h"
 #include "utils/hsearch.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -182,6 +184,24 @@ bool are_seen_as_logged(const List *tables, Snapshot snapshot)
     });
 }
 
+/* Returns true if the definition of one of the stream tables, or of their upstreams, has another generation than the
+ * snapshot shows. */
+bool was_any_redefined(const Oid *relids, int count, Snapshot snapshot)
+{
+    return enter([=] {
+        for (int i = 0; i < count; i++) {
+            std::vector<Oid> members = definition::upstreams_of(relids[i]);
+            members.push_back(relids[i]);
+            for (const Oid member : members)
+                if (call([=] {
+                        return state::visible_generation(member) != state::visible_generation(member, snapshot);
+                    }))
+                    return true;
+        }
+        return false;
+    });
+}
+
 /* Plans the statement again: it computes these stream tables. */
 void make_plan(QueryDesc *query, int flags, const List *computed)
 {
@@ -210,9 +230,17 @@ Planned replace_plan(QueryDesc *query, int flags, const Oid *relids, int count)
     if (count > 1)
         computed = find_computed(query, relids, count);
     const TimestampTz now = GetCurrentTimestamp();
+    const uint64 invalidations = SharedInvalidMessageCounter;
     const bool is_as_before = reads_untouched_rows(query, computed, SourceRows::are_read);
     if (!is_as_before)
         make_plan(query, flags, computed);
+    /* ATTACH and INHERIT wait for no reader, nor does CREATE OR REPLACE FUNCTION. The plan may combine rows from before
+     * such a command with others from after it. */
+    AcceptInvalidationMessages();
+    if (SharedInvalidMessageCounter != invalidations &&
+        (was_any_redefined(relids, count, query->snapshot) ||
+         !are_seen_as_logged(locked_tables_of(relids, count), query->snapshot)))
+        return Planned::source_is_replaced;
     ListCell *cell;
     foreach (cell, computed)
         remember_exact_read(lfirst_oid(cell), now);

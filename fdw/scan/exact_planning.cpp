@@ -1,6 +1,7 @@
 #include "fdw/scan/exact_planning.hpp"
 
 #include "capture/triggers/open_statement.hpp"
+#include "definition/query/rewritten_query.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/scan/user_code.hpp"
 #include "refresh/run/read_groups.hpp"
@@ -79,7 +80,10 @@ ExactRead find_touched(const ServedRelation *served, Snapshot snapshot)
     const Oid relid = served->relid;
     const AttrNumber *numbers = output_numbers(served);
     const int count = served->column_count;
-    if (!find_touched_values(relid, locked_definition(relid), snapshot, nullptr, &read.values))
+    Query *definition = locked_definition(relid);
+    /* Otherwise a plan would show which keys have changed in sources that the owner may no longer read. */
+    definition::check_read_privileges(definition);
+    if (!find_touched_values(relid, definition, snapshot, nullptr, &read.values))
         return read;
     for (int i = 0; i < count; i++)
         if (numbers[i] == read.values.output)

@@ -1,18 +1,22 @@
 #include "fdw/scan/known_touched.hpp"
 
 #include "capture/log/log.hpp"
+#include "definition/query/rewritten_query.hpp"
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/scan/exact_planning.hpp"
 #include "fdw/scan/touched_values.hpp"
 #include "fdw/scan/user_code.hpp"
+#include "pg/attempt.hpp"
 #include "pg/relation_listeners.hpp"
 
 extern "C" {
 #include "executor/executor.h"
 #include "utils/datum.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 }
 
@@ -49,9 +53,10 @@ class Memory {
 struct Known {
     TouchedValues found; /* without its values */
     std::vector<Oid> sources;
-    Frontier applied;      /* F */
-    Frontier seen;         /* S */
-    Oid hash = InvalidOid; /* the function */
+    std::vector<Oid> relations; /* whose privileges the owner has, views and sources included */
+    Frontier applied;           /* F */
+    Frontier seen;              /* S */
+    Oid hash = InvalidOid;      /* the function */
     int16 length = 0;
     bool is_by_value = false;
     bool is_forgotten = false;
@@ -80,8 +85,14 @@ void forget(Oid relation)
         return;
     for (auto &[relid, known] : *known_by_table)
         if (!OidIsValid(relation) || relation == relid ||
-            std::find(known->sources.begin(), known->sources.end(), relation) != known->sources.end())
+            std::find(known->relations.begin(), known->relations.end(), relation) != known->relations.end())
             known->is_forgotten = true;
+}
+
+/* Memberships of roles decide whether the owner may read a source. */
+void forget_all(Datum, int, uint32)
+{
+    forget(InvalidOid);
 }
 
 /* ---- the values -------------------------------------------------------------------------- */
@@ -142,6 +153,8 @@ std::unique_ptr<Known> make_known(Oid relid, const TouchedValues &found, const S
     known->found.values = NIL;
     for (const Source &source : definition::sources_of(relid))
         known->sources.push_back(source.relid);
+    known->relations =
+        state::to_vector(call([=] { return definition::relations_with_read_privileges(definition::query_of(relid)); }));
     known->applied = known->seen = seen.applied;
     known->hash = hash;
     call([&] { get_typlenbyval(found.type, &known->length, &known->is_by_value); });
@@ -215,10 +228,26 @@ bool read_on(Known *known, Snapshot snapshot, const Seen &seen)
     return known->values.size() <= 2 * known->found_count + most_added;
 }
 
+/* Whether the owner may read all that the query reads. A look-up does not show which keys have changed elsewhere. */
+bool may_be_read(Oid relid)
+{
+    const auto denied = attempt([=] {
+        call([=] {
+            (void)beside_planning(relid, [=] {
+                definition::check_read_privileges(definition::query_of(relid));
+                return true;
+            });
+        });
+    });
+    return !denied;
+}
+
 /* Finds them without what is known. */
 std::unique_ptr<Known> find_at_first(Oid relid, const Bitmapset *outputs, Snapshot snapshot, SourceRows rows,
                                      const Seen &seen)
 {
+    if (!may_be_read(relid))
+        return nullptr;
     std::unique_ptr<Known> known = find_column_alone(relid, outputs, seen);
     if (known != nullptr && read_on(known.get(), snapshot, seen))
         return known;
@@ -275,6 +304,8 @@ bool may_be_touched(Oid relid, Oid equals, Oid collation, Datum constant)
 void register_known_touched()
 {
     listen_to_relations(forget);
+    CacheRegisterSyscacheCallback(AUTHOID, forget_all, Datum{0});
+    CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, forget_all, Datum{0});
 }
 
 } // namespace pgtrickle

@@ -21,6 +21,7 @@ extern "C" {
 #include "nodes/parsenodes.h"
 }
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,9 @@ namespace definition {
 
 /* Reads the definition from the catalogs. Throws PgError 42P01 if relid is not a stream table. C++ frame. */
 Definition load(Oid relid);
+/* As load(), for a caller that has no lock on the stream table, which may be dropped at any moment: returns nothing
+ * then. */
+std::optional<Definition> load_if_exists(Oid relid);
 
 /* Returns the analysed defining query before rewriting (views are not expanded, policies are not applied),
  * copied into the current memory context. Its output columns are the declared columns, in order, with their

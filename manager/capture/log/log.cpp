@@ -304,10 +304,12 @@ void read_log(Reader *reader, const SourceRow *row)
         read_segment(reader, row->segments[i]);
 }
 
-/* As read_log(), for a frontier of stored rows, which may be older than a crash. */
+/* As read_log(), for a frontier of stored rows, which may be older than a crash, or than the end of the capture. */
 void read_since_stored(Reader *reader, const SourceRow *row)
 {
-    if (is_sentinel_missing(row->relid, reader->snapshot))
+    if (!row->is_active)
+        stop_at_marker(reader, "its capture was stopped");
+    else if (is_sentinel_missing(row->relid, reader->snapshot))
         stop_at_marker(reader, emptied_by_a_crash);
     else
         read_log(reader, row);

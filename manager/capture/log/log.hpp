@@ -62,9 +62,10 @@ struct Portion {
  * in the order given, then the weight (1 or -1). With is_only, rows of the source's children are excluded;
  * `columns` then includes tableoid, by which they are recognized. `needed` is a condition over the columns, whose
  * Vars have their positions, as the planner leaves it to the executor (a list of conjuncts; NIL: none); rows that do
- * not meet it are left out. Stops at a marker, as which a missing sentinel counts; the rows in `out` are then of no
- * use. The caller has called lock_logs(source) before it took the snapshot. Costs two index probes per segment and one
- * more per transaction that was running when the frontier was taken. Raises 55000 if the source is not captured. */
+ * not meet it are left out. Stops at a marker, as which count a missing sentinel and the end of the capture; the rows
+ * in `out` are then of no use. The caller has called lock_logs(source) before it took the snapshot. Costs two index
+ * probes per segment and one more per transaction that was running when the frontier was taken. Raises 55000 if the
+ * source is not captured. */
 Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, const AttrNumber *columns,
                      int column_count, bool is_only, List *needed, Portion portion, Tuplestorestate *out);
 
@@ -73,7 +74,7 @@ Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, co
 int64 count_changes(Oid source, const Frontier &frontier, Snapshot snapshot);
 
 /* Whether the log has any change or marker that `snapshot` sees and `frontier` does not include; stops at the
- * first. Also true if the source is not captured, or the snapshot sees no sentinel; false for a compared source. */
+ * first. Also true if the source is not captured now, or the snapshot sees no sentinel; false for a compared source. */
 bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot);
 /* Whether the log has a marker that `snapshot` sees and `frontier` does not include. A missing sentinel does not count:
  * the frontier is that of a snapshot, which is newer than the crash. */

@@ -108,6 +108,11 @@ RawRow read_raw(Oid relid, Snapshot snapshot)
     return raw;
 }
 
+int64_t generation_of(const RawRow &raw)
+{
+    return raw.is_found ? DatumGetInt64(raw.values[Column::generation - 1]) + raw.marks.count : 0;
+}
+
 } // namespace
 
 const char *name_of(Status status)
@@ -163,7 +168,7 @@ bool read(Oid relid, StateRow *row, Snapshot snapshot)
     row->system_identifier = is_null(Column::system_identifier) ? 0 : DatumGetInt64(value(Column::system_identifier));
     row->data_timestamp = is_null(Column::data_timestamp) ? 0 : DatumGetTimestampTz(value(Column::data_timestamp));
     row->consecutive_errors = DatumGetInt32(value(Column::consecutive_errors));
-    row->generation = DatumGetInt64(value(Column::generation)) + raw.marks.count;
+    row->generation = generation_of(raw);
     if (!is_null(Column::is_incremental))
         row->is_incremental = DatumGetBool(value(Column::is_incremental));
     auto time = [&](Column column) { return is_null(column) ? TimestampTz{0} : DatumGetTimestampTz(value(column)); };
@@ -174,6 +179,11 @@ bool read(Oid relid, StateRow *row, Snapshot snapshot)
     row->updated_at = time(Column::updated_at);
     row->written_by = raw.written_by;
     return true;
+}
+
+int64_t visible_generation(Oid relid, Snapshot snapshot)
+{
+    return generation_of(read_raw(relid, snapshot));
 }
 
 VisibleRow visible_row(Oid relid, Snapshot snapshot)
@@ -187,7 +197,8 @@ VisibleRow visible_row(Oid relid, Snapshot snapshot)
     seen.exists = true;
     seen.is_own = raw.is_own;
     seen.is_populated = DatumGetBool(value(Column::is_populated));
-    seen.needs_reinit = raw.marks.reason != nullptr;
+    seen.needs_reinit = raw.marks.reason != nullptr || (snapshot != nullptr && IsolationUsesXactSnapshot() &&
+                                                        generation_of(raw) != generation_of(read_raw(relid, nullptr)));
     seen.status = raw.status;
     seen.frontier = raw.frontier;
     seen.own_xid = is_null(Column::own_xid) ? 0 : DatumGetUInt64(value(Column::own_xid));

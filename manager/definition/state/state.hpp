@@ -73,6 +73,8 @@ struct VisibleRow {
     bool exists = false;
     bool is_own = false; /* this transaction wrote the row: it created, altered or refreshed the stream table */
     bool is_populated = false;
+    /* The stored rows cannot be continued. Under the snapshot of a transaction, also if the definition, or a function
+     * that the query calls, has been replaced since: functions have no snapshot. */
     bool needs_reinit = false;
     Status status = Status::initializing;
     char *frontier = nullptr; /* as text; null: none */
@@ -99,6 +101,8 @@ LOCKTAG definition_lock(Oid relid);
 bool read(Oid relid, StateRow *row, Snapshot snapshot = nullptr);
 /* Reads the row for a PostgreSQL frame. Without a snapshot, changes of this transaction are visible. */
 VisibleRow visible_row(Oid relid, Snapshot snapshot = nullptr);
+/* Returns the generation of the definition, including the visible marks; 0 if there is no row. PostgreSQL frame. */
+int64_t visible_generation(Oid relid, Snapshot snapshot = nullptr);
 
 /* The writers below are PostgreSQL frames. update() sets the columns c for which replaces[c - 1] is true, and
  * updated_at; it raises an error if there is no row, and ends with CommandCounterIncrement(). */
