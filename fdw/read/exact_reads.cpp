@@ -184,24 +184,6 @@ bool are_seen_as_logged(const List *tables, Snapshot snapshot)
     });
 }
 
-/* Returns true if the definition of one of the stream tables, or of their upstreams, has another generation than the
- * snapshot shows. */
-bool was_any_redefined(const Oid *relids, int count, Snapshot snapshot)
-{
-    return enter([=] {
-        for (int i = 0; i < count; i++) {
-            std::vector<Oid> members = definition::upstreams_of(relids[i]);
-            members.push_back(relids[i]);
-            for (const Oid member : members)
-                if (call([=] {
-                        return state::visible_generation(member) != state::visible_generation(member, snapshot);
-                    }))
-                    return true;
-        }
-        return false;
-    });
-}
-
 /* Plans the statement again: it computes these stream tables. */
 void make_plan(QueryDesc *query, int flags, const List *computed)
 {
@@ -238,7 +220,7 @@ Planned replace_plan(QueryDesc *query, int flags, const Oid *relids, int count)
      * such a command with others from after it. */
     AcceptInvalidationMessages();
     if (SharedInvalidMessageCounter != invalidations &&
-        (was_any_redefined(relids, count, query->snapshot) ||
+        (was_redefined_since(relids, count, query->snapshot) ||
          !are_seen_as_logged(locked_tables_of(relids, count), query->snapshot)))
         return Planned::source_is_replaced;
     ListCell *cell;

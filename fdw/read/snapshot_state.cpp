@@ -158,6 +158,20 @@ bool may_differ_from_query(Oid relid, Snapshot snapshot)
     });
 }
 
+bool was_redefined_since(const Oid *relids, int count, Snapshot snapshot)
+{
+    return enter([=] {
+        for (int i = 0; i < count; i++) {
+            std::vector<Oid> all = definition::upstreams_of(relids[i]);
+            all.push_back(relids[i]);
+            for (const Oid one : all)
+                if (call([=] { return state::visible_generation(one) != state::visible_generation(one, snapshot); }))
+                    return true;
+        }
+        return false;
+    });
+}
+
 bool has_logged_changes(Oid relid, Snapshot snapshot)
 {
     return enter([=] {

@@ -101,6 +101,7 @@ def emptied_by_a_crash():
 
 def set_for_all(name, value):
     """Sets it in the manager, too, and waits until new sessions have it."""
+    db.run(f"RESET {name}")
     db.run(f"ALTER SYSTEM SET {name} = {value}")
     db.run("SELECT pg_reload_conf()")
     db.wait_for(f"SHOW {name}", value)
@@ -151,6 +152,31 @@ def whole_again_afterwards():
     db.wait_for("SELECT count(*) FROM pgtrickle.get_refresh_history('rows', 20) WHERE action = 'DIFFERENTIAL' AND rows_inserted = 5", 1)
 
 
+def empty_although_it_is_not_unlogged_any_more():
+    """The manager does not look in between."""
+    db.run("CREATE UNLOGGED TABLE saved (id int, v int); INSERT INTO saved SELECT i, i FROM generate_series(1, 9) i;"
+           "CREATE TABLE parts (id int) PARTITION BY LIST (id); CREATE TABLE part_1 PARTITION OF parts FOR VALUES IN (1);"
+           "CREATE UNLOGGED TABLE part_2 PARTITION OF parts FOR VALUES IN (2); CREATE UNLOGGED TABLE part_3 PARTITION OF parts FOR VALUES IN (3);"
+           "INSERT INTO parts VALUES (1), (2), (3)")
+    queries = {"of_saved": "SELECT v, count(*) AS n FROM saved GROUP BY v", "of_parts": "SELECT id FROM parts"}
+    for name, query in queries.items():
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, '520w', 'DIFFERENTIAL')", name, query)
+    set_for_all("pg_trickle.enabled", "off")
+    crash(kill_a_backend)
+    db.run("ALTER TABLE saved SET LOGGED; ALTER TABLE parts DETACH PARTITION part_2; DROP TABLE part_3")
+    set_for_all("pg_trickle.enabled", "on")
+    for mode in "refresh", "exact":
+        db.run(f"SET pg_trickle.read_mode = {mode}; SET pg_trickle.max_staleness = 0")
+        assert db.value("SELECT count(*) FROM of_saved") == 0, mode
+        assert db.value("SELECT count(*) FROM of_parts") == 1, mode
+    db.run("RESET pg_trickle.read_mode; RESET pg_trickle.max_staleness")
+    db.run("INSERT INTO saved VALUES (1, 1)")
+    crash(kill_a_backend)
+    assert db.value("SELECT count(*) FROM saved") == 1
+    db.run("SELECT pgtrickle.refresh_stream_table('of_saved')")
+    assert db.value("SELECT count(*) FROM of_saved") == 1
+
+
 def emptied_by_an_immediate_stop():
     crash(stop_immediately)
     check(0)
@@ -165,7 +191,8 @@ def a_plain_restart_costs_nothing():
 
 
 try:
-    run_cases([emptied_by_a_crash, empty_while_it_is_repaired, whole_again_afterwards, emptied_by_an_immediate_stop,
+    run_cases([emptied_by_a_crash, empty_while_it_is_repaired, whole_again_afterwards,
+               empty_although_it_is_not_unlogged_any_more, emptied_by_an_immediate_stop,
                a_plain_restart_costs_nothing])
 finally:
     server.destroy()

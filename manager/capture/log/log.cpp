@@ -309,7 +309,7 @@ void read_since_stored(Reader *reader, const SourceRow *row)
 {
     if (!row->is_active)
         stop_at_marker(reader, "its capture was stopped");
-    else if (is_sentinel_missing(row->relid, reader->snapshot))
+    else if (is_sentinel_missing(*row, reader->snapshot))
         stop_at_marker(reader, emptied_by_a_crash);
     else
         read_log(reader, row);

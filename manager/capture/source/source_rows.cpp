@@ -28,7 +28,16 @@ namespace pgtrickle::capture {
 
 namespace {
 
-enum SourceColumn { s_relid = 1, s_segments, s_current, s_version, s_active, s_horizon, s_count = s_horizon };
+enum SourceColumn {
+    s_relid = 1,
+    s_segments,
+    s_current,
+    s_version,
+    s_active,
+    s_horizon,
+    s_unlogged,
+    s_count = s_unlogged
+};
 enum FormatColumn {
     f_relid = 1,
     f_version,
@@ -77,6 +86,7 @@ void read_row(HeapTuple tuple, TupleDesc desc, SourceRow *row)
     row->version = DatumGetInt16(values[s_version - 1]);
     row->is_active = DatumGetBool(values[s_active - 1]);
     row->trim_horizon = nulls[s_horizon - 1] ? 0 : DatumGetUInt64(values[s_horizon - 1]);
+    row->was_unlogged = DatumGetBool(values[s_unlogged - 1]);
 }
 
 void write_row(const SourceRow *row, Datum *values, bool *nulls)
@@ -92,6 +102,7 @@ void write_row(const SourceRow *row, Datum *values, bool *nulls)
     values[s_active - 1] = BoolGetDatum(row->is_active);
     values[s_horizon - 1] = UInt64GetDatum(row->trim_horizon);
     nulls[s_horizon - 1] = row->trim_horizon == 0;
+    values[s_unlogged - 1] = BoolGetDatum(row->was_unlogged);
 }
 
 bool lock_capture_of(Oid source, bool waits)

@@ -29,6 +29,7 @@ struct SourceRow {
     int16 version;
     bool is_active;
     uint64 trim_horizon; /* 0: none */
+    bool was_unlogged;   /* rows of it are, or were, in an unlogged table */
 };
 
 /* One format version: which columns a chunk contains, and their layout. */

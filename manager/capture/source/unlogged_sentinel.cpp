@@ -1,6 +1,7 @@
 #include "capture/source/unlogged_sentinel.hpp"
 
 #include "capture/source/inheritance.hpp"
+#include "capture/source/source_rows.hpp"
 #include "definition/state/extension_table.hpp"
 
 extern "C" {
@@ -50,15 +51,27 @@ bool find_sentinel(Oid source, bool removes, Snapshot snapshot)
 
 } // namespace
 
-bool is_sentinel_missing(Oid source, Snapshot snapshot)
+bool is_sentinel_missing(const SourceRow &source, Snapshot snapshot)
 {
-    return !RecoveryInProgress() && is_unlogged(source) && !find_sentinel(source, false, snapshot);
+    return !RecoveryInProgress() && (source.was_unlogged || is_unlogged(source.relid)) &&
+           !find_sentinel(source.relid, false, snapshot);
+}
+
+bool is_sentinel_missing(Oid source)
+{
+    SourceRow row;
+    return find_source(source, &row) && is_sentinel_missing(row, nullptr);
 }
 
 void insert_sentinel(Oid source)
 {
-    if (!is_sentinel_missing(source))
+    SourceRow row;
+    if (!find_source(source, &row) || !is_sentinel_missing(row, nullptr))
         return;
+    if (!row.was_unlogged) {
+        row.was_unlogged = true;
+        update_source(&row);
+    }
     Relation table = table_open(definition::extension_relation("pgt_unlogged_sentinel"), RowExclusiveLock);
     Datum value = ObjectIdGetDatum(source);
     bool is_null = false;

@@ -21,9 +21,14 @@ namespace pgtrickle::capture {
 /* Why stream tables that read a source without its sentinel start over. */
 constexpr const char *emptied_by_a_crash = "a crash may have emptied it";
 
-/* Whether rows of `source` are in an unlogged table, and its sentinel is missing for the snapshot, or for the latest
- * one if there is none. A standby has no rows of unlogged tables: only the log says what the stored rows lack. */
-bool is_sentinel_missing(Oid source, Snapshot snapshot = nullptr);
+struct SourceRow;
+
+/* Whether rows of the source are, or were, in an unlogged table, and its sentinel is missing for the snapshot, or for
+ * the latest one if that is null. After a crash, SET LOGGED and DETACH PARTITION can come before anyone has looked: so
+ * it keeps its sentinel. A standby has no rows of unlogged tables: only the log says what the stored rows lack. */
+bool is_sentinel_missing(const SourceRow &source, Snapshot snapshot);
+/* As of now, for a source that is captured, or was. */
+bool is_sentinel_missing(Oid source);
 /* Inserts a sentinel if the source needs one and has none. */
 void insert_sentinel(Oid source);
 /* Removes the sentinel of a source that is no longer captured. */
