@@ -196,6 +196,20 @@ void make_plan(QueryDesc *query, int flags, const List *computed)
     });
 }
 
+/* As make_plan(). ATTACH and INHERIT wait for no reader, nor does CREATE OR REPLACE FUNCTION. Returns false if such a
+ * command came in between: the plan may combine rows from before it with others from after it. */
+bool make_consistent_plan(QueryDesc *query, int flags, const List *computed, const Oid *relids, int count)
+{
+    const uint64 invalidations = SharedInvalidMessageCounter;
+    /* Under the snapshot of a transaction, what was redefined before is computed as a whole (state::VisibleRow). */
+    const int64 generations = generations_of(relids, count, IsolationUsesXactSnapshot() ? nullptr : query->snapshot);
+    make_plan(query, flags, computed);
+    AcceptInvalidationMessages();
+    return generations_of(relids, count, nullptr) == generations &&
+           (SharedInvalidMessageCounter == invalidations ||
+            are_seen_as_logged(locked_tables_of(relids, count), query->snapshot));
+}
+
 /* Replaces the plan, if there is need to. Allocates in the current memory context. */
 Planned replace_plan(QueryDesc *query, int flags, const Oid *relids, int count)
 {
@@ -212,16 +226,8 @@ Planned replace_plan(QueryDesc *query, int flags, const Oid *relids, int count)
     if (count > 1)
         computed = find_computed(query, relids, count);
     const TimestampTz now = GetCurrentTimestamp();
-    const uint64 invalidations = SharedInvalidMessageCounter;
     const bool is_as_before = reads_untouched_rows(query, computed, SourceRows::are_read);
-    if (!is_as_before)
-        make_plan(query, flags, computed);
-    /* ATTACH and INHERIT wait for no reader, nor does CREATE OR REPLACE FUNCTION. The plan may combine rows from before
-     * such a command with others from after it. */
-    AcceptInvalidationMessages();
-    if (SharedInvalidMessageCounter != invalidations &&
-        (was_redefined_since(relids, count, query->snapshot) ||
-         !are_seen_as_logged(locked_tables_of(relids, count), query->snapshot)))
+    if (!is_as_before && !make_consistent_plan(query, flags, computed, relids, count))
         return Planned::source_is_replaced;
     ListCell *cell;
     foreach (cell, computed)

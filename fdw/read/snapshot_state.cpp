@@ -158,17 +158,17 @@ bool may_differ_from_query(Oid relid, Snapshot snapshot)
     });
 }
 
-bool was_redefined_since(const Oid *relids, int count, Snapshot snapshot)
+int64_t generations_of(const Oid *relids, int count, Snapshot snapshot)
 {
     return enter([=] {
+        int64_t sum = 0;
         for (int i = 0; i < count; i++) {
             std::vector<Oid> all = definition::upstreams_of(relids[i]);
             all.push_back(relids[i]);
             for (const Oid one : all)
-                if (call([=] { return state::visible_generation(one) != state::visible_generation(one, snapshot); }))
-                    return true;
+                sum += call([=] { return state::visible_generation(one, snapshot); });
         }
-        return false;
+        return sum;
     });
 }
 

@@ -31,9 +31,9 @@ bool may_differ_from_query(Oid relid, Snapshot snapshot);
  * known yet. Waits for no lock of a user. */
 bool has_logged_changes(Oid relid, Snapshot snapshot);
 
-/* Returns true if the definition of one of the stream tables, or of their upstreams, has another generation than the
- * snapshot shows: it, or a function that it calls, has been replaced. */
-bool was_redefined_since(const Oid *relids, int count, Snapshot snapshot);
+/* Returns the sum of the generations of the definitions of the stream tables and their upstreams, under the snapshot
+ * or, if that is null, now. It grows whenever a definition, or a function that it calls, is replaced. */
+int64_t generations_of(const Oid *relids, int count, Snapshot snapshot);
 
 /* Returns true if the stream tables are refreshed to one state: they are of one atomic set, or of one refresh group. */
 bool are_of_one_state(Oid one, Oid other);
