@@ -9,6 +9,9 @@
 #include "fdw/scan/user_code.hpp"
 #include "pg/attempt.hpp"
 #include "pg/relation_listeners.hpp"
+#include "pg/relation_owner.hpp"
+#include "pg/rights.hpp"
+#include "pg/versions/rights.hpp"
 
 extern "C" {
 #include "executor/executor.h"
@@ -153,8 +156,15 @@ std::unique_ptr<Known> make_known(Oid relid, const TouchedValues &found, const S
     known->found.values = NIL;
     for (const Source &source : definition::sources_of(relid))
         known->sources.push_back(source.relid);
-    known->relations =
-        state::to_vector(call([=] { return definition::relations_with_read_privileges(definition::query_of(relid)); }));
+    known->relations = known->sources;
+    call([&] {
+        definition::visit_levels(definition::query_of(relid), [&](const Query *level) {
+            ListCell *cell;
+            foreach (cell, level->rtable)
+                if (const Oid named = lfirst_node(RangeTblEntry, cell)->relid; OidIsValid(named))
+                    known->relations.push_back(named);
+        });
+    });
     known->applied = known->seen = seen.applied;
     known->hash = hash;
     call([&] { get_typlenbyval(found.type, &known->length, &known->is_by_value); });
@@ -228,18 +238,17 @@ bool read_on(Known *known, Snapshot snapshot, const Seen &seen)
     return known->values.size() <= 2 * known->found_count + most_added;
 }
 
-/* Whether the owner may read all that the query reads. A look-up does not show which keys have changed elsewhere. */
+/* Whether the owner may read the relations that the query names. A look-up does not show which keys have changed in
+ * others. Takes no lock. */
 bool may_be_read(Oid relid)
 {
-    const auto denied = attempt([=] {
+    const AsOwner as_owner(call([=] { return owner_of_relation(relid); }));
+    return !attempt([=] {
         call([=] {
-            (void)beside_planning(relid, [=] {
-                definition::check_read_privileges(definition::query_of(relid));
-                return true;
-            });
+            definition::visit_levels(definition::query_of(relid),
+                                     [](const Query *level) { check_rights(asked_rights(level)); });
         });
     });
-    return !denied;
 }
 
 /* Finds them without what is known. */

@@ -16,9 +16,6 @@ Query *rewritten(const Query *query);
 
 /* Raises 42501 unless the current user may read all relations and columns that `query` reads. */
 void check_read_privileges(const Query *query);
-/* Returns the OIDs of the relations whose privileges check_read_privileges() looks at, views included. */
-List *relations_with_read_privileges(const Query *query);
-
 template <class Visit> bool visit_level(::Node *node, void *visit)
 {
     if (node == nullptr)
