@@ -159,14 +159,11 @@ List *locked_tables_of(const Oid *relids, int count)
 {
     List *tables = NIL;
     enter([&] {
-        for (int i = 0; i < count; i++) {
-            std::vector<Oid> readers = definition::upstreams_of(relids[i]);
-            readers.push_back(relids[i]);
-            for (const Oid reader : readers)
+        for (int i = 0; i < count; i++)
+            for (const Oid reader : definition::with_upstreams(relids[i]))
                 for (const Source &source : definition::sources_of(reader))
                     if (source.kind == SourceKind::table)
                         tables = call([&] { return list_append_unique_oid(tables, source.relid); });
-        }
     });
     ListCell *cell;
     foreach (cell, tables)

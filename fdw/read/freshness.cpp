@@ -73,9 +73,7 @@ bool lacks_unlogged_changes(Oid relid, CommandId reader)
     if (!capture::has_open_statement())
         return false;
     return enter([=] {
-        std::vector<Oid> readers = definition::upstreams_of(relid);
-        readers.push_back(relid);
-        for (Oid each : readers)
+        for (Oid each : definition::with_upstreams(relid))
             for (const Source &source : definition::sources_of(each))
                 if (call([&] { return capture::has_unlogged_changes(source.relid, reader); }))
                     return true;

@@ -110,10 +110,8 @@ bool may_lack(Oid relid, const std::vector<Frontier> &frontiers, Snapshot snapsh
 Oid first_lagging(const Oid *relids, int count, Snapshot snapshot)
 {
     std::vector<std::vector<Oid>> upstreams_of_each; /* the upstreams of each stream table, and itself */
-    for (int i = 0; i < count; i++) {
-        upstreams_of_each.push_back(definition::upstreams_of(relids[i]));
-        upstreams_of_each.back().push_back(relids[i]);
-    }
+    for (int i = 0; i < count; i++)
+        upstreams_of_each.push_back(definition::with_upstreams(relids[i]));
     if (count == 0 || (count == 1 && upstreams_of_each.front().size() == 1))
         return InvalidOid;
     std::vector<Frontier> frontiers;
@@ -162,12 +160,9 @@ int64_t generations_of(const Oid *relids, int count, Snapshot snapshot)
 {
     return enter([=] {
         int64_t sum = 0;
-        for (int i = 0; i < count; i++) {
-            std::vector<Oid> all = definition::upstreams_of(relids[i]);
-            all.push_back(relids[i]);
-            for (const Oid one : all)
+        for (int i = 0; i < count; i++)
+            for (const Oid one : definition::with_upstreams(relids[i]))
                 sum += call([=] { return state::visible_generation(one, snapshot); });
-        }
         return sum;
     });
 }

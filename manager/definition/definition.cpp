@@ -64,6 +64,13 @@ bool read_catalogs(Oid relid, RawDefinition *raw)
 
 } // namespace
 
+void raise_dropped(Oid relid)
+{
+    raise({.sqlstate = ERRCODE_UNDEFINED_TABLE,
+           .message = "stream table not found: it was dropped meanwhile",
+           .detail = "Its OID was " + std::to_string(relid) + "."});
+}
+
 std::optional<Definition> load_if_exists(Oid relid)
 {
     RawDefinition raw = {};
@@ -83,9 +90,7 @@ Definition load(Oid relid)
 {
     std::optional<Definition> definition = load_if_exists(relid);
     if (!definition)
-        raise({.sqlstate = ERRCODE_UNDEFINED_TABLE,
-               .message = "stream table not found: it was dropped meanwhile",
-               .detail = "Its OID was " + std::to_string(relid) + "."});
+        raise_dropped(relid);
     return *std::move(definition);
 }
 

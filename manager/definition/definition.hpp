@@ -62,6 +62,9 @@ struct Definition {
 
 namespace definition {
 
+/* Raises 42P01: the stream table with that OID was dropped meanwhile. C++ frame. */
+[[noreturn]] void raise_dropped(Oid relid);
+
 /* Reads the definition from the catalogs. Throws PgError 42P01 if relid is not a stream table. C++ frame. */
 Definition load(Oid relid);
 /* As load(), for a caller that has no lock on the stream table, which may be dropped at any moment: returns nothing

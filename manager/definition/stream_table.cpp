@@ -187,6 +187,13 @@ std::vector<Oid> upstreams_of(Oid relid)
     return found;
 }
 
+std::vector<Oid> with_upstreams(Oid relid)
+{
+    std::vector<Oid> all = upstreams_of(relid);
+    all.push_back(relid);
+    return all;
+}
+
 std::vector<Oid> dependents_of(Oid source)
 {
     return state::to_vector(call([=] { return state::dependents_of(source); }));

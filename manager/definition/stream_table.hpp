@@ -50,6 +50,8 @@ std::vector<Source> sources_of(Oid relid);
 /* Returns the stream tables upstream of relid at any distance, nearest first, each once, without relid
  * itself. C++ frame. */
 std::vector<Oid> upstreams_of(Oid relid);
+/* As upstreams_of(), and relid itself at the end. */
+std::vector<Oid> with_upstreams(Oid relid);
 /* Returns the stream tables that read `source`, which may be any relation, directly. C++ frame. */
 std::vector<Oid> dependents_of(Oid source);
 /* Returns all stream tables of this database. C++ frame. */

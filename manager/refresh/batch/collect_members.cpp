@@ -76,9 +76,7 @@ int collect(Oid relid, Collected &collected)
         return known->second.level;
     call([=] { LockRelationOid(relid, RowExclusiveLock); });
     if (!call([=] { return definition::is_stream_table(relid); }))
-        raise({.sqlstate = ERRCODE_UNDEFINED_TABLE,
-               .message = "stream table not found: it was dropped meanwhile",
-               .detail = "Its OID was " + std::to_string(relid) + "."});
+        definition::raise_dropped(relid);
     if (collected.waits_for_restores && is_to_be_filled(relid) &&
         call([=] { return definition::is_restored_elsewhere(relid); }))
         throw BeingRestored{relid};
