@@ -115,6 +115,7 @@ CREATE FOREIGN TABLE errors_other.of_view (t int) SERVER pgtrickle
 SET ROLE errors_owner;
 SELECT * FROM errors_fields($$CREATE OR REPLACE VIEW errors_owner.shown AS SELECT id + 6 AS id, t FROM errors_owner.source$$);
 SET ROLE errors_other;
+SELECT * FROM errors_fields($$SELECT pgtrickle.refresh_stream_table('errors_other.of_view')$$);
 SELECT error_message FROM pgtrickle.get_refresh_history('errors_other.of_view') WHERE status = 'FAILED';
 -- a_cancel_is_a_cancel
 SET ROLE errors_owner;

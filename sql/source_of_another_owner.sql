@@ -77,13 +77,48 @@ SELECT count(*) FROM seen;
 SET ROLE source_of_another_reader;
 \set SHOW_CONTEXT never
 \set VERBOSITY terse
-SELECT * FROM single;
+SELECT pgtrickle.refresh_stream_table('single');
 \set VERBOSITY default
 SET ROLE source_of_another_owner;
 DELETE FROM item WHERE id > 20;
 SET ROLE source_of_another_reader;
 SELECT pgtrickle.refresh_stream_table('single');
 SELECT count(*) FROM single;
+-- a_view_reads_another_table: the next refresh sets the stream table up again
+CREATE TABLE source_of_another_2.other (id int PRIMARY KEY, v int);
+INSERT INTO other VALUES (1, 5), (2, 6);
+GRANT SELECT ON other TO source_of_another_owner;
+SELECT pgtrickle.create_stream_table('in_full', 'SELECT id, v FROM seen', '520w', 'FULL') \g /dev/null
+SET ROLE source_of_another_owner;
+CREATE OR REPLACE VIEW source_of_another.seen AS SELECT id, v FROM source_of_another_2.other;
+BEGIN;
+CREATE OR REPLACE VIEW source_of_another.seen AS SELECT id, v + 1 AS v FROM source_of_another_2.other;
+ROLLBACK;
+SET ROLE source_of_another_reader;
+BEGIN;
+SET LOCAL pg_trickle.read_mode = exact;
+SELECT (SELECT by_view FROM content), (SELECT count(*) FROM in_full) AS in_full;
+COMMIT;
+SELECT pgtrickle.refresh_stream_table('by_view'), pgtrickle.refresh_stream_table('in_full');
+SELECT (SELECT by_view FROM content), (SELECT count(*) FROM in_full) AS in_full;
+INSERT INTO other VALUES (3, 6);
+SELECT pgtrickle.refresh_stream_table('by_view'), pgtrickle.refresh_stream_table('in_full');
+SELECT (SELECT by_view FROM content), (SELECT count(*) FROM in_full) AS in_full;
+SELECT source_name FROM pgtrickle.list_sources('by_view');
+
+-- a_query_that_cannot_be_planned_does_not_keep_the_owner_of_its_view_from_replacing_that
+CREATE FUNCTION source_of_another_2.raising(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+  $$ BEGIN IF n = 7 THEN RAISE 'seven'; END IF; RETURN n; END $$;
+SELECT pgtrickle.create_stream_table('planned', 'SELECT id, raising(v) AS v FROM seen', '520w') \g /dev/null
+SET ROLE source_of_another_owner;
+CREATE OR REPLACE VIEW source_of_another.seen AS SELECT id, 7 AS v FROM item;
+SET ROLE source_of_another_reader;
+SELECT pgtrickle.refresh_stream_table('planned');
+SET ROLE source_of_another_owner;
+CREATE OR REPLACE VIEW source_of_another.seen AS SELECT id, 8 AS v FROM item;
+SET ROLE source_of_another_reader;
+SELECT pgtrickle.refresh_stream_table('planned');
+SELECT count(*), min(v), max(v) FROM planned;
 RESET ROLE;
 DROP SCHEMA source_of_another_2 CASCADE;
 DROP SCHEMA source_of_another CASCADE;

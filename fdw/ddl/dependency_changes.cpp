@@ -102,7 +102,7 @@ bool reads_whole_rows(const Query *query)
 }
 
 /* Records settings on which the new definition of the view depends, but nothing before it did. Settings that
- * are recorded already keep their values. */
+ * are recorded already keep their values. The caller holds the lock of lock_to_redefine(). */
 void record_further_settings(Oid relid, const Query *query)
 {
     std::vector<options::Option> current = options::from_list(call([=] { return GetForeignTable(relid)->options; }));
@@ -110,7 +110,10 @@ void record_further_settings(Oid relid, const Query *query)
         bool is_recorded = std::any_of(current.begin(), current.end(),
                                        [&](const options::Option &option) { return option.name == setting.name; });
         if (!is_recorded)
-            call([&] { write_option(relid, setting.name.c_str(), setting.value.c_str(), DEFELEM_ADD); });
+            call([&] {
+                LockRelationOid(relid, AccessExclusiveLock);
+                write_option(relid, setting.name.c_str(), setting.value.c_str(), DEFELEM_ADD);
+            });
     }
 }
 
@@ -119,14 +122,11 @@ void record_further_settings(Oid relid, const Query *query)
 void redefine_users(const std::vector<Oid> &users)
 {
     for (Oid relid : users) {
-        if (!call([=] { return definition::lock_if_exists(relid, AccessExclusiveLock); }))
+        if (!call([=] { return lock_to_redefine(relid); }))
             continue;
-        Query *query = call([=] { return definition::query_of(relid); });
-        record_further_settings(relid, query);
-        redefine(relid, query, {}, definition::load(relid).mode);
+        record_further_settings(relid, call([=] { return definition::query_of(relid); }));
+        redefine_or_mark(relid, "a view or a generated column that it reads was redefined");
     }
-    if (!users.empty())
-        mailbox::note_definition_change();
 }
 
 } // namespace
@@ -207,14 +207,8 @@ void note_row_type(Oid relid)
         return;
     call([=] { mark_users_of_type(type, "a composite type that it uses was altered"); });
     for (Oid user : users_of_view(relid)) {
-        if (!is_reader_of_whole_rows(user) ||
-            !call([=] { return definition::lock_if_exists(user, AccessExclusiveLock); }))
-            continue;
-        Query *query = call([=] { return definition::query_of(user); });
-        if (!call([=] { return reads_whole_rows(query); }))
-            continue;
-        redefine(user, query, {}, definition::load(user).mode);
-        mailbox::note_definition_change();
+        if (is_reader_of_whole_rows(user) && call([=] { return lock_to_redefine(user); }))
+            redefine_or_mark(user, "columns of rows that it reads as a whole were added or dropped");
     }
 }
 
@@ -262,13 +256,8 @@ namespace {
 void redefine_automatic_users(Oid relid)
 {
     for (Oid user : users_of_view(relid)) {
-        if (!call([=] { return definition::lock_if_exists(user, AccessExclusiveLock); }))
-            continue;
-        const RefreshMode mode = definition::load(user).mode;
-        if (!rules_of(mode).may_fall_back)
-            continue;
-        redefine(user, call([=] { return definition::query_of(user); }), {}, mode);
-        mailbox::note_definition_change();
+        if (call([=] { return lock_to_redefine(user); }) && rules_of(definition::load(user).mode).may_fall_back)
+            redefine_or_mark(user, "policies of a source, or the role that reads it, decide how it can be maintained");
     }
 }
 

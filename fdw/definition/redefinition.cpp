@@ -9,6 +9,7 @@
 #include "fdw/definition/fill.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/attempt.hpp"
+#include "pg/relation_owner.hpp"
 #include "pg/rights.hpp"
 #include "refresh/request/audience.hpp"
 #include "setup/defining_query.hpp"
@@ -36,16 +37,10 @@ bool may_be_read(Oid relid)
     return !denied;
 }
 
-/* A fill that fails concerns the owner of the stream table, and not the owner of a source, who alters that: so the
- * statement goes on, and the manager tries again. The texts of the failure are for the first one. */
-void warn_of_unfilled(const Definition &definition, int sqlstate)
+/* Whether the session has the rights of the stream table's owner; false if it was dropped. PostgreSQL frame. */
+bool has_rights_of_owner(Oid relid)
 {
-    call([&] {
-        ereport(WARNING, (errcode(sqlstate),
-                          errmsg("stream table %s could not be filled",
-                                 quote_qualified_identifier(definition.schema_name.c_str(), definition.name.c_str())),
-                          errdetail("It has no rows until its next refresh succeeds.")));
-    });
+    return has_privs_of_role(GetUserId(), owner_of_relation(relid, true));
 }
 
 void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMode mode, setup::DeniedCapture denied)
@@ -56,7 +51,7 @@ void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMo
         capture::refit(relid);
     });
     Definition definition = definition::load(relid);
-    const bool is_of_another = !call([&] { return has_privs_of_role(GetUserId(), definition.owner); });
+    const bool is_own = call([=] { return has_rights_of_owner(relid); });
     /* The session may be that of the owner of a source, whose privileges on the source alone are sufficient
      * to alter it. */
     AsOwner as_owner(definition.owner);
@@ -65,18 +60,15 @@ void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMo
     state::StateRow before;
     bool was_populated = state::read(relid, &before) && before.is_populated;
     setup::replace_setup(relid, query, sources);
-    /* The manager fills a stream table that was never filled, such as a restored one. The same applies if its
-     * owner has lost the right to read a source, because that does not concern the session that alters a
-     * source. */
-    if (!was_populated || !may_be_read(relid))
+    /* The manager fills a stream table that was never filled, such as a restored one. The same applies if it is
+     * another role's, or its owner has lost the right to read a source, because a fill, which may fail, does not
+     * concern the session that alters a source. */
+    if (!was_populated || !is_own || !may_be_read(relid))
         return;
     if (denied == setup::DeniedCapture::is_refused)
         require_no_hold_on_data(relid);
     setup::capture_sources(relid, sources);
-    if (!is_of_another)
-        fill(relid);
-    else if (auto failure = attempt([=] { fill(relid); }))
-        warn_of_unfilled(definition, failure->sqlstate);
+    fill(relid);
     note_missing_indexes(relid);
 }
 
@@ -85,6 +77,26 @@ void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMo
 void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode, setup::DeniedCapture denied)
 {
     refresh::for_stream_table(relid, "redefine", [&] { redefine_openly(relid, query, text, mode, denied); });
+}
+
+bool lock_to_redefine(Oid relid)
+{
+    const LOCKMODE mode = has_rights_of_owner(relid) ? AccessExclusiveLock : ShareUpdateExclusiveLock;
+    return definition::lock_if_exists(relid, mode);
+}
+
+void redefine_or_mark(Oid relid, const char *reason)
+{
+    if (!call([=] { return has_rights_of_owner(relid); })) {
+        call([=] {
+            state::mark_needs_setup(relid, reason);
+            mailbox::note_change(relid);
+        });
+        return;
+    }
+    Query *query = call([=] { return definition::query_of(relid); });
+    redefine(relid, query, {}, definition::load(relid).mode);
+    mailbox::note_definition_change();
 }
 
 void redefine_as_declared(Oid relid)

@@ -10,12 +10,23 @@
 namespace pgtrickle {
 
 /* Redefines the stream table `relid` by `query`, which was parsed from `text` (empty if unknown). The
- * internal view, the dependencies, the heaps and the capture are replaced, and the stream table is filled if
- * it was filled before and its owner may still read everything that the query reads. Takes AccessExclusive,
+ * internal view, the dependencies, the heaps and the capture are replaced. The stream table is filled if it was
+ * filled before, the session has the owner's rights, and the owner may still read everything that the query reads;
+ * otherwise the manager fills it. Takes AccessExclusive,
  * and acts as the owner. Raises the errors of plan_maintenance() and of a refresh, without texts that the
  * session may not see (refresh/request/audience.hpp). C++ frame. */
 void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode,
               setup::DeniedCapture denied = setup::DeniedCapture::is_noted);
+
+/* Takes the lock for redefine_or_mark(): AccessExclusive, or ShareUpdateExclusive on another role's stream table.
+ * Returns false if the stream table was dropped. PostgreSQL frame. */
+bool lock_to_redefine(Oid relid);
+
+/* Redefines the stream table `relid` because a relation that it reads has another meaning, while its own text is the
+ * same. Does no work for another role's stream table, whose query may fail or take long: its next refresh sets it up
+ * again, and until then it has the rows of the former meaning, as after another function is redefined. The caller holds
+ * the lock of lock_to_redefine(). C++ frame. */
+void redefine_or_mark(Oid relid, const char *reason);
 
 /* Calls redefine() with the query of the stream table, cast to the columns that the stream table has. C++
  * frame. */

@@ -28,6 +28,7 @@ CREATE TABLE pgtrickle.pgt_mark (
   xid    xid8 NOT NULL,                             -- the transaction that inserted the mark
   number int4 NOT NULL,
   reason text,                                      -- why it must start from nothing; NULL: only its definition has changed
+  needs_setup bool NOT NULL DEFAULT false,          -- its query has other sources, or needs other heaps: it must be set up again
   PRIMARY KEY (relid, xid, number)
 );
 COMMENT ON TABLE pgtrickle.pgt_mark IS 'internal: reasons for reinitialization, and definition changes, that no refresh has processed yet';

@@ -12,6 +12,7 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/xid8.h"
@@ -23,8 +24,8 @@ namespace pgtrickle::state {
 
 namespace {
 
-enum MarkColumn : int { mark_relid = 1, mark_xid, mark_number, mark_reason };
-constexpr int mark_column_count = mark_reason;
+enum MarkColumn : int { mark_relid = 1, mark_xid, mark_number, mark_reason, mark_needs_setup_column };
+constexpr int mark_column_count = mark_needs_setup_column;
 
 /* Scans the marks of a stream table in the order of the transactions that inserted them, and within a
  * transaction in the order of insertion. */
@@ -37,6 +38,7 @@ struct Mark {
     MarkId id;
     bool has_reason;
     Datum reason;
+    bool needs_setup;
 };
 
 Mark read_mark(Relation table, HeapTuple tuple)
@@ -45,35 +47,40 @@ Mark read_mark(Relation table, HeapTuple tuple)
     bool nulls[mark_column_count];
     heap_deform_tuple(tuple, RelationGetDescr(table), values, nulls);
     const uint64 xid = U64FromFullTransactionId(DatumGetFullTransactionId(values[mark_xid - 1]));
-    return {{xid, DatumGetInt32(values[mark_number - 1])}, !nulls[mark_reason - 1], values[mark_reason - 1]};
+    return {{xid, DatumGetInt32(values[mark_number - 1])},
+            !nulls[mark_reason - 1],
+            values[mark_reason - 1],
+            DatumGetBool(values[mark_needs_setup_column - 1])};
 }
 
 /* Returns true if this subtransaction has inserted an equivalent mark, which a rollback would undo together
  * with the new one. */
-bool is_marked_here(Relation table, Oid relid, bool has_reason)
+bool is_marked_here(Relation table, Oid relid, bool has_reason, bool needs_setup)
 {
     bool is_marked = false;
     const TransactionId here = GetCurrentTransactionId();
     ScanKeyData key;
     SysScanDesc scan = begin_scan(table, relid, &key, nullptr);
     HeapTuple tuple;
-    while (!is_marked && HeapTupleIsValid(tuple = systable_getnext(scan)))
-        is_marked =
-            HeapTupleHeaderGetRawXmin(tuple->t_data) == here && read_mark(table, tuple).has_reason == has_reason;
+    while (!is_marked && HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        const Mark mark = read_mark(table, tuple);
+        is_marked = HeapTupleHeaderGetRawXmin(tuple->t_data) == here && mark.has_reason == has_reason &&
+                    mark.needs_setup == needs_setup;
+    }
     systable_endscan(scan);
     return is_marked;
 }
 
-void insert_mark(Oid relid, const char *reason)
+void insert_mark(Oid relid, const char *reason, bool needs_setup = false)
 {
     static int32 next_number = 0;
     Relation table = definition::open_extension_table("pgt_mark", RowExclusiveLock);
     if (table == nullptr)
         return;
-    if (!is_marked_here(table, relid, reason != nullptr)) {
+    if (!is_marked_here(table, relid, reason != nullptr, needs_setup)) {
         Datum values[mark_column_count] = {
             ObjectIdGetDatum(relid), FullTransactionIdGetDatum(GetTopFullTransactionId()), Int32GetDatum(next_number++),
-            reason != nullptr ? CStringGetTextDatum(reason) : Datum{0}};
+            reason != nullptr ? CStringGetTextDatum(reason) : Datum{0}, BoolGetDatum(needs_setup)};
         bool nulls[mark_column_count] = {};
         nulls[mark_reason - 1] = reason == nullptr;
         CatalogTupleInsert(table, heap_form_tuple(RelationGetDescr(table), values, nulls));
@@ -124,6 +131,7 @@ Marks marks_of(Oid relid, Snapshot snapshot)
         marks.ids[marks.count++] = mark.id;
         if (mark.has_reason && marks.reason == nullptr)
             marks.reason = TextDatumGetCString(mark.reason);
+        marks.needs_setup = marks.needs_setup || mark.needs_setup;
     }
     systable_endscan(scan);
     table_close(table, AccessShareLock);
@@ -150,6 +158,12 @@ List *all_marked(Snapshot snapshot)
 void mark_needs_reinit(Oid relid, const char *reason)
 {
     insert_mark(relid, reason);
+}
+
+void mark_needs_setup(Oid relid, const char *reason)
+{
+    insert_mark(relid, reason, true);
+    CacheInvalidateRelcacheByRelid(relid);
 }
 
 void bump_generation(Oid relid)

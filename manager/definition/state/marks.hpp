@@ -30,7 +30,8 @@ struct MarkId {
 struct Marks {
     int count;
     MarkId *ids;
-    char *reason; /* of the first mark with one; NULL: no mark requires a start from nothing */
+    char *reason;     /* of the first mark with one; NULL: no mark requires a start from nothing */
+    bool needs_setup; /* a mark requires a new setup */
 };
 
 /* Returns the marks of a stream table, in the current memory context; under the latest snapshot if `snapshot`
@@ -42,6 +43,9 @@ List *all_marked(Snapshot snapshot);
 
 /* Makes the next refresh that begins start from nothing. */
 void mark_needs_reinit(Oid relid, const char *reason);
+/* As mark_needs_reinit(); the refresh also sets the stream table up again (setup::rebuild_storage()), because its query
+ * may have other sources now, or need other heaps. */
+void mark_needs_setup(Oid relid, const char *reason);
 /* Invalidates the programs that were compiled for the present definition. */
 void bump_generation(Oid relid);
 

@@ -68,7 +68,8 @@ struct Compiled : CacheEntry {
     MemoryContext context = nullptr;
     Definition definition;
     bool is_stale = false;
-    bool has_current_layout = true;             /* otherwise its heaps are those of another program, or are missing */
+    bool has_current_layout = true;             /* otherwise its heaps are those of another program, or are missing, or
+                                                 * it is marked for a new setup */
     bool has_lost_a_key = false;                /* it finds rows by columns that are no key of its sources any more */
     bool is_only_renamed = false;               /* … only columns of its arrangements have other names than there */
     bool captures_match_privileges = true;      /* otherwise sources must begin or cease to be captured for it */

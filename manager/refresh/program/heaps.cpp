@@ -1,5 +1,6 @@
 #include "refresh/program/heaps.hpp"
 
+#include "definition/state/state.hpp"
 #include "pg/type_name.hpp"
 #include "storage/layout.hpp"
 #include "storage/partitions.hpp"
@@ -108,7 +109,9 @@ bool find_heaps(Compiled &compiled)
 {
     const Definition &definition = compiled.definition;
     int last = static_cast<int>(compiled.steps.size()) - 1;
-    bool has_current_layout = true, has_names = true;
+    state::StateRow state;
+    (void)state::read(definition.relid, &state);
+    bool has_current_layout = !state.needs_setup, has_names = true;
     compiled.has_lost_a_key = false;
     for (int k = 0; k <= last; k++) {
         CompiledStep &step = compiled.steps[k];
