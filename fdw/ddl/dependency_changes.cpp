@@ -7,8 +7,6 @@
 
 #include "definition/definition.hpp"
 #include "definition/definition_view.hpp"
-#include "definition/option_row.hpp"
-#include "definition/options.hpp"
 #include "definition/query/type_columns.hpp"
 #include "definition/state/state.hpp"
 #include "fdw/ddl/altered_object.hpp"
@@ -17,7 +15,6 @@
 #include "pg/versions/generated_columns.hpp"
 #include "pg/walker.hpp"
 #include "refresh/program/compiled.hpp"
-#include "setup/defining_query.hpp"
 #include "translate/check/rewrite.hpp"
 
 extern "C" {
@@ -101,32 +98,12 @@ bool reads_whole_rows(const Query *query)
            has_whole_row(reinterpret_cast<::Node *>(expanded), nullptr);
 }
 
-/* Records settings on which the new definition of the view depends, but nothing before it did. Settings that
- * are recorded already keep their values. The caller holds the lock of lock_to_redefine(). */
-void record_further_settings(Oid relid, const Query *query)
-{
-    std::vector<options::Option> current = options::from_list(call([=] { return GetForeignTable(relid)->options; }));
-    for (const options::Option &setting : setup::recorded_settings(query)) {
-        bool is_recorded = std::any_of(current.begin(), current.end(),
-                                       [&](const options::Option &option) { return option.name == setting.name; });
-        if (!is_recorded)
-            call([&] {
-                LockRelationOid(relid, AccessExclusiveLock);
-                write_option(relid, setting.name.c_str(), setting.value.c_str(), DEFELEM_ADD);
-            });
-    }
-}
-
 /* Redefines stream tables for which the expression or query behind a relation that they read has changed,
  * while their own text has not. */
 void redefine_users(const std::vector<Oid> &users)
 {
-    for (Oid relid : users) {
-        if (!call([=] { return lock_to_redefine(relid); }))
-            continue;
-        record_further_settings(relid, call([=] { return definition::query_of(relid); }));
+    for (Oid relid : users)
         redefine_or_mark(relid, "a view or a generated column that it reads was redefined");
-    }
 }
 
 } // namespace
@@ -185,17 +162,17 @@ void alter_columns(const UtilityCall &utility)
 
 namespace {
 
-/* Uses an AccessShare lock, which readers do not notice, and releases it, because few queries read whole
- * rows. */
-bool is_reader_of_whole_rows(Oid user)
+/* Whether the condition holds for a stream table, which is locked meanwhile as by a reader. Returns true for one of
+ * another role that is locked exclusively, because its owner must not delay the statement. */
+template <class Condition> bool may_concern(Oid user, Condition condition)
 {
-    return call([=] {
-        if (!definition::lock_if_exists(user, AccessShareLock))
-            return false;
-        const bool answer = reads_whole_rows(definition::query_of(user));
-        UnlockRelationOid(user, AccessShareLock);
-        return answer;
-    });
+    if (call([=] { return has_rights_of_owner(user); }))
+        call([=] { LockRelationOid(user, AccessShareLock); });
+    else if (!call([=] { return ConditionalLockRelationOid(user, AccessShareLock); }))
+        return true;
+    const bool answer = call([=] { return definition::is_stream_table(user); }) && condition();
+    call([=] { UnlockRelationOid(user, AccessShareLock); });
+    return answer;
 }
 
 } // namespace
@@ -207,7 +184,8 @@ void note_row_type(Oid relid)
         return;
     call([=] { mark_users_of_type(type, "a composite type that it uses was altered"); });
     for (Oid user : users_of_view(relid)) {
-        if (is_reader_of_whole_rows(user) && call([=] { return lock_to_redefine(user); }))
+        auto is_reader = [=] { return call([=] { return reads_whole_rows(definition::query_of(user)); }); };
+        if (may_concern(user, is_reader))
             redefine_or_mark(user, "columns of rows that it reads as a whole were added or dropped");
     }
 }
@@ -256,7 +234,8 @@ namespace {
 void redefine_automatic_users(Oid relid)
 {
     for (Oid user : users_of_view(relid)) {
-        if (call([=] { return lock_to_redefine(user); }) && rules_of(definition::load(user).mode).may_fall_back)
+        auto may_fall_back = [=] { return rules_of(definition::load(user).mode).may_fall_back; };
+        if (may_concern(user, may_fall_back))
             redefine_or_mark(user, "policies of a source, or the role that reads it, decide how it can be maintained");
     }
 }

@@ -37,12 +37,6 @@ bool may_be_read(Oid relid)
     return !denied;
 }
 
-/* Whether the session has the rights of the stream table's owner; false if it was dropped. PostgreSQL frame. */
-bool has_rights_of_owner(Oid relid)
-{
-    return has_privs_of_role(GetUserId(), owner_of_relation(relid, true));
-}
-
 void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMode mode, setup::DeniedCapture denied)
 {
     /* Excludes readers and refreshes while the storage is replaced. */
@@ -74,15 +68,14 @@ void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMo
 
 } // namespace
 
+bool has_rights_of_owner(Oid relid)
+{
+    return has_privs_of_role(GetUserId(), owner_of_relation(relid, true));
+}
+
 void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode, setup::DeniedCapture denied)
 {
     refresh::for_stream_table(relid, "redefine", [&] { redefine_openly(relid, query, text, mode, denied); });
-}
-
-bool lock_to_redefine(Oid relid)
-{
-    const LOCKMODE mode = has_rights_of_owner(relid) ? AccessExclusiveLock : ShareUpdateExclusiveLock;
-    return definition::lock_if_exists(relid, mode);
 }
 
 void redefine_or_mark(Oid relid, const char *reason)
@@ -94,7 +87,10 @@ void redefine_or_mark(Oid relid, const char *reason)
         });
         return;
     }
+    if (!call([=] { return definition::lock_if_exists(relid, AccessExclusiveLock); }))
+        return;
     Query *query = call([=] { return definition::query_of(relid); });
+    setup::record_further_settings(relid, query);
     redefine(relid, query, {}, definition::load(relid).mode);
     mailbox::note_definition_change();
 }

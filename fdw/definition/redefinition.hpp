@@ -18,14 +18,13 @@ namespace pgtrickle {
 void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode,
               setup::DeniedCapture denied = setup::DeniedCapture::is_noted);
 
-/* Takes the lock for redefine_or_mark(): AccessExclusive, or ShareUpdateExclusive on another role's stream table.
- * Returns false if the stream table was dropped. PostgreSQL frame. */
-bool lock_to_redefine(Oid relid);
+/* Whether the session has the rights of the stream table's owner; false if it was dropped. PostgreSQL frame. */
+bool has_rights_of_owner(Oid relid);
 
-/* Redefines the stream table `relid` because a relation that it reads has another meaning, while its own text is the
- * same. Does no work for another role's stream table, whose query may fail or take long: its next refresh sets it up
- * again, and until then it has the rows of the former meaning, as after another function is redefined. The caller holds
- * the lock of lock_to_redefine(). C++ frame. */
+/* Redefines the stream table `relid`, if it exists, because a relation that it reads has another meaning, while its own
+ * text is the same. Neither works for another role's stream table, whose query may fail or take long, nor locks it: its
+ * next refresh sets it up again, and until then it has the rows of the former meaning, as after a function is replaced.
+ * Otherwise takes AccessExclusive. C++ frame. */
 void redefine_or_mark(Oid relid, const char *reason);
 
 /* Calls redefine() with the query of the stream table, cast to the columns that the stream table has. C++

@@ -7,6 +7,7 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 }
 
 namespace pgtrickle {
@@ -81,6 +82,13 @@ void set_text_settings()
     };
     for (const auto &setting : settings)
         set_for_now(setting[0], setting[1]);
+    /* They would show a session the queries of others, with what functions in these have returned. */
+    if (Debug_print_parse)
+        set_for_now("debug_print_parse", "off");
+    if (Debug_print_rewritten)
+        set_for_now("debug_print_rewritten", "off");
+    if (Debug_print_plan)
+        set_for_now("debug_print_plan", "off");
 }
 
 SettingsLevel::SettingsLevel() : level_(NewGUCNestLevel()) {}

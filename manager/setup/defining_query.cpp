@@ -1,5 +1,6 @@
 #include "setup/defining_query.hpp"
 
+#include "definition/option_row.hpp"
 #include "definition/text_search_setting.hpp"
 #include "pg/settings.hpp"
 #include "translate/check/dependence.hpp"
@@ -7,10 +8,13 @@
 
 extern "C" {
 #include "access/table.h"
+#include "foreign/foreign.h"
 #include "tsearch/ts_cache.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
 }
+
+#include <algorithm>
 
 namespace pgtrickle::setup {
 
@@ -94,6 +98,17 @@ std::vector<options::Option> recorded_settings(const Query *query)
         recorded.push_back({options::setting_prefix + name, value});
     }
     return recorded;
+}
+
+void record_further_settings(Oid relid, const Query *query)
+{
+    std::vector<options::Option> current = options::from_list(call([=] { return GetForeignTable(relid)->options; }));
+    for (const options::Option &setting : recorded_settings(query)) {
+        bool is_recorded = std::any_of(current.begin(), current.end(),
+                                       [&](const options::Option &option) { return option.name == setting.name; });
+        if (!is_recorded)
+            call([&] { write_option(relid, setting.name.c_str(), setting.value.c_str(), DEFELEM_ADD); });
+    }
 }
 
 } // namespace pgtrickle::setup

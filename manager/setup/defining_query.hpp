@@ -32,4 +32,8 @@ Query *fit_to_altered(Oid relid, const definition::ParsedQuery &parsed, definiti
 /* Returns the options that record the settings on which `query` depends, with their present values. */
 std::vector<options::Option> recorded_settings(const Query *query);
 
+/* Records the settings on which `query`, the stream table's own one, depends since something that it reads was
+ * redefined. Settings that are recorded already keep their values. The caller holds AccessExclusive. */
+void record_further_settings(Oid relid, const Query *query);
+
 } // namespace pgtrickle::setup

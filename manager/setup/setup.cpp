@@ -10,6 +10,7 @@
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_owner.hpp"
 #include "pg/rights.hpp"
+#include "setup/defining_query.hpp"
 #include "setup/heaps.hpp"
 #include "setup/maintenance.hpp"
 #include "setup/successor.hpp"
@@ -150,6 +151,7 @@ void rebuild_storage(Oid relid)
     Definition definition = definition::load(relid);
     AsOwner as_owner(definition.owner);
     Query *query = call([=] { return definition::query_of(relid); });
+    record_further_settings(relid, query);
     replace_setup(relid, query,
                   plan_maintenance(query, {}, definition.mode, definition.owner, DeniedCapture::is_accepted));
     mailbox::note_definition_change();

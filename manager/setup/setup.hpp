@@ -27,8 +27,8 @@ void set_up_successor(Oid successor, Query *query, const std::vector<translate::
  * suspended. Raises 42P15 if `sources` close a cycle. The caller holds AccessExclusive. */
 void replace_setup(Oid relid, Query *query, const std::vector<translate::SourceRef> &sources);
 
-/* Calls replace_setup() with the present query of the stream table, because its heaps are no longer those
- * that the query needs. Takes AccessExclusive, and acts as the owner. */
+/* Calls replace_setup() with the present query of the stream table, because it is marked for that, or its heaps are no
+ * longer those that the query needs. Takes AccessExclusive, and acts as the owner. */
 void rebuild_storage(Oid relid);
 
 /* Starts logging the changes of those of `sources` that are to be captured for `relid`. Waits for their

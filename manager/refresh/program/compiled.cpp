@@ -4,6 +4,7 @@
 #include "definition/catalog_caches.hpp"
 #include "definition/guc.hpp"
 #include "definition/query/rewritten_query.hpp"
+#include "definition/state/state.hpp"
 #include "pg/context.hpp"
 #include "pg/relation_listeners.hpp"
 #include "pg/rights.hpp"
@@ -216,20 +217,22 @@ QueryParts kept_copy(const QueryParts &parts, MemoryContext kept)
     });
 }
 
-Compiled *compile(Oid relid)
+bool needs_setup(Oid relid)
 {
-    MemoryContext context = call([] {
-        return AllocSetContextCreate(CurTransactionContext, "pg_trickle compiled stream table", ALLOCSET_SMALL_SIZES);
-    });
-    auto *compiled = make_in<Compiled>(context);
-    compiled->context = context;
+    state::StateRow state;
+    return state::read(relid, &state) && state.needs_setup;
+}
+
+/* Compiles what the query asks for, into the rest of the members. */
+void compile_query(Compiled *compiled)
+{
+    const Oid relid = compiled->relid();
+    MemoryContext context = compiled->context;
     /* Immutable functions of constants are evaluated on the way, and functions in most languages need a
      * snapshot. It is not the snapshot of the refresh, which is taken after the locks. */
     call([] { PushCopiedSnapshot(GetCatalogSnapshot(InvalidOid)); });
     /* Parsing, rewriting and translating leave ten times as much memory behind as is kept. */
     Scratch scratch;
-    compiled->definition = definition::load(relid);
-    compiled->experience = cost_hints_of(relid);
     const Definition &definition = compiled->definition;
     /* Independent of the session's settings: expressions of the query are analyzed, folded and bound here. */
     AsOwner as_owner(definition.owner);
@@ -260,8 +263,6 @@ Compiled *compile(Oid relid)
         translate::TimeDependence time_dependence = translate::time_dependence_of(query);
         compiled->is_time_dependent = time_dependence.is_volatile || time_dependence.is_now_dependent;
     }
-    compiled->relations.push_back(relid);
-    compiled->capture_privilege = guc::capture_privilege;
     compiled->captures_match_privileges = captures_match_privileges(*compiled);
     compiled->has_current_layout = find_heaps(*compiled);
     if (compiled->has_current_layout)
@@ -274,6 +275,23 @@ Compiled *compile(Oid relid)
     call([] { PopActiveSnapshot(); });
     drop_relcache_entry(call([=] { return definition::view_of(relid); }));
     trim_catalog_caches();
+}
+
+Compiled *compile(Oid relid)
+{
+    MemoryContext context = call([] {
+        return AllocSetContextCreate(CurTransactionContext, "pg_trickle compiled stream table", ALLOCSET_SMALL_SIZES);
+    });
+    auto *compiled = make_in<Compiled>(context);
+    compiled->context = context;
+    compiled->definition = definition::load(relid);
+    compiled->experience = cost_hints_of(relid);
+    compiled->capture_privilege = guc::capture_privilege;
+    compiled->relations.push_back(relid);
+    /* The recorded sources may not be those of the query any more. */
+    compiled->has_current_layout = !needs_setup(relid);
+    if (compiled->has_current_layout)
+        compile_query(compiled);
     /* Up to here, an error frees the context with the transaction. */
     MemoryContextSetParent(context, TopMemoryContext);
     return compiled;

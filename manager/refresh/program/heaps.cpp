@@ -1,6 +1,5 @@
 #include "refresh/program/heaps.hpp"
 
-#include "definition/state/state.hpp"
 #include "pg/type_name.hpp"
 #include "storage/layout.hpp"
 #include "storage/partitions.hpp"
@@ -109,9 +108,7 @@ bool find_heaps(Compiled &compiled)
 {
     const Definition &definition = compiled.definition;
     int last = static_cast<int>(compiled.steps.size()) - 1;
-    state::StateRow state;
-    (void)state::read(definition.relid, &state);
-    bool has_current_layout = !state.needs_setup, has_names = true;
+    bool has_current_layout = true, has_names = true;
     compiled.has_lost_a_key = false;
     for (int k = 0; k <= last; k++) {
         CompiledStep &step = compiled.steps[k];
@@ -139,7 +136,7 @@ void require_own_heaps(const Compiled &compiled)
         raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                .message = "storage of stream table \"" + compiled.definition.name + "\" must be rebuilt",
                .detail =
-                   "Row-level security or the keys of the sources differ from those when the storage was created, "
+                   "A view, row-level security or the keys of the sources differ from those when the storage was created, "
                    "or columns of the storage were dropped or altered.",
                .hint = "The next refresh, by the manager or by pgtrickle.refresh_stream_table(), rebuilds it."});
 }

@@ -110,6 +110,7 @@ extern "C" void on_any_change(Datum, int, uint32)
  * order of its text it would read whole sources: so all orders are considered, and beyond the threshold a
  * sufficient number of them. */
 constexpr const char *planner_settings[][2] = {
+    {"debug_print_plan", "off"}, /* the session may not see what functions in the query have returned */
     {"from_collapse_limit", "1000"},
     {"join_collapse_limit", "1000"},
     {"geqo", "on"},

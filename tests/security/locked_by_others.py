@@ -1,0 +1,95 @@
+#!/usr/bin/python3 -B
+"""Shows that the owner of a stream table cannot delay the owner of what it reads: a role that may only SELECT from a view or
+table locks its own stream tables over that exclusively, and statements that change what these mean do not wait. Their next
+refresh follows each statement."""
+
+import sys
+import uuid
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+db = Database()
+OWNER, OTHER = (f"{name}_{uuid.uuid4().hex[:8]}" for name in ("owner", "other"))
+ZONE = "SELECT id, n, (date '2024-01-01' + n)::timestamptz::text AS t FROM item"
+STATEMENTS = [
+    "CREATE OR REPLACE VIEW seen AS SELECT id, n + 1 AS n, t FROM item",
+    "CREATE OR REPLACE VIEW seen AS SELECT id, n, t FROM another",
+    f"CREATE OR REPLACE VIEW seen AS {ZONE}",
+    "ALTER VIEW seen SET (security_barrier)",
+    "CREATE OR REPLACE RULE \"_RETURN\" AS ON SELECT TO seen DO INSTEAD SELECT id, n * 2 AS n, t FROM item",
+    "CREATE POLICY few ON item USING (id < 6)",
+    "ALTER TABLE item ENABLE ROW LEVEL SECURITY",
+    "ALTER POLICY few ON item USING (id < 4)",
+    "ALTER TABLE item ADD COLUMN more int",
+    "ALTER TABLE item DISABLE ROW LEVEL SECURITY, DROP COLUMN more",
+    "DROP POLICY few ON item",
+    "CREATE OR REPLACE FUNCTION plus(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 + 5; END'",
+    "ALTER TYPE mood ADD VALUE 'none'",
+    "ALTER DOMAIN small DROP CONSTRAINT small_check",
+    "TRUNCATE item",
+]
+MODES = ("full", "auto")
+QUERIES = {
+    "of_view": "SELECT id, n, t FROM owner.seen", "groups": "SELECT n, count(*) AS c FROM owner.seen GROUP BY n",
+    "whole": "SELECT item FROM owner.item", "called": "SELECT id, owner.plus(n) AS n FROM owner.item",
+    "moods": "SELECT id, 'good'::owner.mood AS m, n::owner.small AS s FROM owner.item",
+}
+
+
+def session(role, schema):
+    cursor = db.connect().cursor()
+    for statement in (f"SET ROLE {role}", f"SET search_path = {schema}", "SET client_min_messages = error", "SET lock_timeout = '20s'"):
+        cursor.execute(statement)
+    return cursor
+
+
+def set_up():
+    db.run(f"GRANT USAGE ON FOREIGN SERVER pgtrickle TO {OTHER}")
+    owner.execute(f"""CREATE TABLE item (id int PRIMARY KEY, n int, t text); INSERT INTO item SELECT g, g % 3, 'x' FROM generate_series(1, 9) g;
+        CREATE TABLE another (LIKE item); INSERT INTO another VALUES (1, 1, 'y'); CREATE VIEW seen AS SELECT id, n, t FROM item;
+        CREATE FUNCTION plus(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 + 1; END';
+        CREATE TYPE mood AS ENUM ('good'); CREATE DOMAIN small AS int CHECK (VALUE < 1000);
+        GRANT SELECT ON seen TO {OTHER}; GRANT SELECT, TRIGGER ON item, another TO {OTHER}""")
+    for mode in MODES:
+        for name, query in QUERIES.items():
+            other.execute("SELECT pgtrickle.create_stream_table(%s, %s, '520w', %s)", (f"{name}_{mode}", query, mode))
+
+
+def differing():
+    """Returns the stream tables that differ from their queries after a refresh."""
+    found = []
+    for mode in MODES:
+        for name, query in QUERIES.items():
+            stream_table = f"{name}_{mode}"
+            other.execute(f"SELECT pgtrickle.refresh_stream_table('{stream_table}')")
+            other.execute(f"SELECT count(*) FROM ((TABLE {stream_table} EXCEPT ALL ({query})) UNION ALL (({query}) EXCEPT ALL TABLE {stream_table})) d")
+            if other.fetchone()[0] > 0:
+                found.append(stream_table)
+    return found
+
+
+def nothing_waits_for_locks_of_others():
+    lock_all = "; ".join(f"ALTER FOREIGN TABLE {name}_{mode} RENAME TO moved_{name}_{mode}" for name in QUERIES for mode in MODES)
+    for statement in STATEMENTS:
+        other.execute(f"BEGIN; {lock_all}")
+        owner.execute(statement)
+        other.execute("ROLLBACK")
+        assert not (found := differing()), (statement, found)
+        owner.execute("INSERT INTO item VALUES ((SELECT max(id) + 1 FROM another) + 100, 2, 'z') ON CONFLICT DO NOTHING")
+        owner.execute("INSERT INTO another SELECT max(id) + 1, 3, 'w' FROM another")
+        assert not (found := differing()), (statement, "changes", found)
+
+
+try:
+    for role, schema in (OWNER, "owner"), (OTHER, "other"):
+        db.run(f"CREATE ROLE {role}; CREATE SCHEMA {schema} AUTHORIZATION {role}; GRANT USAGE ON SCHEMA {schema} TO PUBLIC")
+    owner, other = session(OWNER, "owner"), session(OTHER, "other")
+    set_up()
+    run_cases([nothing_waits_for_locks_of_others])
+finally:
+    owner.connection.close()
+    other.connection.close()
+    db.run(f"RESET ROLE; DROP OWNED BY {OWNER}, {OTHER} CASCADE; DROP ROLE {OWNER}, {OTHER}")
+    db.drop()
