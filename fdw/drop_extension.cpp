@@ -50,7 +50,10 @@ bool is_referred_to(Oid schema)
 void drop_schema_of_extension(const UtilityCall &call)
 {
     const auto *statement = castNode(DropStmt, call.statement());
-    if (statement->removeType != OBJECT_EXTENSION || !names_extension(statement))
+    const bool is_concerned = statement->removeType == OBJECT_EXTENSION && names_extension(statement) &&
+                              OidIsValid(get_extension_oid("pg_trickle", true));
+    call.run();
+    if (!is_concerned)
         return;
     CommandCounterIncrement();
     const Oid schema = get_namespace_oid("pgtrickle", true);

@@ -8,8 +8,9 @@
 
 namespace pgtrickle {
 
-/* Entry of fdw/module.cpp, after DROP: drops the schema if it is empty, belongs to the current user and has the comment
- * that the extension gives it. PostgreSQL frame. */
+/* Entry of fdw/module.cpp, around DROP: drops the schema with the extension if it is empty, belongs to the current user
+ * and has the comment that the extension gives it. Where there is no extension, as in the DROP EXTENSION IF EXISTS of
+ * pg_upgrade, which has made the schema before, it stays. PostgreSQL frame. */
 void drop_schema_of_extension(const UtilityCall &call);
 
 } // namespace pgtrickle

@@ -35,7 +35,7 @@ CREATE FOREIGN TABLE bi_st (id int, m int) SERVER pgtrickle OPTIONS (query 'SELE
 CREATE FOREIGN TABLE bi_st (id int, pgt_hash int) SERVER pgtrickle OPTIONS (query 'SELECT id, n FROM bi_source');
 CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT id, id FROM bi_source');
 CREATE FOREIGN TABLE bi_st (id int NOT NULL) SERVER pgtrickle OPTIONS (query 'SELECT id FROM bi_source');
-CREATE FOREIGN TABLE bi_st (id int DEFAULT 1) SERVER pgtrickle OPTIONS (query 'SELECT id FROM bi_source');
+CREATE FOREIGN TABLE bi_st (id int UNIQUE) SERVER pgtrickle OPTIONS (query 'SELECT id FROM bi_source');
 CREATE FOREIGN TABLE bi_st (id int, CHECK (id > 0)) SERVER pgtrickle OPTIONS (query 'SELECT id FROM bi_source');
 CREATE FOREIGN TABLE bi_st (id int OPTIONS (a 'b')) SERVER pgtrickle OPTIONS (query 'SELECT id FROM bi_source');
 

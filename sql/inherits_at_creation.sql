@@ -66,6 +66,28 @@ CREATE EVENT TRIGGER inherits_note ON ddl_command_end EXECUTE FUNCTION note();
 CREATE FOREIGN TABLE other () INHERITS (turned) SERVER pgtrickle OPTIONS (query 'SELECT id, n FROM src', schedule '0s');
 DROP EVENT TRIGGER inherits_note;
 SELECT * FROM seen;
+-- a_stream_table_with_children_is_no_source: its log has its own rows only
+CREATE FOREIGN TABLE family (id int, n int) SERVER pgtrickle OPTIONS (query 'SELECT id, n FROM src', schedule '0s');
+CREATE VIEW of_family AS SELECT * FROM family;
+CREATE TABLE kid () INHERITS (family);
+INSERT INTO kid VALUES (100, 100);
+SELECT (SELECT count(*) FROM family) - (SELECT count(*) FROM src) AS kids;
+CREATE FUNCTION reading(mode text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE m text; d text;
+BEGIN
+  PERFORM pgtrickle.create_stream_table('inherits_at_creation.reading_' || mode, 'SELECT count(*) AS n FROM inherits_at_creation.of_family', '0s', mode);
+  RETURN 'accepted';
+EXCEPTION WHEN OTHERS THEN
+  GET STACKED DIAGNOSTICS m = MESSAGE_TEXT, d = PG_EXCEPTION_DETAIL;
+  RETURN m || ': ' || d;
+END $$;
+SELECT mode, reading(mode) FROM unnest('{AUTO,DIFFERENTIAL,FULL}'::text[]) mode;
+DROP TABLE kid;
+SELECT mode, reading(mode) FROM unnest('{AUTO,DIFFERENTIAL,FULL}'::text[]) mode;
+CREATE TABLE kid () INHERITS (family);
+CREATE TABLE kid (id int, n int);
+ALTER TABLE kid INHERIT family;
+CREATE FOREIGN TABLE young () INHERITS (family) SERVER pgtrickle OPTIONS (query 'SELECT id, n FROM src', schedule '0s');
 DROP SCHEMA inherits_at_creation CASCADE;
 REVOKE USAGE ON FOREIGN SERVER pgtrickle FROM inherits_owner;
 DROP ROLE inherits_owner;

@@ -18,6 +18,7 @@ bool is_allowed(AlterTableType type)
     case AT_SetOptions:
     case AT_ResetOptions:
     case AT_SetStorage:
+    case AT_ColumnDefault: /* has no effect; a parent passes its own on, and a dump has it */
     case AT_DropConstraint:
     case AT_DropNotNull:
     case AT_GenericOptions:
@@ -42,12 +43,10 @@ Refusal refusal_of(AlterTableType type)
                 "Columns can be renamed and given another type; another query can also append and drop columns."};
     case AT_AddConstraint:
     case AT_SetNotNull:
-    case AT_ColumnDefault:
     case AT_AddIdentity:
     case AT_ValidateConstraint:
         return {"Its rows are computed by its query, and not checked.",
-                "Constraints and defaults belong on the sources, and an expression for a missing value in the query; "
-                "unique indexes are supported."};
+                "Constraints belong on the sources; unique indexes are supported."};
     case AT_SetTableSpace:
         return {"Its heaps are moved by a statement of their own.", "Give SET TABLESPACE in a separate statement."};
     case AT_SetRelOptions:

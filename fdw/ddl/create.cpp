@@ -47,7 +47,8 @@ namespace {
              errmsg("%s of stream table \"%s\" is not supported", what, relation->relname), errhint("%s", hint)));
 }
 
-/* Refuses clauses that CREATE FOREIGN TABLE accepts and a stream table cannot support. */
+/* Refuses clauses that CREATE FOREIGN TABLE accepts and a stream table cannot support. A DEFAULT has no effect, and is
+ * accepted because a parent passes its own on, and a dump has it. */
 void check_statement(CreateForeignTableStmt *statement)
 {
     RangeVar *relation = statement->base.relation;
@@ -61,10 +62,12 @@ void check_statement(CreateForeignTableStmt *statement)
                           "Declare columns only; constraints belong on the sources.");
         auto *column = reinterpret_cast<ColumnDef *>(element);
         ListCell *constraint_cell;
-        foreach (constraint_cell, column->constraints)
-            if (static_cast<Constraint *>(lfirst(constraint_cell))->contype != CONSTR_NULL)
-                refuse_clause(relation, "a column constraint or default",
+        foreach (constraint_cell, column->constraints) {
+            const ConstrType type = static_cast<Constraint *>(lfirst(constraint_cell))->contype;
+            if (type != CONSTR_NULL && type != CONSTR_DEFAULT)
+                refuse_clause(relation, "a column constraint",
                               "Declare columns only; constraints belong on the sources.");
+        }
         if (column->fdwoptions != NIL)
             refuse_clause(relation, "a column option", "Options belong to the stream table as a whole.");
         if (column->colname != nullptr)

@@ -21,6 +21,7 @@ extern "C" {
 #include "catalog/pg_collation.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_foreign_server.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
@@ -115,17 +116,41 @@ Form_pg_depend next_depend(SysScanDesc scan, HeapTuple *tuple)
     return HeapTupleIsValid(*tuple) ? reinterpret_cast<Form_pg_depend>(GETSTRUCT(*tuple)) : nullptr;
 }
 
-/* Removes the dependencies of the foreign table as a whole that store_query() recorded: all except the ones
- * on its schema and server, which PostgreSQL records. */
+/* Returns the tables from which the foreign table inherits (List of OIDs). */
+List *parents_of(Oid relid)
+{
+    List *parents = NIL;
+    Relation inherits = table_open(InheritsRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+    SysScanDesc scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, nullptr, 1, &key);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+        parents = lappend_oid(parents, reinterpret_cast<Form_pg_inherits>(GETSTRUCT(tuple))->inhparent);
+    systable_endscan(scan);
+    table_close(inherits, AccessShareLock);
+    return parents;
+}
+
+/* Whether a dependency of the foreign table as a whole is one that PostgreSQL records: on its schema, its server or
+ * a table from which it inherits. */
+bool is_of_core(const FormData_pg_depend &form, const List *parents)
+{
+    return form.refclassid == NamespaceRelationId || form.refclassid == ForeignServerRelationId ||
+           (form.refclassid == RelationRelationId && list_member_oid(parents, form.refobjid));
+}
+
+/* Removes the dependencies of the foreign table as a whole that store_query() recorded. A query reads no table from
+ * which its stream table inherits, so these dependencies are PostgreSQL's own. */
 void forget_query_dependencies(Oid relid)
 {
+    const List *parents = parents_of(relid);
     Relation depend = table_open(DependRelationId, RowExclusiveLock);
     ScanKeyData keys[2];
     HeapTuple tuple;
     SysScanDesc scan = scan_depend(depend, false, RelationRelationId, relid, keys);
     while (Form_pg_depend form = next_depend(scan, &tuple))
-        if (form->objsubid == 0 && form->deptype == DEPENDENCY_NORMAL && form->refclassid != NamespaceRelationId &&
-            form->refclassid != ForeignServerRelationId)
+        if (form->objsubid == 0 && form->deptype == DEPENDENCY_NORMAL && !is_of_core(*form, parents))
             CatalogTupleDelete(depend, &tuple->t_self);
     systable_endscan(scan);
     table_close(depend, RowExclusiveLock);

@@ -305,21 +305,15 @@ void read_log(Reader *reader, const SourceRow *row)
 }
 
 /* As read_log(), for a frontier of stored rows, which may be older than a crash, or than the end of the capture. */
-void read_since_stored(Reader *reader, const SourceRow *row)
+void read_since_stored(Reader *reader, Oid source)
 {
-    if (!row->is_active)
+    SourceRow row;
+    if (!find_source(source, &row) || !row.is_active)
         stop_at_marker(reader, "its capture was stopped");
-    else if (is_sentinel_missing(*row, reader->snapshot))
+    else if (is_sentinel_missing(row, reader->snapshot))
         stop_at_marker(reader, emptied_by_a_crash);
     else
-        read_log(reader, row);
-}
-
-void require_source(Oid source, SourceRow *row)
-{
-    if (!find_source(source, row))
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("changes of \"%s\" are not captured", get_rel_name(source))));
+        read_log(reader, &row);
 }
 
 } // namespace
@@ -344,8 +338,6 @@ TupleDesc changes_descriptor(Oid source, const AttrNumber *columns, int column_c
 Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, const AttrNumber *columns,
                      int column_count, bool is_only, List *needed, Portion portion, Tuplestorestate *out)
 {
-    SourceRow row;
-    require_source(source, &row);
     Reader reader = reader_of(source, frontier, snapshot);
     reader.columns = columns;
     reader.column_count = column_count;
@@ -361,7 +353,7 @@ Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, co
     reader.row_memory = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle chunk", ALLOCSET_DEFAULT_SIZES);
     if (needed != NIL)
         begin_condition(&reader, needed);
-    read_since_stored(&reader, &row);
+    read_since_stored(&reader, source);
     if (needed != NIL)
         end_condition(&reader);
     MemoryContextDelete(reader.row_memory);
@@ -370,23 +362,18 @@ Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, co
 
 int64 count_changes(Oid source, const Frontier &frontier, Snapshot snapshot)
 {
-    SourceRow row;
-    require_source(source, &row);
     Reader reader = reader_of(source, frontier, snapshot);
     reader.is_counting = true;
-    read_since_stored(&reader, &row);
+    read_since_stored(&reader, source);
     return reader.changes.has_marker ? -1 : reader.changes.logged;
 }
 
 bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot)
 {
-    SourceRow row;
     if (definition::is_compared(source))
         return false;
-    if (!find_source(source, &row))
-        return true;
     Reader reader = reader_of(source, frontier, snapshot);
-    read_since_stored(&reader, &row);
+    read_since_stored(&reader, source);
     return reader.is_done;
 }
 

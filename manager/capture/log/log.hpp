@@ -64,8 +64,7 @@ struct Portion {
  * Vars have their positions, as the planner leaves it to the executor (a list of conjuncts; NIL: none); rows that do
  * not meet it are left out. Stops at a marker, as which count a missing sentinel and the end of the capture; the rows
  * in `out` are then of no use. The caller has called lock_logs(source) before it took the snapshot. Costs two index
- * probes per segment and one more per transaction that was running when the frontier was taken. Raises 55000 if the
- * source is not captured. */
+ * probes per segment and one more per transaction that was running when the frontier was taken. */
 Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, const AttrNumber *columns,
                      int column_count, bool is_only, List *needed, Portion portion, Tuplestorestate *out);
 

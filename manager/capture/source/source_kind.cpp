@@ -37,6 +37,15 @@ const char *refusal_of_level(Relation relation)
     return nullptr;
 }
 
+/* The log of a stream table has the changes of its own rows only. */
+const char *refusal_of_stream_table(Oid source)
+{
+    List *children = find_inheritance_children(source, AccessShareLock);
+    if (children == NIL)
+        return nullptr;
+    return psprintf("it is a stream table with the child \"%s\"", get_rel_name(linitial_oid(children)));
+}
+
 } // namespace
 
 bool is_table(Oid relid)
@@ -55,7 +64,9 @@ bool is_subscribed(Oid relid)
 
 const char *refusal(Oid source)
 {
-    if (definition::is_stream_table(source) || definition::is_compared(source))
+    if (definition::is_stream_table(source))
+        return refusal_of_stream_table(source);
+    if (definition::is_compared(source))
         return nullptr;
     Relation relation = relation_open(source, AccessShareLock);
     const char *reason = refusal_of_level(relation);

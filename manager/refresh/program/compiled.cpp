@@ -4,7 +4,7 @@
 #include "definition/catalog_caches.hpp"
 #include "definition/guc.hpp"
 #include "definition/query/rewritten_query.hpp"
-#include "definition/state/state.hpp"
+#include "definition/state/marks.hpp"
 #include "pg/context.hpp"
 #include "pg/relation_listeners.hpp"
 #include "pg/rights.hpp"
@@ -22,7 +22,6 @@
 #include "translate/expression/constants.hpp"
 
 extern "C" {
-#include "access/table.h"
 #include "executor/executor.h"
 #include "utils/inval.h"
 #include "utils/relcache.h"
@@ -127,54 +126,11 @@ extern "C" void on_object_invalidation(Datum, int cache_id, uint32 hash)
         users->visit_users({cache_id, hash}, mark_stale);
 }
 
-TupleDesc leading_columns(TupleDesc all, int count, bool with_weight)
-{
-    return call([=] {
-        TupleDesc descriptor = CreateTemplateTupleDesc(count + (with_weight ? 1 : 0));
-        for (int i = 1; i <= count; i++)
-            TupleDescCopyEntry(descriptor, i, all, i);
-        if (with_weight)
-            TupleDescInitEntry(descriptor, count + 1, "pgt_weight", INT8OID, -1, 0);
-        return descriptor;
-    });
-}
-
-void describe(CompiledStep &compiled, MemoryContext compiled_in, std::vector<Oid> &relations)
-{
-    const engine::Step &step = compiled.step;
-    Oid heap = compiled.heap;
-    List *indexes = NIL;
-    TupleDesc physical = call([&, heap] {
-        Relation relation = table_open(heap, AccessShareLock);
-        TupleDesc copy = CreateTupleDescCopy(RelationGetDescr(relation));
-        indexes = RelationGetIndexList(relation);
-        table_close(relation, NoLock);
-        return copy;
-    });
-    relations.push_back(heap);
-    for (int i = 0; i < list_length(indexes); i++)
-        relations.push_back(list_nth_oid(indexes, i));
-    int column_count = static_cast<int>(step.columns.size());
-    ContextSwitch in_kept(compiled_in);
-    compiled.physical = leading_columns(physical, column_count, false);
-    compiled.output = leading_columns(physical, step.output_count, true);
-    compiled.key = step.key;
-    compiled.facts = {step.layout == engine::Layout::rows ? storage::RowLayout::rows : storage::RowLayout::groups,
-                      column_count,
-                      step.output_count,
-                      static_cast<int>(compiled.key.size()),
-                      compiled.key.data(),
-                      step.count_column,
-                      static_cast<int>(compiled.found_by.size()),
-                      compiled.found_by.data(),
-                      {}};
-}
-
 void compile_step(CompiledStep &compiled, const QueryParts &parts, MemoryContext compiled_in,
                   std::vector<Oid> &relations)
 {
     compiled.heap_name = qualified_name(compiled.heap);
-    describe(compiled, compiled_in, relations);
+    describe_heap(compiled, compiled_in, relations);
     ContextSwitch in_kept(compiled_in);
     if (compiled.step.layout == engine::Layout::groups) {
         compiled.groups = storage::compile_groups(compiled.step, parts, compiled.heap, compiled.heap_name);
@@ -217,13 +173,7 @@ QueryParts kept_copy(const QueryParts &parts, MemoryContext kept)
     });
 }
 
-bool needs_setup(Oid relid)
-{
-    state::StateRow state;
-    return state::read(relid, &state) && state.needs_setup;
-}
-
-/* Compiles what the query asks for, into the rest of the members. */
+/* Sets the members that depend on the query. */
 void compile_query(Compiled *compiled)
 {
     const Oid relid = compiled->relid();
@@ -289,7 +239,7 @@ Compiled *compile(Oid relid)
     compiled->capture_privilege = guc::capture_privilege;
     compiled->relations.push_back(relid);
     /* The recorded sources may not be those of the query any more. */
-    compiled->has_current_layout = !needs_setup(relid);
+    compiled->has_current_layout = !call([=] { return state::marks_of(relid, nullptr).needs_setup; });
     if (compiled->has_current_layout)
         compile_query(compiled);
     /* Up to here, an error frees the context with the transaction. */

@@ -1,5 +1,6 @@
 #include "refresh/program/heaps.hpp"
 
+#include "pg/context.hpp"
 #include "pg/type_name.hpp"
 #include "storage/layout.hpp"
 #include "storage/partitions.hpp"
@@ -7,8 +8,10 @@
 
 extern "C" {
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
+#include "utils/relcache.h"
 #include "utils/syscache.h"
 }
 
@@ -130,14 +133,57 @@ bool find_heaps(Compiled &compiled)
     return has_current_layout && has_names;
 }
 
+TupleDesc leading_columns(TupleDesc all, int count, bool with_weight)
+{
+    return call([=] {
+        TupleDesc descriptor = CreateTemplateTupleDesc(count + (with_weight ? 1 : 0));
+        for (int i = 1; i <= count; i++)
+            TupleDescCopyEntry(descriptor, i, all, i);
+        if (with_weight)
+            TupleDescInitEntry(descriptor, count + 1, "pgt_weight", INT8OID, -1, 0);
+        return descriptor;
+    });
+}
+
+void describe_heap(CompiledStep &compiled, MemoryContext compiled_in, std::vector<Oid> &relations)
+{
+    const engine::Step &step = compiled.step;
+    Oid heap = compiled.heap;
+    List *indexes = NIL;
+    TupleDesc physical = call([&, heap] {
+        Relation relation = table_open(heap, AccessShareLock);
+        TupleDesc copy = CreateTupleDescCopy(RelationGetDescr(relation));
+        indexes = RelationGetIndexList(relation);
+        table_close(relation, NoLock);
+        return copy;
+    });
+    relations.push_back(heap);
+    for (int i = 0; i < list_length(indexes); i++)
+        relations.push_back(list_nth_oid(indexes, i));
+    int column_count = static_cast<int>(step.columns.size());
+    ContextSwitch in_kept(compiled_in);
+    compiled.physical = leading_columns(physical, column_count, false);
+    compiled.output = leading_columns(physical, step.output_count, true);
+    compiled.key = step.key;
+    compiled.facts = {step.layout == engine::Layout::rows ? storage::RowLayout::rows : storage::RowLayout::groups,
+                      column_count,
+                      step.output_count,
+                      static_cast<int>(compiled.key.size()),
+                      compiled.key.data(),
+                      step.count_column,
+                      static_cast<int>(compiled.found_by.size()),
+                      compiled.found_by.data(),
+                      {}};
+}
+
 void require_own_heaps(const Compiled &compiled)
 {
     if (!compiled.has_current_layout)
         raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                .message = "storage of stream table \"" + compiled.definition.name + "\" must be rebuilt",
-               .detail =
-                   "A view, row-level security or the keys of the sources differ from those when the storage was created, "
-                   "or columns of the storage were dropped or altered.",
+               .detail = "A view, row-level security or the keys of the sources differ from those when the storage was "
+                         "created, "
+                         "or columns of the storage were dropped or altered.",
                .hint = "The next refresh, by the manager or by pgtrickle.refresh_stream_table(), rebuilds it."});
 }
 

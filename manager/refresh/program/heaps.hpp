@@ -14,6 +14,13 @@ namespace pgtrickle::refresh {
  * missing. Raises 55000 if the storage is missing. */
 bool find_heaps(Compiled &compiled);
 
+/* Returns a copy of the first columns of a row, followed by the weight of a delta if `with_weight`. */
+TupleDesc leading_columns(TupleDesc all, int count, bool with_weight);
+
+/* Sets the members of a step that describe its heap, which find_heaps() has found, in the memory context
+ * `compiled_in`, and adds the heap and its indexes to `relations`. */
+void describe_heap(CompiledStep &compiled, MemoryContext compiled_in, std::vector<Oid> &relations);
+
 /* Raises 55000 unless the heaps are those of the program. */
 void require_own_heaps(const Compiled &compiled);
 

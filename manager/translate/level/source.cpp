@@ -34,6 +34,7 @@ struct RelationFacts {
     bool is_stream_table;
     bool is_compared;
     const char *foreign_leaf; /* a partition or child that is a foreign table, or nullptr */
+    const char *child;        /* of a stream table, or nullptr */
 };
 
 /* The functions from here to facts_of() are PostgreSQL frames. */
@@ -65,6 +66,9 @@ RelationFacts facts_of(Oid relid)
         facts.foreign_leaf = foreign_leaf_of(relid);
     else if (facts.kind == RELKIND_FOREIGN_TABLE)
         facts.is_stream_table = is_stream_table(relid);
+    List *children = facts.is_stream_table ? find_inheritance_children(relid, AccessShareLock) : NIL;
+    if (children != NIL)
+        facts.child = quoted_relation_name(linitial_oid(children));
     facts.is_compared = definition::is_compared(relid);
     return facts;
 }
@@ -78,6 +82,9 @@ void refuse_kind(const RelationFacts &facts)
         refuse((facts.kind == RELKIND_PARTITIONED_TABLE ? "partition " : "child ") + std::string(facts.foreign_leaf) +
                    " of " + name,
                "Changes of a foreign table cannot be captured.", use_a_table);
+    if (facts.child != nullptr)
+        refuse("child " + std::string(facts.child) + " of stream table " + name,
+               "The changes of a stream table are those of its own rows.", "Use UNION ALL of both.");
 }
 
 /* The user mapping that applies is the view owner's, but maintenance statements run as the stream table's
