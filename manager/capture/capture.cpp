@@ -50,11 +50,10 @@ constexpr const char *was_not_logged = "its changes were not captured for a whil
 
 /* Returns why other stream tables that read the log of a source must not continue from it, which was not
  * written before. A single dependent is the stream table for which capture begins, or has found the damage
- * itself. */
+ * itself; one that this transaction does not see may be any. */
 const char *damage_to_others(Oid source, bool is_begun, bool is_for_others)
 {
-    return is_begun && list_length(state::log_dependents_of(source)) > (is_for_others ? 0 : 1) ? was_not_logged
-                                                                                               : nullptr;
+    return is_begun && (is_for_others || list_length(state::log_dependents_of(source)) > 1) ? was_not_logged : nullptr;
 }
 
 } // namespace
@@ -103,6 +102,23 @@ void capture(Oid source, const AttrNumber *columns, int column_count, bool is_fo
 
 } // namespace
 
+namespace {
+
+bool logs_columns(const SourceRow &row, const AttrNumber *columns, int column_count)
+{
+    const Format *format = find_format(row.relid, row.version);
+    for (int i = 0; format != nullptr && i < column_count; i++) {
+        bool is_logged_column = false;
+        for (int j = 0; j < format->column_count; j++)
+            is_logged_column = is_logged_column || format->attnums[j] == columns[i];
+        if (!is_logged_column)
+            return false;
+    }
+    return format != nullptr && fits(row.relid, format);
+}
+
+} // namespace
+
 void ensure_captured(Oid source, const AttrNumber *columns, int column_count)
 {
     capture(source, columns, column_count, false);
@@ -118,15 +134,23 @@ bool is_captured_with(Oid source, const AttrNumber *columns, int column_count)
     SourceRow row;
     if (!find_source(source, &row) || !row.is_active)
         return false;
-    const Format *format = find_format(source, row.version);
-    for (int i = 0; i < column_count; i++) {
-        bool is_logged_column = false;
-        for (int j = 0; format != nullptr && j < format->column_count; j++)
-            is_logged_column = is_logged_column || format->attnums[j] == columns[i];
-        if (!is_logged_column)
+    return logs_columns(row, columns, column_count) && damage_of(source) == nullptr;
+}
+
+bool is_captured_under(Oid source, const AttrNumber *columns, int column_count, Snapshot snapshot)
+{
+    SourceRow row;
+    if (definition::is_compared(source))
+        return true;
+    if (!find_captured(source, snapshot, &row) || !logs_columns(row, columns, column_count))
+        return false;
+    ListCell *cell;
+    foreach (cell, is_table(source) ? triggers_of(source, snapshot) : NIL) {
+        const auto *trigger = static_cast<TriggerStatus *>(lfirst(cell));
+        if (!trigger->is_there || !trigger->fires_always)
             return false;
     }
-    return format != nullptr && fits(source, format) && damage_of(source) == nullptr;
+    return true;
 }
 
 void release(Oid source)

@@ -19,6 +19,10 @@
 
 #include "pg/boundary.hpp"
 
+extern "C" {
+#include "utils/snapshot.h"
+}
+
 namespace pgtrickle::capture {
 
 /* Makes sure that from now on every change of `columns` (ascending attribute numbers; may be empty) of
@@ -33,6 +37,11 @@ void ensure_captured_for_others(Oid source, const AttrNumber *columns, int colum
 /* Whether committed catalogs say that changes of these columns are logged: a fill under a snapshot taken
  * after this call misses nothing either. Takes AccessShare on the source. */
 bool is_captured_with(Oid source, const AttrNumber *columns, int column_count);
+
+/* Whether `snapshot` sees the changes of these columns being logged, which it may not even if the catalogs said so before
+ * the snapshot was taken: capture waits for no refresh, and ends by DISABLE TRIGGER, too. A refresh that starts from
+ * nothing passes the marker that tells of the end, so that no later one would. */
+bool is_captured_under(Oid source, const AttrNumber *columns, int column_count, Snapshot snapshot);
 
 /* Ends the logging of the changes of `source` at once, even if stream tables read the log; used when the
  * owner of one of its relations stops capture. Waits for transactions that begin to capture the source

@@ -151,9 +151,11 @@ void install_missing_triggers(const List *levels)
 void after_attach(Oid child, Oid parent)
 {
     List *levels = related_relations(child, NoLock);
+    const bool is_partition = get_rel_relispartition(child);
+    if (is_partition)
+        invalidate_targets(child); /* the constraint of a default partition beside it has changed */
     if (!is_any_captured(levels))
         return;
-    const bool is_partition = get_rel_relispartition(child);
     ListCell *cell;
     foreach (cell, levels) {
         const char *reason = is_captured(lfirst_oid(cell)) ? refusal(lfirst_oid(cell)) : nullptr;
@@ -232,10 +234,10 @@ void before_drop_of_relation(Oid relid)
         return;
     List *ancestors = ancestors_of(relid);
     const bool is_partition = ancestors != NIL && get_rel_relispartition(relid);
-    if (ancestors != NIL && !is_partition && is_any_captured(related_relations(relid, NoLock))) {
+    if (ancestors != NIL && !is_partition && is_any_captured(related_relations(relid, NoLock)))
         lock_out_writers(related_relations(relid, NoLock));
-        invalidate_targets(relid);
-    }
+    if (ancestors != NIL)
+        invalidate_targets(relid); /* the constraint of a default partition beside it changes */
     if (ancestors != NIL && is_any_captured(ancestors) && may_hold_rows(relid))
         mark_above(relid, is_partition ? "a partition was dropped" : "a child was dropped");
     remove_source(relid);
@@ -336,6 +338,21 @@ void lock_all_before_drop(const char *extension)
         LockRelationOid(lfirst_oid(cell), AccessExclusiveLock);
 }
 
+/* What a writer of the partition has logged for the relations above must not become visible after the marker that says
+ * that the partition is none of theirs. Those who write to it later log nothing for these (routing.hpp). */
+void lock_out_writers_of_partition(Oid parent, const RangeVar *name)
+{
+    if (!object_ownercheck(RelationRelationId, parent, GetUserId()) ||
+        !is_any_captured(lcons_oid(parent, ancestors_of(parent))))
+        return;
+    LockRelationOid(parent, ShareUpdateExclusiveLock); /* the lock of the statement, which comes first */
+    const Oid partition = RangeVarGetRelid(name, NoLock, true);
+    if (!OidIsValid(partition) || !list_member_oid(find_inheritance_children(parent, NoLock), partition))
+        return;
+    LockRelationOid(partition, ShareRowExclusiveLock);
+    (void)find_all_inheritors(partition, ShareRowExclusiveLock, nullptr);
+}
+
 void before_alter_table(const AlterTableStmt *statement)
 {
     ListCell *cell;
@@ -346,6 +363,7 @@ void before_alter_table(const AlterTableStmt *statement)
         Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
         if (!OidIsValid(relid))
             return;
+        lock_out_writers_of_partition(relid, castNode(PartitionCmd, command->def)->name);
         /* The first of the two transactions of DETACH CONCURRENTLY removes the partition's rows from
          * queries. */
         write_marker(relid, "a partition was detached");

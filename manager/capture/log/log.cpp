@@ -308,7 +308,7 @@ void read_log(Reader *reader, const SourceRow *row)
 void read_since_stored(Reader *reader, Oid source)
 {
     SourceRow row;
-    if (!find_source(source, &row) || !row.is_active)
+    if (!find_captured(source, reader->snapshot, &row))
         stop_at_marker(reader, "its capture was stopped");
     else if (is_sentinel_missing(row, reader->snapshot))
         stop_at_marker(reader, emptied_by_a_crash);

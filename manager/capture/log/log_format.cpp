@@ -62,7 +62,7 @@ bool ensure_log(Oid source, const AttrNumber *columns, int column_count)
     bool is_begun = true;
     if (!find_source(source, &row)) {
         remove_source(source);
-        row = {source, {}, 0, 1, true, 0, false};
+        row = {source, {}, 0, 1, true, 0, false, InvalidTransactionId};
         create_segments(source, &row);
         insert_format(source, 1, columns, column_count);
         insert_source(&row);

@@ -7,6 +7,7 @@ extern "C" {
 #include "catalog/pg_inherits.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 }
 
@@ -42,6 +43,19 @@ List *ancestors_of(Oid relid)
 List *tree_of(Oid relid, LOCKMODE mode)
 {
     return find_all_inheritors(relid, mode, nullptr);
+}
+
+bool has_detaching_partition(Oid relid)
+{
+    ListCell *cell;
+    foreach (cell, tree_of(relid, NoLock)) {
+        bool is_any = false;
+        if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_PARTITIONED_TABLE)
+            (void)find_inheritance_children_extended(lfirst_oid(cell), true, NoLock, &is_any, nullptr);
+        if (is_any)
+            return true;
+    }
+    return false;
 }
 
 List *related_relations(Oid relid, LOCKMODE mode)

@@ -19,6 +19,9 @@ namespace pgtrickle::capture {
 List *related_relations(Oid relid, LOCKMODE mode);
 /* Returns `relid` and its descendants. */
 List *tree_of(Oid relid, LOCKMODE mode);
+/* Whether a partition of the tree is being detached concurrently: whether it belongs to its parent depends on the
+ * snapshot. */
+bool has_detaching_partition(Oid relid);
 /* Returns the ancestors of `relid`, nearest first, each once; a partition that is being detached has none. */
 List *ancestors_of(Oid relid);
 

@@ -160,6 +160,10 @@ void build(Relation written, Targets *entry)
     entry->items = static_cast<Target *>(palloc0(sizeof(Target) * most));
     build_above(written, entry);
     build_below(written, entry, below);
+    /* The rows of that partition are no changes of the sources above it any more. */
+    if (below != NIL && has_detaching_partition(entry->relid))
+        for (int i = 0; i < entry->count; i++)
+            entry->items[i].must_mark = true;
 }
 
 /* Whether the source or a descendant of it has a parent outside of its tree, through which its rows are

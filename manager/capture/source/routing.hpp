@@ -42,7 +42,8 @@ struct Target {
                           * table_oid_column: `written` */
     AttrNumber highest;  /* largest of attnums */
     TupleDesc packed;
-    bool must_mark;             /* the format does not fit the relation as it is now */
+    bool must_mark;             /* the format does not fit the relation as it is now, or a statement under an old
+                                 * snapshot may write to a partition that is being detached */
     List *constraint;           /* of a descendant partition: selects its rows; Vars of `constraint_map` … */
     AttrNumber *constraint_map; /* … which maps the partition's column numbers to the written relation's */
     int constraint_map_length;

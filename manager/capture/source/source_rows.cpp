@@ -9,6 +9,7 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/heap.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
@@ -19,6 +20,7 @@ extern "C" {
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 }
 
@@ -171,8 +173,10 @@ bool find_source(Oid relid, SourceRow *row)
     SysScanDesc scan = begin_scan(table, "pgt_source_pkey", relid, -1);
     HeapTuple tuple = systable_getnext(scan);
     bool found = HeapTupleIsValid(tuple);
-    if (found)
+    if (found) {
         read_row(tuple, RelationGetDescr(table), row);
+        row->xmin = HeapTupleHeaderGetXmin(tuple->t_data);
+    }
     systable_endscan(scan);
     table_close(table, AccessShareLock);
     /* A row may outlive its log if the source was dropped while the extension's hooks were not loaded, and
@@ -180,6 +184,27 @@ bool find_source(Oid relid, SourceRow *row)
     for (int i = 0; found && i < segment_count; i++)
         found = SearchSysCacheExists1(RELOID, ObjectIdGetDatum(row->segments[i]));
     return found;
+}
+
+bool find_captured(Oid relid, Snapshot snapshot, SourceRow *row)
+{
+    if (!find_source(relid, row) || !row->is_active)
+        return false;
+    /* Usually the snapshot sees this version of the row. */
+    if (!TransactionIdIsCurrentTransactionId(row->xmin) &&
+        (!TransactionIdIsNormal(row->xmin) || !XidInMVCCSnapshot(row->xmin, snapshot)))
+        return true;
+    const SourceRow now = *row;
+    Relation table = table_open(source_table(), AccessShareLock);
+    ScanKeyData key;
+    SysScanDesc scan = definition::begin_scan_by_oid(table, "pgt_source_pkey", s_relid, relid, &key, snapshot);
+    HeapTuple tuple = systable_getnext(scan);
+    const bool is_seen = HeapTupleIsValid(tuple);
+    if (is_seen)
+        read_row(tuple, RelationGetDescr(table), row);
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    return is_seen && row->is_active && memcmp(row->segments, now.segments, sizeof(now.segments)) == 0;
 }
 
 List *captured_sources()

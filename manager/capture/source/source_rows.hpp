@@ -13,6 +13,7 @@ extern "C" {
 #include "access/sysattr.h"
 #include "access/tupdesc.h"
 #include "storage/lockdefs.h"
+#include "utils/snapshot.h"
 }
 
 namespace pgtrickle::capture {
@@ -30,6 +31,7 @@ struct SourceRow {
     bool is_active;
     uint64 trim_horizon; /* 0: none */
     bool was_unlogged;   /* rows of it are, or were, in an unlogged table */
+    TransactionId xmin;  /* that wrote this version of the row; set by find_source() */
 };
 
 /* One format version: which columns a chunk contains, and their layout. */
@@ -64,6 +66,10 @@ Oid source_table();
 
 /* Returns false if `relid` is not captured, or its log is gone. */
 bool find_source(Oid relid, SourceRow *row);
+/* As find_source(), but the row is that which `snapshot` sees. Returns false unless the source is captured, and was when
+ * the snapshot was taken, with the same log: otherwise a frontier that the snapshot sees may be older than a time in
+ * which changes were not logged. */
+bool find_captured(Oid relid, Snapshot snapshot, SourceRow *row);
 void insert_source(const SourceRow *row);
 void update_source(const SourceRow *row);
 void remove_source(Oid relid); /* with its formats; the log remains */

@@ -185,7 +185,7 @@ bool is_of_kind(HeapTuple tuple, TupleDesc descriptor, const TriggerKind &kind, 
 
 /* Appends the triggers of one relation, read from pg_trigger: monitoring does not wait for a lock on the
  * relation. */
-List *append_triggers(List *triggers, Relation table, Oid relid)
+List *append_triggers(List *triggers, Relation table, Oid relid, Snapshot snapshot)
 {
     const Oid function = trigger_function();
     const bool has_rows = needs_row_trigger(relid);
@@ -196,7 +196,7 @@ List *append_triggers(List *triggers, Relation table, Oid relid)
         *seen = {relid, kind.name, kind.event, is_for_rows(kind), false, false};
         ScanKeyData key;
         ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-        SysScanDesc scan = systable_beginscan(table, TriggerRelidNameIndexId, true, nullptr, 1, &key);
+        SysScanDesc scan = systable_beginscan(table, TriggerRelidNameIndexId, true, snapshot, 1, &key);
         HeapTuple tuple;
         while (HeapTupleIsValid(tuple = systable_getnext(scan)))
             if (is_of_kind(tuple, RelationGetDescr(table), kind, function)) {
@@ -212,7 +212,7 @@ List *append_triggers(List *triggers, Relation table, Oid relid)
 
 } // namespace
 
-List *triggers_of(Oid source)
+List *triggers_of(Oid source, Snapshot snapshot)
 {
     List *triggers = NIL;
     Relation table = table_open(TriggerRelationId, AccessShareLock);
@@ -220,7 +220,7 @@ List *triggers_of(Oid source)
     foreach (cell, related_relations(source, NoLock)) {
         const char kind = get_rel_relkind(lfirst_oid(cell));
         if (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE)
-            triggers = append_triggers(triggers, table, lfirst_oid(cell));
+            triggers = append_triggers(triggers, table, lfirst_oid(cell), snapshot);
     }
     table_close(table, AccessShareLock);
     return triggers;

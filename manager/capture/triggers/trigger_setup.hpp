@@ -49,7 +49,7 @@ struct TriggerStatus {
 };
 
 /* Returns every trigger that the capture of a table needs (List of TriggerStatus *), whether it exists or
- * not. */
-List *triggers_of(Oid source);
+ * not, as `snapshot` sees it; null: the latest state. */
+List *triggers_of(Oid source, Snapshot snapshot = nullptr);
 
 } // namespace pgtrickle::capture

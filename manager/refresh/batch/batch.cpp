@@ -71,6 +71,20 @@ void lock_source_of(Oid member, Oid source)
     });
 }
 
+/* Returns why the stored rows may lack changes of the source; null if they cannot. A log that was stopped and begun again
+ * for another stream table may lack columns; that invalidates the source, so it is looked for after a compilation. */
+const char *damage_of(const Compiled &compiled, const CompiledSource &source)
+{
+    return call([&]() -> const char * {
+        if (const char *damage = capture::damage_of(source.relid))
+            return damage;
+        const bool is_whole =
+            compiled.logs_are_checked || source.is_compared ||
+            capture::is_captured_with(source.relid, source.columns.data(), static_cast<int>(source.columns.size()));
+        return is_whole ? nullptr : "a column was not logged";
+    });
+}
+
 /* Changes may have been lost while triggers were missing or disabled: capture is repaired, and the stream
  * table starts from nothing. A restored stream table that was never filled has no capture yet, which includes
  * the logs of upstream stream tables. */
@@ -81,7 +95,7 @@ void restore_capture(Member &member)
     for (const CompiledSource &source : member.compiled->sources) {
         if (!source.is_captured)
             continue;
-        const char *damage = call([&] { return is_populated ? capture::damage_of(source.relid) : nullptr; });
+        const char *damage = is_populated ? damage_of(*member.compiled, source) : nullptr;
         if (is_populated && damage == nullptr)
             continue;
         wanted.push_back({source.relid, source.columns});
@@ -89,6 +103,7 @@ void restore_capture(Member &member)
             member.reinitialize_reason = std::string("damaged capture of a source: ") + damage;
     }
     capture::begin_capture(wanted, member.compiled->definition.owner);
+    member.compiled->logs_are_checked = true;
 }
 
 /* Makes the captured sources follow the privileges of the stream table's owner, and the decisions of the

@@ -73,6 +73,7 @@ struct Compiled : CacheEntry {
     bool has_lost_a_key = false;                /* it finds rows by columns that are no key of its sources any more */
     bool is_only_renamed = false;               /* … only columns of its arrangements have other names than there */
     bool captures_match_privileges = true;      /* otherwise sources must begin or cease to be captured for it */
+    bool logs_are_checked = false;              /* the logs had all columns when it was refreshed first */
     std::vector<Oid> captured;                  /* relations with the privileges that decide that */
     int capture_privilege = 0;                  /* guc::capture_privilege when this was built */
     bool is_elsewhere = false;                  /* another process refreshes the stream table from now on */

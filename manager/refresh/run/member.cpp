@@ -1,5 +1,6 @@
 #include "refresh/run/member.hpp"
 
+#include "capture/capture.hpp"
 #include "refresh/program/scope.hpp"
 #include "refresh/run/mode_choice.hpp"
 
@@ -97,8 +98,24 @@ class RunStopwatch {
     TimestampTz started_at_;
 };
 
+/* The snapshot may see a marker that was written when the capture of a source ended, after the sources were checked. The
+ * frontier would include it, and what is written until the capture is repaired would be missing without a trace. */
+void require_captured(const Compiled &compiled)
+{
+    for (const CompiledSource &source : compiled.sources)
+        if (source.is_captured && !call([&] {
+                return capture::is_captured_under(source.relid, source.columns.data(),
+                                                  static_cast<int>(source.columns.size()), GetActiveSnapshot());
+            }))
+            raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
+                   .message = "the capture of a source was stopped while stream table \"" + compiled.definition.name +
+                              "\" was being refreshed",
+                   .hint = "Try again."});
+}
+
 void refresh_fully(Member &member, Run &run, Action action)
 {
+    require_captured(*member.compiled);
     member.outcome.action = action;
     run.replace_all();
 }
