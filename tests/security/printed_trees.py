@@ -1,0 +1,81 @@
+#!/usr/bin/python3 -B
+"""Shows that debug_print_parse, debug_print_rewritten and debug_print_plan, which any role may set, show no session what functions
+in other roles' stream tables have returned: a value that a function took from a table which the session may not read."""
+
+import sys
+import uuid
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+db = Database()
+OWNER, OTHER, READER = (f"{name}_{uuid.uuid4().hex[:8]}" for name in ("owner", "other", "reader"))
+SECRET = 1234567
+SHOWN = "-121 -42 18 0"  # its bytes in a Const
+QUERIES = {
+    "grouped": "SELECT k, sum(v) AS s FROM owner.e WHERE v < other.hidden() GROUP BY k",
+    "joined": "SELECT x.k, y.v AS s FROM owner.e x JOIN owner.e y ON x.k = y.k WHERE x.v < other.hidden()",
+    "viewed": "SELECT k, v AS s FROM owner.w WHERE v < other.hidden()",
+    "distinct_ones": "SELECT DISTINCT k, other.hidden() - v AS s FROM owner.e",
+    "numbered": "SELECT k, row_number() OVER (PARTITION BY k ORDER BY v) + other.hidden() AS s FROM owner.e",
+}
+
+
+class Notices(list):
+    """Keeps all of them."""
+
+
+def session(*statements):
+    connection = db.connect()
+    connection.notices = Notices()
+    cursor = connection.cursor()
+    for statement in (*statements, "SET client_min_messages = log", "SET debug_print_parse = on", "SET debug_print_rewritten = on",
+                      "SET debug_print_plan = on"):
+        cursor.execute(statement)
+    return cursor
+
+
+def run_and_look(cursor, *statements):
+    for statement in statements:
+        cursor.execute(statement)
+    printed = "".join(cursor.connection.notices)
+    assert "targetList" in printed, "nothing was printed"
+    assert SHOWN not in printed, printed[max(0, printed.index(SHOWN) - 2000):][:2500]
+    cursor.connection.close()
+
+
+def set_up():
+    db.run(f"""CREATE ROLE {OWNER}; CREATE ROLE {OTHER}; CREATE ROLE {READER}; CREATE SCHEMA owner AUTHORIZATION {OWNER};
+        CREATE SCHEMA other AUTHORIZATION {OTHER}; GRANT USAGE ON SCHEMA owner, other TO PUBLIC; GRANT USAGE ON FOREIGN SERVER pgtrickle TO {OTHER};
+        SET ROLE {OWNER}; CREATE TABLE owner.e (k int, v int); INSERT INTO owner.e SELECT g % 3, g FROM generate_series(1, 9) g;
+        CREATE VIEW owner.w AS SELECT * FROM owner.e; GRANT SELECT, TRIGGER ON owner.e TO {OTHER}; GRANT SELECT ON owner.w TO {OTHER};
+        SET ROLE {OTHER}; CREATE TABLE other.kept AS SELECT {SECRET} AS secret;
+        CREATE FUNCTION other.hidden() RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN (SELECT secret FROM other.kept); END'""")
+    for name, query in QUERIES.items():
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, '520w')", "other." + name, query)
+        db.run(f"GRANT SELECT ON other.{name} TO {READER}, {OWNER}")
+    db.run("RESET ROLE")
+
+
+def readers():
+    db.run("INSERT INTO owner.e VALUES (1, 1)")
+    for name in QUERIES:
+        for read in f"SELECT * FROM other.{name}", f"SELECT * FROM other.{name} WHERE k = 1", f"SELECT count(*) FROM other.{name} WHERE s > 3":
+            run_and_look(session(f"SET ROLE {READER}", "SET pg_trickle.read_mode = exact"), read)
+
+
+def owners_of_sources():
+    for name in QUERIES:
+        run_and_look(session(f"SET ROLE {OWNER}", "SET pg_trickle.max_staleness = 0"), "BEGIN", "INSERT INTO owner.e VALUES (2, 2)",
+                     f"SELECT * FROM other.{name}", "ROLLBACK")
+    run_and_look(session(f"SET ROLE {OWNER}"), "CREATE OR REPLACE VIEW owner.w AS SELECT k, v + 1 AS v FROM owner.e",
+                 "SELECT pgtrickle.stop_capture('owner.e')", "SELECT pgtrickle.allow_capture('owner.e')")
+
+
+try:
+    set_up()
+    run_cases([readers, owners_of_sources])
+finally:
+    db.run(f"RESET ROLE; DROP OWNED BY {OWNER}, {OTHER}, {READER} CASCADE; DROP ROLE {OWNER}, {OTHER}, {READER}")
+    db.drop()
