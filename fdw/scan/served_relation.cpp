@@ -125,7 +125,8 @@ void fill(ServedRelation *entry)
     if (!entry->is_stream_table)
         return;
     entry->schedule = schedule_of(relid);
-    entry->has_children = has_subclass(relid);
+    /* relhassubclass stays when the last child goes; a new one invalidates the entry. */
+    entry->has_children = has_subclass(relid) && find_inheritance_children(relid, NoLock) != NIL;
     entry->storage = enter([=] { return storage::storage_of(relid); });
     Relation storage = OidIsValid(entry->storage) ? try_relation_open(entry->storage, AccessShareLock) : nullptr;
     if (storage == nullptr) {
