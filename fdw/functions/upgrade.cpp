@@ -197,12 +197,12 @@ std::vector<Oid> in_order(const std::vector<Oid> &stream_tables)
     return ordered;
 }
 
-/* Of the stream tables that have not been dropped since. Functions of users are called. If an index fails, the others are
- * still created. */
+/* Stream tables that have been dropped since are left out. Functions of users are called. If an index fails, the others
+ * are still created. */
 void recreate_indexes()
 {
-    for (const std::vector<Text> &row :
-         run_extension_sql("SELECT relid, indexes FROM pgtrickle.pgt_upgrade JOIN pgtrickle.pgt_state USING (relid) ORDER BY relid"))
+    for (const std::vector<Text> &row : run_extension_sql(
+             "SELECT relid, indexes FROM pgtrickle.pgt_upgrade JOIN pgtrickle.pgt_state USING (relid) ORDER BY relid"))
         restore_indexes(static_cast<Oid>(std::stoul(*row[0])), *row[1]);
 }
 

@@ -48,12 +48,11 @@ namespace {
 
 constexpr const char *was_not_logged = "its changes were not captured for a while";
 
-/* Returns why other stream tables that read the log of a source must not continue from it, which was not
- * written before. A single dependent is the stream table for which capture begins, or has found the damage
- * itself; one that this transaction does not see may be any. */
-const char *damage_to_others(Oid source, bool is_begun, bool is_for_others)
+/* Whether other stream tables may read the log of a source. A single dependent is the stream table for which capture
+ * begins, or has found the damage itself; one that this transaction does not see may be any. */
+bool may_be_read_by_others(Oid source, bool is_for_others)
 {
-    return is_begun && (is_for_others || list_length(state::log_dependents_of(source)) > 1) ? was_not_logged : nullptr;
+    return is_for_others || list_length(state::log_dependents_of(source)) > 1;
 }
 
 } // namespace
@@ -86,18 +85,17 @@ void capture(Oid source, const AttrNumber *columns, int column_count, bool is_fo
     const char *damage = is_logged(source) ? damage_of(source) : nullptr;
     /* The log comes first: its format decides which triggers are needed. */
     const bool is_begun = ensure_log(source, columns, column_count);
-    if (damage == nullptr)
-        damage = damage_to_others(source, is_begun, is_for_others);
     begin_own_work();
     foreach (cell, levels)
         if (is_table(lfirst_oid(cell)))
             install_triggers(lfirst_oid(cell));
     end_own_work();
     insert_sentinel(source);
-    if (damage != nullptr) {
+    if (damage != nullptr)
         write_marker(source, damage);
-        CommandCounterIncrement();
-    }
+    else if (is_begun && may_be_read_by_others(source, is_for_others))
+        mark_own(source, was_not_logged); /* the logs of its ancestors were written */
+    CommandCounterIncrement();
 }
 
 } // namespace

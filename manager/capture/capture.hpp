@@ -38,9 +38,9 @@ void ensure_captured_for_others(Oid source, const AttrNumber *columns, int colum
  * after this call misses nothing either. Takes AccessShare on the source. */
 bool is_captured_with(Oid source, const AttrNumber *columns, int column_count);
 
-/* Whether `snapshot` sees the changes of these columns being logged, which it may not even if the catalogs said so before
- * the snapshot was taken: capture waits for no refresh, and ends by DISABLE TRIGGER, too. A refresh that starts from
- * nothing passes the marker that tells of the end, so that no later one would. */
+/* Whether `snapshot` sees the changes of these columns being logged, which it may not even if the catalogs said so
+ * before the snapshot was taken: the end of capture waits for no refresh, nor does DISABLE TRIGGER. To be asked by a
+ * refresh that starts from nothing: its frontier passes the marker of that end. */
 bool is_captured_under(Oid source, const AttrNumber *columns, int column_count, Snapshot snapshot);
 
 /* Ends the logging of the changes of `source` at once, even if stream tables read the log; used when the

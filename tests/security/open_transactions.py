@@ -267,8 +267,8 @@ def case(name, level, is_prepared=False):
 
 
 def statement_on_a_source_does_not_fail_by_stream_tables_of_others():
-    """A view is replaced while the source is locked: another owner's stream table over the view is set up again,
-    over an upstream that cannot be refreshed now."""
+    """A view is replaced while the source is locked: the next refresh sets another owner's stream table over the view up
+    again, over an upstream that cannot be refreshed now."""
     alice, mallory, writer = session(ALICE), session(MALLORY), session(WRITER)
     db.run("RESET pg_trickle.enabled")
     db.run(f"GRANT CREATE ON SCHEMA mallory TO {WRITER}")
@@ -283,7 +283,7 @@ def statement_on_a_source_does_not_fail_by_stream_tables_of_others():
     run(alice, "INSERT INTO source VALUES (70000, 7)")
     run(alice, "SET client_min_messages = warning; BEGIN; LOCK TABLE source IN ACCESS EXCLUSIVE MODE")
     run(alice, "CREATE OR REPLACE VIEW seen AS SELECT id + 1 AS id FROM source")
-    assert any("exceeds its maximum staleness" in notice for notice in alice.notices), alice.notices
+    assert not alice.notices, alice.notices
     run(alice, "COMMIT")
     db.run("SET pg_trickle.max_staleness = 0")
     db.wait_for("SELECT (SELECT count(*) FROM mallory.highest) - 2 * (SELECT count(*) FROM alice.source)", 0)

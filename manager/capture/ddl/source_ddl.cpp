@@ -338,8 +338,8 @@ void lock_all_before_drop(const char *extension)
         LockRelationOid(lfirst_oid(cell), AccessExclusiveLock);
 }
 
-/* What a writer of the partition has logged for the relations above must not become visible after the marker that says
- * that the partition is none of theirs. Those who write to it later log nothing for these (routing.hpp). */
+/* Changes that a writer of the partition has logged for the relations above must not become visible after the marker
+ * that says that the partition is none of theirs. Those who write to it later log nothing for these (routing.hpp). */
 void lock_out_writers_of_partition(Oid parent, const RangeVar *name)
 {
     if (!object_ownercheck(RelationRelationId, parent, GetUserId()) ||

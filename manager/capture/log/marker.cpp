@@ -44,6 +44,11 @@ void write_marker(Oid relation, const char *reason)
     mark_all(lcons_oid(relation, ancestors_of(relation)), relation, reason);
 }
 
+void mark_own(Oid relation, const char *reason)
+{
+    mark_all(list_make1_oid(relation), relation, reason);
+}
+
 void mark_above(Oid relation, const char *reason)
 {
     mark_all(ancestors_of(relation), relation, reason);

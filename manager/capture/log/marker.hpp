@@ -14,6 +14,9 @@ namespace pgtrickle::capture {
  * is. `reason` is a clause about `relation`; the marker begins with the relation's name. */
 void write_marker(Oid relation, const char *reason);
 
+/* Writes a marker to the log of `relation` only. */
+void mark_own(Oid relation, const char *reason);
+
 /* Writes a marker to the logs of the ancestors of `relation` only. */
 void mark_above(Oid relation, const char *reason);
 

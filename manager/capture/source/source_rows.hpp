@@ -66,9 +66,9 @@ Oid source_table();
 
 /* Returns false if `relid` is not captured, or its log is gone. */
 bool find_source(Oid relid, SourceRow *row);
-/* As find_source(), but the row is that which `snapshot` sees. Returns false unless the source is captured, and was when
- * the snapshot was taken, with the same log: otherwise a frontier that the snapshot sees may be older than a time in
- * which changes were not logged. */
+/* As find_source(), but the row is that which `snapshot` sees. Returns false unless the source is captured, and was
+ * when the snapshot was taken, with the same log: otherwise a frontier that the snapshot sees may be older than a time
+ * in which changes were not logged. */
 bool find_captured(Oid relid, Snapshot snapshot, SourceRow *row);
 void insert_source(const SourceRow *row);
 void update_source(const SourceRow *row);

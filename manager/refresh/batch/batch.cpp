@@ -71,8 +71,9 @@ void lock_source_of(Oid member, Oid source)
     });
 }
 
-/* Returns why the stored rows may lack changes of the source; null if they cannot. A log that was stopped and begun again
- * for another stream table may lack columns; that invalidates the source, so it is looked for after a compilation. */
+/* Returns why the stored rows may lack changes of the source; null if they cannot. A log that was stopped and begun
+ * again for another stream table may lack columns; that invalidates the source, so it is looked for after a
+ * compilation. */
 const char *damage_of(const Compiled &compiled, const CompiledSource &source)
 {
     return call([&]() -> const char * {

@@ -98,8 +98,8 @@ class RunStopwatch {
     TimestampTz started_at_;
 };
 
-/* The snapshot may see a marker that was written when the capture of a source ended, after the sources were checked. The
- * frontier would include it, and what is written until the capture is repaired would be missing without a trace. */
+/* The snapshot may see a marker that was written when the capture of a source ended, after the sources were checked.
+ * The frontier would include it, and what is written until the capture is repaired would be missing without a trace. */
 void require_captured(const Compiled &compiled)
 {
     for (const CompiledSource &source : compiled.sources)
