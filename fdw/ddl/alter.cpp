@@ -20,6 +20,7 @@
 #include "fdw/definition/column_changes.hpp"
 #include "fdw/definition/redefinition.hpp"
 #include "fdw/definition/replacement.hpp"
+#include "fdw/definition/retyped_columns.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/settings.hpp"
@@ -89,32 +90,6 @@ bool is_changing_columns(const AlterTableStmt *statement)
             return true;
     }
     return false;
-}
-
-/* Refuses ALTER TYPE of a column that a defining query reads. PostgreSQL would refuse it too, but its message
- * would name the internal view. */
-void check_retyping(Oid relid, const AlterTableStmt *statement)
-{
-    if (!owns_relation(relid))
-        return;
-    ListCell *cell;
-    foreach (cell, statement->cmds) {
-        auto *command = static_cast<AlterTableCmd *>(lfirst(cell));
-        if (command->subtype != AT_AlterColumnType)
-            continue;
-        AttrNumber column = get_attnum(relid, command->name);
-        if (column == InvalidAttrNumber)
-            continue;
-        List *users = definition::users_of(RelationRelationId, relid, column, true);
-        if (users != NIL)
-            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                            errmsg("cannot alter type of a column used by a stream table"),
-                            errdetail("Stream table %s depends on column \"%s\".",
-                                      definition::qualified_name(linitial_oid(users)), command->name),
-                            errhint("Drop the stream table, alter the column, and create the stream table again; "
-                                    "see pgtrickle.export_definition(%s) for the statements.",
-                                    quote_literal_cstr(quoted_relation_name(linitial_oid(users))))));
-    }
 }
 
 std::vector<OptionChange> changes_in(List *def_elements)
@@ -337,12 +312,13 @@ void alter_other_table(const UtilityCall &utility, Oid relid)
     auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
     List *tables = call([=] { return altered_tables(statement); });
     ListCell *cell;
+    RetypedColumns retyped_columns;
+    foreach (cell, tables)
+        retyped_columns.release(lfirst_oid(cell), statement);
     call([&] {
         ListCell *table;
-        foreach (table, tables) {
-            check_retyping(lfirst_oid(table), statement);
+        foreach (table, tables)
             check_dropping_from_parent(lfirst_oid(table), statement);
-        }
         utility.run();
         CommandCounterIncrement();
         foreach (table, tables)
@@ -354,6 +330,8 @@ void alter_other_table(const UtilityCall &utility, Oid relid)
     foreach (cell, tables)
         for (Oid child : retyped_children(lfirst_oid(cell), statement))
             redefine_as_declared(child);
+    for (Oid user : retyped_columns.follow())
+        note_row_type(user);
     if (OidIsValid(relid))
         note_columns(relid, statement);
     if (OidIsValid(relid) && call([=] { return is_switching_policies(statement); }))
@@ -414,8 +392,9 @@ void alter_table(const UtilityCall &utility)
         alter_options(utility, relid, command);
         return;
     }
+    RetypedColumns retyped_columns;
+    retyped_columns.release(relid, statement);
     call([&] {
-        check_retyping(relid, statement);
         utility.run();
         CommandCounterIncrement();
         give_storage_to_owner(relid);
@@ -423,6 +402,8 @@ void alter_table(const UtilityCall &utility)
     });
     for (Oid retyped : retyped_children(relid, statement))
         redefine_as_declared(retyped);
+    for (Oid user : retyped_columns.follow())
+        note_row_type(user);
     if (call([=] { return is_changing_owner(statement); }))
         follow_owner(relid);
 }

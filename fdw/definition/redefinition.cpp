@@ -37,7 +37,9 @@ bool may_be_read(Oid relid)
     return !denied;
 }
 
-void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMode mode, setup::DeniedCapture denied)
+/* Replaces what was set up for the stream table. */
+Redefined replace_openly(Oid relid, Query *query, const std::string &text, RefreshMode mode,
+                         setup::DeniedCapture denied)
 {
     /* Excludes readers and refreshes while the storage is replaced. */
     call([=] {
@@ -49,21 +51,27 @@ void redefine_openly(Oid relid, Query *query, const std::string &text, RefreshMo
     /* The session may be that of the owner of a source, whose privileges on the source alone are sufficient
      * to alter it. */
     AsOwner as_owner(definition.owner);
-    const std::vector<translate::SourceRef> sources =
-        setup::plan_maintenance(query, text, mode, definition.owner, denied);
+    Redefined redefined{relid, false, setup::plan_maintenance(query, text, mode, definition.owner, denied)};
     state::StateRow before;
-    bool was_populated = state::read(relid, &before) && before.is_populated;
-    setup::replace_setup(relid, query, sources);
+    const bool was_populated = state::read(relid, &before) && before.is_populated;
+    setup::replace_setup(relid, query, redefined.sources);
     /* The manager fills a stream table that was never filled, such as a restored one. The same applies if it is
      * another role's, or its owner has lost the right to read a source, because a fill, which may fail, does not
      * concern the session that alters a source. */
-    if (!was_populated || !is_own || !may_be_read(relid))
+    redefined.is_to_be_filled = was_populated && is_own && may_be_read(relid);
+    return redefined;
+}
+
+void fill_openly(const Redefined &redefined, setup::DeniedCapture denied)
+{
+    if (!redefined.is_to_be_filled)
         return;
+    AsOwner as_owner(definition::load(redefined.relid).owner);
     if (denied == setup::DeniedCapture::is_refused)
-        require_no_hold_on_data(relid);
-    setup::capture_sources(relid, sources);
-    fill(relid);
-    note_missing_indexes(relid);
+        require_no_hold_on_data(redefined.relid);
+    setup::capture_sources(redefined.relid, redefined.sources);
+    fill(redefined.relid);
+    note_missing_indexes(redefined.relid);
 }
 
 } // namespace
@@ -75,7 +83,8 @@ bool has_rights_of_owner(Oid relid)
 
 void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode, setup::DeniedCapture denied)
 {
-    refresh::for_stream_table(relid, "redefine", [&] { redefine_openly(relid, query, text, mode, denied); });
+    refresh::for_stream_table(relid, "redefine",
+                              [&] { fill_openly(replace_openly(relid, query, text, mode, denied), denied); });
 }
 
 void redefine_or_mark(Oid relid, const char *reason)
@@ -109,6 +118,31 @@ void redefine_as_declared(Oid relid)
         call([=] { write_option(relid, "query", definition::canonical_text(query), DEFELEM_SET); });
     }
     redefine(relid, query, definition.original_query, definition.mode);
+}
+
+Redefined redefine_from_text(Oid relid)
+{
+    Redefined redefined;
+    refresh::for_stream_table(relid, "redefine", [&] {
+        const Definition definition = definition::load(relid);
+        Query *query;
+        {
+            AsOwner as_owner(definition.owner);
+            definition::ParsedQuery parsed = setup::parse_defining_query(definition, true, relid);
+            query = call([&] { return setup::fit_to_declared(relid, parsed); });
+            call([=] { write_option(relid, "query", definition::canonical_text(query), DEFELEM_SET); });
+        }
+        redefined =
+            replace_openly(relid, query, definition.original_query, definition.mode, setup::DeniedCapture::is_noted);
+    });
+    mailbox::note_definition_change();
+    return redefined;
+}
+
+void fill_redefined(const Redefined &redefined)
+{
+    refresh::for_stream_table(redefined.relid, "redefine",
+                              [&] { fill_openly(redefined, setup::DeniedCapture::is_noted); });
 }
 
 void define_restored(Oid relid)

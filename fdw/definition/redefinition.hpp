@@ -31,6 +31,19 @@ void redefine_or_mark(Oid relid, const char *reason);
  * frame. */
 void redefine_as_declared(Oid relid);
 
+/* A stream table that was redefined and has no rows yet. */
+struct Redefined {
+    Oid relid;
+    bool is_to_be_filled;
+    std::vector<translate::SourceRef> sources;
+};
+
+/* Redefines the stream table by its query, analyzed again from its text: the tree that is stored does not fit the
+ * columns that it reads any more. The stream table has the columns that it returns. fill_redefined() comes when all
+ * have been redefined, because a fill may refresh others. Takes AccessExclusive. C++ frames. */
+Redefined redefine_from_text(Oid relid);
+void fill_redefined(const Redefined &redefined);
+
 /* Sets up `relid`, whose options exist and whose state row is new, from the options. Fills nothing. The
  * caller holds AccessExclusive. C++ frame. */
 void define_restored(Oid relid);

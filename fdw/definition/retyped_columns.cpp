@@ -1,0 +1,187 @@
+#include "fdw/definition/retyped_columns.hpp"
+
+#include "definition/definition_view.hpp"
+#include "definition/option_row.hpp"
+#include "definition/query/query.hpp"
+#include "fdw/definition/redefinition.hpp"
+#include "pg/relation_name.hpp"
+#include "pg/rights.hpp"
+#include "pg/versions/rights.hpp"
+#include "refresh/request/audience.hpp"
+#include "setup/defining_query.hpp"
+
+extern "C" {
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_rewrite.h"
+#include "commands/event_trigger.h"
+#include "commands/tablecmds.h"
+#include "nodes/makefuncs.h"
+#include "rewrite/rewriteSupport.h"
+#include "storage/lmgr.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle {
+
+namespace {
+
+[[noreturn]] void refuse(Oid user, const char *column)
+{
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("cannot alter type of a column used by another role's stream table"),
+                    errdetail("Stream table %s depends on column \"%s\".", definition::qualified_name(user), column),
+                    errhint("Let its owner drop the stream table, alter the column, and create the stream table again; "
+                            "see pgtrickle.export_definition(%s) for the statements.",
+                            quote_literal_cstr(quoted_relation_name(user)))));
+}
+
+/* The rule of the internal view ceases to depend on the columns of `relid`; it is replaced after the statement.
+ * PostgreSQL frame. */
+void release_from_rule(Oid user, Oid relid)
+{
+    const Oid rule = get_rewrite_oid(definition::view_of(user), "_RETURN", false);
+    deleteDependencyRecordsForSpecific(RewriteRelationId, rule, DEPENDENCY_NORMAL, RelationRelationId, relid);
+    CommandCounterIncrement();
+}
+
+AlterTableCmd *retyping(const char *column, const ColumnDef *next)
+{
+    AlterTableCmd *command = makeNode(AlterTableCmd);
+    ColumnDef *definition = static_cast<ColumnDef *>(copyObjectImpl(next));
+    command->subtype = AT_AlterColumnType;
+    command->name = pstrdup(column);
+    command->def = reinterpret_cast<::Node *>(definition);
+    return command;
+}
+
+/* Returns the commands by which the columns of the stream table get the types that its query has for them.
+ * PostgreSQL frame. */
+List *retypings(Oid relid, Query *query)
+{
+    List *commands = NIL;
+    const List *definitions = definition::column_definitions(query);
+    const ListCell *next = list_head(definitions);
+    Relation relation = table_open(relid, AccessShareLock);
+    TupleDesc descriptor = RelationGetDescr(relation);
+    for (int i = 0; i < descriptor->natts && next != nullptr; i++) {
+        Form_pg_attribute column = TupleDescAttr(descriptor, i);
+        if (column->attisdropped)
+            continue;
+        const auto *wanted = lfirst_node(ColumnDef, next);
+        if (column->atttypid != wanted->typeName->typeOid || column->atttypmod != wanted->typeName->typemod)
+            commands = lappend(commands, retyping(NameStr(column->attname), wanted));
+        next = lnext(definitions, next);
+    }
+    table_close(relation, NoLock);
+    return commands;
+}
+
+/* The columns of the stream table follow those of its sources: the statement is not one of a user, and its effects on
+ * the definition come afterwards. PostgreSQL frame. */
+void alter_columns(Oid relid, List *commands)
+{
+    AlterTableStmt *statement = makeNode(AlterTableStmt);
+    statement->relation = makeRangeVar(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid), -1);
+    statement->cmds = commands;
+    statement->objtype = OBJECT_FOREIGN_TABLE;
+    PlannedStmt *planned = makeNode(PlannedStmt);
+    planned->commandType = CMD_UTILITY;
+    planned->utilityStmt = reinterpret_cast<::Node *>(statement);
+    AlterTableUtilityContext context = {planned, "", relid, nullptr, nullptr};
+    EventTriggerInhibitCommandCollection();
+    AlterTable(statement, AccessExclusiveLock, &context);
+    EventTriggerUndoInhibitCommandCollection();
+    CommandCounterIncrement();
+}
+
+} // namespace
+
+void RetypedColumns::release_column(Oid relid, AttrNumber column)
+{
+    List *users = call([=] { return definition::users_of(RelationRelationId, relid, column, true); });
+    ListCell *cell;
+    foreach (cell, users) {
+        const Oid user = lfirst_oid(cell);
+        call([=] {
+            if (!has_rights_of_owner(user))
+                refuse(user, get_attname(relid, column, false));
+            LockRelationOid(user, AccessExclusiveLock);
+        });
+        if (std::find(released_.begin(), released_.end(), user) == released_.end())
+            released_.push_back(user);
+        call([=] { release_from_rule(user, relid); });
+    }
+}
+
+void RetypedColumns::release(Oid relid, const AlterTableStmt *statement)
+{
+    List *tables = call([=] { return owns_relation(relid) ? find_all_inheritors(relid, NoLock, nullptr) : NIL; });
+    ListCell *cell, *table;
+    foreach (cell, statement->cmds) {
+        const auto *command = lfirst_node(AlterTableCmd, cell);
+        if (command->subtype != AT_AlterColumnType)
+            continue;
+        foreach (table, tables) {
+            const Oid altered = lfirst_oid(table);
+            const AttrNumber column = call([=] { return get_attnum(altered, command->name); });
+            if (column != InvalidAttrNumber)
+                release_column(altered, column);
+        }
+    }
+}
+
+/* One that reads no other one that is left. */
+Oid RetypedColumns::take_next()
+{
+    auto next = std::find_if(released_.begin(), released_.end(), [&](Oid one) {
+        const std::vector<Oid> upstreams = definition::upstreams_of(one);
+        return std::none_of(released_.begin(), released_.end(), [&](Oid other) {
+            return std::find(upstreams.begin(), upstreams.end(), other) != upstreams.end();
+        });
+    });
+    const Oid taken = *next;
+    released_.erase(next);
+    return taken;
+}
+
+bool RetypedColumns::follow_one(Oid relid)
+{
+    const Definition definition = definition::load(relid);
+    List *commands = NIL;
+    refresh::for_stream_table(relid, "redefine", [&] {
+        AsOwner as_owner(definition.owner);
+        definition::ParsedQuery parsed = setup::parse_defining_query(definition, true, relid);
+        commands = call([&] { return retypings(relid, parsed.query); });
+    });
+    ListCell *cell;
+    foreach (cell, commands)
+        release_column(relid, call([&] { return get_attnum(relid, lfirst_node(AlterTableCmd, cell)->name); }));
+    if (commands != NIL)
+        call([=] { alter_columns(relid, commands); });
+    redefined_.push_back(redefine_from_text(relid));
+    return commands != NIL;
+}
+
+std::vector<Oid> RetypedColumns::follow()
+{
+    std::vector<Oid> retyped;
+    while (!released_.empty()) {
+        const Oid next = take_next();
+        if (follow_one(next))
+            retyped.push_back(next);
+    }
+    for (const Redefined &one : redefined_)
+        fill_redefined(one);
+    return retyped;
+}
+
+} // namespace pgtrickle

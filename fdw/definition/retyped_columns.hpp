@@ -1,0 +1,44 @@
+/*
+ * ALTER COLUMN … TYPE of columns that defining queries read.
+ *
+ * PostgreSQL refuses it for what a view reads, as the type of an expression may change with it. A defining query is
+ * analyzed again from its text instead: a column of the stream table gets the type that the query has for it then,
+ * unless the text casts it, and the same follows for stream tables that read that column. The statement fails if a text
+ * cannot be analyzed any more, or if a view of a user reads a column that would get another type.
+ *
+ * The stream tables must be the session's own, because they are filled in its statement.
+ *
+ * C++ frames; they throw PgError.
+ */
+#pragma once
+
+#include "fdw/definition/redefinition.hpp"
+
+extern "C" {
+#include "nodes/parsenodes.h"
+}
+
+#include <vector>
+
+namespace pgtrickle {
+
+class RetypedColumns {
+  public:
+    /* Before the statement: releases the columns of `relid` to which it gives another type, and those of its
+     * partitions and children, from the queries of stream tables. Raises 0A000 for one of another role. */
+    void release(Oid relid, const AlterTableStmt *statement);
+
+    /* After the statement, which has changed no stream table's query: defines these stream tables again. Returns
+     * those whose columns got other types. */
+    std::vector<Oid> follow();
+
+  private:
+    void release_column(Oid relid, AttrNumber column);
+    Oid take_next();
+    bool follow_one(Oid relid);
+
+    std::vector<Oid> released_; /* stream tables whose queries are to be analyzed again */
+    std::vector<Redefined> redefined_;
+};
+
+} // namespace pgtrickle

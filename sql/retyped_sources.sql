@@ -1,0 +1,118 @@
+-- ALTER COLUMN … TYPE of columns that defining queries read: the queries are analyzed again from their texts.
+SET client_min_messages = warning;
+CREATE SCHEMA retyped_sources;
+SET search_path = retyped_sources;
+CREATE TABLE item (id int PRIMARY KEY, name varchar(10), n int, price numeric(8,2), at date);
+INSERT INTO item SELECT g, 'item ' || g, g % 3, g / 4.0, date '2024-01-01' + g FROM generate_series(1, 9) g;
+CREATE TABLE kept (name text, query text);
+INSERT INTO kept VALUES
+  ('plain', 'SELECT id, name, n FROM item'), ('grouped', 'SELECT n, count(*) AS c, sum(n) AS s, max(name) AS last FROM item GROUP BY n'),
+  ('windows', 'SELECT id, lag(name) OVER (ORDER BY id) AS before, n + 1 AS next FROM item'),
+  ('prices', 'SELECT n, sum(price) AS total FROM item GROUP BY n'), ('in_full', 'SELECT name, random() < 2 AS is_less FROM item'),
+  ('chained', 'SELECT last, s FROM grouped'), ('joined', 'SELECT p.name, c.last FROM plain p JOIN chained c ON c.s >= p.n JOIN item i ON i.n = p.n'),
+  ('days', 'SELECT at, count(*) AS c FROM item GROUP BY at');
+SELECT pgtrickle.create_stream_table(name, query, '520w', CASE name WHEN 'in_full' THEN 'FULL' ELSE 'AUTO' END) FROM kept \g /dev/null
+CREATE FOREIGN TABLE declared (id int, label text, n bigint) SERVER pgtrickle OPTIONS (query 'SELECT id, name, n FROM item', schedule '520w');
+INSERT INTO kept VALUES ('declared', 'SELECT id, name::text, n::bigint FROM item');
+CREATE INDEX plain_name ON plain (name, lower(name));
+COMMENT ON INDEX plain_name IS 'by name';
+CREATE FUNCTION types(st text) RETURNS text LANGUAGE sql AS $$
+  SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum) FROM pg_attribute
+  WHERE attrelid = st::regclass AND attnum > 0 AND NOT attisdropped $$;
+CREATE FUNCTION wrong() RETURNS TABLE (name text, rows bigint) LANGUAGE plpgsql AS $$
+DECLARE k kept;
+BEGIN
+  FOR k IN SELECT * FROM kept LOOP
+    RETURN QUERY EXECUTE format('SELECT %L, count(*) FROM ((TABLE %I EXCEPT ALL (%s)) UNION ALL ((%3$s) EXCEPT ALL TABLE %2$I)) d HAVING count(*) > 0', k.name, k.name, k.query);
+  END LOOP;
+END $$;
+CREATE PROCEDURE change_all() LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE item SET name = 'other ' || id, n = n + 1, price = price + 1, at = at + 1 WHERE id % 2 = 0;
+  DELETE FROM item WHERE id % 7 = 3;
+  INSERT INTO item SELECT max(id) + 1, 'new', 2, 7, date '2024-02-02' FROM item;
+END $$;
+CREATE FUNCTION refresh_all() RETURNS text LANGUAGE sql AS $$
+  SELECT string_agg(name, ' ') FROM (SELECT name, pgtrickle.refresh_stream_table('retyped_sources.' || name) FROM kept) r $$;
+
+-- a_varchar_is_widened
+ALTER TABLE item ALTER name TYPE varchar(40);
+SELECT name, types(name) FROM kept ORDER BY name COLLATE "C";
+SELECT * FROM wrong();
+UPDATE item SET name = 'a name of more than ten characters' WHERE id = 2;
+CALL change_all();
+SELECT refresh_all();
+SELECT * FROM wrong();
+SELECT obj_description('plain_name'::regclass);
+
+-- an_integer_becomes_a_bigint: sums of it are numeric then
+ALTER TABLE item ALTER n TYPE bigint, ALTER price TYPE numeric(12,4);
+SELECT name, types(name) FROM kept WHERE name IN ('plain', 'grouped', 'prices', 'chained', 'joined', 'declared') ORDER BY name COLLATE "C";
+SELECT * FROM wrong();
+CALL change_all();
+SELECT refresh_all();
+SELECT * FROM wrong();
+
+-- a_stream_table_reads_it_exactly_in_the_same_transaction
+BEGIN;
+ALTER TABLE item ALTER at TYPE timestamp;
+UPDATE item SET at = at + interval '1 hour' WHERE id < 5;
+SET LOCAL pg_trickle.read_mode = exact;
+SELECT * FROM wrong();
+SELECT types('days');
+ROLLBACK;
+SELECT types('days');
+SELECT * FROM wrong();
+
+-- statements_that_cannot_be_followed
+CREATE VIEW above AS SELECT name FROM plain;
+ALTER TABLE item ALTER name TYPE text;
+DROP VIEW above;
+ALTER TABLE item ALTER n TYPE text USING n::text;
+CREATE VIEW between AS SELECT at FROM item;
+ALTER TABLE item ALTER at TYPE timestamp;
+DROP VIEW between;
+SELECT * FROM wrong();
+
+-- a_column_of_a_stream_table_that_others_read
+ALTER FOREIGN TABLE grouped ALTER last TYPE text;
+SELECT types('grouped'), types('chained'), types('joined');
+SELECT * FROM wrong();
+CALL change_all();
+SELECT refresh_all();
+SELECT * FROM wrong();
+
+-- partitions
+CREATE TABLE part (k int, v int) PARTITION BY LIST (k);
+CREATE TABLE part_1 PARTITION OF part FOR VALUES IN (1);
+INSERT INTO part VALUES (1, 1), (1, 2);
+SELECT pgtrickle.create_stream_table('of_part', 'SELECT k, sum(v) AS s FROM part GROUP BY k', '520w') \g /dev/null
+SELECT pgtrickle.create_stream_table('of_part_1', 'SELECT v FROM part_1', '520w') \g /dev/null
+INSERT INTO kept VALUES ('of_part', 'SELECT k, sum(v) AS s FROM part GROUP BY k'), ('of_part_1', 'SELECT v FROM part_1');
+ALTER TABLE part ALTER v TYPE bigint;
+INSERT INTO part VALUES (1, 10000000000);
+SELECT refresh_all();
+SELECT types('of_part'), types('of_part_1');
+SELECT * FROM wrong();
+
+-- a_stream_table_of_another_role
+CREATE ROLE retyped_other;
+GRANT USAGE ON FOREIGN SERVER pgtrickle TO retyped_other;
+GRANT ALL ON SCHEMA retyped_sources TO retyped_other;
+CREATE ROLE retyped_owner;
+GRANT ALL ON SCHEMA retyped_sources TO retyped_owner;
+GRANT USAGE ON FOREIGN SERVER pgtrickle TO retyped_owner;
+CREATE TABLE owned (id int PRIMARY KEY, v int);
+ALTER TABLE owned OWNER TO retyped_owner;
+GRANT SELECT, TRIGGER ON owned TO retyped_other;
+SET ROLE retyped_other;
+SELECT pgtrickle.create_stream_table('of_owned', 'SELECT id, v FROM owned', '520w') \g /dev/null
+SET ROLE retyped_owner;
+ALTER TABLE owned ALTER v TYPE bigint;
+RESET ROLE;
+ALTER TABLE owned ALTER v TYPE bigint;
+SELECT types('of_owned');
+DROP OWNED BY retyped_other, retyped_owner CASCADE;
+DROP ROLE retyped_other, retyped_owner;
+DROP SCHEMA retyped_sources CASCADE;
+RESET search_path; RESET client_min_messages;
