@@ -329,7 +329,7 @@ void alter_other_table(const UtilityCall &utility, Oid relid)
     });
     foreach (cell, tables)
         for (Oid child : retyped_children(lfirst_oid(cell), statement))
-            redefine_as_declared(child);
+            retyped_columns.add(replace_as_declared(child));
     for (Oid user : retyped_columns.follow())
         note_row_type(user);
     if (OidIsValid(relid))
@@ -401,7 +401,7 @@ void alter_table(const UtilityCall &utility)
         follow_column_settings(relid, statement);
     });
     for (Oid retyped : retyped_children(relid, statement))
-        redefine_as_declared(retyped);
+        retyped_columns.add(replace_as_declared(retyped));
     for (Oid user : retyped_columns.follow())
         note_row_type(user);
     if (call([=] { return is_changing_owner(statement); }))

@@ -104,23 +104,10 @@ void redefine_or_mark(Oid relid, const char *reason)
     mailbox::note_definition_change();
 }
 
-void redefine_as_declared(Oid relid)
-{
-    Definition definition = definition::load(relid);
-    Query *query;
-    {
-        AsOwner as_owner(definition.owner);
-        definition::ParsedQuery parsed = {call([=] { return definition::query_of(relid); }), NIL};
-        query = call([&] {
-            definition::remove_dropped_columns(parsed.query);
-            return setup::fit_to_declared(relid, parsed);
-        });
-        call([=] { write_option(relid, "query", definition::canonical_text(query), DEFELEM_SET); });
-    }
-    redefine(relid, query, definition.original_query, definition.mode);
-}
+namespace {
 
-Redefined redefine_from_text(Oid relid)
+/* Replaces what was set up by the query that make() returns, made as the owner. */
+template <class Make> Redefined replace_by(Oid relid, Make make)
 {
     Redefined redefined;
     refresh::for_stream_table(relid, "redefine", [&] {
@@ -128,8 +115,7 @@ Redefined redefine_from_text(Oid relid)
         Query *query;
         {
             AsOwner as_owner(definition.owner);
-            definition::ParsedQuery parsed = setup::parse_defining_query(definition, true, relid);
-            query = call([&] { return setup::fit_to_declared(relid, parsed); });
+            query = make(definition);
             call([=] { write_option(relid, "query", definition::canonical_text(query), DEFELEM_SET); });
         }
         redefined =
@@ -139,10 +125,36 @@ Redefined redefine_from_text(Oid relid)
     return redefined;
 }
 
+} // namespace
+
+Redefined replace_as_declared(Oid relid)
+{
+    return replace_by(relid, [=](const Definition &) {
+        definition::ParsedQuery parsed = {call([=] { return definition::query_of(relid); }), NIL};
+        return call([&] {
+            definition::remove_dropped_columns(parsed.query);
+            return setup::fit_to_declared(relid, parsed);
+        });
+    });
+}
+
+Redefined replace_from_text(Oid relid)
+{
+    return replace_by(relid, [=](const Definition &definition) {
+        definition::ParsedQuery parsed = setup::parse_defining_query(definition, true, relid);
+        return call([&] { return setup::fit_to_declared(relid, parsed); });
+    });
+}
+
 void fill_redefined(const Redefined &redefined)
 {
     refresh::for_stream_table(redefined.relid, "redefine",
                               [&] { fill_openly(redefined, setup::DeniedCapture::is_noted); });
+}
+
+void redefine_as_declared(Oid relid)
+{
+    fill_redefined(replace_as_declared(relid));
 }
 
 void define_restored(Oid relid)

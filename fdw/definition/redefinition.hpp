@@ -27,22 +27,23 @@ bool has_rights_of_owner(Oid relid);
  * Otherwise takes AccessExclusive. C++ frame. */
 void redefine_or_mark(Oid relid, const char *reason);
 
-/* Calls redefine() with the query of the stream table, cast to the columns that the stream table has. C++
- * frame. */
-void redefine_as_declared(Oid relid);
-
-/* A stream table that was redefined and has no rows yet. */
+/* A stream table that was redefined and has no rows yet. Where several are redefined, all are before one is filled,
+ * because a fill may refresh others. */
 struct Redefined {
     Oid relid;
     bool is_to_be_filled;
     std::vector<translate::SourceRef> sources;
 };
 
-/* Redefines the stream table by its query, analyzed again from its text: the tree that is stored does not fit the
- * columns that it reads any more. The stream table has the columns that it returns. fill_redefined() comes when all
- * have been redefined, because a fill may refresh others. Takes AccessExclusive. C++ frames. */
-Redefined redefine_from_text(Oid relid);
+/* Redefine a stream table as redefine() does, but for the rows, by its query: cast to the columns that the stream table
+ * has; or analyzed again from its text, because the tree that is stored does not fit the columns that it reads any
+ * more. C++ frames. */
+Redefined replace_as_declared(Oid relid);
+Redefined replace_from_text(Oid relid);
 void fill_redefined(const Redefined &redefined);
+
+/* replace_as_declared() and fill_redefined(). C++ frame. */
+void redefine_as_declared(Oid relid);
 
 /* Sets up `relid`, whose options exist and whose state row is new, from the options. Fills nothing. The
  * caller holds AccessExclusive. C++ frame. */

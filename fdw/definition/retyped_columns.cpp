@@ -167,7 +167,7 @@ bool RetypedColumns::follow_one(Oid relid)
         release_column(relid, call([&] { return get_attnum(relid, lfirst_node(AlterTableCmd, cell)->name); }));
     if (commands != NIL)
         call([=] { alter_columns(relid, commands); });
-    redefined_.push_back(redefine_from_text(relid));
+    redefined_.push_back(replace_from_text(relid));
     return commands != NIL;
 }
 

@@ -28,8 +28,11 @@ class RetypedColumns {
      * partitions and children, from the queries of stream tables. Raises 0A000 for one of another role. */
     void release(Oid relid, const AlterTableStmt *statement);
 
-    /* After the statement, which has changed no stream table's query: defines these stream tables again. Returns
-     * those whose columns got other types. */
+    /* After the statement: has a stream table that it has retyped itself filled by follow(). */
+    void add(Redefined redefined) { redefined_.push_back(std::move(redefined)); }
+
+    /* After the statement: defines these stream tables again, and fills all. Returns those whose columns got other
+     * types by this. */
     std::vector<Oid> follow();
 
   private:
