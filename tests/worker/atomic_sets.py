@@ -270,6 +270,26 @@ def a_former_member_is_refreshed_alone():
     assert others == [(2, 1)], others
 
 
+def readers_of_a_set_around_a_stream_table_of_another_owner_are_served():
+    """The upstream and the apex of a diamond wait for each other: what lies between has another owner."""
+    one, other = f"one_{db.name}", f"other_{db.name}"
+    db.run(f"CREATE ROLE {one}; CREATE ROLE {other}; CREATE SCHEMA between; GRANT ALL ON SCHEMA between TO {one}, {other}; "
+           f"GRANT USAGE ON FOREIGN SERVER pgtrickle TO {one}, {other}; CREATE TABLE between.s (id int); GRANT SELECT, TRIGGER ON between.s TO {one}")
+    for role, name, query in ((one, "low", "SELECT id FROM between.s"), (other, "middle", "SELECT id FROM between.low"),
+                              (one, "high", "SELECT id FROM between.middle UNION ALL SELECT id FROM between.s")):
+        db.run(f"SET ROLE {role}")
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, '1h')", "between." + name, query)
+        db.run(f"GRANT SELECT ON between.{name} TO {one}, {other}; RESET ROLE")
+    reader = db.connect().cursor()
+    reader.execute("SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = error")
+    for count, (name, times) in enumerate((("low", 1), ("high", 2), ("middle", 1), ("high", 2)), 1):
+        db.run(f"INSERT INTO between.s VALUES ({count})")
+        reader.execute(f"SELECT count(*) FROM between.{name}")
+        assert reader.fetchone() == (times * count,), name
+    reader.connection.close()
+    db.run(f"DROP OWNED BY {one}, {other} CASCADE; DROP ROLE {one}, {other}")
+
+
 def finish():
     db.drop()
 
@@ -280,4 +300,5 @@ run_cases([a_job_from_before_a_diamond_was_made_takes_no_half_of_it,
            the_second_of_two_creations_refreshes_the_diamond_of_the_first, a_prepared_creation_binds_when_it_is_committed,
            a_drop_while_a_refresh_by_hand_waits_causes_no_error, a_creation_that_is_rolled_back_adds_no_member,
            a_job_from_before_a_group_was_made_takes_no_half_of_it,
-           a_group_waits_for_a_member_that_was_being_refreshed_when_it_was_made, a_former_member_is_refreshed_alone, finish])
+           a_group_waits_for_a_member_that_was_being_refreshed_when_it_was_made, a_former_member_is_refreshed_alone,
+           readers_of_a_set_around_a_stream_table_of_another_owner_are_served, finish])

@@ -123,6 +123,18 @@ TimestampTz BatchPlanner::wait_until(const Wanted &wanted, TimestampTz now)
     return std::min(wanted.since, now) + wait_for_others_us;
 }
 
+/* Whether the stream table, of another owner, would itself wait for a member that lacks changes. It lies between
+ * members of an atomic set then, and waiting for each other would not end: the set is refreshed, then that one, then
+ * the set again. */
+bool BatchPlanner::waits_for_member(Id id, const Ids &members)
+{
+    const Ids upstreams = definitions_.graph().upstreams(id);
+    return std::any_of(members.begin(), members.end(), [&](Id member) {
+        return std::find(upstreams.begin(), upstreams.end(), member) != upstreams.end() &&
+               tasks_.pending_since(member) != 0;
+    });
+}
+
 /* Upstreams that must be refreshed with the members and lack changes that the members are wanted for. */
 Ids BatchPlanner::needed_before(const Ids &members, const Wanted &wanted, bool *is_waiting)
 {
@@ -141,7 +153,8 @@ Ids BatchPlanner::needed_before(const Ids &members, const Wanted &wanted, bool *
         const bool is_own = std::binary_search(owners.begin(), owners.end(), definitions_.owner_of(id));
         if (!is_own && known.is_known && !known.state.is_populated)
             return Below::first;
-        if (!may_wait || (!is_for_reader && definitions_.effective_schedule(id).has_own_schedule))
+        if (!may_wait || waits_for_member(id, members) ||
+            (!is_for_reader && definitions_.effective_schedule(id).has_own_schedule))
             return Below::as_it_stands;
         const TimestampTz pending = is_for_reader ? tasks_.pending_since(id) : tasks_.own_pending_since(id);
         const bool is_pending = pending != 0 && pending <= since;

@@ -72,6 +72,7 @@ class BatchPlanner {
     scheduler::Ids with_required(const scheduler::Ids &members, scheduler::RequestedBy requested_by,
                                  const scheduler::Ids *owners = nullptr);
     scheduler::Ids without_others_between(scheduler::Id start, scheduler::Ids batch) const;
+    bool waits_for_member(scheduler::Id id, const scheduler::Ids &members);
 
     const Definitions &definitions_;
     Tasks &tasks_;
