@@ -91,6 +91,10 @@ GRANT SELECT ON other TO source_of_another_owner;
 SELECT pgtrickle.create_stream_table('in_full', 'SELECT id, v FROM seen', '520w', 'FULL') \g /dev/null
 SET ROLE source_of_another_owner;
 CREATE OR REPLACE VIEW source_of_another.seen AS SELECT id, v FROM source_of_another_2.other;
+SET ROLE source_of_another_reader;
+SELECT property, value FROM pgtrickle.explain_st('in_full') WHERE property IN ('to be reinitialized', 'storage');
+SELECT count(*) > 0 AS healthy FROM pgtrickle.health_check();
+SET ROLE source_of_another_owner;
 BEGIN;
 CREATE OR REPLACE VIEW source_of_another.seen AS SELECT id, v + 1 AS v FROM source_of_another_2.other;
 ROLLBACK;

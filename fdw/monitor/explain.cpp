@@ -153,6 +153,12 @@ int64_t count_rows(Oid heap)
 
 void explain(Rows &rows, Oid relid, bool with_analyze)
 {
+    if (!refresh::has_current_layout(relid)) {
+        explain_definition(rows, definition::load(relid));
+        explain_state(rows, relid);
+        add(rows, "storage", "to be built again by the next refresh");
+        return;
+    }
     refresh::Compiled &compiled = refresh::compiled_of(relid);
     explain_definition(rows, compiled.definition);
     add(rows, "kept", compiled.is_full_only() ? "by full refreshes" : "by deltas");

@@ -57,7 +57,8 @@ void add_missing_indexes(Rows &rows, const StreamTableInfo &seen)
     std::vector<Oid> involved = {seen.definition.relid};
     for (const Source &source : seen.definition.sources)
         involved.push_back(source.relid);
-    if (!call([&] { return lock_if_free(involved.data(), static_cast<int>(involved.size())); }))
+    if (!call([&] { return lock_if_free(involved.data(), static_cast<int>(involved.size())); }) ||
+        !refresh::has_current_layout(seen.definition.relid))
         return;
     for (const refresh::MissingIndex &missing : refresh::missing_indexes(refresh::compiled_of(seen.definition.relid)))
         rows.oid(seen.definition.relid).oid(missing.source).text(missing.statement).add();
