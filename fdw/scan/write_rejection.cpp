@@ -115,9 +115,11 @@ void refuse_dml_of(const Query *query, Oid relid)
 
 void refuse_row_locks(Oid relid)
 {
-    ereport(ERROR,
-            (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("cannot lock rows in stream table \"%s\"", get_rel_name(relid)),
-             errhint("Name the tables to lock: FOR UPDATE OF table_name")));
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("cannot lock rows in stream table \"%s\"", get_rel_name(relid)),
+         errhint(
+             "Lock the rows of its sources. Where the query has other tables, name these: FOR UPDATE OF table_name.")));
 }
 
 void refuse_writes_of(const Query *statement, Query *query)
