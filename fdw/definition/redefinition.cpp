@@ -19,7 +19,6 @@ extern "C" {
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
-#include "utils/builtins.h"
 }
 
 namespace pgtrickle {
@@ -106,7 +105,7 @@ void redefine_or_mark(Oid relid, const char *reason)
 
 namespace {
 
-/* Replaces what was set up by the query that make() returns, made as the owner. */
+/* Replaces what was set up by the query that make() returns: it runs as the owner, in a PostgreSQL frame. */
 template <class Make> Redefined replace_by(Oid relid, Make make)
 {
     Redefined redefined;
@@ -115,7 +114,7 @@ template <class Make> Redefined replace_by(Oid relid, Make make)
         Query *query;
         {
             AsOwner as_owner(definition.owner);
-            query = make(definition);
+            query = call([&] { return make(); });
             call([=] { write_option(relid, "query", definition::canonical_text(query), DEFELEM_SET); });
         }
         redefined =
@@ -129,21 +128,16 @@ template <class Make> Redefined replace_by(Oid relid, Make make)
 
 Redefined replace_as_declared(Oid relid)
 {
-    return replace_by(relid, [=](const Definition &) {
-        definition::ParsedQuery parsed = {call([=] { return definition::query_of(relid); }), NIL};
-        return call([&] {
-            definition::remove_dropped_columns(parsed.query);
-            return setup::fit_to_declared(relid, parsed);
-        });
+    return replace_by(relid, [=] {
+        definition::ParsedQuery parsed = {definition::query_of(relid), NIL};
+        definition::remove_dropped_columns(parsed.query);
+        return setup::fit_to_declared(relid, parsed);
     });
 }
 
-Redefined replace_from_text(Oid relid)
+Redefined replace_by_analysis(Oid relid, const definition::ParsedQuery &parsed)
 {
-    return replace_by(relid, [=](const Definition &definition) {
-        definition::ParsedQuery parsed = setup::parse_defining_query(definition, true, relid);
-        return call([&] { return setup::fit_to_declared(relid, parsed); });
-    });
+    return replace_by(relid, [&] { return setup::fit_to_declared(relid, parsed); });
 }
 
 void fill_redefined(const Redefined &redefined)

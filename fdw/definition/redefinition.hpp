@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "definition/query/query.hpp"
 #include "scheduler/cost/refresh_mode.hpp"
 #include "setup/maintenance.hpp"
 
@@ -35,11 +36,10 @@ struct Redefined {
     std::vector<translate::SourceRef> sources;
 };
 
-/* Redefine a stream table as redefine() does, but for the rows, by its query: cast to the columns that the stream table
- * has; or analyzed again from its text, because the tree that is stored does not fit the columns that it reads any
- * more. C++ frames. */
+/* Redefine a stream table as redefine() does, but for the rows: by its query, or by another analysis of the text of
+ * that, cast to the columns that the stream table has. C++ frames. */
 Redefined replace_as_declared(Oid relid);
-Redefined replace_from_text(Oid relid);
+Redefined replace_by_analysis(Oid relid, const definition::ParsedQuery &parsed);
 void fill_redefined(const Redefined &redefined);
 
 /* replace_as_declared() and fill_redefined(). C++ frame. */

@@ -1,7 +1,6 @@
 #include "fdw/definition/retyped_columns.hpp"
 
 #include "definition/definition_view.hpp"
-#include "definition/option_row.hpp"
 #include "definition/query/query.hpp"
 #include "fdw/definition/redefinition.hpp"
 #include "pg/relation_name.hpp"
@@ -53,13 +52,12 @@ void release_from_rule(Oid user, Oid relid)
     CommandCounterIncrement();
 }
 
-AlterTableCmd *retyping(const char *column, const ColumnDef *next)
+AlterTableCmd *retyping(const char *column, ColumnDef *next)
 {
     AlterTableCmd *command = makeNode(AlterTableCmd);
-    ColumnDef *definition = static_cast<ColumnDef *>(copyObjectImpl(next));
     command->subtype = AT_AlterColumnType;
     command->name = pstrdup(column);
-    command->def = reinterpret_cast<::Node *>(definition);
+    command->def = reinterpret_cast<::Node *>(next);
     return command;
 }
 
@@ -76,7 +74,7 @@ List *retypings(Oid relid, Query *query)
         Form_pg_attribute column = TupleDescAttr(descriptor, i);
         if (column->attisdropped)
             continue;
-        const auto *wanted = lfirst_node(ColumnDef, next);
+        auto *wanted = lfirst_node(ColumnDef, next);
         if (column->atttypid != wanted->typeName->typeOid || column->atttypmod != wanted->typeName->typemod)
             commands = lappend(commands, retyping(NameStr(column->attname), wanted));
         next = lnext(definitions, next);
@@ -156,10 +154,11 @@ Oid RetypedColumns::take_next()
 bool RetypedColumns::follow_one(Oid relid)
 {
     const Definition definition = definition::load(relid);
+    definition::ParsedQuery parsed = {};
     List *commands = NIL;
     refresh::for_stream_table(relid, "redefine", [&] {
         AsOwner as_owner(definition.owner);
-        definition::ParsedQuery parsed = setup::parse_defining_query(definition, true, relid);
+        parsed = setup::parse_defining_query(definition, true, relid);
         commands = call([&] { return retypings(relid, parsed.query); });
     });
     ListCell *cell;
@@ -167,7 +166,7 @@ bool RetypedColumns::follow_one(Oid relid)
         release_column(relid, call([&] { return get_attnum(relid, lfirst_node(AlterTableCmd, cell)->name); }));
     if (commands != NIL)
         call([=] { alter_columns(relid, commands); });
-    redefined_.push_back(replace_from_text(relid));
+    redefined_.push_back(replace_by_analysis(relid, parsed));
     return commands != NIL;
 }
 

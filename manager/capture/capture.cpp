@@ -98,10 +98,6 @@ void capture(Oid source, const AttrNumber *columns, int column_count, bool is_fo
     CommandCounterIncrement();
 }
 
-} // namespace
-
-namespace {
-
 bool logs_columns(const SourceRow &row, const AttrNumber *columns, int column_count)
 {
     const Format *format = find_format(row.relid, row.version);

@@ -90,10 +90,7 @@ void require_still_captured(const Batch &batch)
             continue;
         for (const CompiledSource &source : member.compiled->sources)
             if (source.is_captured && !source.is_compared && !call([&] { return capture::is_logged(source.relid); }))
-                raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
-                       .message = "the capture of a source was stopped while stream table \"" +
-                                  member.compiled->definition.name + "\" was being refreshed",
-                       .hint = "Try again."});
+                raise_capture_stopped(*member.compiled);
     }
 }
 

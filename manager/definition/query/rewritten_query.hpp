@@ -16,6 +16,7 @@ Query *rewritten(const Query *query);
 
 /* Raises 42501 unless the current user may read all relations and columns that `query` reads. */
 void check_read_privileges(const Query *query);
+
 template <class Visit> bool visit_level(::Node *node, void *visit)
 {
     if (node == nullptr)

@@ -107,10 +107,7 @@ void require_captured(const Compiled &compiled)
                 return capture::is_captured_under(source.relid, source.columns.data(),
                                                   static_cast<int>(source.columns.size()), GetActiveSnapshot());
             }))
-            raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
-                   .message = "the capture of a source was stopped while stream table \"" + compiled.definition.name +
-                              "\" was being refreshed",
-                   .hint = "Try again."});
+            raise_capture_stopped(compiled);
 }
 
 void refresh_fully(Member &member, Run &run, Action action)
@@ -196,6 +193,14 @@ void start_over(Member &member, Run &run, const std::string &reason)
 }
 
 } // namespace
+
+void raise_capture_stopped(const Compiled &compiled)
+{
+    raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
+           .message = "the capture of a source was stopped while stream table \"" + compiled.definition.name +
+                      "\" was being refreshed",
+           .hint = "Try again."});
+}
 
 void refresh_member(Member &member)
 {

@@ -29,4 +29,8 @@ struct Member {
  * advances. Sets the action and the counts of member.outcome; the batch writes the state row. */
 void refresh_member(Member &member);
 
+/* Raises 40001: changes of a source of the stream table may be missing from its log, and the refresh is to be tried
+ * again. */
+[[noreturn]] void raise_capture_stopped(const Compiled &compiled);
+
 } // namespace pgtrickle::refresh
