@@ -33,7 +33,7 @@ MODULE_big   = pg_trickle
 RELEASE      = 1.0
 DATA_built   = pg_trickle--$(RELEASE).sql
 
-SOURCES      = $(sort $(wildcard fdw/*.cpp fdw/*/*.cpp manager/*/*.cpp manager/*/*/*.cpp manager/*/*/*/*.cpp))
+SOURCES      = $(sort $(wildcard fdw/*.cpp fdw/*/*.cpp fdw/*/*/*.cpp manager/*/*.cpp manager/*/*/*.cpp manager/*/*/*/*.cpp))
 OBJS         = $(SOURCES:.cpp=.o)
 SURFACE      = $(sort $(wildcard fdw/surface/*.sql))
 

@@ -12,6 +12,7 @@
 #include "fdw/ddl/commit_prepared.hpp"
 #include "fdw/ddl/heap_statements.hpp"
 #include "fdw/ddl/object_access_hook.hpp"
+#include "fdw/ddl/refusals/hints.hpp"
 #include "fdw/ddl/utility_hook.hpp"
 #include "fdw/drop_extension.hpp"
 #include "fdw/read/barrier.hpp"
@@ -92,6 +93,12 @@ constexpr UtilityEntry utility[] = {
     {T_IndexStmt, When::around, follow<IndexStmt>},
     {T_CreateTrigStmt, When::around, follow<CreateTrigStmt>},
     {commit_prepared_kind, When::around, follow_commit_prepared},
+    {T_RuleStmt, When::around, run_with_hint},
+    {T_CreatePolicyStmt, When::around, run_with_hint},
+    {T_CommentStmt, When::around, run_with_hint},
+    {T_CreatePublicationStmt, When::around, run_with_hint},
+    {T_AlterPublicationStmt, When::around, run_with_hint},
+    {T_AlterTableStmt, When::around, run_with_hint},
 
     /* Databases as a whole: no other function of this list runs between these functions and the statement. */
     {commit_prepared_kind, When::around, mailbox::around_commit_prepared},

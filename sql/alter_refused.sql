@@ -26,6 +26,36 @@ ROLLBACK;
 BEGIN;
 LOCK TABLE st IN SHARE MODE;
 ROLLBACK;
+-- those_of_postgresql
+CREATE RULE never AS ON INSERT TO st DO INSTEAD NOTHING;
+CREATE POLICY own ON st USING (true);
+COMMENT ON TABLE st IS 'of a stream table';
+CREATE TABLE referring (id int REFERENCES st);
+CREATE TABLE referring (id int, FOREIGN KEY (id) REFERENCES alter_refused.st (id));
+ALTER TABLE src ADD FOREIGN KEY (id) REFERENCES st (id);
+ALTER TABLE src ADD other int REFERENCES st;
+CREATE PUBLICATION of_st FOR TABLE src, st;
+CREATE PUBLICATION of_st FOR TABLE src;
+ALTER PUBLICATION of_st ADD TABLE st;
+DROP PUBLICATION of_st;
+ALTER FOREIGN TABLE st ALTER a TYPE bigint USING a * 2;
+ALTER FOREIGN TABLE st SET SCHEMA pg_trickle_storage;
+ALTER FOREIGN TABLE st SET SCHEMA pgtrickle;
+CREATE FOREIGN TABLE pg_trickle_log.other (id int) SERVER pgtrickle OPTIONS (query 'SELECT id FROM alter_refused.src');
+-- hints_of_others
+CREATE TABLE keyless (id int);
+CREATE TABLE referring (id int REFERENCES keyless);
+COMMENT ON TABLE src_id IS 'of nothing';
+CREATE VIEW shown AS SELECT id FROM st;
+COMMENT ON TABLE shown IS 'of a view';
+CREATE POLICY own ON shown USING (true);
+DROP VIEW shown;
+DROP TABLE keyless;
+GRANT USAGE ON SCHEMA alter_refused TO pg_monitor;
+SET ROLE pg_monitor;
+CREATE RULE never AS ON INSERT TO st DO INSTEAD NOTHING;
+COMMENT ON TABLE st IS 'of a stream table';
+RESET ROLE;
 -- an_open_cursor
 \set VERBOSITY sqlstate
 BEGIN;

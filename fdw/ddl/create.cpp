@@ -86,6 +86,7 @@ bool has_nothing_to_do(CreateForeignTableStmt *statement)
     Oid schema = RangeVarGetAndCheckCreationNamespace(relation, NoLock, &existing);
     if (isAnyTempNamespace(schema))
         ereport(ERROR, (errcode(ERRCODE_INVALID_TABLE_DEFINITION), errmsg("a stream table cannot be temporary")));
+    definition::refuse_reserved_schema(schema);
     if (!OidIsValid(existing))
         return false;
     if (statement->base.if_not_exists)

@@ -2,7 +2,7 @@
 
 #include "definition/stream_table.hpp"
 #include "fdw/ddl/user_statement.hpp"
-#include "fdw/ddl/utility_hook.hpp"
+#include "fdw/definition/stream_table_named.hpp"
 #include "pg/boundary.hpp"
 #include "pg/versions/heaps.hpp"
 #include "pg/versions/rights.hpp"
@@ -29,15 +29,6 @@ extern "C" {
 namespace pgtrickle {
 
 namespace {
-
-/* Returns the stream table of this name, or InvalidOid for any other relation. */
-Oid stream_table_named(const RangeVar *name)
-{
-    const Oid relid = name != nullptr && is_definition_followed() ? RangeVarGetRelid(name, NoLock, true) : InvalidOid;
-    return OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE && definition::is_stream_table(relid)
-               ? relid
-               : InvalidOid;
-}
 
 Oid arrangement_of(Oid relid, int step)
 {

@@ -281,9 +281,7 @@ void run(const UtilityCall &utility, const AffectedTables &concerned)
 /* The indexes of a stream table are in its schema. PostgreSQL frame. */
 void move_indexes(Oid relid)
 {
-    const Oid storage =
-        OidIsValid(relid) && definition::is_stream_table(relid) ? storage::storage_of(relid) : InvalidOid;
-    if (OidIsValid(storage))
+    if (Oid storage = storage::storage_of(relid); OidIsValid(storage))
         storage::move_user_indexes(storage, get_rel_namespace(relid));
 }
 
@@ -339,7 +337,10 @@ void move_object(const UtilityCall &utility)
         call([=] { return find_affected(statement->objectType, statement->relation, statement->object, nullptr); });
     call([&] {
         run(utility, concerned);
-        move_indexes(concerned.relation);
+        if (Oid relid = concerned.relation; OidIsValid(relid) && definition::is_stream_table(relid)) {
+            definition::refuse_reserved_schema(get_rel_namespace(relid));
+            move_indexes(relid);
+        }
     });
     mailbox::note_definition_change();
 }

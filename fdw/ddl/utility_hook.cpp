@@ -1,6 +1,5 @@
 #include "fdw/ddl/utility_hook.hpp"
 
-#include "definition/guc.hpp"
 #include "definition/state/extension_table.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/ddl/alter.hpp"
@@ -39,12 +38,6 @@ bool is_switching_restore(const AlterTableStmt *statement)
 }
 
 void pass_over(const UtilityCall &) {}
-
-bool is_stream_table_named(const RangeVar *relation)
-{
-    Oid relid = relation != nullptr ? RangeVarGetRelid(relation, NoLock, true) : InvalidOid;
-    return OidIsValid(relid) && definition::is_stream_table(relid);
-}
 
 } // namespace
 
@@ -116,28 +109,23 @@ StatementHandler handler_of(const CreatePublicationStmt *statement)
 
 StatementHandler handler_of(const IndexStmt *statement)
 {
-    return is_stream_table_named(statement->relation) ? create_index : nullptr;
+    return OidIsValid(stream_table_named(statement->relation)) ? create_index : nullptr;
 }
 
 /* PostgreSQL accepts a trigger on a foreign table; on a stream table it would never fire. */
 StatementHandler handler_of(const CreateTrigStmt *statement)
 {
-    if (!is_stream_table_named(statement->relation))
+    const Oid relid = stream_table_named(statement->relation);
+    if (!OidIsValid(relid))
         return nullptr;
     const char *name = statement->relation->relname;
-    const AclResult allowed =
-        pg_class_aclcheck(RangeVarGetRelid(statement->relation, NoLock, false), GetUserId(), ACL_TRIGGER);
+    const AclResult allowed = pg_class_aclcheck(relid, GetUserId(), ACL_TRIGGER);
     if (allowed != ACLCHECK_OK)
         aclcheck_error(allowed, OBJECT_FOREIGN_TABLE, name);
     ereport(ERROR,
             (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot create a trigger on stream table \"%s\"", name),
              errdetail("Its rows are changed by refreshes, which fire no triggers."),
              errhint("Create the trigger on a source.")));
-}
-
-bool is_definition_followed()
-{
-    return guc::is_preloaded() && IsTransactionState() && OidIsValid(get_namespace_oid("pg_trickle_storage", true));
 }
 
 void carry_out(const UtilityCall &call, StatementHandler handler)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "fdw/ddl/utility_call.hpp"
+#include "fdw/definition/stream_table_named.hpp"
 
 namespace pgtrickle {
 
@@ -27,10 +28,6 @@ StatementHandler handler_of(const CreatePublicationStmt *statement);
 StatementHandler handler_of(const IndexStmt *statement);
 /* Raises 0A000 for a trigger on a stream table. */
 StatementHandler handler_of(const CreateTrigStmt *statement);
-
-/* Returns true if definitions follow statements here: the library is preloaded, and the database has the
- * extension. */
-bool is_definition_followed();
 
 /* Executes the statement by `handler`, or without the extension if `handler` is null. */
 void carry_out(const UtilityCall &call, StatementHandler handler);

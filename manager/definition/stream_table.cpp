@@ -208,6 +208,23 @@ std::vector<Oid> all()
     return relids;
 }
 
+bool is_reserved_schema(Oid schema)
+{
+    static const char *const reserved[] = {"pgtrickle", "pg_trickle_log", "pg_trickle_storage"};
+    const char *name = get_namespace_name(schema);
+    return name != nullptr &&
+           std::any_of(std::begin(reserved), std::end(reserved), [=](auto other) { return strcmp(name, other) == 0; });
+}
+
+void refuse_reserved_schema(Oid schema)
+{
+    if (is_reserved_schema(schema))
+        ereport(ERROR,
+                (errcode(ERRCODE_RESERVED_NAME),
+                 errmsg("schema \"%s\" is reserved for the internal tables of pg_trickle", get_namespace_name(schema)),
+                 errhint("Use another schema for the stream table.")));
+}
+
 char *qualified_name(Oid relid)
 {
     relid = ShownAs::of(relid);

@@ -41,6 +41,11 @@ bool lock_if_exists(Oid relid, LOCKMODE mode);
 /* Returns true if foreign tables of this server are stream tables. PostgreSQL frame. */
 bool is_server_for_stream_tables(const char *server_name);
 
+/* Returns true for the schemas of the extension, which hold no relation of a user. PostgreSQL frame. */
+bool is_reserved_schema(Oid schema);
+/* Raises 42939 for a stream table that is created in such a schema, or moved there. PostgreSQL frame. */
+void refuse_reserved_schema(Oid schema);
+
 /* Returns the internal view pg_trickle_storage.def_<relid>, or InvalidOid if it does not exist. PostgreSQL
  * frame. */
 Oid view_of(Oid relid);

@@ -3,6 +3,7 @@
  * then with its views expanded.
  */
 #include "translate/check/rejection.hpp"
+#include "definition/stream_table.hpp"
 #include "pg/limit.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/walker.hpp"
@@ -42,16 +43,9 @@ bool found(Search *search, Ground ground, int location, Oid relid)
 
 bool is_ours_or_system(Oid relid)
 {
-    static const char *const schemas[] = {"information_schema", "pgtrickle", "pg_trickle_log", "pg_trickle_storage"};
-    if (IsCatalogRelationOid(relid) || IsCatalogNamespace(get_rel_namespace(relid)) ||
-        IsToastNamespace(get_rel_namespace(relid)))
-        return true;
-    const char *schema = get_namespace_name(get_rel_namespace(relid));
-    for (const char *candidate : schemas) {
-        if (strcmp(schema, candidate) == 0)
-            return true;
-    }
-    return false;
+    const Oid schema = get_rel_namespace(relid);
+    return IsCatalogRelationOid(relid) || IsCatalogNamespace(schema) || IsToastNamespace(schema) ||
+           definition::is_reserved_schema(schema) || strcmp(get_namespace_name(schema), "information_schema") == 0;
 }
 
 bool search_entry(Search *search, const RangeTblEntry *entry)

@@ -1,4 +1,4 @@
-#include "fdw/ddl/alter_refusal.hpp"
+#include "fdw/ddl/refusals/alterations.hpp"
 
 #include "definition/stream_table.hpp"
 
