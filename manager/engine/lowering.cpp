@@ -108,7 +108,9 @@ class Arrangement {
         for (int i = 0; i < top_->width(); i++)
             add_output(i);
         for (size_t slot = 0; slot < place_of_.size(); slot++)
-            if (place_of_[slot] < 0)
+            if (is_of_delta_only(static_cast<int>(slot)))
+                add_change(static_cast<int>(slot));
+            else if (place_of_[slot] < 0)
                 add_hidden(static_cast<int>(slot));
         for (int slot = 0; slot < key_count_; slot++)
             step_.key.push_back(place_of_[slot]);
@@ -140,6 +142,12 @@ class Arrangement {
     {
         return slot < key_count_ ? group_.key_columns[slot] : group_.states[slot - key_count_].column;
     }
+    bool is_of_delta_only(int slot) const { return group_.states_of_delta_only.contains(slot - key_count_); }
+    void add_change(int slot)
+    {
+        step_.changes.push_back(base_column(slot));
+        step_.changes.back().name = unique_name(base_column(slot).name);
+    }
     void add_output(int position)
     {
         Column column = top_->columns()[position];
@@ -163,7 +171,9 @@ class Arrangement {
     {
         std::string name = wanted;
         for (int i = 1; std::any_of(step_.columns.begin(), step_.columns.end(),
-                                    [&](const auto &column) { return column.column.name == name; });
+                                    [&](const auto &column) { return column.column.name == name; }) ||
+                        std::any_of(step_.changes.begin(), step_.changes.end(),
+                                    [&](const Column &column) { return column.name == name; });
              i++)
             name = wanted + "_" + std::to_string(i);
         return name;
@@ -172,15 +182,18 @@ class Arrangement {
     {
         return expression.print([&](int slot) { return "n." + quoted(step_.columns[place_of_.at(slot)].column.name); });
     }
+    ArrangementColumn &column_of_slot(int slot) { return step_.columns[place_of_[slot]]; }
     /* All names are known: prints the expressions that refer to them. */
     void name_everything()
     {
-        for (size_t slot = 0; slot < place_of_.size(); slot++) {
-            const std::string &name = step_.columns[place_of_[slot]].column.name;
-            (static_cast<int>(slot) < key_count_ ? plan_.key_names : plan_.state_names).push_back(name);
+        auto change = step_.changes.begin();
+        for (int slot = 0; slot < static_cast<int>(place_of_.size()); slot++) {
+            const std::string &name = is_of_delta_only(slot) ? (change++)->name : column_of_slot(slot).column.name;
+            (slot < key_count_ ? plan_.key_names : plan_.state_names).push_back(name);
         }
-        for (size_t i = 0; i < group_.states.size(); i++)
-            step_.columns[place_of_[key_count_ + i]].sql = plan_.resolve(group_.states[i].merge);
+        for (int i = 0; i < static_cast<int>(group_.states.size()); i++)
+            if (!is_of_delta_only(key_count_ + i))
+                column_of_slot(key_count_ + i).sql = plan_.resolve(group_.states[i].merge);
         for (int i = 0; i < step_.output_count; i++)
             if (step_.columns[i].role == Role::final)
                 step_.columns[i].sql = print(chain_.outputs[i]);
@@ -206,7 +219,7 @@ class Arrangement {
     Chain chain_;
     Group group_;
     int key_count_;
-    std::vector<int> place_of_; /* physical columns of the keys, then of the states */
+    std::vector<int> place_of_; /* physical columns of the keys, then of the states; -1: of the delta only */
     Step step_;
     StepPlan plan_;
 };

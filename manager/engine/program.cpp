@@ -86,6 +86,8 @@ std::string empty_delta(const Step &step)
     for (const auto &column : step.columns)
         if (column.role == Role::state || column.role == Role::value)
             add(column);
+    for (const Column &column : step.changes)
+        targets.push_back(typed_null(column) + " AS " + quoted(column.name));
     if (step.layout == Layout::rows)
         targets.push_back("0::pg_catalog.int8 AS pgt_weight");
     if (step.replaces_rows)
@@ -109,10 +111,14 @@ std::string groups_delta(const Step &step, const StepPlan &plan, const PlanPtr &
     printer.share(prepared);
     std::string rows = Printer::statement(printer.select(prepared), plan.prepared_names(), true);
     std::vector<std::string> targets = key_targets(plan);
+    auto add = [&](const std::string &name) {
+        targets.push_back(plan.resolve(plan.group->states[state_of(plan, name)].delta) + " AS " + quoted(name));
+    };
     for (const auto &column : step.columns)
         if (column.role == Role::state)
-            targets.push_back(plan.resolve(plan.group->states[state_of(plan, column.column.name)].delta) + " AS " +
-                              quoted(column.column.name));
+            add(column.column.name);
+    for (const Column &column : step.changes)
+        add(column.name);
     std::string text = grouped(plan, targets, rows, true);
     return printer.with_clause() + text;
 }
@@ -125,8 +131,9 @@ std::string groups_full(const Step &step, const StepPlan &plan, const std::vecto
     for (const auto &part : parts)
         rows.push_back(Printer::statement(printer.select(plan.prepared(part)), plan.prepared_names(), false));
     std::vector<std::string> inner = key_targets(plan), outer;
-    for (size_t i = 0; i < plan.group->states.size(); i++)
-        inner.push_back(plan.resolve(plan.group->states[i].full) + " AS " + quoted(plan.state_names[i]));
+    for (int i = 0; i < static_cast<int>(plan.group->states.size()); i++)
+        if (!plan.group->states_of_delta_only.contains(i))
+            inner.push_back(plan.resolve(plan.group->states[i].full) + " AS " + quoted(plan.state_names[i]));
     for (const auto &column : step.columns) {
         std::string name = quoted(column.column.name);
         outer.push_back((column.role == Role::final ? column.sql : "n." + name) + " AS " + name);

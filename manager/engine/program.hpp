@@ -36,8 +36,7 @@ enum class Layout {
 
 enum class Role {
     key,   /* groups: the value of the delta; set when the row is inserted */
-    state, /* groups: `sql` merges the old value o.<name> (NULL when the row is new) with d.<name>. Some states exist in
-            * the delta only, to determine when to recompute: their `sql` is a NULL constant. */
+    state, /* groups: `sql` merges the old value o.<name> (NULL when the row is new) with d.<name> */
     final, /* groups: `sql` computes it from the merged row n.<name> (states and keys) */
     value, /* rows */
 };
@@ -60,6 +59,8 @@ struct Step {
     std::vector<int> found_by;
     bool is_key_shared = false; /* found_by: a row shares its values with some others, so they are no key */
     int count_column = -1;      /* groups: position of the number of input rows (bigint) */
+    /* groups: columns of the delta only, which determine when to recompute: what was retracted. */
+    std::vector<Column> changes;
     /* groups: SQL over o.<name> and d.<name>: true when the group must be recomputed from its input (a
      * retracted extremum, a float sum …); empty: never. */
     std::string recompute_sql_condition;
@@ -96,8 +97,8 @@ class Program {
 
     /* rows: the value columns, then pgt_weight bigint (may be signed, may repeat a row, need not be
      * consolidated); if the step replaces rows, then pgt_heap oid and pgt_ctid tid, which are NULL unless the row,
-     * whose weight is 1, replaces the stored row there. groups: the key columns, then one column for each state column,
-     * consolidated (one row for each key). */
+     * whose weight is 1, replaces the stored row there. groups: the key columns, then one column for each state column
+     * and each of step.changes, consolidated (one row for each key). */
     std::string delta_sql(int step, uint64_t changed, const RelationNames &names) const;
     /* Returns all physical columns, in order. */
     std::string full_sql(int step, const RelationNames &names) const;

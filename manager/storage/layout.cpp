@@ -49,22 +49,13 @@ constexpr const char *shared_key_suffix = "_shared_key";
 
 /* ---- the heap; PostgreSQL frames ------------------------------------------------------ */
 
-void add_column(TupleDesc columns, AttrNumber number, const char *name, const char *type, const char *collation)
-{
-    const NamedType named = named_type(type);
-    TupleDescInitEntry(columns, number, name, named.type, named.typmod, 0);
-    if (*collation != '\0')
-        TupleDescInitEntryCollation(columns, number, named_collation(collation));
-}
-
 TupleDesc columns_of(const engine::Step &step)
 {
     const bool has_hash = step.found_by.empty();
     TupleDesc columns = CreateTemplateTupleDesc(static_cast<int>(step.columns.size()) + has_hash);
     AttrNumber number = 0;
     for (const engine::ArrangementColumn &column : step.columns)
-        add_column(columns, ++number, column.column.name.c_str(), column.column.type.c_str(),
-                   column.column.collation.c_str());
+        describe_column(columns, ++number, column.column);
     if (has_hash) {
         TupleDescInitEntry(columns, ++number, "pgt_hash", INT8OID, -1, 0);
         set_not_null(columns, number);
@@ -257,6 +248,14 @@ void set_names(Relation attributes, Oid heap, const char *const *names, int coun
 }
 
 } // namespace
+
+void describe_column(TupleDesc columns, AttrNumber number, const engine::Column &column)
+{
+    const NamedType named = named_type(column.type.c_str());
+    TupleDescInitEntry(columns, number, column.name.c_str(), named.type, named.typmod, 0);
+    if (!column.collation.empty())
+        TupleDescInitEntryCollation(columns, number, named_collation(column.collation.c_str()));
+}
 
 Oid create_arrangement(Oid relid, const std::string &relation_name, const engine::Step &step, const QueryParts &parts,
                        const PartitionBy &by, Oid tablespace)

@@ -27,6 +27,9 @@ namespace pgtrickle::storage {
 Oid create_arrangement(Oid relid, const std::string &relation_name, const engine::Step &step, const QueryParts &parts,
                        const PartitionBy &by, Oid tablespace);
 
+/* Describes a column of a program. PostgreSQL frame. */
+void describe_column(TupleDesc columns, AttrNumber number, const engine::Column &column);
+
 /* Creates a relation of these columns that belongs to the stream table, without indexes; `kind` is that of a heap or
  * of a partitioned table. PostgreSQL frame. */
 Oid create_heap(Oid relid, const char *name, TupleDesc columns, char kind, Oid tablespace, Datum options);

@@ -130,9 +130,10 @@ Machine::Physical Machine::states(int step, const Row &key, const WeightedRows &
     Physical result;
     for (size_t i = 0; i < key.size(); i++)
         result[plan.key_names[i]] = key[i];
-    for (size_t i = 0; i < group.states.size(); i++)
-        result[plan.state_names[i]] =
-            evaluate_text(is_delta ? group.states[i].delta : group.states[i].full, none, &lookups);
+    for (int i = 0; i < static_cast<int>(group.states.size()); i++)
+        if (is_delta || !group.states_of_delta_only.contains(i))
+            result[plan.state_names[i]] =
+                evaluate_text(is_delta ? group.states[i].delta : group.states[i].full, none, &lookups);
     return result;
 }
 
@@ -268,6 +269,8 @@ void Machine::refresh_groups(int step, const std::vector<DeltaInput> &changed)
             groups_[step].erase(key);
             continue;
         }
+        for (const auto &column : one.changes)
+            merged.erase(column.name);
         add_finals(step, merged);
         groups_[step][key] = merged;
     }

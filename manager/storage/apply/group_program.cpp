@@ -3,6 +3,7 @@
 #include "pg/context.hpp"
 #include "pg/internal_query.hpp"
 #include "pg/walker.hpp"
+#include "storage/layout.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -63,12 +64,19 @@ List *plan_target_list(List *targets, bool has_two_rows, MemoryContext kept)
     return copy;
 }
 
-/* Returns the descriptor of delta rows: key columns, then state columns. */
-TupleDesc describe_delta(TupleDesc physical, const int *targets, int count)
+/* Returns the descriptor of delta rows. PostgreSQL frame. */
+TupleDesc describe_delta(TupleDesc physical, const engine::Step &step, const GroupProgram *program)
 {
-    TupleDesc descriptor = CreateTemplateTupleDesc(count);
-    for (int i = 0; i < count; i++)
-        TupleDescCopyEntry(descriptor, i + 1, physical, targets[i] + 1);
+    const auto key_count = static_cast<int>(step.key.size());
+    TupleDesc descriptor =
+        CreateTemplateTupleDesc(key_count + program->state_count + static_cast<int>(step.changes.size()));
+    AttrNumber number = 0;
+    for (int key : step.key)
+        TupleDescCopyEntry(descriptor, ++number, physical, static_cast<AttrNumber>(key + 1));
+    for (int i = 0; i < program->state_count; i++)
+        TupleDescCopyEntry(descriptor, ++number, physical, static_cast<AttrNumber>(program->state_targets[i] + 1));
+    for (const engine::Column &column : step.changes)
+        describe_column(descriptor, ++number, column);
     return descriptor;
 }
 
@@ -85,12 +93,9 @@ void append(std::string &list, const std::string &sql)
 Texts collect(const engine::Step &step, GroupProgram *program)
 {
     Texts texts;
-    for (int key : step.key)
-        program->delta_targets[program->delta_count++] = key;
     for (int i = 0; i < static_cast<int>(step.columns.size()); i++) {
         const engine::ArrangementColumn &column = step.columns[i];
         if (column.role == engine::Role::state) {
-            program->delta_targets[program->delta_count++] = i;
             program->state_targets[program->state_count++] = i;
             append(texts.states, column.sql);
         } else if (column.role == engine::Role::final) {
@@ -175,7 +180,6 @@ int *allocate_positions(size_t count)
 GroupProgram *compile_groups(const engine::Step &step, const QueryParts &parts, Oid heap, const std::string &heap_name)
 {
     auto *program = call([] { return static_cast<GroupProgram *>(palloc0(sizeof(GroupProgram))); });
-    program->delta_targets = allocate_positions(step.columns.size() + step.key.size());
     program->state_targets = allocate_positions(step.columns.size());
     program->final_targets = allocate_positions(step.columns.size());
     Texts texts = collect(step, program);
@@ -185,8 +189,7 @@ GroupProgram *compile_groups(const engine::Step &step, const QueryParts &parts, 
         table_close(relation, NoLock);
         return copy;
     });
-    program->delta_descriptor =
-        call([=] { return describe_delta(physical, program->delta_targets, program->delta_count); });
+    program->delta_descriptor = call([&] { return describe_delta(physical, step, program); });
     MemoryContext kept = CurrentMemoryContext;
     Scratch scratch;
     const Analyzed analyzed = analyze(texts, parts, heap_name, program->delta_descriptor);

@@ -18,9 +18,7 @@
 namespace pgtrickle::storage {
 
 struct GroupProgram {
-    TupleDesc delta_descriptor; /* key columns, then state columns */
-    int delta_count;
-    int *delta_targets; /* physical position of each delta column */
+    TupleDesc delta_descriptor; /* key columns, then state columns, then those of the delta only */
     int state_count;
     int *state_targets;        /* physical position of each merged state */
     ProjectionInfo *states;    /* o, d → states */

@@ -51,8 +51,7 @@ int GroupBuilder::known(const std::string &key) const
 
 int GroupBuilder::delta_state(Column column, std::string delta)
 {
-    std::string null = typed_null(column);
-    int made = state(std::move(column), std::move(delta), null, null);
+    int made = state(std::move(column), std::move(delta), {}, {});
     group_.states_of_delta_only.insert(made);
     return made;
 }

@@ -57,7 +57,7 @@ struct Group {
     bool is_recomputed_for_ends = true;
     /* Output columns of the aggregates, over the slots keys, then states. */
     std::vector<Expression> outputs;
-    std::set<int> states_of_delta_only; /* NULL in the arrangement */
+    std::set<int> states_of_delta_only; /* not in the arrangement */
 };
 
 /* Names of an extremum's parts, for a family that builds on it. */
