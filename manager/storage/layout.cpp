@@ -294,7 +294,7 @@ Datum heap_options(bool is_of_groups)
 {
     if (!is_of_groups)
         return static_cast<Datum>(0);
-    DefElem *fillfactor = makeDefElem(pstrdup("fillfactor"), reinterpret_cast<::Node *>(makeInteger(85)), -1);
+    DefElem *fillfactor = makeDefElem(pstrdup("fillfactor"), reinterpret_cast<::Node *>(makeInteger(90)), -1);
     return transformRelOptions(static_cast<Datum>(0), list_make1(fillfactor), nullptr, nullptr, false, false);
 }
 
