@@ -18,6 +18,7 @@
 #include "fdw/ddl/publication.hpp"
 #include "fdw/definition/definition_notices.hpp"
 #include "fdw/definition/fill.hpp"
+#include "fdw/definition/uncollected_commands.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/versions/rights.hpp"
 #include "setup/defining_query.hpp"
@@ -27,7 +28,6 @@
 extern "C" {
 #include "access/table.h"
 #include "catalog/namespace.h"
-#include "commands/event_trigger.h"
 #include "commands/tablecmds.h"
 #include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
@@ -208,14 +208,11 @@ void inherit(Oid relid, RangeVar *parent, bool is_restored)
     CommandCounterIncrement();
 }
 
-/* Event triggers see the statement of the user only. */
 void inherit_from_all(Oid relid, List *parents, bool is_restored)
 {
     ListCell *cell;
-    EventTriggerInhibitCommandCollection();
     foreach (cell, parents)
         inherit(relid, lfirst_node(RangeVar, cell), is_restored);
-    EventTriggerUndoInhibitCommandCollection();
 }
 
 Oid created_relation(CreateForeignTableStmt *statement)
@@ -276,7 +273,10 @@ void create_stream_table(const UtilityCall &utility)
     } else {
         call([=] { definition::begin_restoring(relid, definition::Restored::definition); });
     }
-    call([=] { inherit_from_all(relid, parents, is_restored); });
+    {
+        UncollectedCommands uncollected;
+        call([=] { inherit_from_all(relid, parents, is_restored); });
+    }
     call([] { warn_of_publications(); });
     mailbox::note_definition_change();
 }

@@ -166,7 +166,7 @@ namespace {
  * another role that is locked exclusively, because its owner must not delay the statement. */
 template <class Condition> bool may_concern(Oid user, Condition condition)
 {
-    if (call([=] { return has_rights_of_owner(user); }))
+    if (call([=] { return is_owned_by_user(user); }))
         call([=] { LockRelationOid(user, AccessShareLock); });
     else if (!call([=] { return ConditionalLockRelationOid(user, AccessShareLock); }))
         return true;

@@ -3,6 +3,7 @@
 #include "definition/stream_table.hpp"
 #include "fdw/ddl/user_statement.hpp"
 #include "fdw/definition/stream_table_named.hpp"
+#include "fdw/definition/uncollected_commands.hpp"
 #include "pg/boundary.hpp"
 #include "pg/versions/heaps.hpp"
 #include "pg/versions/rights.hpp"
@@ -145,7 +146,7 @@ void check_options(Oid relid, const ReindexStmt *statement)
 
 /* ---- ALTER … SET TABLESPACE ----------------------------------------------------------------- */
 
-/* Checks the privilege on the tablespace. Event triggers see the statement of the user only. */
+/* Checks the privilege on the tablespace. */
 void move_heap(Oid relid, Oid heap, AlterTableStmt *statement)
 {
     storage::check_not_in_use(relid, heap);
@@ -156,10 +157,8 @@ void move_heap(Oid relid, Oid heap, AlterTableStmt *statement)
         if (storage::is_own_index(lfirst_oid(cell)))
             moved = lappend_oid(moved, lfirst_oid(cell));
     table_close(relation, NoLock);
-    EventTriggerInhibitCommandCollection();
     foreach (cell, moved)
         AlterTableInternal(lfirst_oid(cell), static_cast<List *>(copyObjectImpl(statement->cmds)), false);
-    EventTriggerUndoInhibitCommandCollection();
 }
 
 void move_all(Oid relid, AlterTableStmt *statement)
@@ -174,9 +173,6 @@ void move_all(Oid relid, AlterTableStmt *statement)
     ListCell *cell;
     foreach (cell, heaps)
         move_heap(relid, lfirst_oid(cell), statement);
-    ObjectAddress address;
-    ObjectAddressSet(address, RelationRelationId, relid);
-    EventTriggerCollectSimpleCommand(address, InvalidObjectAddress, reinterpret_cast<::Node *>(statement));
 }
 
 } // namespace
@@ -186,7 +182,15 @@ void move_heaps(const UtilityCall &utility, Oid relid)
     auto *moved = reinterpret_cast<AlterTableStmt *>(utility.statement());
     UserStatement statement(utility, "ALTER FOREIGN TABLE");
     statement.begin();
-    call([=] { move_all(relid, moved); });
+    {
+        UncollectedCommands uncollected;
+        call([=] { move_all(relid, moved); });
+    }
+    call([=] {
+        ObjectAddress address;
+        ObjectAddressSet(address, RelationRelationId, relid);
+        EventTriggerCollectSimpleCommand(address, InvalidObjectAddress, reinterpret_cast<::Node *>(moved));
+    });
     statement.end();
 }
 

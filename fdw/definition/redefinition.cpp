@@ -80,6 +80,11 @@ bool has_rights_of_owner(Oid relid)
     return has_privs_of_role(GetUserId(), owner_of_relation(relid, true));
 }
 
+bool is_owned_by_user(Oid relid)
+{
+    return statement_user() == owner_of_relation(relid, true);
+}
+
 void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode, setup::DeniedCapture denied)
 {
     refresh::for_stream_table(relid, "redefine",
@@ -88,7 +93,7 @@ void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode
 
 void redefine_or_mark(Oid relid, const char *reason)
 {
-    if (!call([=] { return has_rights_of_owner(relid); })) {
+    if (!call([=] { return is_owned_by_user(relid); })) {
         call([=] {
             state::mark_needs_setup(relid, reason);
             mailbox::note_change(relid);

@@ -3,6 +3,7 @@
 #include "definition/definition_view.hpp"
 #include "definition/query/query.hpp"
 #include "fdw/definition/redefinition.hpp"
+#include "fdw/definition/uncollected_commands.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/rights.hpp"
 #include "pg/versions/rights.hpp"
@@ -16,7 +17,6 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_rewrite.h"
-#include "commands/event_trigger.h"
 #include "commands/tablecmds.h"
 #include "nodes/makefuncs.h"
 #include "rewrite/rewriteSupport.h"
@@ -95,9 +95,7 @@ void alter_columns(Oid relid, List *commands)
     planned->commandType = CMD_UTILITY;
     planned->utilityStmt = reinterpret_cast<::Node *>(statement);
     AlterTableUtilityContext context = {planned, "", relid, nullptr, nullptr};
-    EventTriggerInhibitCommandCollection();
     AlterTable(statement, AccessExclusiveLock, &context);
-    EventTriggerUndoInhibitCommandCollection();
     CommandCounterIncrement();
 }
 
@@ -146,6 +144,8 @@ Oid RetypedColumns::take_next()
             return std::find(upstreams.begin(), upstreams.end(), other) != upstreams.end();
         });
     });
+    if (next == released_.end())
+        raise({.message = "the stream tables that read a retyped column read each other in a circle"});
     const Oid taken = *next;
     released_.erase(next);
     return taken;
@@ -164,9 +164,15 @@ bool RetypedColumns::follow_one(Oid relid)
     ListCell *cell;
     foreach (cell, commands)
         release_column(relid, call([&] { return get_attnum(relid, lfirst_node(AlterTableCmd, cell)->name); }));
-    if (commands != NIL)
+    if (commands != NIL) {
+        /* Children are rewritten, and constraints of these, indexes and extended statistics parsed again: code of the
+         * owner, which a session of another role, such as a superuser's, must not run. */
+        AsOwner as_owner(definition.owner);
+        UncollectedCommands uncollected;
         call([=] { alter_columns(relid, commands); });
+    }
     redefined_.push_back(replace_by_analysis(relid, parsed));
+    redefined_.back().is_to_be_filled &= call([=] { return is_owned_by_user(relid); });
     return commands != NIL;
 }
 

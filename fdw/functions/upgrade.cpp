@@ -71,6 +71,16 @@ constexpr const char *foreign_tables_of_ours =
     "SELECT f.ftrelid FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver "
     "JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw WHERE w.fdwname = 'pgtrickle_fdw' ORDER BY 1";
 
+/* What the queries of stream tables and of views name. */
+constexpr const char *reads_of_stream_tables_and_views =
+    "SELECT DISTINCT user_of, source FROM ("
+    "SELECT d.objid AS user_of, d.refobjid AS source FROM pg_depend d JOIN pg_foreign_table f ON f.ftrelid = d.objid "
+    "JOIN pg_foreign_server s ON s.oid = f.ftserver JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw "
+    "WHERE w.fdwname = 'pgtrickle_fdw' AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass "
+    "UNION ALL SELECT r.ev_class, d.refobjid FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid "
+    "WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND r.ev_type = '1') x "
+    "WHERE user_of <> source";
+
 /* Objects that depend only on the stream table: its heaps, partitions before what they belong to, and the internal
  * view. */
 constexpr const char *derived_relations =
@@ -168,32 +178,47 @@ int64_t prepare_upgrade()
     return static_cast<int64_t>(stream_tables.size());
 }
 
+/* Appends `relid` to `ordered` after everything that it reads, if `is_wanted`; `reads` may be deep, as views are. */
+template <class IsWanted>
+void visit(const std::multimap<Oid, Oid> &reads, Oid relid, std::set<Oid> &visited, IsWanted is_wanted,
+           std::vector<Oid> &ordered)
+{
+    struct Open {
+        Oid relid;
+        std::multimap<Oid, Oid>::const_iterator next;
+    };
+    std::vector<Open> open;
+    auto enter_one = [&](Oid one) {
+        if (visited.insert(one).second)
+            open.push_back({one, reads.lower_bound(one)});
+    };
+    enter_one(relid);
+    while (!open.empty()) {
+        Open &last = open.back();
+        if (last.next != reads.end() && last.next->first == last.relid) {
+            enter_one((last.next++)->second);
+            continue;
+        }
+        if (is_wanted(last.relid))
+            ordered.push_back(last.relid);
+        open.pop_back();
+    }
+}
+
 /* Sorts stream tables after the ones that they read. The foreign table depends on the relations that its
  * query names, including views. */
 std::vector<Oid> in_order(const std::vector<Oid> &stream_tables)
 {
     std::multimap<Oid, Oid> reads;
-    for (const std::vector<Text> &row : run_extension_sql(
-             "SELECT DISTINCT user_of, source FROM ("
-             "  SELECT d.objid AS user_of, d.refobjid AS source FROM pg_depend d "
-             "  WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass "
-             "  UNION ALL SELECT r.ev_class, d.refobjid FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid "
-             "  WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass) x WHERE user_of "
-             "<> source"))
+    for (const std::vector<Text> &row : run_extension_sql(reads_of_stream_tables_and_views))
         reads.emplace(std::stoul(*row[0]), std::stoul(*row[1]));
     std::vector<Oid> ordered;
     std::set<Oid> visited;
-    auto visit = [&](auto &&self, Oid relid) -> void {
-        if (!visited.insert(relid).second)
-            return;
-        auto [first, last] = reads.equal_range(relid);
-        for (; first != last; ++first)
-            self(self, first->second);
-        if (std::binary_search(stream_tables.begin(), stream_tables.end(), relid))
-            ordered.push_back(relid);
-    };
-    for (Oid relid : stream_tables)
-        visit(visit, relid);
+    auto is_wanted = [&](Oid relid) { return std::binary_search(stream_tables.begin(), stream_tables.end(), relid); };
+    for (Oid relid : stream_tables) {
+        call([] { CHECK_FOR_INTERRUPTS(); });
+        visit(reads, relid, visited, is_wanted, ordered);
+    }
     return ordered;
 }
 
@@ -206,6 +231,46 @@ void recreate_indexes()
         restore_indexes(static_cast<Oid>(std::stoul(*row[0])), *row[1]);
 }
 
+/* The stream tables that could not be set up, because a query cannot be maintained any more, or code of its owner
+ * fails.
+ */
+class Undefined {
+  public:
+    void add(Oid relid, const Failure &failure)
+    {
+        constexpr int most_shown = 10;
+        if (++count_ <= most_shown)
+            detail_ += (count_ > 1 ? "\n" : "") + std::string(call([=] { return definition::qualified_name(relid); })) +
+                       ": " + failure.message;
+    }
+    void raise_if_any() const
+    {
+        if (count_ > 0)
+            raise(
+                {.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                 .message = "could not set up " + std::to_string(count_) + " of the stream tables again",
+                 .detail = detail_,
+                 .hint = "Remove the causes, or drop these stream tables, and call pgtrickle.finish_upgrade() again."});
+    }
+
+  private:
+    int count_ = 0;
+    std::string detail_;
+};
+
+void set_up_again(Oid relid)
+{
+    call([=] {
+        LockRelationOid(relid, AccessExclusiveLock);
+        state::insert(relid);
+    });
+    (void)run_extension_sql("UPDATE pgtrickle.pgt_state s SET generation = u.generation FROM pgtrickle.pgt_upgrade u "
+                            "WHERE u.relid = s.relid AND s.relid = $1::oid",
+                            {std::to_string(relid)});
+    define_restored(relid);
+    call([=] { CacheInvalidateRelcacheByRelid(relid); });
+}
+
 int64_t finish_upgrade()
 {
     if (OidIsValid(storage::namespace_oid()))
@@ -215,18 +280,11 @@ int64_t finish_upgrade()
         make_schema("pg_trickle_log");
     });
     const std::vector<Oid> stream_tables = in_order(relids_of(foreign_tables_of_ours));
-    for (Oid relid : stream_tables) {
-        call([=] {
-            LockRelationOid(relid, AccessExclusiveLock);
-            state::insert(relid);
-        });
-        (void)run_extension_sql(
-            "UPDATE pgtrickle.pgt_state s SET generation = u.generation FROM pgtrickle.pgt_upgrade u "
-            "WHERE u.relid = s.relid AND s.relid = $1::oid",
-            {std::to_string(relid)});
-        define_restored(relid);
-        call([=] { CacheInvalidateRelcacheByRelid(relid); });
-    }
+    Undefined undefined;
+    for (Oid relid : stream_tables)
+        if (auto failure = attempt([=] { set_up_again(relid); }))
+            undefined.add(relid, *failure);
+    undefined.raise_if_any();
     recreate_indexes();
     (void)run_extension_sql("UPDATE pgtrickle.pgt_state s SET status = u.status FROM pgtrickle.pgt_upgrade u "
                             "WHERE u.relid = s.relid AND u.status = 'SUSPENDED'");
