@@ -1,7 +1,7 @@
 #include "fdw/definition/replacement.hpp"
 
-#include "capture/source/frontier.hpp"
 #include "definition/query/rewritten_query.hpp"
+#include "definition/state/frontier.hpp"
 #include "definition/state/state.hpp"
 #include "fdw/definition/definition_notices.hpp"
 #include "fdw/definition/fill.hpp"

@@ -154,8 +154,8 @@ List *find_computed(const QueryDesc *query, const Oid *relids, int count)
     return computed;
 }
 
-/* Returns the tables from which the stream tables are computed, at any distance, and locks them. */
-List *locked_tables_of(const Oid *relids, int count)
+/* Returns the tables from which the stream tables are computed, at any distance. */
+List *tables_of(const Oid *relids, int count)
 {
     List *tables = NIL;
     enter([&] {
@@ -165,10 +165,26 @@ List *locked_tables_of(const Oid *relids, int count)
                     if (source.kind == SourceKind::table)
                         tables = call([&] { return list_append_unique_oid(tables, source.relid); });
     });
+    return tables;
+}
+
+List *locked_tables_of(const Oid *relids, int count)
+{
+    List *tables = tables_of(relids, count);
     ListCell *cell;
     foreach (cell, tables)
         capture::lock_to_read(lfirst_oid(cell));
     return tables;
+}
+
+/* Whether the stream table can be read exactly without waiting for another transaction. */
+bool can_lock_tables_of(Oid relid)
+{
+    ListCell *cell;
+    foreach (cell, tables_of(&relid, 1))
+        if (!capture::try_lock_to_read(lfirst_oid(cell)))
+            return false;
+    return true;
 }
 
 /* Returns true if the snapshot shows each table as its log does. They are locked, so this remains true. */
@@ -256,7 +272,9 @@ bool would_go_back(Oid relid)
 
 bool is_replaced(Oid relid, Obstacle obstacle)
 {
-    if (is_replaceable(obstacle))
+    /* A lock that excludes a refresh, as another session's own refresh does, need not exclude readers of the sources.
+     */
+    if (is_replaceable(obstacle) || (obstacle == Obstacle::locked && can_lock_tables_of(relid)))
         return true;
     if (obstacle == Obstacle::failed) /* the exact query would probably fail, too */
         return false;

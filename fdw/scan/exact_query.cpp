@@ -212,8 +212,9 @@ List *open_tables_of_exact_query(Oid relid, PlannedStmt *plan)
                 oids = call([&] { return list_append_unique_oid(oids, source.relid); });
     });
     List *tables = NIL;
-    foreach (cell, oids)
-        tables = lappend(tables, relation_open(lfirst_oid(cell), AccessShareLock));
+    foreach (cell, oids) /* what a replaced view has read may have been dropped */
+        if (Relation table = try_relation_open(lfirst_oid(cell), AccessShareLock); table != nullptr)
+            tables = lappend(tables, table);
     return tables;
 }
 

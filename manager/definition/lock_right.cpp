@@ -31,9 +31,12 @@ bool may_lock(Oid relation, Oid user, AclMode any_of)
 
 /* A refresh includes upstreams of the same owner, so their sources count. It does not wait for upstreams of
  * other owners. */
-bool may_user_stop_refreshes(Oid stream_table, Oid user)
+bool may_user_stop_refreshes(Oid stream_table, Oid user, List **visited)
 {
     check_stack_depth();
+    if (list_member_oid(*visited, stream_table))
+        return false;
+    *visited = lappend_oid(*visited, stream_table);
     if (may_lock(stream_table, user, ACL_NO_RIGHTS))
         return true;
     ListCell *cell;
@@ -42,7 +45,7 @@ bool may_user_stop_refreshes(Oid stream_table, Oid user)
         if (may_lock(source, user, for_lock_table))
             return true;
         if (is_stream_table(source) && owner_of_relation(source, true) == owner_of_relation(stream_table, true) &&
-            may_user_stop_refreshes(source, user))
+            may_user_stop_refreshes(source, user, visited))
             return true;
     }
     return false;
@@ -52,7 +55,9 @@ bool may_user_stop_refreshes(Oid stream_table, Oid user)
 
 bool may_stop_refreshes(Oid stream_table)
 {
-    return mailbox::own_effects(stream_table).holds_it || may_user_stop_refreshes(stream_table, statement_user());
+    List *visited = NIL;
+    return mailbox::own_effects(stream_table).holds_it ||
+           may_user_stop_refreshes(stream_table, statement_user(), &visited);
 }
 
 bool may_stop_capture_changes(Oid source)

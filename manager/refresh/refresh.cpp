@@ -2,7 +2,7 @@
 
 #include "capture/log/chunk.hpp"
 #include "capture/log/log_state.hpp"
-#include "capture/source/frontier.hpp"
+#include "definition/state/frontier.hpp"
 #include "pg/attempt.hpp"
 #include "refresh/batch/batch.hpp"
 #include "refresh/batch/excluded_members.hpp"

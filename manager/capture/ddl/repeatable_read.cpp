@@ -6,6 +6,7 @@
 #include "capture/source/inheritance.hpp"
 #include "capture/source/source_kind.hpp"
 #include "definition/stream_table.hpp"
+#include "pg/versions/heaps.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -50,8 +51,18 @@ enum class Heap { same, other, unknown };
 
 struct HeapSeen {
     Heap heap;
-    bool is_own_row; /* the row of pg_class is the transaction's own: it has changed the relation */
+    bool is_own_row;  /* the row of pg_class is the transaction's own: it has changed the relation */
+    bool is_own_file; /* it has written the rows again: also those that the snapshot does not see are its own now */
 };
+
+bool is_in_own_file(Oid relid)
+{
+    Relation relation = RelationIdGetRelation(relid);
+    const bool answer = RelationIsValid(relation) && has_own_file(relation);
+    if (RelationIsValid(relation))
+        RelationClose(relation);
+    return answer;
+}
 
 Oid file_of(HeapTuple row)
 {
@@ -66,7 +77,7 @@ HeapSeen heap_seen(Oid relid, Snapshot snapshot)
     SysScanDesc scan = systable_beginscan(classes, ClassOidIndexId, true, snapshot, 1, &key);
     HeapTuple then = systable_getnext(scan);
     HeapTuple now = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-    HeapSeen seen = {Heap::unknown, false};
+    HeapSeen seen = {Heap::unknown, false, false};
     if (HeapTupleIsValid(then) && HeapTupleIsValid(now)) {
         seen.heap = file_of(then) == file_of(now) ? Heap::same : Heap::other;
         seen.is_own_row = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(then->t_data));
@@ -75,6 +86,7 @@ HeapSeen heap_seen(Oid relid, Snapshot snapshot)
         ReleaseSysCache(now);
     systable_endscan(scan);
     table_close(classes, AccessShareLock);
+    seen.is_own_file = seen.is_own_row && is_in_own_file(relid);
     return seen;
 }
 
@@ -207,19 +219,22 @@ bool has_own_rows(Oid source, const List *tree, const OldSnapshot &old)
 }
 
 /* Whether what other transactions have done to `source` agrees with its log. Sets `is_own_work` if this transaction has
- * changed a relation of the tree. */
+ * changed a relation of the tree. Returns false if it has copied rows there that the snapshot does not see, without a
+ * marker, which has all rows computed. */
 bool is_seen_as_others_left_it(Oid source, const List *tree, const OldSnapshot &old, bool *is_own_work)
 {
     if (has_marker(source, old.seen, old.latest))
         return false;
+    bool is_copied = false;
     ListCell *cell;
     foreach (cell, tree) {
         HeapSeen seen = heap_seen(lfirst_oid(cell), old.snapshot);
         if (may_show_other_rows(source, lfirst_oid(cell), seen.heap, old.snapshot))
             return false;
         *is_own_work |= seen.is_own_row;
+        is_copied |= seen.is_own_file;
     }
-    return true;
+    return !is_copied || has_marker(source, old.all_but_own, old.latest) || !has_changes(source, old.seen, old.latest);
 }
 
 /* Whether a plan may conclude from the row of a catalog that a relation has no two rows of a certain kind, or none. */
@@ -299,6 +314,18 @@ void lock_to_read(Oid source)
     LockRelationOid(source, AccessShareLock);
     (void)tree_of(source, AccessShareLock);
     lock_logs(source);
+}
+
+bool try_lock_to_read(Oid source)
+{
+    if (!ConditionalLockRelationOid(source, AccessShareLock))
+        return false;
+    ListCell *cell;
+    foreach (cell, tree_of(source, NoLock))
+        if (!ConditionalLockRelationOid(lfirst_oid(cell), AccessShareLock))
+            return false;
+    lock_to_read(source);
+    return true;
 }
 
 /* C++ frame. */

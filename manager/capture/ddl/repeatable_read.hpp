@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "capture/source/frontier.hpp"
+#include "definition/state/frontier.hpp"
 
 namespace pgtrickle::capture {
 
@@ -44,5 +44,8 @@ bool is_seen_beside_own_work(Oid source, Snapshot snapshot);
  * is_seen_beside_own_work() finds afterwards stays true, except for a relation that becomes a partition or child.
  * PostgreSQL frame. */
 void lock_to_read(Oid source);
+/* As lock_to_read(), but does not wait: returns false if another transaction excludes readers of the source. PostgreSQL
+ * frame. */
+bool try_lock_to_read(Oid source);
 
 } // namespace pgtrickle::capture

@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "capture/source/frontier.hpp"
+#include "definition/state/frontier.hpp"
 #include "pg/boundary.hpp"
 
 extern "C" {

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "capture/source/frontier.hpp"
+#include "definition/state/frontier.hpp"
 #include "pg/boundary.hpp"
 
 extern "C" {

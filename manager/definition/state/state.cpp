@@ -6,6 +6,7 @@
 #include "definition/state/state.hpp"
 
 #include "definition/state/extension_table.hpp"
+#include "definition/state/frontier.hpp"
 #include "pg/known_row.hpp"
 #include "pg/latest_row.hpp"
 
@@ -20,6 +21,8 @@ extern "C" {
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 }
+
+#include <limits>
 
 namespace pgtrickle::state {
 
@@ -186,6 +189,22 @@ int64_t visible_generation(Oid relid, Snapshot snapshot)
     return generation_of(read_raw(relid, snapshot));
 }
 
+namespace {
+
+/* Whether this transaction has filled the stream table with rows that its own snapshot does not see (refresh.cpp,
+ * begin_fill_in_fixed_transaction()). */
+bool is_filled_ahead(const RawRow &raw, Snapshot snapshot)
+{
+    if (!raw.is_own || raw.frontier == nullptr || snapshot == nullptr || !IsolationUsesXactSnapshot())
+        return false;
+    return enter([&] {
+        constexpr int32_t all = std::numeric_limits<int32_t>::max();
+        return !Frontier::of_snapshot(snapshot, all).includes(Frontier::from_text(raw.frontier, 0, 0));
+    });
+}
+
+} // namespace
+
 VisibleRow visible_row(Oid relid, Snapshot snapshot)
 {
     VisibleRow seen;
@@ -197,8 +216,9 @@ VisibleRow visible_row(Oid relid, Snapshot snapshot)
     seen.exists = true;
     seen.is_own = raw.is_own;
     seen.is_populated = DatumGetBool(value(Column::is_populated));
-    seen.needs_reinit = raw.marks.reason != nullptr || (snapshot != nullptr && IsolationUsesXactSnapshot() &&
-                                                        generation_of(raw) != generation_of(read_raw(relid, nullptr)));
+    seen.needs_reinit = raw.marks.reason != nullptr || is_filled_ahead(raw, snapshot) ||
+                        (snapshot != nullptr && IsolationUsesXactSnapshot() &&
+                         generation_of(raw) != generation_of(read_raw(relid, nullptr)));
     seen.status = raw.status;
     seen.frontier = raw.frontier;
     seen.own_xid = is_null(Column::own_xid) ? 0 : DatumGetUInt64(value(Column::own_xid));

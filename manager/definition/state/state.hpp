@@ -74,7 +74,8 @@ struct VisibleRow {
     bool is_own = false; /* this transaction wrote the row: it created, altered or refreshed the stream table */
     bool is_populated = false;
     /* The stored rows cannot be continued. Under the snapshot of a transaction, also if the definition, or a function
-     * that the query calls, has been replaced since: functions have no snapshot. */
+     * that the query calls, has been replaced since: functions have no snapshot; or if this transaction has filled the
+     * stream table as of a later moment. */
     bool needs_reinit = false;
     Status status = Status::initializing;
     char *frontier = nullptr; /* as text; null: none */

@@ -28,6 +28,17 @@ inline int64 live_tuples(const PgStat_StatTabEntry &counted)
 #endif
 }
 
+/* Whether the current transaction has created the file of the relation: the relation itself, or its rows, copied. */
+inline bool has_own_file(Relation relation)
+{
+#if PG_VERSION_NUM < 160000
+    const SubTransactionId since = relation->rd_firstRelfilenodeSubid;
+#else
+    const SubTransactionId since = relation->rd_firstRelfilelocatorSubid;
+#endif
+    return relation->rd_createSubid != InvalidSubTransactionId || since != InvalidSubTransactionId;
+}
+
 /* Describes an index of plain columns, not unique, ready for inserts. */
 inline IndexInfo *plain_index_info(int columns, Oid access_method)
 {

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "capture/log/log.hpp"
-#include "capture/source/frontier.hpp"
+#include "definition/state/frontier.hpp"
 #include "mailbox/progress.hpp"
 #include "refresh/program/compiled.hpp"
 #include "refresh/program/statement.hpp"

@@ -1,4 +1,4 @@
-#include "capture/source/frontier.hpp"
+#include "definition/state/frontier.hpp"
 
 extern "C" {
 #include "access/transam.h"
