@@ -18,6 +18,9 @@ extern "C" {
 #include "tcop/dest.h"
 }
 
+#include <algorithm>
+#include <vector>
+
 namespace pgtrickle {
 
 namespace {
@@ -218,11 +221,38 @@ List *open_tables_of_exact_query(Oid relid, PlannedStmt *plan)
     return tables;
 }
 
+namespace {
+
+/* The stream tables whose exact queries are running, each within that before it. Since a view is replaced without its
+ * users' definitions (redefine_or_mark()), one of them may read itself. C++ frames. */
+class RunningExactly {
+  public:
+    explicit RunningExactly(Oid relid)
+    {
+        const auto same = std::find(running_.begin(), running_.end(), relid);
+        if (same != running_.end()) {
+            std::vector<Oid> path(same, running_.end());
+            path.push_back(relid);
+            definition::raise_cycle(path);
+        }
+        running_.push_back(relid);
+    }
+    ~RunningExactly() { running_.pop_back(); }
+    RunningExactly(const RunningExactly &) = delete;
+    RunningExactly &operator=(const RunningExactly &) = delete;
+
+  private:
+    static inline std::vector<Oid> running_;
+};
+
+} // namespace
+
 void run_exact_query(Oid relid, PlannedStmt *plan, Snapshot snapshot, ParamListInfo parameters, Tuplestorestate *rows)
 {
     DestReceiver *receiver = CreateTuplestoreDestReceiver();
     SetTuplestoreDestReceiverParams(receiver, rows, CurrentMemoryContext, false, nullptr, nullptr);
     act_as_owner(relid, [&] {
+        RunningExactly running(relid);
         call([&] {
             QueryDesc *query = described(plan, snapshot, parameters, receiver);
             ExecutorStart(query, EXEC_FLAG_SKIP_TRIGGERS);

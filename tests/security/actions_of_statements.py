@@ -60,6 +60,8 @@ action("read the view above", "read", "SELECT * FROM NAME_v", only="^view_above$
 undone("ANALYZE the source", "ddl", "ANALYZE SOURCE", "SELECT pgtrickle.refresh_stream_table('NAME')")
 undone("add a column to the source", "ddl", "ALTER TABLE SOURCE ADD x int DEFAULT 1", "SELECT pgtrickle.refresh_stream_table('NAME')")
 undone("retype a column of the source", "ddl", "ALTER TABLE SOURCE ALTER w TYPE varchar", "SELECT pgtrickle.refresh_stream_table('NAME')")
+undone("retype a column that it reads", "call", "ALTER TABLE SOURCE ALTER v TYPE bigint", "SELECT pgtrickle.refresh_stream_table('NAME')",
+       only="^(child_.*|literal_in_statistics|index_.*|literal_in_index.*)$")
 undone("rename the source", "ddl", "ALTER TABLE SOURCE RENAME TO renamed", "SELECT pgtrickle.refresh_stream_table('NAME')")
 undone("rename a column of the source", "ddl", "ALTER TABLE SOURCE RENAME v TO w2", "SELECT pgtrickle.refresh_stream_table('NAME')")
 undone("policies of the source", "ddl", "ALTER TABLE SOURCE ENABLE ROW LEVEL SECURITY", "SELECT pgtrickle.refresh_stream_table('NAME')")

@@ -18,6 +18,7 @@ from roles import KINDS  # noqa: E402
 from stage import Stage  # noqa: E402
 
 ROUNDS = 2 if float(os.environ.get("DURATION_S", 15)) < 60 else 15  # targets of each action and role
+FEW = 10
 USUAL = ("INSERT", "read after own write, expansion on", "call refresh_stream_table", "SELECT, expansion on", "read the view above",
          "ANALYZE the stream table", "VACUUM ANALYZE", "REFRESH a materialized view that is a source")
 WAYS = {"define": "its definition", "read": "reads", "write": "writes to a source", "ddl": "utility statements", "call": "functions and other statements",
@@ -38,7 +39,7 @@ arena = stage.arena
 
 def perform_all():
     """Performs the usual actions on every target, and each action by each kind of role on some targets, which
-    differ from role to role."""
+    differ from role to role; on all, if it suits few."""
     for target in stage.targets:
         for name in USUAL:
             for kind in ("owner", "superuser", "reader"):
@@ -48,9 +49,9 @@ def perform_all():
     for action in ACTIONS.values():
         targets = [target for target in stage.targets if action.suits(target.place)]
         for kind in KINDS:
-            for _ in range(ROUNDS):
+            for few in targets if len(targets) <= FEW else range(ROUNDS):
                 number += 7
-                stage.perform(action, kind, targets[number % len(targets)])
+                stage.perform(action, kind, few if len(targets) <= FEW else targets[number % len(targets)])
             if kind in ("owner", "creator") or kind == "superuser" and action.kind == "call":
                 for guise in ("search_path", "temporary")[:1 if kind == "superuser" else 2]:
                     number += 7

@@ -161,6 +161,13 @@ place("index_expression", "index expression on a stream table", NUMBER, after="C
 place("index_predicate", "index predicate on a stream table", after="CREATE INDEX ON own.PLACE (v) WHERE own.PLACE_f(v)")
 place("stream_table_statistics", "extended statistics of a stream table", NUMBER,
       after="CREATE STATISTICS own.PLACE_s ON g, (own.PLACE_i(v)) FROM own.PLACE", also="ddl")
+place("literal_in_statistics", "such a literal in extended statistics of a stream table", DOMAIN,
+      after=f"CREATE STATISTICS own.PLACE_s ON g, (v = ANY ({LITERAL})) FROM own.PLACE", also="ddl")
+place("child_check", "CHECK of a child of a stream table",
+      after="CREATE TABLE own.PLACE_c (CHECK (own.PLACE_f(v::text::int))) INHERITS (own.PLACE); INSERT INTO own.PLACE_c VALUES (50, 1, 5)", also="ddl")
+place("child_index", "index expression on a child of a stream table", NUMBER,
+      after="CREATE TABLE own.PLACE_c () INHERITS (own.PLACE); INSERT INTO own.PLACE_c VALUES (50, 1, 5); "
+            "CREATE INDEX ON own.PLACE_c (own.PLACE_i(v::text::int))", also="ddl")
 place("written_settings", "recorded settings, as a dump has them, written by the user", DOMAIN, ROWS + f" WHERE id = ANY ({LITERAL})",
       options=", original_query 'SELECT', \"setting_TimeZone\" 'UTC'")
 place("view_above", "view that reads a stream table", after="CREATE VIEW own.PLACE_v AS SELECT * FROM own.PLACE WHERE own.PLACE_f(v)", also="read")
