@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
-"""Shows that the owner of a stream table cannot delay the owner of what it reads: a role that may only SELECT from a view or
-table locks its own stream tables over that exclusively, and statements that change what these mean do not wait. Their next
-refresh follows each statement."""
+"""Shows that the owner of a stream table can neither delay nor prevent a statement of the owner of what it reads, or of a
+superuser: a role that may only SELECT from a view or table locks its own stream tables over that exclusively, or lets its
+functions fail, and statements that change what these mean do not wait, nor fail. Their next refresh follows each statement."""
 
 import sys
 import uuid
@@ -26,14 +26,19 @@ STATEMENTS = [
     "ALTER TABLE item DISABLE ROW LEVEL SECURITY, DROP COLUMN more",
     "DROP POLICY few ON item",
     "CREATE OR REPLACE FUNCTION plus(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 + 5; END'",
-    "ALTER TYPE mood ADD VALUE 'none'",
+    "ALTER TYPE mood ADD VALUE IF NOT EXISTS 'none'",
     "ALTER DOMAIN small DROP CONSTRAINT small_check",
     "TRUNCATE item",
 ]
+UNDONE = {  # they are run with the stream tables unlocked, too
+    "ALTER VIEW seen SET (security_barrier)": "ALTER VIEW seen RESET (security_barrier)",
+    "ALTER TABLE item ENABLE ROW LEVEL SECURITY": "ALTER TABLE item DISABLE ROW LEVEL SECURITY",
+}
 MODES = ("full", "auto")
 QUERIES = {
     "of_view": "SELECT id, n, t FROM owner.seen", "groups": "SELECT n, count(*) AS c FROM owner.seen GROUP BY n",
     "whole": "SELECT item FROM owner.item", "called": "SELECT id, owner.plus(n) AS n FROM owner.item",
+    "failing": "SELECT id, other.unsteady(n) AS n FROM owner.seen",
     "moods": "SELECT id, 'good'::owner.mood AS m, n::owner.small AS s FROM owner.item",
 }
 
@@ -52,6 +57,8 @@ def set_up():
         CREATE FUNCTION plus(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 + 1; END';
         CREATE TYPE mood AS ENUM ('good'); CREATE DOMAIN small AS int CHECK (VALUE < 1000);
         GRANT SELECT ON seen TO {OTHER}; GRANT SELECT, TRIGGER ON item, another TO {OTHER}""")
+    other.execute("""CREATE TABLE switch (is_off bool); CREATE FUNCTION unsteady(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+        'BEGIN IF EXISTS (SELECT FROM other.switch) THEN RAISE EXCEPTION ''switched off''; END IF; RETURN $1; END'""")
     for mode in MODES:
         for name, query in QUERIES.items():
             other.execute("SELECT pgtrickle.create_stream_table(%s, %s, '520w', %s)", (f"{name}_{mode}", query, mode))
@@ -70,16 +77,32 @@ def differing():
     return found
 
 
-def nothing_waits_for_locks_of_others():
+def run_all(by):
     lock_all = "; ".join(f"ALTER FOREIGN TABLE {name}_{mode} RENAME TO moved_{name}_{mode}" for name in QUERIES for mode in MODES)
     for statement in STATEMENTS:
+        other.execute("INSERT INTO switch VALUES (true)")
         other.execute(f"BEGIN; {lock_all}")
-        owner.execute(statement)
+        by.execute(statement)
         other.execute("ROLLBACK")
+        if statement in UNDONE:
+            by.execute(UNDONE[statement])
+            by.execute(statement)
+        other.execute("DELETE FROM switch")
         assert not (found := differing()), (statement, found)
         owner.execute("INSERT INTO item VALUES ((SELECT max(id) + 1 FROM another) + 100, 2, 'z') ON CONFLICT DO NOTHING")
         owner.execute("INSERT INTO another SELECT max(id) + 1, 3, 'w' FROM another")
         assert not (found := differing()), (statement, "changes", found)
+
+
+def nothing_of_the_owner_waits_or_fails():
+    run_all(owner)
+
+
+def nothing_of_a_superuser_waits_or_fails():
+    owner.execute("ALTER DOMAIN small ADD CONSTRAINT small_check CHECK (VALUE < 1000)")
+    superuser = db.connect().cursor()
+    superuser.execute("SET search_path = owner; SET client_min_messages = error; SET lock_timeout = '20s'")
+    run_all(superuser)
 
 
 try:
@@ -87,7 +110,7 @@ try:
         db.run(f"CREATE ROLE {role}; CREATE SCHEMA {schema} AUTHORIZATION {role}; GRANT USAGE ON SCHEMA {schema} TO PUBLIC")
     owner, other = session(OWNER, "owner"), session(OTHER, "other")
     set_up()
-    run_cases([nothing_waits_for_locks_of_others])
+    run_cases([nothing_of_the_owner_waits_or_fails, nothing_of_a_superuser_waits_or_fails])
 finally:
     owner.connection.close()
     other.connection.close()
