@@ -51,6 +51,18 @@ SELECT * FROM ef_st ORDER BY g LIMIT 1;
 -- a_source_is_rewritten_and_the_stream_table_filled_again
 ALTER TABLE ef_source ALTER COLUMN unread TYPE bigint;
 SELECT pgtrickle.refresh_stream_table('ef_st');
+-- a_column_is_retyped_and_the_error_of_another_attempt_is_caught
+ALTER TABLE ef_source ALTER COLUMN g TYPE bigint;
+CREATE VIEW ef_above AS SELECT g FROM ef_st;
+CREATE FUNCTION ef_attempt() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  ALTER TABLE ef_source ALTER COLUMN g TYPE numeric;
+  RETURN 'it was altered';
+EXCEPTION WHEN feature_not_supported THEN RETURN 'it was not altered';
+END $$;
+CREATE TABLE ef_attempts AS SELECT ef_attempt();
+SELECT * FROM ef_attempts;
+DROP VIEW ef_above;
 -- drop
 DROP FOREIGN TABLE ef_st;
 SELECT pgtrickle.drop_stream_table('ef_distinct');

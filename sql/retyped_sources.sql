@@ -72,6 +72,7 @@ ALTER TABLE item ALTER n TYPE text USING n::text;
 CREATE VIEW between AS SELECT at FROM item;
 ALTER TABLE item ALTER at TYPE timestamp;
 DROP VIEW between;
+ALTER TABLE item ALTER n TYPE numeric, DROP COLUMN name CASCADE;
 SELECT * FROM wrong();
 
 -- a_column_of_a_stream_table_that_others_read

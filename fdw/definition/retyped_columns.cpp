@@ -43,6 +43,15 @@ namespace {
                             quote_literal_cstr(quoted_relation_name(user)))));
 }
 
+bool is_dropping_columns(const AlterTableStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->cmds)
+        if (lfirst_node(AlterTableCmd, cell)->subtype == AT_DropColumn)
+            return true;
+    return false;
+}
+
 /* The rule of the internal view ceases to depend on the columns of `relid`; it is replaced after the statement.
  * PostgreSQL frame. */
 void release_from_rule(Oid user, Oid relid)
@@ -133,6 +142,11 @@ void RetypedColumns::release(Oid relid, const AlterTableStmt *statement)
                 release_column(altered, column);
         }
     }
+    if (!released_.empty() && is_dropping_columns(statement))
+        raise(
+            {.sqlstate = ERRCODE_FEATURE_NOT_SUPPORTED,
+             .message = "cannot drop columns in the statement that alters the type of a column used by a stream table",
+             .hint = "Use a separate statement."});
 }
 
 /* One that reads no other one that is left. */

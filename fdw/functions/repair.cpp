@@ -106,6 +106,8 @@ std::string repair(Oid relid)
     const bool is_retyped = !call([=] { return has_columns_of_its_query(relid); });
     if (found.empty() && is_retyped)
         found = "its columns do not have the types of its query";
+    if (found.empty() && call([=] { return state::marks_of(relid, nullptr).needs_setup; }))
+        found = "an object that it reads was redefined";
     if (found.empty() && !(refresh::has_current_layout(relid) && call([=] { return fits_its_storage(relid); })))
         found = "columns of its storage were dropped or altered";
     if (!found.empty()) {

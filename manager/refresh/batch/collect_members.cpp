@@ -1,5 +1,6 @@
 #include "refresh/batch/collect_members.hpp"
 
+#include "definition/definition.hpp"
 #include "definition/lock_right.hpp"
 #include "definition/restoring.hpp"
 #include "refresh/batch/excluded_members.hpp"
@@ -248,7 +249,9 @@ void require_current_layout(Oid relid)
 {
     if (!has_current_layout(relid))
         raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
-               .message = "a role was altered while a stream table that depends on it was being refreshed",
+               .message = "stream table \"" + definition::load(relid).name +
+                          "\" was to be set up again while it was being refreshed",
+               .detail = "A role, a constraint or a view that it depends on was altered.",
                .hint = "Try again."});
 }
 
