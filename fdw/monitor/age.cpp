@@ -1,12 +1,31 @@
 /*
  * The mailbox knows since when changes are pending. If it does not, for example after a restart, the contents
- * are assumed to be as old as the last refresh.
+ * are assumed to be as old as the last refresh; on a standby, which has no mailbox, only if a replayed change is
+ * pending.
  */
 #include "fdw/monitor/age.hpp"
 
+#include "fdw/read/snapshot_state.hpp"
 #include "mailbox/mailbox.hpp"
 
+extern "C" {
+#include "access/xlog.h"
+#include "utils/snapmgr.h"
+}
+
 namespace pgtrickle {
+
+namespace {
+
+bool is_pending_on_standby(Oid relid)
+{
+    const Snapshot latest = call([] { return RegisterSnapshot(GetLatestSnapshot()); });
+    const bool is_pending = call([=] { return has_pending_changes(relid, latest); });
+    call([=] { UnregisterSnapshot(latest); });
+    return is_pending;
+}
+
+} // namespace
 
 Age age_of(Oid relid, const state::StateRow &row)
 {
@@ -14,7 +33,7 @@ Age age_of(Oid relid, const state::StateRow &row)
         return {};
     TimestampTz now = GetCurrentTimestamp();
     mailbox::MailboxStatus known = mailbox::status_of(relid);
-    if (known.is_current())
+    if (known.is_current() || (!known.is_known && RecoveryInProgress() && !is_pending_on_standby(relid)))
         return {true, now, 0};
     TimestampTz since = known.is_known && known.stale_since() != DT_NOBEGIN ? known.stale_since() : row.data_timestamp;
     if (known.waits_for_others)

@@ -107,6 +107,19 @@ def wait_until_replayed_refresh(session):
         time.sleep(0.02)
 
 
+def nothing_is_old_without_a_change():
+    """The rows are those of the first fill, of which one is older than its schedule by now."""
+    session = standby.connect()
+    db.run("CREATE TABLE still (id int); INSERT INTO still VALUES (1); SELECT pgtrickle.create_stream_table('unchanged', 'SELECT id FROM still', '1s')")
+    db.wait_for("SELECT now() - data_timestamp > interval '2s' FROM pgtrickle.pgt_state WHERE relid = 'unchanged'::regclass", True)
+    deadline = time.monotonic() + 30
+    while not value(session, "SELECT count(*) FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'unchanged' AND is_populated"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert value(session, "SELECT pgtrickle.get_staleness('unchanged')") == 0
+    session.close()
+
+
 def what_may_not_be_stale_is_read_exactly():
     """By the defining query, by touched values of a key, and through another stream table."""
     session = standby.connect("pg_trickle.on_stale = error", "pg_trickle.max_staleness = 0")
@@ -173,7 +186,7 @@ try:
     db.wait_for("SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager' AND datname = current_database()", 1)
     standby = Standby()
     try:
-        run_cases([a_refresh_that_is_due_is_waited_for, what_may_not_be_stale_is_read_exactly,
+        run_cases([a_refresh_that_is_due_is_waited_for, nothing_is_old_without_a_change, what_may_not_be_stale_is_read_exactly,
                    rows_of_an_unlogged_source_are_read_as_far_as_the_log_gives_them,
                    a_refresh_that_does_not_come_is_waited_for_until_the_timeout])
     finally:
