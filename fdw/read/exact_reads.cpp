@@ -210,10 +210,11 @@ void make_plan(QueryDesc *query, int flags, const List *computed)
 }
 
 /* As make_plan(). ATTACH and INHERIT wait for no reader, nor does CREATE OR REPLACE FUNCTION. Returns false if such a
- * command came in between: the plan may combine rows from before it with others from after it. */
-bool make_consistent_plan(QueryDesc *query, int flags, const List *computed, const Oid *relids, int count)
+ * command came in between: the plan may combine rows from before it with others from after it. `invalidations` is
+ * SharedInvalidMessageCounter from before the tables were found to be seen as logged. */
+bool make_consistent_plan(QueryDesc *query, int flags, const List *computed, const Oid *relids, int count,
+                          uint64 invalidations)
 {
-    const uint64 invalidations = SharedInvalidMessageCounter;
     /* Under the snapshot of a transaction, what was redefined before is computed as a whole (state::VisibleRow). */
     const int64 generations = generations_of(relids, count, IsolationUsesXactSnapshot() ? nullptr : query->snapshot);
     make_plan(query, flags, computed);
@@ -224,23 +225,25 @@ bool make_consistent_plan(QueryDesc *query, int flags, const List *computed, con
 }
 
 /* Replaces the plan, if there is need to. Allocates in the current memory context. */
-Planned replace_plan(QueryDesc *query, int flags, const Oid *relids, int count)
+Planned replace_plan(QueryDesc *query, int flags, const Oid *relids, int count, PlanAge age)
 {
     List *computed = find_computed(query, relids, count);
-    if (computed == NIL)
+    if (computed == NIL && age == PlanAge::of_snapshot)
         return Planned::as_before;
     /* Planning runs code of owners. The executor checks privileges after it, and the planner only those of entries
      * that are expanded. */
     check_rights(asked_rights(query->plannedstmt));
     /* A TRUNCATE cannot commit between looking for the changes of one table, or stream table, and of another then. */
     const List *tables = locked_tables_of(relids, count);
+    const uint64 invalidations = SharedInvalidMessageCounter;
     if (!are_seen_as_logged(tables, query->snapshot))
         return Planned::source_is_replaced;
     if (count > 1)
         computed = find_computed(query, relids, count);
     const TimestampTz now = GetCurrentTimestamp();
-    const bool is_as_before = reads_untouched_rows(query, computed, SourceRows::are_read);
-    if (!is_as_before && !make_consistent_plan(query, flags, computed, relids, count))
+    const bool is_as_before =
+        age == PlanAge::of_snapshot && reads_untouched_rows(query, computed, SourceRows::are_read);
+    if (!is_as_before && !make_consistent_plan(query, flags, computed, relids, count, invalidations))
         return Planned::source_is_replaced;
     ListCell *cell;
     foreach (cell, computed)
@@ -356,11 +359,11 @@ TimestampTz read_exactly_at(Oid relid)
     return entry != nullptr ? entry->at : 0;
 }
 
-Planned plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count, MemoryContext *memory)
+Planned plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count, PlanAge age, MemoryContext *memory)
 {
     *memory = AllocSetContextCreate(CurrentMemoryContext, "plan of exact reads", ALLOCSET_DEFAULT_SIZES);
     MemoryContext previous = MemoryContextSwitchTo(*memory);
-    const Planned planned = replace_plan(query, flags, relids, count);
+    const Planned planned = replace_plan(query, flags, relids, count, age);
     MemoryContextSwitchTo(previous);
     if (planned != Planned::again) {
         MemoryContextDelete(*memory);

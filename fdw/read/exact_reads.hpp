@@ -70,12 +70,16 @@ enum class Planned {
                          * those of no moment */
 };
 
+/* Whether a source was replaced after the statement was planned, and before its snapshot was taken: then its plan may
+ * lack children or partitions of plain tables whose rows stream tables have. */
+enum class PlanAge { of_snapshot, before_replacement };
+
 /* Replaces the plan of a statement that is about to start under its snapshot by one that reads the stream tables with
- * pending changes exactly; `flags` are those of the executor. Locks their sources at any distance to the end of the
- * transaction. Sets `memory` to that of the plan, which is used only once: the caller gives it to the executor's state
- * as soon as that exists, because a function may run the statement any number of times in memory that it does not
- * reset; or to null if the plan stays. */
-Planned plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count, MemoryContext *memory);
+ * pending changes exactly, also if there are none if the plan is from before a replacement; `flags` are those of the
+ * executor. Locks their sources at any distance to the end of the transaction. Sets `memory` to that of the plan, which
+ * is used only once: the caller gives it to the executor's state as soon as that exists, because a function may run the
+ * statement any number of times in memory that it does not reset; or to null if the plan stays. */
+Planned plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count, PlanAge age, MemoryContext *memory);
 
 /* Returns true if the plan that plan_exact_reads() has made may rely on a constraint of a source that is newer than the
  * snapshot of the statement, and that rows under this snapshot violate. */

@@ -269,10 +269,11 @@ struct Prepared {
 MemoryContext plan_exactly(QueryDesc *query, int flags, const Oid *relids, int count, bool *has_new_snapshot)
 {
     PlannedStmt *plan = query->plannedstmt;
+    PlanAge age = PlanAge::of_snapshot;
     for (;;) {
         const uint64 invalidations = SharedInvalidMessageCounter;
         MemoryContext memory;
-        const Planned planned = plan_exact_reads(query, flags, relids, count, &memory);
+        const Planned planned = plan_exact_reads(query, flags, relids, count, age, &memory);
         const bool can_renew = owner_of(query->snapshot) == nullptr &&
                                (can_take_new_snapshot(query) ||
                                 (RecoveryInProgress() && !IsolationUsesXactSnapshot() && !IsParallelWorker()));
@@ -284,6 +285,7 @@ MemoryContext plan_exactly(QueryDesc *query, int flags, const Oid *relids, int c
         if (planned == Planned::again &&
             (SharedInvalidMessageCounter == invalidations || !relies_on_newer_constraint(query, relids, count)))
             return memory;
+        age = PlanAge::before_replacement;
         query->plannedstmt = plan;
         if (memory != nullptr)
             MemoryContextDelete(memory);

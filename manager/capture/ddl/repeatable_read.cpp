@@ -5,6 +5,7 @@
 #include "capture/log/log_state.hpp"
 #include "capture/source/inheritance.hpp"
 #include "capture/source/source_kind.hpp"
+#include "capture/source/source_rows.hpp"
 #include "definition/stream_table.hpp"
 #include "pg/versions/heaps.hpp"
 
@@ -149,6 +150,23 @@ bool may_show_other_rows(Oid source, Oid relid, Heap heap, Snapshot snapshot)
     return true;
 }
 
+/* Whether the relations of which the tree consists show the snapshot the same rows as those of which it consisted
+ * then. ATTACH and INHERIT, which wait for no reader, write no marker while the source is not captured. */
+bool is_tree_seen(Oid source, const List *tree, Snapshot snapshot)
+{
+    if (is_captured_since(source, snapshot))
+        return true;
+    const List *then = tree_under(source, snapshot);
+    ListCell *cell;
+    foreach (cell, then)
+        if (!list_member_oid(tree, lfirst_oid(cell)))
+            return false;
+    foreach (cell, tree)
+        if (!list_member_oid(then, lfirst_oid(cell)) && shows_rows_of_others(lfirst_oid(cell), snapshot))
+            return false;
+    return true;
+}
+
 bool has_rows(Oid relid)
 {
     const char kind = get_rel_relkind(relid);
@@ -223,7 +241,7 @@ bool has_own_rows(Oid source, const List *tree, const OldSnapshot &old)
  * marker, which has all rows computed. */
 bool is_seen_as_others_left_it(Oid source, const List *tree, const OldSnapshot &old, bool *is_own_work)
 {
-    if (has_marker(source, old.seen, old.latest))
+    if (has_marker(source, old.seen, old.latest) || !is_tree_seen(source, tree, old.snapshot))
         return false;
     bool is_copied = false;
     ListCell *cell;

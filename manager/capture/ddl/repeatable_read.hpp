@@ -36,8 +36,8 @@ bool is_source_seen(Oid source, const OldSnapshot &old);
  * look-ups per partition. PostgreSQL frame. */
 bool has_newer_constraint(Oid source, Oid storage, const OldSnapshot &old);
 /* As is_source_seen() for a snapshot of any statement, whose source may be unlocked. Locks the log. The caller looks
- * for markers of the transaction itself: what only this transaction has done does not count, and the source is not
- * scanned. C++ frame. */
+ * for markers of the transaction itself: what only this transaction has done does not count, unless it has rewritten,
+ * without a marker, rows that the snapshot does not see. The source is not scanned. C++ frame. */
 bool is_seen_beside_own_work(Oid source, Snapshot snapshot);
 
 /* Takes AccessShare on the source, its partitions and children, and its log, to the end of the transaction. What

@@ -6,6 +6,7 @@
 #include "capture/source/inheritance.hpp"
 #include "capture/source/routing.hpp"
 #include "capture/source/source_kind.hpp"
+#include "capture/source/source_locks.hpp"
 #include "capture/source/source_rows.hpp"
 #include "capture/triggers/trigger_setup.hpp"
 #include "pg/versions/generated_columns.hpp"
@@ -154,8 +155,12 @@ void after_attach(Oid child, Oid parent)
     const bool is_partition = get_rel_relispartition(child);
     if (is_partition)
         invalidate_targets(child); /* the constraint of a default partition beside it has changed */
-    if (!is_any_captured(levels))
+    const bool has_rows = may_hold_rows(child);
+    if (!is_any_captured(levels)) {
+        if (has_rows)
+            lock_out_refreshes(child);
         return;
+    }
     ListCell *cell;
     foreach (cell, levels) {
         const char *reason = is_captured(lfirst_oid(cell)) ? refusal(lfirst_oid(cell)) : nullptr;
@@ -164,10 +169,8 @@ void after_attach(Oid child, Oid parent)
     }
     /* Taken before writers are locked out: a transaction that has refreshed holds this lock, and may write
      * afterwards. */
-    const bool has_rows = may_hold_rows(child);
-    foreach (cell, levels)
-        if (has_rows && is_captured(lfirst_oid(cell)) && is_child_of(child, lfirst_oid(cell)))
-            lock_tree(lfirst_oid(cell), ExclusiveLock);
+    if (has_rows)
+        lock_out_refreshes(child);
     if (!is_partition)
         lock_out_writers(levels);
     install_missing_triggers(levels);

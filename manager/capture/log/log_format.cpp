@@ -98,7 +98,8 @@ bool ensure_log(Oid source, const AttrNumber *columns, int column_count)
 void refit(Oid source)
 {
     SourceRow row;
-    if (!find_source(source, &row))
+    /* A log that is inactive gets columns that exist when it is begun again, and a marker. */
+    if (!find_source(source, &row) || !row.is_active)
         return;
     Format *format = find_format(source, row.version);
     if (format == nullptr || fits(source, format))

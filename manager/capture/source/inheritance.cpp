@@ -45,6 +45,29 @@ List *tree_of(Oid relid, LOCKMODE mode)
     return find_all_inheritors(relid, mode, nullptr);
 }
 
+List *tree_under(Oid relid, Snapshot snapshot)
+{
+    SnapshotData with_own_work = *snapshot;
+    with_own_work.curcid = InvalidCommandId;
+    List *tree = list_make1_oid(relid);
+    Relation inherits = table_open(InheritsRelationId, AccessShareLock);
+    for (int i = 0; i < list_length(tree); i++) {
+        ScanKeyData key;
+        ScanKeyInit(&key, Anum_pg_inherits_inhparent, BTEqualStrategyNumber, F_OIDEQ,
+                    ObjectIdGetDatum(list_nth_oid(tree, i)));
+        SysScanDesc scan = systable_beginscan(inherits, InheritsParentIndexId, true, &with_own_work, 1, &key);
+        HeapTuple tuple;
+        while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+            auto *form = reinterpret_cast<Form_pg_inherits>(GETSTRUCT(tuple));
+            if (!form->inhdetachpending)
+                tree = list_append_unique_oid(tree, form->inhrelid);
+        }
+        systable_endscan(scan);
+    }
+    table_close(inherits, AccessShareLock);
+    return tree;
+}
+
 bool has_detaching_partition(Oid relid)
 {
     ListCell *cell;

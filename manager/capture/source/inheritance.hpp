@@ -10,6 +10,7 @@
 extern "C" {
 #include "nodes/pg_list.h"
 #include "storage/lockdefs.h"
+#include "utils/snapshot.h"
 }
 
 namespace pgtrickle::capture {
@@ -19,6 +20,8 @@ namespace pgtrickle::capture {
 List *related_relations(Oid relid, LOCKMODE mode);
 /* Returns `relid` and its descendants. */
 List *tree_of(Oid relid, LOCKMODE mode);
+/* As tree_of(), as the snapshot shows it; with what the current transaction has done since. Locks nothing. */
+List *tree_under(Oid relid, Snapshot snapshot);
 /* Whether a partition of the tree is being detached concurrently: whether it belongs to its parent depends on the
  * snapshot. */
 bool has_detaching_partition(Oid relid);

@@ -11,6 +11,7 @@
 #include "capture/source/inheritance.hpp"
 #include "capture/source/source_kind.hpp"
 #include "capture/source/source_rows.hpp"
+#include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 
 extern "C" {
@@ -75,6 +76,17 @@ void lock_sources(const List *sources)
     ListCell *cell;
     foreach (cell, relations)
         LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
+}
+
+void lock_out_refreshes(Oid child)
+{
+    const List *ancestors = ancestors_of(child);
+    for (int i = list_length(ancestors) - 1; i >= 0; i--) {
+        const Oid ancestor = list_nth_oid(ancestors, i);
+        SourceRow row;
+        if (find_source(ancestor, &row) || state::dependents_of(ancestor) != NIL)
+            lock_tree(ancestor, ExclusiveLock);
+    }
 }
 
 void lock_inheritance_tree(Oid source)

@@ -21,5 +21,8 @@ void lock_sources(const List *sources);
  * snapshot of the refresh does not see. */
 void lock_inheritance_tree(Oid source);
 void unlock_inheritance_tree(Oid source);
+/* Waits, to the end of the transaction, for the refreshes that read an ancestor of `child`, which has got rows with it.
+ * A source that is not captured counts, too: the steps of a refresh read it one after the other. */
+void lock_out_refreshes(Oid child);
 
 } // namespace pgtrickle::capture

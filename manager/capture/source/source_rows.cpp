@@ -107,6 +107,13 @@ void write_row(const SourceRow *row, Datum *values, bool *nulls)
     values[s_unlogged - 1] = BoolGetDatum(row->was_unlogged);
 }
 
+/* Whether the snapshot sees this version of the row, which another transaction wrote. */
+bool is_row_seen(const SourceRow *row, Snapshot snapshot)
+{
+    return !TransactionIdIsCurrentTransactionId(row->xmin) &&
+           (!TransactionIdIsNormal(row->xmin) || !XidInMVCCSnapshot(row->xmin, snapshot));
+}
+
 bool lock_capture_of(Oid source, bool waits)
 {
     LOCKTAG tag;
@@ -190,9 +197,7 @@ bool find_captured(Oid relid, Snapshot snapshot, SourceRow *row)
 {
     if (!find_source(relid, row) || !row->is_active)
         return false;
-    /* Usually the snapshot sees this version of the row. */
-    if (!TransactionIdIsCurrentTransactionId(row->xmin) &&
-        (!TransactionIdIsNormal(row->xmin) || !XidInMVCCSnapshot(row->xmin, snapshot)))
+    if (is_row_seen(row, snapshot)) /* usually */
         return true;
     const SourceRow now = *row;
     Relation table = table_open(source_table(), AccessShareLock);
@@ -205,6 +210,12 @@ bool find_captured(Oid relid, Snapshot snapshot, SourceRow *row)
     systable_endscan(scan);
     table_close(table, AccessShareLock);
     return is_seen && row->is_active && memcmp(row->segments, now.segments, sizeof(now.segments)) == 0;
+}
+
+bool is_captured_since(Oid relid, Snapshot snapshot)
+{
+    SourceRow row;
+    return find_source(relid, &row) && row.is_active && is_row_seen(&row, snapshot);
 }
 
 List *captured_sources()

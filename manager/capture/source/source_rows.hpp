@@ -70,6 +70,8 @@ bool find_source(Oid relid, SourceRow *row);
  * when the snapshot was taken, with the same log: otherwise a frontier that the snapshot sees may be older than a time
  * in which changes were not logged. */
 bool find_captured(Oid relid, Snapshot snapshot, SourceRow *row);
+/* Returns true if the source is captured, and has been all the time since the snapshot was taken. */
+bool is_captured_since(Oid relid, Snapshot snapshot);
 void insert_source(const SourceRow *row);
 void update_source(const SourceRow *row);
 void remove_source(Oid relid); /* with its formats; the log remains */
