@@ -71,7 +71,7 @@ constexpr const char *foreign_tables_of_ours =
     "SELECT f.ftrelid FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver "
     "JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw WHERE w.fdwname = 'pgtrickle_fdw' ORDER BY 1";
 
-/* What the queries of stream tables and of views name. */
+/* The relations that the queries of stream tables and of views name. */
 constexpr const char *reads_of_stream_tables_and_views =
     "SELECT DISTINCT user_of, source FROM ("
     "SELECT d.objid AS user_of, d.refobjid AS source FROM pg_depend d JOIN pg_foreign_table f ON f.ftrelid = d.objid "

@@ -6,6 +6,7 @@
 #include "definition/stream_table.hpp"
 #include "fdw/read/barrier.hpp"
 #include "fdw/read/on_stale.hpp"
+#include "fdw/read/past_exact_reads.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "fdw/read/untouched_scans.hpp"
 #include "fdw/scan/exact_query.hpp"
@@ -116,27 +117,6 @@ bool has_several_states(const QueryDesc *query, const Oid *relids, int count)
             return true;
     }
     return OidIsValid(find_lagging(relids, count, query->snapshot));
-}
-
-/* ---- when it was read exactly ---------------------------------------------------------- */
-
-struct PastRead {
-    Oid relid; /* the key */
-    TimestampTz at;
-};
-
-HTAB *past_reads = nullptr; /* Oid → PastRead; lives as long as the backend */
-
-void remember_exact_read(Oid relid, TimestampTz at)
-{
-    if (past_reads == nullptr) {
-        HASHCTL control = {};
-        control.keysize = sizeof(Oid);
-        control.entrysize = sizeof(PastRead);
-        control.hcxt = CacheMemoryContext;
-        past_reads = hash_create("exact reads", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-    }
-    static_cast<PastRead *>(hash_search(past_reads, &relid, HASH_ENTER, nullptr))->at = at;
 }
 
 /* Returns those that have to be computed. */
@@ -349,14 +329,6 @@ bool note_unrefreshed(Oid relid, Obstacle obstacle)
     *noted = {relid, obstacle, is_replaced(relid, obstacle)};
     noting_now->noted = lappend(noting_now->noted, noted);
     return noted->is_replaced;
-}
-
-TimestampTz read_exactly_at(Oid relid)
-{
-    const auto *entry = past_reads == nullptr
-                            ? nullptr
-                            : static_cast<const PastRead *>(hash_search(past_reads, &relid, HASH_FIND, nullptr));
-    return entry != nullptr ? entry->at : 0;
 }
 
 Planned plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count, PlanAge age, MemoryContext *memory)

@@ -87,10 +87,6 @@ bool relies_on_newer_constraint(const QueryDesc *query, const Oid *relids, int c
 /* Raises 40001 for a statement that cannot take a new snapshot, and a source is replaced. */
 void raise_replaced_source(Oid relid);
 
-/* Returns when this session has last read the stream table exactly; 0: never. A later read must not go back in time, so
- * it may not lack changes committed before. */
-TimestampTz read_exactly_at(Oid relid);
-
 /* Returns those stream tables of a statement that must show all changes that its snapshot sees, after refreshes have
  * been tried and `unrefreshed` were noted; palloc'ed. Those that were reported as stale are not among them: they are
  * held, or their refreshes fail. In REPEATABLE READ, the answer for one of them does not depend on
