@@ -186,7 +186,6 @@ bool RetypedColumns::follow_one(Oid relid)
         call([=] { alter_columns(relid, commands); });
     }
     redefined_.push_back(replace_by_analysis(relid, parsed));
-    redefined_.back().is_to_be_filled &= call([=] { return is_owned_by_user(relid); });
     return commands != NIL;
 }
 

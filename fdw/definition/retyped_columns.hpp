@@ -6,9 +6,9 @@
  * unless the text casts it, and the same follows for stream tables that read that column. The statement fails if a text
  * cannot be analyzed any more, or if a view of a user reads a column that would get another type.
  *
- * The session must have the rights of their owners, as their queries are analyzed in its statement. Where it is that of
- * an owner, they are also filled in it, and otherwise by the manager, as a superuser's statement shall not wait for the
- * queries of others. All code of an owner runs with the owner's rights.
+ * The session must have the rights of their owners, as a superuser has: their queries are analyzed, and the stream
+ * tables filled, in its statement. PostgreSQL refuses it for a view of another role, so that it may also fail or take
+ * long for one. All code of an owner runs with the owner's rights.
  *
  * C++ frames; they throw PgError.
  */
