@@ -15,11 +15,11 @@
 #include "pg/versions/generated_columns.hpp"
 #include "pg/walker.hpp"
 #include "refresh/program/compiled.hpp"
-#include "translate/check/rewrite.hpp"
 
 extern "C" {
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/namespace.h"
@@ -30,6 +30,9 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "commands/user.h"
 #include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "rewrite/rewriteHandler.h"
+#include "rewrite/rowsecurity.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -78,24 +81,64 @@ std::vector<Oid> users_of_view(Oid view)
     return to_vector(call([=] { return definition::users_of(RelationRelationId, view, 0, false); }));
 }
 
-bool has_whole_row(::Node *node, void *context)
+/* A search for a reference to a whole row in queries. */
+struct WholeRows {
+    List *relids; /* relations that the queries read: their views and policies belong to them */
+};
+
+bool has_whole_row(::Node *node, void *search)
 {
     if (node == nullptr)
         return false;
     if (IsA(node, Var))
         return reinterpret_cast<Var *>(node)->varattno == InvalidAttrNumber;
+    if (IsA(node, RangeTblEntry)) {
+        auto *entry = reinterpret_cast<RangeTblEntry *>(node);
+        auto *found = static_cast<WholeRows *>(search);
+        if (OidIsValid(entry->relid))
+            found->relids = list_append_unique_oid(found->relids, entry->relid);
+        return false;
+    }
     if (IsA(node, Query))
-        return walk_query(reinterpret_cast<Query *>(node), has_whole_row, context, 0);
-    return walk_expression(node, has_whole_row, context);
+        return walk_query(reinterpret_cast<Query *>(node), has_whole_row, search, QTW_EXAMINE_RTES_BEFORE);
+    return walk_expression(node, has_whole_row, search);
 }
 
-/* Returns whether the query, or the definition of a view that it reads, refers to a whole row. A reference to
- * a whole row of a view counts, too. */
+/* The definition of a view, or the policies of a table. Of a relation that another session alters, nothing is known:
+ * the answer is true. */
+bool has_whole_row_behind(Oid relid, WholeRows *search)
+{
+    if (!ConditionalLockRelationOid(relid, AccessShareLock))
+        return true;
+    bool is_found = false;
+    if (Relation relation = try_relation_open(relid, NoLock); relation != nullptr) {
+        if (relation->rd_rel->relkind == RELKIND_VIEW)
+            is_found = has_whole_row(reinterpret_cast<::Node *>(get_view_query(relation)), search);
+        ListCell *cell;
+        foreach (cell, relation->rd_rsdesc != nullptr ? relation->rd_rsdesc->policies : NIL)
+            is_found =
+                is_found ||
+                has_whole_row(reinterpret_cast<::Node *>(static_cast<RowSecurityPolicy *>(lfirst(cell))->qual), search);
+        relation_close(relation, NoLock);
+    }
+    UnlockRelationOid(relid, AccessShareLock);
+    return is_found;
+}
+
+/* Returns whether the query, the definition of a view that it reads, or a policy refers to a whole row. A reference to
+ * a whole row of a view counts, too. Nothing is rewritten, and no relation waited for: the query is that of another
+ * role, which may make it fail, take long, or lock what it reads. */
 bool reads_whole_rows(const Query *query)
 {
-    Query *expanded = translate::expand_views(query);
-    return has_whole_row(reinterpret_cast<::Node *>(const_cast<Query *>(query)), nullptr) ||
-           has_whole_row(reinterpret_cast<::Node *>(expanded), nullptr);
+    WholeRows search = {NIL};
+    if (has_whole_row(reinterpret_cast<::Node *>(const_cast<Query *>(query)), &search))
+        return true;
+    for (int i = 0; i < list_length(search.relids); i++) {
+        CHECK_FOR_INTERRUPTS();
+        if (has_whole_row_behind(list_nth_oid(search.relids, i), &search))
+            return true;
+    }
+    return false;
 }
 
 /* Redefines stream tables for which the expression or query behind a relation that they read has changed,

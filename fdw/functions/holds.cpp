@@ -189,10 +189,12 @@ void list_holds(FunctionCallInfo fcinfo)
     scheduler::Graph graph;
     std::vector<Definition> definitions;
     for (Oid relid : definition::all()) {
-        /* Another transaction may have dropped it in the meantime. This function does not wait for
-         * transactions that alter a stream table. */
-        call([=] { (void)ConditionalLockRelationOid(relid, AccessShareLock); });
+        /* Another transaction may have dropped it in the meantime. This function does not wait for transactions that
+         * alter a stream table, and keeps none locked, as the user may be one that may not see it. */
+        const bool is_locked = call([=] { return ConditionalLockRelationOid(relid, AccessShareLock); });
         std::optional<Definition> definition = definition::load_if_exists(relid);
+        if (is_locked)
+            call([=] { UnlockRelationOid(relid, AccessShareLock); });
         if (!definition)
             continue;
         definitions.push_back(*std::move(definition));

@@ -9,6 +9,7 @@
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/json_text.hpp"
 #include "fdw/sql/result_rows.hpp"
+#include "pg/attempt.hpp"
 #include "refresh/effective_mode.hpp"
 #include "refresh/request/audience.hpp"
 #include "refresh/request/request.hpp"
@@ -18,6 +19,7 @@
 #include "storage/storage.hpp"
 
 extern "C" {
+#include "storage/lmgr.h"
 #include "utils/fmgrprotos.h"
 }
 
@@ -38,17 +40,20 @@ std::string denial_to(const Definition &definition)
 }
 
 /* Returns the reason why the query cannot be maintained by deltas; empty if it can. Also used for a query
- * whose mode is FULL. */
+ * whose mode is FULL. One that cannot be analyzed any more, as its owner may have arranged, keeps no other from being
+ * listed. */
 std::string objection_to(const Definition &definition)
 {
-    return refresh::for_stream_table(definition.relid, "explain", [&]() -> std::string {
-        Query *query = call([&] { return definition::query_of(definition.relid); });
-        auto translated = translate::translate(query, definition.owner);
-        const auto *objection = std::get_if<translate::Objection>(&translated);
-        if (objection != nullptr)
-            return objection->construct + ". " + objection->why;
-        return denial_to(definition);
+    std::string reason;
+    const auto failure = attempt([&] {
+        refresh::for_stream_table(definition.relid, "explain", [&] {
+            Query *query = call([&] { return definition::query_of(definition.relid); });
+            auto translated = translate::translate(query, definition.owner);
+            const auto *objection = std::get_if<translate::Objection>(&translated);
+            reason = objection != nullptr ? objection->construct + ". " + objection->why : denial_to(definition);
+        });
     });
+    return failure ? failure->message : reason;
 }
 
 struct ModeInForce {
@@ -120,12 +125,17 @@ scheduler::Signals signals_of(const Definition &definition, const Counts &counts
     return signals;
 }
 
-/* Visits the stream tables that the user may see, each locked against a DROP. */
+/* Visits the stream tables that the user may see. Waits for no transaction that alters one, and keeps none locked: a
+ * role that may see one need not be permitted to lock it. */
 template <class Visit> void visit_visible(Visit visit)
 {
-    for (Oid relid : definition::all())
-        if (call([=] { return definition::lock_if_exists(relid, AccessShareLock) && may_see(relid); }))
-            visit(definition::load(relid));
+    for (Oid relid : definition::all()) {
+        if (!call([=] { return may_see(relid) && ConditionalLockRelationOid(relid, AccessShareLock); }))
+            continue;
+        if (const std::optional<Definition> definition = definition::load_if_exists(relid))
+            visit(*definition);
+        call([=] { UnlockRelationOid(relid, AccessShareLock); });
+    }
 }
 
 JsonObject times_of(int64_t refreshes, double average_us)

@@ -105,12 +105,45 @@ def nothing_of_a_superuser_waits_or_fails():
     run_all(superuser)
 
 
+def what_else_a_query_reads_does_not_matter():
+    """The other role locks a table of its own that its query reads too, or gives it a policy that fails."""
+    other.execute("CREATE TABLE own AS SELECT 1 AS k")
+    other.execute("SELECT pgtrickle.create_stream_table('beside', 'SELECT i.id FROM owner.item i, other.own', '520w', 'FULL')")
+    superuser = db.connect().cursor()
+    superuser.execute("SET search_path = owner; SET client_min_messages = error")
+    begin_and_end = (
+        ("BEGIN; LOCK TABLE own IN ACCESS EXCLUSIVE MODE", "ROLLBACK"),
+        ("CREATE POLICY endless ON own USING (EXISTS (SELECT FROM other.own)); ALTER TABLE own ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+         "ALTER TABLE own DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY; DROP POLICY endless ON own"))
+    for begin, end in begin_and_end:
+        other.execute(begin)
+        for by in owner, superuser:
+            for statement in ("ALTER TABLE item ADD COLUMN more int", "ALTER TABLE item DROP COLUMN more"):
+                by.execute(f"SET lock_timeout = '2s'; {statement}")
+        superuser.execute("SELECT count(*) FROM pgtrickle.recommend_refresh_mode()")
+        other.execute(end)
+    superuser.connection.close()
+    assert not (found := differing()), found
+
+
+def a_role_without_privileges_keeps_no_stream_table_locked():
+    for call in "refresh_efficiency()", "recommend_refresh_mode()", "holds()", "pgt_status()", "health_check()":
+        watcher = db.connect().cursor()
+        watcher.execute("SET ROLE pg_read_server_files; SET client_min_messages = error")
+        watcher.execute(f"BEGIN; SELECT count(*) FROM pgtrickle.{call}")
+        kept = db.run("SELECT DISTINCT c.relname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = relnamespace "
+                      f"WHERE pid = {watcher.connection.info.backend_pid} AND nspname IN ('other', 'owner', 'pg_trickle_storage', 'pg_trickle_log')")
+        assert not kept, (call, kept)
+        watcher.connection.close()
+
+
 try:
     for role, schema in (OWNER, "owner"), (OTHER, "other"):
         db.run(f"CREATE ROLE {role}; CREATE SCHEMA {schema} AUTHORIZATION {role}; GRANT USAGE ON SCHEMA {schema} TO PUBLIC")
     owner, other = session(OWNER, "owner"), session(OTHER, "other")
     set_up()
-    run_cases([nothing_of_the_owner_waits_or_fails, nothing_of_a_superuser_waits_or_fails])
+    run_cases([nothing_of_the_owner_waits_or_fails, nothing_of_a_superuser_waits_or_fails, what_else_a_query_reads_does_not_matter,
+               a_role_without_privileges_keeps_no_stream_table_locked])
 finally:
     owner.connection.close()
     other.connection.close()

@@ -75,11 +75,10 @@ def a_gate_is_opened():
 
 def an_emptied_stream_table_is_not_served():
     db.run("DROP ROLE IF EXISTS reads_no_more; CREATE ROLE reads_no_more; GRANT USAGE ON FOREIGN SERVER pgtrickle TO reads_no_more")
-    db.run("GRANT ALL ON SCHEMA public TO reads_no_more; CREATE VIEW viewed AS SELECT id FROM source")
-    db.run("GRANT SELECT ON viewed TO reads_no_more; SET ROLE reads_no_more")
-    db.run("SELECT pgtrickle.create_stream_table('emptied', 'SELECT id FROM viewed', '520w')")
-    db.run("RESET ROLE; REVOKE SELECT ON viewed FROM reads_no_more")
-    prepare("CREATE OR REPLACE VIEW viewed AS SELECT id FROM source WHERE id > 0")
+    db.run("GRANT ALL ON SCHEMA public TO reads_no_more; GRANT SELECT ON source TO reads_no_more; SET ROLE reads_no_more")
+    db.run("CREATE VIEW viewed AS SELECT id FROM source; SELECT pgtrickle.create_stream_table('emptied', 'SELECT id FROM viewed', '520w')")
+    db.run("RESET ROLE; REVOKE SELECT ON source FROM reads_no_more")
+    prepare("SET LOCAL ROLE reads_no_more", "CREATE OR REPLACE VIEW viewed AS SELECT id FROM source WHERE id > 0")
     commit_prepared()
     try:
         rows = db.run("SELECT * FROM emptied")
