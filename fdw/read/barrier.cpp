@@ -2,6 +2,7 @@
 
 #include "definition/guc.hpp"
 #include "definition/restoring.hpp"
+#include "definition/state/marks.hpp"
 #include "definition/state/state.hpp"
 #include "fdw/read/freshness.hpp"
 #include "fdw/read/on_stale.hpp"
@@ -96,6 +97,17 @@ struct Actions {
     bool has_stale;
 };
 
+/* Whether the heaps of the stream table, or of one that it reads, are to be built again. The plan of the statement that
+ * is about to start refers to them as they are. */
+bool is_to_be_set_up(Oid relid)
+{
+    return enter([=] {
+        const std::vector<Oid> all = definition::with_upstreams(relid);
+        return std::any_of(all.begin(), all.end(),
+                           [](Oid one) { return call([=] { return state::marks_of(one, nullptr).needs_setup; }); });
+    });
+}
+
 /* Decides by `freshness` whether the stream table, one of at most `count`, is served or put on a list. `snapshot` is
  * the statement's if it is fixed, or null. */
 void act_on_verdict(Actions *actions, int count, Oid relid, const Freshness &freshness, Snapshot snapshot)
@@ -111,6 +123,9 @@ void act_on_verdict(Actions *actions, int count, Oid relid, const Freshness &fre
         if (is_held(relid))
             return act_on_verdict(actions, count, relid, {Verdict::stale, Obstacle::held, freshness.is_populated},
                                   snapshot);
+        if (is_to_be_set_up(relid))
+            return act_on_verdict(actions, count, relid,
+                                  {Verdict::stale, Obstacle::own_changes, freshness.is_populated}, snapshot);
         if (actions->own == nullptr)
             actions->own = static_cast<Oid *>(palloc(sizeof(Oid) * count));
         actions->own[actions->own_count++] = relid;

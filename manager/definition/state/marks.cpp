@@ -10,6 +10,7 @@ extern "C" {
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -158,6 +159,20 @@ List *all_marked(Snapshot snapshot)
 void mark_needs_reinit(Oid relid, const char *reason)
 {
     insert_mark(relid, reason);
+}
+
+void await_invalidations_of_marks(Oid relid)
+{
+    const Marks marks = marks_of(relid, nullptr);
+    const uint64 next = U64FromFullTransactionId(ReadNextFullTransactionId());
+    for (int i = 0; i < marks.count; i++) {
+        const uint64 xid = marks.ids[i].xid;
+        const bool is_recent = next - xid < (uint64{1} << 31);
+        if (is_recent && !TransactionIdIsCurrentTransactionId(static_cast<TransactionId>(xid)))
+            XactLockTableWait(static_cast<TransactionId>(xid), nullptr, nullptr, XLTW_None);
+    }
+    if (marks.count > 0)
+        AcceptInvalidationMessages();
 }
 
 void mark_needs_setup(Oid relid, const char *reason)

@@ -38,6 +38,10 @@ struct Marks {
  * is null. */
 Marks marks_of(Oid relid, Snapshot snapshot);
 
+/* Waits until the invalidations of all transactions whose marks are visible have arrived here: a mark becomes visible
+ * before they are sent, and whatever was compiled before would pass for what the mark asks for. */
+void await_invalidations_of_marks(Oid relid);
+
 /* Returns the stream table of each mark (List of OIDs); one that has several marks appears as often. */
 List *all_marked(Snapshot snapshot);
 

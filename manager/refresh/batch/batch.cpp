@@ -243,6 +243,9 @@ Batch lock_batch(const BatchRequest &request)
     for (Member &member : batch.members)
         if (!state::read(member.compiled->relid(), &member.state))
             raise({.message = "stream table \"" + member.compiled->definition.name + "\" has no state"});
+    for (const Member &member : batch.members)
+        if (!member.state.marks.empty())
+            call([&] { state::await_invalidations_of_marks(member.compiled->relid()); });
     /* The refresh would have to wait at its end for the transaction that has written the state row. */
     for (const Member &member : batch.members)
         if (request.wait == LockWait::skip_if_locked && TransactionIdIsValid(member.state.written_by))

@@ -3,6 +3,7 @@
 #include "definition/definition.hpp"
 #include "definition/lock_right.hpp"
 #include "definition/restoring.hpp"
+#include "definition/state/marks.hpp"
 #include "refresh/batch/excluded_members.hpp"
 #include "refresh/sets/refresh_sets.hpp"
 
@@ -68,16 +69,33 @@ void check_for_cycle(Oid relid, const std::vector<Oid> &path)
     definition::raise_cycle(circle);
 }
 
-/* Locks the definitions of `relid` and its upstreams, and assigns each its level. */
-int collect(Oid relid, Collected &collected)
+/* Builds the heaps of the stream table again, if that is due. It is locked by RowExclusive, which is given up before
+ * the wait for AccessExclusive: two refreshes that have it would wait for each other. */
+void lock_and_rebuild(Oid relid)
+{
+    if (!needs_other_heaps(relid))
+        return;
+    call([=] {
+        UnlockRelationOid(relid, RowExclusiveLock);
+        LockRelationOid(relid, AccessExclusiveLock);
+    });
+    if (!call([=] { return definition::is_stream_table(relid); }))
+        definition::raise_dropped(relid);
+    ensure_current_layout(relid);
+}
+
+/* Locks the definitions of `relid`, unless the caller has done so, and of its upstreams, and assigns each its level. */
+int collect(Oid relid, Collected &collected, bool is_locked = false)
 {
     check_for_cycle(relid, collected.path);
     std::map<Oid, Member> &found = collected.found;
     if (auto known = found.find(relid); known != found.end())
         return known->second.level;
-    call([=] { LockRelationOid(relid, RowExclusiveLock); });
+    if (!is_locked)
+        call([=] { LockRelationOid(relid, RowExclusiveLock); });
     if (!call([=] { return definition::is_stream_table(relid); }))
         definition::raise_dropped(relid);
+    call([=] { state::await_invalidations_of_marks(relid); });
     if (collected.waits_for_restores && is_to_be_filled(relid) &&
         call([=] { return definition::is_restored_elsewhere(relid); }))
         throw BeingRestored{relid};
@@ -88,7 +106,7 @@ int collect(Oid relid, Collected &collected)
         member.is_left_out = !collected.is_read && has_been_filled(relid) && needs_other_heaps(relid) &&
                              is_left_out(relid, collected.request);
         if (!collected.is_read && !member.is_left_out) {
-            ensure_current_layout(relid);
+            lock_and_rebuild(relid);
             require_current_layout(relid);
         }
         member.compiled = member.is_left_out ? &compiled_beside_heaps(relid) : &compiled_of(relid);
@@ -152,9 +170,11 @@ void collect_all_below(const BatchRequest &request, Collected &collected)
     };
     while (!open.empty()) {
         for (Oid relid : open)
-            if (collected.named.count(relid) != 0 ||
-                call([=] { return definition::lock_if_exists(relid, RowExclusiveLock); }))
+            if (collected.named.count(relid) != 0)
                 collect(relid, collected);
+            else if (collected.found.count(relid) == 0 &&
+                     call([=] { return definition::lock_if_exists(relid, RowExclusiveLock); }))
+                collect(relid, collected, true);
         open.clear();
         refresh_sets().process_invalidations();
         std::vector<Oid> all;
