@@ -17,6 +17,7 @@
 #include "fdw/ddl/inherited_columns.hpp"
 #include "fdw/ddl/object_access_hook.hpp"
 #include "fdw/ddl/refusals/alterations.hpp"
+#include "fdw/definition/alter_commands.hpp"
 #include "fdw/definition/column_changes.hpp"
 #include "fdw/definition/redefinition.hpp"
 #include "fdw/definition/replacement.hpp"
@@ -288,15 +289,6 @@ Oid target_of(const AlterTableStmt *statement)
     return RangeVarGetRelid(statement->relation, NoLock, true);
 }
 
-bool is_changing_owner(const AlterTableStmt *statement)
-{
-    ListCell *cell;
-    foreach (cell, statement->cmds)
-        if (lfirst_node(AlterTableCmd, cell)->subtype == AT_ChangeOwner)
-            return true;
-    return false;
-}
-
 /* Returns the tables whose columns the statement alters: those of a composite type are its typed tables. */
 List *altered_tables(const AlterTableStmt *statement)
 {
@@ -404,7 +396,7 @@ void alter_table(const UtilityCall &utility)
         retyped_columns.add(replace_as_declared(retyped));
     for (Oid user : retyped_columns.follow())
         note_row_type(user);
-    if (call([=] { return is_changing_owner(statement); }))
+    if (call([=] { return has_command(statement, AT_ChangeOwner); }))
         follow_owner(relid);
 }
 

@@ -16,6 +16,7 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
+#include "fdw/definition/alter_commands.hpp"
 #include "nodes/nodeFuncs.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -26,15 +27,6 @@ extern "C" {
 namespace pgtrickle {
 
 namespace {
-
-bool is_retyping(const AlterTableStmt *statement)
-{
-    ListCell *cell;
-    foreach (cell, statement->cmds)
-        if (lfirst_node(AlterTableCmd, cell)->subtype == AT_AlterColumnType)
-            return true;
-    return false;
-}
 
 bool would_be_dropped(Oid child, const char *name)
 {
@@ -216,7 +208,7 @@ void follow_column_settings(Oid relid, const AlterTableStmt *statement)
 std::vector<Oid> retyped_children(Oid relid, const AlterTableStmt *statement)
 {
     std::vector<Oid> retyped;
-    if (!OidIsValid(relid) || !is_retyping(statement))
+    if (!OidIsValid(relid) || !has_command(statement, AT_AlterColumnType))
         return retyped;
     List *children = call([=] { return stream_table_descendants(relid); });
     ListCell *cell;

@@ -2,6 +2,7 @@
 
 #include "definition/definition_view.hpp"
 #include "definition/query/query.hpp"
+#include "fdw/definition/alter_commands.hpp"
 #include "fdw/definition/redefinition.hpp"
 #include "fdw/definition/uncollected_commands.hpp"
 #include "pg/relation_name.hpp"
@@ -41,15 +42,6 @@ namespace {
                     errhint("Let its owner drop the stream table, alter the column, and create the stream table again; "
                             "see pgtrickle.export_definition(%s) for the statements.",
                             quote_literal_cstr(quoted_relation_name(user)))));
-}
-
-bool is_dropping_columns(const AlterTableStmt *statement)
-{
-    ListCell *cell;
-    foreach (cell, statement->cmds)
-        if (lfirst_node(AlterTableCmd, cell)->subtype == AT_DropColumn)
-            return true;
-    return false;
 }
 
 /* The rule of the internal view ceases to depend on the columns of `relid`; it is replaced after the statement.
@@ -142,7 +134,7 @@ void RetypedColumns::release(Oid relid, const AlterTableStmt *statement)
                 release_column(altered, column);
         }
     }
-    if (!released_.empty() && is_dropping_columns(statement))
+    if (!released_.empty() && has_command(statement, AT_DropColumn))
         raise(
             {.sqlstate = ERRCODE_FEATURE_NOT_SUPPORTED,
              .message = "cannot drop columns in the statement that alters the type of a column used by a stream table",

@@ -178,10 +178,9 @@ int64_t prepare_upgrade()
     return static_cast<int64_t>(stream_tables.size());
 }
 
-/* Appends `relid` to `ordered` after everything that it reads, if `is_wanted`; `reads` may be deep, as views are. */
-template <class IsWanted>
-void visit(const std::multimap<Oid, Oid> &reads, Oid relid, std::set<Oid> &visited, IsWanted is_wanted,
-           std::vector<Oid> &ordered)
+/* Appends `relid` to `ordered` after everything that it reads, unless it is there; `reads` may be deep, as views are.
+ */
+void visit(const std::multimap<Oid, Oid> &reads, Oid relid, std::set<Oid> &visited, std::vector<Oid> &ordered)
 {
     struct Open {
         Oid relid;
@@ -199,8 +198,7 @@ void visit(const std::multimap<Oid, Oid> &reads, Oid relid, std::set<Oid> &visit
             enter_one((last.next++)->second);
             continue;
         }
-        if (is_wanted(last.relid))
-            ordered.push_back(last.relid);
+        ordered.push_back(last.relid);
         open.pop_back();
     }
 }
@@ -214,11 +212,12 @@ std::vector<Oid> in_order(const std::vector<Oid> &stream_tables)
         reads.emplace(std::stoul(*row[0]), std::stoul(*row[1]));
     std::vector<Oid> ordered;
     std::set<Oid> visited;
-    auto is_wanted = [&](Oid relid) { return std::binary_search(stream_tables.begin(), stream_tables.end(), relid); };
     for (Oid relid : stream_tables) {
         call([] { CHECK_FOR_INTERRUPTS(); });
-        visit(reads, relid, visited, is_wanted, ordered);
+        visit(reads, relid, visited, ordered);
     }
+    std::erase_if(ordered,
+                  [&](Oid relid) { return !std::binary_search(stream_tables.begin(), stream_tables.end(), relid); });
     return ordered;
 }
 
