@@ -164,15 +164,31 @@ void lock_trees(Batch &batch)
         call([=] { capture::lock_inheritance_tree(source); });
 }
 
-void observe(Batch &batch)
+/* Reads the states of the members, and before that their counters: a mark that is committed later is none of a state,
+ * but one of the changes that the refresh did not see. */
+void read_states(Batch &batch)
 {
-    std::vector<Oid> relids = sources_of(batch.members);
-    for (const Member &member : batch.members)
-        relids.push_back(member.compiled->relid());
-    std::sort(relids.begin(), relids.end());
-    relids.erase(std::unique(relids.begin(), relids.end()), relids.end());
-    for (Oid relid : relids)
+    for (Member &member : batch.members) {
+        const Oid relid = member.compiled->relid();
         batch.observed.push_back({relid, mailbox::observe(relid)});
+        if (!state::read(relid, &member.state))
+            raise({.message = "stream table \"" + member.compiled->definition.name + "\" has no state"});
+    }
+}
+
+bool is_of_lower_oid(const ObservedSource &one, const ObservedSource &other)
+{
+    return one.relid < other.relid;
+}
+
+void observe_sources(Batch &batch)
+{
+    std::sort(batch.observed.begin(), batch.observed.end(), is_of_lower_oid);
+    const std::vector<ObservedSource> members = batch.observed;
+    for (Oid source : sources_of(batch.members))
+        if (!std::binary_search(members.begin(), members.end(), ObservedSource{source, {}}, is_of_lower_oid))
+            batch.observed.push_back({source, mailbox::observe(source)});
+    std::sort(batch.observed.begin(), batch.observed.end(), is_of_lower_oid);
 }
 
 } // namespace
@@ -240,9 +256,7 @@ Batch lock_batch(const BatchRequest &request)
     Batch batch = collect_members(request);
     if (batch.members.empty())
         return batch;
-    for (Member &member : batch.members)
-        if (!state::read(member.compiled->relid(), &member.state))
-            raise({.message = "stream table \"" + member.compiled->definition.name + "\" has no state"});
+    read_states(batch);
     for (const Member &member : batch.members)
         if (!member.state.marks.empty())
             call([&] { state::await_invalidations_of_marks(member.compiled->relid()); });
@@ -258,7 +272,7 @@ Batch lock_batch(const BatchRequest &request)
     exclude_suspended(batch, request);
     lock_what_is_read(batch.members);
     lock_trees(batch);
-    observe(batch);
+    observe_sources(batch);
     find_excluded_upstreams(batch);
     return batch;
 }
