@@ -301,12 +301,49 @@ bool is_changing_reader(AlterTableType type, Oid relid)
 
 } // namespace
 
-/* The refresh sets change too, because a diamond is an atomic set only within one owner, and each owner has a
+namespace {
+
+bool has_row_security(Oid relid)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const bool answer = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relrowsecurity;
+    ReleaseSysCache(tuple);
+    return answer;
+}
+
+/* The refresh sets change with an owner, because a diamond is an atomic set only within one owner, and each owner has a
  * share of the workers. */
-void follow_owner(Oid relid)
+void note_owner()
 {
     call([] { state::invalidate_refresh_sets(); });
     mailbox::note_definition_change();
+}
+
+/* As follow_owner(), but its query is not run before its next refresh. */
+void mark_for_new_owner(Oid relid)
+{
+    note_owner();
+    if (!rules_of(definition::load(relid).mode).may_be_full_only())
+        return;
+    const char *reason = "its owner was changed";
+    const std::vector<Source> sources = definition::sources_of(relid);
+    const bool has_policies = std::any_of(sources.begin(), sources.end(), [](const Source &source) {
+        return call([&] { return has_row_security(source.relid); });
+    });
+    state::StateRow row;
+    if (has_policies)
+        call([=] { mark_for_new_setup(relid, reason); });
+    else if (state::read(relid, &row) && !row.is_incremental.value_or(false))
+        call([=] { mark_for_new_start(list_make1_oid(relid), reason); });
+}
+
+} // namespace
+
+void follow_owner(Oid relid)
+{
+    note_owner();
     const Definition definition = definition::load(relid);
     if (!rules_of(definition.mode).may_be_full_only())
         return; /* policies are an objection to this mode for every owner */
@@ -389,10 +426,12 @@ void reassign_owned(const UtilityCall &utility)
     ListCell *cell;
     foreach (cell, relids) {
         const Oid relid = lfirst_oid(cell);
-        if (call([=] { return definition::is_stream_table(relid); }))
+        if (!call([=] { return definition::is_stream_table(relid); }))
+            note_policies(relid);
+        else if (call([=] { return is_owned_by_user(relid); }))
             follow_owner(relid);
         else
-            note_policies(relid);
+            mark_for_new_owner(relid);
     }
 }
 

@@ -1,8 +1,9 @@
 /*
  * The rule of the internal view follows a rename because it contains OIDs; the text in the options does not.
  * The affected stream tables are found by dependencies before the statement runs: stream tables whose own
- * text names the object get a new text; programs of stream tables that use the object through views contain
- * its name, and are invalidated. A renamed schema is part of the name of each object in it.
+ * text names the object get a new text, at once or when they are set up again; programs of stream tables that use the
+ * object through views contain its name, and are invalidated. A renamed schema is part of the name of each object in
+ * it.
  *
  * If a column of a stream table is renamed, also through its parent, the column is renamed in the storage and
  * in the internal view, too.
@@ -18,7 +19,9 @@
 #include "definition/text_search_setting.hpp"
 #include "fdw/ddl/dependency_changes.hpp"
 #include "fdw/ddl/inherited_columns.hpp"
+#include "fdw/definition/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/attempt.hpp"
 #include "storage/index_placement.hpp"
 #include "storage/partitions.hpp"
 #include "storage/storage.hpp"
@@ -174,12 +177,59 @@ AffectedTables find_affected(ObjectType type, RangeVar *relation, ::Node *object
     return concerned;
 }
 
-/* Writes the text, and the configuration that a recorded setting means, with the present names. */
-void rewrite_text(Oid relid, Oid configuration)
+/* Writes the text with the present names. */
+void rewrite_text(Oid relid)
 {
     if (OidIsValid(definition::view_of(relid)))
         write_option(relid, "query", definition::canonical_text(definition::query_of(relid)), DEFELEM_SET);
-    if (OidIsValid(configuration))
+}
+
+/* Takes the locks of rewrite_text() on a stream table and on what its query names, if no transaction has to be waited
+ * for. */
+bool try_lock_to_rewrite(Oid relid)
+{
+    if (!ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock))
+        return false;
+    ListCell *cell;
+    foreach (cell, definition::relations_depended_on(relid))
+        if (!ConditionalLockRelationOid(lfirst_oid(cell), AccessShareLock))
+            return false;
+    return definition::is_stream_table(relid);
+}
+
+/* As rewrite_text(). Returns false if that fails, as it may for a query that is nested too deeply. */
+bool try_rewrite_text(Oid relid)
+{
+    return enter([=] {
+        try {
+            in_subtransaction([=] { call([=] { rewrite_text(relid); }); });
+        } catch (const PgError &error) {
+            if (error.data->sqlerrcode == ERRCODE_QUERY_CANCELED)
+                throw;
+            return false;
+        }
+        return true;
+    });
+}
+
+/* The owner of another role's stream table can neither delay the statement nor make it fail: a text that cannot be
+ * written at once is written when the stream table is set up again. */
+void follow_in_text(Oid relid)
+{
+    if (is_owned_by_user(relid)) {
+        if (definition::lock_if_exists(relid, ShareUpdateExclusiveLock))
+            rewrite_text(relid);
+    } else if (!try_lock_to_rewrite(relid) || !try_rewrite_text(relid)) {
+        mark_for_new_setup(relid, "an object that its query names was renamed");
+    }
+}
+
+/* Writes the name of the configuration that a recorded setting means, if that has another name now. Nothing but the
+ * text of the setting says which one that is, so this waits for who has locked the stream table. */
+void follow_in_setting(Oid relid, Oid configuration)
+{
+    const bool is_true = !OidIsValid(configuration) || definition::recorded_configuration(relid) == configuration;
+    if (!is_true && definition::lock_if_exists(relid, ShareUpdateExclusiveLock))
         write_option(relid, psprintf("%s%s", options::setting_prefix, definition::text_search_setting),
                      definition::configuration_name(configuration), DEFELEM_SET);
 }
@@ -190,9 +240,8 @@ void follow(const AffectedTables &concerned)
     ListCell *cell, *configuration;
     forboth(cell, concerned.by_text, configuration, concerned.configurations)
     {
-        if (!definition::lock_if_exists(lfirst_oid(cell), ShareUpdateExclusiveLock))
-            continue;
-        rewrite_text(lfirst_oid(cell), lfirst_oid(configuration));
+        follow_in_setting(lfirst_oid(cell), lfirst_oid(configuration));
+        follow_in_text(lfirst_oid(cell));
         state::bump_generation(lfirst_oid(cell));
     }
     foreach (cell, concerned.by_views)
@@ -266,7 +315,7 @@ void follow_column(Oid relation, const char *old_name, const char *new_name)
         rename_storage_column(relid, old_name, new_name);
         rename_partition_column(relid, old_name, new_name);
         definition::store_query(relid, definition::query_of(relid));
-        rewrite_text(relid, InvalidOid);
+        rewrite_text(relid);
         state::bump_generation(relid);
     }
 }

@@ -94,10 +94,7 @@ void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode
 void redefine_or_mark(Oid relid, const char *reason)
 {
     if (!call([=] { return is_owned_by_user(relid); })) {
-        call([=] {
-            state::mark_needs_setup(relid, reason);
-            mailbox::note_change(relid);
-        });
+        call([=] { mark_for_new_setup(relid, reason); });
         return;
     }
     if (!call([=] { return definition::lock_if_exists(relid, AccessExclusiveLock); }))
@@ -163,6 +160,12 @@ void define_restored(Oid relid)
     definition::ParsedQuery parsed = setup::parse_defining_query(definition, true, relid);
     redefine(relid, call([&] { return setup::fit_to_declared(relid, parsed); }), {}, definition.mode,
              setup::DeniedCapture::is_accepted);
+}
+
+void mark_for_new_setup(Oid relid, const char *reason)
+{
+    state::mark_needs_setup(relid, reason);
+    mailbox::note_change(relid);
 }
 
 void mark_for_new_start(List *stream_tables, const char *reason)

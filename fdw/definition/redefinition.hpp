@@ -53,6 +53,9 @@ void redefine_as_declared(Oid relid);
  * caller holds AccessExclusive. C++ frame. */
 void define_restored(Oid relid);
 
+/* Makes the next refresh set the stream table up again, with the text of its query. PostgreSQL frame. */
+void mark_for_new_setup(Oid relid, const char *reason);
+
 /* Makes stream tables (List of OIDs) start from nothing at the next refresh. PostgreSQL frame. */
 void mark_for_new_start(List *stream_tables, const char *reason);
 

@@ -473,13 +473,9 @@ List *statistics_on_column(Oid relid, AttrNumber column)
     });
 }
 
-List *users_of(Oid class_id, Oid object_id, int sub_id, bool directly)
+List *users_of_views(List *views, bool directly)
 {
-    List *users = NIL;
-    List *open_views = NIL, *seen = NIL;
-    ListCell *cell;
-    foreach (cell, relations_with_rules_on(class_id, object_id, sub_id))
-        open_views = lappend_oid(open_views, lfirst_oid(cell));
+    List *users = NIL, *open_views = list_copy(views), *seen = NIL;
     while (open_views != NIL) {
         Oid view = linitial_oid(open_views);
         open_views = list_delete_first(open_views);
@@ -494,6 +490,11 @@ List *users_of(Oid class_id, Oid object_id, int sub_id, bool directly)
     }
     list_sort(users, list_oid_cmp);
     return users;
+}
+
+List *users_of(Oid class_id, Oid object_id, int sub_id, bool directly)
+{
+    return users_of_views(relations_with_rules_on(class_id, object_id, sub_id), directly);
 }
 
 } // namespace pgtrickle::definition

@@ -37,6 +37,8 @@ List *statistics_on_column(Oid relid, AttrNumber column);
  * reads (List of OIDs, ascending). sub_id 0 means any part of the object. With `directly`, only stream tables
  * whose own text names it. */
 List *users_of(Oid class_id, Oid object_id, int sub_id, bool directly);
+/* As users_of(), of those whose internal views are among `views`, or that read these. */
+List *users_of_views(List *views, bool directly);
 
 /* Locks the object for a statement that changes what a function, an operator or a text search object
  * computes. The lock excludes definitions that use the object until the end of the transaction, because

@@ -2,15 +2,15 @@
  * A query that uses an operator or an aggregate depends on the operator or aggregate, and only that depends
  * on its functions; the same is true of a function with a parsed body. So pg_depend is followed from the
  * object up to the rules. It has no rows for pinned objects, such as the dictionary "simple"; for pinned
- * objects, pg_ts_config_map and the queries themselves are searched.
+ * objects, pg_ts_config_map and the stored rules and policies are searched.
  */
 #include "definition/indirect_users.hpp"
 
 #include "definition/definition.hpp"
 #include "definition/definition_view.hpp"
-#include "definition/query/rewritten_query.hpp"
 #include "definition/state/state.hpp"
 #include "definition/text_search_setting.hpp"
+#include "pg/walker.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -24,12 +24,15 @@ extern "C" {
 #include "catalog/pg_operator.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_rewrite.h"
 #include "catalog/pg_ts_config.h"
 #include "catalog/pg_ts_config_map.h"
 #include "catalog/pg_ts_dict.h"
 #include "catalog/pg_type.h"
-#include "storage/lmgr.h"
+#include "nodes/readfuncs.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/memutils.h"
 }
 
 namespace pgtrickle::definition {
@@ -114,26 +117,51 @@ bool has_constant(::Node *node, void *context)
     return walk_expression(node, has_constant, context);
 }
 
-bool is_named_by(Oid relid, ObjectAddress *object)
+/* Returns whether a stored expression or query, a pg_node_tree, names the object. */
+bool names(Datum stored, ObjectAddress *object)
 {
-    if (object->classId == TSConfigRelationId && recorded_configuration(relid) == object->objectId)
-        return true;
-    return OidIsValid(view_of(relid)) && has_constant(reinterpret_cast<::Node *>(rewritten(query_of(relid))), object);
+    return has_constant(static_cast<::Node *>(stringToNode(TextDatumGetCString(stored))), object);
 }
 
-/* This reads the query of every stream table, but only a superuser can alter a pinned object. */
+/* Returns the relations in the rows of `catalog` whose column `tree` names the object. */
+List *relations_naming(ObjectAddress *object, Oid catalog, AttrNumber relation, AttrNumber tree)
+{
+    List *relations = NIL;
+    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "stored queries", ALLOCSET_DEFAULT_SIZES);
+    Relation table = table_open(catalog, AccessShareLock);
+    SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 0, nullptr);
+    while (HeapTuple tuple = systable_getnext(scan)) {
+        bool is_null;
+        const Datum stored = heap_getattr(tuple, tree, RelationGetDescr(table), &is_null);
+        if (is_null)
+            continue;
+        MemoryContext previous = MemoryContextSwitchTo(context);
+        const bool is_named = names(stored, object);
+        MemoryContextSwitchTo(previous);
+        MemoryContextReset(context);
+        if (is_named) {
+            const Datum oid = heap_getattr(tuple, relation, RelationGetDescr(table), &is_null);
+            relations = lappend_oid(relations, DatumGetObjectId(oid));
+        }
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    MemoryContextDelete(context);
+    return relations;
+}
+
+/* Reads all rules and policies, as only a superuser can alter a pinned object, and locks no relation: their owners
+ * could delay the statement. */
 List *users_of_pinned(ObjectAddress *object)
 {
-    List *users = NIL;
+    List *users = users_of_views(
+        relations_naming(object, RewriteRelationId, Anum_pg_rewrite_ev_class, Anum_pg_rewrite_ev_action), false);
     ListCell *cell;
-    foreach (cell, state::all_stream_tables()) {
-        const Oid relid = lfirst_oid(cell);
-        if (!lock_if_exists(relid, AccessShareLock))
-            continue;
-        if (is_named_by(relid, object))
-            users = lappend_oid(users, relid);
-        UnlockRelationOid(relid, AccessShareLock);
-    }
+    foreach (cell, relations_naming(object, PolicyRelationId, Anum_pg_policy_polrelid, Anum_pg_policy_polqual))
+        users = list_concat_unique_oid(users, users_of(RelationRelationId, lfirst_oid(cell), 0, false));
+    foreach (cell, object->classId == TSConfigRelationId ? state::all_stream_tables() : NIL)
+        if (is_stream_table(lfirst_oid(cell)) && recorded_configuration(lfirst_oid(cell)) == object->objectId)
+            users = list_append_unique_oid(users, lfirst_oid(cell));
     return users;
 }
 

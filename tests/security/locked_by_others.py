@@ -1,11 +1,13 @@
 #!/usr/bin/python3 -B
 """Shows that the owner of a stream table can neither delay nor prevent a statement of the owner of what it reads, or of a
 superuser: a role that may only SELECT from a view or table locks its own stream tables over that exclusively, or lets its
-functions fail, and statements that change what these mean do not wait, nor fail. Their next refresh follows each statement."""
+functions fail, and statements that change what these mean, or their names, do not wait, nor fail. Their next refresh follows each statement."""
 
 import sys
 import uuid
 from pathlib import Path
+
+import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
@@ -33,6 +35,19 @@ STATEMENTS = [
 UNDONE = {  # they are run with the stream tables unlocked, too
     "ALTER VIEW seen SET (security_barrier)": "ALTER VIEW seen RESET (security_barrier)",
     "ALTER TABLE item ENABLE ROW LEVEL SECURITY": "ALTER TABLE item DISABLE ROW LEVEL SECURITY",
+}
+RENAMES = {
+    "ALTER TABLE item RENAME COLUMN n TO number": "ALTER TABLE item RENAME COLUMN number TO n",
+    "ALTER TABLE item RENAME TO thing": "ALTER TABLE thing RENAME TO item",
+    "ALTER VIEW seen RENAME COLUMN t TO texts": "ALTER VIEW seen RENAME COLUMN texts TO t",
+    "ALTER VIEW seen RENAME TO viewed": "ALTER VIEW viewed RENAME TO seen",
+    "ALTER FUNCTION plus(int) RENAME TO added": "ALTER FUNCTION added(int) RENAME TO plus",
+    "ALTER TYPE mood RENAME VALUE 'good' TO 'fine'": "ALTER TYPE mood RENAME VALUE 'fine' TO 'good'",
+    "ALTER TYPE mood RENAME TO temper": "ALTER TYPE temper RENAME TO mood",
+    "ALTER DOMAIN small RENAME TO little": "ALTER DOMAIN little RENAME TO small",
+    "ALTER TABLE item SET SCHEMA further": "ALTER TABLE further.item SET SCHEMA owner",
+    "ALTER FUNCTION plus(int) SET SCHEMA further": "ALTER FUNCTION further.plus(int) SET SCHEMA owner",
+    "ALTER SCHEMA owner RENAME TO holder; SET search_path = holder": "ALTER SCHEMA holder RENAME TO owner; SET search_path = owner",
 }
 MODES = ("full", "auto")
 QUERIES = {
@@ -65,25 +80,45 @@ def set_up():
 
 
 def differing():
-    """Returns the stream tables that differ from their queries after a refresh."""
+    """Returns the stream tables that differ, after a refresh, from their queries, whose texts follow names."""
     found = []
     for mode in MODES:
-        for name, query in QUERIES.items():
+        for name in QUERIES:
             stream_table = f"{name}_{mode}"
             other.execute(f"SELECT pgtrickle.refresh_stream_table('{stream_table}')")
+            other.execute(f"SELECT defining_query FROM pgtrickle.pgt_stream_tables WHERE pgt_relid = '{stream_table}'::regclass")
+            query = other.fetchone()[0]
             other.execute(f"SELECT count(*) FROM ((TABLE {stream_table} EXCEPT ALL ({query})) UNION ALL (({query}) EXCEPT ALL TABLE {stream_table})) d")
             if other.fetchone()[0] > 0:
                 found.append(stream_table)
     return found
 
 
-def run_all(by):
+def run_beside_locks(by, statement):
     lock_all = "; ".join(f"ALTER FOREIGN TABLE {name}_{mode} RENAME TO moved_{name}_{mode}" for name in QUERIES for mode in MODES)
-    for statement in STATEMENTS:
-        other.execute("INSERT INTO switch VALUES (true)")
-        other.execute(f"BEGIN; {lock_all}")
+    other.execute("INSERT INTO switch VALUES (true)")
+    other.execute(f"BEGIN; {lock_all}")
+    try:
         by.execute(statement)
-        other.execute("ROLLBACK")
+    except psycopg2.Error as error:
+        raise AssertionError(statement) from error
+    other.execute("ROLLBACK")
+
+
+def rename_all(by):
+    for statement, back in RENAMES.items():
+        for each in statement, back:
+            run_beside_locks(by, each)
+            other.execute("DELETE FROM switch")
+            assert not (found := differing()), (each, found)
+            by.execute(back if each == statement else statement)
+            assert not (found := differing()), (each, "unlocked", found)
+            by.execute(each)
+
+
+def run_all(by):
+    for statement in STATEMENTS:
+        run_beside_locks(by, statement)
         if statement in UNDONE:
             by.execute(UNDONE[statement])
             by.execute(statement)
@@ -96,6 +131,7 @@ def run_all(by):
 
 def nothing_of_the_owner_waits_or_fails():
     run_all(owner)
+    rename_all(owner)
 
 
 def nothing_of_a_superuser_waits_or_fails():
@@ -103,6 +139,7 @@ def nothing_of_a_superuser_waits_or_fails():
     superuser = db.connect().cursor()
     superuser.execute("SET search_path = owner; SET client_min_messages = error; SET lock_timeout = '20s'")
     run_all(superuser)
+    rename_all(superuser)
 
 
 def what_else_a_query_reads_does_not_matter():
@@ -118,8 +155,12 @@ def what_else_a_query_reads_does_not_matter():
     for begin, end in begin_and_end:
         other.execute(begin)
         for by in owner, superuser:
-            for statement in ("ALTER TABLE item ADD COLUMN more int", "ALTER TABLE item DROP COLUMN more"):
+            for statement in ("ALTER TABLE item ADD COLUMN more int", "ALTER TABLE item DROP COLUMN more", "ALTER TABLE item RENAME COLUMN id TO ids",
+                              "ALTER TABLE item RENAME COLUMN ids TO id"):
                 by.execute(f"SET lock_timeout = '2s'; {statement}")
+        superuser.execute("ALTER TEXT SEARCH CONFIGURATION pg_catalog.simple ALTER MAPPING FOR asciiword WITH simple")
+        if begin.startswith("CREATE"):  # REASSIGN OWNED itself would wait for the other's locks
+            superuser.execute(f"BEGIN; REASSIGN OWNED BY {OTHER} TO CURRENT_USER; ROLLBACK")
         superuser.execute("SELECT count(*) FROM pgtrickle.recommend_refresh_mode()")
         other.execute(end)
     superuser.connection.close()
@@ -140,6 +181,7 @@ def a_role_without_privileges_keeps_no_stream_table_locked():
 try:
     for role, schema in (OWNER, "owner"), (OTHER, "other"):
         db.run(f"CREATE ROLE {role}; CREATE SCHEMA {schema} AUTHORIZATION {role}; GRANT USAGE ON SCHEMA {schema} TO PUBLIC")
+    db.run(f"CREATE SCHEMA further; GRANT USAGE, CREATE ON SCHEMA further TO PUBLIC; DO $$BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO {OWNER}', current_database()); END$$")
     owner, other = session(OWNER, "owner"), session(OTHER, "other")
     set_up()
     run_cases([nothing_of_the_owner_waits_or_fails, nothing_of_a_superuser_waits_or_fails, what_else_a_query_reads_does_not_matter,
