@@ -35,7 +35,9 @@ CREATE TABLE referring (id int, FOREIGN KEY (id) REFERENCES alter_refused.st (id
 ALTER TABLE src ADD FOREIGN KEY (id) REFERENCES st (id);
 ALTER TABLE src ADD other int REFERENCES st;
 CREATE PUBLICATION of_st FOR TABLE src, st;
+SET client_min_messages = error; -- wal_level
 CREATE PUBLICATION of_st FOR TABLE src;
+SET client_min_messages = warning;
 ALTER PUBLICATION of_st ADD TABLE st;
 DROP PUBLICATION of_st;
 ALTER FOREIGN TABLE st ALTER a TYPE bigint USING a * 2;
