@@ -11,6 +11,7 @@
 #include "refresh/program/scope.hpp"
 #include "refresh/run/value_error.hpp"
 #include "refresh/sets/refresh_sets.hpp"
+#include "storage/statistics.hpp"
 
 extern "C" {
 #include "access/xlog.h"
@@ -167,6 +168,7 @@ void run_members(Batch &batch)
         as_part_of(member.compiled->relid(), member.outcome.action, [&] { refresh_member(member); });
         if (member.outcome.rows_inserted + member.outcome.rows_deleted > 0)
             mailbox::note_change(member.compiled->relid());
+        call([&] { storage::show_size(member.compiled->relid(), member.compiled->steps.back().heap); });
     }
 }
 

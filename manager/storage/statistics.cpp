@@ -5,16 +5,23 @@
 #include "storage/partitions.hpp"
 
 extern "C" {
+#include "access/relation.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "catalog/pg_statistic.h"
 #include "commands/vacuum.h"
+#include "executor/tuptable.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/plancat.h"
 #include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 }
+
+#include <cmath>
 
 namespace pgtrickle::storage {
 
@@ -86,6 +93,63 @@ double distinct_values(Oid heap, int position, double rows)
     return distinct < 0 ? -distinct * rows : distinct > 0 ? distinct : rows;
 }
 
+/* The numbers in pg_class; no rows: not known. */
+struct ShownSize {
+    int64 pages;
+    double rows;
+};
+
+ShownSize shown_size(Oid relid)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        return {0, 0};
+    const auto *relation = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+    const ShownSize size = {relation->relpages, relation->reltuples};
+    ReleaseSysCache(tuple);
+    return size;
+}
+
+double count_rows(Oid heap)
+{
+    double rows = 0;
+    Relation relation = table_open(heap, AccessShareLock);
+    Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+    TupleTableSlot *slot = table_slot_create(relation, nullptr);
+    TableScanDesc scan = table_beginscan(relation, snapshot, 0, nullptr);
+    while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+        rows++;
+    table_endscan(scan);
+    ExecDropSingleTupleTableSlot(slot);
+    UnregisterSnapshot(snapshot);
+    table_close(relation, NoLock);
+    return rows;
+}
+
+/* The size of a storage as of its last ANALYZE. With `is_counted`, heaps that are too small for that are counted. */
+ShownSize analyzed_size(Oid storage, bool is_counted)
+{
+    ShownSize all = {0, 0};
+    ListCell *cell;
+    foreach (cell, row_heaps(storage)) {
+        const Oid heap = lfirst_oid(cell);
+        ShownSize size = shown_size(heap);
+        if (size.rows < 0) {
+            size.pages = growth_of(heap).blocks;
+            if (!is_counted || size.pages > smallest_to_sample)
+                return {0, -1};
+            size.rows = count_rows(heap);
+        }
+        all = {all.pages + size.pages, all.rows + size.rows};
+    }
+    return all;
+}
+
+bool is_near(double shown, double rows)
+{
+    return shown >= 0 && std::fabs(shown - rows) <= 0.1 * rows;
+}
+
 double rows_of(Relation heap)
 {
     BlockNumber pages;
@@ -143,6 +207,19 @@ void maintain_statistics(Oid heap)
         outgrown = list_make1_oid(heap);
     foreach (cell, outgrown)
         gather_statistics(lfirst_oid(cell));
+}
+
+void show_size(Oid relid, Oid storage)
+{
+    const ShownSize shown = shown_size(relid);
+    const ShownSize size = analyzed_size(storage, shown.rows < 0);
+    if (size.rows < 0 || is_near(shown.rows, size.rows) || !ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock))
+        return;
+    if (Relation relation = try_relation_open(relid, NoLock); relation != nullptr) {
+        set_relation_size(relation, static_cast<BlockNumber>(size.pages), size.rows);
+        relation_close(relation, NoLock);
+    }
+    UnlockRelationOid(relid, ShareUpdateExclusiveLock);
 }
 
 } // namespace pgtrickle::storage

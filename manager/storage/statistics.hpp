@@ -27,6 +27,11 @@ BlockNumber stored_blocks(Oid heap);
  * later call. Holds ShareUpdateExclusive until the end of the transaction if it has analyzed the heap. */
 void maintain_statistics(Oid heap);
 
+/* To be called after each refresh of the stream table: keeps the numbers of rows and pages in its own row of pg_class,
+ * which programs that connect to the database show, near those that ANALYZE has found in its storage. Never waits, and
+ * holds no lock afterwards. */
+void show_size(Oid relid, Oid storage);
+
 /* Estimates of the number of rows of the heap, and of the number of distinct rows that its columns at
  * `positions` (0-based) have. Without statistics, each row counts as distinct. */
 double stored_rows(Oid heap);

@@ -6,6 +6,7 @@
 #include "pg/versions/postgres.hpp"
 
 extern "C" {
+#include "access/multixact.h"
 #include "access/tableam.h"
 #include "commands/vacuum.h"
 #include "nodes/makefuncs.h"
@@ -27,6 +28,17 @@ inline void vacuum_relation(Oid relid, VacuumParams *params)
     vacuum(relations, params, nullptr, context, false);
     MemoryContextDelete(context);
 #endif
+}
+
+/* Sets the numbers of pages and rows in the relation's row of pg_class, in place and at once. The caller has a lock as
+ * ANALYZE has. */
+inline void set_relation_size(Relation relation, BlockNumber pages, double rows)
+{
+    vac_update_relstats(relation, pages, rows, 0,
+#if PG_VERSION_NUM >= 180000
+                        0,
+#endif
+                        false, InvalidTransactionId, InvalidMultiXactId, nullptr, nullptr, true);
 }
 
 /* Blocks that `sampler` chooses, in order. */
