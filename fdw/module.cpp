@@ -86,6 +86,8 @@ constexpr UtilityEntry utility[] = {
     {T_ReassignOwnedStmt, When::around, follow<ReassignOwnedStmt>},
     {T_GrantStmt, When::around, follow<GrantStmt>},
     {T_GrantRoleStmt, When::around, follow<GrantRoleStmt>},
+    {T_AlterRoleStmt, When::around, follow<AlterRoleStmt>},
+    {T_DropRoleStmt, When::around, follow<DropRoleStmt>},
     {T_ViewStmt, When::around, follow<ViewStmt>},
     {T_RuleStmt, When::around, follow<RuleStmt>},
     {T_AlterEnumStmt, When::around, follow<AlterEnumStmt>},

@@ -321,6 +321,13 @@ void note_owner()
     mailbox::note_definition_change();
 }
 
+/* Whether the rows of the stream table were computed by its query, as those of the former owner. */
+bool is_full_only(Oid relid)
+{
+    state::StateRow row;
+    return state::read(relid, &row) && !row.is_incremental.value_or(false);
+}
+
 /* As follow_owner(), but its query is not run before its next refresh. */
 void mark_for_new_owner(Oid relid)
 {
@@ -328,18 +335,20 @@ void mark_for_new_owner(Oid relid)
     if (!rules_of(definition::load(relid).mode).may_be_full_only())
         return;
     const char *reason = "its owner was changed";
-    const std::vector<Source> sources = definition::sources_of(relid);
-    const bool has_policies = std::any_of(sources.begin(), sources.end(), [](const Source &source) {
-        return call([&] { return has_row_security(source.relid); });
-    });
-    state::StateRow row;
-    if (has_policies)
+    if (has_policies(relid))
         call([=] { mark_for_new_setup(relid, reason); });
-    else if (state::read(relid, &row) && !row.is_incremental.value_or(false))
+    else if (is_full_only(relid))
         call([=] { mark_for_new_start(list_make1_oid(relid), reason); });
 }
 
 } // namespace
+
+bool has_policies(Oid relid)
+{
+    const std::vector<Source> sources = definition::sources_of(relid);
+    return std::any_of(sources.begin(), sources.end(),
+                       [](const Source &source) { return call([&] { return has_row_security(source.relid); }); });
+}
 
 void follow_owner(Oid relid)
 {
@@ -349,7 +358,7 @@ void follow_owner(Oid relid)
         return; /* policies are an objection to this mode for every owner */
     if (!refresh::has_current_layout(relid))
         redefine(relid, call([=] { return definition::query_of(relid); }), {}, definition.mode);
-    else if (refresh::compiled_of(relid).is_full_only())
+    else if (is_full_only(relid) || refresh::compiled_of(relid).is_full_only())
         call([=] { mark_for_new_start(list_make1_oid(relid), "its owner was changed"); });
 }
 

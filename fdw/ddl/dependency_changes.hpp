@@ -43,6 +43,9 @@ void note_columns(Oid relid, const AlterTableStmt *statement);
  * owner, or applied to the former one, the rows and heaps differ. C++ frame. */
 void follow_owner(Oid relid);
 
+/* Whether policies of a source of the stream table are enabled, for whatever role. C++ frame. */
+bool has_policies(Oid relid);
+
 /* Processes a policy that has been created or altered, or is about to be dropped, possibly with a role.
  * PostgreSQL frame. */
 void note_policy(Oid policy);

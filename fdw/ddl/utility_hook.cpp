@@ -3,7 +3,7 @@
 #include "definition/state/extension_table.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/ddl/alter.hpp"
-#include "fdw/ddl/capture_grant.hpp"
+#include "fdw/ddl/grants.hpp"
 #include "fdw/ddl/commit_prepared.hpp"
 #include "fdw/ddl/create.hpp"
 #include "fdw/ddl/dependency_changes.hpp"
@@ -82,9 +82,19 @@ StatementHandler handler_of(const GrantStmt *statement)
     return statement->is_grant && statement->objtype == OBJECT_TABLE && !refresh::is_running() ? grant : nullptr;
 }
 
-StatementHandler handler_of(const GrantRoleStmt *statement)
+StatementHandler handler_of(const GrantRoleStmt *)
 {
-    return statement->is_grant && !refresh::is_running() ? grant : nullptr;
+    return refresh::is_running() ? nullptr : change_roles;
+}
+
+StatementHandler handler_of(const AlterRoleStmt *)
+{
+    return refresh::is_running() ? nullptr : change_roles;
+}
+
+StatementHandler handler_of(const DropRoleStmt *)
+{
+    return refresh::is_running() ? nullptr : change_roles;
 }
 
 StatementHandler handler_of(const ViewStmt *statement)

@@ -9,7 +9,7 @@
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "definition/visibility.hpp"
-#include "fdw/ddl/capture_grant.hpp"
+#include "fdw/ddl/grants.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/extension_tables.hpp"
 #include "fdw/sql/result_rows.hpp"

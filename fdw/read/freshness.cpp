@@ -11,6 +11,7 @@
 #include "fdw/read/snapshot_state.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "mailbox/mailbox.hpp"
+#include "refresh/batch/upstreams_of_others.hpp"
 
 extern "C" {
 #include "access/parallel.h"
@@ -62,6 +63,25 @@ TimestampTz stale_since_as_of(Oid relid, Snapshot snapshot, const state::Visible
     return since == 0 || since > seen.data_timestamp ? since : seen.data_timestamp;
 }
 
+/* Whether this transaction has changed a source of one of the stream tables by a statement that is in progress. C++
+ * frame. */
+bool is_any_unlogged(const std::vector<Oid> &relids, CommandId reader)
+{
+    for (const Oid relid : relids)
+        for (const Source &source : definition::sources_of(relid))
+            if (call([&] { return capture::has_unlogged_changes(source.relid, reader); }))
+                return true;
+    return false;
+}
+
+/* Whether a refresh of the stream table in this session would have to apply such a change, of the stream table or of
+ * one that is refreshed with it. */
+bool would_refresh_unlogged(Oid relid)
+{
+    const CommandId now = GetCurrentCommandId(false);
+    return capture::has_open_statement() && enter([=] { return is_any_unlogged(refresh::refreshed_with(relid), now); });
+}
+
 Freshness refused(const mailbox::State &state, bool is_populated)
 {
     return {Verdict::stale, state.is_suspended ? Obstacle::suspended : Obstacle::failed, is_populated};
@@ -71,15 +91,8 @@ Freshness refused(const mailbox::State &state, bool is_populated)
 
 bool lacks_unlogged_changes(Oid relid, CommandId reader)
 {
-    if (!capture::has_open_statement())
-        return false;
-    return enter([=] {
-        for (Oid each : definition::with_upstreams(relid))
-            for (const Source &source : definition::sources_of(each))
-                if (call([&] { return capture::has_unlogged_changes(source.relid, reader); }))
-                    return true;
-        return false;
-    });
+    return capture::has_open_statement() &&
+           enter([=] { return is_any_unlogged(definition::with_upstreams(relid), reader); });
 }
 
 bool lacks_what_was_read(Oid relid, TimestampTz since)
@@ -96,7 +109,8 @@ bool has_to_be_current(Oid relid)
 
 bool can_refresh_here(Oid relid)
 {
-    return !XactReadOnly && !IsInParallelMode() && !RecoveryInProgress() && definition::may_stop_refreshes(relid);
+    return !XactReadOnly && !IsInParallelMode() && !RecoveryInProgress() && definition::may_store(relid) &&
+           !would_refresh_unlogged(relid);
 }
 
 Freshness judge(Oid relid, TimestampTz now)
@@ -130,7 +144,7 @@ Freshness judge(Oid relid, TimestampTz now)
             return {Verdict::serve, Obstacle::none, true};
         if (can_refresh_here(relid))
             return {Verdict::refresh_here, Obstacle::none, is_populated};
-        const bool is_refreshable_by_others_only = !definition::may_stop_refreshes(relid);
+        const bool is_refreshable_by_others_only = !definition::may_store(relid);
         /* The manager applies the changes of others, and may find that this transaction has changed nothing
          * that the stream table reads. */
         if (is_refreshable_by_others_only && own.has_changes && !known.is_current() && !known.state.is_suspended &&
@@ -138,7 +152,10 @@ Freshness judge(Oid relid, TimestampTz now)
             return {Verdict::request, Obstacle::none, is_populated, true};
         /* Only this transaction sees its changes, or holds the lock. */
         if (own.has_changes || own.holds_it)
-            return {Verdict::stale, is_refreshable_by_others_only ? Obstacle::own_changes : Obstacle::read_only,
+            return {Verdict::stale,
+                    is_refreshable_by_others_only   ? Obstacle::own_changes
+                    : would_refresh_unlogged(relid) ? Obstacle::open_statement
+                                                    : Obstacle::read_only,
                     is_populated};
     }
     if (own.holds_it && !is_populated)

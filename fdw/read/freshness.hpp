@@ -67,8 +67,8 @@ bool lacks_what_was_read(Oid relid, TimestampTz since);
 /* Returns true if no change may be pending when the stream table is read. */
 bool has_to_be_current(Oid relid);
 
-/* Returns true if this transaction may refresh the stream table: the transaction can write, and its user may
- * prevent others from refreshing it. */
+/* Returns true if this transaction may refresh the stream table: the transaction can write, its user has the rights of
+ * the owner, and no statement in progress has changed what a refresh would read. */
 bool can_refresh_here(Oid relid);
 
 } // namespace pgtrickle

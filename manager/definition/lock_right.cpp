@@ -60,6 +60,16 @@ bool may_stop_refreshes(Oid stream_table)
            may_user_stop_refreshes(stream_table, statement_user(), &visited);
 }
 
+bool may_keep_locked(Oid relation, Oid role)
+{
+    return may_lock(relation, role, for_lock_table);
+}
+
+bool may_store(Oid stream_table)
+{
+    return object_ownercheck(RelationRelationId, stream_table, statement_user());
+}
+
 bool may_stop_capture_changes(Oid source)
 {
     if (is_stream_table(source))

@@ -25,6 +25,15 @@ namespace pgtrickle::definition {
  * refreshes already. A refresh of the stream table in this transaction locks no more than that. */
 bool may_stop_refreshes(Oid stream_table);
 
+/* Returns true if a refresh of the stream table may run in this session and store what it computes: its user has the
+ * rights of the owner. What another role has called before may have been compiled under its settings, and would give
+ * other rows to all readers. */
+bool may_store(Oid stream_table);
+
+/* Returns true if a transaction of the role may keep the relation locked: it is the owner of the relation, or has a
+ * privilege with which LOCK TABLE permits any mode. */
+bool may_keep_locked(Oid relation, Oid role);
+
 /* Returns true if this transaction may prevent others from starting and ending the capture of `source`. */
 bool may_stop_capture_changes(Oid source);
 

@@ -2,7 +2,7 @@
 #include "definition/storage_parameters.hpp"
 
 #include "definition/guc.hpp"
-#include "definition/query/recorded_settings.hpp"
+#include "pg/settings.hpp"
 
 extern "C" {
 #include "commands/defrem.h"

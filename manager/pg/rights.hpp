@@ -48,7 +48,10 @@ class UserSwitch {
  * operation of PostgreSQL. */
 class AsOwner : SharedSettings, UserSwitch {
   public:
-    explicit AsOwner(Oid owner) : UserSwitch(owner, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION) {}
+    explicit AsOwner(Oid owner, Sharing sharing = Sharing::custom)
+        : SharedSettings(sharing), UserSwitch(owner, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION)
+    {
+    }
 };
 
 /* Returns the user of the statement that the session runs: the current user outside of all switches. */

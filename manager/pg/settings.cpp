@@ -8,7 +8,10 @@ extern "C" {
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 }
+
+#include <algorithm>
 
 namespace pgtrickle {
 
@@ -27,33 +30,130 @@ const char *value_among(ArrayType *entries, const char *name)
     return found;
 }
 
-/* Returns the value that all sessions of the database have: the value that the session started with, unless a
- * role or a client set it; otherwise the value of the database or of all databases, or ''. A value of
+/* Returns the value that ALTER DATABASE or ALTER ROLE ALL gives, or null. */
+const char *given_value(const char *name)
+{
+    const char *value = value_among(settings_given_in(MyDatabaseId), name);
+    return value != nullptr ? value : value_among(settings_given_in(InvalidOid), name);
+}
+
+/* Returns the value of a custom setting that all sessions of the database have: the value that the session started
+ * with, unless a role or a client set it; otherwise the value of the database or of all databases, or ''. A value of
  * postgresql.conf is missing in the second case, as PostgreSQL has not kept it. */
 const char *shared_value(const config_string *setting)
 {
-    const char *value = setting->reset_val;
-    if (setting->gen.reset_source > PGC_S_DATABASE) {
-        value = value_among(settings_given_in(MyDatabaseId), setting->gen.name);
-        if (value == nullptr)
-            value = value_among(settings_given_in(InvalidOid), setting->gen.name);
-    }
+    const char *value =
+        setting->gen.reset_source > PGC_S_DATABASE ? given_value(setting->gen.name) : setting->reset_val;
     return value != nullptr ? value : "";
 }
 
-/* Sets each custom setting to its shared value. PostgreSQL has only '' for a setting that was created and is
- * not set. */
-void share_settings()
+/* Sets a custom setting to its shared value. PostgreSQL has only '' for a setting that was created and is not set. */
+void share_custom(const config_generic *setting)
+{
+    const auto *custom = reinterpret_cast<const config_string *>(setting);
+    const char *value = shared_value(custom);
+    if (*custom->variable == nullptr || strcmp(*custom->variable, value) != 0)
+        set_for_now(setting->name, value);
+}
+
+const char *built_in_value(const config_generic *setting)
+{
+    switch (setting->vartype) {
+    case PGC_BOOL: return reinterpret_cast<const config_bool *>(setting)->boot_val ? "on" : "off";
+    case PGC_INT: return psprintf("%d", reinterpret_cast<const config_int *>(setting)->boot_val);
+    case PGC_REAL: return psprintf("%.17g", reinterpret_cast<const config_real *>(setting)->boot_val);
+    case PGC_STRING: return reinterpret_cast<const config_string *>(setting)->boot_val;
+    case PGC_ENUM: {
+        auto *choice = reinterpret_cast<const config_enum *>(setting);
+        return config_enum_lookup_by_value(const_cast<config_enum *>(choice), choice->boot_val);
+    }
+    }
+    return nullptr;
+}
+
+/* As shared_value(), of a setting that is no custom one; where a role or a client set it, the built-in value stands for
+ * one of postgresql.conf. Found once in a process, which keeps the value that its database gave it. */
+const char *value_of_server(const config_generic *setting)
+{
+    struct Found {
+        const config_generic *setting;
+        char *value;
+    };
+    static List *all_found = NIL;
+    if (setting->reset_source <= PGC_S_DATABASE)
+        return GetConfigOptionResetString(setting->name);
+    ListCell *cell;
+    foreach (cell, all_found)
+        if (static_cast<Found *>(lfirst(cell))->setting == setting)
+            return static_cast<Found *>(lfirst(cell))->value;
+    const char *given = given_value(setting->name);
+    const char *value = given != nullptr ? given : built_in_value(setting);
+    MemoryContext previous = MemoryContextSwitchTo(TopMemoryContext);
+    auto *found = static_cast<Found *>(palloc(sizeof(Found)));
+    *found = {setting, value != nullptr ? pstrdup(value) : nullptr};
+    all_found = lappend(all_found, found);
+    MemoryContextSwitchTo(previous);
+    return found->value;
+}
+
+bool is_any_of(const char *name, const char *const *names, int count)
+{
+    return std::any_of(names, names + count, [=](const char *one) { return strcmp(name, one) == 0; });
+}
+
+/* Whether the value of a setting may have a part in what an expression or a query returns, other than by the order of
+ * its steps; and whether the definition does not say it, as it does for the recorded settings. */
+bool may_change_results(const config_generic *setting)
+{
+    static const char *const of_session[] = {
+        "client_encoding",
+        "client_min_messages",
+        "lock_timeout",
+        "statement_timeout",
+        "idle_session_timeout",
+        "idle_in_transaction_session_timeout",
+        "transaction_timeout",
+        "transaction_isolation",
+        "transaction_read_only",
+        "transaction_deferrable",
+        "default_transaction_isolation",
+        "default_transaction_read_only",
+        "default_transaction_deferrable",
+        "search_path",
+        "row_security",
+    };
+    switch (setting->group) {
+    case CLIENT_CONN_STATEMENT:
+    case CLIENT_CONN_LOCALE:
+    case CLIENT_CONN_OTHER:
+    case COMPAT_OPTIONS_PREVIOUS:
+    case other_clients:
+        return !is_any_of(setting->name, of_session, lengthof(of_session)) &&
+               !is_any_of(setting->name, recorded_settings, lengthof(recorded_settings));
+    case CUSTOM_OPTIONS: return strncmp(setting->name, "pg_trickle.", strlen("pg_trickle.")) != 0;
+    default: return false;
+    }
+}
+
+/* Sets a setting that the session, its role or its client has set, and that any role may set. */
+void share_built_in(const config_generic *setting)
+{
+    if (setting->source <= PGC_S_DATABASE || setting->context != PGC_USERSET || !may_change_results(setting))
+        return;
+    const char *value = value_of_server(setting), *present = GetConfigOption(setting->name, true, false);
+    if (value != nullptr && (present == nullptr || strcmp(value, present) != 0))
+        set_for_now(setting->name, value);
+}
+
+void share(Sharing sharing)
 {
     int count;
     config_generic **all = all_settings_of_process(&count);
     for (int i = 0; i < count; i++) {
-        if ((all[i]->flags & GUC_CUSTOM_PLACEHOLDER) == 0)
-            continue;
-        auto *setting = reinterpret_cast<config_string *>(all[i]);
-        const char *value = shared_value(setting);
-        if (*setting->variable == nullptr || strcmp(*setting->variable, value) != 0)
-            set_for_now(setting->gen.name, value);
+        if ((all[i]->flags & GUC_CUSTOM_PLACEHOLDER) != 0)
+            share_custom(all[i]);
+        else if (sharing == Sharing::all)
+            share_built_in(all[i]);
     }
 }
 
@@ -98,10 +198,10 @@ SettingsLevel::~SettingsLevel()
     AtEOXact_GUC(false, level_);
 }
 
-SharedSettings::SharedSettings()
+SharedSettings::SharedSettings(Sharing sharing)
 {
-    if (depth_ == 0)
-        call([] { share_settings(); });
+    if (depth_ == 0 || sharing == Sharing::all)
+        call([=] { share(sharing); });
     depth_++;
 }
 

@@ -10,6 +10,15 @@
 
 namespace pgtrickle {
 
+/* The settings on which the value of an expression may depend as its author means it to. The ones on which a defining
+ * query depends are recorded with it, and are in force whenever it is parsed or run. A definition can contain no other
+ * setting, and in particular not search_path. */
+inline constexpr const char *recorded_settings[] = {
+    "TimeZone",     "DateStyle",  "IntervalStyle", "extra_float_digits",
+    "lc_monetary",  "lc_numeric", "lc_time",       "default_text_search_config",
+    "bytea_output", "xmlbinary",  "xmloption",
+};
+
 /* PostgreSQL frames. The effect of both functions ends with the GUC nest level in which they are called. */
 void set_for_now(const char *name, const char *value);
 void set_text_settings();
@@ -27,12 +36,19 @@ class SettingsLevel {
     int level_;
 };
 
-/* Replaces custom settings of the session (app.x) by the values that the database gives to all sessions,
- * during the lifetime of the outermost such object: the values that code of a stream table reads do not
- * depend on the session or worker that runs it. Must be used in a transaction. */
+/* Which settings a session has no part in. */
+enum class Sharing {
+    custom, /* those of users (app.x) */
+    all /* these, and all others that any role may set and on which results depend: a literal, an operator or an index
+         * scan has other ones under standard_conforming_strings, transform_null_equals or gin_fuzzy_search_limit */
+};
+
+/* Replaces settings of the session by the values that the database gives to all sessions, during the lifetime of the
+ * outermost such object, or of each that shares all: what code of a stream table computes does not depend on the
+ * session or worker that runs it. Must be used in a transaction. */
 class SharedSettings : public SettingsLevel {
   public:
-    SharedSettings();
+    explicit SharedSettings(Sharing sharing);
     ~SharedSettings() { depth_--; }
 
   private:

@@ -262,8 +262,10 @@ std::vector<Outcome> refresh_batch_openly(const BatchRequest &request, SkippedMe
     run_members_until_done(batch);
     call([] { AcceptInvalidationMessages(); });
     /* Each statement has been planned with the catalogs as of the invalidations that have arrived here. */
-    if (has_older_snapshot || SharedInvalidMessageCounter != invalidations)
+    if (has_older_snapshot || SharedInvalidMessageCounter != invalidations) {
+        require_watched_trees(batch);
         require_no_newer_constraint(batch);
+    }
     write_states(batch, data_timestamp);
     report(batch);
     call([] { PopActiveSnapshot(); });

@@ -4,6 +4,7 @@ superuser: a role that may only SELECT from a view or table locks its own stream
 functions fail, and statements that change what these mean, or their names, do not wait, nor fail. Their next refresh follows each statement."""
 
 import sys
+import threading
 import uuid
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def session(role, schema):
 
 
 def set_up():
-    db.run(f"GRANT USAGE ON FOREIGN SERVER pgtrickle TO {OTHER}")
+    db.run(f"GRANT USAGE ON FOREIGN SERVER pgtrickle TO {OTHER}, {OWNER}")
     owner.execute(f"""CREATE TABLE item (id int PRIMARY KEY, n int, t text); INSERT INTO item SELECT g, g % 3, 'x' FROM generate_series(1, 9) g;
         CREATE TABLE another (LIKE item); INSERT INTO another VALUES (1, 1, 'y'); CREATE VIEW seen AS SELECT id, n, t FROM item;
         CREATE FUNCTION plus(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 + 1; END';
@@ -167,6 +168,48 @@ def what_else_a_query_reads_does_not_matter():
     assert not (found := differing()), found
 
 
+def nothing_waits_for_a_slow_refresh():
+    """A refresh of the other role goes on as long as its function likes. A partition or child with rows is added meanwhile, and
+    the owner's own stream table is refreshed; what the refresh has read is compared with the query afterwards."""
+    owner.execute("CREATE TABLE tree (id int, k int) PARTITION BY RANGE (id); CREATE TABLE tree_1 PARTITION OF tree FOR VALUES FROM (0) TO (100); "
+                  "CREATE TABLE tree_2 (id int, k int); CREATE TABLE plain (id int, k int); CREATE TABLE child (id int, k int); "
+                  "INSERT INTO tree SELECT g, g FROM generate_series(1, 5) g; INSERT INTO tree_2 VALUES (150, 1); INSERT INTO child VALUES (7, 1); "
+                  f"INSERT INTO plain VALUES (1, 1); GRANT SELECT ON tree, plain TO {OTHER}")
+    owner.execute("SELECT pgtrickle.create_stream_table('own_tree', 'SELECT id FROM tree UNION ALL SELECT id FROM plain', '520w')")
+    other.execute("CREATE FUNCTION slow(int) RETURNS int STABLE LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(78210); RETURN $1; END'")
+    query = "SELECT other.slow(id) AS id FROM owner.tree UNION ALL SELECT other.slow(id) FROM owner.plain"
+    other.execute("SELECT pgtrickle.create_stream_table('slow_tree', %s, '520w', 'FULL')", (query,))
+    db.run("SELECT pg_advisory_lock(78210)")
+    failures = []
+
+    def refresh():
+        try:
+            other.execute("SELECT pgtrickle.refresh_stream_table('slow_tree')")
+        except psycopg2.Error as error:
+            failures.append(error.pgcode)
+
+    thread = threading.Thread(target=refresh)
+    thread.start()
+    db.wait_for("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted", 1)
+    owner.execute("SET lock_timeout = '2s'")
+    for statement in ("ALTER TABLE tree ATTACH PARTITION tree_2 FOR VALUES FROM (100) TO (200)", "ALTER TABLE child INHERIT plain",
+                      "SELECT pgtrickle.refresh_stream_table('own_tree')"):
+        try:
+            owner.execute(statement)
+        except psycopg2.Error as error:
+            db.run("SELECT pg_advisory_unlock(78210)")
+            thread.join()
+            raise AssertionError(statement) from error
+    db.run("SELECT pg_advisory_unlock(78210)")
+    thread.join()
+    assert failures == ["40001"], failures  # it has read rows of before and after
+    for name, text in (("owner.own_tree", "SELECT id FROM owner.tree UNION ALL SELECT id FROM owner.plain"), ("slow_tree", query)):
+        by = other if name == "slow_tree" else owner
+        by.execute(f"SELECT pgtrickle.refresh_stream_table('{name}')")
+        by.execute(f"SELECT count(*) FROM ((TABLE {name} EXCEPT ALL ({text})) UNION ALL (({text}) EXCEPT ALL TABLE {name})) d")
+        assert by.fetchone()[0] == 0, name
+
+
 def a_role_without_privileges_keeps_no_stream_table_locked():
     for call in "refresh_efficiency()", "recommend_refresh_mode()", "holds()", "pgt_status()", "health_check()":
         watcher = db.connect().cursor()
@@ -184,7 +227,7 @@ try:
     db.run(f"CREATE SCHEMA further; GRANT USAGE, CREATE ON SCHEMA further TO PUBLIC; DO $$BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO {OWNER}', current_database()); END$$")
     owner, other = session(OWNER, "owner"), session(OTHER, "other")
     set_up()
-    run_cases([nothing_of_the_owner_waits_or_fails, nothing_of_a_superuser_waits_or_fails, what_else_a_query_reads_does_not_matter,
+    run_cases([nothing_of_the_owner_waits_or_fails, nothing_of_a_superuser_waits_or_fails, what_else_a_query_reads_does_not_matter, nothing_waits_for_a_slow_refresh,
                a_role_without_privileges_keeps_no_stream_table_locked])
 finally:
     owner.connection.close()

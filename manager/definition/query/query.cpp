@@ -401,13 +401,14 @@ bool is_dropped_column(const char *name)
 
 void remove_dropped_columns(Query *query)
 {
-    Assert(query->setOperations == nullptr);
     List *targets = NIL;
     ListCell *cell;
     foreach (cell, query->targetList) {
         auto *target = lfirst_node(TargetEntry, cell);
-        if (!target->resjunk && is_dropped_column(target->resname))
+        if (!target->resjunk && is_dropped_column(target->resname)) {
+            Assert(query->setOperations == nullptr);
             continue;
+        }
         target->resno = static_cast<AttrNumber>(list_length(targets) + 1);
         targets = lappend(targets, target);
     }

@@ -12,6 +12,13 @@ extern "C" {
 
 namespace pgtrickle {
 
+/* The group of settings for other platforms and clients. */
+#if PG_VERSION_NUM < 170000
+inline constexpr config_group other_clients = COMPAT_OPTIONS_CLIENT;
+#else
+inline constexpr config_group other_clients = COMPAT_OPTIONS_OTHER;
+#endif
+
 /* Allocates the `extra` value that the check hook of a setting passes to its assign hook; the server frees
  * it. Returns null if out of memory. */
 inline void *allocate_for_setting(size_t bytes)

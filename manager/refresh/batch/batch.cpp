@@ -5,11 +5,13 @@
 #include "capture/log/log_state.hpp"
 #include "capture/source/source_locks.hpp"
 #include "capture/triggers/open_statement.hpp"
+#include "definition/lock_right.hpp"
 #include "refresh/batch/collect_members.hpp"
 #include "refresh/batch/excluded_members.hpp"
 #include "refresh/program/captured.hpp"
 
 extern "C" {
+#include "catalog/pg_inherits.h"
 #include "access/xact.h"
 #include "storage/lmgr.h"
 #include "utils/inval.h"
@@ -157,10 +159,31 @@ void lock_what_is_read(std::vector<Member> &members)
         });
 }
 
+/* Whether each owner of a member that reads the source may keep it locked: ATTACH of its owner waits for the refresh.
+ */
+bool is_lockable_by_owners(const Batch &batch, Oid source)
+{
+    for (const Member &member : batch.members)
+        for (const CompiledSource &read : member.compiled->sources)
+            if (read.relid == source &&
+                !call([&] { return definition::may_keep_locked(source, member.compiled->definition.owner); }))
+                return false;
+    return true;
+}
+
+List *tree_of(Oid source)
+{
+    return call([=] { return find_all_inheritors(source, NoLock, nullptr); });
+}
+
 void lock_trees(Batch &batch)
 {
-    batch.locked_trees = sources_of(batch.members);
-    for (Oid source : batch.locked_trees)
+    for (const Oid source : sources_of(batch.members))
+        if (is_lockable_by_owners(batch, source))
+            batch.locked_trees.push_back(source);
+        else
+            batch.watched_trees.push_back({source, tree_of(source)});
+    for (const Oid source : batch.locked_trees)
         call([=] { capture::lock_inheritance_tree(source); });
 }
 
@@ -243,6 +266,18 @@ TimestampTz Batch::as_of(Oid relid) const
         if (member.compiled->relid() == relid && member.outcome.data_timestamp != 0)
             return member.outcome.data_timestamp;
     return DT_NOEND;
+}
+
+void require_watched_trees(const Batch &batch)
+{
+    for (const WatchedTree &watched : batch.watched_trees)
+        if (!equal(tree_of(watched.source), watched.tree))
+            raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
+                   .message = "a partition or child of \"" +
+                              std::string(call([&] { return definition::qualified_name(watched.source); })) +
+                              "\" was added or removed while a stream table was being refreshed",
+                   .hint = "Try again.",
+                   .is_public = true});
 }
 
 void unlock_trees(const Batch &batch)

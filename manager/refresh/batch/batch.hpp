@@ -30,11 +30,19 @@ struct ExcludedUpstream {
     TimestampTz as_of; /* its rows include all changes before this time */
 };
 
+/* A source that an owner of members may not keep locked, with its partitions and children before the snapshot is taken.
+ */
+struct WatchedTree {
+    Oid source;
+    List *tree;
+};
+
 struct Batch {
     std::vector<Member> members;          /* upstreams first */
     std::vector<ObservedSource> observed; /* sources and members, ascending by OID */
     std::vector<ExcludedUpstream> excluded;
     std::vector<Oid> locked_trees; /* sources to which no partition or child with rows is added */
+    std::vector<WatchedTree> watched_trees;
     scheduler::AtomicSets atomic_sets;
     SkippedMembers skipped;
 
@@ -55,6 +63,9 @@ void find_excluded_upstreams(Batch &batch);
  * locked, with state rows read and the mailbox observed. If there are no members, skipped.locked may say
  * why. */
 Batch lock_batch(const BatchRequest &request);
+/* Raises 40001 if a partition or child of a watched source was added or removed since lock_batch(): the members may have
+ * been computed from rows of before and after that. To be called after the last statement under the snapshot. */
+void require_watched_trees(const Batch &batch);
 /* To be called after the last statement under the snapshot, since the transaction may stay open. */
 void unlock_trees(const Batch &batch);
 

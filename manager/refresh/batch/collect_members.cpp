@@ -47,7 +47,7 @@ struct Collected {
     {
         if (named.count(upstream) != 0)
             return true;
-        return reach == Reach::all_upstreams ? call([=] { return definition::may_stop_refreshes(upstream); })
+        return reach == Reach::all_upstreams ? call([=] { return definition::may_store(upstream); })
                                              : !has_been_filled(upstream);
     }
 };

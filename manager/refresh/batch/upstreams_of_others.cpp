@@ -8,7 +8,13 @@
 
 namespace pgtrickle::refresh {
 
-std::vector<Oid> upstreams_of_others(const std::vector<Oid> &relids)
+namespace {
+
+struct Reached {
+    std::set<Oid> members, others;
+};
+
+Reached reached_by(const std::vector<Oid> &relids)
 {
     std::set<Oid> members, others;
     std::vector<Oid> open = relids;
@@ -27,13 +33,27 @@ std::vector<Oid> upstreams_of_others(const std::vector<Oid> &relids)
         for (const Source &source : definition::sources_of(relid)) {
             if (source.kind != SourceKind::stream_table || members.count(source.relid) != 0)
                 continue;
-            if (call([&] { return definition::may_stop_refreshes(source.relid); }))
+            if (call([&] { return definition::may_store(source.relid); }))
                 open.push_back(source.relid);
             else
                 others.insert(source.relid);
         }
     }
-    return {others.begin(), others.end()};
+    return {members, others};
+}
+
+} // namespace
+
+std::vector<Oid> upstreams_of_others(const std::vector<Oid> &relids)
+{
+    const Reached reached = reached_by(relids);
+    return {reached.others.begin(), reached.others.end()};
+}
+
+std::vector<Oid> refreshed_with(Oid relid)
+{
+    const Reached reached = reached_by({relid});
+    return {reached.members.begin(), reached.members.end()};
 }
 
 } // namespace pgtrickle::refresh

@@ -1,6 +1,6 @@
 /*
- * Limits a refresh in a session's transaction: it excludes the upstreams that this transaction may not keep
- * from being refreshed (definition/lock_right.hpp). They are not members, are locked with AccessShare only,
+ * Limits a refresh in a session's transaction: it excludes the upstreams whose
+ * contents this session may not store (definition/lock_right.hpp). They are not members, are locked with AccessShare only,
  * and are read as they stand under the snapshot of the refresh, rows and change log, as a job of the manager
  * reads the upstreams of other owners.
  */
@@ -15,5 +15,9 @@ namespace pgtrickle::refresh {
 /* Returns the upstreams that a refresh of `relids` with their upstreams reads as they stand, ascending. C++
  * frame. */
 std::vector<Oid> upstreams_of_others(const std::vector<Oid> &relids);
+
+/* Returns the stream tables that a refresh of `relid` in this session refreshes with it, and itself, ascending. C++ frame.
+ */
+std::vector<Oid> refreshed_with(Oid relid);
 
 } // namespace pgtrickle::refresh

@@ -13,7 +13,7 @@ int exact_reads = 0;
 
 } // namespace
 
-OwnerScope::OwnerScope(const Definition &definition) : as_owner_(definition.owner)
+OwnerScope::OwnerScope(const Definition &definition) : as_owner_(definition.owner, Sharing::all)
 {
     call([&] {
         set_for_now("search_path", "pg_catalog, pg_temp");

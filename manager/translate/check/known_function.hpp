@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "definition/query/recorded_settings.hpp"
+#include "pg/settings.hpp"
 #include "pg/versions/postgres.hpp"
 
 namespace pgtrickle::translate {

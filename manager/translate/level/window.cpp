@@ -87,6 +87,23 @@ Input with_columns(const Input &input, const std::vector<Node *> &keys)
     return result;
 }
 
+/* Returns `input` with names that the columns of a heap may have. */
+Input with_names_of_heap(Input input)
+{
+    std::vector<std::string> names;
+    const auto &columns = engine::columns(input.plan);
+    for (const auto &column : columns)
+        names.push_back(column.name);
+    const std::vector<std::string> free = distinct_names(names);
+    if (free == names)
+        return input;
+    std::vector<engine::NamedExpression> expressions;
+    for (size_t i = 0; i < columns.size(); i++)
+        expressions.push_back({engine::column_reference(static_cast<int>(i), columns[i]), free[i]});
+    input.plan = engine::project(input.plan, std::move(expressions));
+    return input;
+}
+
 /* Builds the text of an OVER clause, with slots. */
 class Over {
   public:
@@ -257,7 +274,7 @@ Input windowed(const Query *query, const std::vector<Node *> &outputs, Input inp
     for (const WindowFunc *function : functions)
         for (Node *key : partition_keys(query, function, outer))
             keys.push_back(key);
-    input = with_columns(input, keys);
+    input = with_names_of_heap(with_columns(input, keys));
     const Scope scope = input.scope;
     for (const WindowsOfKeys &node : nodes_of(query, functions, scope, outer)) {
         std::vector<engine::NamedExpression> calls;

@@ -385,7 +385,8 @@ engine::PlanPtr narrowed(engine::PlanPtr plan, const std::vector<int> &present, 
 
 std::vector<std::string> distinct_names(std::vector<std::string> names)
 {
-    std::set<std::string> taken;
+    /* A heap has columns of these names besides those that are kept there. */
+    std::set<std::string> taken = {"ctid", "xmin", "cmin", "xmax", "cmax", "tableoid", "pgt_hash"};
     for (std::string &name : names) {
         std::string candidate = name;
         for (int i = 1; !taken.insert(candidate).second; i++)

@@ -1,0 +1,22 @@
+/*
+ * GRANT, to the extent that it permits the capture of a source for a stream table; and changes of roles, which decide the
+ * policies that bind the owner of a stream table or of a view that it reads. Roles are those of all databases: a change
+ * that another database makes is noticed by the next refresh that something else requests. C++ frames.
+ */
+#pragma once
+
+#include "fdw/ddl/utility_call.hpp"
+
+namespace pgtrickle {
+
+/* Executes a GrantStmt. */
+void grant(const UtilityCall &utility);
+
+/* Executes a GrantRoleStmt, AlterRoleStmt or DropRoleStmt. */
+void change_roles(const UtilityCall &utility);
+
+/* Requests refreshes, once this transaction has committed, of stream tables that read a source which is not
+ * captured for them, but may be now: that refresh begins the capture. */
+void request_allowed_captures();
+
+} // namespace pgtrickle

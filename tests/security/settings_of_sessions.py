@@ -1,0 +1,161 @@
+#!/usr/bin/python3 -B
+"""Shows that what a session has set has no part in the code of a stream table of another role: a role that may read it, and
+change its source, gives each setting that any role may set another value, and calls the owner's functions under these. The
+functions return every setting, and what depends on one; exact reads return the same as for the owner, and no role but the owner
+stores what its session has computed."""
+
+import sys
+import uuid
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+db = Database()
+OWNER, READER = (f"{name}_{uuid.uuid4().hex[:8]}" for name in ("owner", "reader"))
+
+# Resources, waits, messages and transactions of a session are its own. So is how the planner finds a plan. The settings that a
+# definition records have their own tests (sql/settings*.sql).
+OF_SESSION = """category ~ '^(Query Tuning|Resource Usage|Write-Ahead|Connections|Replication|Developer|Error|Statistics|Reporting)'
+    OR name ~ '^pg_trickle[.]|^(default_transaction|transaction|vacuum)_|_timeout$|^(client_encoding|client_min_messages|search_path|row_security|local_preload_libraries)$'
+    OR name IN ('DateStyle', 'IntervalStyle', 'TimeZone', 'bytea_output', 'default_text_search_config', 'extra_float_digits', 'lc_monetary', 'lc_numeric',
+                'lc_time', 'xmlbinary', 'xmloption')"""
+OTHERS = {"default_tablespace": "pg_global", "temp_tablespaces": "pg_default", "timezone_abbreviations": "Australia", "default_table_access_method": "heap",
+          "plpgsql.extra_errors": "all", "plpgsql.extra_warnings": "all", "restrict_nonsystem_relation_kind": "view", "createrole_self_grant": "set"}
+SAME = ("default_table_access_method", "temp_tablespaces")  # have no other value here
+ENVIRONMENT = f"""
+    CREATE FUNCTION settings() RETURNS text STABLE LANGUAGE sql AS $$SELECT string_agg(name || '=' || setting, ' ' ORDER BY name)
+        FROM pg_settings WHERE context = 'user' AND NOT ({OF_SESSION}) $$;
+    CREATE FUNCTION lexed() RETURNS text STABLE LANGUAGE plpgsql AS $$DECLARE found text; BEGIN
+        EXECUTE 'SELECT ''\\n'' || (1 = NULL IS NULL)::text || quote_ident(''ab'') || ''{{null}}''::text[]::text' INTO found; RETURN found; END$$;
+    CREATE FUNCTION counted() RETURNS text STABLE LANGUAGE sql AS $$SELECT count(*)::text FROM own.wide WHERE a @> ARRAY[1]$$;
+    CREATE FUNCTION compiled(text) RETURNS text STABLE LANGUAGE plpgsql AS $$BEGIN RETURN $1 || '\\n' || ($1 = NULL IS NULL)::text; END$$"""
+QUERIES = {
+    "environment": "SELECT id, settings() AS s, lexed() AS l, counted() AS c FROM source",
+    "built_in": "SELECT id, quote_ident(t) AS q, format('%I', t) AS f, ('{null,' || t || '}')::text[] AS a, (t || ' 2024-01-01 00:00 EST')::text AS e FROM source",
+    "indexed": "SELECT id % 2 AS k, count(*) AS c FROM wide WHERE a @> ARRAY[1] GROUP BY 1",
+    "called": "SELECT id, own.compiled(t) AS c FROM source",
+}
+
+
+def session(role):
+    cursor = db.connect().cursor()
+    cursor.execute(f"SET ROLE {role}; SET search_path = own; SET client_min_messages = error")
+    return cursor
+
+
+def rows(cursor, name):
+    cursor.execute(f"SELECT x::text FROM own.{name} x ORDER BY 1")
+    return cursor.fetchall()
+
+
+def other_values(cursor):
+    """Returns another value of each setting that any role may set, by its kind."""
+    cursor.execute(f"SELECT name, vartype, setting, enumvals, min_val, max_val FROM pg_settings WHERE context = 'user' AND NOT ({OF_SESSION})")
+    for name, kind, value, choices, low, high in cursor.fetchall():
+        if name in OTHERS:
+            yield name, OTHERS[name]
+        elif kind == "bool":
+            yield name, "off" if value == "on" else "on"
+        elif kind == "enum":
+            yield name, next((one for one in choices if one != value), value)
+        elif kind in ("integer", "real"):
+            yield name, str(1 if value != "1" and float(low) <= 1 <= float(high) else low)
+        else:
+            raise AssertionError(f"no other value of {name} is known")
+
+
+def change_all(cursor):
+    for name, value in list(other_values(cursor)):
+        cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
+        cursor.execute("SELECT current_setting(%s)", (name,))
+        if name not in SAME:
+            cursor.execute("SELECT setting <> reset_val FROM pg_settings WHERE name = %s", (name,))
+            assert cursor.fetchone()[0], (name, "is as before")
+
+
+def poisoned():
+    """A session of the reader that has changed all settings, and has called the functions under these."""
+    cursor = session(READER)
+    change_all(cursor)
+    cursor.execute("SELECT own.compiled('x')")
+    return cursor
+
+
+def expected():
+    for name in QUERIES:
+        owner.execute(f"SELECT pgtrickle.refresh_stream_table('{name}')")
+    return {name: rows(owner, name) for name in QUERIES}
+
+
+def exact_reads_do_not_depend_on_the_reader():
+    right, found = expected(), []
+    cursor = poisoned()
+    for begin in ("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ"):
+        for name in QUERIES:
+            if name == "called":  # compiled in this session, and shown to this reader only, as by a SECURITY DEFINER function
+                continue
+            cursor.execute(f"{begin}; SET LOCAL pg_trickle.read_mode = exact; UPDATE own.source SET n = n + 1; UPDATE own.wide SET n = n + 1")
+            if rows(cursor, name) != right[name]:
+                found.append((begin, name, [(a, b) for a, b in zip(rows(cursor, name), right[name]) if a != b][:1]))
+            cursor.execute("ROLLBACK")
+    cursor.connection.close()
+    assert not found, found
+
+
+def nobody_else_stores_what_a_session_computes():
+    right, found = expected(), []
+    for level in ("READ COMMITTED", "REPEATABLE READ"):
+        for name in QUERIES:
+            cursor = poisoned()
+            cursor.execute(f"SET pg_trickle.max_staleness = 0; SET pg_trickle.differential_max_change_ratio = 0; BEGIN ISOLATION LEVEL {level}; "
+                           "UPDATE own.source SET n = n + 1, id = id + 100 WHERE id = 1; UPDATE own.source SET id = 1 WHERE id = 101; "
+                           "UPDATE own.wide SET n = n + 1 WHERE id % 3 = 0")
+            rows(cursor, name)
+            cursor.execute("COMMIT")
+            cursor.connection.close()
+            if (stored := rows(owner, name)) != right[name]:
+                found.append((level, name, [(a, b) for a, b in zip(stored, right[name]) if a != b][:1]))
+    assert not found, found
+
+
+def a_literal_of_a_reader_stays_one():
+    """A function that quotes what it puts into a statement is not asked by a reader to run another one."""
+    owner.execute("CREATE TABLE secret AS SELECT 'secret' AS s; CREATE TABLE logged (who text); CREATE FUNCTION times(who text) RETURNS text STABLE "
+                  "LANGUAGE plpgsql AS $$DECLARE found text; BEGIN EXECUTE 'SELECT count(*)::text FROM own.logged WHERE who = ''' || "
+                  "replace(who, '''', '''''') || '''' INTO found; RETURN found; END$$")
+    owner.execute("SELECT pgtrickle.create_stream_table('spied', 'SELECT t, times(t) AS n FROM own.source', '520w')")
+    owner.execute(f"GRANT SELECT ON spied TO {READER}")
+    cursor = session(READER)
+    cursor.execute("SET standard_conforming_strings = off; SET escape_string_warning = off; SET pg_trickle.read_mode = exact; "
+                   "BEGIN; UPDATE own.source SET t = $q$\\' UNION SELECT s FROM own.secret ORDER BY 1 DESC --$q$")
+    try:
+        assert "secret" not in str([row[0].split(",")[-1] for row in rows(cursor, "spied")])
+    finally:
+        cursor.execute("ROLLBACK")
+        cursor.connection.close()
+
+
+try:
+    for role in OWNER, READER:
+        db.run(f"CREATE ROLE {role}")
+    db.run(f"CREATE SCHEMA own AUTHORIZATION {OWNER}; GRANT USAGE ON SCHEMA own TO {READER}; GRANT USAGE ON FOREIGN SERVER pgtrickle TO {OWNER}; "
+           f"GRANT CREATE ON TABLESPACE pg_default TO PUBLIC")
+    owner = session(OWNER)
+    owner.execute(f"CREATE TABLE source (id int PRIMARY KEY, n int, t text); INSERT INTO source SELECT g, g, 'a' || g FROM generate_series(1, 5) g; "
+                  "CREATE TABLE wide (id int PRIMARY KEY, n int, a int[], pad text); INSERT INTO wide SELECT g, g, ARRAY[g % 30, g + 1000], repeat('x', 500) "
+                  f"FROM generate_series(1, 20000) g; CREATE INDEX ON wide USING gin (a); ANALYZE wide; {ENVIRONMENT}; "
+                  f"GRANT SELECT, UPDATE ON source, wide TO {READER}")
+    for name, query in QUERIES.items():
+        owner.execute("SELECT pgtrickle.create_stream_table(%s, %s, '520w')", (name, query))
+        owner.execute(f"GRANT SELECT ON {name} TO {READER}")
+    run_cases([exact_reads_do_not_depend_on_the_reader, nobody_else_stores_what_a_session_computes, a_literal_of_a_reader_stays_one])
+finally:
+    try:
+        owner.connection.close()
+    except (NameError, psycopg2.Error):
+        pass
+    db.run(f"REVOKE CREATE ON TABLESPACE pg_default FROM PUBLIC; DROP OWNED BY {OWNER}, {READER} CASCADE; DROP ROLE {OWNER}, {READER}")
+    db.drop()
