@@ -17,8 +17,8 @@ void lock_sources(const List *sources);
 
 /* Prevents a relation that has rows from becoming a partition or child of `source` before unlock_inheritance_tree() or
  * the end of the transaction. Taken after the locks on relations: a transaction that attaches a relation has
- * locked that relation, and waits here. So only for owners who may keep the source locked. An ATTACH after unlock_inheritance_tree() is recorded by a marker that the
- * snapshot of the refresh does not see. */
+ * locked that relation, and waits here. So only for owners who may keep the source locked. An ATTACH after
+ * unlock_inheritance_tree() is recorded by a marker that the snapshot of the refresh does not see. */
 void lock_inheritance_tree(Oid source);
 void unlock_inheritance_tree(Oid source);
 /* Waits, to the end of the transaction, for the refreshes that read an ancestor of `child`, which has got rows with it.

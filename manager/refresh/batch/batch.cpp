@@ -11,8 +11,8 @@
 #include "refresh/program/captured.hpp"
 
 extern "C" {
-#include "catalog/pg_inherits.h"
 #include "access/xact.h"
+#include "catalog/pg_inherits.h"
 #include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/snapmgr.h"

@@ -63,8 +63,8 @@ void find_excluded_upstreams(Batch &batch);
  * locked, with state rows read and the mailbox observed. If there are no members, skipped.locked may say
  * why. */
 Batch lock_batch(const BatchRequest &request);
-/* Raises 40001 if a partition or child of a watched source was added or removed since lock_batch(): the members may have
- * been computed from rows of before and after that. To be called after the last statement under the snapshot. */
+/* Raises 40001 if a partition or child of a watched source was added or removed since lock_batch(): the members may
+ * have been computed from rows of before and after that. To be called after the last statement under the snapshot. */
 void require_watched_trees(const Batch &batch);
 /* To be called after the last statement under the snapshot, since the transaction may stay open. */
 void unlock_trees(const Batch &batch);

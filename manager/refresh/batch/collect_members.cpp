@@ -47,8 +47,8 @@ struct Collected {
     {
         if (named.count(upstream) != 0)
             return true;
-        return reach == Reach::all_upstreams ? call([=] { return definition::may_store(upstream); })
-                                             : !has_been_filled(upstream);
+        return call([=] { return definition::may_store(upstream); }) &&
+               (reach == Reach::all_upstreams || !has_been_filled(upstream));
     }
 };
 

@@ -1,7 +1,7 @@
 /*
  * Limits a refresh in a session's transaction: it excludes the upstreams whose
- * contents this session may not store (definition/lock_right.hpp). They are not members, are locked with AccessShare only,
- * and are read as they stand under the snapshot of the refresh, rows and change log, as a job of the manager
+ * contents this session may not store (definition/lock_right.hpp). They are not members, are locked with AccessShare
+ * only, and are read as they stand under the snapshot of the refresh, rows and change log, as a job of the manager
  * reads the upstreams of other owners.
  */
 #pragma once
@@ -16,7 +16,8 @@ namespace pgtrickle::refresh {
  * frame. */
 std::vector<Oid> upstreams_of_others(const std::vector<Oid> &relids);
 
-/* Returns the stream tables that a refresh of `relid` in this session refreshes with it, and itself, ascending. C++ frame.
+/* Returns the stream tables that a refresh of `relid` in this session refreshes with it, and itself, ascending. C++
+ * frame.
  */
 std::vector<Oid> refreshed_with(Oid relid);
 
