@@ -125,9 +125,7 @@ const char *advise(Oid relid, Obstacle obstacle)
         return "Try again after the primary server has refreshed it, read it there, or increase "
                "pg_trickle.max_staleness.";
     case Obstacle::own_changes:
-        return "Commit first. Within a transaction, a role can refresh stream tables that it owns, and those that "
-               "directly read tables that "
-               "it may UPDATE, DELETE or TRUNCATE.";
+        return "Commit first. Within a transaction, a role can refresh stream tables that it owns.";
     case Obstacle::open_statement:
         return "Read it in a deferred constraint trigger, or in an AFTER statement trigger whose name sorts after "
                "\"pg_trickle_update\".";

@@ -337,7 +337,9 @@ engine::PlanPtr cast_columns(engine::PlanPtr plan, const std::vector<int> &neede
  * `present`. */
 engine::PlanPtr narrowed(engine::PlanPtr plan, const std::vector<int> &present, const std::vector<int> &wanted);
 
-/* Makes the names distinct by suffixes. */
+/* Whether each heap has a column of this name, which no other column of it can have. */
+bool is_name_of_heaps(const std::string &name);
+/* Makes the names distinct by suffixes, from each other and from those of heaps. */
 std::vector<std::string> distinct_names(std::vector<std::string> names);
 
 } // namespace pgtrickle::translate

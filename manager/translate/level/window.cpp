@@ -94,12 +94,12 @@ Input with_names_of_heap(Input input)
     const auto &columns = engine::columns(input.plan);
     for (const auto &column : columns)
         names.push_back(column.name);
-    const std::vector<std::string> free = distinct_names(names);
-    if (free == names)
+    if (std::none_of(names.begin(), names.end(), is_name_of_heaps))
         return input;
+    names = distinct_names(std::move(names));
     std::vector<engine::NamedExpression> expressions;
     for (size_t i = 0; i < columns.size(); i++)
-        expressions.push_back({engine::column_reference(static_cast<int>(i), columns[i]), free[i]});
+        expressions.push_back({engine::column_reference(static_cast<int>(i), columns[i]), names[i]});
     input.plan = engine::project(input.plan, std::move(expressions));
     return input;
 }

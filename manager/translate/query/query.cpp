@@ -383,10 +383,21 @@ engine::PlanPtr narrowed(engine::PlanPtr plan, const std::vector<int> &present, 
     return engine::project(std::move(plan), std::move(expressions));
 }
 
+namespace {
+
+/* A heap has columns of these names besides those that are kept there. */
+const std::set<std::string> names_of_heaps = {"ctid", "xmin", "cmin", "xmax", "cmax", "tableoid", "pgt_hash"};
+
+} // namespace
+
+bool is_name_of_heaps(const std::string &name)
+{
+    return names_of_heaps.count(name) > 0;
+}
+
 std::vector<std::string> distinct_names(std::vector<std::string> names)
 {
-    /* A heap has columns of these names besides those that are kept there. */
-    std::set<std::string> taken = {"ctid", "xmin", "cmin", "xmax", "cmax", "tableoid", "pgt_hash"};
+    std::set<std::string> taken = names_of_heaps;
     for (std::string &name : names) {
         std::string candidate = name;
         for (int i = 1; !taken.insert(candidate).second; i++)
