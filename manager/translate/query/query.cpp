@@ -386,18 +386,18 @@ engine::PlanPtr narrowed(engine::PlanPtr plan, const std::vector<int> &present, 
 namespace {
 
 /* A heap has columns of these names besides those that are kept there. */
-const std::set<std::string> names_of_heaps = {"ctid", "xmin", "cmin", "xmax", "cmax", "tableoid", "pgt_hash"};
+constexpr const char *names_of_heaps[] = {"ctid", "xmin", "cmin", "xmax", "cmax", "tableoid", "pgt_hash"};
 
 } // namespace
 
 bool is_name_of_heaps(const std::string &name)
 {
-    return names_of_heaps.count(name) > 0;
+    return std::find(std::begin(names_of_heaps), std::end(names_of_heaps), name) != std::end(names_of_heaps);
 }
 
 std::vector<std::string> distinct_names(std::vector<std::string> names)
 {
-    std::set<std::string> taken = names_of_heaps;
+    std::set<std::string> taken(std::begin(names_of_heaps), std::end(names_of_heaps));
     for (std::string &name : names) {
         std::string candidate = name;
         for (int i = 1; !taken.insert(candidate).second; i++)
