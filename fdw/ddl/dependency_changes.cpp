@@ -398,10 +398,7 @@ void switch_policies(const UtilityCall &utility)
     note_policies(relid);
 }
 
-namespace {
-
-/* Returns the relations of these owners for which the owner may matter. PostgreSQL frame. */
-List *relations_of(List *roles)
+List *relations_of(const List *roles, bool (*is_owner)(const List *roles, Oid owner))
 {
     List *relids = NIL;
     Relation catalog = table_open(RelationRelationId, AccessShareLock);
@@ -411,7 +408,7 @@ List *relations_of(List *roles)
         auto *form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
         const bool may_matter =
             form->relkind == RELKIND_FOREIGN_TABLE || form->relkind == RELKIND_VIEW || form->relrowsecurity;
-        if (may_matter && list_member_oid(roles, form->relowner))
+        if (may_matter && is_owner(roles, form->relowner))
             relids = lappend_oid(relids, form->oid);
     }
     systable_endscan(scan);
@@ -419,15 +416,13 @@ List *relations_of(List *roles)
     return relids;
 }
 
-} // namespace
-
 /* The query of a stream table reads as its owner, and the owner of a view, or of a table with policies, determines
  * which rows are read through it. So each relation is processed as after ALTER TABLE … OWNER TO. */
 void reassign_owned(const UtilityCall &utility)
 {
     List *relids = call([&] {
         List *roles = roleSpecsToIds(reinterpret_cast<ReassignOwnedStmt *>(utility.statement())->roles);
-        List *found = relations_of(roles);
+        List *found = relations_of(roles, list_member_oid);
         utility.run();
         CommandCounterIncrement();
         return found;

@@ -43,6 +43,10 @@ void note_columns(Oid relid, const AlterTableStmt *statement);
  * owner, or applied to the former one, the rows and heaps differ. C++ frame. */
 void follow_owner(Oid relid);
 
+/* Returns the relations for which the owner may matter, of the owners that `is_owner` finds in `roles`: foreign tables,
+ * views and tables with policies. PostgreSQL frame. */
+List *relations_of(const List *roles, bool (*is_owner)(const List *roles, Oid owner));
+
 /* Whether policies of a source of the stream table are enabled, for whatever role. C++ frame. */
 bool has_policies(Oid relid);
 

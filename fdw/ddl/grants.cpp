@@ -9,13 +9,10 @@
 #include "pg/relation_owner.hpp"
 
 extern "C" {
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
-#include "commands/user.h"
 #include "utils/acl.h"
+#include "utils/lsyscache.h"
 }
 
 namespace pgtrickle {
@@ -47,40 +44,47 @@ void grant(const UtilityCall &utility)
 
 namespace {
 
+/* PostgreSQL raises an error for a role that does not exist, when it executes the statement. */
+List *existing_roles(const List *specifications)
+{
+    List *roles = NIL;
+    ListCell *cell;
+    foreach (cell, specifications) {
+        const auto *one = lfirst_node(RoleSpec, cell);
+        if (const Oid role = one->roletype == ROLESPEC_PUBLIC ? InvalidOid : get_rolespec_oid(one, true);
+            OidIsValid(role))
+            roles = lappend_oid(roles, role);
+    }
+    return roles;
+}
+
 /* Returns the roles whose memberships or exemptions the statement changes; those of others change with theirs only.
  * PostgreSQL frame. */
 List *changed_roles(const ::Node *statement)
 {
     if (IsA(statement, GrantRoleStmt))
-        return roleSpecsToIds(reinterpret_cast<const GrantRoleStmt *>(statement)->grantee_roles);
-    if (IsA(statement, DropRoleStmt)) {
-        List *roles = NIL;
-        ListCell *cell;
-        foreach (cell, reinterpret_cast<const DropRoleStmt *>(statement)->roles)
-            if (lfirst_node(RoleSpec, cell)->roletype == ROLESPEC_CSTRING)
-                roles = lappend_oid(roles, get_rolespec_oid(lfirst_node(RoleSpec, cell), true));
-        return roles;
-    }
+        return existing_roles(reinterpret_cast<const GrantRoleStmt *>(statement)->grantee_roles);
+    if (IsA(statement, DropRoleStmt))
+        return existing_roles(reinterpret_cast<const DropRoleStmt *>(statement)->roles);
     const auto *alter = reinterpret_cast<const AlterRoleStmt *>(statement);
     List *roles = NIL;
     ListCell *cell;
     foreach (cell, alter->options) {
         auto *option = lfirst_node(DefElem, cell);
         if (strcmp(option->defname, "rolemembers") == 0)
-            roles = list_concat(roles, roleSpecsToIds(reinterpret_cast<List *>(option->arg)));
+            roles = list_concat(roles, existing_roles(reinterpret_cast<List *>(option->arg)));
         else if (strcmp(option->defname, "superuser") == 0 || strcmp(option->defname, "bypassrls") == 0 ||
                  strcmp(option->defname, "inherit") == 0)
-            roles = lappend_oid(roles, get_rolespec_oid(alter->role, true));
+            roles = list_concat(roles, existing_roles(list_make1(alter->role)));
     }
     return roles;
 }
 
-bool is_any_or_member(Oid role, const List *roles)
+bool is_member_of_any(const List *roles, Oid role)
 {
     ListCell *cell;
     foreach (cell, roles)
-        if (role == lfirst_oid(cell) ||
-            (OidIsValid(lfirst_oid(cell)) && is_member_of_role_nosuper(role, lfirst_oid(cell))))
+        if (is_member_of_role_nosuper(role, lfirst_oid(cell))) /* each role is one of itself */
             return true;
     return false;
 }
@@ -90,34 +94,28 @@ bool is_any_or_member(Oid role, const List *roles)
 List *readers_as(const List *roles)
 {
     List *readers = NIL;
-    Relation catalog = table_open(RelationRelationId, AccessShareLock);
-    SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, nullptr, 0, nullptr);
-    HeapTuple tuple;
-    while (roles != NIL && HeapTupleIsValid(tuple = systable_getnext(scan))) {
-        auto *form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
-        if ((form->relkind != RELKIND_FOREIGN_TABLE && form->relkind != RELKIND_VIEW) ||
-            !is_any_or_member(form->relowner, roles))
-            continue;
-        if (form->relkind == RELKIND_VIEW)
-            readers = list_concat_unique_oid(readers, definition::users_of(RelationRelationId, form->oid, 0, false));
-        else if (definition::is_stream_table(form->oid))
-            readers = list_append_unique_oid(readers, form->oid);
+    ListCell *cell;
+    foreach (cell, roles != NIL ? relations_of(roles, is_member_of_any) : NIL) {
+        const Oid relid = lfirst_oid(cell);
+        if (get_rel_relkind(relid) == RELKIND_VIEW)
+            readers = list_concat_unique_oid(readers, definition::users_of(RelationRelationId, relid, 0, false));
+        else if (definition::is_stream_table(relid))
+            readers = list_append_unique_oid(readers, relid);
     }
-    systable_endscan(scan);
-    table_close(catalog, AccessShareLock);
     return readers;
 }
 
 } // namespace
 
+/* The roles are looked up before: who is a member of them does not change by the statement, unless it drops them. */
 void change_roles(const UtilityCall &utility)
 {
-    const bool is_drop = IsA(utility.statement(), DropRoleStmt);
+    const ::Node *statement = utility.statement();
     List *readers = call([&] {
-        List *before = is_drop ? readers_as(changed_roles(utility.statement())) : NIL;
+        List *found = readers_as(changed_roles(statement));
         utility.run();
         CommandCounterIncrement();
-        return is_drop ? before : readers_as(changed_roles(utility.statement()));
+        return found;
     });
     ListCell *cell;
     foreach (cell, readers)
@@ -125,8 +123,7 @@ void change_roles(const UtilityCall &utility)
             call([=] {
                 mark_for_new_setup(lfirst_oid(cell), "roles, which the policies in force depend on, were changed");
             });
-    if (IsA(utility.statement(), GrantRoleStmt) &&
-        reinterpret_cast<const GrantRoleStmt *>(utility.statement())->is_grant)
+    if (IsA(statement, GrantRoleStmt) && reinterpret_cast<const GrantRoleStmt *>(statement)->is_grant)
         request_allowed_captures();
 }
 
