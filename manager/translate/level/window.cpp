@@ -60,7 +60,7 @@ std::vector<Node *> expressions_of(const Query *query, const List *clauses)
     return expressions;
 }
 
-/* Returns `input` with each of `keys` among its columns. */
+/* Returns `input` with each of `keys` among its columns, and with names that the columns of a heap may have. */
 Input with_columns(const Input &input, const std::vector<Node *> &keys)
 {
     Input result = input;
@@ -73,7 +73,7 @@ Input with_columns(const Input &input, const std::vector<Node *> &keys)
         result.scope.push_back(key);
         names.emplace_back("key");
     }
-    if (result.scope.size() == input.scope.size())
+    if (result.scope.size() == input.scope.size() && std::none_of(names.begin(), names.end(), is_name_of_heaps))
         return input;
     names = distinct_names(std::move(names));
     std::vector<engine::NamedExpression> expressions;
@@ -85,23 +85,6 @@ Input with_columns(const Input &input, const std::vector<Node *> &keys)
     }
     result.plan = engine::project(input.plan, std::move(expressions));
     return result;
-}
-
-/* Returns `input` with names that the columns of a heap may have. */
-Input with_names_of_heap(Input input)
-{
-    std::vector<std::string> names;
-    const auto &columns = engine::columns(input.plan);
-    for (const auto &column : columns)
-        names.push_back(column.name);
-    if (std::none_of(names.begin(), names.end(), is_name_of_heaps))
-        return input;
-    names = distinct_names(std::move(names));
-    std::vector<engine::NamedExpression> expressions;
-    for (size_t i = 0; i < columns.size(); i++)
-        expressions.push_back({engine::column_reference(static_cast<int>(i), columns[i]), names[i]});
-    input.plan = engine::project(input.plan, std::move(expressions));
-    return input;
 }
 
 /* Builds the text of an OVER clause, with slots. */
@@ -274,7 +257,7 @@ Input windowed(const Query *query, const std::vector<Node *> &outputs, Input inp
     for (const WindowFunc *function : functions)
         for (Node *key : partition_keys(query, function, outer))
             keys.push_back(key);
-    input = with_names_of_heap(with_columns(input, keys));
+    input = with_columns(input, keys);
     const Scope scope = input.scope;
     for (const WindowsOfKeys &node : nodes_of(query, functions, scope, outer)) {
         std::vector<engine::NamedExpression> calls;
