@@ -93,23 +93,6 @@ double distinct_values(Oid heap, int position, double rows)
     return distinct < 0 ? -distinct * rows : distinct > 0 ? distinct : rows;
 }
 
-/* The numbers in pg_class; no rows: not known. */
-struct ShownSize {
-    int64 pages;
-    double rows;
-};
-
-ShownSize shown_size(Oid relid)
-{
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-    if (!HeapTupleIsValid(tuple))
-        return {0, 0};
-    const auto *relation = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
-    const ShownSize size = {relation->relpages, relation->reltuples};
-    ReleaseSysCache(tuple);
-    return size;
-}
-
 double count_rows(Oid heap)
 {
     double rows = 0;
@@ -126,23 +109,23 @@ double count_rows(Oid heap)
     return rows;
 }
 
-/* The size of a storage as of its last ANALYZE. With `is_counted`, heaps that are too small for that are counted. */
-ShownSize analyzed_size(Oid storage, bool is_counted)
+/* As analyzed_rows(). With `is_counted`, the rows of a heap that is too small for ANALYZE are counted. */
+double known_rows(Oid heap, bool is_counted)
 {
-    ShownSize all = {0, 0};
+    const double rows = analyzed_rows(heap);
+    return rows >= 0 || !is_counted || growth_of(heap).blocks > smallest_to_sample ? rows : count_rows(heap);
+}
+
+/* The size of a storage as of its last ANALYZE, or as it is where it is too small for that. */
+BlockNumber known_blocks(Oid storage)
+{
+    int64 blocks = 0;
     ListCell *cell;
     foreach (cell, row_heaps(storage)) {
-        const Oid heap = lfirst_oid(cell);
-        ShownSize size = shown_size(heap);
-        if (size.rows < 0) {
-            size.pages = growth_of(heap).blocks;
-            if (!is_counted || size.pages > smallest_to_sample)
-                return {0, -1};
-            size.rows = count_rows(heap);
-        }
-        all = {all.pages + size.pages, all.rows + size.rows};
+        const Growth growth = growth_of(lfirst_oid(cell));
+        blocks += analyzed_rows(lfirst_oid(cell)) < 0 ? growth.blocks : growth.analyzed_blocks;
     }
-    return all;
+    return static_cast<BlockNumber>(blocks);
 }
 
 bool is_near(double shown, double rows)
@@ -209,14 +192,31 @@ void maintain_statistics(Oid heap)
         gather_statistics(lfirst_oid(cell));
 }
 
+double analyzed_rows(Oid relation)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+    if (!HeapTupleIsValid(tuple))
+        return -1;
+    const double rows = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->reltuples;
+    ReleaseSysCache(tuple);
+    return rows;
+}
+
 void show_size(Oid relid, Oid storage)
 {
-    const ShownSize shown = shown_size(relid);
-    const ShownSize size = analyzed_size(storage, shown.rows < 0);
-    if (size.rows < 0 || is_near(shown.rows, size.rows) || !ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock))
+    const double shown = analyzed_rows(relid);
+    double rows = 0;
+    ListCell *cell;
+    foreach (cell, row_heaps(storage)) {
+        const double known = known_rows(lfirst_oid(cell), shown < 0);
+        if (known < 0)
+            return;
+        rows += known;
+    }
+    if (is_near(shown, rows) || !ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock))
         return;
     if (Relation relation = try_relation_open(relid, NoLock); relation != nullptr) {
-        set_relation_size(relation, static_cast<BlockNumber>(size.pages), size.rows);
+        set_relation_size(relation, known_blocks(storage), rows);
         relation_close(relation, NoLock);
     }
     UnlockRelationOid(relid, ShareUpdateExclusiveLock);

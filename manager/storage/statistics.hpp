@@ -27,6 +27,9 @@ BlockNumber stored_blocks(Oid heap);
  * later call. Holds ShareUpdateExclusive until the end of the transaction if it has analyzed the heap. */
 void maintain_statistics(Oid heap);
 
+/* Returns the number of rows of a relation as of its last ANALYZE or VACUUM; negative if it is unknown. */
+double analyzed_rows(Oid relation);
+
 /* To be called after each refresh of the stream table: keeps the numbers of rows and pages in its own row of pg_class,
  * which programs that connect to the database show, near those that ANALYZE has found in its storage. Never waits, and
  * holds no lock afterwards. */

@@ -2,6 +2,7 @@
 
 #include "refresh/program/row_sample.hpp"
 #include "refresh/program/statement.hpp"
+#include "storage/statistics.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -40,15 +41,6 @@ HeapTuple statistics_of(Oid relation, AttrNumber column, bool with_children)
     };
     HeapTuple found = with_children && has_subclass(relation) ? look_up(true) : nullptr;
     return HeapTupleIsValid(found) ? found : look_up(false);
-}
-
-double number_of_rows(Oid relation)
-{
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-    const double rows = HeapTupleIsValid(tuple) ? reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->reltuples : -1;
-    if (HeapTupleIsValid(tuple))
-        ReleaseSysCache(tuple);
-    return rows;
 }
 
 void take_statistics(Oid relation, AttrNumber column, bool with_children, bool may_be_read, VariableStatData *variable)
@@ -197,7 +189,7 @@ double rows_of_each_value(Oid relation, const char *column)
     const auto *found = reinterpret_cast<Form_pg_statistic>(GETSTRUCT(tuple));
     const double share = 1 - found->stanullfrac, distinct = found->stadistinct;
     ReleaseSysCache(tuple);
-    const double rows = number_of_rows(relation);
+    const double rows = storage::analyzed_rows(relation);
     if (distinct < 0)
         return share / -distinct;
     return distinct > 0 && rows >= 0 ? rows * share / distinct : std::numeric_limits<double>::infinity();

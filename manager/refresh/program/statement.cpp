@@ -5,13 +5,12 @@
 #include "refresh/program/row_sample.hpp"
 #include "refresh/program/scope.hpp"
 #include "refresh/request/audience.hpp"
+#include "storage/statistics.hpp"
 
 extern "C" {
-#include "catalog/pg_class.h"
 #include "executor/executor.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 }
 
 #include <algorithm>
@@ -28,11 +27,7 @@ constexpr double estimated_rows = 10;
  * The number of rows is that of the last ANALYZE or VACUUM, of a parent without its children. PostgreSQL frame. */
 double few_rows_of(Oid relation)
 {
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-    if (!HeapTupleIsValid(tuple))
-        return estimated_rows;
-    const double all = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->reltuples;
-    ReleaseSysCache(tuple);
+    const double all = storage::analyzed_rows(relation);
     return all < 0 ? estimated_rows : std::clamp(all / 10, 1.0, estimated_rows);
 }
 

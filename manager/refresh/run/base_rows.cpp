@@ -6,13 +6,10 @@
 #include "storage/storage.hpp"
 
 extern "C" {
-#include "access/htup_details.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "pgstat.h"
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 }
 
 #include <algorithm>
@@ -38,17 +35,6 @@ double live_stored_rows(Oid storage)
     foreach (cell, storage::row_heaps(storage))
         rows += live_rows(lfirst_oid(cell));
     return rows;
-}
-
-/* PostgreSQL frame. */
-double analyzed_rows(Oid relid)
-{
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-    if (!HeapTupleIsValid(tuple))
-        return 0;
-    double rows = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->reltuples;
-    ReleaseSysCache(tuple);
-    return std::max(rows, 0.0);
 }
 
 /* Includes partitions and children. PostgreSQL frame. */
@@ -78,11 +64,11 @@ double rows_now(Oid relid, bool is_stream_table, bool is_only)
 double known_rows(Oid relid)
 {
     if (!storage::is_heap(relid) || !storage::is_partitioned(relid))
-        return analyzed_rows(relid);
+        return std::max(storage::analyzed_rows(relid), 0.0);
     double rows = 0;
     ListCell *cell;
     foreach (cell, find_inheritance_children(relid, NoLock))
-        rows += analyzed_rows(lfirst_oid(cell));
+        rows += std::max(storage::analyzed_rows(lfirst_oid(cell)), 0.0);
     return rows;
 }
 
