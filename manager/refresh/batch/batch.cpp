@@ -152,23 +152,22 @@ void lock_what_is_read(std::vector<Member> &members)
             if (member.is_left_out)
                 return;
             const Oid relid = member.compiled->relid();
-            require_current_layout(relid);
-            member.compiled = &compiled_of(relid);
+            member.compiled = &compiled_with_current_layout(relid);
             follow_privileges(member);
             restore_capture(member);
         });
 }
 
-/* Whether each owner of a member that reads the source may keep it locked: ATTACH of its owner waits for the refresh.
- */
-bool is_lockable_by_owners(const Batch &batch, Oid source)
+/* Returns the sources that an owner of a member which reads them may not keep locked: ATTACH of the source's owner
+ * would wait for the refresh. */
+std::set<Oid> sources_to_watch(const Batch &batch)
 {
+    std::set<Oid> sources;
     for (const Member &member : batch.members)
         for (const CompiledSource &read : member.compiled->sources)
-            if (read.relid == source &&
-                !call([&] { return definition::may_keep_locked(source, member.compiled->definition.owner); }))
-                return false;
-    return true;
+            if (!call([&] { return definition::may_keep_locked(read.relid, member.compiled->definition.owner); }))
+                sources.insert(read.relid);
+    return sources;
 }
 
 List *tree_of(Oid source)
@@ -178,8 +177,9 @@ List *tree_of(Oid source)
 
 void lock_trees(Batch &batch)
 {
+    const std::set<Oid> watched = sources_to_watch(batch);
     for (const Oid source : sources_of(batch.members))
-        if (is_lockable_by_owners(batch, source))
+        if (watched.count(source) == 0)
             batch.locked_trees.push_back(source);
         else
             batch.watched_trees.push_back({source, tree_of(source)});

@@ -105,11 +105,14 @@ int collect(Oid relid, Collected &collected, bool is_locked = false)
     as_part_of(relid, Action::skip, [&] {
         member.is_left_out = !collected.is_read && has_been_filled(relid) && needs_other_heaps(relid) &&
                              is_left_out(relid, collected.request);
-        if (!collected.is_read && !member.is_left_out) {
+        if (member.is_left_out) {
+            member.compiled = &compiled_beside_heaps(relid);
+        } else if (collected.is_read) {
+            member.compiled = &compiled_of(relid);
+        } else {
             lock_and_rebuild(relid);
-            require_current_layout(relid);
+            member.compiled = &compiled_with_current_layout(relid);
         }
-        member.compiled = member.is_left_out ? &compiled_beside_heaps(relid) : &compiled_of(relid);
         for (const CompiledSource &source : member.compiled->sources)
             if (source.is_stream_table && collected.takes(source.relid))
                 member.level = std::max(member.level, 1 + collect(source.relid, collected));
@@ -265,14 +268,16 @@ Batch collect_members(const BatchRequest &request)
     return batch;
 }
 
-void require_current_layout(Oid relid)
+Compiled &compiled_with_current_layout(Oid relid)
 {
-    if (!has_current_layout(relid))
+    Compiled &compiled = compiled_beside_heaps(relid);
+    if (!compiled.has_current_layout)
         raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
                .message = "stream table \"" + definition::load(relid).name +
                           "\" was to be set up again while it was being refreshed",
                .detail = "A role, a constraint or a view that it depends on was altered.",
                .hint = "Try again."});
+    return compiled;
 }
 
 } // namespace pgtrickle::refresh

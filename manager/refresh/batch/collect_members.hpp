@@ -15,7 +15,8 @@ namespace pgtrickle::refresh {
 /* Returns members and atomic sets; or no members, and the reason. */
 Batch collect_members(const BatchRequest &request);
 
-/* Raises 40001 unless has_current_layout(): no lock prevents a role from being altered. */
-void require_current_layout(Oid relid);
+/* As compiled_of(), for a refresh that has built the heaps again if that was due. Raises 40001 unless they are those of
+ * the program: no lock prevents a role from being altered since. */
+Compiled &compiled_with_current_layout(Oid relid);
 
 } // namespace pgtrickle::refresh

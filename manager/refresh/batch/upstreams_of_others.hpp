@@ -1,8 +1,8 @@
 /*
- * Limits a refresh in a session's transaction: it excludes the upstreams whose
- * contents this session may not store (definition/lock_right.hpp). They are not members, are locked with AccessShare
- * only, and are read as they stand under the snapshot of the refresh, rows and change log, as a job of the manager
- * reads the upstreams of other owners.
+ * Limits a refresh in a session's transaction: it excludes the upstreams whose contents this session may not
+ * store (definition/lock_right.hpp). They are not members, are locked with AccessShare only, and are read as they
+ * stand under the snapshot of the refresh, rows and change log, as a job of the manager reads the upstreams of other
+ * owners.
  */
 #pragma once
 
@@ -16,8 +16,7 @@ namespace pgtrickle::refresh {
  * frame. */
 std::vector<Oid> upstreams_of_others(const std::vector<Oid> &relids);
 
-/* Returns the stream tables that a refresh of `relid` in this session refreshes with it, and itself, ascending. C++
- * frame.
+/* Returns `relid` and the stream tables that a refresh of it in this session refreshes with it, ascending. C++ frame.
  */
 std::vector<Oid> refreshed_with(Oid relid);
 
