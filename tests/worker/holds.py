@@ -350,6 +350,46 @@ def a_resumed_one_is_read_beside_a_definition_that_cannot_be():
     reader.close()
 
 
+def one_that_is_no_longer_frozen_is_read_after_its_definition_was_locked():
+    """A session that will not commit a DROP locks the stream table when another one has made it hot, so that the manager reads that some time later."""
+    db.run("CREATE TABLE cold (id int)")
+    create("thawed", "SELECT count(*) AS n FROM cold", "520w")
+    alterer, locker, reader = db.connect(), db.connect(), db.connect()
+    alterer.autocommit = locker.autocommit = False
+    cursor, found = reader.cursor(), []
+    cursor.execute("SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = error; SET pg_trickle.scan_refresh_timeout = '30s'")
+
+    def run_beside(waiting, statement):
+        thread = threading.Thread(target=waiting.cursor().execute, args=(statement,))
+        thread.start()
+        db.wait_for(f"SELECT count(*) FROM pg_locks WHERE pid = {waiting.get_backend_pid()} AND NOT granted", 1)
+        return thread
+
+    def read():
+        try:
+            cursor.execute("SELECT n FROM thawed")
+            found.append(cursor.fetchone()[0])
+        except psycopg2.Error as error:
+            found.append(str(error))
+
+    for number in range(1, 21):
+        db.run("SELECT pgtrickle.alter_stream_table('thawed', tier => 'frozen')")
+        db.run("INSERT INTO cold VALUES (%s)", number)
+        read()
+        alterer.cursor().execute("SELECT pgtrickle.alter_stream_table('thawed', tier => 'hot')")
+        locking = run_beside(locker, "DROP FOREIGN TABLE thawed")
+        alterer.commit()
+        locking.join()
+        reading = threading.Thread(target=read)
+        reading.start()
+        db.wait_for(f"SELECT count(*) FROM pg_locks WHERE pid = {reader.get_backend_pid()} AND NOT granted", 1)
+        locker.rollback()
+        reading.join()
+        assert "frozen" in str(found[-2]) and found[-1] == number, found[-2:]
+    for connection in alterer, locker, reader:
+        connection.close()
+
+
 def an_altered_one_is_as_old_as_what_it_reads():
     """It is held from its ALTER on, so its own refreshes say nothing about its age."""
     db.run("CREATE TABLE aging (n int); CREATE TABLE ageless (n int)")
@@ -374,4 +414,4 @@ run_cases([a_gated_stream_table_is_skipped_once_and_refreshed_when_ungated, one_
            nothing_begins_while_a_drain_is_not_committed, a_gate_that_comes_while_a_refresh_waits_holds_it,
            a_hold_that_comes_while_a_diamond_waits_holds_all_of_it, a_refresh_group_is_refreshed_by_the_manager_as_one,
            a_refresh_group_waits_for_a_locked_member, a_resumed_one_is_read_beside_a_definition_that_cannot_be,
-           an_altered_one_is_as_old_as_what_it_reads, finish])
+           one_that_is_no_longer_frozen_is_read_after_its_definition_was_locked, an_altered_one_is_as_old_as_what_it_reads, finish])

@@ -38,6 +38,15 @@ void ReaderRequests::take()
     }
 }
 
+/* What stops the refreshes of `culprit` may have ended, for one of the `involved` whose definition was locked when it
+ * was to be read again. The reader then requests it again in a moment. */
+mailbox::Reply ReaderRequests::inactive(Id culprit, const Ids &involved, mailbox::Answer answer) const
+{
+    const bool is_outdated =
+        std::any_of(involved.begin(), involved.end(), [&](Id one) { return definitions_.is_locked(one); });
+    return {is_outdated ? mailbox::Answer::locked : answer, culprit};
+}
+
 /* Why a requested stream table cannot be refreshed now; Answer::none: it can be. */
 mailbox::Reply ReaderRequests::obstacle(Id id, TimestampTz now)
 {
@@ -49,21 +58,22 @@ mailbox::Reply ReaderRequests::obstacle(Id id, TimestampTz now)
     Ids involved = definitions_.graph().upstreams(id);
     involved.insert(involved.begin(), id);
     if (holds_.is_held(id))
-        return {mailbox::Answer::held, id};
+        return inactive(id, involved, mailbox::Answer::held);
     for (Id other : involved) {
         const scheduler::Task *task = tasks_.find(other);
         if (task != nullptr && task->is_suspended && !holds_.is_held(other))
-            return {mailbox::Answer::suspended, other};
+            return inactive(other, involved, mailbox::Answer::suspended);
     }
-    if (const Trouble trouble = planner_.trouble_of(id, scheduler::RequestedBy::reader); trouble.until > now)
-        return {!trouble.is_suspended             ? mailbox::Answer::failed
-                : holds_.is_held(trouble.culprit) ? mailbox::Answer::held
-                                                  : mailbox::Answer::suspended,
-                trouble.culprit};
+    if (const Trouble trouble = planner_.trouble_of(id, scheduler::RequestedBy::reader); trouble.until > now) {
+        if (!trouble.is_suspended)
+            return {mailbox::Answer::failed, trouble.culprit};
+        return inactive(trouble.culprit, involved,
+                        holds_.is_held(trouble.culprit) ? mailbox::Answer::held : mailbox::Answer::suspended);
+    }
     /* It has applied all available changes; a hold on an upstream keeps the others back. */
     if (tasks_.pending_since(id) == 0)
         if (std::optional<Id> upstream = holds_.held_upstream(id))
-            return {mailbox::Answer::held, *upstream};
+            return inactive(*upstream, involved, mailbox::Answer::held);
     return {};
 }
 

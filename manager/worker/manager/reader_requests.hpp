@@ -57,6 +57,7 @@ class ReaderRequests {
         std::set<scheduler::Id> open; /* stream tables that were not refreshed since */
         mailbox::Reply reply = {mailbox::Answer::done, InvalidOid};
     };
+    mailbox::Reply inactive(scheduler::Id culprit, const scheduler::Ids &involved, mailbox::Answer answer) const;
     mailbox::Reply obstacle(scheduler::Id id, TimestampTz now);
     void resolve(PendingRequest &pending, scheduler::Id id, mailbox::Answer answer, scheduler::Id culprit);
     void resolve_served(PendingRequest &pending, const RunningJob &job, const Verdicts &verdicts);
