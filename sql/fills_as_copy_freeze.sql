@@ -41,6 +41,8 @@ WHERE pronamespace = 'pgtrickle'::regnamespace AND aggtranstype = 'internal'::re
 SELECT name, (SELECT count(*) FROM (SELECT rows_of(heap_of('serial_' || name)) EXCEPT ALL SELECT rows_of(heap_of('parallel_' || name))) d) AS missing,
   (SELECT count(*) FROM (SELECT rows_of(heap_of('parallel_' || name)) EXCEPT ALL SELECT rows_of(heap_of('serial_' || name))) d) AS added
 FROM definition ORDER BY name;
+-- all_pages_are_visible (from 16 on, PostgreSQL extends a heap by up to 64 pages at once; the last of them may stay empty)
+SELECT name, relallvisible > 0 AND relpages - relallvisible < CASE WHEN current_setting('server_version_num')::int < 160000 THEN 1 ELSE 64 END AS is_visible FROM definition JOIN pg_class c ON c.oid = heap_of('parallel_' || name) ORDER BY name;
 -- and what is deleted later is deleted from the right states
 DELETE FROM fact WHERE amount > 90 OR price > 2000 OR label = 'l8' OR at > '2020-01-25Z';
 SELECT pgtrickle.refresh_stream_table(kind || name) FROM definition, unnest('{serial_,parallel_}'::text[]) kind \g /dev/null
@@ -52,9 +54,6 @@ BEGIN
   RETURN n;
 END $$;
 SELECT kind || name AS differs FROM definition, unnest('{serial_,parallel_}'::text[]) kind WHERE differences(kind || name, query) > 0 ORDER BY 1;
-
--- all_pages_are_visible (from 16 on, PostgreSQL extends a heap by up to 64 pages at once; the last of them may stay empty)
-SELECT name, relallvisible > 0 AND relpages - relallvisible < CASE WHEN current_setting('server_version_num')::int < 160000 THEN 1 ELSE 64 END AS is_visible FROM definition JOIN pg_class c ON c.oid = heap_of('parallel_' || name) ORDER BY name;
 
 -- a rollback to a savepoint leaves no frozen rows in a heap that was made before it
 BEGIN;
