@@ -32,6 +32,7 @@ extern "C" {
 #include "access/table.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
@@ -41,6 +42,7 @@ extern "C" {
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
@@ -127,6 +129,21 @@ void lock(ObjectType type, const ObjectAddress &address, ::Node *object)
     definition::lock_for_renaming(address.classId, address.objectId);
 }
 
+/* The extension finds its own objects by name: changes would not be captured, or not be found, under another one. An
+ * update of the extension may rename them. */
+void refuse_own(const ObjectAddress &address)
+{
+    const Oid extension = get_extension_oid("pg_trickle", true);
+    if (!OidIsValid(extension) || creating_extension)
+        return;
+    const bool is_own = address.classId == NamespaceRelationId && definition::is_reserved_schema(address.objectId);
+    if (is_own || getExtensionOfObject(address.classId, address.objectId) == extension)
+        ereport(ERROR,
+                (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+                 errmsg("cannot rename or move %s because extension %s requires it",
+                        getObjectDescription(&address, false), get_extension_name(extension))));
+}
+
 /* `schema` is the name of a renamed schema. */
 AffectedTables find_objects(ObjectType type, RangeVar *relation, ::Node *object, const char *schema)
 {
@@ -135,6 +152,9 @@ AffectedTables find_objects(ObjectType type, RangeVar *relation, ::Node *object,
         concerned.relation = RangeVarGetRelid(relation, NoLock, true);
         if (!OidIsValid(concerned.relation))
             return concerned;
+        ObjectAddress address;
+        ObjectAddressSet(address, RelationRelationId, concerned.relation);
+        refuse_own(address);
         add_users(&concerned, RelationRelationId, concerned.relation);
         Oid row_type = get_rel_type_id(concerned.relation);
         if (OidIsValid(row_type))
@@ -143,6 +163,7 @@ AffectedTables find_objects(ObjectType type, RangeVar *relation, ::Node *object,
         if (Oid oid = get_namespace_oid(schema, true); OidIsValid(oid)) {
             ObjectAddress address;
             ObjectAddressSet(address, NamespaceRelationId, oid);
+            refuse_own(address);
             lock(type, address, reinterpret_cast<::Node *>(makeString(pstrdup(schema))));
             add_users_of_schema(&concerned, oid);
         }
@@ -155,9 +176,15 @@ AffectedTables find_objects(ObjectType type, RangeVar *relation, ::Node *object,
         if (opened != nullptr)
             table_close(opened, NoLock);
         if (OidIsValid(address.objectId)) {
+            refuse_own(address);
             lock(type, address, object);
             add_users(&concerned, address.classId, address.objectId);
         }
+    } else if (type == OBJECT_FOREIGN_SERVER || type == OBJECT_FDW) {
+        Relation opened = nullptr;
+        const ObjectAddress address = get_object_address(type, object, &opened, AccessShareLock, true);
+        if (OidIsValid(address.objectId))
+            refuse_own(address);
     }
     return concerned;
 }
