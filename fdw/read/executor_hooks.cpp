@@ -261,27 +261,30 @@ struct Prepared {
     MemoryContext plan_memory; /* of plan_exact_reads() */
 };
 
+constexpr int most_in_vain = 10;
+
 /* PostgreSQL locks what a statement reads before it takes the snapshot, so a constraint that it plans by holds under
  * that, and so does a TRUNCATE. An exact read finds and locks the tables when the statement has its snapshot: a
  * transaction for which it waits, or CREATE UNIQUE INDEX, which waits for no reader, may have replaced rows, or removed
  * some and then added a constraint. If the statement can take a new snapshot, it then does. Each repetition follows
- * such a command. */
+ * such a command: the number of those without an invalidation is limited. */
 MemoryContext plan_exactly(QueryDesc *query, int flags, const Oid *relids, int count, bool *has_new_snapshot)
 {
     PlannedStmt *plan = query->plannedstmt;
     PlanAge age = PlanAge::of_snapshot;
-    for (;;) {
+    for (int in_vain = 0;;) {
         const uint64 invalidations = SharedInvalidMessageCounter;
         MemoryContext memory;
         const Planned planned = plan_exact_reads(query, flags, relids, count, age, &memory);
         const bool can_renew = owner_of(query->snapshot) == nullptr &&
                                (can_take_new_snapshot(query) ||
                                 (RecoveryInProgress() && !IsolationUsesXactSnapshot() && !IsParallelWorker()));
-        if (planned == Planned::source_is_replaced && !can_renew)
+        if (planned == Planned::source_is_replaced && (!can_renew || in_vain == most_in_vain))
             raise_replaced_source(relids[0]);
         if (planned == Planned::as_before || !can_renew)
             return memory;
         AcceptInvalidationMessages();
+        in_vain = SharedInvalidMessageCounter == invalidations ? in_vain + 1 : 0;
         if (planned == Planned::again &&
             (SharedInvalidMessageCounter == invalidations || !relies_on_newer_constraint(query, relids, count)))
             return memory;
@@ -293,6 +296,7 @@ MemoryContext plan_exactly(QueryDesc *query, int flags, const Oid *relids, int c
             PopActiveSnapshot();
         take_new_snapshot(query, false);
         *has_new_snapshot = true;
+        CHECK_FOR_INTERRUPTS();
     }
 }
 

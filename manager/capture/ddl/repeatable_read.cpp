@@ -236,6 +236,23 @@ bool has_own_rows(Oid source, const List *tree, const OldSnapshot &old)
     return is_found;
 }
 
+/* Whether this transaction has written rows again, and the snapshot does not see them. */
+bool has_unseen_copies(Oid source, const List *copied, const OldSnapshot &old)
+{
+    if (is_logged(source))
+        return !has_marker(source, old.all_but_own, old.latest) && has_changes(source, old.seen, old.latest);
+    bool is_found = false;
+    ListCell *cell;
+    foreach (cell, copied) {
+        if (is_found || !has_rows(lfirst_oid(cell)))
+            continue;
+        Relation relation = table_open(lfirst_oid(cell), AccessShareLock);
+        is_found = !sees_all(relation, old.latest, old.snapshot);
+        table_close(relation, NoLock);
+    }
+    return is_found;
+}
+
 /* Whether what other transactions have done to `source` agrees with its log. Sets `is_own_work` if this transaction has
  * changed a relation of the tree. Returns false if it has copied rows there that the snapshot does not see, without a
  * marker, which has all rows computed. */
@@ -243,16 +260,17 @@ bool is_seen_as_others_left_it(Oid source, const List *tree, const OldSnapshot &
 {
     if (has_marker(source, old.seen, old.latest) || !is_tree_seen(source, tree, old.snapshot))
         return false;
-    bool is_copied = false;
+    List *copied = NIL;
     ListCell *cell;
     foreach (cell, tree) {
         HeapSeen seen = heap_seen(lfirst_oid(cell), old.snapshot);
         if (may_show_other_rows(source, lfirst_oid(cell), seen.heap, old.snapshot))
             return false;
         *is_own_work |= seen.is_own_row;
-        is_copied |= seen.is_own_file;
+        if (seen.is_own_file)
+            copied = lappend_oid(copied, lfirst_oid(cell));
     }
-    return !is_copied || has_marker(source, old.all_but_own, old.latest) || !has_changes(source, old.seen, old.latest);
+    return copied == NIL || !has_unseen_copies(source, copied, old);
 }
 
 /* Whether a plan may conclude from the row of a catalog that a relation has no two rows of a certain kind, or none. */
