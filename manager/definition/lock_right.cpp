@@ -9,6 +9,7 @@
 
 extern "C" {
 #include "catalog/pg_class.h"
+#include "miscadmin.h"
 #include "utils/lsyscache.h"
 }
 
@@ -67,7 +68,8 @@ bool may_keep_locked(Oid relation, Oid role)
 
 bool may_store(Oid stream_table)
 {
-    return object_ownercheck(RelationRelationId, stream_table, statement_user());
+    return object_ownercheck(RelationRelationId, stream_table, statement_user()) &&
+           object_ownercheck(RelationRelationId, stream_table, GetOuterUserId());
 }
 
 bool may_stop_capture_changes(Oid source)

@@ -26,8 +26,8 @@ namespace pgtrickle::definition {
 bool may_stop_refreshes(Oid stream_table);
 
 /* Returns true if a refresh of the stream table may run in this session and store what it computes: its user has the
- * rights of the owner. What another role has called before may have been compiled under its settings, and would give
- * other rows to all readers. */
+ * rights of the owner, and does not owe them to a SECURITY DEFINER function. What another role has called before may
+ * have been compiled under its settings, and would give other rows to all readers. */
 bool may_store(Oid stream_table);
 
 /* Returns true if a transaction of the role may keep the relation locked: it is the owner of the relation, or has a
