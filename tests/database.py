@@ -23,8 +23,8 @@ class Database:
         self.run("CREATE EXTENSION pg_trickle")
         self.run("SET client_min_messages = error")
 
-    def connect(self, name=None):
-        session = psycopg2.connect(host=self.host, user="postgres", dbname=name or self.name)
+    def connect(self, name=None, user="postgres", **options):
+        session = psycopg2.connect(host=self.host, user=user, dbname=name or self.name, **options)
         session.autocommit = True
         return session
 

@@ -235,7 +235,7 @@ namespace {
 
 void restore_index(Oid relid, Oid owner, const DumpedIndex &dumped)
 {
-    AsOwner as_owner(owner);
+    AsOwner as_owner(owner, Sharing::custom);
     TextSettings text_settings;
     const char *name = nullptr;
     storage::naming_index(relid, name, [&] {

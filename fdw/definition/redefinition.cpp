@@ -49,7 +49,7 @@ Redefined replace_openly(Oid relid, Query *query, const std::string &text, Refre
     const bool is_own = call([=] { return has_rights_of_owner(relid); });
     /* The session may be that of the owner of a source, whose privileges on the source alone are sufficient
      * to alter it. */
-    AsOwner as_owner(definition.owner);
+    AsOwner as_owner(definition.owner, Sharing::custom);
     Redefined redefined{relid, false, setup::plan_maintenance(query, text, mode, definition.owner, denied)};
     state::StateRow before;
     const bool was_populated = state::read(relid, &before) && before.is_populated;
@@ -65,7 +65,7 @@ void fill_openly(const Redefined &redefined, setup::DeniedCapture denied)
 {
     if (!redefined.is_to_be_filled)
         return;
-    AsOwner as_owner(definition::load(redefined.relid).owner);
+    AsOwner as_owner(definition::load(redefined.relid).owner, Sharing::custom);
     if (denied == setup::DeniedCapture::is_refused)
         require_no_hold_on_data(redefined.relid);
     setup::capture_sources(redefined.relid, redefined.sources);
@@ -115,7 +115,7 @@ template <class Make> Redefined replace_by(Oid relid, Make make)
         const Definition definition = definition::load(relid);
         Query *query;
         {
-            AsOwner as_owner(definition.owner);
+            AsOwner as_owner(definition.owner, Sharing::custom);
             query = call([&] { return make(); });
             call([=] { write_option(relid, "query", definition::canonical_text(query), DEFELEM_SET); });
         }
@@ -156,7 +156,7 @@ void redefine_as_declared(Oid relid)
 void define_restored(Oid relid)
 {
     Definition definition = definition::load(relid);
-    AsOwner as_owner(definition.owner);
+    AsOwner as_owner(definition.owner, Sharing::custom);
     definition::ParsedQuery parsed = setup::parse_defining_query(definition, true, relid);
     redefine(relid, call([&] { return setup::fit_to_declared(relid, parsed); }), {}, definition.mode,
              setup::DeniedCapture::is_accepted);

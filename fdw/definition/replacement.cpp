@@ -42,7 +42,7 @@ bool is_locked_from_readers(Oid relid)
 
 bool may_be_read(Query *query, Oid owner)
 {
-    AsOwner as_owner(owner);
+    AsOwner as_owner(owner, Sharing::custom);
     auto denied = attempt([=] { call([=] { definition::check_read_privileges(query); }); });
     return !denied;
 }
@@ -94,7 +94,7 @@ void Replacement::fill(const std::string &text, RefreshMode mode, const std::vec
                        const definition::ColumnChanges &changes)
 {
     const Definition definition = definition::load(relid_);
-    AsOwner as_owner(definition.owner);
+    AsOwner as_owner(definition.owner, Sharing::custom);
     sources_ = setup::plan_maintenance(query_, text, mode, definition.owner, setup::DeniedCapture::is_refused);
     /* Before the snapshot of the fill: a mark that comes later stays. */
     state::StateRow before;
@@ -165,7 +165,7 @@ void Replacement::lock()
     call([] { XLogFlush(XactLastRecEnd); });
     setup::lock_between_readers(relations, [this] {
         refresh::for_stream_table(relid_, "redefine", [this] {
-            AsOwner as_owner(definition::load(relid_).owner);
+            AsOwner as_owner(definition::load(relid_).owner, Sharing::custom);
             catch_up();
         });
     });
@@ -175,7 +175,7 @@ void Replacement::take_over()
 {
     refresh::for_stream_table(relid_, "redefine", [this] {
         const Definition definition = definition::load(relid_);
-        AsOwner as_owner(definition.owner);
+        AsOwner as_owner(definition.owner, Sharing::custom);
         const bool is_incremental = has_program();
         const std::optional<Frontier> seen = frontier_of(relid_);
         setup::take_over(relid_, successor_, query_, sources_, marks_);

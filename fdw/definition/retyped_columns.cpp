@@ -163,7 +163,7 @@ bool RetypedColumns::follow_one(Oid relid)
     definition::ParsedQuery parsed = {};
     List *commands = NIL;
     refresh::for_stream_table(relid, "redefine", [&] {
-        AsOwner as_owner(definition.owner);
+        AsOwner as_owner(definition.owner, Sharing::custom);
         parsed = setup::parse_defining_query(definition, true, relid);
         commands = call([&] { return retypings(relid, parsed.query); });
     });
@@ -173,7 +173,7 @@ bool RetypedColumns::follow_one(Oid relid)
     if (commands != NIL) {
         /* Children are rewritten, and constraints of these, indexes and extended statistics parsed again: code of the
          * owner, which a session of another role, such as a superuser's, must not run. */
-        AsOwner as_owner(definition.owner);
+        AsOwner as_owner(definition.owner, Sharing::custom);
         UncollectedCommands uncollected;
         call([=] { alter_columns(relid, commands); });
     }

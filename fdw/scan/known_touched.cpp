@@ -242,7 +242,7 @@ bool read_on(Known *known, Snapshot snapshot, const Seen &seen)
  * others. Takes no lock. */
 bool may_be_read(Oid relid)
 {
-    const AsOwner as_owner(call([=] { return owner_of_relation(relid); }));
+    const AsOwner as_owner(call([=] { return owner_of_relation(relid); }), Sharing::all);
     return !attempt([=] {
         call([=] {
             definition::visit_levels(definition::query_of(relid),

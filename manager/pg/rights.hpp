@@ -48,7 +48,7 @@ class UserSwitch {
  * operation of PostgreSQL. */
 class AsOwner : SharedSettings, UserSwitch {
   public:
-    explicit AsOwner(Oid owner, Sharing sharing = Sharing::custom)
+    AsOwner(Oid owner, Sharing sharing)
         : SharedSettings(sharing), UserSwitch(owner, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION)
     {
     }

@@ -37,42 +37,59 @@ const char *given_value(const char *name)
     return value != nullptr ? value : value_among(settings_given_in(InvalidOid), name);
 }
 
-/* Returns the value of a custom setting that all sessions of the database have: the value that the session started
- * with, unless a role or a client set it; otherwise the value of the database or of all databases, or ''. A value of
- * postgresql.conf is missing in the second case, as PostgreSQL has not kept it. */
-const char *shared_value(const config_string *setting)
+/* Whether the role or the client has given the session the value that RESET returns to. */
+bool is_given_to_session(const config_generic *setting)
 {
-    const char *value =
-        setting->gen.reset_source > PGC_S_DATABASE ? given_value(setting->gen.name) : setting->reset_val;
-    return value != nullptr ? value : "";
+    return setting->reset_source > PGC_S_DATABASE;
 }
 
-/* Sets a custom setting to its shared value. PostgreSQL has only '' for a setting that was created and is not set. */
-void share_custom(const config_generic *setting)
+bool is_placeholder(const config_generic *setting)
 {
-    const auto *custom = reinterpret_cast<const config_string *>(setting);
-    const char *value = shared_value(custom);
-    if (*custom->variable == nullptr || strcmp(*custom->variable, value) != 0)
+    return (setting->flags & GUC_CUSTOM_PLACEHOLDER) != 0;
+}
+
+/* Sets a placeholder to the value that all sessions of the database have: the one that the session started with, unless
+ * a role or a client gave it; otherwise the value of the database or of all databases, or ''. A value of
+ * postgresql.conf is missing in the second case, as PostgreSQL has not kept it. */
+void share_placeholder(const config_generic *setting)
+{
+    if (setting->source <= PGC_S_DATABASE)
+        return;
+    if (!is_given_to_session(setting))
+        return set_for_now(setting->name, nullptr);
+    const char *given = given_value(setting->name), *value = given != nullptr ? given : "";
+    const char *present = *reinterpret_cast<const config_string *>(setting)->variable;
+    if (present == nullptr || strcmp(present, value) != 0)
         set_for_now(setting->name, value);
 }
 
+/* Returns an empty text for a setting of type string without a value. */
 const char *built_in_value(const config_generic *setting)
 {
+    /* PostgreSQL sets these by other means than their built-in values, when it starts. */
+    if (strcmp(setting->name, "timezone_abbreviations") == 0)
+        return "Default";
+    if (strcmp(setting->name, "TimeZone") == 0)
+        return "GMT";
     switch (setting->vartype) {
     case PGC_BOOL: return reinterpret_cast<const config_bool *>(setting)->boot_val ? "on" : "off";
     case PGC_INT: return psprintf("%d", reinterpret_cast<const config_int *>(setting)->boot_val);
     case PGC_REAL: return psprintf("%.17g", reinterpret_cast<const config_real *>(setting)->boot_val);
-    case PGC_STRING: return reinterpret_cast<const config_string *>(setting)->boot_val;
+    case PGC_STRING: {
+        const char *value = reinterpret_cast<const config_string *>(setting)->boot_val;
+        return value != nullptr ? value : "";
+    }
     case PGC_ENUM: {
         auto *choice = reinterpret_cast<const config_enum *>(setting);
         return config_enum_lookup_by_value(const_cast<config_enum *>(choice), choice->boot_val);
     }
     }
-    return nullptr;
+    pg_unreachable();
 }
 
-/* As shared_value(), of a setting that is no custom one; where a role or a client set it, the built-in value stands for
- * one of postgresql.conf. Found once in a process, which keeps the value that its database gave it. */
+/* Returns the value that all sessions of the database have, of a setting that is no placeholder; where a role or a
+ * client gave another one, the built-in value stands for one of postgresql.conf. Found once in a process, which keeps
+ * the value that its database gave it. */
 const char *value_of_server(const config_generic *setting)
 {
     struct Found {
@@ -80,7 +97,7 @@ const char *value_of_server(const config_generic *setting)
         char *value;
     };
     static List *all_found = NIL;
-    if (setting->reset_source <= PGC_S_DATABASE)
+    if (!is_given_to_session(setting))
         return GetConfigOptionResetString(setting->name);
     ListCell *cell;
     foreach (cell, all_found)
@@ -90,7 +107,7 @@ const char *value_of_server(const config_generic *setting)
     const char *value = given != nullptr ? given : built_in_value(setting);
     MemoryContext previous = MemoryContextSwitchTo(TopMemoryContext);
     auto *found = static_cast<Found *>(palloc(sizeof(Found)));
-    *found = {setting, value != nullptr ? pstrdup(value) : nullptr};
+    *found = {setting, pstrdup(value)};
     all_found = lappend(all_found, found);
     MemoryContextSwitchTo(previous);
     return found->value;
@@ -102,7 +119,7 @@ bool is_any_of(const char *name, const char *const *names, int count)
 }
 
 /* Whether the value of a setting may have a part in what an expression or a query returns, other than by the order of
- * its steps; and whether the definition does not say it, as it does for the recorded settings. */
+ * its steps. */
 bool may_change_results(const config_generic *setting)
 {
     static const char *const of_session[] = {
@@ -121,28 +138,38 @@ bool may_change_results(const config_generic *setting)
         "default_transaction_deferrable",
         "search_path",
         "row_security",
+        "default_tablespace",
+        "temp_tablespaces",
     };
     switch (setting->group) {
     case CLIENT_CONN_STATEMENT:
     case CLIENT_CONN_LOCALE:
     case CLIENT_CONN_OTHER:
     case COMPAT_OPTIONS_PREVIOUS:
-    case other_clients:
-        return !is_any_of(setting->name, of_session, lengthof(of_session)) &&
-               !is_any_of(setting->name, recorded_settings, lengthof(recorded_settings));
+    case other_clients: return !is_any_of(setting->name, of_session, lengthof(of_session));
     case CUSTOM_OPTIONS: return strncmp(setting->name, "pg_trickle.", strlen("pg_trickle.")) != 0;
     default: return false;
     }
 }
 
-/* Sets a setting that the session, its role or its client has set, and that any role may set. */
+bool set_if_valid(const char *name, const char *value)
+{
+    return set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, DEBUG1, false) > 0;
+}
+
+/* Sets a setting that the session, its role or its client has set, and that any role may set. PostgreSQL ignores a
+ * value of the database that is not valid, for a session that starts. */
 void share_built_in(const config_generic *setting)
 {
     if (setting->source <= PGC_S_DATABASE || setting->context != PGC_USERSET || !may_change_results(setting))
         return;
     const char *value = value_of_server(setting), *present = GetConfigOption(setting->name, true, false);
-    if (value != nullptr && (present == nullptr || strcmp(value, present) != 0))
-        set_for_now(setting->name, value);
+    if (value == nullptr)
+        value = "";
+    if (present != nullptr && strcmp(value, present) == 0)
+        return;
+    if (!set_if_valid(setting->name, value))
+        set_for_now(setting->name, built_in_value(setting));
 }
 
 void share(Sharing sharing)
@@ -150,8 +177,8 @@ void share(Sharing sharing)
     int count;
     config_generic **all = all_settings_of_process(&count);
     for (int i = 0; i < count; i++) {
-        if ((all[i]->flags & GUC_CUSTOM_PLACEHOLDER) != 0)
-            share_custom(all[i]);
+        if (is_placeholder(all[i]))
+            share_placeholder(all[i]);
         else if (sharing == Sharing::all)
             share_built_in(all[i]);
     }

@@ -38,9 +38,10 @@ class SettingsLevel {
 
 /* Which settings a session has no part in. */
 enum class Sharing {
-    custom, /* those of users (app.x) */
+    custom, /* those of users (app.x), while a text is analyzed that means what the settings of the session make it */
     all /* these, and all others that any role may set and on which results depend: a literal, an operator or an index
-         * scan has other ones under standard_conforming_strings, transform_null_equals or gin_fuzzy_search_limit */
+         * scan has other ones under standard_conforming_strings, transform_null_equals or gin_fuzzy_search_limit; and
+         * the recorded settings, which a definition that depends on them sets afterwards */
 };
 
 /* Replaces settings of the session by the values that the database gives to all sessions, during the lifetime of the

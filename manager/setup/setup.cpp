@@ -149,7 +149,7 @@ void rebuild_storage(Oid relid)
         PushActiveSnapshot(GetLatestSnapshot());
     });
     Definition definition = definition::load(relid);
-    AsOwner as_owner(definition.owner);
+    AsOwner as_owner(definition.owner, Sharing::all);
     Query *query = call([=] { return definition::query_of(relid); });
     record_further_settings(relid, query);
     replace_setup(relid, query,

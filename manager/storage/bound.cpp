@@ -110,7 +110,7 @@ void verify_relation(Oid relation)
         if (!OidIsValid(heap))
             continue;
         enter([=] {
-            AsOwner as_owner(call([=] { return owner_of_relation(member); }));
+            AsOwner as_owner(call([=] { return owner_of_relation(member); }), Sharing::all);
             call([=] { verify_rows(member, heap); });
         });
     }

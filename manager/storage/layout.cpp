@@ -260,7 +260,7 @@ void describe_column(TupleDesc columns, AttrNumber number, const engine::Column 
 Oid create_arrangement(Oid relid, const std::string &relation_name, const engine::Step &step, const QueryParts &parts,
                        const PartitionBy &by, Oid tablespace)
 {
-    AsOwner as_owner(call([=] { return owner_of_relation(relid); }));
+    AsOwner as_owner(call([=] { return owner_of_relation(relid); }), Sharing::all);
     TextSettings text_settings;
     const PartitionColumns columns = by.is_partitioned() ? partition_columns(step, by) : PartitionColumns{};
     return call([&] {

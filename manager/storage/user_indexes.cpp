@@ -437,7 +437,7 @@ void create_user_indexes(Oid relid, Oid storage, const UserIndexes &indexes)
 {
     if (indexes.statements == NIL)
         return;
-    AsOwner as_owner(call([=] { return owner_of_relation(relid); }));
+    AsOwner as_owner(call([=] { return owner_of_relation(relid); }), Sharing::all);
     TextSettings text_settings;
     call([] { set_for_now("default_tablespace", ""); });
     for (int i = 0; i < list_length(indexes.statements); i++) {

@@ -106,7 +106,7 @@ Translation translate_expanded(Query *query, Oid owner)
 
 std::variant<Translation, Objection> translate(const Query *query, Oid owner)
 {
-    AsOwner as_owner(owner);
+    AsOwner as_owner(owner, Sharing::custom);
     Query *expanded = call([&] { return expand_views(query); });
     std::variant<Translation, Objection> result;
     try {

@@ -185,7 +185,7 @@ void compile_query(Compiled *compiled)
     Scratch scratch;
     const Definition &definition = compiled->definition;
     /* Independent of the session's settings: expressions of the query are analyzed, folded and bound here. */
-    AsOwner as_owner(definition.owner);
+    AsOwner as_owner(definition.owner, Sharing::all);
     TextSettings text_settings;
     Running running; /* functions in the query must not have the entries freed that a refresh holds */
     auto translation = setup::translation_of(definition);
@@ -419,7 +419,7 @@ const KeptPlan &recompute_plan(Compiled &compiled, int step, KeptPlan *once)
 
 std::string readable(const std::string &text, const Compiled &compiled)
 {
-    AsOwner as_owner(compiled.definition.owner);
+    AsOwner as_owner(compiled.definition.owner, Sharing::all);
     return translate::with_literals(text, compiled.parts.constants);
 }
 

@@ -35,7 +35,7 @@ void check_privileges(const Compiled &compiled)
         call([&] { definition::check_read_privileges(definition::query_of(compiled.relid())); });
         return;
     }
-    AsOwner as_owner(compiled.definition.owner);
+    AsOwner as_owner(compiled.definition.owner, Sharing::all);
     call([&] { check_rights(compiled.asked); });
     for (const CompiledSource &source : compiled.sources)
         if (source.is_read_by_owner)

@@ -1,5 +1,7 @@
 #include "refresh/program/scope.hpp"
 
+#include "refresh/program/libraries.hpp"
+
 extern "C" {
 #include "utils/rls.h"
 }
@@ -13,7 +15,8 @@ int exact_reads = 0;
 
 } // namespace
 
-OwnerScope::OwnerScope(const Definition &definition) : as_owner_(definition.owner, Sharing::all)
+OwnerScope::OwnerScope(const Definition &definition)
+    : as_owner_((load_libraries_of(definition), definition.owner), Sharing::all)
 {
     call([&] {
         set_for_now("search_path", "pg_catalog, pg_temp");

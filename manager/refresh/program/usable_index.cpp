@@ -125,7 +125,7 @@ bool has_order_for(Oid relation, const std::vector<engine::IndexTerm> &keys,
 
 bool has_index_for(Oid relation, const std::vector<engine::IndexTerm> &terms, const Compiled &compiled)
 {
-    AsOwner as_owner(compiled.definition.owner);
+    AsOwner as_owner(compiled.definition.owner, Sharing::all);
     TextSettings text_settings;
     return std::any_of(terms.begin(), terms.end(), [&](const engine::IndexTerm &term) {
         return call(

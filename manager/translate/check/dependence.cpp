@@ -191,6 +191,13 @@ bool takes_any_type(Oid function)
                        [](Oid type) { return type == ANYOID || type == RECORDOID || IsPolymorphicType(type); });
 }
 
+/* Whether a function that is not in the list may run SQL or read any setting. Of PostgreSQL's own VOLATILE functions,
+ * those that do are in the list. */
+bool is_unknown(Oid function, char volatility)
+{
+    return volatility == PROVOLATILE_STABLE || (volatility == PROVOLATILE_VOLATILE && function >= FirstNormalObjectId);
+}
+
 /* The volatility in the catalog is meaningless for a user's aggregate: that of its functions counts. */
 void note_aggregate(Search *search, Oid function)
 {
@@ -213,8 +220,10 @@ void note_function(Search *search, Oid function, Direction direction, Oid contai
     const char volatility = func_volatile(function);
 
     /* Users declare functions that read settings IMMUTABLE to be able to index them. */
-    if (is_opaque(function))
+    if (is_opaque(function) || (known == nullptr && is_unknown(function, volatility)))
         search->found.settings |= all_settings;
+    else if (known != nullptr)
+        search->found.settings |= known->settings;
     if (takes_any_type(function))
         note_printed(search, arguments_of(search->node));
     if (volatility == PROVOLATILE_VOLATILE) {
@@ -222,18 +231,16 @@ void note_function(Search *search, Oid function, Direction direction, Oid contai
     } else if (known == nullptr) {
         if (volatility == PROVOLATILE_STABLE)
             note_volatility(search, Volatility::unknown, function);
-    } else {
-        search->found.settings |= known->settings;
-        if (known->beyond == Beyond::now)
-            note_volatility(search, Volatility::now, function);
-        else if (known->beyond == Beyond::words)
-            note_volatility(search, Volatility::words, function);
-        else if (known->beyond == Beyond::arguments)
-            note_printed(search, arguments_of(search->node));
-        else if (known->beyond == Beyond::columns)
-            note_columns(search, function);
-        else if (known->beyond == Beyond::contents && OidIsValid(contained_in))
-            note_contents(search, contained_in, direction);
+    } else if (known->beyond == Beyond::now) {
+        note_volatility(search, Volatility::now, function);
+    } else if (known->beyond == Beyond::words) {
+        note_volatility(search, Volatility::words, function);
+    } else if (known->beyond == Beyond::arguments) {
+        note_printed(search, arguments_of(search->node));
+    } else if (known->beyond == Beyond::columns) {
+        note_columns(search, function);
+    } else if (known->beyond == Beyond::contents && OidIsValid(contained_in)) {
+        note_contents(search, contained_in, direction);
     }
 }
 

@@ -2,7 +2,8 @@
  * The list contains every STABLE built-in function whose value is a function of its arguments and of settings
  * (functions that look up catalogs are not: their results change without notice), and those IMMUTABLE
  * functions that nevertheless read a setting: the output functions of floats, bytea and geometric types, and
- * age(), which computes in the session's time zone.
+ * age(), which computes in the session's time zone; and those VOLATILE functions of a query that read settings, or run
+ * SQL.
  */
 #include "translate/check/known_function.hpp"
 
@@ -29,6 +30,12 @@ constexpr KnownFunction known_functions[] = {
     {F_TIMETZ_IN, on_date_style | on_time_zone, Beyond::words},
     {F_TIMESTAMP_IN, on_date_style, Beyond::words},
     {F_TIMESTAMPTZ_IN, on_date_style | on_time_zone, Beyond::words},
+    {F_TIMEOFDAY, on_time_zone, Beyond::now},
+
+    /* SQL that is run, and prints values. */
+    {F_QUERY_TO_XML, all_settings, Beyond::nothing},
+    {F_QUERY_TO_XMLSCHEMA, all_settings, Beyond::nothing},
+    {F_QUERY_TO_XML_AND_XMLSCHEMA, all_settings, Beyond::nothing},
 
     /* Output of values as text. */
     {F_DATE_OUT, on_date_style, Beyond::nothing},
