@@ -39,7 +39,9 @@ void grant(const UtilityCall &utility)
         utility.run();
         CommandCounterIncrement();
     });
-    request_allowed_captures();
+    mailbox::note_grant();
+    if (reinterpret_cast<const GrantStmt *>(utility.statement())->objtype == OBJECT_TABLE)
+        request_allowed_captures();
 }
 
 namespace {
@@ -123,8 +125,10 @@ void change_roles(const UtilityCall &utility)
             call([=] {
                 mark_for_new_setup(lfirst_oid(cell), "roles, which the policies in force depend on, were changed");
             });
-    if (IsA(statement, GrantRoleStmt) && reinterpret_cast<const GrantRoleStmt *>(statement)->is_grant)
+    if (IsA(statement, GrantRoleStmt) && reinterpret_cast<const GrantRoleStmt *>(statement)->is_grant) {
+        mailbox::note_grant();
         request_allowed_captures();
+    }
 }
 
 } // namespace pgtrickle

@@ -79,7 +79,7 @@ StatementHandler handler_of(const ReassignOwnedStmt *)
 
 StatementHandler handler_of(const GrantStmt *statement)
 {
-    return statement->is_grant && statement->objtype == OBJECT_TABLE && !refresh::is_running() ? grant : nullptr;
+    return statement->is_grant && !refresh::is_running() ? grant : nullptr;
 }
 
 StatementHandler handler_of(const GrantRoleStmt *)

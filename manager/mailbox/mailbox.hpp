@@ -79,11 +79,14 @@ void record_take_over(Oid relid, Oid successor) noexcept;
 struct State {
     bool is_populated = false;
     bool is_suspended = false;
-    bool is_failing = false; /* its last refresh failed */
+    bool is_failing = false; /* its last refresh failed, and nothing is known to have changed that since */
 };
 
 /* Records the state of `relid`. Takes effect when the transaction commits. */
 void note_state(Oid relid, const State &state) noexcept;
+/* Records that privileges are granted: no first fill in the database is known to fail any more, and readers request
+ * them again. Takes effect as note_state() does. */
+void note_grant() noexcept;
 /* Records the state of `relid` at once, if the mailbox has no state of it. For the manager, which reads
  * pgt_state when it starts. */
 void offer_state(Oid relid, const State &state) noexcept;

@@ -176,6 +176,7 @@ struct SettledReading {
 };
 void apply_refresh(Oid relid, const SettledReading *readings, int count, bool is_time_dependent) noexcept;
 void apply_state(Oid relid, const State &state, bool only_if_absent) noexcept;
+void apply_grant() noexcept; /* see note_grant() */
 void apply_forget(Oid relid) noexcept;
 void forget_database(Oid database) noexcept;
 /* Whether the slots that `relid` read at its last committed refresh, directly or through upstreams, include

@@ -61,6 +61,7 @@ struct Local {
     bool has_definition_change = false;
     bool has_definition_attempt = false;
     bool has_settings_change = false;
+    bool has_grant = false;
 };
 
 Local &local() noexcept
@@ -188,6 +189,7 @@ void reset() noexcept
     mine.has_definition_change = false;
     mine.has_definition_attempt = false;
     mine.has_settings_change = false;
+    mine.has_grant = false;
     finish_commit_prepared();
     remove_blocks();
     drop_request_at_end();
@@ -198,6 +200,8 @@ void commit() noexcept
     Local &mine = local();
     finish_all();
     apply_pending();
+    if (mine.has_grant)
+        apply_grant();
     for (int i = 0; i < mine.changed_count; i++)
         notify_change(mine.changed[i].slot);
     if (mine.has_definition_change)
@@ -312,6 +316,12 @@ void note_state(Oid relid, const State &state) noexcept
 {
     if (is_available())
         add_pending({Kind::state, relid, GetCurrentSubTransactionId(), state, 0, {}, false});
+}
+
+void note_grant() noexcept
+{
+    if (is_available())
+        local().has_grant = true;
 }
 
 void forget(Oid relid) noexcept

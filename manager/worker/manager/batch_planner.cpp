@@ -20,6 +20,13 @@ namespace {
 /* How long a due stream table waits for those of other owners. */
 constexpr TimestampTz wait_for_others_us = 500'000;
 
+/* Whether a privilege that its last refresh lacked may have been granted since (mailbox::note_grant()). */
+bool may_succeed_now(Id id)
+{
+    const mailbox::MailboxStatus known = mailbox::status_of(id);
+    return known.is_known && !known.state.is_failing;
+}
+
 } // namespace
 
 PlannedBatch BatchPlanner::plan(Id id, const Wanted &wanted, std::set<Id> *seen)
@@ -112,7 +119,7 @@ Trouble BatchPlanner::trouble_of(Id id, RequestedBy requested_by)
             continue;
         if (task->is_suspended)
             return {other, true, DT_NOEND};
-        if (task->not_before > trouble.until)
+        if (task->not_before > trouble.until && !may_succeed_now(other))
             trouble = {other, false, task->not_before};
     }
     return trouble;

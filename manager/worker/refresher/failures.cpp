@@ -72,7 +72,8 @@ void alert(const char *event, const scheduler::Involved &member, const Transacti
 
 } // namespace
 
-/* Counts the failure. Returns true if the stream table is suspended from now on. */
+/* Counts the failure, unless the first fill lacks a privilege: a dump grants privileges last. Returns true if the
+ * stream table is suspended from now on. */
 bool Refresher::write_failure(const scheduler::Involved &member, const TransactionFailure &failure,
                               scheduler::MemberResult *result)
 {
@@ -83,6 +84,9 @@ bool Refresher::write_failure(const scheduler::Involved &member, const Transacti
             return;
         state::StateRow row;
         if (!state::read(member.id, &row) || row.status == state::Status::suspended)
+            return;
+        mailbox::note_state(member.id, {row.is_populated, false, true});
+        if (!row.is_populated && failure.sqlstate == ERRCODE_INSUFFICIENT_PRIVILEGE)
             return;
         errors = row.consecutive_errors + 1;
         is_suspended = errors >= guc::max_consecutive_errors && !failure.is_lack_of_resources();
