@@ -70,7 +70,7 @@ RESET ROLE;
 DROP ROLE rg_stranger;
 -- dropped: a member, and the group
 SELECT pgtrickle.create_stream_table('rg_extra', 'SELECT id FROM rg_c', '520w') \g /dev/null
-SELECT pgtrickle.create_refresh_group('rg_more', ARRAY['rg_of_c', 'rg_extra'], 'read_committed') \g /dev/null
+SELECT pgtrickle.create_refresh_group('rg_more', ARRAY['rg_of_c', 'rg_extra'], 'READ_COMMITTED') \g /dev/null
 SELECT pgtrickle.drop_stream_table('rg_extra') \g /dev/null
 SELECT group_name, members, isolation FROM pgtrickle.refresh_groups() ORDER BY 1;
 SELECT pgtrickle.drop_refresh_group(name) FROM unnest(ARRAY['rg_more', 'rg_together']) name \g /dev/null

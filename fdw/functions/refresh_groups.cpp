@@ -3,6 +3,7 @@
  */
 #include "refresh/sets/refresh_groups.hpp"
 #include "definition/guc.hpp"
+#include "definition/options.hpp"
 #include "definition/state/extension_table.hpp"
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
@@ -35,7 +36,7 @@ std::string group_name(FunctionCallInfo fcinfo)
  * which satisfies the weaker one too. */
 std::string isolation_of(FunctionCallInfo fcinfo)
 {
-    std::string isolation = text_argument(fcinfo, 2).value_or("repeatable_read");
+    std::string isolation = options::lower(text_argument(fcinfo, 2).value_or("repeatable_read"));
     if (isolation != "repeatable_read" && isolation != "read_committed")
         refuse("isolation \"" + isolation + "\"", "Valid values are: repeatable_read, read_committed.");
     return isolation;
