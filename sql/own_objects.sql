@@ -1,4 +1,4 @@
--- The extension finds its own objects by name, so nobody can rename or move them.
+-- The extension finds its own objects by name, so no role can rename or move them.
 SET client_min_messages = warning;
 CREATE SCHEMA own_objects;
 SET search_path = own_objects;

@@ -138,10 +138,9 @@ void refuse_own(const ObjectAddress &address)
         return;
     const bool is_own = address.classId == NamespaceRelationId && definition::is_reserved_schema(address.objectId);
     if (is_own || getExtensionOfObject(address.classId, address.objectId) == extension)
-        ereport(ERROR,
-                (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-                 errmsg("cannot rename or move %s because extension %s requires it",
-                        getObjectDescription(&address, false), get_extension_name(extension))));
+        ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+                        errmsg("cannot rename or move %s because extension %s requires it",
+                               getObjectDescription(&address, false), get_extension_name(extension))));
 }
 
 /* `schema` is the name of a renamed schema. */

@@ -7,6 +7,8 @@
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "definition/visibility.hpp"
+#include "fdw/read/barrier.hpp"
+#include "fdw/read/on_stale.hpp"
 #include "fdw/read/refresh_others.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "refresh/history.hpp"
@@ -46,8 +48,9 @@ SQL_FUNCTION(pgtrickle_refresh_stream_table)
     });
     call([=] { refresh_others_for(relid); });
     TimestampTz started_at = GetCurrentTimestamp();
+    refresh::SkippedMembers skipped;
     try {
-        for (const refresh::Outcome &outcome : refresh::refresh_batch({.members = {relid}})) {
+        for (const refresh::Outcome &outcome : refresh::refresh_batch({.members = {relid}}, &skipped)) {
             record_in_history(outcome, catalog::InitiatedBy::manual);
             if (outcome.may_have_rows_to_place)
                 (void)refresh::place_rows(outcome.relid);
@@ -56,5 +59,7 @@ SQL_FUNCTION(pgtrickle_refresh_stream_table)
         record_failure_in_history(relid, started_at, catalog::InitiatedBy::manual, error);
         throw;
     }
+    if (lacks_what_was_left_out(relid, skipped.upstreams))
+        call([=] { warn_of_late_upstream(relid); });
     PG_RETURN_VOID();
 }

@@ -139,8 +139,8 @@ void act_on_verdict(Actions *actions, int count, Oid relid, const Freshness &fre
     }
 }
 
-/* Returns whether the stream table reads one of those that have been left out of its refresh, and that lacks a change:
- * it has been computed from rows that its query would not read. */
+} // namespace
+
 bool lacks_what_was_left_out(Oid relid, const std::vector<Oid> &left_out)
 {
     if (left_out.empty())
@@ -154,8 +154,6 @@ bool lacks_what_was_left_out(Oid relid, const std::vector<Oid> &left_out)
     call([=] { UnregisterSnapshot(latest); });
     return is_lacking;
 }
-
-} // namespace
 
 bool refresh_here(const Oid *relids, int count)
 {

@@ -17,6 +17,8 @@ extern "C" {
 #include "utils/snapshot.h"
 }
 
+#include <vector>
+
 namespace pgtrickle {
 
 struct Passed {
@@ -40,6 +42,9 @@ Passed refresh_ahead(const Oid *relids, int count, const RequiredRights *rights)
  * refreshed: on_stale has been applied to stream tables that are held and to upstreams that could not be
  * refreshed. */
 bool refresh_here(const Oid *relids, int count);
+/* Returns whether the stream table reads one of those that have been left out of its refresh, and that lacks a change:
+ * it has been computed from rows that its query would not read. C++ frame. */
+bool lacks_what_was_left_out(Oid relid, const std::vector<Oid> &left_out);
 /* Returns true if this transaction can refresh all of them and everything that they read, so that no other
  * refresh can come between. */
 bool can_refresh_all_here(const Oid *relids, int count);

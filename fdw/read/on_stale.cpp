@@ -63,6 +63,7 @@ const char *explain_failure(Oid relid)
                            : psprintf("It reads %s, whose last refresh failed.", quoted_relation_name(failed));
 }
 
+/* Returns null if the reason no longer exists. */
 const char *explain(Oid relid, Obstacle obstacle)
 {
     switch (obstacle) {
@@ -93,7 +94,7 @@ const char *explain(Oid relid, Obstacle obstacle)
         return "A statement in progress changes its sources, and the changes can be applied only after the statement.";
     case Obstacle::none: break;
     }
-    return "Its sources have changed again since it was refreshed.";
+    return nullptr;
 }
 
 const char *advise(Oid relid, Obstacle obstacle)
@@ -144,7 +145,7 @@ void require_populated(Oid relid, const Freshness &freshness)
     const char *hint = advise(relid, is_to_be_lifted ? freshness.obstacle : Obstacle::none);
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("stream table \"%s\" has not been populated", get_rel_name(relid)),
-                    freshness.obstacle != Obstacle::none ? errdetail("%s", detail) : 0, errhint("%s", hint)));
+                    detail != nullptr ? errdetail("%s", detail) : 0, errhint("%s", hint)));
 }
 
 namespace {
@@ -175,11 +176,24 @@ void apply_on_stale(Oid relid, Obstacle obstacle)
     if (!is_error && !is_first_warning(obstacle))
         return;
     const char *detail = explain(relid, obstacle);
+    if (detail == nullptr)
+        detail = "Its sources have changed again since it was refreshed.";
     const char *hint = advise(relid, obstacle);
     ereport(is_error ? ERROR : WARNING,
             (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
              errmsg("stream table \"%s\" exceeds its maximum staleness", get_rel_name(relid)), errdetail("%s", detail),
              errhint("%s", hint)));
+}
+
+void warn_of_late_upstream(Oid relid)
+{
+    const char *detail = explain(relid, Obstacle::held);
+    if (detail == nullptr)
+        return;
+    const char *hint = advise(relid, Obstacle::held);
+    ereport(WARNING, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                      errmsg("stream table \"%s\" still lacks changes of its sources", get_rel_name(relid)),
+                      errdetail("%s", detail), errhint("%s", hint)));
 }
 
 } // namespace pgtrickle

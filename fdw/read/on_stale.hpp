@@ -17,4 +17,8 @@ void require_populated(Oid relid, const Freshness &freshness);
  * statement or by a refresh in this transaction; or notes it for an exact read (exact_reads.hpp). */
 void apply_on_stale(Oid relid, Obstacle obstacle);
 
+/* Warns that the stream table, which was refreshed on request, has no changes that a suspended or held upstream lacks.
+ */
+void warn_of_late_upstream(Oid relid);
+
 } // namespace pgtrickle

@@ -92,14 +92,39 @@ template <class IsGone> void remove_where(IsGone is_gone) noexcept
 /* Depth of a walk: to tables, or to what the stream table's own refresh would apply. */
 enum class Depth { base, scheduled };
 
-/* Whether a refresh of `dependent` that is due does not refresh `upstream`. */
+bool is_suspended(const Entry *entry) noexcept
+{
+    return entry->has_state && entry->state.is_suspended;
+}
+
+/* Whether a refresh of `dependent` that is due does not refresh `upstream`, which is refreshed when its own schedule
+ * requires that. */
 bool is_not_refreshed_for(const Entry *upstream, const Entry *dependent) noexcept
 {
-    return upstream->has_own_schedule &&
+    return upstream->has_own_schedule && !is_suspended(upstream) &&
            (upstream->atomic_set == InvalidOid || upstream->atomic_set != dependent->atomic_set);
 }
 
 TimestampTz pending_since(Entry *entry, Depth depth, int &steps) noexcept;
+
+/* Time of the oldest change that a suspended upstream has not read, at any distance: nothing will refresh it by its
+ * schedule. 0: there is none. */
+TimestampTz pending_in_suspended(const Entry *entry, int &steps) noexcept
+{
+    TimestampTz oldest = 0;
+    for (int32_t cell = entry->first_cell; cell != no_cell; cell = cells[cell].next) {
+        if (++steps > walk_limit)
+            return DT_NOBEGIN;
+        Entry *upstream = cells[cell].stream_table != InvalidOid ? find(cells[cell].stream_table) : nullptr;
+        if (upstream == nullptr)
+            continue;
+        const TimestampTz since = is_suspended(upstream) ? pending_since(upstream, Depth::scheduled, steps)
+                                                         : pending_in_suspended(upstream, steps);
+        if (since != 0)
+            oldest = oldest == 0 ? since : std::min(oldest, since);
+    }
+    return oldest;
+}
 
 /* Time of the oldest change that `dependent` has not read there; 0: there is none. */
 TimestampTz pending_since(const ReadingCell &cell, const Entry *dependent, Depth depth, int &steps) noexcept
@@ -117,7 +142,7 @@ TimestampTz pending_since(const ReadingCell &cell, const Entry *dependent, Depth
     if (upstream == nullptr)
         return DT_NOBEGIN;
     if (depth == Depth::scheduled && is_not_refreshed_for(upstream, dependent))
-        return 0;
+        return pending_in_suspended(upstream, steps);
     return pending_since(upstream, depth, steps);
 }
 
@@ -289,6 +314,17 @@ void apply_state(Oid relid, const State &state, bool only_if_absent) noexcept
         entry->state = state;
         entry->has_state = true;
     }
+    LWLockRelease(shared->entry_lock);
+}
+
+void apply_grant() noexcept
+{
+    LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
+    HASH_SEQ_STATUS scan;
+    hash_seq_init(&scan, entries);
+    while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan)))
+        if (entry->key.database == MyDatabaseId && !entry->state.is_populated)
+            entry->state.is_failing = false;
     LWLockRelease(shared->entry_lock);
 }
 

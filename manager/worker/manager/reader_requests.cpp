@@ -38,8 +38,8 @@ void ReaderRequests::take()
     }
 }
 
-/* What stops the refreshes of `culprit` may have ended, for one of the `involved` whose definition was locked when it
- * was to be read again. The reader then requests it again in a moment. */
+/* Returns the reply that `culprit` is suspended or held; or, as that may have ended for one of the `involved` whose
+ * definition was locked when it was to be read again, that the reader is to request it again in a moment. */
 mailbox::Reply ReaderRequests::inactive(Id culprit, const Ids &involved, mailbox::Answer answer) const
 {
     const bool is_outdated =
