@@ -140,9 +140,10 @@ void require_populated(Oid relid, const Freshness &freshness)
 {
     if (freshness.is_populated)
         return;
-    bool is_to_be_lifted = freshness.obstacle == Obstacle::suspended || freshness.obstacle == Obstacle::held;
+    const bool has_own_hint = freshness.obstacle == Obstacle::suspended || freshness.obstacle == Obstacle::held ||
+                              freshness.obstacle == Obstacle::failed;
     const char *detail = explain(relid, freshness.obstacle);
-    const char *hint = advise(relid, is_to_be_lifted ? freshness.obstacle : Obstacle::none);
+    const char *hint = advise(relid, has_own_hint ? freshness.obstacle : Obstacle::none);
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("stream table \"%s\" has not been populated", get_rel_name(relid)),
                     detail != nullptr ? errdetail("%s", detail) : 0, errhint("%s", hint)));
