@@ -80,6 +80,7 @@ struct State {
     bool is_populated = false;
     bool is_suspended = false;
     bool is_failing = false; /* its last refresh failed, and nothing is known to have changed that since */
+    uint64_t grants = 0;     /* with is_failing: grants() before the refresh began; 0: it does not matter */
 };
 
 /* Records the state of `relid`. Takes effect when the transaction commits. */
@@ -87,6 +88,8 @@ void note_state(Oid relid, const State &state) noexcept;
 /* Records that privileges are granted: no first fill in the database is known to fail any more, and readers request
  * them again. Takes effect as note_state() does. */
 void note_grant() noexcept;
+/* The number of transactions that have granted privileges, plus 1. */
+uint64_t grants() noexcept;
 /* Records the state of `relid` at once, if the mailbox has no state of it. For the manager, which reads
  * pgt_state when it starts. */
 void offer_state(Oid relid, const State &state) noexcept;

@@ -313,13 +313,21 @@ void apply_state(Oid relid, const State &state, bool only_if_absent) noexcept
     if (entry != nullptr && !(only_if_absent && entry->has_state)) {
         entry->state = state;
         entry->has_state = true;
+        if (!state.is_populated && state.grants != 0 && state.grants != grants())
+            entry->state.is_failing = false;
     }
     LWLockRelease(shared->entry_lock);
+}
+
+uint64_t grants() noexcept
+{
+    return is_available() ? shared->grants.load() + 1 : 0;
 }
 
 void apply_grant() noexcept
 {
     LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
+    shared->grants.fetch_add(1);
     HASH_SEQ_STATUS scan;
     hash_seq_init(&scan, entries);
     while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan)))

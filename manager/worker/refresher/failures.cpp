@@ -85,7 +85,7 @@ bool Refresher::write_failure(const scheduler::Involved &member, const Transacti
         state::StateRow row;
         if (!state::read(member.id, &row) || row.status == state::Status::suspended)
             return;
-        mailbox::note_state(member.id, {row.is_populated, false, true});
+        mailbox::note_state(member.id, {row.is_populated, false, true, grants_});
         if (!row.is_populated && failure.sqlstate == ERRCODE_INSUFFICIENT_PRIVILEGE)
             return;
         errors = row.consecutive_errors + 1;
@@ -99,7 +99,7 @@ bool Refresher::write_failure(const scheduler::Involved &member, const Transacti
         alert("refresh_failed", member, failure, errors);
         if (is_suspended)
             alert("auto_suspended", member, failure, errors);
-        mailbox::note_state(member.id, {row.is_populated, is_suspended, true});
+        mailbox::note_state(member.id, {row.is_populated, is_suspended, true, grants_});
     });
     const bool is_counted = errors > 0 && !unwritten;
     result->failures = is_counted ? errors : result->failures + 1;

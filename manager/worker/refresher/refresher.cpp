@@ -123,6 +123,7 @@ std::optional<TransactionFailure> Refresher::attempt(const Ids &members)
     call([&] { pgstat_report_activity(STATE_RUNNING, text.c_str()); });
     publish_attempt(members.front(), members.size());
     skipped_ = {};
+    grants_ = mailbox::grants();
     std::optional<TransactionFailure> failure = in_transaction([&] {
         if (!call([] { return refresh::take_work_lock(); })) {
             skipped_.held.assign(members.begin(), members.end());

@@ -78,6 +78,7 @@ class Refresher {
     const scheduler::Job &job_;
     const Process process_;
     struct WorkerReport *words_;
+    uint64_t grants_ = 0;    /* mailbox::grants() before the last attempt */
     size_t attempts_ = 1;    /* number of attempts that share the time of a manager */
     scheduler::Graph graph_; /* of the stream tables that the job involves */
     std::map<scheduler::Id, const scheduler::Involved *> involved_;
