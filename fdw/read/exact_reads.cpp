@@ -259,9 +259,9 @@ bool is_replaced(Oid relid, Obstacle obstacle)
      */
     if (is_replaceable(obstacle) || (obstacle == Obstacle::locked && can_lock_tables_of(relid)))
         return true;
-    if (obstacle == Obstacle::failed) /* the exact query would probably fail, too */
-        return false;
-    const bool is_stopped = obstacle == Obstacle::held || obstacle == Obstacle::suspended;
+    /* Where the refresh has failed, the exact query would probably fail, too. */
+    const bool is_stopped =
+        obstacle == Obstacle::held || obstacle == Obstacle::suspended || obstacle == Obstacle::failed;
     if ((guc::has_consistent_reads && !is_stopped) || would_go_back(relid))
         return true;
     for (int i = 0; i < noting_now->count; i++)
