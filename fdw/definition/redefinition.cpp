@@ -2,6 +2,7 @@
 
 #include "capture/log/log_format.hpp"
 #include "definition/definition_view.hpp"
+#include "definition/lock_right.hpp"
 #include "definition/option_row.hpp"
 #include "definition/query/rewritten_query.hpp"
 #include "definition/state/state.hpp"
@@ -82,7 +83,7 @@ bool has_rights_of_owner(Oid relid)
 
 bool is_owned_by_user(Oid relid)
 {
-    return statement_user() == owner_of_relation(relid, true);
+    return statement_user() == owner_of_relation(relid, true) && definition::may_store(relid);
 }
 
 void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode, setup::DeniedCapture denied)

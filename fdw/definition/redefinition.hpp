@@ -22,8 +22,9 @@ void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode
 /* Whether the session has the rights of the stream table's owner, as a superuser has; false if it was dropped.
  * PostgreSQL frame. */
 bool has_rights_of_owner(Oid relid);
-/* Whether the statement is one of the stream table's owner. A superuser, or a role that an owner has made a member of
- * itself, must not run the owner's query unasked: it may fail or take long. PostgreSQL frame. */
+/* Whether the statement is one of the stream table's owner, and may store rows (may_store()). A superuser, or a role
+ * that an owner has made a member of itself, must not run the owner's query unasked: it may fail or take long.
+ * PostgreSQL frame. */
 bool is_owned_by_user(Oid relid);
 
 /* Redefines the stream table `relid`, if it exists, because a relation that it reads has another meaning, while its own

@@ -125,6 +125,7 @@ bool may_change_results(const config_generic *setting)
     static const char *const of_session[] = {
         "client_encoding",
         "client_min_messages",
+        "lc_messages",
         "lock_timeout",
         "statement_timeout",
         "idle_session_timeout",
@@ -138,6 +139,7 @@ bool may_change_results(const config_generic *setting)
         "default_transaction_deferrable",
         "search_path",
         "row_security",
+        "session_replication_role", /* rules and triggers */
         "default_tablespace",
         "temp_tablespaces",
     };
@@ -152,24 +154,26 @@ bool may_change_results(const config_generic *setting)
     }
 }
 
-bool set_if_valid(const char *name, const char *value)
+/* With an `elevel` below ERROR, a value that is not valid is not set. Returns false then. */
+bool set_shared(const char *name, const char *value, int elevel)
 {
-    return set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, DEBUG1, false) > 0;
+    return set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, elevel, false) > 0;
 }
 
-/* Sets a setting that the session, its role or its client has set, and that any role may set. PostgreSQL ignores a
- * value of the database that is not valid, for a session that starts. */
+/* Sets a setting that the session, its role or its client has set, and that any role may set, or one to which that was
+ * granted. PostgreSQL ignores a value of the database that is not valid, for a session that starts. */
 void share_built_in(const config_generic *setting)
 {
-    if (setting->source <= PGC_S_DATABASE || setting->context != PGC_USERSET || !may_change_results(setting))
+    const bool is_of_roles = setting->context == PGC_USERSET || setting->context == PGC_SUSET;
+    if (setting->source <= PGC_S_DATABASE || !is_of_roles || !may_change_results(setting))
         return;
     const char *value = value_of_server(setting), *present = GetConfigOption(setting->name, true, false);
     if (value == nullptr)
         value = "";
     if (present != nullptr && strcmp(value, present) == 0)
         return;
-    if (!set_if_valid(setting->name, value))
-        set_for_now(setting->name, built_in_value(setting));
+    if (!set_shared(setting->name, value, DEBUG1))
+        (void)set_shared(setting->name, built_in_value(setting), ERROR);
 }
 
 void share(Sharing sharing)
@@ -185,6 +189,14 @@ void share(Sharing sharing)
 }
 
 } // namespace
+
+bool has_set_placeholders()
+{
+    int count;
+    config_generic **all = all_settings_of_process(&count);
+    return std::any_of(all, all + count,
+                       [](const config_generic *one) { return is_placeholder(one) && one->source > PGC_S_DATABASE; });
+}
 
 void set_for_now(const char *name, const char *value)
 {

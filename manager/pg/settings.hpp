@@ -19,6 +19,10 @@ inline constexpr const char *recorded_settings[] = {
     "bytea_output", "xmlbinary",  "xmloption",
 };
 
+/* Whether the session, its role or its client has set a setting of a library that is not loaded, or one of users
+ * (app.x). PostgreSQL frame. */
+bool has_set_placeholders();
+
 /* PostgreSQL frames. The effect of both functions ends with the GUC nest level in which they are called. */
 void set_for_now(const char *name, const char *value);
 void set_text_settings();
@@ -39,9 +43,9 @@ class SettingsLevel {
 /* Which settings a session has no part in. */
 enum class Sharing {
     custom, /* those of users (app.x), while a text is analyzed that means what the settings of the session make it */
-    all /* these, and all others that any role may set and on which results depend: a literal, an operator or an index
-         * scan has other ones under standard_conforming_strings, transform_null_equals or gin_fuzzy_search_limit; and
-         * the recorded settings, which a definition that depends on them sets afterwards */
+    all /* these, and all others that a role may be allowed to set and on which results depend: a literal, an operator
+         * or an index scan has other ones under standard_conforming_strings, transform_null_equals or
+         * gin_fuzzy_search_limit; and the recorded settings, which a definition that depends on them sets afterwards */
 };
 
 /* Replaces settings of the session by the values that the database gives to all sessions, during the lifetime of the

@@ -16,13 +16,15 @@ from database import Database, run_cases  # noqa: E402: needs the path above
 db = Database()
 OWNER, READER = (f"{name}_{uuid.uuid4().hex[:8]}" for name in ("owner", "reader"))
 
-# Resources, waits, messages and transactions of a session are its own. So is how the planner finds a plan.
+# Resources, waits, messages and transactions of a session are its own. So are how the planner finds a plan, and which relations
+# its statements may not read.
 OF_SESSION = """category ~ '^(Query Tuning|Resource Usage|Write-Ahead|Connections|Replication|Developer|Error|Statistics|Reporting)'
-    OR name ~ '^pg_trickle[.]|^(default_transaction|transaction|vacuum)_|_timeout$|_tablespaces?$'
+    OR name ~ '^pg_trickle[.]|^(default_transaction|transaction|vacuum)_|_timeout$|_tablespaces?$|^restrict_nonsystem'
     OR name IN ('client_encoding', 'client_min_messages', 'search_path', 'row_security', 'local_preload_libraries')"""
 OTHERS = {"timezone_abbreviations": "Australia", "default_table_access_method": "heap", "plpgsql.extra_errors": "all", "plpgsql.extra_warnings": "all",
-          "restrict_nonsystem_relation_kind": "view", "createrole_self_grant": "set", "DateStyle": "SQL, DMY", "TimeZone": "Asia/Tokyo",
+          "lc_messages": "POSIX", "createrole_self_grant": "set", "DateStyle": "SQL, DMY", "TimeZone": "Asia/Tokyo",
           "default_text_search_config": "pg_catalog.german", "lc_monetary": "POSIX", "lc_numeric": "POSIX", "lc_time": "POSIX", "extra_float_digits": "-3"}
+GRANTED = ("plpgsql.variable_conflict",)  # that a superuser lets the reader set
 SAME = ["default_table_access_method"]  # has no other value here
 ENVIRONMENT = f"""
     CREATE FUNCTION settings() RETURNS text STABLE LANGUAGE sql AS $$SELECT string_agg(name || '=' || setting, ' ' ORDER BY name)
@@ -33,6 +35,12 @@ ENVIRONMENT = f"""
     CREATE FUNCTION asserted(n int) RETURNS text STABLE LANGUAGE plpgsql AS $$BEGIN ASSERT n < 0; RETURN 'unchecked';
         EXCEPTION WHEN assert_failure THEN RETURN 'checked'; END$$;
     CREATE FUNCTION compiled(text) RETURNS text STABLE LANGUAGE plpgsql AS $$BEGIN RETURN $1 || '\\n' || ($1 = NULL IS NULL)::text; END$$;
+    CREATE FUNCTION conflicting(n int) RETURNS text STABLE LANGUAGE plpgsql AS $$DECLARE id int := 99; BEGIN RETURN (SELECT id FROM own.source s WHERE s.id = n);
+        EXCEPTION WHEN ambiguous_column THEN RETURN 'ambiguous'; END$$;
+    CREATE FUNCTION similar_inside(text) RETURNS bool STABLE LANGUAGE sql AS $$SELECT $1 OPERATOR(own.%) 'abcdef' FROM (SELECT 1 LIMIT 1) x$$;
+    CREATE DOMAIN assertive AS int CHECK (own.asserted(VALUE) = 'checked');
+    CREATE VIEW seen AS SELECT id, t FROM own.source;
+    CREATE FUNCTION alters() RETURNS void SECURITY DEFINER LANGUAGE plpgsql AS $$BEGIN ALTER VIEW own.seen SET (security_barrier = true); END$$;
     CREATE FUNCTION reads() RETURNS bigint VOLATILE SECURITY DEFINER LANGUAGE sql AS $$SELECT count(c) FROM own.called$$"""
 QUERIES = {
     "environment": "SELECT id, settings() AS s, lexed() AS l, counted() AS c FROM source",
@@ -40,6 +48,10 @@ QUERIES = {
     "indexed": "SELECT id % 2 AS k, count(*) AS c FROM wide WHERE a @> ARRAY[1] GROUP BY 1",
     "called": "SELECT id, own.compiled(t) AS c FROM source",
     "similar_to": "SELECT id, (t || 'bcdef') OPERATOR(own.%) 'abcdef' AS s FROM source",
+    "similar_to_inside": "SELECT id, own.similar_inside(t || 'bcdef') AS s FROM source",
+    "conflicts": "SELECT id, own.conflicting(id) AS c FROM source",
+    "of_domain": "SELECT id, id::own.assertive AS a FROM source",
+    "viewed": "SELECT id, own.compiled(t) AS c FROM seen",
     "asserting": "SELECT id, own.asserted(id) AS a FROM source",
     "printed": "SELECT id, query_to_xml('SELECT timestamptz ''2024-01-01 00:00+00'' AS z, now() IS NULL AS n', false, false, '')::text AS x FROM source",
     "asked": "SELECT id, current_setting('TimeZone') || current_setting('DateStyle') AS s FROM source",
@@ -62,7 +74,8 @@ def rows(cursor, name):
 def other_values(cursor):
     """Returns another value of each setting that any role may set, by its kind, and of those of the libraries that are loaded."""
     cursor.execute("SELECT own.asserted(1), own.similarity('a', 'b')")
-    cursor.execute(f"SELECT name, vartype, setting, enumvals, min_val, max_val FROM pg_settings WHERE context = 'user' AND NOT ({OF_SESSION})")
+    cursor.execute(f"SELECT name, vartype, setting, enumvals, min_val, max_val FROM pg_settings WHERE (context = 'user' OR name = '{GRANTED[0]}') "
+                   f"AND NOT ({OF_SESSION})")
     for name, kind, value, choices, low, high in cursor.fetchall():
         if name in OTHERS:
             yield name, OTHERS[name]
@@ -127,10 +140,11 @@ def exact_reads_do_not_depend_on_the_reader():
 
 def nobody_else_stores_what_a_session_computes():
     right, found = expected(), []
-    readers = {**{name: f"SELECT x::text FROM own.{name} x" for name in QUERIES}, "called by the owner's function": "SELECT own.reads()"}
+    readers = {**{name: f"SELECT x::text FROM own.{name} x" for name in QUERIES}, "called by the owner's function": "SELECT own.reads()",
+               "viewed after DDL of the owner's function": "SELECT own.alters()"}
     for level in ("READ COMMITTED", "REPEATABLE READ"):
         for reader, statement in readers.items():
-            name = reader if reader in QUERIES else "called"
+            name = reader.split()[0]
             cursor = poisoned()
             cursor.execute(f"SET pg_trickle.max_staleness = 0; SET pg_trickle.differential_max_change_ratio = 0; BEGIN ISOLATION LEVEL {level}; "
                            "UPDATE own.source SET n = n + 1, id = id + 100 WHERE id = 1; UPDATE own.source SET id = 1 WHERE id = 101; "
@@ -177,7 +191,7 @@ try:
     for role in OWNER, READER:
         db.run(f"CREATE ROLE {role} LOGIN")
     db.run(f"CREATE SCHEMA own AUTHORIZATION {OWNER}; GRANT USAGE ON SCHEMA own TO {READER}; GRANT USAGE ON FOREIGN SERVER pgtrickle TO {OWNER}; "
-           "CREATE EXTENSION pg_trgm SCHEMA own")
+           f"CREATE EXTENSION pg_trgm SCHEMA own; GRANT SET ON PARAMETER {', '.join(GRANTED)} TO {READER}")
     owner = session(OWNER)
     owner.execute(f"CREATE TABLE source (id int PRIMARY KEY, n int, t text); INSERT INTO source SELECT g, g, 'a' || g FROM generate_series(1, 5) g; "
                   "CREATE TABLE wide (id int PRIMARY KEY, n int, a int[], pad text); INSERT INTO wide SELECT g, g, ARRAY[g % 30, g + 1000], repeat('x', 500) "
@@ -195,5 +209,5 @@ finally:
         owner.connection.close()
     except (NameError, psycopg2.Error):
         pass
-    db.run(f"DROP OWNED BY {OWNER}, {READER} CASCADE; DROP ROLE {OWNER}, {READER}")
+    db.run(f"REVOKE SET ON PARAMETER {', '.join(GRANTED)} FROM {READER}; DROP OWNED BY {OWNER}, {READER} CASCADE; DROP ROLE {OWNER}, {READER}")
     db.drop()

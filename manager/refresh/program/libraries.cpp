@@ -1,97 +1,77 @@
 #include "refresh/program/libraries.hpp"
 
-#include "definition/definition_view.hpp"
-#include "pg/known_objects.hpp"
+#include "pg/boundary.hpp"
+#include "pg/settings.hpp"
 
 extern "C" {
+#include "access/genam.h"
+#include "access/heapam.h"
 #include "access/htup_details.h"
-#include "access/relation.h"
-#include "catalog/pg_aggregate.h"
-#include "catalog/pg_class.h"
+#include "access/table.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
-#include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
+#include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 }
 
 #include <set>
+#include <string>
 
 namespace pgtrickle::refresh {
 
 namespace {
 
-/* Returns the function that the function's calls lead to: the handler of its language, or the transition function of an
- * aggregate. PostgreSQL frame. */
-Oid called_by(Oid function, Oid language)
+/* False: a function may have been created since the libraries were loaded. */
+bool &are_loaded()
 {
-    Oid called = InvalidOid;
-    if (HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(function)); HeapTupleIsValid(tuple)) {
-        called = reinterpret_cast<Form_pg_aggregate>(GETSTRUCT(tuple))->aggtransfn;
-        ReleaseSysCache(tuple);
-    } else if (HeapTuple found = SearchSysCache1(LANGOID, ObjectIdGetDatum(language)); HeapTupleIsValid(found)) {
-        called = reinterpret_cast<Form_pg_language>(GETSTRUCT(found))->lanplcallfoid;
-        ReleaseSysCache(found);
-    }
-    return called;
+    static bool flag = false;
+    return flag;
 }
 
-/* PostgreSQL frame. */
-void load_library_of(Oid function)
+void forget_loaded(Datum, int, uint32)
 {
-    while (OidIsValid(function)) {
-        HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-        if (!HeapTupleIsValid(tuple))
-            return;
-        const Oid language = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->prolang;
-        bool is_null;
-        const Datum library = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_probin, &is_null);
-        if (language == ClanguageId && !is_null)
-            (void)load_external_function(TextDatumGetCString(library), "", false, nullptr);
-        ReleaseSysCache(tuple);
-        function = language == ClanguageId ? InvalidOid : called_by(function, language);
-    }
+    are_loaded() = false;
 }
 
-/* PostgreSQL frame. */
-Oid input_function_of(Oid type)
+std::set<std::string> libraries_of_functions()
 {
-    Oid input, parameter;
-    getTypeInputInfo(type, &input, &parameter);
-    return input;
-}
-
-/* Loads those of the query and of the views that it reads. PostgreSQL frame. */
-void load_libraries_for(Query *query, Oid view)
-{
-    check_stack_depth();
-    const KnownObjects used = known_objects_of(query);
-    ListCell *cell;
-    foreach (cell, used.functions)
-        load_library_of(lfirst_oid(cell));
-    foreach (cell, used.types)
-        load_library_of(input_function_of(lfirst_oid(cell)));
-    foreach (cell, definition::relations_named(query)) {
-        const Oid relid = lfirst_oid(cell);
-        if (relid == view || get_rel_relkind(relid) != RELKIND_VIEW)
-            continue;
-        Relation relation = relation_open(relid, AccessShareLock);
-        load_libraries_for(get_view_query(relation), relid);
-        relation_close(relation, NoLock);
-    }
+    std::set<std::string> names;
+    call([&] {
+        Relation functions = table_open(ProcedureRelationId, AccessShareLock);
+        SysScanDesc scan = systable_beginscan(functions, InvalidOid, false, nullptr, 0, nullptr);
+        HeapTuple tuple;
+        while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+            bool is_null;
+            const Datum library = heap_getattr(tuple, Anum_pg_proc_probin, RelationGetDescr(functions), &is_null);
+            if (!is_null && reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->prolang == ClanguageId)
+                names.insert(TextDatumGetCString(library));
+        }
+        systable_endscan(scan);
+        table_close(functions, AccessShareLock);
+    });
+    return names;
 }
 
 } // namespace
 
-void load_libraries_of(const Definition &definition)
+void load_libraries()
 {
-    static std::set<Oid> done;
-    if (done.insert(definition.relid).second)
-        call([&] { load_libraries_for(definition::query_of(definition.relid), InvalidOid); });
+    static bool is_registered = false;
+    if (are_loaded() || !call(has_set_placeholders))
+        return;
+    if (!is_registered)
+        call([] { CacheRegisterSyscacheCallback(PROCOID, forget_loaded, Datum(0)); });
+    is_registered = true;
+    for (const std::string &name : libraries_of_functions())
+        try {
+            call([&] { (void)load_external_function(name.c_str(), "", false, nullptr); });
+        } catch (const PgError &) {
+            /* One that is not installed, or has to be preloaded, fails where its functions are called. */
+        }
+    are_loaded() = true;
 }
 
 } // namespace pgtrickle::refresh

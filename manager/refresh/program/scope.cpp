@@ -15,8 +15,7 @@ int exact_reads = 0;
 
 } // namespace
 
-OwnerScope::OwnerScope(const Definition &definition)
-    : as_owner_((load_libraries_of(definition), definition.owner), Sharing::all)
+OwnerScope::OwnerScope(const Definition &definition) : as_owner_((load_libraries(), definition.owner), Sharing::all)
 {
     call([&] {
         set_for_now("search_path", "pg_catalog, pg_temp");
