@@ -253,13 +253,27 @@ bool would_go_back(Oid relid)
     return lacks_what_was_read(relid, mailbox::status_of(relid).stale_since());
 }
 
+/* Whether the last refresh of the stream table, or of one that it reads, failed by its query: the exact query would
+ * probably fail, too. */
+bool fails_to_compute(Oid relid)
+{
+    return enter([=] {
+        const std::vector<Oid> all = definition::with_upstreams(relid);
+        return std::any_of(all.begin(), all.end(), [](Oid one) {
+            const mailbox::State state = mailbox::status_of(one).state;
+            return state.is_failing && !state.has_computed;
+        });
+    });
+}
+
 bool is_replaced(Oid relid, Obstacle obstacle)
 {
     /* A lock that excludes a refresh, as another session's own refresh does, need not exclude readers of the sources.
      */
     if (is_replaceable(obstacle) || (obstacle == Obstacle::locked && can_lock_tables_of(relid)))
         return true;
-    /* Where the refresh has failed, the exact query would probably fail, too. */
+    if (obstacle == Obstacle::failed && fails_to_compute(relid))
+        return false;
     const bool is_stopped =
         obstacle == Obstacle::held || obstacle == Obstacle::suspended || obstacle == Obstacle::failed;
     if ((guc::has_consistent_reads && !is_stopped) || would_go_back(relid))

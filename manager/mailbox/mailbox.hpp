@@ -79,8 +79,9 @@ void record_take_over(Oid relid, Oid successor) noexcept;
 struct State {
     bool is_populated = false;
     bool is_suspended = false;
-    bool is_failing = false; /* its last refresh failed, and nothing is known to have changed that since */
-    uint64_t grants = 0;     /* with is_failing: grants() before the refresh began; 0: it does not matter */
+    bool is_failing = false;   /* its last refresh failed, and nothing is known to have changed that since */
+    uint64_t grants = 0;       /* with is_failing: grants() before the refresh began; 0: it does not matter */
+    bool has_computed = false; /* with is_failing: its rows could be computed, as far as is known, but not stored */
 };
 
 /* Records the state of `relid`. Takes effect when the transaction commits. */

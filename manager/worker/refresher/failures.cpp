@@ -72,6 +72,24 @@ void alert(const char *event, const scheduler::Involved &member, const Transacti
 
 } // namespace
 
+namespace {
+
+/* Whether the error is one of storing rows, or of the refresh: an index on the stream table, a lock, a cancellation, a
+ * lack of resources. */
+bool is_apart_from_query(int sqlstate)
+{
+    switch (ERRCODE_TO_CATEGORY(sqlstate)) {
+    case ERRCODE_TO_CATEGORY(ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION):
+    case ERRCODE_TO_CATEGORY(ERRCODE_TRANSACTION_ROLLBACK):
+    case ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES):
+    case ERRCODE_TO_CATEGORY(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE):
+    case ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION): return true;
+    default: return false;
+    }
+}
+
+} // namespace
+
 /* Counts the failure, unless the first fill lacks a privilege: a dump grants privileges last. Returns true if the
  * stream table is suspended from now on. */
 bool Refresher::write_failure(const scheduler::Involved &member, const TransactionFailure &failure,
@@ -85,7 +103,7 @@ bool Refresher::write_failure(const scheduler::Involved &member, const Transacti
         state::StateRow row;
         if (!state::read(member.id, &row) || row.status == state::Status::suspended)
             return;
-        mailbox::note_state(member.id, {row.is_populated, false, true, grants_});
+        mailbox::note_state(member.id, {row.is_populated, false, true, grants_, is_apart_from_query(failure.sqlstate)});
         if (!row.is_populated && failure.sqlstate == ERRCODE_INSUFFICIENT_PRIVILEGE)
             return;
         errors = row.consecutive_errors + 1;
@@ -99,7 +117,8 @@ bool Refresher::write_failure(const scheduler::Involved &member, const Transacti
         alert("refresh_failed", member, failure, errors);
         if (is_suspended)
             alert("auto_suspended", member, failure, errors);
-        mailbox::note_state(member.id, {row.is_populated, is_suspended, true, grants_});
+        mailbox::note_state(member.id,
+                            {row.is_populated, is_suspended, true, grants_, is_apart_from_query(failure.sqlstate)});
     });
     const bool is_counted = errors > 0 && !unwritten;
     result->failures = is_counted ? errors : result->failures + 1;
