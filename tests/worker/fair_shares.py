@@ -79,7 +79,7 @@ def refreshing(name="endless"):
                                    WORKER, f"refresh of %{name}%")]
 
 
-def wait_until(condition, what, limit_s=30):
+def wait_until(condition, what, limit_s=90):
     deadline = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < deadline, what
