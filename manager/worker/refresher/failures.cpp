@@ -103,9 +103,6 @@ bool Refresher::write_failure(const scheduler::Involved &member, const Transacti
         state::StateRow row;
         if (!state::read(member.id, &row) || row.status == state::Status::suspended)
             return;
-        mailbox::note_state(member.id, {row.is_populated, false, true, grants_, is_apart_from_query(failure.sqlstate)});
-        if (!row.is_populated && failure.sqlstate == ERRCODE_INSUFFICIENT_PRIVILEGE)
-            return;
         errors = row.consecutive_errors + 1;
         is_suspended = errors >= guc::max_consecutive_errors && !failure.is_lack_of_resources();
         const char *status = state::name_of(is_suspended ? state::Status::suspended : state::Status::error);
