@@ -400,10 +400,7 @@ void set_unpopulated(Oid relid)
 {
     const Marks marks = marks_of(relid, nullptr);
     remove_applied_marks(relid, marks.ids, marks.count);
-    replace(relid, true, [](HeapTuple latest, TupleDesc descriptor, Replacement *replacement) {
-        bool is_null;
-        if (status_of(heap_getattr(latest, Column::status, descriptor, &is_null)) == Status::active)
-            replacement->set(Column::status, CStringGetTextDatum(name_of(Status::initializing)));
+    replace(relid, true, [](HeapTuple, TupleDesc, Replacement *replacement) {
         replacement->set(Column::is_populated, BoolGetDatum(false));
         replacement->set_null(Column::frontier);
         replacement->set_null(Column::own_xid);

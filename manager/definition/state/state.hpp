@@ -121,8 +121,7 @@ struct Before {
  * written since the caller read the row. */
 Before set_suspended(Oid relid, bool is_suspended);
 void remove(Oid relid);
-/* Records that the storage is empty again: unpopulated, without a frontier and without marks. An ACTIVE stream table
- * becomes INITIALIZING. */
+/* Records that the storage is empty again: unpopulated, without a frontier and without marks. */
 void set_unpopulated(Oid relid);
 /* Gives `relid` the state of the contents that its successor has (setup/successor.hpp). It stays suspended if it is,
  * and keeps its marks. */
