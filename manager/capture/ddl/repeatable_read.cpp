@@ -173,20 +173,24 @@ bool has_rows(Oid relid)
     return kind == RELKIND_RELATION || kind == RELKIND_MATVIEW;
 }
 
-bool has_same_rows(List *tree, const OldSnapshot &old)
+/* As sees_all(), of all relations of the list. */
+bool sees_all_of(const List *relids, Snapshot one, Snapshot other)
 {
+    bool answer = true;
     ListCell *cell;
-    foreach (cell, tree) {
-        if (!has_rows(lfirst_oid(cell)))
+    foreach (cell, relids) {
+        if (!answer || !has_rows(lfirst_oid(cell)))
             continue;
         Relation relation = table_open(lfirst_oid(cell), AccessShareLock);
-        const bool is_same =
-            sees_all(relation, old.latest, old.snapshot) && sees_all(relation, old.snapshot, old.latest);
+        answer = sees_all(relation, one, other);
         table_close(relation, NoLock);
-        if (!is_same)
-            return false;
     }
-    return true;
+    return answer;
+}
+
+bool has_same_rows(const List *tree, const OldSnapshot &old)
+{
+    return sees_all_of(tree, old.latest, old.snapshot) && sees_all_of(tree, old.snapshot, old.latest);
 }
 
 /* Whether the log has a row that was removed, or a marker, that `snapshot` sees and `frontier` does not include. */
@@ -208,16 +212,7 @@ bool has_removed_rows(Oid source, const List *tree, const OldSnapshot &old)
 {
     if (is_logged(source))
         return has_logged_removals(source, old.seen, old.latest);
-    bool is_found = false;
-    ListCell *cell;
-    foreach (cell, tree) {
-        if (is_found || !has_rows(lfirst_oid(cell)))
-            continue;
-        Relation relation = table_open(lfirst_oid(cell), AccessShareLock);
-        is_found = !sees_all(relation, old.snapshot, old.latest);
-        table_close(relation, NoLock);
-    }
-    return is_found;
+    return !sees_all_of(tree, old.snapshot, old.latest);
 }
 
 bool has_own_rows(Oid source, const List *tree, const OldSnapshot &old)
@@ -241,16 +236,7 @@ bool has_unseen_copies(Oid source, const List *copied, const OldSnapshot &old)
 {
     if (is_logged(source))
         return !has_marker(source, old.all_but_own, old.latest) && has_changes(source, old.seen, old.latest);
-    bool is_found = false;
-    ListCell *cell;
-    foreach (cell, copied) {
-        if (is_found || !has_rows(lfirst_oid(cell)))
-            continue;
-        Relation relation = table_open(lfirst_oid(cell), AccessShareLock);
-        is_found = !sees_all(relation, old.latest, old.snapshot);
-        table_close(relation, NoLock);
-    }
-    return is_found;
+    return !sees_all_of(copied, old.latest, old.snapshot);
 }
 
 /* Whether what other transactions have done to `source` agrees with its log. Sets `is_own_work` if this transaction has
