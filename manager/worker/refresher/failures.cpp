@@ -70,10 +70,6 @@ void alert(const char *event, const scheduler::Involved &member, const Transacti
                          "The owner and members of pg_monitor can see the error in pgtrickle.pgt_refresh_history."));
 }
 
-} // namespace
-
-namespace {
-
 /* Whether the error is one of storing rows, or of the refresh: an index on the stream table, a lock, a cancellation, a
  * lack of resources. */
 bool is_apart_from_query(int sqlstate)
