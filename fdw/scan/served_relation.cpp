@@ -2,6 +2,7 @@
 
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
+#include "definition/option_row.hpp"
 #include "definition/options.hpp"
 #include "definition/query/query.hpp"
 #include "pg/relation_listeners.hpp"
@@ -18,8 +19,6 @@ extern "C" {
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_foreign_table.h"
 #include "catalog/pg_inherits.h"
-#include "commands/defrem.h"
-#include "foreign/foreign.h"
 #include "storage/lmgr.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
@@ -36,18 +35,10 @@ HTAB *served_relations = nullptr; /* Oid → ServedRelation; lives as long as th
 
 scheduler::Schedule schedule_of(Oid relid)
 {
-    const char *text = nullptr;
-    const char *tier = "hot";
-    ListCell *cell;
-    foreach (cell, GetForeignTable(relid)->options) {
-        auto *option = static_cast<DefElem *>(lfirst(cell));
-        if (strcmp(option->defname, "schedule") == 0)
-            text = defGetString(option);
-        else if (strcmp(option->defname, "tier") == 0)
-            tier = defGetString(option);
-    }
+    const char *text = option_of(relid, "schedule"), *given_tier = option_of(relid, "tier");
     if (text == nullptr)
         return {};
+    const char *tier = given_tier != nullptr ? given_tier : "hot";
     return enter([&] {
         std::string fault;
         return options::in_tier(scheduler::parse_schedule(text, &fault).value_or(scheduler::Schedule{}), tier);

@@ -2,6 +2,7 @@
 
 extern "C" {
 #include "access/htup_details.h"
+#include "access/reloptions.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
@@ -13,6 +14,24 @@ extern "C" {
 }
 
 namespace pgtrickle {
+
+const char *option_of(Oid relid, const char *name)
+{
+    HeapTuple tuple = SearchSysCache1(FOREIGNTABLEREL, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        return nullptr;
+    bool is_null;
+    const Datum options = SysCacheGetAttr(FOREIGNTABLEREL, tuple, Anum_pg_foreign_table_ftoptions, &is_null);
+    List *elements = is_null ? NIL : untransformRelOptions(options);
+    ReleaseSysCache(tuple);
+    ListCell *cell;
+    foreach (cell, elements) {
+        auto *element = lfirst_node(DefElem, cell);
+        if (strcmp(element->defname, name) == 0)
+            return defGetString(element);
+    }
+    return nullptr;
+}
 
 void write_option(Oid relid, const char *name, const char *value, DefElemAction action)
 {

@@ -8,6 +8,10 @@ extern "C" {
 
 namespace pgtrickle {
 
+/* Returns the value of one option, or a null pointer without it, or without such a foreign table: it may have been
+ * dropped since an unlocked look at the catalogs. PostgreSQL frame. */
+const char *option_of(Oid relid, const char *name);
+
 /* Writes one option of a foreign table, without the checks of a user's ALTER. The option exists with
  * DEFELEM_SET, and does not with DEFELEM_ADD. PostgreSQL frame. */
 void write_option(Oid relid, const char *name, const char *value, DefElemAction action);

@@ -1,5 +1,6 @@
 #include "definition/text_search_setting.hpp"
 
+#include "definition/option_row.hpp"
 #include "definition/options.hpp"
 #include "pg/settings.hpp"
 #include "pg/versions/names.hpp"
@@ -8,8 +9,6 @@ extern "C" {
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_ts_config.h"
-#include "commands/defrem.h"
-#include "foreign/foreign.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -18,25 +17,9 @@ extern "C" {
 
 namespace pgtrickle::definition {
 
-namespace {
-
-const char *recorded_name(Oid relid)
-{
-    const char *option = psprintf("%s%s", options::setting_prefix, text_search_setting);
-    ListCell *cell;
-    foreach (cell, GetForeignTable(relid)->options) {
-        auto *element = static_cast<DefElem *>(lfirst(cell));
-        if (strcmp(element->defname, option) == 0)
-            return defGetString(element);
-    }
-    return nullptr;
-}
-
-} // namespace
-
 Oid recorded_configuration(Oid relid)
 {
-    const char *name = recorded_name(relid);
+    const char *name = option_of(relid, psprintf("%s%s", options::setting_prefix, text_search_setting));
     if (name == nullptr)
         return InvalidOid;
     int level = NewGUCNestLevel();

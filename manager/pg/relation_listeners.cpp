@@ -2,6 +2,7 @@
 
 extern "C" {
 #include "utils/inval.h"
+#include "utils/syscache.h"
 }
 
 namespace pgtrickle {
@@ -27,6 +28,12 @@ void listen_to_relations(RelationListener listener)
     if (listener_count == 0)
         CacheRegisterRelcacheCallback(pgtrickle_relation_is_invalidated, Datum{0});
     listeners[listener_count++] = listener;
+}
+
+void invalidate_if_exists(Oid relation)
+{
+    if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)))
+        CacheInvalidateRelcacheByRelid(relation);
 }
 
 } // namespace pgtrickle

@@ -1,7 +1,7 @@
 /*
- * Functions that are called when a relation is invalidated. All share one relcache callback: PostgreSQL has
- * room for ten in a process, its own and those of all extensions together, and terminates a process that
- * registers one more.
+ * Invalidations of relations, and the functions that they call. These share one relcache callback: PostgreSQL has room
+ * for ten in a process, its own and those of all extensions together, and terminates a process that registers one
+ * more.
  */
 #pragma once
 
@@ -15,5 +15,8 @@ using RelationListener = void (*)(Oid relation);
 
 /* Registers `listener` for the life of the process. */
 void listen_to_relations(RelationListener listener);
+
+/* Invalidates a relation that may have been dropped, because it is not locked. PostgreSQL frame. */
+void invalidate_if_exists(Oid relation);
 
 } // namespace pgtrickle

@@ -118,6 +118,12 @@ bool is_any_of(const char *name, const char *const *names, int count)
     return std::any_of(names, names + count, [=](const char *one) { return strcmp(name, one) == 0; });
 }
 
+bool begins_with_any_of(const char *name, const char *const *prefixes, int count)
+{
+    return std::any_of(prefixes, prefixes + count,
+                       [=](const char *one) { return strncmp(name, one, strlen(one)) == 0; });
+}
+
 /* Whether the value of a setting may have a part in what an expression or a query returns, other than by the order of
  * its steps. */
 bool may_change_results(const config_generic *setting)
@@ -143,13 +149,15 @@ bool may_change_results(const config_generic *setting)
         "default_tablespace",
         "temp_tablespaces",
     };
+    /* The latter two report and count what runs, and a session can have them show its refreshes. */
+    static const char *const of_modules[] = {"pg_trickle.", "auto_explain.", "pg_stat_statements."};
     switch (setting->group) {
     case CLIENT_CONN_STATEMENT:
     case CLIENT_CONN_LOCALE:
     case CLIENT_CONN_OTHER:
     case COMPAT_OPTIONS_PREVIOUS:
     case other_clients: return !is_any_of(setting->name, of_session, lengthof(of_session));
-    case CUSTOM_OPTIONS: return strncmp(setting->name, "pg_trickle.", strlen("pg_trickle.")) != 0;
+    case CUSTOM_OPTIONS: return !begins_with_any_of(setting->name, of_modules, lengthof(of_modules));
     default: return false;
     }
 }

@@ -16,8 +16,6 @@
 #include "setup/successor.hpp"
 
 extern "C" {
-#include "commands/defrem.h"
-#include "foreign/foreign.h"
 #include "storage/lmgr.h"
 #include "utils/snapmgr.h"
 }
@@ -34,12 +32,9 @@ namespace {
 void keep_text_true(Oid relid, Query *query)
 {
     const char *text = definition::canonical_text(query);
-    ListCell *cell;
-    foreach (cell, GetForeignTable(relid)->options) {
-        const auto *option = lfirst_node(DefElem, cell);
-        if (strcmp(option->defname, "query") == 0 && strcmp(defGetString(const_cast<DefElem *>(option)), text) != 0)
-            write_option(relid, "query", text, DEFELEM_SET);
-    }
+    const char *stored = option_of(relid, "query");
+    if (stored != nullptr && strcmp(stored, text) != 0)
+        write_option(relid, "query", text, DEFELEM_SET);
 }
 
 /* Writes the internal view and the dependencies, and replaces existing ones. */

@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
 """Shows that each statement about a stream table that another session drops, or drops and creates again, in the
-meantime works on what the name is then, or fails with an error for users: never with an internal one."""
+meantime works on what the name is then, or fails with an error for users: never with an internal one. A statement about
+an object that its query uses works."""
 
 import sys
 import threading
@@ -48,6 +49,62 @@ STATEMENTS = (
     "REINDEX TABLE st",
     "DROP FOREIGN TABLE st",
 )
+# Statements that look for the stream tables over what they change: of a query that reads the table through a view and a
+# stream table, calls a function, and uses a domain.
+SOURCE_STATEMENTS = (
+    "ALTER TABLE src RENAME TO src_other",
+    "ALTER TABLE src RENAME COLUMN v TO w",
+    "ALTER TABLE src RENAME CONSTRAINT src_key TO key_other",
+    "ALTER TABLE src SET SCHEMA other",
+    "ALTER TABLE src ADD COLUMN w int DEFAULT 3",
+    "ALTER TABLE src DROP COLUMN unused",
+    "ALTER TABLE src ALTER COLUMN unused TYPE bigint",
+    "ALTER TABLE src DROP CONSTRAINT src_key",
+    "ALTER TABLE src OWNER TO CURRENT_USER",
+    "ALTER TABLE src ENABLE ROW LEVEL SECURITY",
+    "ALTER TABLE src REPLICA IDENTITY FULL",
+    "ALTER TABLE src SET UNLOGGED",
+    "ALTER TABLE src DISABLE TRIGGER USER",
+    "ALTER TABLE child INHERIT src",
+    "ALTER TABLE src SET TABLESPACE pg_default",
+    "CREATE POLICY p ON src USING (true)",
+    "CREATE UNIQUE INDEX ON src (v)",
+    "CREATE OR REPLACE VIEW viewed AS SELECT id, v AS v, f(v) AS w, 1 AS new FROM src",
+    "CREATE OR REPLACE RULE \"_RETURN\" AS ON SELECT TO viewed DO INSTEAD SELECT id, v + 1 AS v, f(v) AS w FROM src",
+    "ALTER VIEW viewed RENAME COLUMN w TO x",
+    "ALTER VIEW viewed RENAME TO viewed_other",
+    "ALTER VIEW viewed SET SCHEMA other",
+    "ALTER VIEW viewed SET (security_invoker = on)",
+    "ALTER VIEW viewed OWNER TO CURRENT_USER",
+    "ALTER FUNCTION f(int) RENAME TO f_other",
+    "ALTER FUNCTION f(int) SET SCHEMA other",
+    "ALTER FUNCTION f(int) STABLE",
+    "CREATE OR REPLACE FUNCTION f(int) RETURNS positive LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1 + 1; END'",
+    "ALTER DOMAIN positive DROP CONSTRAINT positive_check",
+    "ALTER DOMAIN positive ADD CHECK (VALUE > -1) NOT VALID",
+    "ALTER DOMAIN positive RENAME TO positive_other",
+    "ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'",
+    "ALTER TYPE mood ADD VALUE 'new'",
+    "ALTER TYPE mood RENAME TO mood_other",
+    "ALTER SCHEMA public RENAME TO renamed; ALTER SCHEMA renamed RENAME TO public",
+    "TRUNCATE src",
+    "REFRESH MATERIALIZED VIEW matview",
+    "REINDEX TABLE src",
+    "ANALYZE src",
+    "VACUUM FULL src",
+    "CLUSTER src USING src_key",
+    "INSERT INTO src VALUES (7, 7)",
+    "GRANT SELECT ON src TO PUBLIC",
+    "REVOKE SELECT ON src FROM PUBLIC",
+    "SELECT pgtrickle.stop_capture('src')",
+    "SELECT count(*) FROM pgtrickle.pgt_status()",
+    "SELECT count(*) FROM pgtrickle.health_check()",
+    "SELECT count(*) FROM pgtrickle.change_buffer_sizes()",
+    "DROP VIEW viewed CASCADE",
+    "DROP TABLE src CASCADE",
+    "DROP FUNCTION f(int) CASCADE",
+    "DROP DOMAIN positive CASCADE",
+)
 IS_WAITING = ("SELECT coalesce((SELECT wait_event_type = 'Lock' OR state = 'idle' FROM pg_stat_activity "
               "WHERE pid = {}), true)")
 
@@ -74,6 +131,22 @@ class Statement(threading.Thread):
         db.wait_for(IS_WAITING.format(self.pid), True)
 
 
+def error_beside(text, *others):
+    """Returns the error of a statement during which another transaction executes `others` and commits, or None."""
+    other = db.connect()
+    other.autocommit = False
+    for statement in others:
+        other.cursor().execute(statement)
+    waiting = Statement(text)
+    waiting.await_lock_or_end()
+    other.commit()
+    other.close()
+    waiting.join(60)
+    assert not waiting.is_alive(), f"hangs: {text}"
+    waiting.session.close()
+    return waiting.error
+
+
 def run_beside(*others):
     """Runs each statement while another transaction executes `others`, and fails after internal errors."""
     internal = []
@@ -81,20 +154,29 @@ def run_beside(*others):
         db.run("DROP SCHEMA public, other CASCADE; CREATE SCHEMA public; CREATE SCHEMA other")
         db.run("CREATE TABLE src AS SELECT i AS id, i AS v FROM generate_series(1, 2) i")
         db.run(CREATE)
-        other = db.connect()
-        other.autocommit = False
-        for statement in others:
-            other.cursor().execute(statement)
-        waiting = Statement(text)
-        waiting.await_lock_or_end()
-        other.commit()
-        other.close()
-        waiting.join(60)
-        assert not waiting.is_alive(), f"hangs: {text}"
-        waiting.session.close()
-        if waiting.error and waiting.error.startswith(("XX", "57", "None")):
-            internal.append(f"{text}: {waiting.error}")
+        error = error_beside(text, *others)
+        if error and error.startswith(("XX", "57", "None")):
+            internal.append(f"{text}: {error}")
     assert not internal, "\n".join(internal)
+
+
+def run_on_sources_beside(*others):
+    failed = []
+    for text in SOURCE_STATEMENTS:
+        db.run("DROP SCHEMA public, other CASCADE; CREATE SCHEMA public; CREATE SCHEMA other")
+        db.run("CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN positive AS int CHECK (VALUE > 0)")
+        db.run("CREATE TABLE src (id int CONSTRAINT src_key PRIMARY KEY, v int, m mood, unused int); "
+               "INSERT INTO src SELECT i, i, 'ok' FROM generate_series(1, 2) i; CREATE TABLE child (LIKE src)")
+        db.run("CREATE FUNCTION f(int) RETURNS positive LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1; END'")
+        db.run("CREATE VIEW viewed AS SELECT id, v, f(v) AS w FROM src; CREATE MATERIALIZED VIEW matview AS SELECT id, v FROM src")
+        db.run("SELECT pgtrickle.create_stream_table('st', "
+               "$$SELECT id, v, w, mood 'sad' AS m, f(v) AS x, w::positive AS y FROM viewed$$, '1h')")
+        db.run("SELECT pgtrickle.create_stream_table('above', 'SELECT s.id, s.m, src.v, (SELECT count(*) FROM matview) AS n "
+               "FROM st s JOIN src ON s.id = src.id', '1h')")
+        error = error_beside(text, *others)
+        if error:
+            failed.append(f"{text}: {error}")
+    assert not failed, "\n".join(failed)
 
 
 def dropped():
@@ -109,4 +191,16 @@ def replaced_by_a_table():
     run_beside("DROP FOREIGN TABLE st", "CREATE TABLE st (id int, v int)")
 
 
-run_cases([dropped, dropped_and_created_again, replaced_by_a_table])
+def sources_of_a_dropped_one():
+    run_on_sources_beside("DROP FOREIGN TABLE above")
+
+
+def sources_of_dropped_ones():
+    run_on_sources_beside("DROP FOREIGN TABLE st CASCADE")
+
+
+def sources_of_one_dropped_and_created_again():
+    run_on_sources_beside("DROP FOREIGN TABLE st CASCADE", CREATE.replace("FROM src", "FROM viewed"))
+
+
+run_cases([sources_of_a_dropped_one, sources_of_dropped_ones, sources_of_one_dropped_and_created_again, dropped, dropped_and_created_again, replaced_by_a_table])

@@ -249,8 +249,7 @@ void invalidate_targets(Oid relid)
 {
     ListCell *cell;
     foreach (cell, related_relations(relid, NoLock))
-        if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(lfirst_oid(cell))))
-            CacheInvalidateRelcacheByRelid(lfirst_oid(cell));
+        invalidate_if_exists(lfirst_oid(cell));
 }
 
 } // namespace pgtrickle::capture

@@ -2,6 +2,7 @@
 
 #include "definition/state/extension_table.hpp"
 #include "pg/latest_row.hpp"
+#include "pg/relation_listeners.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -178,7 +179,7 @@ void await_invalidations_of_marks(Oid relid)
 void mark_needs_setup(Oid relid, const char *reason)
 {
     insert_mark(relid, reason, true);
-    CacheInvalidateRelcacheByRelid(relid);
+    invalidate_if_exists(relid);
 }
 
 void bump_generation(Oid relid)

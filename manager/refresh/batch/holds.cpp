@@ -1,6 +1,7 @@
 #include "refresh/batch/holds.hpp"
 
 #include "capture/source/inheritance.hpp"
+#include "definition/option_row.hpp"
 #include "definition/state/extension_table.hpp"
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
@@ -13,8 +14,6 @@ extern "C" {
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_inherits.h"
-#include "commands/defrem.h"
-#include "foreign/foreign.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/lsyscache.h"
@@ -219,13 +218,8 @@ namespace {
 /* PostgreSQL frame. */
 bool is_frozen(Oid relid)
 {
-    ListCell *cell;
-    foreach (cell, GetForeignTable(relid)->options) {
-        auto *option = static_cast<DefElem *>(lfirst(cell));
-        if (strcmp(option->defname, "tier") == 0)
-            return pg_strcasecmp(defGetString(option), "frozen") == 0;
-    }
-    return false;
+    const char *tier = option_of(relid, "tier");
+    return tier != nullptr && pg_strcasecmp(tier, "frozen") == 0;
 }
 
 } // namespace
