@@ -98,6 +98,7 @@ constexpr UtilityEntry utility[] = {
     {T_RuleStmt, When::around, run_with_hint},
     {T_CreatePolicyStmt, When::around, run_with_hint},
     {T_CommentStmt, When::around, run_with_hint},
+    {T_DropStmt, When::around, run_with_hint},
     {T_CreatePublicationStmt, When::around, run_with_hint},
     {T_AlterPublicationStmt, When::around, run_with_hint},
     {T_AlterTableStmt, When::around, run_with_hint},

@@ -58,6 +58,13 @@ SET ROLE pg_monitor;
 CREATE RULE never AS ON INSERT TO st DO INSTEAD NOTHING;
 COMMENT ON TABLE st IS 'of a stream table';
 RESET ROLE;
+-- the_key_of_its_storage
+DO $$ BEGIN
+  EXECUTE (SELECT format('DROP INDEX %s', indexrelid::regclass) FROM pg_index
+    WHERE indrelid = format('pg_trickle_storage.st_%s', 'st'::regclass::oid)::regclass);
+EXCEPTION WHEN dependent_objects_still_exist THEN
+  DECLARE hint text; BEGIN GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT; RAISE WARNING '%', hint; END;
+END $$;
 -- an_open_cursor
 \set VERBOSITY sqlstate
 BEGIN;

@@ -1,9 +1,11 @@
 #include "fdw/ddl/refusals/hints.hpp"
 
+#include "definition/stream_table.hpp"
 #include "fdw/definition/stream_table_named.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
+#include "utils/lsyscache.h"
 }
 
 namespace pgtrickle {
@@ -79,6 +81,21 @@ Refusal refusal_of_alteration(const AlterTableStmt *statement)
     return {};
 }
 
+/* PostgreSQL refuses to drop the key of a storage, and proposes to drop the storage, which it refuses then. */
+Refusal refusal_of_drop(const DropStmt *statement)
+{
+    if (statement->removeType != OBJECT_INDEX)
+        return {};
+    ListCell *cell;
+    foreach (cell, statement->objects) {
+        RangeVar *name = makeRangeVarFromNameList(lfirst_node(List, cell));
+        if (definition::is_reserved_schema(get_rel_namespace(RangeVarGetRelid(name, NoLock, true))))
+            return {ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+                    "Refreshes find rows by this index, which is dropped with its stream table."};
+    }
+    return {};
+}
+
 Refusal refusal_of(::Node *statement)
 {
     switch (nodeTag(statement)) {
@@ -90,6 +107,7 @@ Refusal refusal_of(::Node *statement)
         if (is_named(reinterpret_cast<CreatePolicyStmt *>(statement)->table))
             return {ERRCODE_WRONG_OBJECT_TYPE, "GRANT a view with security_barrier, or columns."};
         return {};
+    case T_DropStmt: return refusal_of_drop(reinterpret_cast<DropStmt *>(statement));
     case T_CommentStmt: return refusal_of_comment(reinterpret_cast<CommentStmt *>(statement));
     case T_CreatePublicationStmt:
         return refusal_of_publication(reinterpret_cast<CreatePublicationStmt *>(statement)->pubobjects);

@@ -1,9 +1,10 @@
 /*
- * Statements that PostgreSQL refuses for every foreign table. For a stream table, its error gets a hint with the
- * alternative. PostgreSQL decides whether and when the statement is refused, also for lack of privileges: the hint is
+ * Statements that PostgreSQL refuses for every foreign table, and for the key of a storage. For a stream table, its
+ * error gets a hint with the alternative. PostgreSQL decides whether and when the statement is refused, also for lack of privileges: the hint is
  * added while its error is reported.
  *
- *   CREATE RULE, CREATE POLICY, COMMENT ON TABLE, REFERENCES, publications, ALTER COLUMN ... TYPE ... USING
+ *   CREATE RULE, CREATE POLICY, COMMENT ON TABLE, REFERENCES, publications, ALTER COLUMN ... TYPE ... USING,
+ *   DROP INDEX
  *
  * INSERT, UPDATE, DELETE and COPY are refused by fdw/scan/write_rejection. MERGE and TABLESAMPLE are refused by the
  * parser, which calls no function of an extension.
