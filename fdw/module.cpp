@@ -11,6 +11,7 @@
 #include "definition/guc.hpp"
 #include "fdw/ddl/commit_prepared.hpp"
 #include "fdw/ddl/heap_statements.hpp"
+#include "fdw/ddl/index.hpp"
 #include "fdw/ddl/object_access_hook.hpp"
 #include "fdw/ddl/refusals/hints.hpp"
 #include "fdw/ddl/utility_hook.hpp"
@@ -98,6 +99,7 @@ constexpr UtilityEntry utility[] = {
     {T_RuleStmt, When::around, run_with_hint},
     {T_CreatePolicyStmt, When::around, run_with_hint},
     {T_CommentStmt, When::around, run_with_hint},
+    {T_DropStmt, When::around, drop_index},
     {T_DropStmt, When::around, run_with_hint},
     {T_CreatePublicationStmt, When::around, run_with_hint},
     {T_AlterPublicationStmt, When::around, run_with_hint},

@@ -23,6 +23,8 @@
 #include "pg/versions/heaps.hpp"
 #include "pg/versions/rights.hpp"
 #include "pg/walker.hpp"
+#include "refresh/program/compiled.hpp"
+#include "storage/adopted_index.hpp"
 #include "storage/index_names.hpp"
 #include "storage/layout.hpp"
 #include "storage/storage.hpp"
@@ -229,6 +231,66 @@ void create_index(const UtilityCall &utility)
         EventTriggerCollectSimpleCommand(index, InvalidObjectAddress, utility.statement());
     });
     statement.end();
+}
+
+namespace {
+
+/* ---- DROP INDEX ----------------------------------------------------------------------- */
+
+/* PostgreSQL lets both owners drop the index; other roles get its error. */
+bool may_drop(Oid index)
+{
+    return object_ownercheck(RelationRelationId, index, GetUserId()) ||
+           object_ownercheck(NamespaceRelationId, get_rel_namespace(index), GetUserId());
+}
+
+/* Gives the storage an own index by which its rows are found, before the adopted one is dropped. Where that is not
+ * possible, the next refresh sets the stream table up again. C++ frame. */
+void replace_adopted_index(Oid relid, Oid heap)
+{
+    (void)attempt([=] {
+        const refresh::Compiled &compiled = refresh::compiled_of(relid);
+        for (const refresh::CompiledStep &step : compiled.steps)
+            if (step.heap == heap && step.found_by == step.step.found_by)
+                storage::replace_adopted_index(relid, heap, step.step);
+    });
+}
+
+/* PostgreSQL frame. Returns true for an adopted index, which is replaced. */
+bool replace_if_adopted(const RangeVar *name)
+{
+    const Oid index = RangeVarGetRelid(name, NoLock, true);
+    const Oid heap =
+        OidIsValid(index) && get_rel_relkind(index) == RELKIND_INDEX ? IndexGetRelation(index, true) : InvalidOid;
+    const Oid relid = OidIsValid(heap) ? storage::served_from(heap) : InvalidOid;
+    if (!OidIsValid(relid) || !may_drop(index) || !definition::lock_if_exists(relid, lock_of_stream_table))
+        return false;
+    LockRelationOid(heap, ShareLock);
+    if (storage::adopted_index_of(heap) != index)
+        return false;
+    enter([=] { replace_adopted_index(relid, heap); });
+    return true;
+}
+
+} // namespace
+
+void drop_index(const UtilityCall &utility)
+{
+    auto *statement = castNode(DropStmt, utility.statement());
+    bool is_any_adopted = false;
+    ListCell *cell;
+    if (statement->removeType == OBJECT_INDEX)
+        foreach (cell, statement->objects)
+            is_any_adopted |= replace_if_adopted(makeRangeVarFromNameList(lfirst_node(List, cell)));
+    if (!is_any_adopted || !statement->concurrent) {
+        utility.run();
+        return;
+    }
+    UtilityCall at_once = utility;
+    at_once.planned = static_cast<PlannedStmt *>(copyObjectImpl(utility.planned));
+    at_once.is_read_only = false;
+    castNode(DropStmt, at_once.planned->utilityStmt)->concurrent = false;
+    at_once.run();
 }
 
 namespace {

@@ -1,5 +1,5 @@
 /*
- * CREATE INDEX on a stream table creates an index on its storage.
+ * CREATE INDEX on a stream table creates an index on its storage; DROP INDEX.
  */
 #pragma once
 
@@ -12,6 +12,10 @@ namespace pgtrickle {
 
 /* Executes an IndexStmt on a stream table. C++ frame. */
 void create_index(const UtilityCall &call);
+
+/* Executes a DropStmt of any kind. If an index adopted by a storage (storage/adopted_index.hpp) is among the indexes
+ * that are dropped, the storage gets an own one before; CONCURRENTLY has no effect then. PostgreSQL frame. */
+void drop_index(const UtilityCall &call);
 
 /* An index of a stream table as a dump contains it. */
 struct DumpedIndex {

@@ -153,9 +153,12 @@ CREATE FUNCTION pgtrickle.stream_table_key(name text) RETURNS text[]
 BEGIN ATOMIC
   SELECT CASE WHEN bool_and(shown.attname IS NOT NULL) THEN array_agg(shown.attname::text ORDER BY k.place) END
   FROM (SELECT pgtrickle.visible_stream_table(stream_table_key.name) AS relid) st
-       JOIN pg_class own ON own.relname = 'st_' || st.relid || '_key'
-       JOIN pg_namespace space ON space.oid = own.relnamespace AND space.nspname = 'pg_trickle_storage'
-       JOIN pg_index i ON i.indexrelid = own.oid
+       JOIN pg_class heap ON heap.relname = 'st_' || st.relid
+       JOIN pg_namespace space ON space.oid = heap.relnamespace AND space.nspname = 'pg_trickle_storage'
+       JOIN pg_index i ON i.indrelid = heap.oid
+       JOIN pg_class own ON own.oid = i.indexrelid
+            AND (i.indisreplident  -- the user's own, which storage/adopted_index.hpp describes
+                 OR own.relnamespace = space.oid AND own.relname = heap.relname || '_key')
        CROSS JOIN unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, place)
        LEFT JOIN pg_attribute shown ON shown.attrelid = st.relid AND shown.attnum = k.number;
 END;

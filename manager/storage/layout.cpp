@@ -8,6 +8,7 @@
 #include "pg/type_name.hpp"
 #include "pg/versions/heaps.hpp"
 #include "pg/versions/rights.hpp"
+#include "storage/adopted_index.hpp"
 #include "storage/partitions.hpp"
 #include "storage/relation_row.hpp"
 #include "storage/storage.hpp"
@@ -127,12 +128,16 @@ void create_own_index(Relation heap, const engine::Step &step)
     define(RelationGetRelid(heap), statement);
 }
 
-/* Copies the columns of the index by which rows are found to `columns`, and returns how many they are; 0: there is none
- * with this suffix. */
-int columns_of_own_index(Oid heap, const char *suffix, AttrNumber *columns)
+/* Returns the index by which rows are found; InvalidOid: there is none with this suffix. */
+Oid own_index(Oid heap, const char *suffix)
 {
-    const char *name = psprintf("%s%s", get_rel_name(heap), suffix);
-    const Oid own = get_relname_relid(name, get_rel_namespace(heap));
+    const char *name = get_rel_name(heap);
+    return name != nullptr ? get_relname_relid(psprintf("%s%s", name, suffix), get_rel_namespace(heap)) : InvalidOid;
+}
+
+/* Copies the columns of an index of the heap to `columns`, and returns how many they are; 0 without an index. */
+int columns_of_index(Oid heap, Oid own, AttrNumber *columns)
+{
     HeapTuple tuple = OidIsValid(own) ? SearchSysCache1(INDEXRELID, ObjectIdGetDatum(own)) : nullptr;
     if (!HeapTupleIsValid(tuple))
         return 0;
@@ -196,21 +201,19 @@ void withhold_own_privileges(Oid relation)
     });
 }
 
-/* Makes the indexes depend on their heap and withholds privileges on them: the owner could otherwise drop an
- * index through its rights on the stream table, or read its statistics. */
-void protect_indexes(Relation heap)
+/* Makes the index depend on its heap and withholds privileges on it: the owner could otherwise drop it through its
+ * rights on the stream table, or read its statistics. */
+void protect_index(Oid heap, Oid index)
 {
     ObjectAddress owned, owner;
-    ObjectAddressSet(owner, RelationRelationId, RelationGetRelid(heap));
-    ListCell *cell;
-    foreach (cell, RelationGetIndexList(heap)) {
-        ObjectAddressSet(owned, RelationRelationId, lfirst_oid(cell));
-        recordDependencyOn(&owned, &owner, DEPENDENCY_INTERNAL);
-        withhold_privileges(lfirst_oid(cell));
-    }
+    ObjectAddressSet(owner, RelationRelationId, heap);
+    ObjectAddressSet(owned, RelationRelationId, index);
+    recordDependencyOn(&owned, &owner, DEPENDENCY_INTERNAL);
+    withhold_privileges(index);
 }
 
-void create_indexes(Oid heap, const engine::Step &step, const QueryParts &parts)
+/* Has `create` create indexes on the open heap, which is locked. */
+template <class Create> void create_on(Oid heap, Create create)
 {
     const int level = NewGUCNestLevel();
     set_for_now("default_tablespace", "");
@@ -219,15 +222,24 @@ void create_indexes(Oid heap, const engine::Step &step, const QueryParts &parts)
     if (needs_snapshot)
         PushActiveSnapshot(GetTransactionSnapshot());
     Relation relation = table_open(heap, ShareLock);
-    create_own_index(relation, step);
-    for (const std::vector<engine::IndexTerm> &terms : step.looked_up_by)
-        if (!is_found_by(step, terms))
-            create_lookup_index(relation, terms, parts);
-    protect_indexes(relation);
+    create(relation);
     table_close(relation, NoLock);
     if (needs_snapshot)
         PopActiveSnapshot();
     AtEOXact_GUC(false, level);
+}
+
+void create_indexes(Oid heap, const engine::Step &step, const QueryParts &parts)
+{
+    create_on(heap, [&](Relation relation) {
+        create_own_index(relation, step);
+        for (const std::vector<engine::IndexTerm> &terms : step.looked_up_by)
+            if (!is_found_by(step, terms))
+                create_lookup_index(relation, terms, parts);
+        ListCell *cell;
+        foreach (cell, RelationGetIndexList(relation))
+            protect_index(heap, lfirst_oid(cell));
+    });
 }
 
 /* Sets the names that differ; null: none. PostgreSQL frame. */
@@ -332,15 +344,41 @@ void withhold_privileges(Oid relation)
         withhold_own_privileges(lfirst_oid(cell));
 }
 
+namespace {
+
+Oid index_of_key(Oid heap)
+{
+    const Oid own = own_index(heap, key_suffix);
+    return OidIsValid(own) ? own : adopted_index_of(heap);
+}
+
+} // namespace
+
 int key_of_rows(Oid heap, AttrNumber *columns)
 {
-    return columns_of_own_index(heap, key_suffix, columns);
+    return columns_of_index(heap, index_of_key(heap), columns);
 }
 
 int found_by(Oid heap, AttrNumber *columns)
 {
     const int count = key_of_rows(heap, columns);
-    return count > 0 ? count : columns_of_own_index(heap, shared_key_suffix, columns);
+    return count > 0 ? count : columns_of_index(heap, own_index(heap, shared_key_suffix), columns);
+}
+
+bool adopt_index_of_key(Oid heap, const IndexStmt *statement, Oid *index)
+{
+    *index = own_index(heap, key_suffix);
+    return OidIsValid(*index) && !is_partitioned(heap) && adopt_own_index(heap, *index, statement);
+}
+
+void replace_adopted_index(Oid relid, Oid heap, const engine::Step &step)
+{
+    AsOwner as_owner(call([=] { return owner_of_relation(relid); }), Sharing::all);
+    TextSettings text_settings;
+    call([&] {
+        create_on(heap, [&](Relation relation) { create_own_index(relation, step); });
+        protect_index(heap, own_index(heap, key_suffix));
+    });
 }
 
 Oid chosen_tablespace(Oid relid)

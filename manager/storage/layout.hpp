@@ -51,6 +51,13 @@ int found_by(Oid heap, AttrNumber *columns);
 /* As found_by(), if they are a key; otherwise 0. PostgreSQL frame. */
 int key_of_rows(Oid heap, AttrNumber *columns);
 
+/* If the analyzed statement creates the index on the key by which rows are found, makes this index the adopted one
+ * (adopted_index.hpp), puts it into `index`, and returns true. Otherwise nothing is changed. The caller has locked the
+ * heap in ShareLock. PostgreSQL frame. */
+bool adopt_index_of_key(Oid heap, const IndexStmt *statement, Oid *index);
+/* Creates an own index on the key of the heap of `step`, beside the adopted one. Throws PgError. */
+void replace_adopted_index(Oid relid, Oid heap, const engine::Step &step);
+
 /* Gives a heap or an index, with its partitions, an empty list of privileges: without a list its owner has all
  * privileges, and may read its statistics. PostgreSQL frame. */
 void withhold_privileges(Oid relation);

@@ -293,13 +293,16 @@ void leave_out_lost_indexes(Oid relid, Oid storage, UserIndexes *indexes)
 
 ObjectAddress define_user_index(Oid relid, Oid storage, IndexStmt *statement, bool check_not_in_use)
 {
-    /* PostgreSQL creates it in the schema of its heap. */
     const char *name = statement->idxname;
-    statement->idxname = passing_name(relid);
-    statement->if_not_exists = false;
-    const ObjectAddress index = define_index(storage, statement, check_not_in_use);
-    CommandCounterIncrement();
-    withhold_privileges(index.objectId);
+    ObjectAddress index = {RelationRelationId, InvalidOid, 0};
+    if (!adopt_index_of_key(storage, statement, &index.objectId)) {
+        /* PostgreSQL creates it in the schema of its heap. */
+        statement->idxname = passing_name(relid);
+        statement->if_not_exists = false;
+        index = define_index(storage, statement, check_not_in_use);
+        CommandCounterIncrement();
+        withhold_privileges(index.objectId);
+    }
     place(index.objectId, get_rel_namespace(relid), name);
     return index;
 }

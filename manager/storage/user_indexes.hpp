@@ -8,8 +8,9 @@
  * When another heap takes the place of the storage, they are created again.
  * The output columns of a stream table stay in their places, so each index can be made again: with its name, its
  * tablespace, its comment, its statistics targets and the extensions that it depends on. Indexes by which rows are
- * found are not among them; a storage is created with its own. Where a column that an expression reads has another type
- * in the new storage, the expression is analyzed again, as ALTER COLUMN TYPE of PostgreSQL does.
+ * found are not among them, unless the user's index has taken their place (adopted_index.hpp); a storage is created
+ * with its own. Where a column that an expression reads has another type in the new storage, the expression is analyzed
+ * again, as ALTER COLUMN TYPE of PostgreSQL does.
  *
  * C++ frames; they throw PgError.
  */

@@ -1,7 +1,7 @@
 /*
  * Statements that PostgreSQL refuses for every foreign table, and for the key of a storage. For a stream table, its
- * error gets a hint with the alternative. PostgreSQL decides whether and when the statement is refused, also for lack of privileges: the hint is
- * added while its error is reported.
+ * error gets a hint with the alternative. PostgreSQL decides whether and when the statement is refused, also for lack
+ * of privileges: the hint is added while its error is reported.
  *
  *   CREATE RULE, CREATE POLICY, COMMENT ON TABLE, REFERENCES, publications, ALTER COLUMN ... TYPE ... USING,
  *   DROP INDEX
