@@ -4,7 +4,8 @@ rows, and then leaves the rows as they were. Keys move between rows in every ord
 while a refresh writes. Whether the answer has such a key is asked of the query itself.
 
 Each way in which rows are written is tried: deltas of rows that are found by a key, a hash or their address, groups,
-full refreshes into the same and into another heap, partitions, and refreshes in the session's own transaction."""
+full refreshes into the same and into another heap, partitions, and refreshes in the session's own transaction.
+Indexes on the key by which rows are found take the place of the storage's own; some are dropped later."""
 
 import os
 import sys
@@ -48,7 +49,7 @@ class Attempt:
         self.columns = columns.split()
         self.mode = random.choice(["DIFFERENTIAL", "DIFFERENTIAL", "FULL", "AUTO"])
         self.partition_by = PARTITIONED.get(self.shape) if random.random() < 0.3 else None
-        self.keys = []  # of (terms, predicate, whether NULL is a key)
+        self.keys = {}  # name of the index: (terms, predicate, whether NULL is a key)
 
     def describe(self):
         return f"{self.shape}, {self.mode}, {self.partition_by}, {self.keys}"
@@ -70,11 +71,23 @@ class Attempt:
         nulls = self.random.random() < 0.3
         key = ([term.split(" DESC")[0] for term in terms], predicate, nulls)
         is_expected_to_fail = self.has_duplicates(key)
-        statement = f"CREATE UNIQUE INDEX key_{number} ON st ({', '.join(terms)}){' NULLS NOT DISTINCT' if nulls else ''}{predicate}"
+        name = f"key_{number}"
+        statement = f"CREATE UNIQUE INDEX {name} ON st ({', '.join(terms)}){' NULLS NOT DISTINCT' if nulls else ''}{predicate}"
         has_failed = not self.attempt(statement)
         assert has_failed == is_expected_to_fail, f"{statement} {'failed' if has_failed else 'did not fail'}: {self.describe()}"
         if not has_failed:
-            self.keys.append(key)
+            self.keys[name] = key
+
+    def drop_index(self):
+        name = self.random.choice(list(self.keys))
+        db.run(self.random.choice([f"DROP INDEX {name}", f"DROP INDEX {'' if self.partition_by else 'CONCURRENTLY'} {name}", f"BEGIN; DROP INDEX {name}; ROLLBACK; DROP INDEX {name}"]))
+        del self.keys[name]
+
+    def indexes_of_key(self):
+        """Returns how many indexes rows are found by: the own one, or one that has taken its place."""
+        return db.value("SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = indexrelid JOIN pg_class h ON h.oid = indrelid "
+                        "WHERE h.relname = 'st_' || 'st'::regclass::oid AND (indisreplident OR c.relname IN (h.relname || '_key', h.relname || '_shared_key', "
+                        "h.relname || '_pgt_hash_idx'))")
 
     def has_duplicates(self, key):
         terms, predicate, nulls = key
@@ -124,7 +137,7 @@ class Attempt:
             db.run("BEGIN; SET LOCAL pg_trickle.max_staleness = 0; SET LOCAL pg_trickle.on_stale = 'error'")
         for change in changes:
             db.run(change)
-        is_expected_to_fail = any(self.has_duplicates(key) for key in self.keys)
+        is_expected_to_fail = any(self.has_duplicates(key) for key in self.keys.values())
         has_failed = not self.attempt("SELECT count(*) FROM st" if is_in_transaction else "SELECT pgtrickle.refresh_stream_table('st')")
         if is_in_transaction:
             db.run("ROLLBACK" if has_failed else "COMMIT")
@@ -138,6 +151,7 @@ class Attempt:
         for table in "tu":
             db.run(f"DROP TABLE before_{table}")
         assert self.rows() == sorted(db.run(f"SELECT q::text FROM ({self.query}) q")), f"after {changes} the rows differ: {self.describe()}"
+        assert self.indexes_of_key() == 1, f"rows are found by {self.indexes_of_key()} indexes: {self.describe()}"
         return has_failed
 
     def replace_storage(self):
@@ -158,6 +172,10 @@ def a_refresh_fails_exactly_if_a_key_would_be_in_two_rows():
         for _ in range(12):
             failed += attempt.refresh_once()
             refreshed += 1
+            if attempt.keys and random.random() < 0.1:
+                attempt.drop_index()
+            if len(attempt.keys) < 2 and random.random() < 0.1:
+                attempt.add_index(2 + refreshed)
         if random.random() < 0.3:
             attempt.replace_storage()
             failed += attempt.refresh_once()
