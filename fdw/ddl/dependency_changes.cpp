@@ -41,6 +41,7 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <set>
 
 namespace pgtrickle {
 
@@ -416,12 +417,50 @@ List *relations_of(const List *roles, bool (*is_owner)(const List *roles, Oid ow
     return relids;
 }
 
+namespace {
+
+/* Locks the stream tables of the roles exclusively: PostgreSQL finds their heaps in the catalogs before it waits for
+ * the stream table, and a refresh or an ALTER may replace them meanwhile. As refreshes lock a stream table before its
+ * upstreams, so does this. */
+void lock_stream_tables_of(const List *roles)
+{
+    std::set<Oid> locked;
+    for (bool is_complete = false; !is_complete;) {
+        is_complete = true;
+        std::vector<std::pair<size_t, Oid>> found; /* with the number of upstreams */
+        const List *relids = call([=] { return relations_of(roles, list_member_oid); });
+        for (int i = 0; i < list_length(relids); i++)
+            if (const Oid relid = list_nth_oid(relids, i);
+                call([=] { return definition::is_stream_table(relid); }) && locked.insert(relid).second)
+                found.emplace_back(definition::upstreams_of(relid).size(), relid);
+        std::sort(found.rbegin(), found.rend());
+        for (const auto &[depth, relid] : found) {
+            (void)call([relid = relid] { return definition::lock_if_exists(relid, AccessExclusiveLock); });
+            is_complete = false;
+        }
+    }
+}
+
+bool has_privileges_of_all(const List *roles)
+{
+    ListCell *cell;
+    foreach (cell, roles)
+        if (!has_privs_of_role(GetUserId(), lfirst_oid(cell)))
+            return false;
+    return true;
+}
+
+} // namespace
+
 /* The query of a stream table reads as its owner, and the owner of a view, or of a table with policies, determines
  * which rows are read through it. So each relation is processed as after ALTER TABLE … OWNER TO. */
 void reassign_owned(const UtilityCall &utility)
 {
+    const List *roles =
+        call([&] { return roleSpecsToIds(reinterpret_cast<ReassignOwnedStmt *>(utility.statement())->roles); });
+    if (call([=] { return has_privileges_of_all(roles); }))
+        lock_stream_tables_of(roles);
     List *relids = call([&] {
-        List *roles = roleSpecsToIds(reinterpret_cast<ReassignOwnedStmt *>(utility.statement())->roles);
         List *found = relations_of(roles, list_member_oid);
         utility.run();
         CommandCounterIncrement();

@@ -21,7 +21,8 @@ SQL_FUNCTION(pgtrickle_stream_table_states)
         rows.interval(seen.age.staleness_us).boolean(seen.is_late);
         seen.hold.empty() ? rows.null() : rows.text(seen.hold);
         rows.time(seen.state.last_refresh_at);
-        rows.boolean(seen.may_see_texts).datum(TransactionIdGetDatum(seen.state.written_by), XIDOID).add();
+        rows.boolean(seen.may_see_texts).datum(TransactionIdGetDatum(seen.state.written_by), XIDOID);
+        rows.boolean(seen.state.needs_setup).add();
     }
     return 0;
 }

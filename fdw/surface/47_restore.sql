@@ -10,7 +10,7 @@ CREATE FUNCTION pgtrickle.pgt_dumped_indexes(
   AS 'MODULE_PATHNAME', 'pgtrickle_dumped_indexes';
 COMMENT ON FUNCTION pgtrickle.pgt_dumped_indexes(oid) IS 'internal: the indexes that users have created on a stream table, as they are now';
 REVOKE ALL ON FUNCTION pgtrickle.pgt_dumped_indexes(oid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION pgtrickle.pgt_dumped_indexes(oid) TO pg_database_owner; -- for pgt_dumped()
+GRANT EXECUTE ON FUNCTION pgtrickle.pgt_dumped_indexes(oid) TO pg_database_owner, pg_read_all_data; -- for pgt_dumped()
 
 -- A function, because pg_dump refuses to read views that are not the system's. Each index is an object with the columns of
 -- pgt_dumped_indexes() that are not NULL.
@@ -36,7 +36,7 @@ WHERE of_relid IS NULL OR f.ftrelid = of_relid;
 $$;
 COMMENT ON FUNCTION pgtrickle.pgt_dumped(oid) IS 'internal: one stream table, or all, as a dump contains them, with the indexes that users have created';
 REVOKE ALL ON FUNCTION pgtrickle.pgt_dumped(oid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION pgtrickle.pgt_dumped(oid) TO pg_database_owner; -- for pg_dump by the owner of the database
+GRANT EXECUTE ON FUNCTION pgtrickle.pgt_dumped(oid) TO pg_database_owner, pg_read_all_data; -- for pg_dump
 
 -- The name is a text, because one that a restore has not created would keep the rows of all others from being copied.
 CREATE TABLE pgtrickle.pgt_restored (
@@ -46,8 +46,9 @@ CREATE TABLE pgtrickle.pgt_restored (
 COMMENT ON TABLE pgtrickle.pgt_restored IS 'internal: receives the stream tables of a dump when it is restored; always empty';
 REVOKE ALL ON pgtrickle.pgt_restored FROM PUBLIC;
 GRANT SELECT, INSERT ON pgtrickle.pgt_restored TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
+-- The name of a relation that was dropped since the snapshot of the dump is its OID.
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_restored',
-  'WHERE false UNION ALL SELECT d.relid::text, d.indexes FROM pgtrickle.pgt_dumped() d');
+  'WHERE false UNION ALL SELECT d.relid::text, d.indexes FROM pgtrickle.pgt_dumped() d WHERE d.relid::text !~ ''^[0-9]+$''');
 
 CREATE FUNCTION pgtrickle.pgt_restore() RETURNS trigger
   LANGUAGE c
@@ -70,11 +71,11 @@ FROM (SELECT 'pgt_hold', h.relation, to_jsonb(h) FROM pgtrickle.pgt_hold h WHERE
       UNION ALL SELECT 'pgt_watermark', w.source, to_jsonb(w) FROM pgtrickle.pgt_watermark w
       UNION ALL SELECT 'pgt_refresh_group_member', m.relid, to_jsonb(m) FROM pgtrickle.pgt_refresh_group_member m
      ) d (target, relation, content)
-WHERE d.relation::oid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = d.relation);
+WHERE d.relation::oid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = d.relation) AND d.relation::text !~ '^[0-9]+$';
 $$;
 COMMENT ON FUNCTION pgtrickle.pgt_dumped_rows() IS 'internal: the rows of the extension about relations, as a dump contains them';
 REVOKE ALL ON FUNCTION pgtrickle.pgt_dumped_rows() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION pgtrickle.pgt_dumped_rows() TO pg_database_owner; -- for pg_dump by the owner of the database
+GRANT EXECUTE ON FUNCTION pgtrickle.pgt_dumped_rows() TO pg_database_owner, pg_read_all_data; -- for pg_dump
 
 CREATE TABLE pgtrickle.pgt_dumped_row (
   target   text NOT NULL,

@@ -5,7 +5,7 @@ CREATE FUNCTION pgtrickle.stream_table_states(
     OUT pgt_relid oid, OUT pgt_schema text, OUT pgt_name text, OUT status text, OUT refresh_mode text,
     OUT schedule text, OUT is_populated bool, OUT needs_reinit bool, OUT consecutive_errors int,
     OUT data_timestamp timestamptz, OUT staleness interval, OUT is_stale bool, OUT hold text, OUT last_refresh_at timestamptz,
-    OUT may_see_texts bool, OUT written_by xid
+    OUT may_see_texts bool, OUT written_by xid, OUT needs_setup bool
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_stream_table_states';

@@ -16,11 +16,18 @@ BEGIN ATOMIC
     /* A refresh locks the heaps that it writes, and the stream table as an object, against other refreshes, and the
        relations that it reads against DDL. */
     SELECT coalesce(l.relation, l.objid) AS relid, l.locktype = 'object' OR l.mode <> 'AccessExclusiveLock' AS is_for_writers,
-           l.mode, l.granted, l.pid, l.virtualtransaction
+           false AS is_weak, l.mode, l.granted, l.pid, l.virtualtransaction
     FROM others_locks l
     WHERE l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
       AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
       AND (l.locktype = 'relation' OR l.locktype = 'object' AND l.classid = 'pgtrickle.pgt_state'::regclass AND l.objsubid = 0)
+    UNION ALL
+    /* A refresh that replaces the heaps locks the stream table itself, and waits for its readers. */
+    SELECT l.relation, true, true, l.mode, l.granted, l.pid, l.virtualtransaction
+    FROM others_locks l JOIN pg_foreign_table f ON f.ftrelid = l.relation
+    WHERE l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+      AND l.mode IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock', 'ShareUpdateExclusiveLock')
+      AND l.pid IS DISTINCT FROM pg_backend_pid()
   ), writers AS MATERIALIZED (
     SELECT l.transactionid, l.mode, l.granted, l.pid, l.virtualtransaction
     FROM others_locks l WHERE l.locktype = 'transactionid' AND l.granted
@@ -44,7 +51,11 @@ BEGIN ATOMIC
   ), blocked (pgt_relid, named, mode, granted, pid, virtualtransaction) AS (
     SELECT n.member, n.named, l.mode, l.granted, l.pid, l.virtualtransaction
     FROM locks l JOIN needed n USING (relid)
-    WHERE n.is_written OR NOT l.is_for_writers
+    WHERE NOT l.is_weak AND (n.is_written OR NOT l.is_for_writers)
+    UNION
+    SELECT s.pgt_relid, s.pgt_relid, l.mode, l.granted, l.pid, l.virtualtransaction
+    FROM locks l JOIN states s ON s.pgt_relid = l.relid
+    WHERE l.is_weak AND s.needs_setup
     UNION
     /* A refresh updates the row of its state, so it waits for other writers of that row, such as a resume. */
     SELECT s.pgt_relid, s.pgt_relid, w.mode, w.granted, w.pid, w.virtualtransaction

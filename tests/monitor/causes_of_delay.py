@@ -69,6 +69,26 @@ def a_lock_on_a_source_is_named_with_its_holder():
     other.close()
 
 
+def a_reader_is_named_who_delays_a_new_setup():
+    """A view of another role is replaced, so the next refresh replaces the heaps, and excludes readers for that."""
+    db.run("CREATE ROLE causes_owner; GRANT CREATE ON SCHEMA public TO causes_owner; CREATE VIEW viewed AS SELECT id, n FROM source")
+    db.run("GRANT SELECT, TRIGGER ON source, leaf TO causes_owner; GRANT SELECT ON viewed TO causes_owner; GRANT USAGE ON FOREIGN SERVER pgtrickle TO causes_owner")
+    db.run("SET ROLE causes_owner; SELECT pgtrickle.create_stream_table('of_view', 'SELECT id, n FROM viewed', '1s'); RESET ROLE")
+    reader = db.connect()
+    reader.autocommit = False
+    reader.cursor().execute("SELECT * FROM of_view")
+    assert db.run(OTHERS) == [], db.run(OTHERS)
+    db.run("CREATE OR REPLACE VIEW viewed AS SELECT id, n + 1 AS n FROM source")
+    pid = reader.info.backend_pid
+    expected = ("of_view", "public.of_view", "AccessShareLock", True, pid, f"process {pid} of postgres")
+    assert db.run(OTHERS) == [expected], db.run(OTHERS)
+    reader.rollback()
+    reader.close()
+    db.wait_for("SELECT n FROM of_view ORDER BY id LIMIT 1", 2)
+    assert db.run(OTHERS) == [], db.run(OTHERS)
+    db.run("DROP FOREIGN TABLE of_view; DROP VIEW viewed; REVOKE CREATE ON SCHEMA public FROM causes_owner; DROP OWNED BY causes_owner; DROP ROLE causes_owner")
+
+
 def health_reports_locks_that_delay_refreshes():
     other = db.connect()
     other.autocommit = False
@@ -226,7 +246,7 @@ def finish():
     db.drop()
 
 
-run_cases([prepare, a_lock_on_a_source_is_named_with_its_holder, health_reports_locks_that_delay_refreshes,
+run_cases([prepare, a_lock_on_a_source_is_named_with_its_holder, a_reader_is_named_who_delays_a_new_setup, health_reports_locks_that_delay_refreshes,
            health_reports_old_transactions, health_reports_large_logs, health_reports_slots_that_retain_wal,
            settings_of_the_database_reach_its_manager, a_failing_one_says_how_to_see_why,
            a_dependent_of_a_failing_one_names_it, sources_with_pending_trigger_events_are_named,

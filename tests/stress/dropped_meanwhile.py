@@ -1,10 +1,11 @@
 #!/usr/bin/python3 -B
-"""Shows that each statement about a stream table that another session drops, or drops and creates again, in the
-meantime works on what the name is then, or fails with an error for users: never with an internal one. A statement about
+"""Shows that each statement about a stream table that another session drops, or drops and creates again, or whose storage
+another session replaces, in the meantime works on what the name is then, or fails with an error for users: never with an internal one. A statement about
 an object that its query uses works."""
 
 import sys
 import threading
+import uuid
 from pathlib import Path
 
 import psycopg2
@@ -187,6 +188,23 @@ def dropped_and_created_again():
     run_beside("DROP FOREIGN TABLE st", CREATE)
 
 
+def with_another_storage():
+    run_beside("ALTER FOREIGN TABLE st OPTIONS (SET query 'SELECT id, v + 1 AS v FROM src')")
+
+
+def reassigned_with_another_storage():
+    db.run("DROP SCHEMA public, other CASCADE; CREATE SCHEMA public; CREATE SCHEMA other; CREATE TABLE src (id int, v int)")
+    role = "dropped_" + uuid.uuid4().hex[:8]
+    db.run(f"CREATE ROLE {role}; GRANT ALL ON SCHEMA public TO {role}; GRANT USAGE ON FOREIGN SERVER pgtrickle TO {role}; GRANT SELECT, TRIGGER ON src TO {role}")
+    db.run(f"SET ROLE {role}; {CREATE}; SELECT pgtrickle.create_stream_table('above', 'SELECT count(*) AS n FROM st', '1h'); RESET ROLE")
+    for stream_table, query in ("st", "SELECT id, v + 1 AS v FROM src"), ("above", "SELECT count(*) + 1 AS n FROM st"):
+        error = error_beside(f"REASSIGN OWNED BY {role} TO CURRENT_USER", f"SET ROLE {role}", f"ALTER FOREIGN TABLE {stream_table} OPTIONS (SET query '{query}')")
+        assert not error, error
+        assert db.value("SELECT bool_and(tableowner = current_user) FROM (SELECT relowner::regrole::name FROM pg_class WHERE relname IN ('st', 'above')) t (tableowner)")
+        db.run(f"ALTER FOREIGN TABLE st OWNER TO {role}; ALTER FOREIGN TABLE above OWNER TO {role}")
+    db.run(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
+
+
 def replaced_by_a_table():
     run_beside("DROP FOREIGN TABLE st", "CREATE TABLE st (id int, v int)")
 
@@ -203,4 +221,5 @@ def sources_of_one_dropped_and_created_again():
     run_on_sources_beside("DROP FOREIGN TABLE st CASCADE", CREATE.replace("FROM src", "FROM viewed"))
 
 
-run_cases([sources_of_a_dropped_one, sources_of_dropped_ones, sources_of_one_dropped_and_created_again, dropped, dropped_and_created_again, replaced_by_a_table])
+run_cases([sources_of_a_dropped_one, sources_of_dropped_ones, sources_of_one_dropped_and_created_again, dropped, dropped_and_created_again, replaced_by_a_table, with_another_storage,
+           reassigned_with_another_storage])

@@ -162,6 +162,7 @@ bool read(Oid relid, StateRow *row, Snapshot snapshot)
     auto value = [&](Column column) { return raw.values[column - 1]; };
     row->is_populated = DatumGetBool(value(Column::is_populated));
     row->needs_reinit = raw.marks.reason != nullptr;
+    row->needs_setup = raw.marks.needs_setup;
     row->reinit_reason = row->needs_reinit ? raw.marks.reason : "";
     row->marks.assign(raw.marks.ids, raw.marks.ids + raw.marks.count);
     row->status = raw.status;

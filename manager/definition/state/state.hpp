@@ -48,6 +48,7 @@ const char *name_of(Status status); /* INITIALIZING … */
 struct StateRow {
     bool is_populated = false;
     bool needs_reinit = false; /* a mark says so */
+    bool needs_setup = false;  /* a mark says so: the refresh replaces the heaps, for which it excludes readers */
     std::string reinit_reason;
     std::vector<MarkId> marks; /* the marks that were visible */
     Status status = Status::initializing;
