@@ -22,6 +22,7 @@ RESET ROLE;
 DROP INDEX ix_lower;
 DROP INDEX ix_lower;
 -- not_even_the_owner_drops_indexes_that_refreshes_need
+DROP INDEX ix_st_id_idx;
 SELECT format('DROP INDEX pg_trickle_storage.st_%s_key', 'ix_st'::regclass::oid) AS drop_own \gset
 \set VERBOSITY sqlstate
 :drop_own;
