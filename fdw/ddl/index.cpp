@@ -244,19 +244,23 @@ bool may_drop(Oid index)
            object_ownercheck(NamespaceRelationId, get_rel_namespace(index), GetUserId());
 }
 
-/* Gives the storage an own index by which its rows are found, before the adopted one is dropped. Where that is not
- * possible, the next refresh sets the stream table up again. C++ frame. */
-void replace_adopted_index(Oid relid, Oid heap)
+/* Returns the step whose rows the heap has. Without one, as its program has another key by now or cannot be compiled,
+ * the next refresh that succeeds sets the stream table up again. C++ frame. */
+std::optional<engine::Step> step_of(Oid relid, Oid heap)
 {
-    (void)attempt([=] {
+    std::optional<engine::Step> found;
+    auto failure = attempt([&] {
         const refresh::Compiled &compiled = refresh::compiled_of(relid);
         for (const refresh::CompiledStep &step : compiled.steps)
             if (step.heap == heap && step.found_by == step.step.found_by)
-                storage::replace_adopted_index(relid, heap, step.step);
+                found = step.step;
     });
+    if (failure && failure->sqlstate == ERRCODE_QUERY_CANCELED)
+        raise({.sqlstate = failure->sqlstate, .message = failure->message});
+    return found;
 }
 
-/* PostgreSQL frame. Returns true for an adopted index, which is replaced. */
+/* Returns true for an adopted index, and gives the storage an own one. PostgreSQL frame. */
 bool replace_if_adopted(const RangeVar *name)
 {
     const Oid index = RangeVarGetRelid(name, NoLock, true);
@@ -268,7 +272,10 @@ bool replace_if_adopted(const RangeVar *name)
     LockRelationOid(heap, ShareLock);
     if (storage::adopted_index_of(heap) != index)
         return false;
-    enter([=] { replace_adopted_index(relid, heap); });
+    enter([=] {
+        if (const std::optional<engine::Step> step = step_of(relid, heap))
+            storage::replace_adopted_index(relid, heap, *step);
+    });
     return true;
 }
 
