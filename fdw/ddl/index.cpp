@@ -32,6 +32,7 @@
 
 extern "C" {
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
@@ -43,6 +44,7 @@ extern "C" {
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 }
 
 namespace pgtrickle {
@@ -244,39 +246,48 @@ bool may_drop(Oid index)
            object_ownercheck(NamespaceRelationId, get_rel_namespace(index), GetUserId());
 }
 
-/* Returns the step whose rows the heap has. Without one, as its program has another key by now or cannot be compiled,
- * the next refresh that succeeds sets the stream table up again. C++ frame. */
-std::optional<engine::Step> step_of(Oid relid, Oid heap)
+/* Whether the rows of the storage are groups; false for one that cannot be compiled. C++ frame. */
+bool is_of_groups(Oid relid, Oid heap)
 {
-    std::optional<engine::Step> found;
+    bool is_found = false;
     auto failure = attempt([&] {
-        const refresh::Compiled &compiled = refresh::compiled_of(relid);
-        for (const refresh::CompiledStep &step : compiled.steps)
-            if (step.heap == heap && step.found_by == step.step.found_by)
-                found = step.step;
+        for (const refresh::CompiledStep &step : refresh::compiled_of(relid).steps)
+            is_found = is_found || (step.heap == heap && step.step.layout == engine::Layout::groups);
     });
     if (failure && failure->sqlstate == ERRCODE_QUERY_CANCELED)
         raise({.sqlstate = failure->sqlstate, .message = failure->message});
-    return found;
+    return is_found;
 }
 
-/* Returns true for an adopted index, and gives the storage an own one. PostgreSQL frame. */
-bool replace_if_adopted(const RangeVar *name)
+/* Prepares a storage for the loss of one of its user's indexes. Locks the stream table before PostgreSQL locks the
+ * heap, as other statements do. Returns true for an adopted index, in whose place there is an empty one then.
+ * PostgreSQL frame. */
+bool prepare_to_drop(const RangeVar *name)
 {
     const Oid index = RangeVarGetRelid(name, NoLock, true);
-    const Oid heap =
-        OidIsValid(index) && get_rel_relkind(index) == RELKIND_INDEX ? IndexGetRelation(index, true) : InvalidOid;
+    const char kind = OidIsValid(index) ? get_rel_relkind(index) : '\0';
+    const bool is_index = kind == RELKIND_INDEX || kind == RELKIND_PARTITIONED_INDEX;
+    const Oid heap = is_index ? IndexGetRelation(index, true) : InvalidOid;
     const Oid relid = OidIsValid(heap) ? storage::served_from(heap) : InvalidOid;
-    if (!OidIsValid(relid) || !may_drop(index) || !definition::lock_if_exists(relid, lock_of_stream_table))
+    if (!OidIsValid(relid) || !may_drop(index) || !definition::lock_if_exists(relid, lock_of_stream_table) ||
+        storage::adopted_index_of(heap) != index)
         return false;
-    LockRelationOid(heap, ShareLock);
-    if (storage::adopted_index_of(heap) != index)
-        return false;
-    enter([=] {
-        if (const std::optional<engine::Step> step = step_of(relid, heap))
-            storage::replace_adopted_index(relid, heap, *step);
-    });
+    LockRelationOid(heap, ShareUpdateExclusiveLock);
+    const bool are_groups = enter([=] { return is_of_groups(relid, heap); });
+    storage::return_index_of_key(heap, are_groups);
     return true;
+}
+
+/* PostgreSQL requires that the statement is the first action of its transaction. What it allocates has to outlive its
+ * transactions, as the present context does. */
+void begin_another_transaction()
+{
+    MemoryContext context = CurrentMemoryContext;
+    PopActiveSnapshot();
+    CommitTransactionCommand();
+    StartTransactionCommand();
+    PushActiveSnapshot(GetTransactionSnapshot());
+    MemoryContextSwitchTo(context);
 }
 
 } // namespace
@@ -284,20 +295,19 @@ bool replace_if_adopted(const RangeVar *name)
 void drop_index(const UtilityCall &utility)
 {
     auto *statement = castNode(DropStmt, utility.statement());
-    bool is_any_adopted = false;
-    ListCell *cell;
-    if (statement->removeType == OBJECT_INDEX)
+    const bool is_refused =
+        statement->concurrent && (list_length(statement->objects) != 1 || statement->behavior == DROP_CASCADE);
+    if (statement->removeType == OBJECT_INDEX && !is_refused) {
+        if (statement->concurrent)
+            PreventInTransactionBlock(utility.context == PROCESS_UTILITY_TOPLEVEL, "DROP INDEX CONCURRENTLY");
+        bool is_any_adopted = false;
+        ListCell *cell;
         foreach (cell, statement->objects)
-            is_any_adopted |= replace_if_adopted(makeRangeVarFromNameList(lfirst_node(List, cell)));
-    if (!is_any_adopted || !statement->concurrent) {
-        utility.run();
-        return;
+            is_any_adopted |= prepare_to_drop(makeRangeVarFromNameList(lfirst_node(List, cell)));
+        if (is_any_adopted && statement->concurrent)
+            begin_another_transaction();
     }
-    UtilityCall at_once = utility;
-    at_once.planned = static_cast<PlannedStmt *>(copyObjectImpl(utility.planned));
-    at_once.is_read_only = false;
-    castNode(DropStmt, at_once.planned->utilityStmt)->concurrent = false;
-    at_once.run();
+    utility.run();
 }
 
 namespace {

@@ -13,8 +13,8 @@ namespace pgtrickle {
 /* Executes an IndexStmt on a stream table. C++ frame. */
 void create_index(const UtilityCall &call);
 
-/* Executes a DropStmt of any kind. If an index adopted by a storage (storage/adopted_index.hpp) is among the indexes
- * that are dropped, the storage gets an own one before; CONCURRENTLY has no effect then. PostgreSQL frame. */
+/* Executes a DropStmt of any kind. An adopted index (storage/adopted_index.hpp) among those that are dropped becomes
+ * the storage's own again before, with CONCURRENTLY in a transaction of its own. PostgreSQL frame. */
 void drop_index(const UtilityCall &call);
 
 /* An index of a stream table as a dump contains it. */

@@ -2,6 +2,9 @@
 
 #include "pg/rights.hpp"
 #include "pg/versions/heaps.hpp"
+#include "storage/index_placement.hpp"
+#include "storage/layout.hpp"
+#include "storage/storage.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -16,7 +19,9 @@ extern "C" {
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_index.h"
+#include "commands/comment.h"
 #include "commands/defrem.h"
 #include "commands/tablespace.h"
 #include "miscadmin.h"
@@ -135,17 +140,18 @@ bool has_shared_key_as_owner(Relation heap, Relation index)
     });
 }
 
-void mark_as_unique_and_adopted(Oid index)
+void mark(Oid index, bool is_unique, bool is_adopted)
 {
     Relation catalog = table_open(IndexRelationId, RowExclusiveLock);
     HeapTuple tuple = SearchSysCacheCopy1(INDEXRELID, ObjectIdGetDatum(index));
     if (!HeapTupleIsValid(tuple))
         elog(ERROR, "cache lookup failed for index %u", index);
     auto *form = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
-    form->indisunique = true;
-    form->indisreplident = true;
+    form->indisunique = is_unique;
+    form->indisreplident = is_adopted;
     CatalogTupleUpdate(catalog, &tuple->t_self, tuple);
     table_close(catalog, RowExclusiveLock);
+    CommandCounterIncrement();
 }
 
 } // namespace
@@ -157,7 +163,7 @@ bool adopt_own_index(Oid heap, Oid own, const IndexStmt *statement)
                             (index->rd_index->indisunique || !has_shared_key_as_owner(table, index));
     index_close(index, NoLock);
     if (is_adopted) {
-        mark_as_unique_and_adopted(own);
+        mark(own, true, true);
         (void)deleteDependencyRecordsForSpecific(RelationRelationId, own, DEPENDENCY_INTERNAL, RelationRelationId,
                                                  heap);
         CacheInvalidateRelcache(table);
@@ -166,6 +172,27 @@ bool adopt_own_index(Oid heap, Oid own, const IndexStmt *statement)
     if (is_adopted)
         CommandCounterIncrement();
     return is_adopted;
+}
+
+void return_adopted_index(Oid heap, const char *own_name, bool is_of_groups)
+{
+    const Oid index = adopted_index_of(heap), schema = get_rel_namespace(index);
+    const char *name = get_rel_name(index);
+    Relation table = table_open(heap, NoLock);
+    const Oid empty = index_concurrently_create_copy(table, index, get_rel_tablespace(index),
+                                                     psprintf("%s_dropped", RelationGetRelationName(table)));
+    CommandCounterIncrement();
+    withhold_privileges(empty);
+    mark(index, is_of_groups, false);
+    place(index, get_namespace_oid(schema_name, false), own_name);
+    place(empty, schema, name);
+    DeleteComments(index, RelationRelationId, 0);
+    (void)deleteDependencyRecordsForClass(RelationRelationId, index, ExtensionRelationId, DEPENDENCY_AUTO_EXTENSION);
+    const ObjectAddress self = {RelationRelationId, index, 0}, owner = {RelationRelationId, heap, 0};
+    recordDependencyOn(&self, &owner, DEPENDENCY_INTERNAL);
+    CacheInvalidateRelcache(table);
+    table_close(table, NoLock);
+    CommandCounterIncrement();
 }
 
 } // namespace pgtrickle::storage

@@ -2,8 +2,9 @@
  * A user's unique index on the key by which the rows of a storage are found.
  *
  * CREATE UNIQUE INDEX builds no second index on the same columns: the storage's own one becomes the user's, and gets
- * its name and schema. Only catalogs are written, once the keys have been read and none was there twice, so that
- * readers go on. Before DROP INDEX drops such an index, the storage gets an own one again.
+ * its name and schema, once the keys have been read and none was there twice. Before DROP INDEX drops such an index, it
+ * becomes the own one again, and PostgreSQL drops an empty index that has taken its place. Only catalogs are written,
+ * so that readers and refreshes go on.
  *
  * Invariant: a storage whose rows are found by a key has a valid index on it, its own or an adopted one, or else it is
  * set up again by the next refresh, which does not find the key (found_by()).
@@ -28,5 +29,10 @@ Oid adopted_index_of(Oid heap);
  * adopted one, still under its name, and returns true. The caller has locked the heap in ShareLock. PostgreSQL frame.
  */
 bool adopt_own_index(Oid heap, Oid own, const IndexStmt *statement);
+
+/* Makes the adopted index of the heap its own one again, under the name `own_name` in the reserved schema; unique, if
+ * the rows are groups. A new index gets its name and schema, which is empty and not valid, and can only be dropped. The
+ * caller has locked the heap in ShareUpdateExclusiveLock. PostgreSQL frame. */
+void return_adopted_index(Oid heap, const char *own_name, bool is_of_groups);
 
 } // namespace pgtrickle::storage

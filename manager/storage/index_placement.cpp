@@ -11,6 +11,7 @@ extern "C" {
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "commands/defrem.h"
 #include "mb/pg_wchar.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
@@ -98,6 +99,25 @@ void place(Oid index, Oid schema, const char *name)
     });
 }
 
+namespace {
+
+/* Returns the name in the user's schema of an index that PostgreSQL has named for the schema of its heap. It names the
+ * original of a copy likewise in the end. */
+const char *users_name(const char *name, Oid schema)
+{
+    const size_t length = length_before_copy_suffix(name);
+    if (length == 0)
+        return name;
+    const char *original = pnstrdup(name, length), *replaced = psprintf("%s_ccold", original);
+    if (OidIsValid(get_relname_relid(replaced, schema)))
+        ereport(ERROR, (errcode(ERRCODE_DUPLICATE_TABLE),
+                        errmsg("relation \"%s\" already exists in schema \"%s\"", replaced, get_namespace_name(schema)),
+                        errhint("A REINDEX CONCURRENTLY that has failed leaves such an index. Drop it first.")));
+    return ChooseRelationName(original, nullptr, "ccnew", schema, false);
+}
+
+} // namespace
+
 void place_new_index(Oid relation)
 {
     const Oid schema = get_namespace_oid(schema_name, true);
@@ -107,7 +127,7 @@ void place_new_index(Oid relation)
     CommandCounterIncrement();
     const Oid heap = IndexGetRelation(relation, false), relid = served_from(heap);
     if (OidIsValid(relid) && !is_hidden_index(heap, relation, name, schema))
-        place(relation, get_rel_namespace(relid), name);
+        place(relation, get_rel_namespace(relid), users_name(name, get_rel_namespace(relid)));
 }
 
 void move_user_indexes(Oid storage, Oid schema)

@@ -201,19 +201,21 @@ void withhold_own_privileges(Oid relation)
     });
 }
 
-/* Makes the index depend on its heap and withholds privileges on it: the owner could otherwise drop it through its
- * rights on the stream table, or read its statistics. */
-void protect_index(Oid heap, Oid index)
+/* Makes the indexes depend on their heap and withholds privileges on them: the owner could otherwise drop an
+ * index through its rights on the stream table, or read its statistics. */
+void protect_indexes(Relation heap)
 {
     ObjectAddress owned, owner;
-    ObjectAddressSet(owner, RelationRelationId, heap);
-    ObjectAddressSet(owned, RelationRelationId, index);
-    recordDependencyOn(&owned, &owner, DEPENDENCY_INTERNAL);
-    withhold_privileges(index);
+    ObjectAddressSet(owner, RelationRelationId, RelationGetRelid(heap));
+    ListCell *cell;
+    foreach (cell, RelationGetIndexList(heap)) {
+        ObjectAddressSet(owned, RelationRelationId, lfirst_oid(cell));
+        recordDependencyOn(&owned, &owner, DEPENDENCY_INTERNAL);
+        withhold_privileges(lfirst_oid(cell));
+    }
 }
 
-/* Has `create` create indexes on the open heap, which is locked. */
-template <class Create> void create_on(Oid heap, Create create)
+void create_indexes(Oid heap, const engine::Step &step, const QueryParts &parts)
 {
     const int level = NewGUCNestLevel();
     set_for_now("default_tablespace", "");
@@ -222,24 +224,15 @@ template <class Create> void create_on(Oid heap, Create create)
     if (needs_snapshot)
         PushActiveSnapshot(GetTransactionSnapshot());
     Relation relation = table_open(heap, ShareLock);
-    create(relation);
+    create_own_index(relation, step);
+    for (const std::vector<engine::IndexTerm> &terms : step.looked_up_by)
+        if (!is_found_by(step, terms))
+            create_lookup_index(relation, terms, parts);
+    protect_indexes(relation);
     table_close(relation, NoLock);
     if (needs_snapshot)
         PopActiveSnapshot();
     AtEOXact_GUC(false, level);
-}
-
-void create_indexes(Oid heap, const engine::Step &step, const QueryParts &parts)
-{
-    create_on(heap, [&](Relation relation) {
-        create_own_index(relation, step);
-        for (const std::vector<engine::IndexTerm> &terms : step.looked_up_by)
-            if (!is_found_by(step, terms))
-                create_lookup_index(relation, terms, parts);
-        ListCell *cell;
-        foreach (cell, RelationGetIndexList(relation))
-            protect_index(heap, lfirst_oid(cell));
-    });
 }
 
 /* Sets the names that differ; null: none. PostgreSQL frame. */
@@ -371,14 +364,9 @@ bool adopt_index_of_key(Oid heap, const IndexStmt *statement, Oid *index)
     return OidIsValid(*index) && !is_partitioned(heap) && adopt_own_index(heap, *index, statement);
 }
 
-void replace_adopted_index(Oid relid, Oid heap, const engine::Step &step)
+void return_index_of_key(Oid heap, bool is_of_groups)
 {
-    AsOwner as_owner(call([=] { return owner_of_relation(relid); }), Sharing::all);
-    TextSettings text_settings;
-    call([&] {
-        create_on(heap, [&](Relation relation) { create_own_index(relation, step); });
-        protect_index(heap, own_index(heap, key_suffix));
-    });
+    return_adopted_index(heap, psprintf("%s%s", get_rel_name(heap), key_suffix), is_of_groups);
 }
 
 Oid chosen_tablespace(Oid relid)

@@ -55,8 +55,8 @@ int key_of_rows(Oid heap, AttrNumber *columns);
  * (adopted_index.hpp), puts it into `index`, and returns true. Otherwise nothing is changed. The caller has locked the
  * heap in ShareLock. PostgreSQL frame. */
 bool adopt_index_of_key(Oid heap, const IndexStmt *statement, Oid *index);
-/* Creates an own index on the key of the heap of `step`, beside the adopted one. Throws PgError. */
-void replace_adopted_index(Oid relid, Oid heap, const engine::Step &step);
+/* Makes the adopted index of the heap its own one again (adopted_index.hpp). PostgreSQL frame. */
+void return_index_of_key(Oid heap, bool is_of_groups);
 
 /* Gives a heap or an index, with its partitions, an empty list of privileges: without a list its owner has all
  * privileges, and may read its statistics. PostgreSQL frame. */

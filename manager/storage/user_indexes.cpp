@@ -116,6 +116,12 @@ void add_extras(Oid index, const IndexExtras *extras)
     CommandCounterIncrement();
 }
 
+/* A failed REINDEX CONCURRENTLY leaves such an index. A partitioned one is invalid while a partition lacks its part. */
+bool is_left_invalid(Oid index)
+{
+    return !get_index_isvalid(index) && get_rel_relkind(index) != RELKIND_PARTITIONED_INDEX;
+}
+
 UserIndexes indexes_of(Oid storage)
 {
     UserIndexes found;
@@ -123,7 +129,7 @@ UserIndexes indexes_of(Oid storage)
     found.columns = CreateTupleDescCopy(RelationGetDescr(heap));
     ListCell *cell;
     foreach (cell, RelationGetIndexList(heap)) {
-        if (is_own_index(lfirst_oid(cell)))
+        if (is_own_index(lfirst_oid(cell)) || is_left_invalid(lfirst_oid(cell)))
             continue;
         Relation index = index_open(lfirst_oid(cell), ShareUpdateExclusiveLock);
         IndexStmt *statement = statement_of(heap, index);
