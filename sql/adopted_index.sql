@@ -130,18 +130,5 @@ INSERT INTO late VALUES (7, 7);
 SELECT pgtrickle.refresh_stream_table('lates');
 SELECT * FROM test.differences('lates', 'SELECT id, v FROM late');
 SELECT * FROM indexes('lates');
--- a_key_that_the_source_gets_before_the_first_fill, as_in_a_restore
-CREATE TABLE early (id int, v int);
-INSERT INTO early SELECT g, g FROM generate_series(1, 9) g;
-BEGIN;
-SELECT pgtrickle.create_stream_table('earlies', 'SELECT id, v FROM early', '520w', 'DIFFERENTIAL', false);
-CREATE UNIQUE INDEX earlies_id ON earlies (id);
-SELECT * FROM indexes('earlies');
-ALTER TABLE early ADD PRIMARY KEY (id);
-COMMIT;
-SELECT pgtrickle.refresh_stream_table('earlies');
-SELECT * FROM indexes('earlies');
-SELECT pgtrickle.stream_table_key('earlies');
-SELECT * FROM test.differences('earlies', 'SELECT id, v FROM early');
 DROP SCHEMA adopted_index, adopted_index_other CASCADE;
 RESET client_min_messages;

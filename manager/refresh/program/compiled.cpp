@@ -5,7 +5,6 @@
 #include "definition/guc.hpp"
 #include "definition/query/rewritten_query.hpp"
 #include "definition/state/marks.hpp"
-#include "definition/state/state.hpp"
 #include "pg/context.hpp"
 #include "pg/relation_listeners.hpp"
 #include "pg/rights.hpp"
@@ -368,8 +367,7 @@ Compiled &compiled_beside_heaps(Oid relid)
 bool needs_other_heaps(Oid relid)
 {
     const Compiled &compiled = look_up(relid);
-    return !compiled.has_current_layout || compiled.has_lost_a_key ||
-           (compiled.has_gained_a_key && call([=] { return !state::visible_row(relid).is_populated; }));
+    return !compiled.has_current_layout || compiled.has_lost_a_key;
 }
 
 void ensure_current_layout(Oid relid)
