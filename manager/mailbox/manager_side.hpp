@@ -54,6 +54,8 @@ void keep_databases(const std::vector<Oid> &databases) noexcept;
 
 /* ---- a manager ---- */
 
+/* Number of transactions that changed settings of a database. */
+uint64_t settings_changes() noexcept;
 /* Registers this process as the manager of its database, until it exits. Returns false if there is another
  * one, or if the database is blocked. */
 bool become_manager();

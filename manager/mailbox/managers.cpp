@@ -146,9 +146,15 @@ void announce_definition_change() noexcept
         wake_launcher();
 }
 
+uint64_t settings_changes() noexcept
+{
+    return shared->settings_changes.load();
+}
+
 void announce_settings_change() noexcept
 {
     LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    shared->settings_changes.fetch_add(1);
     for (int i = 0; i < shared->manager_count; i++) {
         if (managers[i].pid.load() == 0)
             continue;

@@ -142,6 +142,7 @@ struct Shared {
     std::atomic<uint32_t> is_registry_doubtful;   /* the launcher must look at the list of databases */
     std::atomic<uint32_t> has_lost_start_request; /* any database may need a manager */
     std::atomic<uint64_t> grants;                 /* see note_grant() */
+    std::atomic<uint64_t> settings_changes;       /* see note_settings_change() */
 };
 
 /* Addresses in this process; `shared` is nullptr without shared memory. */

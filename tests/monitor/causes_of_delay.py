@@ -145,15 +145,17 @@ def health_reports_slots_that_retain_wal():
 
 
 def settings_of_the_database_reach_its_manager():
-    """The manager keeps the settings with which it started, and another one takes its place."""
-    before = db.manager_pid()
-    db.admin(f"ALTER DATABASE {db.name} SET pg_trickle.enabled = off")
-    db.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {before}", 0)
-    db.wait_for("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager' AND datname = current_database()", 1)
-    db.run("SET pg_trickle.enabled = off; INSERT INTO source VALUES (7, 7)")
-    db.run(f"ALTER DATABASE {db.name} RESET pg_trickle.enabled")
-    db.wait_for("SELECT count(*) FROM below WHERE id = 7", 1)
-    db.run("RESET ALL")
+    """The manager keeps the settings with which it started, and another one takes its place, also if they change while it
+    starts."""
+    db.run("SET pg_trickle.enabled = off")
+    for turn in range(5):
+        before = db.manager_pid()
+        db.admin(f"ALTER DATABASE {db.name} SET pg_trickle.enabled = off")
+        db.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {before}", 0)
+        db.wait_for("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager' AND datname = current_database()", 1)
+        db.run(f"ALTER DATABASE {db.name} RESET pg_trickle.enabled; INSERT INTO source VALUES ({70 + turn}, 7)")
+        db.wait_for(f"SELECT count(*) FROM below WHERE id = {70 + turn}", 1)
+    db.run("DELETE FROM source WHERE id BETWEEN 70 AND 74; RESET ALL")
 
 
 def a_failing_one_says_how_to_see_why():

@@ -238,10 +238,11 @@ void Definitions::record_failed_read(const TransactionFailure &failure)
 void Definitions::leave_if_settings_changed()
 {
     std::string settings = call([] { return settings_to_begin_with(); });
-    if (!settings_.has_value())
-        settings_ = std::move(settings);
-    else if (*settings_ != settings)
+    const bool is_first = !settings_.has_value();
+    if (is_first ? mailbox::settings_changes() != settings_changes_ : *settings_ != settings)
         mailbox::make_room();
+    if (is_first)
+        settings_ = std::move(settings);
 }
 
 /* ---- reading -------------------------------------------------------------------------- */

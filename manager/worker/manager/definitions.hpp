@@ -71,7 +71,8 @@ struct LoadedDefinition;
 
 class Definitions {
   public:
-    Definitions() = default;
+    /* `settings_changes` is mailbox::settings_changes() before the process got the settings of its database. */
+    explicit Definitions(uint64_t settings_changes) : settings_changes_(settings_changes) {}
     Definitions(const Definitions &) = delete;
     Definitions &operator=(const Definitions &) = delete;
 
@@ -137,6 +138,7 @@ class Definitions {
     bool has_several_owners_ = false;
     std::map<scheduler::Id, scheduler::Ids> refresh_groups_; /* by each member */
 
+    const uint64_t settings_changes_;
     std::optional<std::string> settings_; /* settings of the database with which this process has started */
     uint32_t changes_seen_ = 0;
     bool is_loaded_ = false;

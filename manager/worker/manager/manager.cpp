@@ -164,13 +164,14 @@ extern "C" void pgtrickle_manager_main(Datum argument)
     pqsignal(SIGTERM, die);
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     BackgroundWorkerUnblockSignals();
+    const uint64_t settings_changes = mailbox::settings_changes();
     BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(argument), InvalidOid, 0);
     pgstat_report_appname("pg_trickle manager");
     worker::set_read_committed();
     worker::prepare_time_limits(nullptr);
     if (mailbox::become_manager())
-        enter([] {
-            worker::Manager manager;
+        enter([=] {
+            worker::Manager manager(settings_changes);
             manager.run();
         });
     proc_exit(0);

@@ -38,7 +38,7 @@ namespace pgtrickle::worker {
 
 class Manager {
   public:
-    Manager() = default;
+    explicit Manager(uint64_t settings_changes) : definitions_(settings_changes) {} /* see Definitions */
     Manager(const Manager &) = delete;
     Manager &operator=(const Manager &) = delete;
 
