@@ -242,8 +242,7 @@ namespace {
 /* PostgreSQL lets both owners drop the index; other roles get its error. */
 bool may_drop(Oid index)
 {
-    return object_ownercheck(RelationRelationId, index, GetUserId()) ||
-           object_ownercheck(NamespaceRelationId, get_rel_namespace(index), GetUserId());
+    return owns_relation(index) || owns_schema(get_rel_namespace(index));
 }
 
 /* Whether the rows of the storage are groups; false for one that cannot be compiled. C++ frame. */

@@ -1,5 +1,5 @@
 /*
- * CREATE INDEX on a stream table creates an index on its storage; DROP INDEX.
+ * CREATE INDEX and DROP INDEX of stream tables, whose indexes are indexes on their storages.
  */
 #pragma once
 

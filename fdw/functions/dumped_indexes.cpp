@@ -32,12 +32,10 @@ struct ListedIndex {
 
 /* The functions from here on are PostgreSQL frames, until list(). */
 
-/* pg_dump omits an index that a failed CREATE INDEX or REINDEX CONCURRENTLY has left, too. A partitioned index is
- * invalid while a partition lacks its part. */
+/* pg_dump omits an index that a failed statement has left, too. */
 bool is_dumped(Oid index)
 {
-    return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(index)) &&
-           (get_index_isvalid(index) || get_rel_relkind(index) == RELKIND_PARTITIONED_INDEX);
+    return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(index)) && !storage::is_left_invalid(index);
 }
 
 /* Returns null if the index is not dumped, or was dropped by DROP INDEX CONCURRENTLY. */

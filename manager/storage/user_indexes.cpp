@@ -116,12 +116,6 @@ void add_extras(Oid index, const IndexExtras *extras)
     CommandCounterIncrement();
 }
 
-/* A failed REINDEX CONCURRENTLY leaves such an index. A partitioned one is invalid while a partition lacks its part. */
-bool is_left_invalid(Oid index)
-{
-    return !get_index_isvalid(index) && get_rel_relkind(index) != RELKIND_PARTITIONED_INDEX;
-}
-
 UserIndexes indexes_of(Oid storage)
 {
     UserIndexes found;
@@ -390,6 +384,11 @@ bool is_own_index(Oid index)
     systable_endscan(scan);
     table_close(depend, AccessShareLock);
     return is_found;
+}
+
+bool is_left_invalid(Oid index)
+{
+    return !get_index_isvalid(index) && get_rel_relkind(index) != RELKIND_PARTITIONED_INDEX;
 }
 
 IndexStmt *statement_of(Relation heap, Relation index)

@@ -43,6 +43,9 @@ struct UserIndexes {
 
 /* Whether an index belongs to its heap, which rows are found by. PostgreSQL frame. */
 bool is_own_index(Oid index);
+/* Whether a CREATE INDEX or REINDEX CONCURRENTLY that has failed has left the index. A partitioned one is invalid while
+ * a partition lacks its part. PostgreSQL frame. */
+bool is_left_invalid(Oid index);
 /* Returns a statement that creates a copy of the index, without a name, on a relation with the columns of `heap`.
  * PostgreSQL frame. */
 IndexStmt *statement_of(Relation heap, Relation index);

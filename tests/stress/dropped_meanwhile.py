@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
-"""Shows that each statement about a stream table that another session drops, or drops and creates again, or whose storage
-another session replaces, in the meantime works on what the name is then, or fails with an error for users: never with an internal one. A statement about
-an object that its query uses works."""
+"""Shows that each statement about a stream table that another session drops, or drops and creates again, or whose
+storage another session replaces, in the meantime works on what the name is then, or fails with an error for users: never
+with an internal one. A statement about an object that its query uses works."""
 
 import sys
 import threading

@@ -2,6 +2,7 @@
 """Shows that DROP INDEX on a stream table blocks nothing that it would not block on a table: no transaction that has read
 the stream table and refreshes it then is in a deadlock with it, and CONCURRENTLY lets readers and refreshes pass."""
 
+import contextlib
 import sys
 import threading
 from pathlib import Path
@@ -22,8 +23,8 @@ def set_up(columns):
     db.run(f"CREATE UNIQUE INDEX dropped ON st {columns}; UPDATE src SET v = v + 1000 WHERE id = 1")
 
 
-class Drop(threading.Thread):
-    """DROP INDEX in a session of its own, which waits for an open transaction."""
+class InSession(threading.Thread):
+    """A statement in a session of its own, which waits for an open transaction."""
 
     def __init__(self, statement):
         super().__init__()
@@ -54,18 +55,25 @@ def check_rows(query="TABLE src"):
     assert db.value(f"SELECT count(*) FROM ((TABLE st EXCEPT ALL {query}) UNION ALL ({query} EXCEPT ALL TABLE st)) d") == 0
 
 
+@contextlib.contextmanager
+def open_reader():
+    """A transaction that has read the stream table."""
+    reader = db.connect()
+    reader.autocommit = False
+    reader.cursor().execute("SET LOCAL statement_timeout = '30s'; SELECT count(*) FROM st")
+    yield reader
+    reader.commit()
+    reader.close()
+
+
 def a_transaction_refreshes_what_it_has_read():
     for columns in INDEXES.values():
         for last in "SELECT pgtrickle.refresh_stream_table('st')", "UPDATE src SET v = v + 2000 WHERE id = 2; SET LOCAL pg_trickle.max_staleness = 0; SELECT v FROM st WHERE id = 2":
             set_up(columns)
-            reader = db.connect()
-            reader.autocommit = False
-            reader.cursor().execute("SET LOCAL statement_timeout = '30s'; SELECT count(*) FROM st")
-            drop = Drop("DROP INDEX dropped")
-            drop.await_lock()
-            reader.cursor().execute(last)
-            reader.commit()
-            reader.close()
+            with open_reader() as reader:
+                drop = InSession("DROP INDEX dropped")
+                drop.await_lock()
+                reader.cursor().execute(last)
             drop.finish()
             check_rows()
 
@@ -73,32 +81,24 @@ def a_transaction_refreshes_what_it_has_read():
 def others_pass_it_concurrently():
     for columns in INDEXES.values():
         set_up(columns)
-        reader = db.connect()
-        reader.autocommit = False
-        reader.cursor().execute("SELECT count(*) FROM st")
-        drop = Drop("DROP INDEX CONCURRENTLY dropped")
-        drop.await_lock()
-        db.run("SET lock_timeout = '20s'; UPDATE src SET v = v + 3000 WHERE id = 3")
-        check_rows()
-        assert db.value("SELECT v FROM st WHERE id = 3") == 3003
-        db.run("RESET lock_timeout")
-        reader.rollback()
-        reader.close()
+        with open_reader():
+            drop = InSession("DROP INDEX CONCURRENTLY dropped")
+            drop.await_lock()
+            db.run("SET lock_timeout = '20s'; UPDATE src SET v = v + 3000 WHERE id = 3")
+            check_rows()
+            assert db.value("SELECT v FROM st WHERE id = 3") == 3003
+            db.run("RESET lock_timeout")
         drop.finish()
         check_rows()
 
 
 def cancel_reindex():
-    reader = db.connect()
-    reader.autocommit = False
-    reader.cursor().execute("SELECT count(*) FROM st")
-    reindex = Drop("REINDEX INDEX CONCURRENTLY dropped")
-    reindex.await_lock()
-    db.run("SELECT pg_cancel_backend(%s)", reindex.pid)
-    reindex.join(60)
+    with open_reader():
+        reindex = InSession("REINDEX INDEX CONCURRENTLY dropped")
+        reindex.await_lock()
+        db.run("SELECT pg_cancel_backend(%s)", reindex.pid)
+        reindex.join(60)
     assert "canceling" in str(reindex.error), reindex.error
-    reader.rollback()
-    reader.close()
 
 
 def invalid_indexes_are_not_made_again():
