@@ -110,7 +110,8 @@ std::string repair(Oid relid)
         found = "an object that it reads was redefined";
     if (found.empty() && !(refresh::has_current_layout(relid) && call([=] { return fits_its_storage(relid); })))
         found = "columns of its storage were dropped or altered";
-    if (!found.empty()) {
+    const bool has_unused_key = found.empty() && refresh::has_unused_key(relid);
+    if (!found.empty() || has_unused_key) {
         if (is_retyped)
             redefine_as_declared(relid);
         else
@@ -120,7 +121,9 @@ std::string repair(Oid relid)
         state::StateRow after;
         if (state::read(relid, &after) && !after.is_populated)
             fill(relid);
-        return "Damage found: " + found + "; storage, arrangements and state were rebuilt.";
+        return (has_unused_key ? "No damage found; its sources have a key that was not used"
+                               : "Damage found: " + found) +
+               "; storage, arrangements and state were rebuilt.";
     }
     found = damaged_capture(definition);
     std::string result =

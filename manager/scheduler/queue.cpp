@@ -150,7 +150,7 @@ std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, M
     Microseconds not_before = std::min(task.not_before, now + longest_back_off_us);
     Microseconds refreshed_at = std::min(task.refreshed_at, now);
     bool is_unknown = dirty_since == INT64_MIN;
-    if (is_unknown && refreshed_at == 0)
+    if (task.is_unfilled || (is_unknown && refreshed_at == 0))
         return std::max(now, not_before);
     Microseconds after = is_clean     ? std::max(refreshed_at, not_before)
                          : is_unknown ? refreshed_at

@@ -33,6 +33,7 @@ struct Task : AutoUnlinkDue, AutoUnlinkIdle {
     std::vector<Schedule> schedules;     /* due when one of them is; empty: on change */
     bool waits_for_all = false;          /* due when all of them are */
     bool is_due_without_changes = false; /* time-dependent: volatile functions, now() */
+    bool is_unfilled = false;            /* cannot be read: due at once */
     bool is_suspended = false;
     bool is_running = false;
     int failures = 0;              /* failures in a row */
@@ -96,9 +97,9 @@ class Queue {
 
 /* Time at which to refresh a task whose oldest change not applied is of `dirty_since` (0: the task is clean;
  * INT64_MIN: the time is unknown; then the time of its last refresh is used, or the task is due at once if
- * there was none). `spacing_us` is the longest pause of a task that is refreshed on change. Returns nothing
- * if the task is not due at any time. A task is due once, however many due times have passed. A time
- * remembered from before the clock was set back does not hold up the task. */
+ * there was none). One that lacks changes and has no rows is due at once, too. `spacing_us` is the longest pause of a
+ * task that is refreshed on change. Returns nothing if the task is not due at any time. A task is due once, however
+ * many due times have passed. A time remembered from before the clock was set back does not hold up the task. */
 std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, Microseconds now,
                                    Microseconds spacing_us, const Zone &zone);
 

@@ -89,7 +89,10 @@ void replace_heaps(Oid relid)
     call([&] { storage::leave_out_lost_indexes(relid, storage, &indexes); });
     storage::create_user_indexes(relid, storage, indexes);
     /* Programs of its dependents were made for the key of the old storage. */
-    call([=] { CacheInvalidateRelcacheByRelid(relid); });
+    call([=] {
+        CacheInvalidateRelcacheByRelid(relid);
+        CommandCounterIncrement();
+    });
 }
 
 void take_over_heaps(Oid relid, const Successor &successor)

@@ -153,6 +153,18 @@ TEST(Due, one_that_nobody_knows_is_not_refreshed_over_and_over)
     EXPECT_EQ(due_at(task, INT64_MIN, 60 * s + 1, s, utc), 61 * s);
 }
 
+TEST(Due, one_without_rows_is_due_at_once)
+{
+    Task task;
+    task.schedules = {every(30)};
+    task.refreshed_at = 60 * s;
+    task.is_unfilled = true;
+    EXPECT_EQ(due_at(task, 61 * s, 62 * s, s, utc), 62 * s);
+    task.not_before = 70 * s;
+    EXPECT_EQ(due_at(task, 61 * s, 62 * s, s, utc), 70 * s);
+    EXPECT_EQ(due_at(task, 0, 100 * s, s, utc), std::nullopt);
+}
+
 TEST(Due, without_schedule_on_change_but_rested)
 {
     Task task;

@@ -69,9 +69,9 @@ void check_for_cycle(Oid relid, const std::vector<Oid> &path)
     definition::raise_cycle(circle);
 }
 
-/* Builds the heaps of the stream table again, if that is due. It is locked by RowExclusive, which is given up before
- * the wait for AccessExclusive: two refreshes that have it would wait for each other. */
-void lock_and_rebuild(Oid relid)
+/* Builds the heaps of the stream table again, if they are not those that its query needs. It is locked by RowExclusive,
+ * which is given up before the wait for AccessExclusive: two refreshes that have it would wait for each other. */
+void rebuild_if_needed(Oid relid)
 {
     if (!needs_other_heaps(relid))
         return;
@@ -81,7 +81,8 @@ void lock_and_rebuild(Oid relid)
     });
     if (!call([=] { return definition::is_stream_table(relid); }))
         definition::raise_dropped(relid);
-    ensure_current_layout(relid);
+    if (needs_other_heaps(relid))
+        rebuild_heaps(relid);
 }
 
 /* Locks the definitions of `relid`, unless the caller has done so, and of its upstreams, and assigns each its level. */
@@ -110,7 +111,7 @@ int collect(Oid relid, Collected &collected, bool is_locked = false)
         } else if (collected.is_read) {
             member.compiled = &compiled_of(relid);
         } else {
-            lock_and_rebuild(relid);
+            rebuild_if_needed(relid);
             member.compiled = &compiled_with_current_layout(relid);
         }
         for (const CompiledSource &source : member.compiled->sources)
@@ -159,6 +160,22 @@ std::vector<Oid> in_order(const Collected &collected)
     std::stable_sort(relids.begin(), relids.end(),
                      [&](Oid a, Oid b) { return collected.found.at(a).level < collected.found.at(b).level; });
     return relids;
+}
+
+/* Has first fills use keys that the sources have got since the heaps were created: upstreams come first, as their keys
+ * are those of their dependents. Not where a stream table is in use: its reader would wait for the fill without a
+ * limit.
+ */
+void use_new_keys(Collected &collected)
+{
+    for (Oid relid : in_order(collected)) {
+        if (collected.is_read || has_been_filled(relid))
+            continue;
+        if (has_unused_key(relid) && call([=] { return ConditionalLockRelationOid(relid, AccessExclusiveLock); }) &&
+            has_unused_key(relid))
+            rebuild_heaps(relid);
+        collected.found.at(relid).compiled = &compiled_with_current_layout(relid);
+    }
 }
 
 /* Collects the named stream tables and all their upstreams, with the atomic sets and refresh groups of any of
@@ -261,6 +278,7 @@ Batch collect_members(const BatchRequest &request)
     const bool is_named = request.reach == Reach::named;
     if (Oid other = is_named ? first_in_larger_set(request) : InvalidOid; other != InvalidOid)
         return Batch::without_members({.locked = other, .is_in_larger_set = true});
+    use_new_keys(collected);
     Batch batch;
     batch.atomic_sets = is_named ? request.atomic_sets : sets_among(collected);
     for (Oid relid : in_order(collected))

@@ -370,10 +370,13 @@ bool needs_other_heaps(Oid relid)
     return !compiled.has_current_layout || compiled.has_lost_a_key;
 }
 
-void ensure_current_layout(Oid relid)
+bool has_unused_key(Oid relid)
 {
-    if (!needs_other_heaps(relid))
-        return;
+    return look_up(relid).has_gained_a_key;
+}
+
+void rebuild_heaps(Oid relid)
+{
     const Compiled &compiled = look_up(relid);
     if (compiled.is_only_renamed)
         for (size_t k = 0; k + 1 < compiled.steps.size(); k++)

@@ -71,6 +71,7 @@ struct Compiled : CacheEntry {
     bool has_current_layout = true;             /* otherwise its heaps are those of another program, or are missing, or
                                                  * it is marked for a new setup */
     bool has_lost_a_key = false;                /* it finds rows by columns that are no key of its sources any more */
+    bool has_gained_a_key = false;              /* it finds rows by their hash, and its sources have a key now */
     bool is_only_renamed = false;               /* … only columns of its arrangements have other names than there */
     bool captures_match_privileges = true;      /* otherwise sources must begin or cease to be captured for it */
     bool logs_are_checked = false;              /* the logs had all columns when it was refreshed first */
@@ -108,9 +109,13 @@ bool has_current_layout(Oid relid);
 /* Whether the heaps are not those that the query needs, or have lost a key. The caller holds a lock on the stream
  * table. */
 bool needs_other_heaps(Oid relid);
-/* Rebuilds such heaps (setup/setup.hpp); this takes AccessExclusive, and leaves the stream table unpopulated. The
+/* Whether rows are found by their hash although the sources have a key by now. The heaps are right, but larger and
+ * slower than needed. A restore creates the keys of sources after the stream tables. The caller holds a lock on the
+ * stream table. */
+bool has_unused_key(Oid relid);
+/* Rebuilds the heaps (setup/setup.hpp); this takes AccessExclusive, and leaves the stream table unpopulated. The
  * caller holds a lock on the stream table. */
-void ensure_current_layout(Oid relid);
+void rebuild_heaps(Oid relid);
 
 /* Returns the compiled stream table, which is valid until the next call for the same stream table, or of
  * discard_stale(). The caller holds a lock on the stream table. Raises 55006 while a refresh runs, which uses

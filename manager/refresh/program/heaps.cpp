@@ -112,7 +112,7 @@ bool find_heaps(Compiled &compiled)
     const Definition &definition = compiled.definition;
     int last = static_cast<int>(compiled.steps.size()) - 1;
     bool has_current_layout = true, has_names = true;
-    compiled.has_lost_a_key = false;
+    compiled.has_lost_a_key = compiled.has_gained_a_key = false;
     for (int k = 0; k <= last; k++) {
         CompiledStep &step = compiled.steps[k];
         step.heap = k == last ? storage::storage_of(definition.relid) : storage::arrangement_of(definition.relid, k);
@@ -127,6 +127,8 @@ bool find_heaps(Compiled &compiled)
         has_current_layout = has_current_layout && has_columns_of_its_step(step) && is_found_by_its_step(step);
         /* Without a program no key is known, nor is any row looked up by it. */
         compiled.has_lost_a_key = compiled.has_lost_a_key || (!compiled.is_full_only() && !has_its_key(step));
+        compiled.has_gained_a_key = compiled.has_gained_a_key ||
+                                    (!compiled.is_full_only() && step.found_by.empty() && !step.step.found_by.empty());
         has_names = has_names && (k == last || !has_current_layout || has_names_of_its_step(step));
     }
     compiled.is_only_renamed = has_current_layout && !has_names;

@@ -110,7 +110,9 @@ std::optional<TimestampTz> Tasks::due_of(const scheduler::Task &task, TimestampT
  * definition will be read again, and it is checked again then. */
 bool Tasks::queue_if_due(scheduler::Task &task, TimestampTz now, const scheduler::Zone &zone)
 {
-    const TimestampTz since = own_pending_since(task.id);
+    const mailbox::MailboxStatus known = mailbox::status_of(task.id);
+    const TimestampTz since = own_pending_since(task.id, known);
+    task.is_unfilled = known.is_known && !known.state.is_populated;
     if (since == DT_NOBEGIN && definitions_.is_locked(task.id))
         return false;
     std::optional<TimestampTz> due = due_of(task, since, now, zone);
@@ -150,12 +152,16 @@ TimestampTz Tasks::pending_since(Id id) const
     return mailbox::dirty_since_ignoring(id, inactive_.data(), static_cast<int>(inactive_.size()));
 }
 
+TimestampTz Tasks::own_pending_since(Id id, const mailbox::MailboxStatus &known) const
+{
+    if (known.scheduled_dirty_since == 0 || inactive_.empty())
+        return known.scheduled_dirty_since;
+    return mailbox::dirty_since_ignoring(id, inactive_.data(), static_cast<int>(inactive_.size()), true);
+}
+
 TimestampTz Tasks::own_pending_since(Id id) const
 {
-    TimestampTz since = mailbox::status_of(id).scheduled_dirty_since;
-    if (since == 0 || inactive_.empty())
-        return since;
-    return mailbox::dirty_since_ignoring(id, inactive_.data(), static_cast<int>(inactive_.size()), true);
+    return own_pending_since(id, mailbox::status_of(id));
 }
 
 /* ---- flags ---------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "mailbox/mailbox.hpp"
 #include "scheduler/queue.hpp"
 #include "worker/manager/change_listener.hpp"
 #include "worker/manager/definitions.hpp"
@@ -91,6 +92,7 @@ class Tasks {
     void set(scheduler::Id relid, const StoredState &state);
     void set_effective_schedule(scheduler::Id relid);
     void forget(scheduler::Id relid);
+    TimestampTz own_pending_since(scheduler::Id id, const mailbox::MailboxStatus &known) const;
     bool queue_if_due(scheduler::Task &task, TimestampTz now, const scheduler::Zone &zone);
 
     const Definitions &definitions_;
