@@ -23,6 +23,7 @@
 #include "fdw/read/extended_statistics.hpp"
 #include "fdw/read/lock_table.hpp"
 #include "fdw/read/planner_expansion.hpp"
+#include "fdw/read/running_statements.hpp"
 #include "fdw/read/transaction_snapshot.hpp"
 #include "fdw/scan/known_touched.hpp"
 #include "fdw/scan/served_relation.hpp"

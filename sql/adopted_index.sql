@@ -146,11 +146,13 @@ SELECT * FROM test.differences('earlies', 'SELECT id, v FROM early');
 -- … as_do_the_stream_tables_over_it; and_one_that_is_filled_already, by_a_repair
 CREATE TABLE first (id int, v int);
 INSERT INTO first SELECT g, g FROM generate_series(1, 9) g;
+BEGIN;
 SELECT pgtrickle.create_stream_table('seconds', 'SELECT id, v FROM first', '520w', 'DIFFERENTIAL', false);
 SELECT pgtrickle.create_stream_table('thirds', 'SELECT id, v + 1 AS v FROM seconds', '520w', 'DIFFERENTIAL', false);
 SELECT pgtrickle.create_stream_table('filled', 'SELECT id, v FROM first', '520w', 'DIFFERENTIAL');
 CREATE UNIQUE INDEX filled_id ON filled (id);
 ALTER TABLE first ADD PRIMARY KEY (id);
+COMMIT;
 SELECT pgtrickle.refresh_stream_table('thirds'), pgtrickle.refresh_stream_table('filled');
 SELECT pgtrickle.stream_table_key('seconds'), pgtrickle.stream_table_key('thirds'), pgtrickle.stream_table_key('filled');
 SELECT * FROM indexes('filled');

@@ -239,19 +239,21 @@ Passed pass_barrier(const Oid *relids, int count, const RequiredRights *rights)
     return {actions.own_count > 0, is_fresh, actions.requested_count > 0};
 }
 
-bool would_request(const Oid *relids, int count)
+Expected expected_of(const Oid *relids, int count)
 {
+    definition::end_restoring();
     const TimestampTz now = GetCurrentTimestamp();
-    bool is_any_requested = false;
+    bool is_any_requested = false, has_one_to_be_current = false;
     for (int i = 0; i < count; i++) {
         const Freshness freshness = judge(relids[i], now);
         const mailbox::OwnEffects own = mailbox::own_effects(relids[i]);
         if ((freshness.verdict != Verdict::serve && freshness.verdict != Verdict::request) || !freshness.is_populated ||
             own.has_changes || own.holds_it)
-            return false;
+            return Expected::anything;
         is_any_requested |= freshness.verdict == Verdict::request;
+        has_one_to_be_current |= guc::enabled && has_to_be_current(relids[i]);
     }
-    return is_any_requested;
+    return is_any_requested ? Expected::request : has_one_to_be_current ? Expected::anything : Expected::nothing;
 }
 
 Passed refresh_ahead(const Oid *relids, int count, const RequiredRights *rights)

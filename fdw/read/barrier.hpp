@@ -31,8 +31,13 @@ struct Passed {
  * wait. */
 Passed pass_barrier(const Oid *relids, int count, const RequiredRights *rights);
 
-/* Returns true if pass_barrier() would wait for a refresh by the manager, and this transaction has changed nothing. */
-bool would_request(const Oid *relids, int count);
+/* How a statement would pass with a new snapshot. */
+enum class Expected {
+    nothing, /* all of its stream tables are fresh enough, and none has to be current */
+    request, /* it would wait for a refresh by the manager, and this transaction has changed nothing */
+    anything,
+};
+Expected expected_of(const Oid *relids, int count);
 
 /* Refreshes stream tables that the statement may read by functions. Those that cannot be refreshed are left to
  * the functions' statements, which apply on_stale if they read them. */
@@ -95,8 +100,5 @@ Wait recorded_wait();
 void start_behind_barrier(QueryDesc *query, int flags, const Next &next);
 void run_under_own_snapshot(QueryDesc *query, const Next &next);
 void finish_under_own_snapshot(QueryDesc *query, const Next &next);
-/* Remove the statements that an error has ended from the stack of running statements. */
-void end_running(XactEvent event);
-void end_running_of(SubXactEvent event, SubTransactionId self, SubTransactionId parent);
 
 } // namespace pgtrickle

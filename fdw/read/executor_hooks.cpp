@@ -8,9 +8,7 @@
  * in place of the old one, and is active while the executor starts, runs and finishes, because parallel
  * workers and functions take the active one.
  *
- * A STABLE function reads under its caller's snapshot. Such a snapshot is recognized by comparison with the
- * snapshots of the running statements, which are kept on a stack. An error that unwinds the stack is noticed
- * as the abort of its (sub)transaction.
+ * A STABLE function reads under its caller's snapshot (running_statements.hpp).
  */
 #include "fdw/read/barrier.hpp"
 #include "fdw/read/freshness.hpp"
@@ -21,6 +19,7 @@
 #include "fdw/read/function_reads.hpp"
 #include "fdw/read/on_stale.hpp"
 #include "fdw/read/refresh_wait.hpp"
+#include "fdw/read/running_statements.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "fdw/read/transaction_snapshot.hpp"
 #include "fdw/read/untouched_scans.hpp"
@@ -47,43 +46,6 @@ extern "C" {
 namespace pgtrickle {
 
 namespace {
-
-/* ---- the running statements ---------------------------------------------------------- */
-
-struct Running {
-    const PlannedStmt *plan;
-    Snapshot snapshot;
-    int nest_level; /* of transactions, when the statement began to run */
-};
-
-Running *running = nullptr;
-int running_count = 0;
-int running_size = 0;
-
-int begin_running(const QueryDesc *query)
-{
-    if (running_count == running_size) {
-        int size = running_size == 0 ? 64 : running_size * 2;
-        auto *larger = static_cast<Running *>(MemoryContextAlloc(TopMemoryContext, sizeof(Running) * size));
-        if (running != nullptr) {
-            memcpy(larger, running, sizeof(Running) * running_count);
-            pfree(running);
-        }
-        running = larger;
-        running_size = size;
-    }
-    running[running_count] = {query->plannedstmt, query->snapshot, GetCurrentTransactionNestLevel()};
-    return running_count++;
-}
-
-/* Returns the outermost statement that runs under the snapshot; null if there is none. */
-const PlannedStmt *owner_of(Snapshot snapshot)
-{
-    for (int i = 0; i < running_count; i++)
-        if (running[i].snapshot == snapshot)
-            return running[i].plan;
-    return nullptr;
-}
 
 /* ---- snapshots ---------------------------------------------------------------------- */
 
@@ -232,8 +194,9 @@ bool pass_with_available_snapshot(QueryDesc *query, const Reads &reads)
     if (caller == nullptr && RecoveryInProgress() && !IsolationUsesXactSnapshot() && !IsParallelWorker())
         return pass_on_standby(query, reads);
     /* In REPEATABLE READ, functions of any volatility read under the snapshot of the first statement. */
-    if (caller != nullptr || (IsolationUsesXactSnapshot() && running_count > 0))
-        remember_function_reads(caller != nullptr ? caller : running[0].plan, reads.relids, reads.count);
+    const PlannedStmt *reader = caller == nullptr && IsolationUsesXactSnapshot() ? outermost_running() : caller;
+    if (reader != nullptr)
+        remember_function_reads(reader, reads.relids, reads.count);
     FixedSnapshot fixed = {query->snapshot, GetCurrentStatementStartTimestamp()};
     if (IsolationUsesXactSnapshot())
         fixed.taken_at = transaction_snapshot_time();
@@ -300,13 +263,26 @@ MemoryContext plan_exactly(QueryDesc *query, int flags, const Oid *relids, int c
     }
 }
 
+/* Whether pass() would give the statement a new snapshot that sees all refreshes until now, and pass it by nothing but
+ * its own stream tables. */
+bool can_pass_by_itself(QueryDesc *query, const Reads &reads)
+{
+    return reads.count > 0 && reads.by_functions_count == 0 && !IsolationUsesXactSnapshot() &&
+           owner_of(query->snapshot) == nullptr && can_take_new_snapshot(query);
+}
+
+void record_no_wait()
+{
+    if (is_wait_wanted)
+        wait = {true, false, false, false, 0};
+    is_wait_wanted = false;
+}
+
 /* Lets a look-up of stored rows that no pending change concerns pass without a refresh, under a new snapshot: the rows
  * are those that a refresh would leave. Waits for no lock of a user. */
 bool passes_without_refresh(QueryDesc *query, const Reads &reads)
 {
-    if (!guc::enabled || reads.count == 0 || reads.by_functions_count > 0 || IsolationUsesXactSnapshot() ||
-        owner_of(query->snapshot) != nullptr || !can_take_new_snapshot(query) ||
-        !would_request(reads.relids, reads.count) || !looks_up_rows(query, reads.relids, reads.count))
+    if (!looks_up_rows(query, reads.relids, reads.count))
         return false;
     check_rights(asked_rights(query->plannedstmt));
     renew_snapshot(query, false);
@@ -314,9 +290,7 @@ bool passes_without_refresh(QueryDesc *query, const Reads &reads)
     for (int i = 0; i < reads.count; i++)
         relids = lappend_oid(relids, reads.relids[i]);
     if (reads_untouched_rows(query, relids, SourceRows::are_not)) {
-        if (is_wait_wanted)
-            wait = {true, false, false, false, 0};
-        is_wait_wanted = false;
+        record_no_wait();
         return true;
     }
     PopActiveSnapshot();
@@ -327,18 +301,26 @@ bool passes_without_refresh(QueryDesc *query, const Reads &reads)
 Prepared refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads)
 {
     bool has_new_snapshot = false;
-    if (passes_without_refresh(query, reads))
-        return {true, nullptr};
     List *unrefreshed = NIL;
-    enter([&] {
-        NotingUnrefreshed noting(reads.relids, reads.count);
-        has_new_snapshot = call([&] { return pass(query, reads); });
-        unrefreshed = noting.noted();
-    });
+    const Expected expected =
+        can_pass_by_itself(query, reads) ? expected_of(reads.relids, reads.count) : Expected::anything;
+    if (expected == Expected::request && passes_without_refresh(query, reads))
+        return {true, nullptr};
+    if (expected == Expected::nothing) {
+        renew_snapshot(query, false);
+        has_new_snapshot = true;
+        record_no_wait();
+    } else {
+        enter([&] {
+            NotingUnrefreshed noting(reads.relids, reads.count);
+            has_new_snapshot = call([&] { return pass(query, reads); });
+            unrefreshed = noting.noted();
+        });
+    }
     if (can_be_read_exactly(query->plannedstmt)) {
         int count = 0;
         const Oid *relids = tables_to_read_exactly(query, reads.relids, reads.count, unrefreshed, &count);
-        MemoryContext memory = plan_exactly(query, flags, relids, count, &has_new_snapshot);
+        MemoryContext memory = count > 0 ? plan_exactly(query, flags, relids, count, &has_new_snapshot) : nullptr;
         return {has_new_snapshot, memory};
     }
     ListCell *cell;
@@ -427,9 +409,9 @@ void start_behind_barrier(QueryDesc *query, int flags, const Next &next)
 void run_under_own_snapshot(QueryDesc *query, const Next &next)
 {
     bool is_pushed = push_snapshot(query);
-    int position = begin_running(query);
+    const int position = begin_running(query);
     next();
-    running_count = position;
+    end_running_from(position);
     if (is_pushed)
         PopActiveSnapshot();
 }
@@ -440,20 +422,6 @@ void finish_under_own_snapshot(QueryDesc *query, const Next &next)
     next();
     if (is_pushed)
         PopActiveSnapshot();
-}
-
-void end_running(XactEvent event)
-{
-    if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT)
-        running_count = 0;
-}
-
-void end_running_of(SubXactEvent event, SubTransactionId, SubTransactionId)
-{
-    if (event != SUBXACT_EVENT_ABORT_SUB)
-        return;
-    while (running_count > 0 && running[running_count - 1].nest_level >= GetCurrentTransactionNestLevel())
-        running_count--;
 }
 
 Oid *stream_tables_of(PlannedStmt *plan, int *count)
@@ -492,7 +460,7 @@ bool is_reader()
 {
     static const bool is_ours =
         MyBgworkerEntry != nullptr && strcmp(MyBgworkerEntry->bgw_library_name, "pg_trickle") == 0;
-    return !is_ours && !(IsParallelWorker() && running_count == 0) && !refresh::is_running();
+    return !is_ours && !(IsParallelWorker() && outermost_running() == nullptr) && !refresh::is_running();
 }
 
 } // namespace pgtrickle

@@ -31,7 +31,8 @@ namespace pgtrickle {
 
 namespace {
 
-HTAB *served_relations = nullptr; /* Oid → ServedRelation; lives as long as the backend */
+HTAB *served_relations = nullptr;     /* Oid → ServedRelation; lives as long as the backend, with all entries */
+ServedRelation *found_last = nullptr; /* one of a statement is looked up about ten times */
 
 scheduler::Schedule schedule_of(Oid relid)
 {
@@ -166,6 +167,8 @@ void on_invalidated_relation(Oid relid)
 
 ServedRelation *look_up(Oid relid)
 {
+    if (found_last != nullptr && found_last->relid == relid && found_last->is_valid)
+        return found_last;
     if (served_relations == nullptr) {
         HASHCTL control = {};
         control.keysize = sizeof(Oid);
@@ -176,7 +179,7 @@ ServedRelation *look_up(Oid relid)
     bool is_found;
     auto *entry = static_cast<ServedRelation *>(hash_search(served_relations, &relid, HASH_ENTER, &is_found));
     if (is_found && entry->is_valid)
-        return entry;
+        return found_last = entry;
     if (is_found && entry->columns != nullptr)
         pfree(entry->columns);
     *entry = {};
@@ -196,6 +199,8 @@ Oid known_to_serve(Oid heap)
 {
     if (served_relations == nullptr)
         return InvalidOid;
+    if (found_last != nullptr && found_last->is_valid && found_last->storage == heap)
+        return found_last->relid;
     const auto *back = static_cast<const ServedRelation *>(hash_search(served_relations, &heap, HASH_FIND, nullptr));
     if (back == nullptr || !OidIsValid(back->serves))
         return InvalidOid;
@@ -225,15 +230,17 @@ const ServedRelation *find_served_relation(Oid relid)
 
 const ServedRelation *served_relation_to_read(Oid relid)
 {
-    guc::require_stream_tables("read a stream table");
+    guc::require_preload("read a stream table");
     const ServedRelation *entry = find_served_relation(relid);
     /* While the lock waits, another transaction may replace the storage. */
     for (;;) {
         Oid storage = entry != nullptr ? entry->storage : InvalidOid;
-        if (!OidIsValid(storage))
+        if (!OidIsValid(storage)) {
+            guc::require_stream_tables("read a stream table");
             ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                             errmsg("stream table \"%s\" has no storage", get_rel_name(relid)),
                             errhint("Run pgtrickle.repair_stream_table() on it.")));
+        }
         LockRelationOid(storage, AccessShareLock);
         entry = find_served_relation(relid);
         if (entry != nullptr && entry->storage == storage)

@@ -1,0 +1,71 @@
+#include "fdw/read/running_statements.hpp"
+
+extern "C" {
+#include "utils/memutils.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+struct Running {
+    const PlannedStmt *plan;
+    Snapshot snapshot;
+    int nest_level; /* of transactions, when the statement began to run */
+};
+
+Running *running = nullptr;
+int running_count = 0;
+int running_size = 0;
+
+} // namespace
+
+int begin_running(const QueryDesc *query)
+{
+    if (running_count == running_size) {
+        int size = running_size == 0 ? 64 : running_size * 2;
+        auto *larger = static_cast<Running *>(MemoryContextAlloc(TopMemoryContext, sizeof(Running) * size));
+        if (running != nullptr) {
+            memcpy(larger, running, sizeof(Running) * running_count);
+            pfree(running);
+        }
+        running = larger;
+        running_size = size;
+    }
+    running[running_count] = {query->plannedstmt, query->snapshot, GetCurrentTransactionNestLevel()};
+    return running_count++;
+}
+
+void end_running_from(int position)
+{
+    running_count = position;
+}
+
+const PlannedStmt *owner_of(Snapshot snapshot)
+{
+    for (int i = 0; i < running_count; i++)
+        if (running[i].snapshot == snapshot)
+            return running[i].plan;
+    return nullptr;
+}
+
+const PlannedStmt *outermost_running()
+{
+    return running_count > 0 ? running[0].plan : nullptr;
+}
+
+void end_running(XactEvent event)
+{
+    if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT)
+        running_count = 0;
+}
+
+void end_running_of(SubXactEvent event, SubTransactionId, SubTransactionId)
+{
+    if (event != SUBXACT_EVENT_ABORT_SUB)
+        return;
+    while (running_count > 0 && running[running_count - 1].nest_level >= GetCurrentTransactionNestLevel())
+        running_count--;
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,34 @@
+/*
+ * The statements that run, innermost last.
+ *
+ * A STABLE function reads under its caller's snapshot, which is recognized by comparison with those of the running
+ * statements. An error that unwinds the stack is noticed as the abort of its (sub)transaction.
+ *
+ * PostgreSQL frames.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "executor/execdesc.h"
+}
+
+namespace pgtrickle {
+
+/* Returns the position of the statement, for end_running_from(). */
+int begin_running(const QueryDesc *query);
+/* Ends the statement at the position, and those that it has called. */
+void end_running_from(int position);
+
+/* Returns the outermost statement that runs under the snapshot; null if there is none. */
+const PlannedStmt *owner_of(Snapshot snapshot);
+/* Returns null if no statement runs. */
+const PlannedStmt *outermost_running();
+
+/* Remove the statements that an error has ended. */
+void end_running(XactEvent event);
+void end_running_of(SubXactEvent event, SubTransactionId self, SubTransactionId parent);
+
+} // namespace pgtrickle
