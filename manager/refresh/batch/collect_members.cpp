@@ -162,22 +162,6 @@ std::vector<Oid> in_order(const Collected &collected)
     return relids;
 }
 
-/* Has first fills use keys that the sources have got since the heaps were created: upstreams come first, as their keys
- * are those of their dependents. Not where a stream table is in use: its reader would wait for the fill without a
- * limit.
- */
-void use_new_keys(Collected &collected)
-{
-    for (Oid relid : in_order(collected)) {
-        if (collected.is_read || has_been_filled(relid))
-            continue;
-        if (has_unused_key(relid) && call([=] { return ConditionalLockRelationOid(relid, AccessExclusiveLock); }) &&
-            has_unused_key(relid))
-            rebuild_heaps(relid);
-        collected.found.at(relid).compiled = &compiled_with_current_layout(relid);
-    }
-}
-
 /* Collects the named stream tables and all their upstreams, with the atomic sets and refresh groups of any of
  * these. A stream table that is dropped while its lock is waited for is in no set. */
 void collect_all_below(const BatchRequest &request, Collected &collected)
@@ -278,7 +262,6 @@ Batch collect_members(const BatchRequest &request)
     const bool is_named = request.reach == Reach::named;
     if (Oid other = is_named ? first_in_larger_set(request) : InvalidOid; other != InvalidOid)
         return Batch::without_members({.locked = other, .is_in_larger_set = true});
-    use_new_keys(collected);
     Batch batch;
     batch.atomic_sets = is_named ? request.atomic_sets : sets_among(collected);
     for (Oid relid : in_order(collected))

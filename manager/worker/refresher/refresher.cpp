@@ -4,6 +4,7 @@
 #include "definition/alert.hpp"
 #include "mailbox/manager_side.hpp"
 #include "refresh/batch/holds.hpp"
+#include "refresh/batch/new_keys.hpp"
 #include "refresh/history.hpp"
 #include "refresh/place_rows.hpp"
 #include "refresh/program/compiled.hpp"
@@ -110,6 +111,27 @@ scheduler::MemberResult &Refresher::result_of(Id id)
     return result;
 }
 
+/* A failure is one of the refresh that follows, which reports it. */
+void Refresher::prepare_first_fills(const Ids &members)
+{
+    std::vector<Oid> unfilled;
+    for (Id member : members)
+        if (const mailbox::MailboxStatus known = mailbox::status_of(member);
+            known.is_known && !known.state.is_populated)
+            unfilled.push_back(member);
+    if (unfilled.empty())
+        return;
+    const TimeLimit limit = time_limit(members);
+    (void)in_transaction([&] {
+        if (!call([] { return refresh::take_work_lock(); }))
+            return;
+        limit_waiting();
+        limit.begin();
+        refresh::use_new_keys(unfilled);
+        limit.end();
+    });
+}
+
 std::optional<TransactionFailure> Refresher::attempt(const Ids &members)
 {
     std::vector<refresh::Outcome> outcomes;
@@ -123,6 +145,7 @@ std::optional<TransactionFailure> Refresher::attempt(const Ids &members)
     call([&] { pgstat_report_activity(STATE_RUNNING, text.c_str()); });
     publish_attempt(members.front(), members.size());
     skipped_ = {};
+    prepare_first_fills(members);
     grants_ = mailbox::grants();
     std::optional<TransactionFailure> failure = in_transaction([&] {
         if (!call([] { return refresh::take_work_lock(); })) {

@@ -1,0 +1,106 @@
+#!/usr/bin/python3 -B
+"""Shows that the first fill uses a key that a source got after the stream table was created, as in a restore, and that it
+neither waits for a session that has the stream table in use, nor keeps one waiting."""
+
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+db = Database()
+QUERY = "SELECT id, v FROM t"
+OVER = "SELECT id, v + 1 AS v FROM s"
+
+
+def set_up(query=QUERY):
+    """Creates a stream table without rows over a table without a key, and another one over it; both are held."""
+    db.run(f"""
+      DROP SCHEMA IF EXISTS n CASCADE; CREATE SCHEMA n; SET search_path = n;
+      CREATE TABLE t (id int, v int); INSERT INTO t SELECT g, g FROM generate_series(1, 9) g;
+      CREATE FUNCTION waits(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
+        BEGIN WHILE NOT pg_try_advisory_xact_lock_shared(7) LOOP PERFORM pg_sleep(0.01); END LOOP; RETURN $1; END $$;
+      BEGIN;
+      SELECT pgtrickle.create_stream_table('n.s', $$ {query} $$, '520w', 'DIFFERENTIAL', false);
+      SELECT pgtrickle.create_stream_table('n.over_s', $$ {OVER} $$, '520w', 'DIFFERENTIAL', false);
+      SELECT pgtrickle.pause_scheduler(ARRAY['n.s', 'n.over_s']);
+      COMMIT;
+      CREATE UNIQUE INDEX s_id ON s (id)""")
+
+
+def release():
+    db.run("SELECT pgtrickle.resume_scheduler(ARRAY['n.s', 'n.over_s'])")
+
+
+def wait_for_fill(name):
+    db.wait_for(f"SELECT is_populated FROM pgtrickle.pgt_state WHERE relid = 'n.{name}'::regclass", True)
+
+
+def keys():
+    return db.run("SELECT pgtrickle.stream_table_key('n.s'), pgtrickle.stream_table_key('n.over_s')")[0]
+
+
+def indexes():
+    return db.value("SELECT count(*) FROM pg_index WHERE indrelid = ('pg_trickle_storage.st_' || 'n.s'::regclass::oid)::regclass")
+
+
+def is_right(query=QUERY):
+    for name, its in ("s", query), ("over_s", OVER):
+        rows = db.run(f"SELECT * FROM n.{name} ORDER BY id")
+        assert rows == db.run(f"{its} ORDER BY id"), (name, rows)
+
+
+def a_key_is_used_by_the_first_fill():
+    set_up()
+    assert keys() == (None, None) and indexes() == 2, (keys(), indexes())
+    db.run("ALTER TABLE t ADD PRIMARY KEY (id)")
+    release()
+    wait_for_fill("over_s")
+    assert keys() == (["id"], ["id"]) and indexes() == 1, (keys(), indexes())
+    is_right()
+    db.run("UPDATE t SET v = v + 1 WHERE id < 5; DELETE FROM t WHERE id = 9; INSERT INTO t VALUES (11, 11)")
+    db.run("SELECT pgtrickle.refresh_stream_table('n.over_s')")
+    is_right()
+
+
+def one_in_use_is_filled_as_it_is():
+    set_up()
+    db.run("ALTER TABLE t ADD PRIMARY KEY (id)")
+    with closing(db.connect()) as other:
+        other.autocommit = False
+        other.cursor().execute("EXPLAIN SELECT * FROM n.s")  # locks it to the end of the transaction
+        release()
+        wait_for_fill("over_s")
+        assert keys() == (None, None), keys()
+    is_right()
+    db.run("SELECT pgtrickle.repair_stream_table('n.s'), pgtrickle.repair_stream_table('n.over_s')")
+    assert keys() == (["id"], ["id"]) and indexes() == 1, (keys(), indexes())
+    is_right()
+
+
+def no_session_waits_for_the_fill():
+    query = "SELECT id, n.waits(v) AS v FROM t"
+    set_up(query)
+    db.run("ALTER TABLE t ADD PRIMARY KEY (id)")
+    with closing(db.connect()) as gate, closing(db.connect()) as other:
+        gate.cursor().execute("SELECT pg_advisory_lock(7)")
+        release()
+        db.wait_for("SELECT pgtrickle.stream_table_key('n.s') IS NOT NULL", True)
+        db.wait_for("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'refresh of%' AND datname = current_database() "
+                    "AND wait_event = 'PgSleep'", 1)
+        other.cursor().execute("SET lock_timeout = '5s'; EXPLAIN SELECT * FROM n.s")
+        try:
+            other.cursor().execute("SET pg_trickle.scan_refresh_timeout = 100; SELECT * FROM n.s")
+            raise AssertionError("a stream table without rows was read")
+        except psycopg2.errors.ObjectNotInPrerequisiteState:
+            pass
+        gate.cursor().execute("SELECT pg_advisory_unlock(7)")
+    wait_for_fill("over_s")
+    assert keys() == (["id"], ["id"]), keys()
+    is_right(query)
+
+
+run_cases([a_key_is_used_by_the_first_fill, one_in_use_is_filled_as_it_is, no_session_waits_for_the_fill])
