@@ -155,6 +155,14 @@ bool can_take_new_snapshot(QueryDesc *query)
            (!IsolationUsesXactSnapshot() || is_transaction_snapshot_unused(query));
 }
 
+/* Whether renew_snapshot() may give the statement the latest snapshot: that of its transaction is not fixed, and no
+ * statement that has called it runs under its own. */
+bool can_renew_snapshot(QueryDesc *query)
+{
+    return !IsolationUsesXactSnapshot() && outermost_running_under(query->snapshot) == nullptr &&
+           can_take_new_snapshot(query);
+}
+
 /* Passes a statement on a standby that can still take a new snapshot. It waits for refreshes that are due. */
 bool pass_on_standby(QueryDesc *query, const Reads &reads)
 {
@@ -178,7 +186,7 @@ bool pass_on_standby(QueryDesc *query, const Reads &reads)
  * which is active then. */
 bool pass_with_available_snapshot(QueryDesc *query, const Reads &reads)
 {
-    const PlannedStmt *caller = owner_of(query->snapshot);
+    const PlannedStmt *caller = outermost_running_under(query->snapshot);
     if (caller == nullptr && can_take_new_snapshot(query)) {
         const RequiredRights rights = asked_rights(query->plannedstmt);
         const Passed ahead = refresh_ahead(reads.by_functions, reads.by_functions_count, &rights);
@@ -239,7 +247,7 @@ MemoryContext plan_exactly(QueryDesc *query, int flags, const Oid *relids, int c
         const uint64 invalidations = SharedInvalidMessageCounter;
         MemoryContext memory;
         const Planned planned = plan_exact_reads(query, flags, relids, count, age, &memory);
-        const bool can_renew = owner_of(query->snapshot) == nullptr &&
+        const bool can_renew = outermost_running_under(query->snapshot) == nullptr &&
                                (can_take_new_snapshot(query) ||
                                 (RecoveryInProgress() && !IsolationUsesXactSnapshot() && !IsParallelWorker()));
         if (planned == Planned::source_is_replaced && (!can_renew || in_vain == most_in_vain))
@@ -261,14 +269,6 @@ MemoryContext plan_exactly(QueryDesc *query, int flags, const Oid *relids, int c
         *has_new_snapshot = true;
         CHECK_FOR_INTERRUPTS();
     }
-}
-
-/* Whether pass() would give the statement a new snapshot that sees all refreshes until now, and pass it by nothing but
- * its own stream tables. */
-bool can_pass_by_itself(QueryDesc *query, const Reads &reads)
-{
-    return reads.count > 0 && reads.by_functions_count == 0 && !IsolationUsesXactSnapshot() &&
-           owner_of(query->snapshot) == nullptr && can_take_new_snapshot(query);
 }
 
 void record_no_wait()
@@ -302,8 +302,9 @@ Prepared refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads
 {
     bool has_new_snapshot = false;
     List *unrefreshed = NIL;
-    const Expected expected =
-        can_pass_by_itself(query, reads) ? expected_of(reads.relids, reads.count) : Expected::anything;
+    const Expected expected = reads.count > 0 && reads.by_functions_count == 0 && can_renew_snapshot(query)
+                                  ? expected_of(reads.relids, reads.count)
+                                  : Expected::anything;
     if (expected == Expected::request && passes_without_refresh(query, reads))
         return {true, nullptr};
     if (expected == Expected::nothing) {
@@ -358,8 +359,7 @@ bool has_exact_stored_rows(QueryDesc *query, const Reads &reads, bool *has_new_s
 {
     constexpr int most = 8;
     mailbox::SourceCounters before[most], after;
-    if (reads.count > most || IsolationUsesXactSnapshot() || owner_of(query->snapshot) != nullptr ||
-        capture::has_open_statement() || !can_take_new_snapshot(query))
+    if (reads.count > most || capture::has_open_statement() || !can_renew_snapshot(query))
         return false;
     for (int i = 0; i < reads.count; i++)
         if (!is_stored_exactly(reads.relids[i], &before[i]))

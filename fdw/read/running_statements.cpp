@@ -41,7 +41,7 @@ void end_running_from(int position)
     running_count = position;
 }
 
-const PlannedStmt *owner_of(Snapshot snapshot)
+const PlannedStmt *outermost_running_under(Snapshot snapshot)
 {
     for (int i = 0; i < running_count; i++)
         if (running[i].snapshot == snapshot)

@@ -22,10 +22,9 @@ int begin_running(const QueryDesc *query);
 /* Ends the statement at the position, and those that it has called. */
 void end_running_from(int position);
 
-/* Returns the outermost statement that runs under the snapshot; null if there is none. */
-const PlannedStmt *owner_of(Snapshot snapshot);
-/* Returns null if no statement runs. */
+/* Return the outermost statement that runs, or that runs under the snapshot; null if there is none. */
 const PlannedStmt *outermost_running();
+const PlannedStmt *outermost_running_under(Snapshot snapshot);
 
 /* Remove the statements that an error has ended. */
 void end_running(XactEvent event);

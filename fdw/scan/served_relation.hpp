@@ -2,7 +2,7 @@
  * The storage that a stream table is served from, and the mapping of its columns.
  *
  * Entries are kept in each backend and found by OID, never by name. Relcache invalidation of the foreign
- * table or of its storage drops them. A look-up that finds an entry costs one hash probe.
+ * table or of its storage drops them. A look-up that finds an entry costs one hash probe at most.
  *
  * Columns are matched by position: the live columns of the foreign table are, in order, the declared columns
  * of the storage (names of hidden ones start with pgt_), with the same names and types. A storage that does

@@ -18,17 +18,13 @@ bool try_lock(Oid relid, LOCKMODE mode)
     return call([=] { return ConditionalLockRelationOid(relid, mode); });
 }
 
-bool is_to_be_filled_first(Oid relid)
+bool could_be_filled_by_key(Oid relid)
 {
     return call([=] {
-        return definition::is_stream_table(relid) && !definition::is_restored_elsewhere(relid) &&
-               !state::visible_row(relid).is_populated;
-    });
-}
-
-bool could_have_a_key(Oid relid)
-{
-    return !needs_other_heaps(relid) && has_unused_key(relid);
+               return definition::is_stream_table(relid) && !definition::is_restored_elsewhere(relid) &&
+                      !state::visible_row(relid).is_populated;
+           }) &&
+           !needs_other_heaps(relid) && has_unused_key(relid);
 }
 
 } // namespace
@@ -36,8 +32,8 @@ bool could_have_a_key(Oid relid)
 void use_new_keys(const std::vector<Oid> &relids)
 {
     for (Oid relid : relids)
-        if (try_lock(relid, RowExclusiveLock) && is_to_be_filled_first(relid) && could_have_a_key(relid) &&
-            try_lock(relid, AccessExclusiveLock) && is_to_be_filled_first(relid) && could_have_a_key(relid))
+        if (try_lock(relid, RowExclusiveLock) && could_be_filled_by_key(relid) &&
+            try_lock(relid, AccessExclusiveLock) && could_be_filled_by_key(relid))
             rebuild_heaps(relid);
 }
 

@@ -112,22 +112,16 @@ scheduler::MemberResult &Refresher::result_of(Id id)
 }
 
 /* A failure is one of the refresh that follows, which reports it. */
-void Refresher::prepare_first_fills(const Ids &members)
+void Refresher::prepare_first_fills(const Ids &unfilled, const TimeLimit &limit)
 {
-    std::vector<Oid> unfilled;
-    for (Id member : members)
-        if (const mailbox::MailboxStatus known = mailbox::status_of(member);
-            known.is_known && !known.state.is_populated)
-            unfilled.push_back(member);
     if (unfilled.empty())
         return;
-    const TimeLimit limit = time_limit(members);
     (void)in_transaction([&] {
         if (!call([] { return refresh::take_work_lock(); }))
             return;
         limit_waiting();
         limit.begin();
-        refresh::use_new_keys(unfilled);
+        refresh::use_new_keys({unfilled.begin(), unfilled.end()});
         limit.end();
     });
 }
@@ -136,16 +130,20 @@ std::optional<TransactionFailure> Refresher::attempt(const Ids &members)
 {
     std::vector<refresh::Outcome> outcomes;
     Programs programs;
-    Ids dirty;
-    for (Id member : members)
-        if (!mailbox::is_clean(member) || involved_.at(member)->is_time_dependent)
+    Ids dirty, unfilled;
+    for (Id member : members) {
+        const mailbox::MailboxStatus known = mailbox::status_of(member);
+        if (!known.is_clean || involved_.at(member)->is_time_dependent)
             dirty.push_back(member);
+        if (known.is_known && !known.state.is_populated)
+            unfilled.push_back(member);
+    }
     const TimeLimit limit = time_limit(members);
     std::string text = description_of(members, involved_);
     call([&] { pgstat_report_activity(STATE_RUNNING, text.c_str()); });
     publish_attempt(members.front(), members.size());
     skipped_ = {};
-    prepare_first_fills(members);
+    prepare_first_fills(unfilled, limit);
     grants_ = mailbox::grants();
     std::optional<TransactionFailure> failure = in_transaction([&] {
         if (!call([] { return refresh::take_work_lock(); })) {
