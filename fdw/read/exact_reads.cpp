@@ -99,11 +99,6 @@ const Query *carried_query(const PlannedStmt *plan)
 
 /* ---- what has to be read exactly ------------------------------------------------------ */
 
-bool has_to_be_computed(Oid relid, Snapshot snapshot)
-{
-    return lacks_unlogged_changes(relid, snapshot->curcid) || may_differ_from_query(relid, snapshot);
-}
-
 /* Returns true if the stream tables, and other tables of the statement, may show different states of their sources. */
 bool has_several_states(const QueryDesc *query, const Oid *relids, int count)
 {
@@ -128,7 +123,8 @@ List *find_computed(const QueryDesc *query, const Oid *relids, int count)
         const bool is_seen = storage::is_seen_as_it_is(find_served_relation(relids[i])->storage, query->snapshot);
         const state::VisibleRow row = state::visible_row(relids[i], is_seen ? query->snapshot : nullptr);
         require_populated(relids[i], {Verdict::stale, Obstacle::none, row.is_populated});
-        if (!is_seen || has_to_be_computed(relids[i], query->snapshot))
+        if (!is_seen || lacks_unlogged_changes(relids[i], query->snapshot->curcid) ||
+            may_differ_from_query(relids[i], query->snapshot, row))
             computed = lappend_oid(computed, relids[i]);
     }
     return computed;
@@ -140,10 +136,9 @@ List *tables_of(const Oid *relids, int count)
     List *tables = NIL;
     enter([&] {
         for (int i = 0; i < count; i++)
-            for (const Oid reader : definition::with_upstreams(relids[i]))
-                for (const Source &source : definition::sources_of(reader))
-                    if (source.kind == SourceKind::table)
-                        tables = call([&] { return list_append_unique_oid(tables, source.relid); });
+            for (const Source &source : definition::all_sources_of(relids[i]))
+                if (source.kind == SourceKind::table)
+                    tables = call([&] { return list_append_unique_oid(tables, source.relid); });
     });
     return tables;
 }

@@ -3,7 +3,6 @@
 #include "capture/ddl/repeatable_read.hpp"
 #include "capture/log/log.hpp"
 #include "capture/log/log_state.hpp"
-#include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "refresh/sets/refresh_sets.hpp"
@@ -61,17 +60,22 @@ bool is_seen_otherwise(Oid source, Snapshot snapshot)
     return call([=] { return definition::is_compared(source); }) || !capture::is_seen_beside_own_work(source, snapshot);
 }
 
+/* C++ frame. */
+state::VisibleRow visible_row_of(Oid relid, Snapshot snapshot)
+{
+    return call([=] { return state::visible_row(relid, snapshot); });
+}
+
 struct Walk {
     bool own_only;         /* without upstreams that have their own schedule and are refreshed separately */
     TimestampTz begun_at;  /* time dependence counts as a pending change of what was refreshed before */
     bool as_query = false; /* what the query sees of a source without a logged change counts as well */
 };
 
-/* Returns whether one of the sources of `relid` has a change that has not been applied, at any distance
- * upstream. `left` limits the number of stream tables visited. C++ frame. */
-bool has_pending_upstream(Oid relid, Snapshot snapshot, const Walk &walk, int &left)
+/* Returns whether one of the sources of `relid`, which the snapshot sees as `seen`, has a change that has not been
+ * applied, at any distance upstream. `left` limits the number of stream tables visited. C++ frame. */
+bool has_pending_upstream(Oid relid, const state::VisibleRow &seen, Snapshot snapshot, const Walk &walk, int &left)
 {
-    const state::VisibleRow seen = call([=] { return state::visible_row(relid, snapshot); });
     const std::optional<Frontier> frontier = frontier_of(seen);
     if (--left < 0 || !frontier || seen.needs_reinit)
         return true;
@@ -84,7 +88,8 @@ bool has_pending_upstream(Oid relid, Snapshot snapshot, const Walk &walk, int &l
         bool is_walked = source.kind == SourceKind::stream_table &&
                          !(walk.own_only && call([&] { return keeps_own_schedule(source.relid); }) &&
                            !is_in_one_atomic_set(relid, source.relid));
-        if (is_walked && has_pending_upstream(source.relid, snapshot, walk, left))
+        if (is_walked &&
+            has_pending_upstream(source.relid, visible_row_of(source.relid, snapshot), snapshot, walk, left))
             return true;
     }
     return false;
@@ -94,7 +99,7 @@ bool has_pending_upstream(Oid relid, Snapshot snapshot, const Walk &walk, int &l
  * sees such a change, and for a stream table that lacks it, the change is pending. C++ frame. */
 bool may_lack(Oid relid, const std::vector<Frontier> &frontiers, Snapshot snapshot)
 {
-    const state::VisibleRow seen = call([=] { return state::visible_row(relid, snapshot); });
+    const state::VisibleRow seen = visible_row_of(relid, snapshot);
     const std::optional<Frontier> own = frontier_of(seen);
     if (!own || seen.needs_reinit)
         return true;
@@ -116,7 +121,7 @@ Oid first_lagging(const Oid *relids, int count, Snapshot snapshot)
         return InvalidOid;
     std::vector<Frontier> frontiers;
     for (int i = 0; i < count; i++) {
-        std::optional<Frontier> frontier = frontier_of(call([=] { return state::visible_row(relids[i], snapshot); }));
+        std::optional<Frontier> frontier = frontier_of(visible_row_of(relids[i], snapshot));
         if (!frontier)
             return InvalidOid;
         frontiers.push_back(*std::move(frontier));
@@ -144,15 +149,15 @@ bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only, TimestampT
 {
     return enter([=] {
         int left = 1000;
-        return has_pending_upstream(relid, snapshot, {own_only, begun_at}, left);
+        return has_pending_upstream(relid, visible_row_of(relid, snapshot), snapshot, {own_only, begun_at}, left);
     });
 }
 
-bool may_differ_from_query(Oid relid, Snapshot snapshot)
+bool may_differ_from_query(Oid relid, Snapshot snapshot, const state::VisibleRow &row)
 {
-    return enter([=] {
+    return enter([&] {
         int left = 1000;
-        return has_pending_upstream(relid, snapshot, {false, DT_NOEND, true}, left);
+        return has_pending_upstream(relid, row, snapshot, {false, DT_NOEND, true}, left);
     });
 }
 
@@ -171,7 +176,7 @@ bool has_logged_changes(Oid relid, Snapshot snapshot)
 {
     return enter([=] {
         int left = 1000;
-        return has_pending_upstream(relid, snapshot, {false, DT_NOBEGIN}, left);
+        return has_pending_upstream(relid, visible_row_of(relid, snapshot), snapshot, {false, DT_NOBEGIN}, left);
     });
 }
 

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "pg/boundary.hpp"
+#include "definition/state/state.hpp"
 
 extern "C" {
 #include "utils/snapshot.h"
@@ -23,10 +23,11 @@ void require_storage_seen(Oid relid, Oid storage, Snapshot snapshot);
  * schedule and are refreshed separately do not count. A time-dependent stream table has pending changes
  * unless it was refreshed at `begun_at` or later, for a reader whose present time that is. */
 bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only = false, TimestampTz begun_at = DT_NOEND);
-/* As has_pending_changes(), for a reader that wants what the defining query returns: what depends on the time differs,
+/* As has_pending_changes(), of what the snapshot sees as `row`, for a reader that wants what the defining query
+ * returns: what depends on the time differs,
  * as its storage is as of the now() of another transaction, and so may what reads a compared source, or one that the
  * snapshot does not see as it was (capture/ddl/repeatable_read.hpp). */
-bool may_differ_from_query(Oid relid, Snapshot snapshot);
+bool may_differ_from_query(Oid relid, Snapshot snapshot, const state::VisibleRow &row);
 /* As has_pending_changes(), without time dependence, which locks everything that the query reads where it is not
  * known yet. Waits for no lock of a user. */
 bool has_logged_changes(Oid relid, Snapshot snapshot);

@@ -210,9 +210,8 @@ List *open_tables_of_exact_query(Oid relid, PlannedStmt *plan)
             oids = list_append_unique_oid(oids, entry->relid);
     }
     enter([&] {
-        for (const Oid upstream : definition::upstreams_of(relid))
-            for (const Source &source : definition::sources_of(upstream))
-                oids = call([&] { return list_append_unique_oid(oids, source.relid); });
+        for (const Source &source : definition::all_sources_of(relid))
+            oids = call([&] { return list_append_unique_oid(oids, source.relid); });
     });
     List *tables = NIL;
     foreach (cell, oids) /* what a replaced view has read may have been dropped */

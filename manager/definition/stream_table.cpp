@@ -173,17 +173,27 @@ bool is_server_for_stream_tables(const char *server_name)
     return OidIsValid(server) && is_our_server(server);
 }
 
+std::vector<Source> all_sources_of(Oid relid)
+{
+    std::vector<Source> found;
+    std::vector<Oid> open = {relid};
+    for (size_t i = 0; i < open.size(); i++)
+        for (Source &source : sources_of(open[i])) {
+            if (source.kind == SourceKind::stream_table &&
+                std::find(open.begin(), open.end(), source.relid) == open.end())
+                open.push_back(source.relid);
+            found.push_back(std::move(source));
+        }
+    return found;
+}
+
 std::vector<Oid> upstreams_of(Oid relid)
 {
     std::vector<Oid> found;
-    std::vector<Oid> open = {relid};
-    for (size_t i = 0; i < open.size(); i++)
-        for (const Source &source : sources_of(open[i]))
-            if (source.kind == SourceKind::stream_table && source.relid != relid &&
-                std::find(found.begin(), found.end(), source.relid) == found.end()) {
-                found.push_back(source.relid);
-                open.push_back(source.relid);
-            }
+    for (const Source &source : all_sources_of(relid))
+        if (source.kind == SourceKind::stream_table && source.relid != relid &&
+            std::find(found.begin(), found.end(), source.relid) == found.end())
+            found.push_back(source.relid);
     return found;
 }
 

@@ -52,6 +52,8 @@ Oid view_of(Oid relid);
 
 /* Returns the relations that relid reads directly, by source number. C++ frame. */
 std::vector<Source> sources_of(Oid relid);
+/* Returns the relations that relid and its upstreams read directly; one that several read once for each. C++ frame. */
+std::vector<Source> all_sources_of(Oid relid);
 /* Returns the stream tables upstream of relid at any distance, nearest first, each once, without relid
  * itself. C++ frame. */
 std::vector<Oid> upstreams_of(Oid relid);

@@ -350,12 +350,38 @@ bool try_lock_to_read(Oid source)
     return true;
 }
 
+namespace {
+
+bool has_same_xids(const TransactionId *ones, const TransactionId *others, int count)
+{
+    return count == 0 || memcmp(ones, others, sizeof(TransactionId) * count) == 0;
+}
+
+/* Whether no transaction that has changed anything has ended between the two. */
+bool is_of_same_moment(Snapshot one, Snapshot other)
+{
+    return one->xmin == other->xmin && one->xmax == other->xmax && one->xcnt == other->xcnt &&
+           one->subxcnt == other->subxcnt && one->suboverflowed == other->suboverflowed &&
+           one->takenDuringRecovery == other->takenDuringRecovery &&
+           has_same_xids(one->xip, other->xip, static_cast<int>(one->xcnt)) &&
+           has_same_xids(one->subxip, other->subxip, one->subxcnt);
+}
+
+} // namespace
+
 /* C++ frame. */
 bool is_seen_beside_own_work(Oid source, Snapshot snapshot)
 {
     if (call([=] { return definition::is_compared(source); }))
         return true;
-    Snapshot latest = call([] { return RegisterSnapshot(GetCatalogSnapshot(RelationRelationId)); });
+    Snapshot latest = call([] {
+        InvalidateCatalogSnapshot();
+        return RegisterSnapshot(GetCatalogSnapshot(RelationRelationId));
+    });
+    if (is_of_same_moment(snapshot, latest) && !TransactionIdIsValid(GetTopTransactionIdIfAny())) {
+        call([=] { UnregisterSnapshot(latest); });
+        return true;
+    }
     const OldSnapshot old = OldSnapshot::of(snapshot, latest);
     const bool is_seen = call([&] {
         lock_logs(source);

@@ -35,9 +35,10 @@ bool is_source_seen(Oid source, const OldSnapshot &old);
  * CREATE UNIQUE INDEX and VALIDATE CONSTRAINT do not even wait for a refresh that reads the source. Costs three catalog
  * look-ups per partition. PostgreSQL frame. */
 bool has_newer_constraint(Oid source, Oid storage, const OldSnapshot &old);
-/* As is_source_seen() for a snapshot of any statement, whose source may be unlocked. Locks the log. The caller looks
+/* As is_source_seen() for a snapshot of any statement, whose source may be unlocked. The caller looks
  * for markers of the transaction itself: what only this transaction has done does not count, unless it has rewritten,
- * without a marker, rows that the snapshot does not see. The source is not scanned. C++ frame. */
+ * without a marker, rows that the snapshot does not see. The source is not scanned, and its log only if a transaction
+ * has ended since the snapshot, or this one has changed something: it is locked then. C++ frame. */
 bool is_seen_beside_own_work(Oid source, Snapshot snapshot);
 
 /* Takes AccessShare on the source, its partitions and children, and its log, to the end of the transaction. What
