@@ -121,6 +121,7 @@ struct MailboxStatus {
     TimestampTz scheduled_time_dependent_since = 0;
     bool waits_for_others = false; /* see set_effective_schedule() */
 
+    bool is_without_rows() const { return is_known && !state.is_populated; }
     /* True if no change can be missing. */
     bool is_current() const { return is_clean && time_dependent_since == 0; }
     /* Since when a change may be missing; 0 if the stream table is current. */

@@ -140,6 +140,25 @@ def a_sibling_of_a_failing_one_waits_and_is_not_blamed():
     db.run("SELECT pgtrickle.drop_stream_table('bad', true)")
 
 
+def those_that_read_one_without_rows_keep_to_its_pauses():
+    """Each of them is due at once, and fills it first."""
+    db.run("CREATE TABLE divisor (id int PRIMARY KEY, k int); INSERT INTO divisor VALUES (1, 0)")
+    db.run("SELECT pgtrickle.create_stream_table('quotients', 'SELECT id, 1 / k AS q FROM divisor', '1h', initialize => false)")
+    for i in range(4):
+        db.run(f"SELECT pgtrickle.create_stream_table('of_quotients_{i}', 'SELECT count(*) + {i} AS n FROM quotients', '1h', initialize => false)")
+    db.wait_for("SELECT status FROM pgtrickle.pgt_state WHERE relid = 'quotients'::regclass", "SUSPENDED")
+    failed = "FROM pgtrickle.get_refresh_history('quotients', 100) WHERE status = 'FAILED'"
+    db.wait_for(f"SELECT count(*) >= 3 {failed}", True)
+    # Pauses of one and of two seconds, less a quarter at most.
+    between = db.value(f"SELECT extract(epoch FROM max(start_time) - min(start_time))::float {failed}")
+    assert between >= 2.25, between
+    db.run("UPDATE divisor SET k = 1")
+    db.run("SELECT pgtrickle.resume_stream_table('quotients')")
+    for i in range(4):
+        db.wait_for(f"SELECT count(*) FROM pgtrickle.pgt_state WHERE relid = 'of_quotients_{i}'::regclass AND is_populated", 1)
+    db.run("SELECT pgtrickle.drop_stream_table('quotients', true)")
+
+
 def a_default_of_stricter_transactions_does_not_keep_it_busy():
     strict = Database()
     strict.admin(f"ALTER DATABASE {strict.name} SET default_transaction_isolation = 'serializable'")
@@ -174,6 +193,7 @@ run_cases([a_due_stream_table_is_refreshed, those_on_stream_tables_follow_at_one
            a_calculated_one_follows_changes, without_changes_nothing_runs,
            one_that_reads_the_clock_is_refreshed_without_changes, one_that_reads_the_clock_waits_for_its_time,
            a_failing_one_is_suspended_and_stops_no_other, a_resumed_one_heals, values_that_never_met_fail_nothing,
-           a_sibling_of_a_failing_one_waits_and_is_not_blamed, a_default_of_stricter_transactions_does_not_keep_it_busy,
+           a_sibling_of_a_failing_one_waits_and_is_not_blamed, those_that_read_one_without_rows_keep_to_its_pauses,
+           a_default_of_stricter_transactions_does_not_keep_it_busy,
            logs_are_trimmed_also_where_only_sessions_refresh,
            a_database_with_a_manager_can_be_dropped])

@@ -92,7 +92,7 @@ Ids BatchPlanner::without_others_between(Id start, Ids batch) const
 }
 
 /* The members and the stream tables that must be refreshed because of them: upstreams, except those that are
- * suspended, and those with schedules of their own unless a reader has requested the refresh; and the atomic
+ * suspended, and those with rows and schedules of their own unless a reader has requested the refresh; and the atomic
  * sets of all of these, suspended or not. With `owners`, only upstreams of these owners. */
 Ids BatchPlanner::with_required(const Ids &members, RequestedBy requested_by, const Ids *owners)
 {
@@ -102,7 +102,8 @@ Ids BatchPlanner::with_required(const Ids &members, RequestedBy requested_by, co
         const Task *task = tasks_.find(id);
         const bool is_in_use = task != nullptr && (!task->is_suspended || definitions_.atomic_sets().first_of(id) != 0);
         return is_in_use &&
-               (requested_by == RequestedBy::reader || !definitions_.effective_schedule(id).has_own_schedule);
+               (requested_by == RequestedBy::reader || !definitions_.effective_schedule(id).has_own_schedule ||
+                mailbox::status_of(id).is_without_rows());
     });
 }
 
@@ -158,7 +159,7 @@ Ids BatchPlanner::needed_before(const Ids &members, const Wanted &wanted, bool *
             return Below::as_it_stands;
         const mailbox::MailboxStatus known = mailbox::status_of(id);
         const bool is_own = std::binary_search(owners.begin(), owners.end(), definitions_.owner_of(id));
-        if (!is_own && known.is_known && !known.state.is_populated)
+        if (!is_own && known.is_without_rows())
             return Below::first;
         if (!may_wait || waits_for_member(id, members) ||
             (!is_for_reader && definitions_.effective_schedule(id).has_own_schedule))

@@ -112,7 +112,7 @@ bool Tasks::queue_if_due(scheduler::Task &task, TimestampTz now, const scheduler
 {
     const mailbox::MailboxStatus known = mailbox::status_of(task.id);
     const TimestampTz since = own_pending_since(task.id, known);
-    task.is_unfilled = known.is_known && !known.state.is_populated;
+    task.is_unfilled = known.is_without_rows();
     if (since == DT_NOBEGIN && definitions_.is_locked(task.id))
         return false;
     std::optional<TimestampTz> due = due_of(task, since, now, zone);

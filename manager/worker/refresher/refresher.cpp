@@ -135,7 +135,7 @@ std::optional<TransactionFailure> Refresher::attempt(const Ids &members)
         const mailbox::MailboxStatus known = mailbox::status_of(member);
         if (!known.is_clean || involved_.at(member)->is_time_dependent)
             dirty.push_back(member);
-        if (known.is_known && !known.state.is_populated)
+        if (known.is_without_rows())
             unfilled.push_back(member);
     }
     const TimeLimit limit = time_limit(members);
