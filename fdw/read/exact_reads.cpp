@@ -375,7 +375,8 @@ void raise_replaced_source(Oid relid)
 {
     ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                     errmsg("could not read stream table \"%s\" under this transaction's snapshot", get_rel_name(relid)),
-                    errdetail("A source was truncated, rewritten or repartitioned after the snapshot was taken."),
+                    errdetail("A source was truncated, rewritten or repartitioned, or the stream table was redefined, "
+                              "after the snapshot was taken."),
                     errhint("Retry the transaction.")));
 }
 

@@ -78,7 +78,7 @@ void choose_place(Step &step, const StepPlan &plan)
     if (step.layout == Layout::groups)
         step.found_by = indexable(step.key, columns);
     else if (plan.input->width() == static_cast<int>(step.columns.size()))
-        step.found_by = indexable(plan.input->row_key(), columns);
+        step.found_by = indexable(plan.input->row_key(), columns, plan.input->is_key_in_btree());
     step.is_key_shared = step.layout == Layout::rows && plan.input->is_key_shared();
 }
 

@@ -199,6 +199,7 @@ class ArrangementScan final : public PlanNode {
     bool has_one_row() const override { return has_one_row_; }
     std::vector<int> row_key() const override { return key_; }
     bool is_key_enforced() const override { return false; }
+    bool is_key_in_btree() const override { return !key_.empty(); }
 
   private:
     DeltaInput input() const { return {DeltaInput::Kind::step, step_}; }

@@ -13,8 +13,8 @@ namespace {
 
 class Scan final : public PlanNode {
   public:
-    Scan(int source, std::vector<Column> columns, std::vector<int> key, bool is_key_enforced)
-        : PlanNode({}, std::move(columns)), source_(source), key_(std::move(key)), is_key_enforced_(is_key_enforced)
+    Scan(int source, std::vector<Column> columns, SourceKey key)
+        : PlanNode({}, std::move(columns)), source_(source), key_(std::move(key))
     {
     }
 
@@ -38,24 +38,24 @@ class Scan final : public PlanNode {
     }
     PlanPtr with_inputs(std::vector<PlanPtr>) const override { return shared_from_this(); }
     std::optional<DeltaInput> leaf() const override { return input(); }
-    std::vector<int> row_key() const override { return key_; }
-    bool is_key_enforced() const override { return is_key_enforced_; }
+    std::vector<int> row_key() const override { return key_.columns; }
+    bool is_key_enforced() const override { return key_.is_enforced; }
+    bool is_key_in_btree() const override { return key_.is_in_btree; }
 
   private:
     DeltaInput input() const { return {DeltaInput::Kind::source, source_}; }
     int source_;
-    std::vector<int> key_;
-    bool is_key_enforced_;
+    SourceKey key_;
 };
 
 } // namespace
 
-PlanPtr scan(int source, std::vector<Column> columns, std::vector<int> key, bool is_key_enforced)
+PlanPtr scan(int source, std::vector<Column> columns, SourceKey key)
 {
-    for (int column : key)
+    for (int column : key.columns)
         if (column < 0 || column >= static_cast<int>(columns.size()))
             throw std::invalid_argument("a key column that the scan does not have");
-    return std::make_shared<Scan>(source, std::move(columns), std::move(key), is_key_enforced);
+    return std::make_shared<Scan>(source, std::move(columns), std::move(key));
 }
 
 PlanPtr sample_scan(Sampler &sampler)

@@ -75,10 +75,16 @@ struct NamedExpression {
     std::string name;
 };
 
+/* The columns of a unique index of a source; none: it has no such index. */
+struct SourceKey {
+    std::vector<int> columns = {};
+    bool is_enforced = false; /* no two rows of the source have one key at any time */
+    bool is_in_btree = false; /* that of each row has an entry in a btree, so none is too long for one */
+};
+
 /* Returns a scan of source number `source` of the query (relations are counted, not occurrences: a self-join
- * scans one source twice); `columns` have their names in the source, `key` is that of a unique index of the
- * source, if there is one. It is enforced if no two rows of the source have one key at any time. */
-PlanPtr scan(int source, std::vector<Column> columns, std::vector<int> key = {}, bool is_key_enforced = false);
+ * scans one source twice); `columns` have their names in the source. */
+PlanPtr scan(int source, std::vector<Column> columns, SourceKey key = {});
 /* Returns constant rows; their expressions read no column. Without columns: exactly one row. */
 PlanPtr values(std::vector<Column> columns, std::vector<std::vector<Expression>> rows);
 /* A column of type int8 that is at most `most` where a predicate is true. */

@@ -52,9 +52,8 @@ struct Collected {
     }
 };
 
-/* Thrown by collect() before anything of the query is looked at, since its owner may not be the final one
- * yet. */
-struct BeingRestored {
+/* Thrown by collect() for a stream table because of which none can be refreshed now. */
+struct Preventing {
     Oid relid;
 };
 
@@ -99,7 +98,7 @@ int collect(Oid relid, Collected &collected, bool is_locked = false)
     call([=] { state::await_invalidations_of_marks(relid); });
     if (collected.waits_for_restores && is_to_be_filled(relid) &&
         call([=] { return definition::is_restored_elsewhere(relid); }))
-        throw BeingRestored{relid};
+        throw Preventing{relid}; /* its owner may not be the final one yet: nothing of its query is looked at */
     Member member{};
     member.outcome.relid = relid;
     collected.path.push_back(relid);
@@ -110,6 +109,9 @@ int collect(Oid relid, Collected &collected, bool is_locked = false)
             member.compiled = &compiled_beside_heaps(relid);
         } else if (collected.is_read) {
             member.compiled = &compiled_of(relid);
+            /* The columns by which rows are found may have values that are too long for the index on them. */
+            if (member.compiled->has_lost_a_key && has_been_filled(relid))
+                throw Preventing{relid};
         } else {
             rebuild_if_needed(relid);
             member.compiled = &compiled_with_current_layout(relid);
@@ -210,8 +212,8 @@ try {
             if (!lock_object(relid, request.wait))
                 return relid;
     }
-} catch (const BeingRestored &restored) {
-    return restored.relid;
+} catch (const Preventing &preventing) {
+    return preventing.relid;
 }
 
 bool is_known(const std::vector<Oid> &found, const std::vector<std::vector<Oid>> &known)
