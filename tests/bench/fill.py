@@ -56,10 +56,10 @@ def size(cursor, expression):
 def refresh(cursor, table, count, first):
     cursor.execute(CHANGE.format(table=table, first=first, count=count))
     cursor.execute("CHECKPOINT")
-    cursor.execute("SELECT pg_current_wal_lsn()")
+    cursor.execute("SELECT pg_current_wal_insert_lsn()")
     begin = cursor.fetchone()[0]
     took = ms(cursor, "SELECT pgtrickle.refresh_stream_table('kept')")
-    cursor.execute("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), %s)", (begin,))
+    cursor.execute("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), %s)", (begin,))
     return took, int(cursor.fetchone()[0])
 
 
