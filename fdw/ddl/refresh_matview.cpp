@@ -4,13 +4,17 @@
 #include "capture/log/marker.hpp"
 #include "capture/source/source_rows.hpp"
 #include "definition/definition_view.hpp"
+#include "definition/guc.hpp"
 #include "definition/restoring.hpp"
+#include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "definition/unpopulated_view.hpp"
 #include "fdw/read/barrier.hpp"
+#include "fdw/read/refresh_wait.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/settings.hpp"
 #include "pg/versions/rights.hpp"
+#include "refresh/batch/new_keys.hpp"
 #include "refresh/run/net_changes.hpp"
 
 extern "C" {
@@ -191,6 +195,27 @@ List *add_stream_tables(Oid view, List *found, List **visited)
     return found;
 }
 
+/* Has those without rows filled, by keys that their sources have got since, as in a restore. A lock on what is to be
+ * read would keep the manager from that (refresh/batch/new_keys.hpp). */
+void have_filled(const List *stream_tables)
+{
+    Oid unfilled[mailbox::max_requested];
+    int count = 0;
+    ListCell *cell;
+    foreach (cell, stream_tables) {
+        const Oid relid = lfirst_oid(cell);
+        const state::VisibleRow row = state::visible_row(relid);
+        if (!row.exists || row.is_populated)
+            continue;
+        if (row.is_own)
+            enter([=] { refresh::use_new_keys(definition::with_upstreams(relid)); });
+        else if (count < mailbox::max_requested)
+            unfilled[count++] = relid;
+    }
+    if (count > 0 && guc::enabled)
+        (void)request_and_wait(unfilled, count, OnDeadlock::give_up);
+}
+
 /* Brings the stream tables up to date with the rights of the current user, who may be a superuser that restores
  * a dump in one transaction. The view's owner, who reads them, could not refresh them in it. */
 void refresh_what_is_read(Oid view)
@@ -200,6 +225,7 @@ void refresh_what_is_read(Oid view)
     if (stream_tables == NIL || IsolationUsesXactSnapshot())
         return;
     definition::permit_fills();
+    have_filled(stream_tables);
     const int count = list_length(stream_tables);
     auto *relids = static_cast<Oid *>(palloc(sizeof(Oid) * count));
     for (int i = 0; i < count; i++) {

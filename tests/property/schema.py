@@ -31,7 +31,7 @@ def tables(choices):
     made = []
     for name in ("r", "s", "t", "u")[:2 + choices.below(3)]:
         has_key = choices.chance(50)
-        columns = [("id", "int")] if has_key else []
+        columns = [("id", choices.weighted((70, "int"), (30, "text")))] if has_key else []
         for letter in "abcdef"[:3 + choices.below(4)]:
             columns.append((letter, "int" if letter == "a" else choices.pick(kinds.COLUMN_KINDS)))
         plain = [column for column, kind in columns if kind in ("int", "text", "bigint", "numeric")]
@@ -57,6 +57,9 @@ class Changes:
         self.materialized = []
         self.skew = choices.pick([10, 10, 40])
 
+    def key_literal(self, table, number):
+        return "'k%d'" % number if table.columns[0] == ("id", "text") else str(number)
+
     def row(self, table, key=None):
         values = []
         for name, kind in table.columns:
@@ -64,7 +67,7 @@ class Changes:
             values.append(kinds.literal(self.choices, kind, 0 if is_needed else self.skew))
         if table.has_key:
             self.key += 1
-            values[0] = str(key or self.key)
+            values[0] = self.key_literal(table, key or self.key)
         return "(%s)" % ", ".join(values)
 
     def rows(self, table, count):
@@ -81,7 +84,7 @@ class Changes:
             return "true"
         name, kind = self.choices.pick([column for column in table.columns if column[1] in ("int", "text", "numeric", "bigint")])
         if table.has_key and self.choices.chance(40):
-            return "id = %d" % (1 + self.choices.below(max(self.key, 1)))
+            return "id = " + self.key_literal(table, 1 + self.choices.below(max(self.key, 1)))
         return "%s %s %s" % (name, self.choices.pick(["=", "=", "<", ">"]), kinds.literal(self.choices, kind))
 
     def update(self, table):
@@ -91,7 +94,8 @@ class Changes:
             new = "least(%s + 1, 6)" % name
         if table.has_key and self.choices.chance(10):
             self.key += 100
-            return "UPDATE %s SET id = id + %d WHERE %s" % (table.name, self.key, self.condition(table))
+            other = "id || '_%d'" if table.columns[0] == ("id", "text") else "id + %d"
+            return "UPDATE %s SET id = %s WHERE %s" % (table.name, other % self.key, self.condition(table))
         return "UPDATE %s SET %s = %s WHERE %s" % (table.name, name, new, self.condition(table))
 
     def statement(self, may_truncate):

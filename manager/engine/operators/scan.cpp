@@ -13,7 +13,7 @@ namespace {
 
 class Scan final : public PlanNode {
   public:
-    Scan(int source, std::vector<Column> columns, SourceKey key)
+    Scan(int source, std::vector<Column> columns, RowKey key)
         : PlanNode({}, std::move(columns)), source_(source), key_(std::move(key))
     {
     }
@@ -45,12 +45,12 @@ class Scan final : public PlanNode {
   private:
     DeltaInput input() const { return {DeltaInput::Kind::source, source_}; }
     int source_;
-    SourceKey key_;
+    RowKey key_;
 };
 
 } // namespace
 
-PlanPtr scan(int source, std::vector<Column> columns, SourceKey key)
+PlanPtr scan(int source, std::vector<Column> columns, RowKey key)
 {
     for (int column : key.columns)
         if (column < 0 || column >= static_cast<int>(columns.size()))

@@ -14,7 +14,8 @@
 namespace pgtrickle::refresh {
 
 /* Replaces the heaps of those of the stream tables that have no rows and could have a key; upstreams come first, as
- * their keys become those of their dependents. Waits for no lock. The caller then ends the transaction. */
+ * their keys become those of their dependents. Waits for no lock. The caller then ends the transaction, unless it has
+ * created them itself. */
 void use_new_keys(const std::vector<Oid> &relids);
 
 } // namespace pgtrickle::refresh

@@ -172,7 +172,7 @@ bool has_equality_of_columns(Relation relation, Relation index)
     return true;
 }
 
-/* engine::SourceKey with column numbers, for PostgreSQL frames. */
+/* engine::RowKey with column numbers, for PostgreSQL frames. */
 struct KeyColumns {
     List *numbers;
     bool is_enforced;

@@ -45,7 +45,7 @@ DEAD_IN_TEXTS = {
 # Names of the compatible SQL surface, and of other people's programs; what a glossary strikes out.
 EXEMPT = re.compile(
     r"~~[^~]*~~|(create_|drop_|advance_)?watermark(_group|_groups|_status|s)?\b(?=\s*\(|_)|cdc_mode|check_cdc_health|"
-    r"what runs as whom|subtype_diff|(SM|MED|LG) BAG|BOX,BAG,JAR|pg_lsn|daemon=True|pg_current_wal_lsn|pg_last_wal_replay_lsn|restart_lsn|pg_wal_lsn_diff|XLogRecPtr", re.I)
+    r"what runs as whom|subtype_diff|(SM|MED|LG) BAG|BOX,BAG,JAR|pg_lsn|daemon=True|pg_current_wal_lsn|pg_current_wal_insert_lsn|pg_last_wal_replay_lsn|restart_lsn|pg_wal_lsn_diff|XLogRecPtr", re.I)
 SUFFIXES = {".cpp", ".hpp", ".def", ".sql", ".md", ".py", ".spec", ""}
 BEGINS_BADLY = {
     "comment": re.compile(r"(?:/\*+|//|--)\s*(?P<word>Of|The same|What)\b"),
