@@ -212,8 +212,10 @@ void have_filled(const List *stream_tables)
         else if (count < mailbox::max_requested)
             unfilled[count++] = relid;
     }
-    if (count > 0 && guc::enabled)
-        (void)request_and_wait(unfilled, count, OnDeadlock::give_up);
+    if (count == 0 || !guc::enabled)
+        return;
+    definition::end_restoring(); /* by this session, which is about to read them */
+    (void)request_and_wait(unfilled, count, OnDeadlock::give_up);
 }
 
 /* Brings the stream tables up to date with the rights of the current user, who may be a superuser that restores
