@@ -162,8 +162,30 @@ def look_ups_after_the_end_of_the_capture():
         db.run("SELECT pgtrickle.allow_capture('t')")
 
 
+def beside_running_subtransactions():
+    """A snapshot has no list of them if a transaction has more than PostgreSQL keeps of each."""
+    prepare()
+    writers = [session() for _ in range(5)]  # the first and the last in the list of processes have few
+    for number, writer in enumerate(writers):
+        writer.execute(f"""
+          BEGIN; DO $$ BEGIN
+            FOR i IN 1..{(3, 100)[number % 2]} LOOP
+              BEGIN INSERT INTO t VALUES ({1000 * (number + 1)} + i, 1); EXCEPTION WHEN division_by_zero THEN NULL; END;
+            END LOOP; END $$""")
+    db.run("INSERT INTO t VALUES (82, 1)")  # a snapshot lists transactions that are older than the last one that has ended
+    reader = session("pg_trickle.read_mode = exact")
+    for level in "READ COMMITTED", "REPEATABLE READ":
+        reader.execute("BEGIN ISOLATION LEVEL " + level)
+        for name in QUERIES:
+            reader.execute("SELECT " + different(name))
+            assert reader.fetchone()[0] == 0, (name, level)
+        reader.execute("COMMIT")
+    for cursor in (*writers, reader):
+        cursor.connection.close()
+
+
 try:
     set_up()
-    run_cases([since_the_snapshot, look_ups_after_the_end_of_the_capture, while_it_is_planned])
+    run_cases([beside_running_subtransactions, since_the_snapshot, look_ups_after_the_end_of_the_capture, while_it_is_planned])
 finally:
     db.drop()

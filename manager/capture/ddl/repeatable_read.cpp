@@ -357,14 +357,18 @@ bool has_same_xids(const TransactionId *ones, const TransactionId *others, int c
     return count == 0 || memcmp(ones, others, sizeof(TransactionId) * count) == 0;
 }
 
-/* Whether no transaction that has changed anything has ended between the two. */
+/* Whether no transaction that has changed anything has ended between the two. Without recovery, the transactions that
+ * run are all in xip; the subtransactions of each end with it, or have changed nothing that is visible, and a snapshot
+ * with an overflow has no list of them. */
 bool is_of_same_moment(Snapshot one, Snapshot other)
 {
-    return one->xmin == other->xmin && one->xmax == other->xmax && one->xcnt == other->xcnt &&
-           one->subxcnt == other->subxcnt && one->suboverflowed == other->suboverflowed &&
+    const bool is_listed_as_sub = one->takenDuringRecovery;
+    return one->xmin == other->xmin && one->xmax == other->xmax &&
            one->takenDuringRecovery == other->takenDuringRecovery &&
-           has_same_xids(one->xip, other->xip, static_cast<int>(one->xcnt)) &&
-           has_same_xids(one->subxip, other->subxip, one->subxcnt);
+           (is_listed_as_sub
+                ? one->suboverflowed == other->suboverflowed && one->subxcnt == other->subxcnt &&
+                      has_same_xids(one->subxip, other->subxip, one->subxcnt)
+                : one->xcnt == other->xcnt && has_same_xids(one->xip, other->xip, static_cast<int>(one->xcnt)));
 }
 
 } // namespace
