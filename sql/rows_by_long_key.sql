@@ -1,5 +1,4 @@
--- Rows are found by a key of any length if a btree of their source has it, and by a hash where a value can be too long
--- for one.
+-- Keys of any length: values that are too long for a btree are found, however they come.
 CREATE SCHEMA rows_by_long_key;
 SET search_path = rows_by_long_key;
 SET client_min_messages = warning;
@@ -76,7 +75,7 @@ SELECT count(*) FROM ((TABLE documents EXCEPT ALL SELECT n, title FROM document 
 SELECT count(*) FROM ((TABLE of_documents EXCEPT ALL SELECT title, n + 1 FROM document WHERE n > 0) UNION ALL
   (SELECT title, n + 1 FROM document WHERE n > 0 EXCEPT ALL TABLE of_documents)) d;
 ROLLBACK;
--- the constraints are dropped: the storages are laid out again, for rows that may have longer values from now on
+-- the constraints are dropped
 ALTER TABLE document DROP CONSTRAINT document_pkey CASCADE;
 ALTER TABLE shelf DROP CONSTRAINT shelf_pkey, ALTER name DROP NOT NULL;
 ALTER TABLE amount DROP CONSTRAINT amount_exact_key, DROP CONSTRAINT amount_bytes_key, DROP CONSTRAINT amount_data_key;

@@ -161,7 +161,6 @@ bool refresh_here(const Oid *relids, int count)
     const SkippedUpstreams left = refresh_others(relids, count, goes_by_schedules);
     auto *held = static_cast<Oid *>(palloc(sizeof(Oid) * count));
     int held_count = 0;
-    Obstacle obstacle = Obstacle::held;
     enter([&] {
         std::vector<Oid> members(relids, relids + count);
         refresh::SkippedMembers skipped;
@@ -179,16 +178,12 @@ bool refresh_here(const Oid *relids, int count)
             if (std::find(skipped.held.begin(), skipped.held.end(), each) == skipped.held.end() &&
                 call([=] { return has_to_be_current(each); }) && lacks_what_was_left_out(each, skipped.upstreams))
                 skipped.held.push_back(each);
-        if (OidIsValid(skipped.locked)) {
-            skipped.held = members;
-            obstacle = Obstacle::own_changes;
-        }
         held_count = static_cast<int>(skipped.held.size());
         std::copy(skipped.held.begin(), skipped.held.end(), held);
     });
     for (int i = 0; i < held_count; i++) {
-        require_populated(held[i], {Verdict::stale, obstacle, state::visible_row(held[i]).is_populated});
-        apply_on_stale(held[i], obstacle);
+        require_populated(held[i], {Verdict::stale, Obstacle::held, state::visible_row(held[i]).is_populated});
+        apply_on_stale(held[i], Obstacle::held);
     }
     for (int i = 0; i < left.count; i++)
         apply_on_stale(left.list[i].relid, left.list[i].obstacle);

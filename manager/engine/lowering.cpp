@@ -78,18 +78,17 @@ void choose_place(Step &step, const StepPlan &plan)
     if (step.layout == Layout::groups)
         step.found_by = indexable(step.key, columns);
     else if (plan.input->width() == static_cast<int>(step.columns.size()))
-        step.found_by = indexable(plan.input->row_key(), columns, plan.input->is_key_in_btree());
+        step.found_by = indexable(plan.input->row_key(), columns);
     step.is_key_shared = step.layout == Layout::rows && plan.input->is_key_shared();
 }
 
-/* Returns the columns of the step's output by which its rows differ; nothing if it has none. Groups have a key by which
- * they need not be found. */
-RowKey key_of_output(const Step &step)
+/* Returns the columns of the step's output by which its rows differ; nothing if it has none. */
+std::vector<int> key_of_output(const Step &step)
 {
     const std::vector<int> &key = step.layout == Layout::groups ? step.key : step.found_by;
     const bool is_shown = !step.is_key_shared &&
                           std::all_of(key.begin(), key.end(), [&](int column) { return column < step.output_count; });
-    return is_shown ? RowKey{key, false, !step.found_by.empty()} : RowKey{};
+    return is_shown ? key : std::vector<int>{};
 }
 
 /* Lays out the physical columns of one arrangement of groups. */

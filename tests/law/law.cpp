@@ -43,7 +43,7 @@ class Dice final : public Sampler {
             columns.back().name = "c" + std::to_string(i + 1);
         }
         /* No program may rely on a key: its rows need not differ. */
-        return scan(index, columns, {below(2) == 0 ? std::vector<int>{below(source_width)} : std::vector<int>{}});
+        return scan(index, columns, below(2) == 0 ? std::vector<int>{below(source_width)} : std::vector<int>{});
     }
     PlanPtr plan() override
     {

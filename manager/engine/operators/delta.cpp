@@ -172,7 +172,7 @@ Select TouchedRows::print(Printer &printer) const
 
 class ArrangementScan final : public PlanNode {
   public:
-    ArrangementScan(int step, std::vector<Column> columns, RowKey key, bool has_one_row)
+    ArrangementScan(int step, std::vector<Column> columns, std::vector<int> key, bool has_one_row)
         : PlanNode({}, std::move(columns)), step_(step), key_(std::move(key)), has_one_row_(has_one_row)
     {
     }
@@ -197,14 +197,13 @@ class ArrangementScan final : public PlanNode {
     PlanPtr with_inputs(std::vector<PlanPtr>) const override { return shared_from_this(); }
     std::optional<DeltaInput> leaf() const override { return input(); }
     bool has_one_row() const override { return has_one_row_; }
-    std::vector<int> row_key() const override { return key_.columns; }
-    bool is_key_enforced() const override { return key_.is_enforced; }
-    bool is_key_in_btree() const override { return key_.is_in_btree; }
+    std::vector<int> row_key() const override { return key_; }
+    bool is_key_enforced() const override { return false; }
 
   private:
     DeltaInput input() const { return {DeltaInput::Kind::step, step_}; }
     int step_;
-    RowKey key_;
+    std::vector<int> key_;
     bool has_one_row_;
 };
 
@@ -215,7 +214,7 @@ PlanPtr delta_scan(DeltaInput input, std::vector<Column> columns)
     return std::make_shared<DeltaScan>(input, std::move(columns));
 }
 
-PlanPtr arrangement_scan(int step, std::vector<Column> columns, RowKey key, bool has_one_row)
+PlanPtr arrangement_scan(int step, std::vector<Column> columns, std::vector<int> key, bool has_one_row)
 {
     return std::make_shared<ArrangementScan>(step, std::move(columns), std::move(key), has_one_row);
 }

@@ -10,8 +10,8 @@ namespace pgtrickle::engine {
 
 /* Returns the delta of a source or of an earlier step. */
 PlanPtr delta_scan(DeltaInput input, std::vector<Column> columns);
-/* Returns the rows of an earlier step's arrangement, output columns only. */
-PlanPtr arrangement_scan(int step, std::vector<Column> columns, RowKey key, bool has_one_row = false);
+/* Returns the rows of an earlier step's arrangement, output columns only; `key` is its row_key(). */
+PlanPtr arrangement_scan(int step, std::vector<Column> columns, std::vector<int> key, bool has_one_row = false);
 PlanPtr negate(PlanPtr input);
 /* Returns the rows of a delta, identical ones as one row; rows whose weights cancel each other are left out. */
 PlanPtr net(PlanPtr delta);

@@ -144,11 +144,6 @@ bool PlanNode::is_key_shared() const
     return std::any_of(inputs_.begin(), inputs_.end(), [](const PlanPtr &input) { return input->is_key_shared(); });
 }
 
-bool PlanNode::is_key_in_btree() const
-{
-    return inputs_.size() == 1 && inputs_[0]->is_key_in_btree();
-}
-
 bool PlanNode::is_key_enforced() const
 {
     return std::all_of(inputs_.begin(), inputs_.end(), [](const PlanPtr &input) { return input->is_key_enforced(); });

@@ -151,9 +151,6 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
     virtual std::vector<int> row_key() const { return {}; }
     /* Whether they differ at any time, by constraints on the sources. */
     virtual bool is_key_enforced() const;
-    /* Whether they are the key of one source, of which a btree has an entry for each row: together they are not too
-     * long for one. */
-    virtual bool is_key_in_btree() const;
     /* Whether they may be the same in one row of each of several inputs: rows are found by them all the same, but they
      * are no key. */
     virtual bool is_key_shared() const;

@@ -13,8 +13,8 @@ namespace {
 
 class Scan final : public PlanNode {
   public:
-    Scan(int source, std::vector<Column> columns, RowKey key)
-        : PlanNode({}, std::move(columns)), source_(source), key_(std::move(key))
+    Scan(int source, std::vector<Column> columns, std::vector<int> key, bool is_key_enforced)
+        : PlanNode({}, std::move(columns)), source_(source), key_(std::move(key)), is_key_enforced_(is_key_enforced)
     {
     }
 
@@ -38,24 +38,24 @@ class Scan final : public PlanNode {
     }
     PlanPtr with_inputs(std::vector<PlanPtr>) const override { return shared_from_this(); }
     std::optional<DeltaInput> leaf() const override { return input(); }
-    std::vector<int> row_key() const override { return key_.columns; }
-    bool is_key_enforced() const override { return key_.is_enforced; }
-    bool is_key_in_btree() const override { return key_.is_in_btree; }
+    std::vector<int> row_key() const override { return key_; }
+    bool is_key_enforced() const override { return is_key_enforced_; }
 
   private:
     DeltaInput input() const { return {DeltaInput::Kind::source, source_}; }
     int source_;
-    RowKey key_;
+    std::vector<int> key_;
+    bool is_key_enforced_;
 };
 
 } // namespace
 
-PlanPtr scan(int source, std::vector<Column> columns, RowKey key)
+PlanPtr scan(int source, std::vector<Column> columns, std::vector<int> key, bool is_key_enforced)
 {
-    for (int column : key.columns)
+    for (int column : key)
         if (column < 0 || column >= static_cast<int>(columns.size()))
             throw std::invalid_argument("a key column that the scan does not have");
-    return std::make_shared<Scan>(source, std::move(columns), std::move(key));
+    return std::make_shared<Scan>(source, std::move(columns), std::move(key), is_key_enforced);
 }
 
 PlanPtr sample_scan(Sampler &sampler)

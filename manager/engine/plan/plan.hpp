@@ -75,17 +75,10 @@ struct NamedExpression {
     std::string name;
 };
 
-/* The key of a source or of an arrangement: columns in which its rows differ, such as those of a unique index; none: it
- * has no key. */
-struct RowKey {
-    std::vector<int> columns = {};
-    bool is_enforced = false; /* no two rows have one key at any time */
-    bool is_in_btree = false; /* that of each row has an entry in a btree, so none is too long for one */
-};
-
 /* Returns a scan of source number `source` of the query (relations are counted, not occurrences: a self-join
- * scans one source twice); `columns` have their names in the source. */
-PlanPtr scan(int source, std::vector<Column> columns, RowKey key = {});
+ * scans one source twice); `columns` have their names in the source, `key` is that of a unique index of the
+ * source, if there is one. It is enforced if no two rows of the source have one key at any time. */
+PlanPtr scan(int source, std::vector<Column> columns, std::vector<int> key = {}, bool is_key_enforced = false);
 /* Returns constant rows; their expressions read no column. Without columns: exactly one row. */
 PlanPtr values(std::vector<Column> columns, std::vector<std::vector<Expression>> rows);
 /* A column of type int8 that is at most `most` where a predicate is true. */

@@ -52,8 +52,9 @@ struct Collected {
     }
 };
 
-/* Thrown by collect() for a stream table because of which none can be refreshed now. */
-struct Preventing {
+/* Thrown by collect() before anything of the query is looked at, since its owner may not be the final one
+ * yet. */
+struct BeingRestored {
     Oid relid;
 };
 
@@ -98,7 +99,7 @@ int collect(Oid relid, Collected &collected, bool is_locked = false)
     call([=] { state::await_invalidations_of_marks(relid); });
     if (collected.waits_for_restores && is_to_be_filled(relid) &&
         call([=] { return definition::is_restored_elsewhere(relid); }))
-        throw Preventing{relid}; /* its owner may not be the final one yet: nothing of its query is looked at */
+        throw BeingRestored{relid};
     Member member{};
     member.outcome.relid = relid;
     collected.path.push_back(relid);
@@ -109,9 +110,6 @@ int collect(Oid relid, Collected &collected, bool is_locked = false)
             member.compiled = &compiled_beside_heaps(relid);
         } else if (collected.is_read) {
             member.compiled = &compiled_of(relid);
-            /* The columns by which rows are found may have values that are too long for the index on them. */
-            if (member.compiled->has_lost_a_key && has_been_filled(relid))
-                throw Preventing{relid};
         } else {
             rebuild_if_needed(relid);
             member.compiled = &compiled_with_current_layout(relid);
@@ -212,8 +210,8 @@ try {
             if (!lock_object(relid, request.wait))
                 return relid;
     }
-} catch (const Preventing &preventing) {
-    return preventing.relid;
+} catch (const BeingRestored &restored) {
+    return restored.relid;
 }
 
 bool is_known(const std::vector<Oid> &found, const std::vector<std::vector<Oid>> &known)

@@ -12,7 +12,6 @@ extern "C" {
 #include "access/genam.h"
 #include "access/sysattr.h"
 #include "access/table.h"
-#include "catalog/pg_am_d.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "commands/defrem.h"
@@ -172,22 +171,21 @@ bool has_equality_of_columns(Relation relation, Relation index)
     return true;
 }
 
-/* engine::RowKey with column numbers, for PostgreSQL frames. */
-struct KeyColumns {
-    List *numbers;
+/* The columns of a key, and whether no two rows have one key at any time. */
+struct SourceKey {
+    List *columns;
     bool is_enforced;
-    bool is_in_btree;
 };
 
 /* Returns the columns of the best unique index: the primary key, or one of few columns. An index of an inheritance
  * parent does not cover its children. PostgreSQL frame. */
-KeyColumns best_key(Oid relid, const std::set<AttrNumber> &columns, bool is_only)
+SourceKey best_key(Oid relid, const std::set<AttrNumber> &columns, bool is_only)
 {
     Relation relation = table_open(relid, AccessShareLock);
     const bool has_other_rows =
         !is_only && relation->rd_rel->relkind == RELKIND_RELATION && relation->rd_rel->relhassubclass;
     List *best = NIL;
-    bool is_best_primary = false, is_enforced = false, is_in_btree = false;
+    bool is_best_primary = false, is_enforced = false;
     ListCell *cell;
     foreach (cell, RelationGetIndexList(relation)) {
         Relation index = index_open(lfirst_oid(cell), AccessShareLock);
@@ -200,17 +198,16 @@ KeyColumns best_key(Oid relid, const std::set<AttrNumber> &columns, bool is_only
                 best = lappend_int(best, form->indkey.values[i]);
             is_best_primary = form->indisprimary;
             is_enforced = form->indimmediate && !has_other_rows && has_equality_of_columns(relation, index);
-            is_in_btree = !has_other_rows && index->rd_rel->relam == BTREE_AM_OID;
         }
         index_close(index, NoLock);
     }
     table_close(relation, NoLock);
-    return {best, is_enforced, is_in_btree};
+    return {best, is_enforced};
 }
 
 /* Returns the key of the rows of a stream table, by which they are found and which its query determines. PostgreSQL
  * frame. */
-KeyColumns key_of_storage(Oid relid, const std::set<AttrNumber> &columns)
+SourceKey key_of_storage(Oid relid, const std::set<AttrNumber> &columns)
 {
     const Oid heap = storage::storage_of(relid);
     AttrNumber columns_of_key[INDEX_MAX_KEYS];
@@ -218,15 +215,15 @@ KeyColumns key_of_storage(Oid relid, const std::set<AttrNumber> &columns)
     List *key = NIL;
     for (int i = 0; i < count; i++) {
         if (!columns.contains(columns_of_key[i]))
-            return {};
+            return {NIL, false};
         key = lappend_int(key, columns_of_key[i]);
     }
-    return {key, false, true};
+    return {key, false};
 }
 
 /* Returns a unique index of the relation, preferably the primary key, or the key of a stream table; without columns if
  * it has none on columns that are all among `columns`. PostgreSQL frame. */
-KeyColumns key_of(const SourceRef &source, const std::set<AttrNumber> &columns)
+SourceKey key_of(const SourceRef &source, const std::set<AttrNumber> &columns)
 {
     return source.is_stream_table ? key_of_storage(source.relid, columns)
                                   : best_key(source.relid, columns, source.is_only);
@@ -238,14 +235,13 @@ engine::PlanPtr Sources::plan_of(int source, std::vector<engine::Column> columns
 {
     const int count = static_cast<int>(columns.size());
     const std::set<AttrNumber> &read = columns_[source];
-    const KeyColumns key = call([&] { return key_of(sources_[source], read); });
+    const SourceKey key = call([&] { return key_of(sources_[source], read); });
     std::vector<int> places;
-    for (int i = 0; i < list_length(key.numbers); i++) {
-        const auto attribute = static_cast<AttrNumber>(list_nth_int(key.numbers, i));
+    for (int i = 0; i < list_length(key.columns); i++) {
+        const auto attribute = static_cast<AttrNumber>(list_nth_int(key.columns, i));
         places.push_back(static_cast<int>(std::distance(read.begin(), read.find(attribute))));
     }
-    engine::PlanPtr scan =
-        engine::scan(source, std::move(columns), {std::move(places), key.is_enforced, key.is_in_btree});
+    engine::PlanPtr scan = engine::scan(source, std::move(columns), std::move(places), key.is_enforced);
     if (!sources_[source].is_compared)
         return scan;
     auto &known = copies_[{source, count}];

@@ -13,9 +13,6 @@ std::pair<int, int> origin_in_concatenation(const std::vector<PlanPtr> &inputs, 
  * combination of the other inputs' rows. */
 std::vector<int> joined_key(const std::vector<PlanPtr> &inputs, const Condition &condition,
                             const std::vector<bool> &may_be_omitted);
-/* Whether it is the key of one input alone, and as PlanNode::is_key_in_btree(). */
-bool is_joined_key_in_btree(const std::vector<PlanPtr> &inputs, const Condition &condition,
-                            const std::vector<bool> &may_be_omitted);
 /* Whether the rows of the inputs in `by` meet one row of input `number` at most, as far as keys show. */
 bool is_determined(const std::vector<PlanPtr> &inputs, const Condition &condition, size_t number,
                    const std::vector<bool> &by);
@@ -38,13 +35,14 @@ class Join final : public PlanNode {
     Select print(Printer &printer) const override;
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
     std::pair<int, int> origin(int position) const override;
-    std::vector<int> row_key() const override { return joined_key(inputs(), condition_, may_be_omitted()); }
-    bool is_key_in_btree() const override { return is_joined_key_in_btree(inputs(), condition_, may_be_omitted()); }
+    std::vector<int> row_key() const override
+    {
+        return joined_key(inputs(), condition_, std::vector<bool>(inputs().size(), true));
+    }
 
   private:
     PlanPtr expanded_terms(Differentiator &differentiator, const std::vector<size_t> &changed) const;
     PlanPtr nested() const; /* join_nesting.cpp */
-    std::vector<bool> may_be_omitted() const { return std::vector<bool>(inputs().size(), true); }
     Condition condition_;
 };
 
@@ -66,13 +64,14 @@ class OuterJoin final : public PlanNode {
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
     std::pair<int, int> origin(int position) const override;
     /* A row of a preserved side may have no match. */
-    std::vector<int> row_key() const override { return joined_key(inputs(), condition_, may_be_omitted()); }
-    bool is_key_in_btree() const override { return is_joined_key_in_btree(inputs(), condition_, may_be_omitted()); }
+    std::vector<int> row_key() const override
+    {
+        return joined_key(inputs(), condition_, {kind_ == OuterKind::right, kind_ == OuterKind::left});
+    }
 
   private:
     PlanPtr unmatched_delta(Differentiator &differentiator, bool of_left) const;
     PlanPtr padded(const PlanPtr &rows, bool of_left) const;
-    std::vector<bool> may_be_omitted() const { return {kind_ == OuterKind::right, kind_ == OuterKind::left}; }
     OuterKind kind_;
     Condition condition_;
 };

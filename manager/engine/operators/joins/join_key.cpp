@@ -59,34 +59,19 @@ class KeyedInputs {
     const Condition &condition_;
 };
 
-/* Returns the inputs whose keys make that of the join; none if an input has no key. */
-Inputs inputs_of_key(const std::vector<PlanPtr> &inputs, const Condition &condition, const Inputs &may_be_omitted)
+} // namespace
+
+std::vector<int> joined_key(const std::vector<PlanPtr> &inputs, const Condition &condition,
+                            const std::vector<bool> &may_be_omitted)
 {
     if (std::any_of(inputs.begin(), inputs.end(), [](const PlanPtr &input) { return input->row_key().empty(); }))
-        return Inputs(inputs.size(), false);
+        return {};
     const KeyedInputs keyed(inputs, condition);
     Inputs kept(inputs.size(), true);
     for (size_t i = inputs.size(); i-- > 0;) {
         kept[i] = false;
         kept[i] = !may_be_omitted[i] || !keyed.is_determined(i, kept);
     }
-    return kept;
-}
-
-} // namespace
-
-bool is_joined_key_in_btree(const std::vector<PlanPtr> &inputs, const Condition &condition,
-                            const std::vector<bool> &may_be_omitted)
-{
-    const Inputs kept = inputs_of_key(inputs, condition, may_be_omitted);
-    const auto first = std::find(kept.begin(), kept.end(), true);
-    return std::count(kept.begin(), kept.end(), true) == 1 && inputs[first - kept.begin()]->is_key_in_btree();
-}
-
-std::vector<int> joined_key(const std::vector<PlanPtr> &inputs, const Condition &condition,
-                            const std::vector<bool> &may_be_omitted)
-{
-    const Inputs kept = inputs_of_key(inputs, condition, may_be_omitted);
     std::vector<int> key;
     int first = 0;
     for (size_t i = 0; i < inputs.size(); i++) {

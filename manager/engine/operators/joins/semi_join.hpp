@@ -26,7 +26,6 @@ class SemiJoin final : public PlanNode {
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
     std::pair<int, int> origin(int position) const override;
     std::vector<int> row_key() const override { return inputs()[0]->row_key(); }
-    bool is_key_in_btree() const override { return inputs()[0]->is_key_in_btree(); }
 
   private:
     PlanPtr delta_by_one_row(const PlanPtr &rows_delta, const PlanPtr &other_delta) const;

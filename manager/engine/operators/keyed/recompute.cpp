@@ -317,17 +317,17 @@ std::vector<IndexTerm> index_terms(const std::vector<Column> &columns, const std
 }
 
 /* An entry of a btree has at most a third of a page; each value may be aligned to eight bytes. */
-std::vector<int> indexable(const std::vector<int> &key, const std::vector<Column> &columns, bool is_in_btree)
+std::vector<int> indexable(const std::vector<int> &key, const std::vector<Column> &columns)
 {
     constexpr int most_columns = 32, most_bytes = 2600, alignment = 8;
     int bytes = 0;
     for (int position : key) {
         const Column &column = columns.at(position);
-        if (!column.is_sortable || !column.has_hash)
+        if (!column.is_sortable || !column.has_hash || column.most_bytes == 0)
             return {};
-        bytes += std::min(column.most_bytes > 0 ? column.most_bytes : most_bytes, most_bytes) + alignment;
+        bytes += std::min(column.most_bytes, most_bytes) + alignment;
     }
-    return key.size() <= most_columns && (is_in_btree || bytes <= most_bytes) ? key : std::vector<int>{};
+    return key.size() <= most_columns && bytes <= most_bytes ? key : std::vector<int>{};
 }
 
 PlanPtr stored_rows(int step, std::vector<Column> columns)

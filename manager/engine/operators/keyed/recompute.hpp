@@ -40,9 +40,8 @@ PlanPtr leading_rows_of_keys(const PlanPtr &input, const std::vector<int> &keys,
 /* Returns the terms of an index on an arrangement with these columns by which rows_of_keys() is a look-up. */
 std::vector<IndexTerm> index_terms(const std::vector<Column> &columns, const std::vector<int> &keys);
 
-/* Returns `key` if an arrangement with these columns can have a btree on it, otherwise nothing. `is_in_btree`: its
- * values are those of entries of another one. */
-std::vector<int> indexable(const std::vector<int> &key, const std::vector<Column> &columns, bool is_in_btree = false);
+/* Returns `key` if an arrangement with these columns can have a btree on it, otherwise nothing. */
+std::vector<int> indexable(const std::vector<int> &key, const std::vector<Column> &columns);
 
 /* Returns the rows of a step's own arrangement, including hidden columns, before this refresh. */
 PlanPtr stored_rows(int step, std::vector<Column> columns);
