@@ -195,6 +195,16 @@ List *add_stream_tables(Oid view, List *found, List **visited)
     return found;
 }
 
+/* Those that this transaction has created get the keys that their sources have got since, as in a restore. */
+void use_new_keys_of_own(Oid relid)
+{
+    enter([=] {
+        std::vector<Oid> all = definition::with_upstreams(relid);
+        std::erase_if(all, [](Oid one) { return !call([=] { return state::visible_row(one).is_own; }); });
+        refresh::use_new_keys(all);
+    });
+}
+
 /* Has those without rows filled, by keys that their sources have got since, as in a restore. A lock on what is to be
  * read would keep the manager from that (refresh/batch/new_keys.hpp). */
 void have_filled(const List *stream_tables)
@@ -208,7 +218,7 @@ void have_filled(const List *stream_tables)
         if (!row.exists || row.is_populated)
             continue;
         if (row.is_own)
-            enter([=] { refresh::use_new_keys(definition::with_upstreams(relid)); });
+            use_new_keys_of_own(relid);
         else if (count < mailbox::max_requested)
             unfilled[count++] = relid;
     }

@@ -50,8 +50,8 @@ class WriterChanges(schema.Changes):
 
     def merge(self, table):
         name, kind = self.choices.pick(table.columns[1:])
-        keys = ", ".join("(%d)" % (1 + self.choices.below(self.key * WRITERS)) for _ in range(4))
-        return "MERGE INTO %s m USING (SELECT DISTINCT * FROM (VALUES %s) v) v (i) ON m.id = v.i WHEN MATCHED AND i %% 3 = 0 " \
+        keys = ", ".join("(%s)" % self.key_literal(table, 1 + self.choices.below(self.key * WRITERS)) for _ in range(4))
+        return "MERGE INTO %s m USING (SELECT DISTINCT * FROM (VALUES %s) v) v (i) ON m.id = v.i WHEN MATCHED AND i::text ~ '[369]$' " \
             "THEN DELETE WHEN MATCHED THEN UPDATE SET %s = %s WHEN NOT MATCHED THEN INSERT VALUES %s" % (
                 table.name, keys, name, kinds.literal(self.choices, kind, 0), self.row(table))
 
@@ -152,7 +152,7 @@ class Writer(Session):
         outputs = [name for name, _ in table.columns]
         if table.has_key:
             self.changes.key += 2
-            outputs[0] = "id + %d" % (1000000 + self.changes.key * WRITERS * 1000)
+            outputs[0] = self.changes.other_key(table) % (1000000 + self.changes.key * WRITERS * 1000)
         rows = io.StringIO()
         self.cursor.copy_expert("COPY (SELECT %s FROM %s LIMIT 2) TO STDOUT" % (", ".join(outputs), table.name), rows)
         rows.seek(0)

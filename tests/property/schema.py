@@ -60,6 +60,9 @@ class Changes:
     def key_literal(self, table, number):
         return "'k%d'" % number if table.columns[0] == ("id", "text") else str(number)
 
+    def other_key(self, table):
+        return "id || '_%d'" if table.columns[0] == ("id", "text") else "id + %d"
+
     def row(self, table, key=None):
         values = []
         for name, kind in table.columns:
@@ -94,8 +97,7 @@ class Changes:
             new = "least(%s + 1, 6)" % name
         if table.has_key and self.choices.chance(10):
             self.key += 100
-            other = "id || '_%d'" if table.columns[0] == ("id", "text") else "id + %d"
-            return "UPDATE %s SET id = %s WHERE %s" % (table.name, other % self.key, self.condition(table))
+            return "UPDATE %s SET id = %s WHERE %s" % (table.name, self.other_key(table) % self.key, self.condition(table))
         return "UPDATE %s SET %s = %s WHERE %s" % (table.name, name, new, self.condition(table))
 
     def statement(self, may_truncate):
