@@ -5,6 +5,7 @@
 #include "fdw/read/explain_statement.hpp"
 
 #include "definition/state/state.hpp"
+#include "definition/visibility.hpp"
 #include "fdw/read/barrier.hpp"
 #include "fdw/read/freshness.hpp"
 #include "fdw/read/snapshot_state.hpp"
@@ -76,17 +77,10 @@ void explain_age(const state::VisibleRow &seen, TimestampTz since, ExplainState 
         ExplainPropertyText("Frontier", seen.frontier, es);
 }
 
-void explain_stream_table(Oid relid, const Wait &wait, ExplainState *es)
+void explain_state(Oid relid, ExplainState *es)
 {
-    const ServedRelation *served = find_served_relation(relid);
     state::VisibleRow seen = state::visible_row(relid);
     TimestampTz since = pending_since(relid, seen);
-    const bool is_text = es->format == EXPLAIN_FORMAT_TEXT;
-    ExplainOpenGroup("Stream Table", nullptr, true, es);
-    ExplainPropertyText(is_text ? "Stream Table" : "Name", quoted_relation_name(relid), es);
-    es->indent += is_text;
-    if (OidIsValid(served->storage))
-        ExplainPropertyText("Storage", quoted_relation_name(served->storage), es);
     if (seen.exists && seen.status != state::Status::active)
         ExplainPropertyText("Status", state::name_of(seen.status), es);
     if (const char *hold = hold_of(relid))
@@ -95,6 +89,20 @@ void explain_stream_table(Oid relid, const Wait &wait, ExplainState *es)
         ExplainPropertyBool("Populated", false, es);
     if (es->costs)
         explain_age(seen, since, es);
+}
+
+/* A role that reads the stream table through a view need not be permitted to see its state. */
+void explain_stream_table(Oid relid, const Wait &wait, ExplainState *es)
+{
+    const ServedRelation *served = find_served_relation(relid);
+    const bool is_text = es->format == EXPLAIN_FORMAT_TEXT;
+    ExplainOpenGroup("Stream Table", nullptr, true, es);
+    ExplainPropertyText(is_text ? "Stream Table" : "Name", quoted_relation_name(relid), es);
+    es->indent += is_text;
+    if (OidIsValid(served->storage))
+        ExplainPropertyText("Storage", quoted_relation_name(served->storage), es);
+    if (may_see(relid))
+        explain_state(relid, es);
     explain_wait(wait, es);
     es->indent -= is_text;
     ExplainCloseGroup("Stream Table", nullptr, true, es);

@@ -2,6 +2,7 @@
 
 #include "definition/guc.hpp"
 #include "definition/stream_table.hpp"
+#include "definition/visibility.hpp"
 #include "fdw/read/exact_reads.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
@@ -23,6 +24,10 @@ namespace pgtrickle {
 
 namespace {
 
+/* For a reader by way of a view that may not see the state of the stream table. */
+const char *const hidden_reason = "It cannot be refreshed at present.";
+const char *const hint_of_hidden_reason = "A role that may read the stream table itself can see the reason.";
+
 /* Returns the reason why the stream table is not refreshed, or the hint, as text; null if the reason no
  * longer exists. PostgreSQL frame. */
 const char *explain_inactive(Oid relid, bool is_hint)
@@ -36,6 +41,8 @@ const char *explain_inactive(Oid relid, bool is_hint)
         if (!words.empty())
             text = call([&] { return pstrdup(words.c_str()); });
     });
+    if (text != nullptr && !may_see(relid))
+        return is_hint ? hint_of_hidden_reason : hidden_reason;
     return text;
 }
 
@@ -58,6 +65,8 @@ Oid failed_one(Oid relid)
 
 const char *explain_failure(Oid relid)
 {
+    if (!may_see(relid))
+        return hidden_reason;
     const Oid failed = failed_one(relid);
     return failed == relid ? "Its last refresh failed."
                            : psprintf("It reads %s, whose last refresh failed.", quoted_relation_name(failed));
@@ -101,6 +110,8 @@ const char *advise(Oid relid, Obstacle obstacle)
 {
     switch (obstacle) {
     case Obstacle::failed:
+        if (!may_see(relid))
+            return hint_of_hidden_reason;
         return psprintf("See pgtrickle.get_refresh_history(%s) for the error.",
                         quote_literal_cstr(quoted_relation_name(failed_one(relid))));
     case Obstacle::suspended:
