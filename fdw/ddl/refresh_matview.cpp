@@ -9,12 +9,11 @@
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "definition/unpopulated_view.hpp"
+#include "fdw/definition/first_fill.hpp"
 #include "fdw/read/barrier.hpp"
-#include "fdw/read/refresh_wait.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/settings.hpp"
 #include "pg/versions/rights.hpp"
-#include "refresh/batch/new_keys.hpp"
 #include "refresh/run/net_changes.hpp"
 
 extern "C" {
@@ -195,39 +194,6 @@ List *add_stream_tables(Oid view, List *found, List **visited)
     return found;
 }
 
-/* Those that this transaction has created get the keys that their sources have got since, as in a restore. */
-void use_new_keys_of_own(Oid relid)
-{
-    enter([=] {
-        std::vector<Oid> all = definition::with_upstreams(relid);
-        std::erase_if(all, [](Oid one) { return !call([=] { return state::visible_row(one).is_own; }); });
-        refresh::use_new_keys(all);
-    });
-}
-
-/* Has those without rows filled, by keys that their sources have got since, as in a restore. A lock on what is to be
- * read would keep the manager from that (refresh/batch/new_keys.hpp). */
-void have_filled(const List *stream_tables)
-{
-    Oid unfilled[mailbox::max_requested];
-    int count = 0;
-    ListCell *cell;
-    foreach (cell, stream_tables) {
-        const Oid relid = lfirst_oid(cell);
-        const state::VisibleRow row = state::visible_row(relid);
-        if (!row.exists || row.is_populated)
-            continue;
-        if (row.is_own)
-            use_new_keys_of_own(relid);
-        else if (count < mailbox::max_requested)
-            unfilled[count++] = relid;
-    }
-    if (count == 0 || !guc::enabled)
-        return;
-    definition::end_restoring(); /* by this session, which is about to read them */
-    (void)request_and_wait(unfilled, count, OnDeadlock::give_up);
-}
-
 /* Brings the stream tables up to date with the rights of the current user, who may be a superuser that restores
  * a dump in one transaction. The view's owner, who reads them, could not refresh them in it. */
 void refresh_what_is_read(Oid view)
@@ -237,13 +203,13 @@ void refresh_what_is_read(Oid view)
     if (stream_tables == NIL || IsolationUsesXactSnapshot())
         return;
     definition::permit_fills();
-    have_filled(stream_tables);
     const int count = list_length(stream_tables);
     auto *relids = static_cast<Oid *>(palloc(sizeof(Oid) * count));
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
         relids[i] = list_nth_oid(stream_tables, i);
+    have_filled(relids, count);
+    for (int i = 0; i < count; i++)
         LockRelationOid(relids[i], AccessShareLock);
-    }
     (void)pass_barrier(relids, count, nullptr);
     CommandCounterIncrement();
 }

@@ -7,6 +7,7 @@
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "definition/visibility.hpp"
+#include "fdw/definition/first_fill.hpp"
 #include "fdw/read/barrier.hpp"
 #include "fdw/read/on_stale.hpp"
 #include "fdw/read/refresh_others.hpp"
@@ -41,6 +42,9 @@ SQL_FUNCTION(pgtrickle_refresh_stream_table)
         /* A refresh writes below the level of the executor, which would otherwise make these checks. */
         PreventCommandDuringRecovery("refresh_stream_table()");
         PreventCommandIfReadOnly("refresh_stream_table()");
+        const Oid unlocked = owned_stream_table(name.c_str());
+        refuse_suspended(unlocked);
+        have_filled_by_new_key(unlocked); /* before the manager is free to fill what this session restores */
         definition::end_restoring();
         const Oid found = locked_stream_table(owned_stream_table, name.c_str(), RowExclusiveLock);
         refuse_suspended(found);

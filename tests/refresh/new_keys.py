@@ -85,6 +85,30 @@ def one_in_use_is_filled_as_it_is():
     is_right()
 
 
+def dumped(name):
+    """Returns the stream table as a dump creates it; the manager does not fill it while the session that has done so
+    restores more."""
+    options = db.value(f"""SELECT string_agg(option_name || ' ' || quote_literal(option_value), ', ')
+      FROM pg_foreign_table, pg_options_to_table(ftoptions) WHERE ftrelid = 'n.{name}'::regclass""")
+    return f"CREATE FOREIGN TABLE n.{name} (id int, v int) SERVER pgtrickle OPTIONS ({options})"
+
+
+def the_session_that_restores_uses_it():
+    for name in "s", "over_s":
+        set_up()
+        definitions = [dumped(each) for each in ("s", "over_s")]
+        db.run("DROP FOREIGN TABLE over_s, s")
+        with closing(db.connect()) as session:
+            cursor = session.cursor()
+            for each in definitions:
+                cursor.execute(each)
+            cursor.execute("ALTER TABLE n.t ADD PRIMARY KEY (id)")
+            cursor.execute(f"SELECT pgtrickle.refresh_stream_table('n.{name}')")
+        wait_for_fill("over_s")
+        assert keys() == (["id"], ["id"]), (name, keys())
+        is_right()
+
+
 def no_session_waits_for_the_fill():
     query = "SELECT id, n.waits(v) AS v FROM t"
     set_up(query)
@@ -107,4 +131,5 @@ def no_session_waits_for_the_fill():
     is_right(query)
 
 
-run_cases([a_key_is_used_by_the_first_fill, one_in_use_is_filled_as_it_is, no_session_waits_for_the_fill])
+run_cases([a_key_is_used_by_the_first_fill, one_in_use_is_filled_as_it_is, the_session_that_restores_uses_it,
+           no_session_waits_for_the_fill])

@@ -3,19 +3,36 @@
 #include "definition/definition.hpp"
 #include "definition/restoring.hpp"
 #include "definition/state/state.hpp"
+#include "pg/attempt.hpp"
 #include "refresh/program/compiled.hpp"
 
 extern "C" {
+#include "miscadmin.h"
 #include "storage/lmgr.h"
 }
+
+#include <algorithm>
 
 namespace pgtrickle::refresh {
 
 namespace {
 
+constexpr int tries = 10;
+constexpr int pause_us = 10'000;
+
+/* Does not queue for the lock, which would keep readers waiting. A session whose commit has let this fill begin may
+ * still be releasing its locks. */
 bool try_lock(Oid relid, LOCKMODE mode)
 {
-    return call([=] { return ConditionalLockRelationOid(relid, mode); });
+    return call([=] {
+        for (int left = tries; !ConditionalLockRelationOid(relid, mode);) {
+            if (--left == 0)
+                return false;
+            pg_usleep(pause_us);
+            CHECK_FOR_INTERRUPTS();
+        }
+        return true;
+    });
 }
 
 bool could_be_filled_by_key(Oid relid)
@@ -35,6 +52,17 @@ void use_new_keys(const std::vector<Oid> &relids)
         if (try_lock(relid, RowExclusiveLock) && could_be_filled_by_key(relid) &&
             try_lock(relid, AccessExclusiveLock) && could_be_filled_by_key(relid))
             rebuild_heaps(relid);
+}
+
+bool have_new_keys(const std::vector<Oid> &relids)
+{
+    bool are_found = false;
+    in_undone_subtransaction([&] {
+        are_found = std::any_of(relids.begin(), relids.end(), [](Oid relid) {
+            return try_lock(relid, AccessShareLock) && could_be_filled_by_key(relid);
+        });
+    });
+    return are_found;
 }
 
 } // namespace pgtrickle::refresh

@@ -1,0 +1,52 @@
+#include "fdw/definition/first_fill.hpp"
+
+#include "definition/guc.hpp"
+#include "definition/restoring.hpp"
+#include "definition/state/state.hpp"
+#include "definition/stream_table.hpp"
+#include "fdw/read/refresh_wait.hpp"
+#include "mailbox/mailbox.hpp"
+#include "refresh/batch/new_keys.hpp"
+
+namespace pgtrickle {
+
+namespace {
+
+void use_new_keys_of_own(Oid relid)
+{
+    enter([=] {
+        std::vector<Oid> all = definition::with_upstreams(relid);
+        std::erase_if(all, [](Oid one) { return !call([=] { return state::visible_row(one).is_own; }); });
+        refresh::use_new_keys(all);
+    });
+}
+
+} // namespace
+
+void have_filled(const Oid *relids, int count)
+{
+    Oid unfilled[mailbox::max_requested];
+    int unfilled_count = 0;
+    for (int i = 0; i < count; i++) {
+        const state::VisibleRow row = state::visible_row(relids[i]);
+        if (!row.exists || row.is_populated)
+            continue;
+        if (row.is_own)
+            use_new_keys_of_own(relids[i]);
+        else if (unfilled_count < mailbox::max_requested)
+            unfilled[unfilled_count++] = relids[i];
+    }
+    if (unfilled_count == 0 || !guc::enabled)
+        return;
+    definition::end_restoring(); /* by this session, which is about to read them */
+    (void)request_and_wait(unfilled, unfilled_count, OnDeadlock::give_up);
+}
+
+void have_filled_by_new_key(Oid relid)
+{
+    if (!state::visible_row(relid).is_populated &&
+        enter([=] { return refresh::have_new_keys(definition::with_upstreams(relid)); }))
+        have_filled(&relid, 1);
+}
+
+} // namespace pgtrickle
