@@ -8,6 +8,10 @@
 #include "mailbox/mailbox.hpp"
 #include "refresh/batch/new_keys.hpp"
 
+extern "C" {
+#include "access/xact.h"
+}
+
 namespace pgtrickle {
 
 namespace {
@@ -44,7 +48,7 @@ void have_filled(const Oid *relids, int count)
 
 void have_filled_by_new_key(Oid relid)
 {
-    if (!state::visible_row(relid).is_populated &&
+    if (!IsolationUsesXactSnapshot() && !state::visible_row(relid).is_populated &&
         enter([=] { return refresh::have_new_keys(definition::with_upstreams(relid)); }))
         have_filled(&relid, 1);
 }

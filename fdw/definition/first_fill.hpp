@@ -13,7 +13,8 @@ namespace pgtrickle {
  * left without rows, as one that is held or whose fill fails. PostgreSQL frame. */
 void have_filled(const Oid *relids, int count);
 
-/* As have_filled(), if the stream table or one that it reads could have a key that it does not use. */
+/* As have_filled(), if the stream table or one that it reads could have a key that it does not use, and if the snapshot
+ * of this transaction is not fixed: it would not see the rows. */
 void have_filled_by_new_key(Oid relid);
 
 } // namespace pgtrickle

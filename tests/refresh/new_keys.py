@@ -109,6 +109,22 @@ def the_session_that_restores_uses_it():
         is_right()
 
 
+def a_transaction_that_could_not_see_its_rows_fills_it_itself():
+    set_up()
+    definition = dumped("s")
+    db.run("DROP FOREIGN TABLE over_s, s")
+    with closing(db.connect()) as session:
+        cursor = session.cursor()
+        cursor.execute(definition)
+        cursor.execute("ALTER TABLE n.t ADD PRIMARY KEY (id)")
+        cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        cursor.execute("SELECT count(*) FROM n.t")
+        cursor.execute("SELECT pgtrickle.refresh_stream_table('n.s')")
+        cursor.execute("SELECT count(*) FROM n.s")
+        assert cursor.fetchone() == (9,)
+        cursor.execute("COMMIT")
+
+
 def no_session_waits_for_the_fill():
     query = "SELECT id, n.waits(v) AS v FROM t"
     set_up(query)
@@ -132,4 +148,4 @@ def no_session_waits_for_the_fill():
 
 
 run_cases([a_key_is_used_by_the_first_fill, one_in_use_is_filled_as_it_is, the_session_that_restores_uses_it,
-           no_session_waits_for_the_fill])
+           a_transaction_that_could_not_see_its_rows_fills_it_itself, no_session_waits_for_the_fill])

@@ -17,21 +17,35 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-constexpr int tries = 10;
 constexpr int pause_us = 10'000;
+constexpr int tries = 10; /* for a lock of sessions: one whose commit lets this fill begin still holds its own */
+constexpr int tries_as_other = 100; /* while another process fills it, which may be about to use a new key */
 
-/* Does not queue for the lock, which would keep readers waiting. A session whose commit has let this fill begin may
- * still be releasing its locks. */
-bool try_lock(Oid relid, LOCKMODE mode)
+/* Takes a lock by `try_once`, and does not queue for it, which would keep readers waiting. */
+template <class TryOnce> bool try_often(int count, TryOnce try_once)
 {
     return call([=] {
-        for (int left = tries; !ConditionalLockRelationOid(relid, mode);) {
-            if (--left == 0)
+        for (int tried = 1; !try_once(); tried++) {
+            if (tried == count)
                 return false;
             pg_usleep(pause_us);
             CHECK_FOR_INTERRUPTS();
         }
         return true;
+    });
+}
+
+bool try_lock(Oid relid, LOCKMODE mode)
+{
+    return try_often(tries, [=] { return ConditionalLockRelationOid(relid, mode); });
+}
+
+/* Two processes that both had a weaker lock on the stream table would keep each other from AccessExclusive. */
+bool try_refresh_lock(Oid relid)
+{
+    return try_often(tries_as_other, [=] {
+        LOCKTAG tag = state::refresh_lock(relid);
+        return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
     });
 }
 
@@ -49,7 +63,7 @@ bool could_be_filled_by_key(Oid relid)
 void use_new_keys(const std::vector<Oid> &relids)
 {
     for (Oid relid : relids)
-        if (try_lock(relid, RowExclusiveLock) && could_be_filled_by_key(relid) &&
+        if (try_refresh_lock(relid) && try_lock(relid, RowExclusiveLock) && could_be_filled_by_key(relid) &&
             try_lock(relid, AccessExclusiveLock) && could_be_filled_by_key(relid))
             rebuild_heaps(relid);
 }

@@ -14,8 +14,8 @@
 namespace pgtrickle::refresh {
 
 /* Replaces the heaps of those of the stream tables that have no rows and could have a key; upstreams come first, as
- * their keys become those of their dependents. Waits no longer than 0.1 s for a lock. The caller then ends the
- * transaction, unless it has created them itself. */
+ * their keys become those of their dependents. Waits no longer than 1.2 s for the locks of each. The caller then ends
+ * the transaction, unless it has created them itself. */
 void use_new_keys(const std::vector<Oid> &relids);
 
 /* Whether there is one among them whose heaps use_new_keys() would replace, if it were not in use. Keeps no

@@ -2,6 +2,7 @@
 
 #include "catalog/process.hpp"
 #include "definition/alert.hpp"
+#include "definition/restoring.hpp"
 #include "mailbox/manager_side.hpp"
 #include "refresh/batch/holds.hpp"
 #include "refresh/batch/new_keys.hpp"
@@ -111,19 +112,27 @@ scheduler::MemberResult &Refresher::result_of(Id id)
     return result;
 }
 
-/* A failure is one of the refresh that follows, which reports it. */
-void Refresher::prepare_first_fills(const Ids &unfilled, const TimeLimit &limit)
+/* Returns a stream table that a session still restores: it may get keys until it is free to be filled. A failure is one
+ * of the refresh that follows, which reports it. */
+Id Refresher::prepare_first_fills(const Ids &unfilled, const TimeLimit &limit)
 {
+    Id restored = InvalidOid;
     if (unfilled.empty())
-        return;
+        return restored;
     (void)in_transaction([&] {
         if (!call([] { return refresh::take_work_lock(); }))
+            return;
+        for (Id each : unfilled)
+            if (call([=] { return definition::is_restored_elsewhere(each); }))
+                restored = each;
+        if (OidIsValid(restored))
             return;
         limit_waiting();
         limit.begin();
         refresh::use_new_keys({unfilled.begin(), unfilled.end()});
         limit.end();
     });
+    return restored;
 }
 
 std::optional<TransactionFailure> Refresher::attempt(const Ids &members)
@@ -143,7 +152,11 @@ std::optional<TransactionFailure> Refresher::attempt(const Ids &members)
     call([&] { pgstat_report_activity(STATE_RUNNING, text.c_str()); });
     publish_attempt(members.front(), members.size());
     skipped_ = {};
-    prepare_first_fills(unfilled, limit);
+    skipped_.locked = prepare_first_fills(unfilled, limit);
+    if (OidIsValid(skipped_.locked)) {
+        publish_attempt(InvalidOid, 0);
+        return std::nullopt;
+    }
     grants_ = mailbox::grants();
     std::optional<TransactionFailure> failure = in_transaction([&] {
         if (!call([] { return refresh::take_work_lock(); })) {

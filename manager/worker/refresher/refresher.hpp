@@ -51,7 +51,7 @@ class Refresher {
     void refresh_together(scheduler::Ids members);
     void refresh_separately(scheduler::Ids members);
     void exclude(scheduler::Id failed, scheduler::Ids &members);
-    void prepare_first_fills(const scheduler::Ids &unfilled, const TimeLimit &limit);
+    scheduler::Id prepare_first_fills(const scheduler::Ids &unfilled, const TimeLimit &limit);
     std::optional<TransactionFailure> attempt(const scheduler::Ids &members);
     TimeLimit time_limit(const scheduler::Ids &members) const;
     void publish_attempt(scheduler::Id first, size_t count) const;
