@@ -8,6 +8,7 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 }
 
@@ -43,10 +44,12 @@ void add_operator(KnownObjects *found, Oid number)
         }
 }
 
-/* Adds a type with its comparison operators and the types it consists of. */
+/* Adds a type with its comparison operators and the types it consists of. The column of a join that the query does not
+ * use may have a type that has been dropped: PostgreSQL records no dependency for it. */
 void add_type(KnownObjects *found, Oid type)
 {
-    if (!is_of_user(type) || list_member_oid(found->types, type))
+    if (!is_of_user(type) || list_member_oid(found->types, type) ||
+        !SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type)))
         return;
     add(&found->types, type);
     const TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR | TYPECACHE_GT_OPR);

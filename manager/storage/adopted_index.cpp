@@ -154,7 +154,22 @@ void mark(Oid index, bool is_unique, bool is_adopted)
     CommandCounterIncrement();
 }
 
+/* Undoes make_own(). */
+void make_users(Oid index, Oid heap)
+{
+    const ObjectAddress self = {RelationRelationId, index, 0}, owner = {RelationRelationId, heap, 0};
+    (void)deleteDependencyRecordsForSpecific(RelationRelationId, index, DEPENDENCY_INTERNAL, RelationRelationId, heap);
+    recordDependencyOn(&self, &owner, DEPENDENCY_AUTO);
+}
+
 } // namespace
+
+void make_own(Oid index, Oid heap)
+{
+    const ObjectAddress self = {RelationRelationId, index, 0}, owner = {RelationRelationId, heap, 0};
+    (void)deleteDependencyRecordsForSpecific(RelationRelationId, index, DEPENDENCY_AUTO, RelationRelationId, heap);
+    recordDependencyOn(&self, &owner, DEPENDENCY_INTERNAL);
+}
 
 bool adopt_own_index(Oid heap, Oid own, const IndexStmt *statement)
 {
@@ -164,8 +179,7 @@ bool adopt_own_index(Oid heap, Oid own, const IndexStmt *statement)
     index_close(index, NoLock);
     if (is_adopted) {
         mark(own, true, true);
-        (void)deleteDependencyRecordsForSpecific(RelationRelationId, own, DEPENDENCY_INTERNAL, RelationRelationId,
-                                                 heap);
+        make_users(own, heap);
         CacheInvalidateRelcache(table);
     }
     table_close(table, NoLock);
@@ -188,8 +202,7 @@ void return_adopted_index(Oid heap, const char *own_name, bool is_of_groups)
     place(empty, schema, name);
     DeleteComments(index, RelationRelationId, 0);
     (void)deleteDependencyRecordsForClass(RelationRelationId, index, ExtensionRelationId, DEPENDENCY_AUTO_EXTENSION);
-    const ObjectAddress self = {RelationRelationId, index, 0}, owner = {RelationRelationId, heap, 0};
-    recordDependencyOn(&self, &owner, DEPENDENCY_INTERNAL);
+    make_own(index, heap);
     CacheInvalidateRelcache(table);
     table_close(table, NoLock);
     CommandCounterIncrement();

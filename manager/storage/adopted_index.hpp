@@ -22,6 +22,11 @@ extern "C" {
 
 namespace pgtrickle::storage {
 
+/* Makes an index an own one of its heap: it cannot be dropped alone. Its dependencies on columns go, which say nothing
+ * more: where the type of a column is dropped, they would lead PostgreSQL to the heap, and it would drop the heap
+ * before the column that has led there. PostgreSQL frame. */
+void make_own(Oid index, Oid heap);
+
 /* Returns the adopted index of a heap, or InvalidOid. PostgreSQL frame. */
 Oid adopted_index_of(Oid heap);
 

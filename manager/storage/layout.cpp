@@ -205,12 +205,9 @@ void withhold_own_privileges(Oid relation)
  * index through its rights on the stream table, or read its statistics. */
 void protect_indexes(Relation heap)
 {
-    ObjectAddress owned, owner;
-    ObjectAddressSet(owner, RelationRelationId, RelationGetRelid(heap));
     ListCell *cell;
     foreach (cell, RelationGetIndexList(heap)) {
-        ObjectAddressSet(owned, RelationRelationId, lfirst_oid(cell));
-        recordDependencyOn(&owned, &owner, DEPENDENCY_INTERNAL);
+        make_own(lfirst_oid(cell), RelationGetRelid(heap));
         withhold_privileges(lfirst_oid(cell));
     }
 }
