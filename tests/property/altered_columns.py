@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 """Random queries take the place of each other: columns are appended, dropped, retyped and come again, of rows, groups,
-distinct rows and windows, beside indexes, a view and a stream table that read some of them. After each, the columns are
-those of the query, and every way to read them gives its answer: stored rows and exact ones, whole rows, own changes,
+distinct rows and windows, beside indexes, a view and a stream table that read some of them. Columns of the sources that no
+query uses lose their types. After each, the columns are those of the query, and every way to read them gives its answer: stored rows and exact ones, whole rows, own changes,
 the nested scan."""
 
 import os
@@ -45,6 +45,8 @@ class Altered:
     def set_up(self):
         db.run("DROP TABLE IF EXISTS t, u CASCADE")
         db.run("CREATE TABLE t (id int PRIMARY KEY, a int, b int); CREATE TABLE u (id int PRIMARY KEY, v int)")
+        for table in ("t", "u"):
+            db.run(f"DROP TYPE IF EXISTS of_{table} CASCADE; {self.new_type(table)}; ALTER TABLE {table} ADD x of_{table}")
         db.run("INSERT INTO t SELECT g, g % 7, g % 5 FROM generate_series(1, 40) g; INSERT INTO u SELECT g, g * 3 FROM generate_series(0, 9) g")
         names = self.random.sample(list(self.values), self.random.randint(2, len(self.values)))
         self.columns = [(name, self.random.choice(TYPES)) for name in names]
@@ -119,6 +121,19 @@ class Altered:
                 db.run(f"DROP INDEX {name}")
             db.run("SELECT pgtrickle.create_or_replace_stream_table('st', %s, '1d', %s)", query, self.mode)
 
+    def new_type(self, table):
+        kind = self.random.choice(["TYPE {} AS ENUM ('a')", "DOMAIN {} AS int", "TYPE {} AS (i int)"])
+        return "CREATE " + kind.format(f"of_{table}")
+
+    def replace_unused_type(self):
+        """A join lists the columns that the query does not use, too."""
+        table = self.random.choice("tu")
+        self.steps.append(f"another type of {table}.x")
+        if self.random.random() < 0.5:
+            db.run(f"ALTER TYPE of_{table} RENAME TO old; {self.new_type(table)}; ALTER TABLE {table} ALTER x TYPE of_{table} USING NULL; DROP TYPE old")
+        else:
+            db.run(f"DROP TYPE of_{table} CASCADE; {self.new_type(table)}; ALTER TABLE {table} ADD x of_{table}")
+
     def change(self):
         low = self.random.randint(1, 45)
         db.run(self.random.choice([
@@ -172,6 +187,8 @@ def columns_come_and_go():
         for _ in range(6):
             altered.alter()
             alters += 1
+            if random.random() < 0.3:
+                altered.replace_unused_type()
             altered.change()
             altered.check_all()
             if random.random() < 0.3:
