@@ -32,7 +32,7 @@ Obstacle request_for(Oid relid, int limit_ms)
 {
     int level = NewGUCNestLevel();
     set_for_now("pg_trickle.scan_refresh_timeout", psprintf("%d", limit_ms));
-    Obstacle obstacle = request_and_wait(&relid, 1);
+    Obstacle obstacle = request_and_wait(&relid, 1, OnDeadlock::raise);
     AtEOXact_GUC(false, level);
     return obstacle;
 }

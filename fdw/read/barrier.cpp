@@ -54,15 +54,16 @@ bool lacks_nothing(Oid relid)
     return !is_pending;
 }
 
-/* Requests a refresh of all stream tables at once, and judges again those that were not refreshed. Returns
- * whether all are fresh. */
+/* Requests a refresh of all stream tables at once, and judges again those that were not refreshed, as those for which
+ * the refresh would wait for a lock of this transaction. Returns whether all are fresh. */
 bool request_all(const Oid *relids, int count)
 {
     bool is_fresh = true;
     Obstacle obstacle = Obstacle::none;
     for (int first = 0; first < count && obstacle == Obstacle::none; first += mailbox::max_requested) {
         int rest = count - first;
-        obstacle = request_and_wait(relids + first, rest < mailbox::max_requested ? rest : mailbox::max_requested);
+        obstacle = request_and_wait(relids + first, rest < mailbox::max_requested ? rest : mailbox::max_requested,
+                                    OnDeadlock::give_up);
     }
     for (int i = 0; i < count; i++) {
         if (obstacle == Obstacle::none) {

@@ -8,6 +8,7 @@
 #include "pg/stopwatch.hpp"
 
 extern "C" {
+#include "access/xact.h"
 #include "pgstat.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
@@ -38,7 +39,7 @@ void raise_deadlock(int worker)
              errdetail_log("This transaction waits for a refresh worker (process %d) to refresh a stream table; the "
                            "worker waits for %s, which this transaction prevents.",
                            worker, lock.data),
-             errhint("Read stream tables before locking their sources.")));
+             errhint("Call pgtrickle.refresh_stream_table(), which refreshes in this transaction.")));
 }
 
 /* Raises an error if a worker that serves this process waits for a lock that this transaction has chosen to take. */
@@ -90,6 +91,13 @@ bool waits_for_idle_transaction(const Concerned &concerned)
     return false;
 }
 
+/* When the last transaction began for which a refresh has waited. Its next statements look for that sooner. */
+TimestampTz &waited_for_transaction()
+{
+    static TimestampTz begun_at = 0;
+    return begun_at;
+}
+
 Obstacle obstacle_of(mailbox::Answer answer)
 {
     switch (answer) {
@@ -125,7 +133,9 @@ Obstacle request_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock)
     const Stopwatch waited;
     const int64_t limit_ms = guc::scan_refresh_timeout_ms;
     /* A refresh worker waits for a lock twice as long, so it is probed during that time. */
-    const int64_t probing_ms = std::max(DeadlockTimeout / 4, 1);
+    const bool is_known = waited_for_transaction() == GetCurrentTransactionStartTimestamp();
+    const int64_t probing_ms =
+        std::max(is_known ? std::min(DeadlockTimeout / 4, idle_probe_ms) : DeadlockTimeout / 4, 1);
     int64_t probe_at_ms = probing_ms, idle_probe_at_ms = idle_probe_ms;
     Concerned concerned = {nullptr, 0};
     bool was_locked = false; /* until then, a refresh may be running that the idle transaction does not prevent */
@@ -143,6 +153,7 @@ Obstacle request_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock)
             if (on_deadlock == OnDeadlock::raise)
                 check_for_deadlock();
             if (is_waited_for()) {
+                waited_for_transaction() = GetCurrentTransactionStartTimestamp();
                 reply.answer = mailbox::Answer::locked;
                 break;
             }

@@ -159,9 +159,10 @@ def it_survives_the_death_of_the_manager():
 
 
 def no_lock_of_the_reader_keeps_it_waiting():
-    """Whatever the reader has locked, and a refresh for it would wait for, the read ends: with the exact answer, or with an
-    error."""
-    for statement in ("LOCK TABLE far", "LOCK TABLE far IN SHARE MODE", "TRUNCATE far", "ALTER TABLE far ADD COLUMN v int",
+    """Whatever the reader has locked, and a refresh for it would wait for, the read ends with the exact answer."""
+    for statement in ("LOCK TABLE far", "ALTER FOREIGN TABLE upstream RENAME TO up; ALTER FOREIGN TABLE up RENAME TO upstream",
+                      "ALTER FOREIGN TABLE downstream OWNER TO CURRENT_USER", "ALTER FOREIGN TABLE downstream ALTER n SET STATISTICS 10",
+                      "LOCK TABLE far IN SHARE MODE", "TRUNCATE far", "ALTER TABLE far ADD COLUMN v int",
                       "CREATE INDEX ON upstream (n)", "CREATE INDEX ON downstream (n)",
                       "SELECT pgtrickle.refresh_stream_table('upstream')", "SELECT pgtrickle.refresh_stream_table('downstream')",
                       "ALTER FOREIGN TABLE upstream OPTIONS (SET schedule '519w')",
@@ -174,7 +175,7 @@ def no_lock_of_the_reader_keeps_it_waiting():
         reader = Reader(f"BEGIN; {statement}; SELECT d.n = count(*) FROM far, downstream d GROUP BY d.n "
                         "UNION ALL SELECT n = 0 FROM downstream WHERE NOT EXISTS (SELECT FROM far)", *settings)
         reader.join(LONG_S / 2)
-        assert reader.answer in (True, "40P01", "55000"), (statement, reader.answer)
+        assert reader.answer is True, (statement, reader.answer)
         reader.session.close()
 
 
