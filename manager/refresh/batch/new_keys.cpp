@@ -17,16 +17,16 @@ namespace pgtrickle::refresh {
 
 namespace {
 
+constexpr int tries = 10;
 constexpr int pause_us = 10'000;
-constexpr int tries = 10; /* for a lock of sessions: one whose commit lets this fill begin still holds its own */
-constexpr int tries_as_other = 100; /* while another process fills it, which may be about to use a new key */
 
-/* Takes a lock by `try_once`, and does not queue for it, which would keep readers waiting. */
-template <class TryOnce> bool try_often(int count, TryOnce try_once)
+/* Does not queue for the lock, which would keep readers waiting. A session whose commit has let this fill begin may
+ * still be releasing its locks. */
+bool try_lock(Oid relid, LOCKMODE mode)
 {
     return call([=] {
-        for (int tried = 1; !try_once(); tried++) {
-            if (tried == count)
+        for (int tried = 1; !ConditionalLockRelationOid(relid, mode); tried++) {
+            if (tried == tries)
                 return false;
             pg_usleep(pause_us);
             CHECK_FOR_INTERRUPTS();
@@ -35,15 +35,11 @@ template <class TryOnce> bool try_often(int count, TryOnce try_once)
     });
 }
 
-bool try_lock(Oid relid, LOCKMODE mode)
-{
-    return try_often(tries, [=] { return ConditionalLockRelationOid(relid, mode); });
-}
-
-/* Two processes that both had a weaker lock on the stream table would keep each other from AccessExclusive. */
+/* Two processes that both had a weaker lock on the stream table would keep each other from AccessExclusive. Who does
+ * not get this lock does not fill the stream table either. */
 bool try_refresh_lock(Oid relid)
 {
-    return try_often(tries_as_other, [=] {
+    return call([=] {
         LOCKTAG tag = state::refresh_lock(relid);
         return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
     });

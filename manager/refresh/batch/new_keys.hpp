@@ -14,7 +14,7 @@
 namespace pgtrickle::refresh {
 
 /* Replaces the heaps of those of the stream tables that have no rows and could have a key; upstreams come first, as
- * their keys become those of their dependents. Waits no longer than 1.2 s for the locks of each. The caller then ends
+ * their keys become those of their dependents. Waits no longer than 0.2 s for the locks of each. The caller then ends
  * the transaction, unless it has created them itself. */
 void use_new_keys(const std::vector<Oid> &relids);
 
