@@ -52,7 +52,7 @@ DROP FOREIGN TABLE of_view;
 CREATE DOMAIN amount AS int;
 CREATE TABLE payment (id int PRIMARY KEY, amount amount, state state);
 INSERT INTO payment SELECT g, g % 5, 'paid' FROM generate_series(1, 20) g;
-CREATE TABLE typed (name text, query text, options text DEFAULT '');
+CREATE TABLE typed (name text, query text);
 INSERT INTO typed VALUES
   ('by_amount', 'SELECT amount, count(*) AS n FROM payment GROUP BY amount'),
   ('by_state', 'SELECT state, max(id) AS last FROM payment GROUP BY state'),
@@ -67,7 +67,6 @@ SELECT format('CREATE FOREIGN TABLE %I () SERVER pgtrickle OPTIONS (query %L, sc
 CREATE FOREIGN TABLE in_parts () SERVER pgtrickle
   OPTIONS (query 'SELECT state, count(*) AS n FROM payment GROUP BY state', schedule '520w', partition_by 'HASH(state, 3)');
 SELECT count(*) FROM in_parts;
-
 CREATE UNIQUE INDEX ON by_amount (amount);
 CREATE INDEX ON distinct_rows (state);
 SET client_min_messages = notice;

@@ -60,11 +60,9 @@ bool request_all(const Oid *relids, int count)
 {
     bool is_fresh = true;
     Obstacle obstacle = Obstacle::none;
-    for (int first = 0; first < count && obstacle == Obstacle::none; first += mailbox::max_requested) {
-        int rest = count - first;
-        obstacle = request_and_wait(relids + first, rest < mailbox::max_requested ? rest : mailbox::max_requested,
-                                    OnDeadlock::give_up);
-    }
+    for (int first = 0; first < count && obstacle == Obstacle::none; first += mailbox::max_requested)
+        obstacle =
+            request_and_wait(relids + first, std::min(count - first, mailbox::max_requested), OnDeadlock::give_up);
     for (int i = 0; i < count; i++) {
         if (obstacle == Obstacle::none) {
             /* It was refreshed as of the request. Later changes do not concern this statement. */

@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -B
 """Random queries take the place of each other: columns are appended, dropped, retyped and come again, of rows, groups,
-distinct rows and windows, beside indexes, a view and a stream table that read some of them. Columns of the sources that no
-query uses lose their types. After each, the columns are those of the query, and every way to read them gives its answer: stored rows and exact ones, whole rows, own changes,
-the nested scan."""
+distinct rows and windows, beside indexes, a view and a stream table that read some of them. Columns of the sources that
+no query uses lose their types. After each, the columns are those of the query, and every way to read them gives its
+answer: stored rows and exact ones, whole rows, own changes, the nested scan."""
 
 import os
 import sys

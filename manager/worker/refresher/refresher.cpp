@@ -123,10 +123,10 @@ Id Refresher::prepare_first_fills(const Ids &unfilled, const TimeLimit &limit)
         if (!call([] { return refresh::take_work_lock(); }))
             return;
         for (Id each : unfilled)
-            if (call([=] { return definition::is_restored_elsewhere(each); }))
+            if (call([=] { return definition::is_restored_elsewhere(each); })) {
                 restored = each;
-        if (OidIsValid(restored))
-            return;
+                return;
+            }
         limit_waiting();
         limit.begin();
         refresh::use_new_keys({unfilled.begin(), unfilled.end()});
