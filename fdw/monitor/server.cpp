@@ -95,6 +95,16 @@ SQL_FUNCTION(pgtrickle_visible_stream_table)
     return call([&] { return ObjectIdGetDatum(visible_stream_table(name.c_str())); });
 }
 
+SQL_FUNCTION(pgtrickle_is_own_process)
+{
+    using namespace pgtrickle;
+    const int32 pid = PG_GETARG_INT32(0);
+    return call([=] {
+        const char *type = GetBackgroundWorkerTypeByPid(pid);
+        return BoolGetDatum(type != nullptr && strncmp(type, "pg_trickle ", strlen("pg_trickle ")) == 0);
+    });
+}
+
 SQL_FUNCTION(pgtrickle_missing_index_rows)
 {
     using namespace pgtrickle;

@@ -8,10 +8,9 @@ BEGIN ATOMIC
   WITH RECURSIVE all_locks AS MATERIALIZED (
     SELECT * FROM pg_locks
   ), others_locks AS MATERIALIZED (
-    /* Refreshes by the manager do not count. They are recognized by a further lock, the shared work lock. */
-    SELECT l.* FROM all_locks l
-    WHERE NOT EXISTS (SELECT FROM all_locks w WHERE w.virtualtransaction = l.virtualtransaction AND w.locktype = 'object'
-                      AND w.classid = 'pgtrickle.pgt_state'::regclass AND w.objid = 0 AND w.objsubid = 1)
+    /* Refreshes by the manager do not count. No lock of theirs tells them apart: a transaction that ends releases its
+       locks one after the other. */
+    SELECT l.* FROM all_locks l WHERE pgtrickle.is_own_process(l.pid) IS NOT TRUE
   ), locks AS MATERIALIZED (
     /* A refresh locks the heaps that it writes, and the stream table as an object, against other refreshes, and the
        relations that it reads against DDL. */

@@ -4,6 +4,7 @@ suspended over an upgrade."""
 
 import sys
 import threading
+import time
 from pathlib import Path
 
 import psycopg2
@@ -87,6 +88,32 @@ def a_reader_is_named_who_delays_a_new_setup():
     db.wait_for("SELECT n FROM of_view ORDER BY id LIMIT 1", 2)
     assert db.run(OTHERS) == [], db.run(OTHERS)
     db.run("DROP FOREIGN TABLE of_view; DROP VIEW viewed; REVOKE CREATE ON SCHEMA public FROM causes_owner; DROP OWNED BY causes_owner; DROP ROLE causes_owner")
+
+
+def no_process_of_the_extension_is_named():
+    """Their locks come and go: at the end of a transaction, in any order. Thirty stream tables take many of them."""
+    db.run("CREATE TABLE busy (n int); INSERT INTO busy VALUES (1)")
+    for number in range(30):
+        db.run(f"SELECT pgtrickle.create_stream_table('busy{number}', 'SELECT n + {number} AS n FROM busy', '0s')")
+    end = time.monotonic() + 8
+
+    def write():
+        session = db.connect()
+        while time.monotonic() < end:
+            session.cursor().execute("UPDATE busy SET n = n + 1")
+        session.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    looks = 0
+    while time.monotonic() < end:
+        others = db.run("SELECT pgt_name, lock_mode, pid FROM pgtrickle.blocked_refreshes() "
+                        "WHERE pid NOT IN (SELECT a.pid FROM pg_stat_activity a WHERE a.backend_type = 'client backend')")
+        assert others == [], others
+        looks += 1
+    writer.join()
+    assert looks > 50, looks
+    db.run("SET client_min_messages = error; DROP TABLE busy CASCADE")
 
 
 def health_reports_locks_that_delay_refreshes():
@@ -248,7 +275,8 @@ def finish():
     db.drop()
 
 
-run_cases([prepare, a_lock_on_a_source_is_named_with_its_holder, a_reader_is_named_who_delays_a_new_setup, health_reports_locks_that_delay_refreshes,
+run_cases([prepare, a_lock_on_a_source_is_named_with_its_holder, a_reader_is_named_who_delays_a_new_setup,
+           no_process_of_the_extension_is_named, health_reports_locks_that_delay_refreshes,
            health_reports_old_transactions, health_reports_large_logs, health_reports_slots_that_retain_wal,
            settings_of_the_database_reach_its_manager, a_failing_one_says_how_to_see_why,
            a_dependent_of_a_failing_one_names_it, sources_with_pending_trigger_events_are_named,
