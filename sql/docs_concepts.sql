@@ -1,5 +1,4 @@
 -- The statements of docs/concepts.md; a lint rule compares the document with the output.
-SET client_min_messages = warning;
 CREATE TABLE orders (id int PRIMARY KEY, customer int, amount numeric, paid bool);
 INSERT INTO orders VALUES (1, 1, 10, true), (2, 1, 20, false), (3, 2, 5, true), (4, 2, 70, false);
 CREATE FOREIGN TABLE paid (customer int, paid numeric) SERVER pgtrickle
@@ -38,5 +37,6 @@ SELECT count(*) FROM balance;
 COMMIT;
 DELETE FROM paid;
 
+-- Not in the document.
 DROP FOREIGN TABLE balance, open, paid;
 DROP TABLE orders;

@@ -1,5 +1,4 @@
 -- The statements of docs/operations.md; a lint rule compares the document with the output.
-SET client_min_messages = warning;
 CREATE TABLE customers (id int PRIMARY KEY, region text);
 CREATE TABLE orders (id int PRIMARY KEY, customer int REFERENCES customers, amount numeric);
 CREATE INDEX ON orders (customer);
@@ -10,7 +9,6 @@ CREATE FOREIGN TABLE revenue (region text, orders bigint, total numeric)
   OPTIONS (query 'SELECT c.region, count(*), sum(o.amount)
                   FROM orders o JOIN customers c ON c.id = o.customer
                   GROUP BY c.region', schedule '1m');
-RESET client_min_messages;
 
 CREATE FOREIGN TABLE shares (region text, share numeric)
   SERVER pgtrickle OPTIONS (query 'SELECT region, 100 / total FROM revenue', schedule '1h');
@@ -65,8 +63,8 @@ SELECT pgtrickle.drop_watermark_group('daily');
 SELECT pgtrickle.alter_stream_table('revenue', tier => 'cold');
 \o
 SELECT DISTINCT source_name, table_name, stream_tables, owners FROM pgtrickle.trigger_inventory() ORDER BY 1;
-SELECT pgtrickle.stop_capture('orders');
 \o /dev/null
+SELECT pgtrickle.stop_capture('orders');
 SELECT pgtrickle.allow_capture('orders');
 SELECT pgt_name, refreshes, mean_refresh_time, max_refresh_time FROM pgtrickle.pg_stat_stream_tables
   ORDER BY total_refresh_time DESC LIMIT 10;
@@ -78,23 +76,21 @@ ANALYZE revenue;
 \o /dev/null
 SELECT source_name, pg_size_pretty(log_bytes), pending_rows, pending_since, held_back_by
   FROM pgtrickle.change_buffer_sizes();
-SELECT detail FROM pgtrickle.health_check() WHERE check_name IN ('worker_processes', 'shared_memory');
+SELECT detail FROM pgtrickle.health_check() WHERE check_name IN ('manager', 'worker_processes', 'shared_memory');
 \o
 LISTEN pg_trickle_alert;
-UNLISTEN pg_trickle_alert;
-\o /dev/null
-SELECT pgtrickle.export_definition(pgt_relid::regclass::text) FROM pgtrickle.pgt_stream_tables;
-\o
 DROP EXTENSION pg_trickle;
 
--- A change of the query creates new storage, with the indexes of the previous one.
+-- Not in the document: a change of the query creates new storage, with the indexes of the previous one.
 SELECT pgtrickle.export_definition('revenue') LIKE '%CREATE INDEX%' AS has_index;
 ALTER FOREIGN TABLE revenue OPTIONS (SET query 'SELECT c.region, count(*), sum(2 * o.amount)
   FROM orders o JOIN customers c ON c.id = o.customer GROUP BY c.region');
 SELECT pgtrickle.export_definition('revenue') LIKE '%CREATE INDEX%' AS has_index;
 
 -- Other objects that the text names.
+UNLISTEN pg_trickle_alert;
 \o /dev/null
+SELECT pgtrickle.export_definition(pgt_relid::regclass::text) FROM pgtrickle.pgt_stream_tables;
 SELECT * FROM pgtrickle.quick_health;
 SELECT * FROM pgtrickle.refresh_timeline();
 SELECT pgtrickle.explain_dag('dot');

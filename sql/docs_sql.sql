@@ -1,5 +1,4 @@
 -- The statements of docs/sql.md; a lint rule compares the document with the output.
-SET client_min_messages = notice;
 CREATE TABLE customers (id int PRIMARY KEY, region text);
 CREATE TABLE orders (id int PRIMARY KEY, customer int REFERENCES customers, amount numeric, placed timestamptz);
 INSERT INTO customers VALUES (1, 'north'), (2, 'south');
@@ -18,9 +17,10 @@ CREATE FOREIGN TABLE revenue (region text, orders bigint, total numeric)
 
 SELECT value FROM pgtrickle.explain_st('revenue') WHERE property = 'missing index';
 
+\o /dev/null
 SELECT pgtrickle.create_stream_table('latest',
   'SELECT DISTINCT ON (customer) customer, id, amount FROM orders ORDER BY customer, id DESC', '1m');
-SELECT pgtrickle.drop_stream_table('latest');
+\o
 
 SELECT pgtrickle.create_stream_table('recent', 'SELECT id FROM orders WHERE placed > now() - interval ''1 day''',
                                      schedule => '1m', refresh_mode => 'DIFFERENTIAL');
@@ -31,19 +31,16 @@ SELECT pgtrickle.create_stream_table('each', 'SELECT id FROM orders', refresh_mo
 
 SELECT * FROM pgtrickle.explain_refresh_mode('revenue');
 
-SET client_min_messages = warning;
 ALTER FOREIGN TABLE revenue OPTIONS (SET query 'SELECT c.region, count(*), sum(o.amount), max(o.amount) AS largest
                                                 FROM orders o JOIN customers c ON c.id = o.customer GROUP BY c.region');
 
 ALTER FOREIGN TABLE revenue OPTIONS (SET query 'SELECT c.region, max(o.amount) AS largest, count(*), sum(o.amount)
                                                 FROM orders o JOIN customers c ON c.id = o.customer GROUP BY c.region');
-SET client_min_messages = notice;
 
 CREATE FOREIGN TABLE placed_orders () SERVER pgtrickle
   OPTIONS (query 'SELECT id, customer, placed FROM orders', partition_by 'day(placed)');
-DROP FOREIGN TABLE placed_orders;
 
--- The other constructs that the document names.
+-- Not in the document: the other constructs that it names.
 SELECT pgtrickle.create_stream_table('r', 'SELECT id, random() FROM orders', '1m', 'DIFFERENTIAL');
 SELECT pgtrickle.create_stream_table('r', 'SELECT id, CURRENT_USER AS who FROM orders', '1m', 'DIFFERENTIAL');
 SELECT pgtrickle.create_stream_table('r', 'SELECT xmin FROM orders', '1m', 'DIFFERENTIAL');
@@ -59,5 +56,5 @@ SELECT pgtrickle.drop_stream_table('r');
 SELECT pgtrickle.create_stream_table('r', 'SELECT id FROM orders WHERE placed > now() - interval ''1 day''');
 SELECT pgtrickle.drop_stream_table('r');
 
-DROP FOREIGN TABLE revenue;
+DROP FOREIGN TABLE placed_orders, latest, revenue;
 DROP TABLE orders, customers;

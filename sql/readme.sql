@@ -1,5 +1,4 @@
 -- The statements of README.md; a lint rule compares the document with the output.
-SET client_min_messages = warning;
 CREATE TABLE customers (id int PRIMARY KEY, region text);
 CREATE TABLE orders (id int PRIMARY KEY, customer int REFERENCES customers, amount numeric);
 CREATE INDEX ON orders (customer);
@@ -22,6 +21,7 @@ SELECT check_name, result FROM pgtrickle.validate_query('SELECT customer, max(am
 \o /dev/null
 SELECT pgtrickle.create_stream_table('largest', 'SELECT customer, max(amount) FROM orders GROUP BY customer',
                                      schedule => '30s');
+CREATE INDEX ON public.orders (customer, amount);
 SELECT * FROM largest WHERE customer = 2;
 SELECT name, status, staleness FROM pgtrickle.pgt_status();
 \o
@@ -30,6 +30,7 @@ ALTER FOREIGN TABLE largest OPTIONS (SET schedule '0s');
 CREATE INDEX ON largest (max);
 DROP FOREIGN TABLE largest;
 
+-- Not in the document.
 REVOKE ALL ON FOREIGN SERVER pgtrickle FROM analyst;
 DROP FOREIGN TABLE revenue;
 DROP TABLE orders, customers;

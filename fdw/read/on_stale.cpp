@@ -5,6 +5,7 @@
 #include "definition/visibility.hpp"
 #include "fdw/read/exact_reads.hpp"
 #include "mailbox/mailbox.hpp"
+#include "mailbox/stats.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/versions/processes.hpp"
 #include "refresh/batch/excluded_members.hpp"
@@ -86,7 +87,13 @@ const char *explain(Oid relid, Obstacle obstacle)
         if (IsolationUsesXactSnapshot())
             return explain(relid, Obstacle::fixed_snapshot);
         break;
-    case Obstacle::no_manager: return "No manager is running in this database.";
+    case Obstacle::no_manager:
+        return mailbox::stats().do_managers_take_turns
+                   ? psprintf(
+                         "No manager is running in this database, because max_worker_processes = %d leaves no room "
+                         "for one in each database.",
+                         max_worker_processes)
+                   : "No manager is running in this database.";
     case Obstacle::locked: return "A transaction holds a lock that its refresh needs.";
     case Obstacle::fixed_snapshot:
         if (IsolationUsesXactSnapshot())
@@ -123,6 +130,10 @@ const char *advise(Oid relid, Obstacle obstacle)
     case Obstacle::locked:
         return "See pgtrickle.blocked_refreshes() for locks that it waits for, call pgtrickle.refresh_stream_table(), "
                "or try again.";
+    case Obstacle::no_manager:
+        return mailbox::stats().do_managers_take_turns
+                   ? "Increase max_worker_processes, call pgtrickle.refresh_stream_table(), or try again."
+                   : "See pgtrickle.health_check(), call pgtrickle.refresh_stream_table(), or try again.";
     case Obstacle::read_only:
         return "Read it before SET TRANSACTION READ ONLY, and not in a function that is PARALLEL SAFE or RESTRICTED.";
     case Obstacle::fixed_snapshot:
@@ -152,7 +163,7 @@ void require_populated(Oid relid, const Freshness &freshness)
     if (freshness.is_populated)
         return;
     const bool has_own_hint = freshness.obstacle == Obstacle::suspended || freshness.obstacle == Obstacle::held ||
-                              freshness.obstacle == Obstacle::failed;
+                              freshness.obstacle == Obstacle::failed || freshness.obstacle == Obstacle::no_manager;
     const char *detail = explain(relid, freshness.obstacle);
     const char *hint = advise(relid, has_own_hint ? freshness.obstacle : Obstacle::none);
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -63,7 +63,7 @@ COMMENT ON FUNCTION pgtrickle.running_refreshes()
 
 CREATE FUNCTION pgtrickle.server_state(
     OUT is_preloaded bool, OUT is_enabled bool, OUT is_standby bool, OUT launcher_pid int, OUT manager_pid int,
-    OUT running_workers int, OUT max_worker_processes int, OUT known_stream_tables bigint,
+    OUT do_managers_take_turns bool, OUT running_workers int, OUT max_worker_processes int, OUT known_stream_tables bigint,
     OUT max_stream_tables bigint, OUT free_readings bigint, OUT max_readings bigint, OUT catalog_bytes bigint,
     OUT catalog_fault text
   ) RETURNS SETOF record

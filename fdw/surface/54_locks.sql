@@ -8,8 +8,8 @@ BEGIN ATOMIC
   WITH RECURSIVE all_locks AS MATERIALIZED (
     SELECT * FROM pg_locks
   ), others_locks AS MATERIALIZED (
-    /* Refreshes by the manager do not count. No lock of theirs tells them apart: a transaction that ends releases its
-       locks one after the other. */
+    /* Refreshes by the manager do not count. None of their locks shows that a process is one of these: a transaction that
+       ends releases its locks one after the other. */
     SELECT l.* FROM all_locks l WHERE pgtrickle.is_own_process(l.pid) IS NOT TRUE
   ), locks AS MATERIALIZED (
     /* A refresh locks the heaps that it writes, and the stream table as an object, against other refreshes, and the

@@ -4,7 +4,8 @@ CREATE FUNCTION pgtrickle.is_manager_awaited() RETURNS bool
   LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off
 BEGIN ATOMIC
   SELECT greatest(pg_postmaster_start_time(), (SELECT min(t.created_at) FROM pgtrickle.pgt_stream_tables t))
-         > clock_timestamp() - interval '10 s';
+         > clock_timestamp() - interval '10 s'
+         AND NOT (SELECT v.do_managers_take_turns FROM pgtrickle.server_state() v);
 END;
 COMMENT ON FUNCTION pgtrickle.is_manager_awaited()
   IS 'internal: whether the server, or the first stream table of this database, is so new that its manager may still be starting';
@@ -65,11 +66,19 @@ BEGIN ATOMIC
     (4, 'manager',
      CASE WHEN v.manager_pid IS NOT NULL OR v.is_standby OR s.stream_tables = 0 OR pgtrickle.is_manager_awaited() THEN 'OK'
           ELSE 'ERROR' END,
-     CASE WHEN v.manager_pid IS NOT NULL THEN 'process ' || v.manager_pid WHEN v.is_standby THEN 'a standby has none'
+     CASE WHEN v.manager_pid IS NOT NULL THEN 'process ' || v.manager_pid
+            || CASE WHEN v.do_managers_take_turns THEN ', until that of another database takes its turn' ELSE '' END
+          WHEN v.is_standby THEN 'a standby has none'
           WHEN s.stream_tables = 0 THEN 'there are no stream tables' WHEN pgtrickle.is_manager_awaited() THEN 'it is being started'
-          ELSE 'none is running in this database: see the server log, and whether max_worker_processes leaves room' END),
-    (5, 'worker_processes', CASE WHEN v.running_workers < v.max_worker_processes THEN 'OK' ELSE 'WARN' END,
-     v.running_workers || ' of max_worker_processes = ' || v.max_worker_processes || ' are running'),
+          WHEN v.do_managers_take_turns THEN 'none is running in this database: managers take turns, see worker_processes'
+          ELSE 'none is running in this database: see the server log' END),
+    (5, 'worker_processes',
+     CASE WHEN v.running_workers < v.max_worker_processes AND NOT v.do_managers_take_turns THEN 'OK' ELSE 'WARN' END,
+     v.running_workers || ' of max_worker_processes = ' || v.max_worker_processes || ' are running'
+     || CASE WHEN v.do_managers_take_turns
+               THEN ', and databases with stream tables wait for a manager: increase max_worker_processes, which requires a restart'
+             WHEN v.running_workers < v.max_worker_processes THEN ''
+             ELSE ': unless that is rare, increase max_worker_processes, which requires a restart' END),
     (6, 'shared_memory',
      CASE WHEN v.known_stream_tables < v.max_stream_tables AND v.free_readings > 0 OR NOT v.is_preloaded THEN 'OK' ELSE 'WARN' END,
      CASE WHEN NOT v.is_preloaded THEN 'there is none'

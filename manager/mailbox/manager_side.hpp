@@ -164,6 +164,8 @@ bool become_worker(const WorkerKey &worker);
  * managers. */
 void set_process_shortage(bool is_lacking) noexcept;
 void launcher_lacks_process(bool is_lacking) noexcept;
+/* Records whether databases wait for a manager because there are too few processes. */
+void managers_take_turns(bool do_take) noexcept;
 /* Whether a manager of another database, or the launcher, cannot start a process. */
 bool is_process_short() noexcept;
 

@@ -137,6 +137,7 @@ struct Shared {
     std::atomic<int32_t> launcher_pid;
     int32_t launcher_process;
     std::atomic<uint32_t> launcher_lacks_process;
+    std::atomic<uint32_t> do_managers_take_turns;
     TimestampTz turn_came_at; /* when a refresh last ended, or a manager last stopped waiting for its turn */
     std::atomic<uint32_t> launcher_wakeups;       /* number of wake-ups */
     std::atomic<uint32_t> is_registry_doubtful;   /* the launcher must look at the list of databases */

@@ -424,6 +424,11 @@ void launcher_lacks_process(bool is_lacking) noexcept
         wake_managers();
 }
 
+void managers_take_turns(bool do_take) noexcept
+{
+    shared->do_managers_take_turns.store(do_take ? 1 : 0);
+}
+
 bool is_process_short() noexcept
 {
     if (shared->launcher_lacks_process.load() != 0)

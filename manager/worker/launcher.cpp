@@ -267,8 +267,10 @@ void Launcher::lack_room(TimestampTz now)
         no_room_since_ = now; /* also if the clock has been set back */
     bool is_soon = now < no_room_since_ + soon_us;
     mailbox::launcher_lacks_process(is_soon);
-    if (!is_soon)
+    if (!is_soon) {
+        mailbox::managers_take_turns(true);
         settle_start_requests();
+    }
     if (now >= no_room_since_ + no_room_us)
         ask_for_room(now);
 }
@@ -361,6 +363,7 @@ void Launcher::start_waiting()
     }
     no_room_since_ = 0;
     mailbox::launcher_lacks_process(false);
+    mailbox::managers_take_turns(false);
 }
 
 long Launcher::pause_ms() const

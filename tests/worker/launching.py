@@ -30,6 +30,10 @@ def keeps_up(base):
     base.wait_for("SELECT (SELECT count(*) FROM source) = (SELECT count(*) FROM kept)", True)
 
 
+def check_of(base, name):
+    return base.run("SELECT severity, detail FROM pgtrickle.health_check() WHERE check_name = %s", name)[0]
+
+
 MANAGERS = """SELECT count(*) FROM pg_stat_activity
               WHERE backend_type = 'pg_trickle manager' AND datname = current_database()"""
 
@@ -86,6 +90,35 @@ def databases_take_turns_under_another_launcher():
     assert len(managers - {None}) == 1, managers
     for base in [there, waiting, *others]:
         base.drop()
+
+
+def one_without_a_manager_says_why():
+    """There is room for the manager of one database."""
+    server.call("start", "max_worker_processes=3")
+    there, waiting = new_database(), new_database()
+    assert check_of(there, "worker_processes") == ("OK", "2 of max_worker_processes = 3 are running")
+    keep(there)
+    keeps_up(there)
+    waiting.run("SET pg_trickle.enabled = on; SET client_min_messages = warning; SET pg_trickle.max_staleness = 0")
+    keep(waiting)
+    deadline = time.monotonic() + 30
+    said = ""
+    while "No manager is running" not in said:
+        assert time.monotonic() < deadline, f"it says nothing but {said!r}"
+        waiting.session.notices.clear()
+        waiting.run("INSERT INTO source DEFAULT VALUES")
+        waiting.run("SELECT * FROM kept")
+        said = "".join(waiting.session.notices)
+    assert "because max_worker_processes = 3 leaves no room for one in each database" in said, said
+    assert "HINT:  Increase max_worker_processes, call pgtrickle.refresh_stream_table(), or try again." in said, said
+    waiting.wait_for("SELECT detail FROM pgtrickle.health_check() WHERE check_name = 'manager'",
+                     "none is running in this database: managers take turns, see worker_processes")
+    severity, detail = check_of(there, "worker_processes")
+    assert severity == "WARN" and "databases with stream tables wait for a manager: increase max_worker_processes" in detail, detail
+    waiting.drop()
+    there.wait_for("SELECT detail FROM pgtrickle.health_check() WHERE check_name = 'worker_processes'",
+                   "3 of max_worker_processes = 3 are running: unless that is rare, increase max_worker_processes, which requires a restart")
+    there.drop()
 
 
 def one_whose_database_is_locked_is_not_in_the_way():
@@ -206,8 +239,8 @@ def a_command_that_is_taken_back_keeps_no_manager_away():
 
 
 try:
-    run_cases([databases_take_turns_under_another_launcher, one_whose_database_is_locked_is_not_in_the_way,
-               more_at_once_than_can_be_counted_wait_their_turn, a_database_that_cannot_be_examined_delays_no_other,
+    run_cases([databases_take_turns_under_another_launcher, one_without_a_manager_says_why,
+               one_whose_database_is_locked_is_not_in_the_way, more_at_once_than_can_be_counted_wait_their_turn, a_database_that_cannot_be_examined_delays_no_other,
                a_second_command_finds_the_database_as_empty_as_the_first, a_command_that_is_taken_back_keeps_no_manager_away])
 finally:
     server.destroy()
