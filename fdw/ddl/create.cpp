@@ -47,9 +47,22 @@ namespace {
              errmsg("%s of stream table \"%s\" is not supported", what, relation->relname), errhint("%s", hint)));
 }
 
+/* The text shows where the constraint stands. */
+[[noreturn]] void refuse_constraint(const RangeVar *relation, const ColumnDef *column, const Constraint *constraint,
+                                    const char *text)
+{
+    ParseState *state = make_parsestate(nullptr);
+    state->p_sourcetext = text;
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("a column constraint of stream table \"%s\" is not supported", relation->relname),
+                    errdetail("Column \"%s\" has the constraint.", column->colname),
+                    errhint("Declare columns only; constraints belong on the sources."),
+                    parser_errposition(state, constraint->location)));
+}
+
 /* Refuses clauses that CREATE FOREIGN TABLE accepts and a stream table cannot support. A DEFAULT has no effect, and is
  * accepted because a parent passes its own on, and a dump has it. */
-void check_statement(CreateForeignTableStmt *statement)
+void check_statement(CreateForeignTableStmt *statement, const char *text)
 {
     RangeVar *relation = statement->base.relation;
     if (statement->base.partbound != nullptr)
@@ -63,10 +76,9 @@ void check_statement(CreateForeignTableStmt *statement)
         auto *column = reinterpret_cast<ColumnDef *>(element);
         ListCell *constraint_cell;
         foreach (constraint_cell, column->constraints) {
-            const ConstrType type = static_cast<Constraint *>(lfirst(constraint_cell))->contype;
-            if (type != CONSTR_NULL && type != CONSTR_DEFAULT)
-                refuse_clause(relation, "a column constraint",
-                              "Declare columns only; constraints belong on the sources.");
+            const auto *constraint = static_cast<Constraint *>(lfirst(constraint_cell));
+            if (constraint->contype != CONSTR_NULL && constraint->contype != CONSTR_DEFAULT)
+                refuse_constraint(relation, column, constraint, text);
         }
         if (column->fdwoptions != NIL)
             refuse_clause(relation, "a column option", "Options belong to the stream table as a whole.");
@@ -95,7 +107,8 @@ bool has_nothing_to_do(CreateForeignTableStmt *statement)
     else if (definition::is_stream_table(existing))
         ereport(ERROR, (errcode(ERRCODE_DUPLICATE_TABLE),
                         errmsg("stream table already exists: %s", definition::qualified_name(existing)),
-                        errhint("Use IF NOT EXISTS, create_or_replace_stream_table, or another name.")));
+                        errhint("Use CREATE FOREIGN TABLE IF NOT EXISTS, create_stream_table_if_not_exists(), "
+                                "create_or_replace_stream_table(), or another name.")));
     else
         ereport(ERROR, (errcode(ERRCODE_DUPLICATE_TABLE), errmsg("relation \"%s\" already exists", relation->relname)));
     return true;
@@ -108,7 +121,8 @@ void require_usage_of_server(const char *name)
     if (object_aclcheck(ForeignServerRelationId, server, GetUserId(), ACL_USAGE) != ACLCHECK_OK)
         ereport(ERROR,
                 (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for foreign server %s", name),
-                 errhint("An owner of the server can GRANT USAGE ON FOREIGN SERVER %s.", quote_identifier(name))));
+                 errhint("An owner of the server can GRANT USAGE ON FOREIGN SERVER %s TO %s.", quote_identifier(name),
+                         quote_identifier(GetUserNameFromId(GetUserId(), false)))));
 }
 
 definition::WantedColumn *wanted_columns(List *column_definitions, const char *text)
@@ -148,7 +162,7 @@ Query *reconcile_columns(CreateForeignTableStmt *statement, const definition::Pa
             column->collOid = wanted[i].collation;
         i++;
     }
-    check_statement(statement);
+    check_statement(statement, text);
     return query;
 }
 
@@ -229,7 +243,7 @@ void create_stream_table(const UtilityCall &utility)
     if (call([=] { return has_nothing_to_do(statement); }))
         return;
     statement->base.if_not_exists = false;
-    call([=] { check_statement(statement); });
+    call([=] { check_statement(statement, utility.text); });
     std::vector<options::Option> given = options::from_list(statement->options);
     options::check(given);
     call([=] { require_usage_of_server(statement->servername); });
@@ -243,9 +257,9 @@ void create_stream_table(const UtilityCall &utility)
     if (!is_restored)
         call([&] { definition::check_read_privileges(parsed.query); });
     Query *query = call([&] { return reconcile_columns(statement, parsed, utility.text); });
-    const std::vector<translate::SourceRef> sources =
-        setup::plan_maintenance(query, definition.query, definition.mode, GetUserId(),
-                                is_restored ? setup::DeniedCapture::is_accepted : setup::DeniedCapture::is_refused);
+    const std::vector<translate::SourceRef> sources = setup::plan_maintenance(
+        statement->base.relation->relname, query, definition.query, definition.mode, GetUserId(),
+        is_restored ? setup::DeniedCapture::is_accepted : setup::DeniedCapture::is_refused);
     const char *canonical = call([=] { return definition::canonical_text(query); });
     std::vector<options::Option> kept = {{"query", canonical}};
     if (!is_restored) {

@@ -51,7 +51,8 @@ Redefined replace_openly(Oid relid, Query *query, const std::string &text, Refre
     /* The session may be that of the owner of a source, whose privileges on the source alone are sufficient
      * to alter it. */
     AsOwner as_owner(definition.owner, Sharing::custom);
-    Redefined redefined{relid, false, setup::plan_maintenance(query, text, mode, definition.owner, denied)};
+    Redefined redefined{relid, false,
+                        setup::plan_maintenance(definition.name, query, text, mode, definition.owner, denied)};
     state::StateRow before;
     const bool was_populated = state::read(relid, &before) && before.is_populated;
     setup::replace_setup(relid, query, redefined.sources);

@@ -95,7 +95,8 @@ void Replacement::fill(const std::string &text, RefreshMode mode, const std::vec
 {
     const Definition definition = definition::load(relid_);
     AsOwner as_owner(definition.owner, Sharing::custom);
-    sources_ = setup::plan_maintenance(query_, text, mode, definition.owner, setup::DeniedCapture::is_refused);
+    sources_ = setup::plan_maintenance(definition.name, query_, text, mode, definition.owner,
+                                       setup::DeniedCapture::is_refused);
     /* Before the snapshot of the fill: a mark that comes later stays. */
     state::StateRow before;
     (void)state::read(relid_, &before);

@@ -83,7 +83,8 @@ void check_tier(const std::string &name, const std::string &value)
     check_word(name, value, {"hot", "warm", "cold", "frozen"});
 }
 
-int parse_quantity(const std::string &name, const std::string &value, int flags)
+/* `example`: a valid value, for the hint. */
+int parse_quantity(const std::string &name, const std::string &value, int flags, const char *example)
 {
     struct Parsed {
         int value;
@@ -95,19 +96,20 @@ int parse_quantity(const std::string &name, const std::string &value, int flags)
         return result;
     });
     if (!parsed.is_valid || parsed.value < 0)
-        refuse(name + " \"" + value + "\"", {}, parsed.hint != nullptr ? parsed.hint : "");
+        refuse(name + " \"" + value + "\"", {},
+               parsed.hint != nullptr ? parsed.hint : "Use a value such as " + std::string(example) + ".");
     return parsed.value;
 }
 
 void check_work_mem(const std::string &name, const std::string &value)
 {
-    if (parse_quantity(name, value, GUC_UNIT_KB) < 64)
+    if (parse_quantity(name, value, GUC_UNIT_KB, "64MB") < 64)
         refuse(name + " \"" + value + "\"", "The minimum is 64kB.");
 }
 
 void check_timeout(const std::string &name, const std::string &value)
 {
-    parse_quantity(name, value, GUC_UNIT_MS);
+    parse_quantity(name, value, GUC_UNIT_MS, "5min");
 }
 
 void check_partition_by(const std::string &, const std::string &value)
@@ -172,12 +174,12 @@ constexpr Known known_options[] = {
      [](const Definition &definition) { return definition.storage_parameters; }},
     {"work_mem", check_work_mem,
      [](Definition &definition, const std::string &value) {
-         definition.work_mem_kb = parse_quantity("work_mem", value, GUC_UNIT_KB);
+         definition.work_mem_kb = parse_quantity("work_mem", value, GUC_UNIT_KB, "64MB");
      },
      [](const Definition &definition) { return std::to_string(definition.work_mem_kb) + "kB"; }},
     {"refresh_timeout", check_timeout,
      [](Definition &definition, const std::string &value) {
-         definition.refresh_timeout_ms = parse_quantity("refresh_timeout", value, GUC_UNIT_MS);
+         definition.refresh_timeout_ms = parse_quantity("refresh_timeout", value, GUC_UNIT_MS, "5min");
      },
      [](const Definition &definition) { return std::to_string(definition.refresh_timeout_ms) + "ms"; }},
     {"original_query", check_any,
@@ -311,7 +313,7 @@ RefreshMode parse_mode(const std::string &text)
         return RefreshMode::differential;
     raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
            .message = "unknown refresh mode: " + text + ". Must be 'AUTO', 'FULL', 'DIFFERENTIAL', or 'IMMEDIATE'",
-           .hint = "IMMEDIATE is not supported."});
+           .hint = "INCREMENTAL is another name of DIFFERENTIAL; IMMEDIATE is not supported."});
 }
 
 const char *name_of(RefreshMode mode)

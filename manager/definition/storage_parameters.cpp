@@ -11,6 +11,8 @@ namespace pgtrickle::definition {
 
 namespace {
 
+constexpr const char *form = "Write name = value, ..., as in ALTER TABLE ... SET (...).";
+
 /* The text is parsed as a part of a statement that is never run. */
 List *parse(const char *text)
 {
@@ -20,9 +22,8 @@ List *parse(const char *text)
     auto *statement = linitial_node(RawStmt, statements)->stmt;
     List *commands = list_length(statements) == 1 ? castNode(AlterTableStmt, statement)->cmds : NIL;
     if (list_length(commands) != 1)
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid argument: storage_parameters \"%s\"", text),
-                 errhint("Write name = value, ...")));
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("invalid argument: storage_parameters \"%s\"", text), errhint("%s", form)));
     return reinterpret_cast<List *>(linitial_node(AlterTableCmd, commands)->def);
 }
 
@@ -41,6 +42,8 @@ void check_storage_parameters(const std::string &text)
         });
     } catch (const PgError &error) {
         error.data->cursorpos = 0; /* it counts in the text of parse() */
+        if (error.data->hint == nullptr)
+            error.data->hint = pstrdup(form);
         throw;
     }
 }

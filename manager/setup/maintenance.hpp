@@ -21,7 +21,7 @@ enum class DeniedCapture {
  * it. Raises 0A000 if the mode cannot maintain the query or no mode can capture a source, and 42501 as
  * `denied` says; a NOTICE names the reason for which AUTO falls back to full refreshes. Takes AccessShare on
  * every relation of the query. C++ frame. */
-std::vector<translate::SourceRef> plan_maintenance(const Query *query, const std::string &text, RefreshMode mode,
-                                                   Oid owner, DeniedCapture denied);
+std::vector<translate::SourceRef> plan_maintenance(const std::string &name, const Query *query, const std::string &text,
+                                                   RefreshMode mode, Oid owner, DeniedCapture denied);
 
 } // namespace pgtrickle::setup

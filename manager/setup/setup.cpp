@@ -147,8 +147,9 @@ void rebuild_storage(Oid relid)
     AsOwner as_owner(definition.owner, Sharing::all);
     Query *query = call([=] { return definition::query_of(relid); });
     record_further_settings(relid, query);
-    replace_setup(relid, query,
-                  plan_maintenance(query, {}, definition.mode, definition.owner, DeniedCapture::is_accepted));
+    replace_setup(
+        relid, query,
+        plan_maintenance(definition.name, query, {}, definition.mode, definition.owner, DeniedCapture::is_accepted));
     mailbox::note_definition_change();
     call([] { PopActiveSnapshot(); });
 }

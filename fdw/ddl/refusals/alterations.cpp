@@ -39,8 +39,9 @@ Refusal refusal_of(AlterTableType type)
     switch (type) {
     case AT_AddColumn:
     case AT_DropColumn:
-        return {"Its columns are defined by its query.",
-                "Columns can be renamed and given another type; another query can also append and drop columns."};
+        return {"Its columns are defined by its query.", "ALTER FOREIGN TABLE ... OPTIONS (SET query ...) appends and "
+                                                         "drops columns; RENAME COLUMN and ALTER COLUMN ... "
+                                                         "TYPE change one."};
     case AT_AddConstraint:
     case AT_SetNotNull:
     case AT_AddIdentity:
