@@ -33,7 +33,7 @@ const char *refusal_of_level(Relation relation)
     if (IsCatalogRelation(relation))
         return "it is a system catalog";
     if (relation->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
-        return "it is a temporary table";
+        return "it is a temporary relation";
     return nullptr;
 }
 

@@ -157,7 +157,7 @@ Rejection rejection_for(const Search &search)
                 "Changes of system catalogs and of this extension's own tables are not captured.",
                 "Copy what is needed into a table.", search.location};
     case Ground::temporary:
-        return {ERRCODE_FEATURE_NOT_SUPPORTED, "temporary table " + name + " cannot be a source of a stream table",
+        return {ERRCODE_FEATURE_NOT_SUPPORTED, "temporary relation " + name + " cannot be a source of a stream table",
                 "It is dropped at the end of the session, and its rows are not visible to other sessions.",
                 "Use a permanent table.", search.location};
     default:
