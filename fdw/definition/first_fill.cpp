@@ -1,6 +1,7 @@
 #include "fdw/definition/first_fill.hpp"
 
 #include "definition/guc.hpp"
+#include "definition/lock_right.hpp"
 #include "definition/restoring.hpp"
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
@@ -16,11 +17,12 @@ namespace pgtrickle {
 
 namespace {
 
-void use_new_keys_of_own(Oid relid)
+/* Those of the stream table and its upstreams for which is_one() is true, a PostgreSQL frame, get the keys. */
+template <class IsOne> void use_new_keys_of(Oid relid, IsOne is_one)
 {
     enter([=] {
         std::vector<Oid> all = definition::with_upstreams(relid);
-        std::erase_if(all, [](Oid one) { return !call([=] { return state::visible_row(one).is_own; }); });
+        std::erase_if(all, [=](Oid one) { return !call([=] { return is_one(one); }); });
         refresh::use_new_keys(all);
     });
 }
@@ -36,7 +38,7 @@ void have_filled(const Oid *relids, int count)
         if (!row.exists || row.is_populated)
             continue;
         if (row.is_own)
-            use_new_keys_of_own(relids[i]);
+            use_new_keys_of(relids[i], [](Oid one) { return state::visible_row(one).is_own; });
         else if (unfilled_count < mailbox::max_requested)
             unfilled[unfilled_count++] = relids[i];
     }
@@ -46,11 +48,10 @@ void have_filled(const Oid *relids, int count)
     (void)request_and_wait(unfilled, unfilled_count, OnDeadlock::give_up);
 }
 
-void have_filled_by_new_key(Oid relid)
+void use_new_keys_here(Oid relid)
 {
-    if (!IsolationUsesXactSnapshot() && !state::visible_row(relid).is_populated &&
-        enter([=] { return refresh::have_new_keys(definition::with_upstreams(relid)); }))
-        have_filled(&relid, 1);
+    if (!IsolationUsesXactSnapshot() && !state::visible_row(relid).is_populated)
+        use_new_keys_of(relid, [](Oid one) { return definition::may_store(one); });
 }
 
 } // namespace pgtrickle

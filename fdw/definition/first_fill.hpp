@@ -1,6 +1,6 @@
 /*
  * The first fill of stream tables by keys that their sources got after they were created (refresh/batch/new_keys.hpp),
- * for a statement that is about to lock them: its lock would keep the manager from using the keys.
+ * for a statement that fills them, or is about to lock them: its lock would keep the manager from using the keys.
  */
 #pragma once
 
@@ -9,12 +9,13 @@
 namespace pgtrickle {
 
 /* Has those without rows filled by the manager, and waits for that as a reader waits. What this transaction has
- * created, the manager does not see: it only gets the keys. None of them may be locked by this transaction. Any may be
- * left without rows, as one that is held or whose fill fails. PostgreSQL frame. */
+ * created, the manager does not see: it only gets the keys. One that this transaction has locked is filled without
+ * them. Any may be left without rows, as one that is held or whose fill fails. PostgreSQL frame. */
 void have_filled(const Oid *relids, int count);
 
-/* As have_filled(), if the stream table or one that it reads could have a key that it does not use, and if the snapshot
- * of this transaction is not fixed: it would not see the rows. */
-void have_filled_by_new_key(Oid relid);
+/* Has the keys used by the fill that this transaction is about to begin, of the stream table and of those that it
+ * reads: only of those whose rows the user may store, as the queries of others are not compiled here. Keeps
+ * AccessExclusive on those that get one. Does nothing under a fixed snapshot. PostgreSQL frame. */
+void use_new_keys_here(Oid relid);
 
 } // namespace pgtrickle

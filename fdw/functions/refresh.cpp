@@ -44,7 +44,7 @@ SQL_FUNCTION(pgtrickle_refresh_stream_table)
         PreventCommandIfReadOnly("refresh_stream_table()");
         const Oid unlocked = owned_stream_table(name.c_str());
         refuse_suspended(unlocked);
-        have_filled_by_new_key(unlocked); /* before the manager is free to fill what this session restores */
+        use_new_keys_here(unlocked); /* before the manager is free to fill what this session restores */
         definition::end_restoring();
         const Oid found = locked_stream_table(owned_stream_table, name.c_str(), RowExclusiveLock);
         refuse_suspended(found);

@@ -8,6 +8,7 @@
 #include "fdw/monitor/stream_table_list.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/result_rows.hpp"
+#include "mailbox/mailbox.hpp"
 #include "mailbox/stats.hpp"
 #include "pg/versions/processes.hpp"
 #include "refresh/program/compiled.hpp"
@@ -19,12 +20,14 @@ extern "C" {
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "storage/lmgr.h"
+#include "storage/procarray.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/backend_status.h"
 }
 
 #include <algorithm>
+#include <string_view>
 
 namespace pgtrickle {
 
@@ -96,13 +99,15 @@ SQL_FUNCTION(pgtrickle_visible_stream_table)
     return call([&] { return ObjectIdGetDatum(visible_stream_table(name.c_str())); });
 }
 
-SQL_FUNCTION(pgtrickle_is_own_process)
+/* A process that has ended since holds nothing. */
+SQL_FUNCTION(pgtrickle_is_other_process)
 {
     using namespace pgtrickle;
     const int32 pid = PG_GETARG_INT32(0);
     return call([=] {
         const char *type = GetBackgroundWorkerTypeByPid(pid);
-        return BoolGetDatum(type != nullptr && strncmp(type, "pg_trickle ", strlen("pg_trickle ")) == 0);
+        const bool is_own = type != nullptr && std::string_view(type).starts_with(mailbox::process_type::prefix);
+        return BoolGetDatum(!is_own && BackendPidGetProc(pid) != nullptr);
     });
 }
 

@@ -6,6 +6,7 @@
 #include "mailbox/mailbox.hpp"
 #include "pg/lock_chain.hpp"
 #include "pg/stopwatch.hpp"
+#include "pg/versions/processes.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -91,11 +92,11 @@ bool waits_for_idle_transaction(const Concerned &concerned)
     return false;
 }
 
-/* When the last transaction began for which a refresh has waited. Its next statements look for that sooner. */
-TimestampTz &waited_for_transaction()
+/* The last transaction for which a refresh has waited. Its next statements look for that sooner. */
+LocalTransactionId &waited_for_transaction()
 {
-    static TimestampTz begun_at = 0;
-    return begun_at;
+    static LocalTransactionId own = InvalidLocalTransactionId;
+    return own;
 }
 
 Obstacle obstacle_of(mailbox::Answer answer)
@@ -133,9 +134,9 @@ Obstacle request_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock)
     const Stopwatch waited;
     const int64_t limit_ms = guc::scan_refresh_timeout_ms;
     /* A refresh worker waits for a lock twice as long, so it is probed during that time. */
-    const bool is_known = waited_for_transaction() == GetCurrentTransactionStartTimestamp();
-    const int64_t probing_ms =
-        std::max(is_known ? std::min(DeadlockTimeout / 4, idle_probe_ms) : DeadlockTimeout / 4, 1);
+    const bool is_known = waited_for_transaction() == own_local_xid();
+    const int64_t usual_ms = std::min<int64_t>(DeadlockTimeout / 4, limit_ms / 4);
+    const int64_t probing_ms = std::max<int64_t>(is_known ? std::min<int64_t>(usual_ms, idle_probe_ms) : usual_ms, 1);
     int64_t probe_at_ms = probing_ms, idle_probe_at_ms = idle_probe_ms;
     Concerned concerned = {nullptr, 0};
     bool was_locked = false; /* until then, a refresh may be running that the idle transaction does not prevent */
@@ -147,19 +148,20 @@ Obstacle request_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock)
         /* The lock may be held by this transaction, and waiting would not help then. */
         if (reply.answer == mailbox::Answer::locked && mailbox::holds_any())
             break;
-        if (now_ms >= limit_ms)
-            break;
-        if (now_ms >= probe_at_ms) {
+        const bool is_last = now_ms >= limit_ms;
+        if (now_ms >= probe_at_ms || is_last) {
             if (on_deadlock == OnDeadlock::raise)
                 check_for_deadlock();
             if (is_waited_for()) {
-                waited_for_transaction() = GetCurrentTransactionStartTimestamp();
+                waited_for_transaction() = own_local_xid();
                 reply.answer = mailbox::Answer::locked;
                 break;
             }
             probe_at_ms = now_ms + probing_ms;
         }
         was_locked |= reply.answer == mailbox::Answer::locked;
+        if (is_last)
+            break;
         if (was_locked && now_ms >= idle_probe_at_ms) {
             if (concerned.relids == nullptr)
                 find_concerned(relids, count, &concerned);

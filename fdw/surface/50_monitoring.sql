@@ -71,10 +71,10 @@ CREATE FUNCTION pgtrickle.server_state(
   AS 'MODULE_PATHNAME', 'pgtrickle_server_state';
 COMMENT ON FUNCTION pgtrickle.server_state() IS 'internal: processes, shared memory and the catalog file';
 
-CREATE FUNCTION pgtrickle.is_own_process(pid int) RETURNS bool
+CREATE FUNCTION pgtrickle.is_other_process(pid int) RETURNS bool
   LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
-  AS 'MODULE_PATHNAME', 'pgtrickle_is_own_process';
-COMMENT ON FUNCTION pgtrickle.is_own_process(int) IS 'internal: whether a process is a manager or a refresh worker of pg_trickle';
+  AS 'MODULE_PATHNAME', 'pgtrickle_is_other_process';
+COMMENT ON FUNCTION pgtrickle.is_other_process(int) IS 'internal: whether there is such a process of the server, and it is none of the background workers of pg_trickle';
 
 CREATE FUNCTION pgtrickle.missing_index_rows(
     stream_tables oid[], OUT pgt_relid oid, OUT source_relid oid, OUT statement text

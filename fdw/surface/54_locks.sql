@@ -10,7 +10,7 @@ BEGIN ATOMIC
   ), others_locks AS MATERIALIZED (
     /* Refreshes by the manager do not count. None of their locks shows that a process is one of these: a transaction that
        ends releases its locks one after the other. */
-    SELECT l.* FROM all_locks l WHERE pgtrickle.is_own_process(l.pid) IS NOT TRUE
+    SELECT l.* FROM all_locks l WHERE l.pid IS NULL OR pgtrickle.is_other_process(l.pid)
   ), locks AS MATERIALIZED (
     /* A refresh locks the heaps that it writes, and the stream table as an object, against other refreshes, and the
        relations that it reads against DDL. */

@@ -168,7 +168,7 @@ bool launch(dsm_handle handle)
     worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
     worker.bgw_restart_time = BGW_NEVER_RESTART;
     strlcpy(worker.bgw_name, "pg_trickle installer of capture", sizeof(worker.bgw_name));
-    strlcpy(worker.bgw_type, "pg_trickle installer", sizeof(worker.bgw_type));
+    strlcpy(worker.bgw_type, mailbox::process_type::installer, sizeof(worker.bgw_type));
     strlcpy(worker.bgw_library_name, "pg_trickle", sizeof(worker.bgw_library_name));
     strlcpy(worker.bgw_function_name, "pgtrickle_installer_main", sizeof(worker.bgw_function_name));
     worker.bgw_main_arg = UInt32GetDatum(handle);

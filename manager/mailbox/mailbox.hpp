@@ -26,6 +26,15 @@ namespace pgtrickle::mailbox {
  * owner. */
 constexpr int max_owners_counted = 8;
 
+/* The types of the extension's background workers, as pg_stat_activity shows them. */
+namespace process_type {
+constexpr const char *prefix = "pg_trickle ";
+constexpr const char *launcher = "pg_trickle launcher";
+constexpr const char *manager = "pg_trickle manager";
+constexpr const char *refresh_worker = "pg_trickle refresh worker";
+constexpr const char *installer = "pg_trickle installer";
+} // namespace process_type
+
 /* Called by _PG_init. The settings exist only if the library is preloaded. */
 void define_mailbox_settings();
 

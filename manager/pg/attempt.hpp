@@ -47,19 +47,6 @@ template <class Act> void in_subtransaction(Act act)
     go_back();
 }
 
-/* Runs `act`, a C++ frame, in a subtransaction that is rolled back at its end, with the locks that it has taken. */
-template <class Act> void in_undone_subtransaction(Act act)
-{
-    struct Undone {};
-    try {
-        in_subtransaction([&] {
-            act();
-            throw Undone{};
-        });
-    } catch (const Undone &) {
-    }
-}
-
 struct Failure {
     int sqlstate;
     std::string message;

@@ -13,6 +13,13 @@
 #include "pg/boundary.hpp"
 #include "pg/settings.hpp"
 
+extern "C" {
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+}
+
 namespace pgtrickle {
 
 class UserSwitch {
@@ -43,13 +50,68 @@ class UserSwitch {
     bool is_outermost_;
 };
 
+/* In a background worker, session_user is the user, too: policies, views and functions with the rights of their owner
+ * may decide by it, and the session of the worker is one of a superuser. In the session of a client, session_user
+ * remains the role that has logged in. C++ frames. */
+class SessionSwitch {
+  public:
+    /* In a parallel operation, an outer switch is in force. */
+    explicit SessionSwitch(Oid user)
+        : session_user_(GetSessionUserId()),
+          is_needed_(MyBgworkerEntry != nullptr && user != session_user_ && !IsInParallelMode())
+    {
+        if (!is_needed_)
+            return;
+        was_superuser_ = is_superuser_;
+        is_superuser_ = call([=] { return superuser_arg(user); });
+        become(user);
+    }
+    /* PostgreSQL refuses it in a parallel operation, which an error may have left open: see reset(). */
+    ~SessionSwitch()
+    {
+        if (!is_needed_ || IsInParallelMode())
+            return;
+        is_superuser_ = was_superuser_;
+        become(session_user_);
+    }
+    SessionSwitch(const SessionSwitch &) = delete;
+    SessionSwitch &operator=(const SessionSwitch &) = delete;
+
+    /* Makes the session of a worker that of the superuser again, if an error has left it to another user. Outside of
+     * all switches. */
+    static void reset()
+    {
+        is_superuser_ = true;
+        if (GetSessionUserId() != BOOTSTRAP_SUPERUSERID)
+            SetSessionAuthorization(BOOTSTRAP_SUPERUSERID, true);
+    }
+
+  private:
+    /* PostgreSQL sets the session user outside of security-restricted operations only, and the current user with it. */
+    static void become(Oid user)
+    {
+        Oid current;
+        int flags;
+        GetUserIdAndSecContext(&current, &flags);
+        SetUserIdAndSecContext(current, 0);
+        SetSessionAuthorization(user, is_superuser_);
+        SetUserIdAndSecContext(current, flags);
+    }
+
+    static inline bool is_superuser_ = true;
+    Oid session_user_;
+    bool is_needed_;
+    bool was_superuser_ = true;
+};
+
 /* Rights of the stream table's owner in a security-restricted operation. User code does not see custom
  * settings of the session; settings that it changes are restored afterwards, as in every security-restricted
  * operation of PostgreSQL. */
-class AsOwner : SharedSettings, UserSwitch {
+class AsOwner : SharedSettings, SessionSwitch, UserSwitch {
   public:
     AsOwner(Oid owner, Sharing sharing)
-        : SharedSettings(sharing), UserSwitch(owner, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION)
+        : SharedSettings(sharing), SessionSwitch(owner),
+          UserSwitch(owner, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION)
     {
     }
 };

@@ -241,7 +241,7 @@ bool Launcher::start(Oid database)
         strlcpy(worker.bgw_library_name, "pg_trickle", BGW_MAXLEN);
         strlcpy(worker.bgw_function_name, "pgtrickle_manager_main", BGW_MAXLEN);
         strlcpy(worker.bgw_name, "pg_trickle manager", BGW_MAXLEN);
-        strlcpy(worker.bgw_type, "pg_trickle manager", BGW_MAXLEN);
+        strlcpy(worker.bgw_type, mailbox::process_type::manager, BGW_MAXLEN);
         MemoryContextSwitchTo(TopMemoryContext);
         BackgroundWorkerHandle *made = nullptr;
         return RegisterDynamicBackgroundWorker(&worker, &made) ? made : nullptr;
@@ -423,7 +423,7 @@ void register_worker()
     strlcpy(worker.bgw_library_name, "pg_trickle", BGW_MAXLEN);
     strlcpy(worker.bgw_function_name, "pgtrickle_launcher_main", BGW_MAXLEN);
     strlcpy(worker.bgw_name, "pg_trickle launcher", BGW_MAXLEN);
-    strlcpy(worker.bgw_type, "pg_trickle launcher", BGW_MAXLEN);
+    strlcpy(worker.bgw_type, mailbox::process_type::launcher, BGW_MAXLEN);
     RegisterBackgroundWorker(&worker);
 }
 

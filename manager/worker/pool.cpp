@@ -226,7 +226,7 @@ bool Pool::launch(PoolWorker &worker)
         strlcpy(process.bgw_library_name, "pg_trickle", BGW_MAXLEN);
         strlcpy(process.bgw_function_name, "pgtrickle_refresh_worker_main", BGW_MAXLEN);
         strlcpy(process.bgw_name, "pg_trickle refresh worker", BGW_MAXLEN);
-        strlcpy(process.bgw_type, "pg_trickle refresh worker", BGW_MAXLEN);
+        strlcpy(process.bgw_type, mailbox::process_type::refresh_worker, BGW_MAXLEN);
         BackgroundWorkerHandle *handle = nullptr;
         if (!RegisterDynamicBackgroundWorker(&process, &handle)) {
             dsm_detach(segment);

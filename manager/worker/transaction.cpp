@@ -1,10 +1,12 @@
 #include "worker/transaction.hpp"
 
+#include "pg/rights.hpp"
 #include "refresh/refresh.hpp"
 
 extern "C" {
 #include "pgstat.h"
 #include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "utils/timeout.h"
 }
 
@@ -29,13 +31,27 @@ void start_transaction()
 {
     call([] {
         SetCurrentStatementStartTimestamp();
+        SessionSwitch::reset();
         StartTransactionCommand();
     });
 }
 
+namespace {
+
+/* What a function of one owner has locked for its session is not to stay with the worker. PostgreSQL frame. */
+void release_advisory_locks()
+{
+    LockReleaseSession(USER_LOCKMETHOD);
+}
+
+} // namespace
+
 void commit_transaction()
 {
-    call([] { CommitTransactionCommand(); });
+    call([] {
+        CommitTransactionCommand();
+        release_advisory_locks();
+    });
 }
 
 /* An error while aborting ends the process, as in a backend; the launcher starts another one. */
@@ -44,6 +60,7 @@ void abort_transaction() noexcept
     disable_all_timeouts(false);
     QueryCancelPending = false;
     AbortCurrentTransaction();
+    release_advisory_locks();
 }
 
 TransactionFailure failure_of(const PgError &error)

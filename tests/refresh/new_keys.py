@@ -109,6 +109,68 @@ def the_session_that_restores_uses_it():
         is_right()
 
 
+def the_transaction_that_adds_it_uses_it():
+    """No worker is asked for what this transaction has locked: a short deadlock_timeout would show that."""
+    for statement in "ALTER TABLE n.t ADD PRIMARY KEY (id)", "UPDATE n.t SET v = v + 1":
+        set_up()
+        definitions = [dumped(each) for each in ("s", "over_s")]
+        db.run("DROP FOREIGN TABLE over_s, s")
+        with closing(db.connect()) as session:
+            cursor = session.cursor()
+            cursor.execute("SET deadlock_timeout = '20ms'")
+            for each in definitions:
+                cursor.execute(each)
+            if statement.startswith("UPDATE"):
+                cursor.execute("ALTER TABLE n.t ADD PRIMARY KEY (id)")
+            cursor.execute("BEGIN; " + statement)
+            cursor.execute("SELECT pgtrickle.refresh_stream_table('n.over_s')")
+            cursor.execute("SELECT count(*) FROM n.over_s; COMMIT")
+            assert keys() == (["id"], ["id"]), (statement, keys())
+        is_right()
+
+
+def one_that_another_session_restores_is_not_waited_for():
+    set_up()
+    definition = dumped("s")
+    db.run("DROP FOREIGN TABLE over_s, s; CREATE TABLE n.z (id int, q int); INSERT INTO n.z SELECT g, g FROM generate_series(1, 9) g")
+    with closing(db.connect()) as restoring, closing(db.connect()) as session:
+        restoring.cursor().execute(definition)
+        cursor = session.cursor()
+        cursor.execute("SELECT pgtrickle.create_stream_table('n.j', 'SELECT z.id, z.q FROM n.z WHERE z.q IN (SELECT v FROM n.s)', "
+                       "'520w', 'DIFFERENTIAL', false)")
+        cursor.execute("ALTER TABLE n.z ADD PRIMARY KEY (id)")
+        cursor.execute("SET pg_trickle.scan_refresh_timeout = '60s'; SET statement_timeout = '20s'")
+        cursor.execute("SELECT pgtrickle.refresh_stream_table('n.j')")
+        cursor.execute("SELECT count(*) FROM n.j")
+        assert cursor.fetchone() == (9,)
+
+
+def queries_of_other_owners_are_not_compiled():
+    """They may call what fails with an error that shows data, or wait."""
+    db.run("DROP SCHEMA IF EXISTS n CASCADE; CREATE SCHEMA n; CREATE ROLE keys_alice; CREATE ROLE keys_bob; "
+           "GRANT USAGE ON FOREIGN SERVER pgtrickle TO keys_alice, keys_bob; GRANT ALL ON SCHEMA n TO keys_alice, keys_bob")
+    for statement in (
+            "SET search_path = n", "SET ROLE keys_alice",
+            "CREATE TABLE t (id int, v int); INSERT INTO t VALUES (1, 1)",
+            "CREATE FUNCTION makes(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1; END'",
+            "SELECT pgtrickle.create_stream_table('n.s', 'SELECT v, count(*) + n.makes(1) AS c FROM n.t GROUP BY v', '520w', initialize => false)",
+            "GRANT SELECT ON s TO keys_bob", "SET ROLE keys_bob",
+            "SELECT pgtrickle.create_stream_table('n.over_s', 'SELECT * FROM n.s', '520w', initialize => false)",
+            "SET ROLE keys_alice",
+            "CREATE OR REPLACE FUNCTION makes(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$BEGIN RETURN 'a secret'::int; END$$",
+            "REVOKE SELECT ON s FROM keys_bob", "RESET ROLE"):
+        db.run(statement)
+    with closing(db.connect()) as session:
+        cursor = session.cursor()
+        cursor.execute("SET ROLE keys_bob; SET pg_trickle.scan_refresh_timeout = '200ms'")
+        try:
+            cursor.execute("SELECT pgtrickle.refresh_stream_table('n.over_s')")
+            raise AssertionError("it was refreshed")
+        except psycopg2.Error as error:
+            assert "secret" not in str(error), error
+    db.run("DROP SCHEMA n CASCADE; DROP OWNED BY keys_alice, keys_bob; DROP ROLE keys_alice, keys_bob")
+
+
 def a_transaction_that_could_not_see_its_rows_fills_it_itself():
     set_up()
     definition = dumped("s")
@@ -148,4 +210,5 @@ def no_session_waits_for_the_fill():
 
 
 run_cases([a_key_is_used_by_the_first_fill, one_in_use_is_filled_as_it_is, the_session_that_restores_uses_it,
-           a_transaction_that_could_not_see_its_rows_fills_it_itself, no_session_waits_for_the_fill])
+           the_transaction_that_adds_it_uses_it, one_that_another_session_restores_is_not_waited_for,
+           queries_of_other_owners_are_not_compiled, a_transaction_that_could_not_see_its_rows_fills_it_itself, no_session_waits_for_the_fill])

@@ -6,8 +6,10 @@ OWNER = "canary_owner"
 
 def is_allowed(event, caller_may=False, owner=OWNER):
     """The stream table's owner in a security-restricted operation, or its own statement; and, where plain
-    PostgreSQL allows it, the role that executed the statement."""
+    PostgreSQL allows it, the role that executed the statement. In a worker the session is the owner's, too."""
     if event.has_stolen and not event.is_superuser:
+        return False
+    if event.process.startswith("pg_trickle") and event.session != event.user:
         return False
     if event.user == owner and (event.is_restricted or event.is_of_client and event.session == owner):
         return True

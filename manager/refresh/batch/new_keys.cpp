@@ -3,15 +3,12 @@
 #include "definition/definition.hpp"
 #include "definition/restoring.hpp"
 #include "definition/state/state.hpp"
-#include "pg/attempt.hpp"
 #include "refresh/program/compiled.hpp"
 
 extern "C" {
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 }
-
-#include <algorithm>
 
 namespace pgtrickle::refresh {
 
@@ -35,8 +32,8 @@ bool try_lock(Oid relid, LOCKMODE mode)
     });
 }
 
-/* Two processes that both had a weaker lock on the stream table would keep each other from AccessExclusive. Who does
- * not get this lock does not fill the stream table either. */
+/* Two processes that both had a weaker lock on the stream table would keep each other from AccessExclusive. A process
+ * that does not get this lock leaves the key to the one that has it. */
 bool try_refresh_lock(Oid relid)
 {
     return call([=] {
@@ -62,17 +59,6 @@ void use_new_keys(const std::vector<Oid> &relids)
         if (try_refresh_lock(relid) && try_lock(relid, RowExclusiveLock) && could_be_filled_by_key(relid) &&
             try_lock(relid, AccessExclusiveLock) && could_be_filled_by_key(relid))
             rebuild_heaps(relid);
-}
-
-bool have_new_keys(const std::vector<Oid> &relids)
-{
-    bool are_found = false;
-    in_undone_subtransaction([&] {
-        are_found = std::any_of(relids.begin(), relids.end(), [](Oid relid) {
-            return try_lock(relid, AccessShareLock) && could_be_filled_by_key(relid);
-        });
-    });
-    return are_found;
 }
 
 } // namespace pgtrickle::refresh
