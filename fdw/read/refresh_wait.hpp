@@ -4,12 +4,12 @@
  * The reader sleeps on its latch, which the manager sets with its answer. The wait is interruptible, ends
  * with pg_trickle.scan_refresh_timeout, and survives the death of the manager. PostgreSQL's deadlock detector
  * does not see the wait: a worker that waits for a lock of the reader would wait forever. So every quarter of
- * deadlock_timeout, or of the limit if that is shorter, and at its end, the reader follows the chain of processes for which the workers that serve it wait. If it leads to
- * the reader, the reader gives up, and reads exactly if it can: a worker waits for a lock that the reader's transaction
- * has chosen to take, such as one of LOCK TABLE, has to replace the storage, or waits for another process that waits
- * for the reader, such as a VACUUM FULL of the storage that is about to be read. A caller that waits for the refresh itself gets
- * 40P01 in the first case. The reader also gives up if the refresh has to wait for a transaction in which nothing runs,
- * because no one can say when that ends.
+ * deadlock_timeout, or of the limit if that is shorter, and at its end, the reader follows the chain of processes for
+ * which the workers that serve it wait. If it leads to the reader, the reader gives up, and reads exactly if it can: a
+ * worker waits for a lock that the reader's transaction has chosen to take, such as one of LOCK TABLE, has to replace
+ * the storage, or waits for another process that waits for the reader, such as a VACUUM FULL of the storage that is
+ * about to be read. A caller that waits for the refresh itself gets 40P01 in the first case. The reader also gives up
+ * if the refresh has to wait for a transaction in which nothing runs, because no one can say when that ends.
  *
  * PostgreSQL frame.
  */

@@ -38,7 +38,7 @@ void start_transaction()
 
 namespace {
 
-/* What a function of one owner has locked for its session is not to stay with the worker. PostgreSQL frame. */
+/* A lock that a function of one owner took for its session is not to stay with the worker. PostgreSQL frame. */
 void release_advisory_locks()
 {
     LockReleaseSession(USER_LOCKMETHOD);
