@@ -199,9 +199,25 @@ bool make_consistent_plan(QueryDesc *query, int flags, const List *computed, con
             are_seen_as_logged(locked_tables_of(relids, count), query->snapshot));
 }
 
+/* Whether the statement looks up rows that no pending change concerns, as far as an earlier statement has found that
+ * for the same transactions. The changes, and so all but the stored rows, need not be read again. */
+bool is_known_to_be_untouched(const QueryDesc *query, const Oid *relids, int count)
+{
+    List *all = NIL;
+    for (int i = 0; i < count; i++)
+        all = lappend_oid(all, relids[i]);
+    return reads_untouched_rows(query, all, SourceRows::are_known);
+}
+
 /* Replaces the plan, if there is need to. Allocates in the current memory context. */
 Planned replace_plan(QueryDesc *query, int flags, const Oid *relids, int count, PlanAge age)
 {
+    if (age == PlanAge::of_snapshot && is_known_to_be_untouched(query, relids, count)) {
+        const TimestampTz now = GetCurrentTimestamp();
+        for (int i = 0; i < count; i++)
+            remember_exact_read(relids[i], now);
+        return Planned::as_before;
+    }
     List *computed = find_computed(query, relids, count);
     if (computed == NIL && age == PlanAge::of_snapshot)
         return Planned::as_before;

@@ -262,39 +262,6 @@ bool is_untouched(Oid relid, AttrNumber column, const List *equalities)
     return false;
 }
 
-bool reads_untouched(Oid relid, const QueryDesc *query, const List *scans, SourceRows rows)
-{
-    List *scanned = NIL;
-    if (is_time_dependent(relid) || !find_stored(query->plannedstmt, scans, relid, query->params, &scanned))
-        return false;
-    const ServedRelation *served = served_relation_to_read(relid);
-    const Bitmapset *outputs = compared_outputs(served, static_cast<const List *>(linitial(scanned)));
-    if (outputs == nullptr || !storage::is_seen_as_it_is(served->storage, query->snapshot))
-        return false;
-    const int output = find_known_touched(relid, outputs, query->snapshot, rows);
-    served = find_served_relation(relid);
-    const AttrNumber *numbers = output_numbers(served);
-    AttrNumber column = 0;
-    for (int i = 0; output != 0 && i < served->column_count; i++)
-        if (numbers[i] == output)
-            column = served->columns[i];
-    if (column == 0)
-        return false;
-    ListCell *cell;
-    foreach (cell, scanned)
-        if (!is_untouched(relid, column, static_cast<const List *>(lfirst(cell))))
-            return false;
-    return true;
-}
-
-Scans scans_of(const PlannedStmt *plan)
-{
-    Scans scans = {NIL, true};
-    find_scans(plan->planTree, &scans);
-    find_scans_in(plan->subplans, &scans);
-    return scans;
-}
-
 LOCKTAG lock_of(Oid source)
 {
     LOCKTAG tag;
@@ -340,13 +307,52 @@ List *unlocked_sources_of(Oid relid)
     return sources;
 }
 
-/* As reads_untouched(). The sources are locked until it returns. */
-bool reads_untouched_without_sources(Oid relid, const QueryDesc *query, const List *scans)
+/* As find_known_touched(). If the rows of the sources are not read, the sources are locked until it returns, unless
+ * what is known was found for a snapshot that shows the same. */
+int find_touched_output(Oid relid, const Bitmapset *outputs, Snapshot snapshot, SourceRows rows)
 {
+    if (rows == SourceRows::are_read)
+        return find_known_touched(relid, outputs, snapshot, rows);
+    const int known = known_touched_as_of(relid, outputs, snapshot);
+    if (known != 0 || rows == SourceRows::are_known)
+        return known;
     const List *sources = unlocked_sources_of(relid);
-    const bool answer = lock_sources_at_once(sources) && reads_untouched(relid, query, scans, SourceRows::are_not);
+    const int output = lock_sources_at_once(sources) ? find_known_touched(relid, outputs, snapshot, rows) : 0;
     unlock_sources(sources);
-    return answer;
+    return output;
+}
+
+bool reads_untouched(Oid relid, const QueryDesc *query, const List *scans, SourceRows rows)
+{
+    List *scanned = NIL;
+    if (is_time_dependent(relid) || !find_stored(query->plannedstmt, scans, relid, query->params, &scanned))
+        return false;
+    const ServedRelation *served = served_relation_to_read(relid);
+    const Bitmapset *outputs = compared_outputs(served, static_cast<const List *>(linitial(scanned)));
+    if (outputs == nullptr || !storage::is_seen_as_it_is(served->storage, query->snapshot))
+        return false;
+    const int output = find_touched_output(relid, outputs, query->snapshot, rows);
+    served = find_served_relation(relid);
+    const AttrNumber *numbers = output_numbers(served);
+    AttrNumber column = 0;
+    for (int i = 0; output != 0 && i < served->column_count; i++)
+        if (numbers[i] == output)
+            column = served->columns[i];
+    if (column == 0)
+        return false;
+    ListCell *cell;
+    foreach (cell, scanned)
+        if (!is_untouched(relid, column, static_cast<const List *>(lfirst(cell))))
+            return false;
+    return true;
+}
+
+Scans scans_of(const PlannedStmt *plan)
+{
+    Scans scans = {NIL, true};
+    find_scans(plan->planTree, &scans);
+    find_scans_in(plan->subplans, &scans);
+    return scans;
 }
 
 } // namespace
@@ -358,8 +364,7 @@ bool reads_untouched_rows(const QueryDesc *query, const List *relids, SourceRows
         return false;
     ListCell *cell;
     foreach (cell, relids)
-        if (!(rows == SourceRows::are_read ? reads_untouched(lfirst_oid(cell), query, scans.found, rows)
-                                           : reads_untouched_without_sources(lfirst_oid(cell), query, scans.found)))
+        if (!reads_untouched(lfirst_oid(cell), query, scans.found, rows))
             return false;
     return true;
 }

@@ -14,6 +14,7 @@
 #include "pg/versions/rights.hpp"
 
 extern "C" {
+#include "access/xact.h"
 #include "executor/executor.h"
 #include "utils/datum.h"
 #include "utils/inval.h"
@@ -59,6 +60,7 @@ struct Known {
     std::vector<Oid> relations; /* whose privileges the owner has, views and sources included */
     Frontier applied;           /* F */
     Frontier seen;              /* S */
+    Frontier found_for;         /* the last snapshot for which the values were found to be all; empty: none */
     Oid hash = InvalidOid;      /* the function */
     int16 length = 0;
     bool is_by_value = false;
@@ -263,18 +265,31 @@ std::unique_ptr<Known> find_at_first(Oid relid, const Bitmapset *outputs, Snapsh
     return rows == SourceRows::are_read ? find_values(relid, outputs, snapshot, seen) : nullptr;
 }
 
+/* A snapshot that was taken during recovery has its running transactions elsewhere. */
+bool is_listed(Snapshot snapshot)
+{
+    return !snapshot->takenDuringRecovery;
+}
+
+/* Whether all that the snapshot sees is what another snapshot with the same transactions sees. Under the snapshot of a
+ * transaction, the latest generation counts, too (state::VisibleRow). */
+bool is_shown_by_transactions(Snapshot snapshot)
+{
+    return is_listed(snapshot) && !IsolationUsesXactSnapshot() && !TransactionIdIsValid(GetTopTransactionIdIfAny());
+}
+
 int find_known(Oid relid, const Bitmapset *outputs, Snapshot snapshot, SourceRows rows)
 {
     const state::VisibleRow row = call([=] { return state::visible_row(relid, snapshot); });
     if (row.frontier == nullptr || row.needs_reinit || !row.is_populated)
         return 0;
     const Seen seen = {Frontier::from_text(row.frontier, row.own_xid, row.own_seq), Frontier::of_snapshot(snapshot, 0)};
-    /* A snapshot that was taken during recovery has its running transactions elsewhere. */
-    const bool is_listed = !snapshot->takenDuringRecovery;
     Known *known = known_of(relid);
-    if (is_listed && known != nullptr && bms_is_member(known->found.output, outputs) &&
-        seen.applied.includes(known->applied) && read_on(known, snapshot, seen))
+    if (is_listed(snapshot) && known != nullptr && bms_is_member(known->found.output, outputs) &&
+        seen.applied.includes(known->applied) && read_on(known, snapshot, seen)) {
+        known->found_for = is_shown_by_transactions(snapshot) ? seen.snapshot : Frontier();
         return known->found.output;
+    }
     if (known_by_table == nullptr)
         known_by_table = new KnownByTable;
     if (known_by_table->size() >= most_stream_tables)
@@ -284,13 +299,22 @@ int find_known(Oid relid, const Bitmapset *outputs, Snapshot snapshot, SourceRow
     std::unique_ptr<Known> found = find_at_first(relid, outputs, snapshot, rows, seen);
     if (found == nullptr)
         return 0;
-    found->is_forgotten = !is_listed || !found->found.is_read_once || forget_count != forgotten_before;
+    found->is_forgotten = !is_listed(snapshot) || !found->found.is_read_once || forget_count != forgotten_before;
     const int output = found->found.output;
     (*known_by_table)[relid] = std::move(found);
     return output;
 }
 
 } // namespace
+
+int known_touched_as_of(Oid relid, const Bitmapset *outputs, Snapshot snapshot)
+{
+    const Known *known = known_of(relid);
+    if (known == nullptr || known->found_for.xmax == 0 || !bms_is_member(known->found.output, outputs) ||
+        !is_shown_by_transactions(snapshot))
+        return 0;
+    return enter([=] { return Frontier::of_snapshot(snapshot, 0) == known->found_for ? known->found.output : 0; });
+}
 
 int find_known_touched(Oid relid, const Bitmapset *outputs, Snapshot snapshot, SourceRows rows)
 {

@@ -26,12 +26,17 @@ namespace pgtrickle {
 enum class SourceRows {
     are_read, /* the caller has made sure of what find_touched_values() requires */
     are_not,  /* only the table of k has changed, and not by much; the sources are locked during the search only */
+    are_known /* nothing is searched: known_touched_as_of() */
 };
 
 /* Finds values among which are all that changes pending under the snapshot concern, of one of these outputs of the
  * defining query. Returns the number of the output; 0 if there are none. The storage is the one that the snapshot sees,
  * and its rows depend on captured changes only. The values are those of the next look-ups. */
 int find_known_touched(Oid relid, const Bitmapset *outputs, Snapshot snapshot, SourceRows rows);
+
+/* The same, if the last search was for a snapshot that shows what this one shows: the same transactions, none of them
+ * this one. Otherwise 0. Reads nothing. */
+int known_touched_as_of(Oid relid, const Bitmapset *outputs, Snapshot snapshot);
 
 /* Returns true if one of these values satisfies `value = constant` by the operator, whose right operand may have
  * another type; also if that is not known. */

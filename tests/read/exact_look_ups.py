@@ -41,18 +41,28 @@ db = Database()
 
 
 class Walk:
-    def __init__(self, seed):
+    def __init__(self, seed, setting):
         db.run("SELECT pgtrickle.alter_stream_table('plain', query => %s)", QUERIES["plain"][0])
         self.random = random.Random(seed)
-        self.writer, self.exporter, self.reader = (db.connect().cursor() for _ in range(3))
+        self.setting, self.reader = setting, None
+        self.writer, self.exporter = (db.connect().cursor() for _ in range(2))
         self.queries = {name: query for name, (query, _) in QUERIES.items()}
         self.old = None
         self.done, self.count = [], 0
         self.recent = [1]  # keys and values
+        self.names = list(QUERIES)  # stream tables to look up in
+        self.forget()
 
     def do(self, cursor, statement):
         self.done = [*self.done[-60:], statement]
         cursor.execute(statement)
+
+    def forget(self):
+        """Another session knows of no change. In time, a session knows that all keys have been touched."""
+        if self.reader is not None:
+            self.reader.connection.close()
+        self.reader = db.connect().cursor()
+        self.do(self.reader, f"SET {self.setting}; SET plan_cache_mode = force_custom_plan")
 
     def key(self):
         key = self.random.choice(self.recent) if self.random.random() < 0.4 else self.random.randrange(1, KEYS + 10)
@@ -68,7 +78,7 @@ class Walk:
             f"UPDATE {table} SET id = {other} WHERE id = {one} AND NOT EXISTS (SELECT FROM {table} WHERE id = {other})"])
 
     def look_up(self):
-        name = self.random.choice(list(QUERIES))
+        name = self.random.choice(self.names)
         column = self.random.choice(QUERIES[name][1].split())
         look_up, keys = self.random.choice(LOOK_UPS), (self.key(), self.key())
         one, other = (look_up.format(each, column, *keys) for each in (name, f"({self.queries[name]})"))
@@ -84,11 +94,29 @@ class Walk:
     def write(self):
         self.do(self.writer, self.change())
 
+    def write_slowly(self):
+        """Look-ups go on while the transaction is open, or prepared."""
+        end = self.random.choice(["COMMIT", "ROLLBACK", f"PREPARE TRANSACTION '{db.name}'"])
+        self.do(self.writer, "BEGIN")
+        self.write()
+        self.look_ups()
+        self.do(self.writer, "SAVEPOINT s")
+        self.write()
+        self.do(self.writer, self.random.choice(["ROLLBACK TO s", "RELEASE s"]))
+        self.look_ups()
+        self.do(self.writer, end)
+        self.look_ups()
+        if end.startswith("PREPARE"):
+            self.do(self.writer, self.random.choice(["COMMIT", "ROLLBACK"]) + f" PREPARED '{db.name}'")
+            self.look_ups()
+
     def refresh(self):
         self.do(self.writer, f"SELECT pgtrickle.refresh_stream_table('{self.random.choice(list(QUERIES))}')")
 
     def look_up_own(self):
-        """Also what has been written in a subtransaction that is rolled back."""
+        """Also what has been written in a subtransaction that is rolled back; in few stream tables, so that what is known of
+        one before a change is looked at again after it."""
+        self.names = self.random.sample(list(QUERIES), 1)
         self.do(self.reader, "BEGIN ISOLATION LEVEL " + self.random.choice(["READ COMMITTED", "REPEATABLE READ"]))
         self.look_ups()
         self.do(self.reader, self.change())
@@ -99,6 +127,7 @@ class Walk:
         self.do(self.reader, "ROLLBACK TO s")
         self.look_ups()
         self.do(self.reader, self.random.choice(["COMMIT", "ROLLBACK"]))
+        self.names = list(QUERIES)
 
     def look_up_old(self):
         if self.old is None or self.random.random() < 0.3:
@@ -118,12 +147,13 @@ class Walk:
         self.do(self.writer, f"SELECT pgtrickle.alter_stream_table('plain', query => '{self.queries['plain']}')")
 
     def step(self):
-        steps, weights = zip((self.write, 30), (self.refresh, 10), (self.look_ups, 50), (self.look_up_own, 4), (self.look_up_old, 8), (self.alter, 0.5))
+        steps, weights = zip((self.write, 30), (self.write_slowly, 3), (self.refresh, 10), (self.look_ups, 50), (self.look_up_own, 4), (self.look_up_old, 8), (self.alter, 0.5), (self.forget, 1))
         [step] = self.random.choices(steps, weights)
         try:
             step()
         except psycopg2.errors.SerializationFailure:  # a table was replaced after the snapshot was taken
             self.do(self.reader, "ROLLBACK")
+            self.names = list(QUERIES)
 
 
 def set_up():
@@ -136,8 +166,7 @@ def set_up():
 
 
 def look_up_all(setting, steps):
-    walk = Walk(SEED)
-    walk.do(walk.reader, f"SET {setting}; SET plan_cache_mode = force_custom_plan")
+    walk = Walk(SEED, setting)
     for _ in range(steps):
         walk.step()
     assert walk.count > steps, walk.count

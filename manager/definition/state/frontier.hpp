@@ -30,6 +30,7 @@ struct Frontier {
     uint64_t own_xid = 0;      /* 0: the transaction that took the frontier had no xid */
     int32_t own_seq = 0;
 
+    bool operator==(const Frontier &other) const = default;
     bool includes(uint64_t xid, int32_t seq) const;
     /* Whether all changes that `other` includes are included. */
     bool includes(const Frontier &other) const;
