@@ -5,6 +5,7 @@
 
 extern "C" {
 #include "access/detoast.h"
+#include "access/nbtree.h"
 #include "catalog/namespace.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
@@ -19,6 +20,7 @@ extern "C" {
 #include "utils/lsyscache.h"
 #include "utils/selfuncs.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
 PGDLLEXPORT Datum pgtrickle_touched_values_in(PG_FUNCTION_ARGS);
 PGDLLEXPORT Datum pgtrickle_touched_values_out(PG_FUNCTION_ARGS);
@@ -84,12 +86,22 @@ struct Place {
     uint32 hash;
 };
 
+/* A place for a value of a type whose values are equal if their Datums are. */
+struct PlainPlace {
+    Datum value;
+    bool is_used;
+};
+
 /* A hash table of the rows with open addressing: at least half of the places are free. */
 struct Lookup {
     int column_count;
     LookupColumn *columns;
     Place *places;
-    uint32 mask;   /* places - 1 */
+    uint32 mask; /* places - 1 */
+    PlainPlace
+        *plain_places; /* as many; the values of the only column. Null: its type is not such a one, or has company */
+    Datum plain_bits;  /* of a Datum that the type uses: how the others are filled depends on where it is from */
+    bool has_plain_null;
     Datum *wanted; /* scratch memory */
     bool *wanted_nulls;
 };
@@ -129,6 +141,42 @@ bool find(const Lookup *lookup, const Datum *values, const bool *nulls, uint32 h
     return false;
 }
 
+/* Whether the values of the type are equal if, and only if, their Datums are. PostgreSQL has no code of users for it.
+ */
+bool is_plain(const SetColumn *column)
+{
+    const TypeCacheEntry *type = lookup_type_cache(column->type, TYPECACHE_EQ_OPR | TYPECACHE_BTREE_OPFAMILY);
+    if (!type->typbyval || !OidIsValid(type->btree_opf) || get_opcode(type->eq_opr) != column->equals)
+        return false;
+    const Oid input = type->btree_opintype;
+    const Oid equal_image = get_opfamily_proc(type->btree_opf, input, input, BTEQUALIMAGE_PROC);
+    return OidIsValid(equal_image) &&
+           DatumGetBool(OidFunctionCall1Coll(equal_image, column->collation, ObjectIdGetDatum(input)));
+}
+
+/* Returns the place of the value, or the free one where it would be. */
+PlainPlace *find_plain(const Lookup *lookup, Datum value)
+{
+    value &= lookup->plain_bits;
+    uint32 number = murmurhash32(static_cast<uint32>(value ^ (value >> 32))) & lookup->mask;
+    while (lookup->plain_places[number].is_used && lookup->plain_places[number].value != value)
+        number = (number + 1) & lookup->mask;
+    return &lookup->plain_places[number];
+}
+
+void fill_plain_places(Lookup *lookup, Oid type, int row_count)
+{
+    const int unused_bits = 8 * (static_cast<int>(sizeof(Datum)) - get_typlen(type));
+    lookup->plain_bits = ~Datum{0} >> unused_bits;
+    lookup->plain_places = static_cast<PlainPlace *>(palloc0(sizeof(PlainPlace) * (lookup->mask + 1)));
+    for (int row = 0; row < row_count; row++)
+        if (lookup->columns->nulls[row])
+            lookup->has_plain_null = true;
+        else
+            *find_plain(lookup, lookup->columns->values[row]) = {lookup->columns->values[row] & lookup->plain_bits,
+                                                                 true};
+}
+
 void read_columns(Lookup *lookup, TouchedSet *set, MemoryContext memory)
 {
     char *position = reinterpret_cast<char *>(set) + size_of_columns(set->column_count);
@@ -160,9 +208,14 @@ Lookup *make_lookup(const TouchedSet *given, MemoryContext memory)
     lookup->wanted_nulls = static_cast<bool *>(palloc0(sizeof(bool) * set->column_count));
     read_columns(lookup, set, memory);
     const uint32 places = pg_nextpower2_32(static_cast<uint32>(std::max(2 * set->row_count, 2)));
+    lookup->mask = places - 1;
+    if (set->column_count == 1 && is_plain(set->columns)) {
+        fill_plain_places(lookup, set->columns->type, set->row_count);
+        MemoryContextSwitchTo(previous);
+        return lookup;
+    }
     lookup->places = static_cast<Place *>(palloc(sizeof(Place) * places));
     std::fill(lookup->places, lookup->places + places, Place{-1, 0});
-    lookup->mask = places - 1;
     for (int row = 0; row < set->row_count; row++) {
         for (int i = 0; i < set->column_count; i++) {
             lookup->wanted[i] = lookup->columns[i].values[row];
@@ -407,6 +460,8 @@ Datum pgtrickle_is_touched(PG_FUNCTION_ARGS)
         lookup = make_lookup(set, fcinfo->flinfo->fn_mcxt);
         fcinfo->flinfo->fn_extra = lookup;
     }
+    if (lookup->plain_places != nullptr)
+        PG_RETURN_BOOL(PG_ARGISNULL(1) ? lookup->has_plain_null : find_plain(lookup, PG_GETARG_DATUM(1))->is_used);
     for (int i = 0; i < lookup->column_count; i++) {
         lookup->wanted[i] = PG_GETARG_DATUM(i + 1);
         lookup->wanted_nulls[i] = PG_ARGISNULL(i + 1);
