@@ -154,7 +154,8 @@ void mark(Oid index, bool is_unique, bool is_adopted)
     CommandCounterIncrement();
 }
 
-/* Undoes make_own(). */
+/* The index can be dropped alone from now on. It depends on the heap as a whole: the columns of a storage are dropped
+ * with it only. */
 void make_users(Oid index, Oid heap)
 {
     const ObjectAddress self = {RelationRelationId, index, 0}, owner = {RelationRelationId, heap, 0};
