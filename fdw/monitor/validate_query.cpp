@@ -8,6 +8,7 @@
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/result_rows.hpp"
 #include "pg/attempt.hpp"
+#include "refresh/program/missing_index.hpp"
 #include "setup/capture_objection.hpp"
 #include "translate/check/dependence.hpp"
 #include "translate/check/rejection.hpp"
@@ -72,6 +73,8 @@ void report_maintenance(Rows &rows, const Query *query)
         translate::with_literals(engine::Program(translation.plan).explain(names), translation.parts.constants), "OK");
     for (const translate::SourceRef &source : translation.sources)
         report_source(rows, source);
+    for (const refresh::MissingIndex &missing : refresh::missing_indexes(translation, GetUserId()))
+        add(rows, "missing index", missing.statement, "WARN");
 }
 
 void report_query(Rows &rows, Query *query)

@@ -71,4 +71,21 @@ std::vector<MissingIndex> missing_indexes(const Compiled &compiled)
     return missing;
 }
 
+std::vector<MissingIndex> missing_indexes(const translate::Translation &translation, Oid owner)
+{
+    Compiled without_heaps;
+    without_heaps.definition.owner = owner;
+    without_heaps.parts = translation.parts;
+    for (const translate::SourceRef &source : translation.sources) {
+        CompiledSource looked_up = {};
+        looked_up.relid = source.relid;
+        looked_up.is_stream_table = source.is_stream_table;
+        without_heaps.sources.push_back(looked_up);
+    }
+    const engine::Program program(translation.plan);
+    for (const engine::Step &step : program.steps())
+        without_heaps.steps.emplace_back().step = step;
+    return missing_indexes(without_heaps);
+}
+
 } // namespace pgtrickle::refresh
