@@ -1,4 +1,4 @@
--- An exact read tells stored groups with pending changes from the others, whatever the type of the key.
+-- An exact read takes stored groups without pending changes, and merges the others, whatever the type of the key.
 SET client_min_messages = warning;
 CREATE SCHEMA ekt;
 SET search_path = ekt, public;
@@ -55,7 +55,7 @@ BEGIN
   END LOOP;
 END $$;
 SELECT * FROM differences();
--- Of NULL, and of keys as expressions.
+-- Changes of NULL, and keys as expressions.
 DO $$
 DECLARE
   each types;

@@ -199,23 +199,17 @@ bool make_consistent_plan(QueryDesc *query, int flags, const List *computed, con
             are_seen_as_logged(locked_tables_of(relids, count), query->snapshot));
 }
 
-/* Whether the statement looks up rows that no pending change concerns, as far as an earlier statement has found that
- * for the same transactions. The changes, and so all but the stored rows, need not be read again. */
-bool is_known_to_be_untouched(const QueryDesc *query, const Oid *relids, int count)
-{
-    List *all = NIL;
-    for (int i = 0; i < count; i++)
-        all = lappend_oid(all, relids[i]);
-    return reads_untouched_rows(query, all, SourceRows::are_known);
-}
-
 /* Replaces the plan, if there is need to. Allocates in the current memory context. */
 Planned replace_plan(QueryDesc *query, int flags, const Oid *relids, int count, PlanAge age)
 {
-    if (age == PlanAge::of_snapshot && is_known_to_be_untouched(query, relids, count)) {
-        const TimestampTz now = GetCurrentTimestamp();
-        for (int i = 0; i < count; i++)
-            remember_exact_read(relids[i], now);
+    const TimestampTz now = GetCurrentTimestamp();
+    List *all = NIL;
+    for (int i = 0; i < count; i++)
+        all = lappend_oid(all, relids[i]);
+    /* Look-ups of which an earlier statement has found, for the same transactions, that no pending change concerns
+     * them, need not read the changes again. */
+    if (age == PlanAge::of_snapshot && reads_untouched_rows(query, all, SourceRows::are_known)) {
+        remember_exact_reads(all, now);
         return Planned::as_before;
     }
     List *computed = find_computed(query, relids, count);
@@ -231,14 +225,11 @@ Planned replace_plan(QueryDesc *query, int flags, const Oid *relids, int count, 
         return Planned::source_is_replaced;
     if (count > 1)
         computed = find_computed(query, relids, count);
-    const TimestampTz now = GetCurrentTimestamp();
     const bool is_as_before =
         age == PlanAge::of_snapshot && reads_untouched_rows(query, computed, SourceRows::are_read);
     if (!is_as_before && !make_consistent_plan(query, flags, computed, relids, count, invalidations))
         return Planned::source_is_replaced;
-    ListCell *cell;
-    foreach (cell, computed)
-        remember_exact_read(lfirst_oid(cell), now);
+    remember_exact_reads(computed, now);
     return is_as_before ? Planned::as_before : Planned::again;
 }
 

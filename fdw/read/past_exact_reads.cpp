@@ -18,7 +18,7 @@ HTAB *past_reads = nullptr; /* Oid → PastRead; lives as long as the backend */
 
 } // namespace
 
-void remember_exact_read(Oid relid, TimestampTz at)
+void remember_exact_reads(const List *relids, TimestampTz at)
 {
     if (past_reads == nullptr) {
         HASHCTL control = {};
@@ -27,7 +27,9 @@ void remember_exact_read(Oid relid, TimestampTz at)
         control.hcxt = CacheMemoryContext;
         past_reads = hash_create("exact reads", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
     }
-    static_cast<PastRead *>(hash_search(past_reads, &relid, HASH_ENTER, nullptr))->at = at;
+    ListCell *cell;
+    foreach (cell, relids)
+        static_cast<PastRead *>(hash_search(past_reads, &lfirst_oid(cell), HASH_ENTER, nullptr))->at = at;
 }
 
 TimestampTz read_exactly_at(Oid relid)

@@ -8,11 +8,12 @@
 
 extern "C" {
 #include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
 }
 
 namespace pgtrickle {
 
-void remember_exact_read(Oid relid, TimestampTz at);
+void remember_exact_reads(const List *relids, TimestampTz at);
 /* Returns when this session has last read the stream table exactly; 0: never. */
 TimestampTz read_exactly_at(Oid relid);
 
