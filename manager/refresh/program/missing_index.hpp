@@ -25,7 +25,7 @@ struct MissingIndex {
  * full refreshes. */
 std::vector<MissingIndex> missing_indexes(const Compiled &compiled);
 
-/* The same of a query for which there is no stream table, in a translation for this owner. */
+/* As above, of a query for which there is no stream table, in a translation for this owner. */
 std::vector<MissingIndex> missing_indexes(const translate::Translation &translation, Oid owner);
 
 } // namespace pgtrickle::refresh
