@@ -17,7 +17,6 @@ extern "C" {
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
-#include "postmaster/bgworker.h"
 }
 
 namespace pgtrickle {
@@ -50,15 +49,14 @@ class UserSwitch {
     bool is_outermost_;
 };
 
-/* In a background worker, session_user is the user, too: policies, views and functions with the rights of their owner
- * may decide by it, and the session of the worker is one of a superuser. In the session of a client, session_user
- * remains the role that has logged in. C++ frames. */
+/* In a worker of the extension, session_user is the user, too: policies, views and functions with the rights of their
+ * owner may decide by it, and the session of the worker is one of a superuser. In other sessions, session_user remains
+ * the role that has logged in. C++ frames. */
 class SessionSwitch {
   public:
     /* In a parallel operation, an outer switch is in force. */
     explicit SessionSwitch(Oid user)
-        : session_user_(GetSessionUserId()),
-          is_needed_(MyBgworkerEntry != nullptr && user != session_user_ && !IsInParallelMode())
+        : session_user_(GetSessionUserId()), is_needed_(is_in_worker_ && user != session_user_ && !IsInParallelMode())
     {
         if (!is_needed_)
             return;
@@ -66,7 +64,7 @@ class SessionSwitch {
         is_superuser_ = call([=] { return superuser_arg(user); });
         become(user);
     }
-    /* PostgreSQL refuses it in a parallel operation, which an error may have left open: see reset(). */
+    /* PostgreSQL refuses it in a parallel operation, which an error may have left open. */
     ~SessionSwitch()
     {
         if (!is_needed_ || IsInParallelMode())
@@ -77,10 +75,11 @@ class SessionSwitch {
     SessionSwitch(const SessionSwitch &) = delete;
     SessionSwitch &operator=(const SessionSwitch &) = delete;
 
-    /* Makes the session of a worker that of the superuser again, if an error has left it to another user. Outside of
-     * all switches. */
-    static void reset()
+    /* Called by a worker before each transaction: its session is that of the superuser again, if an error has left it
+     * to another user. */
+    static void begin_in_worker()
     {
+        is_in_worker_ = true;
         is_superuser_ = true;
         if (GetSessionUserId() != BOOTSTRAP_SUPERUSERID)
             SetSessionAuthorization(BOOTSTRAP_SUPERUSERID, true);
@@ -98,7 +97,8 @@ class SessionSwitch {
         SetUserIdAndSecContext(current, flags);
     }
 
-    static inline bool is_superuser_ = true;
+    static inline bool is_in_worker_ = false;
+    static inline bool is_superuser_ = true; /* the user of the session */
     Oid session_user_;
     bool is_needed_;
     bool was_superuser_ = true;

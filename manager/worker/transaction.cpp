@@ -31,7 +31,7 @@ void start_transaction()
 {
     call([] {
         SetCurrentStatementStartTimestamp();
-        SessionSwitch::reset();
+        SessionSwitch::begin_in_worker();
         StartTransactionCommand();
     });
 }
