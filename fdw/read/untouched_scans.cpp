@@ -307,23 +307,12 @@ List *unlocked_sources_of(Oid relid)
     return sources;
 }
 
-/* As find_known_touched(). If the rows of the sources are not read, the sources are locked until it returns, unless
- * what is known was found for a snapshot that shows the same. */
-int find_touched_output(Oid relid, const Bitmapset *outputs, Snapshot snapshot, SourceRows rows)
-{
-    if (rows == SourceRows::are_read)
-        return find_known_touched(relid, outputs, snapshot, rows);
-    const int known = known_touched_as_of(relid, outputs, snapshot);
-    if (known != 0 || rows == SourceRows::are_known)
-        return known;
-    const List *sources = unlocked_sources_of(relid);
-    const int output = lock_sources_at_once(sources) ? find_known_touched(relid, outputs, snapshot, rows) : 0;
-    unlock_sources(sources);
-    return output;
-}
-
 bool reads_untouched(Oid relid, const QueryDesc *query, const List *scans, SourceRows rows)
 {
+    /* Comes first: what follows locks sources if it looks at the stream table for the first time. */
+    const int known = rows == SourceRows::are_known ? known_touched_as_of(relid, query->snapshot) : 0;
+    if (rows == SourceRows::are_known && known == 0)
+        return false;
     List *scanned = NIL;
     if (is_time_dependent(relid) || !find_stored(query->plannedstmt, scans, relid, query->params, &scanned))
         return false;
@@ -331,7 +320,9 @@ bool reads_untouched(Oid relid, const QueryDesc *query, const List *scans, Sourc
     const Bitmapset *outputs = compared_outputs(served, static_cast<const List *>(linitial(scanned)));
     if (outputs == nullptr || !storage::is_seen_as_it_is(served->storage, query->snapshot))
         return false;
-    const int output = find_touched_output(relid, outputs, query->snapshot, rows);
+    const int output = rows != SourceRows::are_known   ? find_known_touched(relid, outputs, query->snapshot, rows)
+                       : bms_is_member(known, outputs) ? known
+                                                       : 0;
     served = find_served_relation(relid);
     const AttrNumber *numbers = output_numbers(served);
     AttrNumber column = 0;
@@ -345,6 +336,17 @@ bool reads_untouched(Oid relid, const QueryDesc *query, const List *scans, Sourc
         if (!is_untouched(relid, column, static_cast<const List *>(lfirst(cell))))
             return false;
     return true;
+}
+
+/* As reads_untouched(). The sources are locked until it returns, unless nothing is searched. */
+bool reads_untouched_without_sources(Oid relid, const QueryDesc *query, const List *scans)
+{
+    if (reads_untouched(relid, query, scans, SourceRows::are_known))
+        return true;
+    const List *sources = unlocked_sources_of(relid);
+    const bool answer = lock_sources_at_once(sources) && reads_untouched(relid, query, scans, SourceRows::are_not);
+    unlock_sources(sources);
+    return answer;
 }
 
 Scans scans_of(const PlannedStmt *plan)
@@ -364,7 +366,8 @@ bool reads_untouched_rows(const QueryDesc *query, const List *relids, SourceRows
         return false;
     ListCell *cell;
     foreach (cell, relids)
-        if (!reads_untouched(lfirst_oid(cell), query, scans.found, rows))
+        if (!(rows == SourceRows::are_not ? reads_untouched_without_sources(lfirst_oid(cell), query, scans.found)
+                                          : reads_untouched(lfirst_oid(cell), query, scans.found, rows)))
             return false;
     return true;
 }

@@ -307,11 +307,10 @@ int find_known(Oid relid, const Bitmapset *outputs, Snapshot snapshot, SourceRow
 
 } // namespace
 
-int known_touched_as_of(Oid relid, const Bitmapset *outputs, Snapshot snapshot)
+int known_touched_as_of(Oid relid, Snapshot snapshot)
 {
     const Known *known = known_of(relid);
-    if (known == nullptr || known->found_for.xmax == 0 || !bms_is_member(known->found.output, outputs) ||
-        !is_shown_by_transactions(snapshot))
+    if (known == nullptr || known->found_for.xmax == 0 || !is_shown_by_transactions(snapshot))
         return 0;
     return enter([=] { return Frontier::of_snapshot(snapshot, 0) == known->found_for ? known->found.output : 0; });
 }

@@ -34,9 +34,9 @@ enum class SourceRows {
  * and its rows depend on captured changes only. The values are those of the next look-ups. */
 int find_known_touched(Oid relid, const Bitmapset *outputs, Snapshot snapshot, SourceRows rows);
 
-/* Returns that number if the last search was for a snapshot that shows what this one shows: the same transactions, none
- * of them this one. Otherwise 0. Reads nothing. */
-int known_touched_as_of(Oid relid, const Bitmapset *outputs, Snapshot snapshot);
+/* Returns the number of the output that the last search found, if that was for a snapshot that shows what this one
+ * shows: the same transactions, none of them this one. Otherwise 0. Reads nothing. */
+int known_touched_as_of(Oid relid, Snapshot snapshot);
 
 /* Returns true if one of these values satisfies `value = constant` by the operator, whose right operand may have
  * another type; also if that is not known. */

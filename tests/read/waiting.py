@@ -193,13 +193,16 @@ def a_look_up_of_what_has_not_changed_does_not_wait():
 
 
 def and_keeps_no_lock_on_sources_and_logs():
+    db.run("SELECT pgtrickle.alter_stream_table('kept', schedule => '520w')")  # the manager does not refresh it before the read
     locker, reader = db.connect(), db.connect().cursor()
-    reader.execute("SET pg_trickle.scan_refresh_timeout = '1s'; SET pg_trickle.on_stale = error; SELECT v FROM kept WHERE k = 2")
+    reader.execute("SET pg_trickle.max_staleness = 0; SET pg_trickle.scan_refresh_timeout = '1s'; SET pg_trickle.on_stale = error")
+    reader.execute("SELECT v FROM kept WHERE k = 2")
     db.run("UPDATE pair SET v = -v WHERE k = 1")
     reader.execute("BEGIN; SELECT v FROM kept WHERE k = 2")
     reader.execute("SELECT relation::regclass::text FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation' AND "
                    "(relation IN ('pair'::regclass, 'pair_pkey'::regclass) OR relation::regclass::text LIKE '%.log%')")
-    assert reader.fetchall() == [], reader.fetchall()
+    found = reader.fetchall()
+    assert found == [], found
     reader.execute("COMMIT")
     db.run("UPDATE pair SET v = v + 1 WHERE k = 3")
     locker.cursor().execute("BEGIN; LOCK TABLE pair")
@@ -209,6 +212,7 @@ def and_keeps_no_lock_on_sources_and_logs():
     except psycopg2.Error as error:  # a refresh has not been in time
         assert error.pgcode == "55000", error
     locker.close()
+    db.run("SELECT pgtrickle.alter_stream_table('kept', schedule => '0s')")
 
 
 def a_storage_that_is_to_be_replaced_keeps_no_reader_waiting():
