@@ -15,6 +15,10 @@
 #include "refresh/history.hpp"
 #include "refresh/place_rows.hpp"
 
+extern "C" {
+#include "storage/lmgr.h"
+}
+
 namespace pgtrickle {
 
 namespace {
@@ -50,7 +54,10 @@ SQL_FUNCTION(pgtrickle_refresh_stream_table)
         refuse_suspended(found);
         return found;
     });
-    call([=] { refresh_others_for(relid); });
+    call([=] {
+        refresh_others_for(relid);
+        UnlockRelationOid(relid, RowExclusiveLock); /* the batch takes it, and must be able to give it up */
+    });
     TimestampTz started_at = GetCurrentTimestamp();
     refresh::SkippedMembers skipped;
     try {

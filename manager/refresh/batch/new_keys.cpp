@@ -37,7 +37,7 @@ bool try_lock(Oid relid, LOCKMODE mode)
 bool try_refresh_lock(Oid relid)
 {
     return call([=] {
-        LOCKTAG tag = state::refresh_lock(relid);
+        const LOCKTAG tag = state::refresh_lock(relid);
         return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
     });
 }
@@ -55,10 +55,23 @@ bool could_be_filled_by_key(Oid relid)
 
 void use_new_keys(const std::vector<Oid> &relids)
 {
-    for (Oid relid : relids)
-        if (try_refresh_lock(relid) && try_lock(relid, RowExclusiveLock) && could_be_filled_by_key(relid) &&
-            try_lock(relid, AccessExclusiveLock) && could_be_filled_by_key(relid))
+    for (Oid relid : relids) {
+        if (!try_refresh_lock(relid))
+            continue;
+        const bool is_locked = try_lock(relid, RowExclusiveLock);
+        if (is_locked && could_be_filled_by_key(relid) && try_lock(relid, AccessExclusiveLock) &&
+            could_be_filled_by_key(relid)) {
             rebuild_heaps(relid);
+            continue;
+        }
+        /* A refresh in this transaction takes both in its own order, and may give the second one up. */
+        call([=] {
+            const LOCKTAG tag = state::refresh_lock(relid);
+            LockRelease(&tag, ExclusiveLock, false);
+            if (is_locked)
+                UnlockRelationOid(relid, RowExclusiveLock);
+        });
+    }
 }
 
 } // namespace pgtrickle::refresh
