@@ -247,6 +247,20 @@ struct NewRow {
     NewRow *next;
 };
 
+/* Returns the list of the rows that are not matched. */
+StoredRow *unmatched_of(StoredRow *stored)
+{
+    StoredRow *unmatched = nullptr;
+    for (StoredRow *next; stored != nullptr; stored = next) {
+        next = stored->next;
+        if (stored->is_matched)
+            continue;
+        stored->next = unmatched;
+        unmatched = stored;
+    }
+    return unmatched;
+}
+
 /* Returns an unmatched row, among the stored rows of one hash, that has the place of the new row, and marks it as
  * matched; NULL if there is none. */
 StoredRow *take_of_place(Arrangement *arrangement, StoredRow *stored, const KeptRow &row)
@@ -343,9 +357,14 @@ void replace_content(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter
                 added = one;
             }
         }
+        /* Those that are matched are many if rows are equal, and are not passed again for each new row. */
+        stored = unmatched_of(stored);
+        StoredRow *left = stored;
         for (; added != nullptr; added = added->next) {
             CHECK_FOR_INTERRUPTS();
-            StoredRow *before = take_of_place(arrangement, stored, added->row);
+            while (left != nullptr && left->is_matched)
+                left = left->next;
+            StoredRow *before = take_of_place(arrangement, left, added->row);
             replace_row(arrangement, before != nullptr ? as_slot(arrangement, stored_slot, before) : nullptr,
                         added->row.values, added->row.nulls, hash, emitter);
         }
