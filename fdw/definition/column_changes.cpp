@@ -74,7 +74,8 @@ void change_columns(Oid relid, AlterTableStmt *statement, const definition::Colu
     foreach (cell, changes.dropped) {
         char *column = strVal(lfirst(cell));
         check_readers(relid, column, psprintf("drop column \"%s\"", column),
-                      psprintf("Have the query return a column \"%s\", such as NULL.", column));
+                      psprintf("Have the query return a column \"%s\", such as NULL::%s.", column,
+                               format_type_be(get_atttype(relid, get_attnum(relid, column)))));
         AlterTableCmd *command = command_on(AT_DropColumn, column, nullptr);
         command->behavior = DROP_RESTRICT;
         statement->cmds = lappend(statement->cmds, command);

@@ -1,6 +1,7 @@
 #include "fdw/read/on_stale.hpp"
 
 #include "definition/guc.hpp"
+#include "definition/lock_right.hpp"
 #include "definition/stream_table.hpp"
 #include "definition/visibility.hpp"
 #include "fdw/read/exact_reads.hpp"
@@ -152,7 +153,8 @@ const char *advise(Oid relid, Obstacle obstacle)
     case Obstacle::open_statement:
         return "Read it in a deferred constraint trigger, or in an AFTER statement trigger whose name sorts after "
                "\"pg_trickle_update\".";
-    default: return "Call pgtrickle.refresh_stream_table(), or try again.";
+    default:
+        return definition::may_store(relid) ? "Call pgtrickle.refresh_stream_table(), or try again." : "Try again.";
     }
 }
 

@@ -37,7 +37,7 @@ CREATE FUNCTION pgtrickle.create_watermark_group(name text, sources text[], tole
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_create_watermark_group';
 COMMENT ON FUNCTION pgtrickle.create_watermark_group(text, text[], float8)
-  IS 'creates a watermark group: stream tables that read one of its sources are refreshed only when the watermarks of all its sources have advanced and differ by no more than the tolerance';
+  IS 'creates a watermark group: stream tables that read at least two of its sources are refreshed only when the watermarks of all its sources have advanced and differ by no more than the tolerance';
 
 CREATE FUNCTION pgtrickle.drop_watermark_group(name text) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -14,12 +14,14 @@ CREATE VIEW pgtrickle.quick_health AS
   SELECT c.total_stream_tables, c.active_tables, c.initializing_tables, c.error_tables, c.suspended_tables,
          c.held_tables, c.stale_tables, v.manager_pid IS NOT NULL AS manager_running,
          CASE WHEN NOT v.is_preloaded OR c.suspended_tables > 0
-                   OR (c.total_stream_tables > 0 AND v.manager_pid IS NULL AND NOT v.is_standby AND NOT pgtrickle.is_manager_awaited())
+                   OR (c.total_stream_tables > 0 AND v.manager_pid IS NULL AND NOT v.is_standby AND NOT v.do_managers_take_turns
+                       AND NOT pgtrickle.is_manager_awaited())
                 THEN 'ERROR'
-              WHEN NOT v.is_enabled OR c.error_tables + c.stale_tables + c.held_tables > 0 THEN 'WARN'
+              WHEN NOT v.is_enabled OR v.do_managers_take_turns OR c.error_tables + c.stale_tables + c.held_tables > 0 THEN 'WARN'
               ELSE 'OK' END AS status,
          CASE WHEN NOT v.is_preloaded THEN 'pg_trickle is not in shared_preload_libraries'
               WHEN c.total_stream_tables = 0 THEN 'there are no stream tables'
+              WHEN v.do_managers_take_turns AND c.suspended_tables = 0 THEN 'databases wait for a manager: increase max_worker_processes'
               WHEN v.manager_pid IS NULL AND NOT v.is_standby AND NOT pgtrickle.is_manager_awaited() THEN 'no manager is running in this database'
               WHEN NOT v.is_enabled THEN 'pg_trickle.enabled is off'
               WHEN c.suspended_tables + c.error_tables + c.stale_tables + c.held_tables = 0 THEN 'all stream tables are well'

@@ -301,8 +301,9 @@ void check_names(const ParsedQuery &parsed, WantedColumn *wanted, int count, con
                           psprintf("column %d is declared as \"%s\", but the defining query calls it \"%s\"", i + 1,
                                    wanted[i].name, strVal(alias)),
                           statement != nullptr ? "Use the same name for both."
-                                               : "Use the same name for both, or drop the column by one query, and "
-                                                 "append the other one by the next.");
+                                               : "Use the same name for both, after ALTER FOREIGN TABLE ... RENAME "
+                                                 "COLUMN; or drop the column by one query, and append the other one "
+                                                 "by the next.");
     }
 }
 
