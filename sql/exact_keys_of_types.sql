@@ -43,27 +43,22 @@ BEGIN
     RETURN NEXT;
   END LOOP;
 END $$;
+-- Gives the statement for each table.
+CREATE FUNCTION change(statement text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  each types;
+BEGIN
+  FOR each IN SELECT * FROM types LOOP
+    EXECUTE replace(statement, '%I', quote_ident('t_' || each.name));
+  END LOOP;
+END $$;
 SET pg_trickle.read_mode = exact;
 SELECT * FROM differences();
-DO $$
-DECLARE
-  each types;
-BEGIN
-  FOR each IN SELECT * FROM types LOOP
-    EXECUTE format('UPDATE %I SET v = v + 1 WHERE n %% 2 = 0', 't_' || each.name);
-    EXECUTE format('DELETE FROM %I WHERE n = 1', 't_' || each.name);
-  END LOOP;
-END $$;
+SELECT change('UPDATE %I SET v = v + 1 WHERE n % 2 = 0');
+SELECT change('DELETE FROM %I WHERE n = 1');
 SELECT * FROM differences();
 -- Changes of NULL, and keys as expressions.
-DO $$
-DECLARE
-  each types;
-BEGIN
-  FOR each IN SELECT * FROM types LOOP
-    EXECUTE format('UPDATE %I SET v = v + 1 WHERE k IS NULL', 't_' || each.name);
-  END LOOP;
-END $$;
+SELECT change('UPDATE %I SET v = v + 1 WHERE k IS NULL');
 SELECT * FROM differences() WHERE different > 0;
 SELECT count(*) FROM g_oid WHERE k::int8 > 2147483647;
 SELECT count(*) FROM (SELECT k::int8::oid AS k, n, v FROM g_oid OFFSET 0) g WHERE k = 4294967295 OR k = 1;

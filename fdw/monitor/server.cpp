@@ -80,7 +80,7 @@ SQL_FUNCTION(pgtrickle_server_state)
     rows.boolean(guc::is_preloaded()).boolean(guc::enabled).boolean(call([] { return RecoveryInProgress(); }));
     stats.launcher_pid != 0 ? rows.integer(stats.launcher_pid) : rows.null();
     stats.manager_pid != 0 ? rows.integer(stats.manager_pid) : rows.null();
-    rows.boolean(stats.do_managers_take_turns);
+    rows.boolean(mailbox::do_managers_take_turns());
     rows.integer(call([] { return running_workers(); })).integer(max_worker_processes);
     rows.number(stats.stream_tables).number(stats.stream_table_room);
     rows.number(stats.readings_free).number(stats.readings_room);

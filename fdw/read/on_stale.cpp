@@ -6,7 +6,6 @@
 #include "definition/visibility.hpp"
 #include "fdw/read/exact_reads.hpp"
 #include "mailbox/mailbox.hpp"
-#include "mailbox/stats.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/versions/processes.hpp"
 #include "refresh/batch/excluded_members.hpp"
@@ -89,7 +88,7 @@ const char *explain(Oid relid, Obstacle obstacle)
             return explain(relid, Obstacle::fixed_snapshot);
         break;
     case Obstacle::no_manager:
-        return mailbox::stats().do_managers_take_turns
+        return mailbox::do_managers_take_turns()
                    ? psprintf(
                          "No manager is running in this database, because max_worker_processes = %d leaves no room "
                          "for one in each database.",
@@ -132,7 +131,7 @@ const char *advise(Oid relid, Obstacle obstacle)
         return "See pgtrickle.blocked_refreshes() for locks that it waits for, call pgtrickle.refresh_stream_table(), "
                "or try again.";
     case Obstacle::no_manager:
-        return mailbox::stats().do_managers_take_turns
+        return mailbox::do_managers_take_turns()
                    ? "Increase max_worker_processes, call pgtrickle.refresh_stream_table(), or try again."
                    : "See pgtrickle.health_check(), call pgtrickle.refresh_stream_table(), or try again.";
     case Obstacle::read_only:

@@ -262,6 +262,47 @@ bool is_untouched(Oid relid, AttrNumber column, const List *equalities)
     return false;
 }
 
+bool reads_untouched(Oid relid, const QueryDesc *query, const List *scans, SourceRows rows)
+{
+    /* Comes first: what follows locks sources if it looks at the stream table for the first time. */
+    const bool is_known = rows == SourceRows::are_known;
+    int output = is_known ? known_touched_as_of(relid, query->snapshot) : 0;
+    if (is_known && output == 0)
+        return false;
+    List *scanned = NIL;
+    if (is_time_dependent(relid) || !find_stored(query->plannedstmt, scans, relid, query->params, &scanned))
+        return false;
+    const ServedRelation *served = served_relation_to_read(relid);
+    const Bitmapset *outputs = compared_outputs(served, static_cast<const List *>(linitial(scanned)));
+    if (outputs == nullptr || !storage::is_seen_as_it_is(served->storage, query->snapshot))
+        return false;
+    if (!is_known)
+        output = find_known_touched(relid, outputs, query->snapshot, rows);
+    if (!bms_is_member(output, outputs))
+        return false;
+    served = find_served_relation(relid);
+    const AttrNumber *numbers = output_numbers(served);
+    AttrNumber column = 0;
+    for (int i = 0; i < served->column_count; i++)
+        if (numbers[i] == output)
+            column = served->columns[i];
+    if (column == 0)
+        return false;
+    ListCell *cell;
+    foreach (cell, scanned)
+        if (!is_untouched(relid, column, static_cast<const List *>(lfirst(cell))))
+            return false;
+    return true;
+}
+
+Scans scans_of(const PlannedStmt *plan)
+{
+    Scans scans = {NIL, true};
+    find_scans(plan->planTree, &scans);
+    find_scans_in(plan->subplans, &scans);
+    return scans;
+}
+
 LOCKTAG lock_of(Oid source)
 {
     LOCKTAG tag;
@@ -307,37 +348,6 @@ List *unlocked_sources_of(Oid relid)
     return sources;
 }
 
-bool reads_untouched(Oid relid, const QueryDesc *query, const List *scans, SourceRows rows)
-{
-    /* Comes first: what follows locks sources if it looks at the stream table for the first time. */
-    const int known = rows == SourceRows::are_known ? known_touched_as_of(relid, query->snapshot) : 0;
-    if (rows == SourceRows::are_known && known == 0)
-        return false;
-    List *scanned = NIL;
-    if (is_time_dependent(relid) || !find_stored(query->plannedstmt, scans, relid, query->params, &scanned))
-        return false;
-    const ServedRelation *served = served_relation_to_read(relid);
-    const Bitmapset *outputs = compared_outputs(served, static_cast<const List *>(linitial(scanned)));
-    if (outputs == nullptr || !storage::is_seen_as_it_is(served->storage, query->snapshot))
-        return false;
-    const int output = rows != SourceRows::are_known   ? find_known_touched(relid, outputs, query->snapshot, rows)
-                       : bms_is_member(known, outputs) ? known
-                                                       : 0;
-    served = find_served_relation(relid);
-    const AttrNumber *numbers = output_numbers(served);
-    AttrNumber column = 0;
-    for (int i = 0; output != 0 && i < served->column_count; i++)
-        if (numbers[i] == output)
-            column = served->columns[i];
-    if (column == 0)
-        return false;
-    ListCell *cell;
-    foreach (cell, scanned)
-        if (!is_untouched(relid, column, static_cast<const List *>(lfirst(cell))))
-            return false;
-    return true;
-}
-
 /* As reads_untouched(). The sources are locked until it returns, unless nothing is searched. */
 bool reads_untouched_without_sources(Oid relid, const QueryDesc *query, const List *scans)
 {
@@ -347,14 +357,6 @@ bool reads_untouched_without_sources(Oid relid, const QueryDesc *query, const Li
     const bool answer = lock_sources_at_once(sources) && reads_untouched(relid, query, scans, SourceRows::are_not);
     unlock_sources(sources);
     return answer;
-}
-
-Scans scans_of(const PlannedStmt *plan)
-{
-    Scans scans = {NIL, true};
-    find_scans(plan->planTree, &scans);
-    find_scans_in(plan->subplans, &scans);
-    return scans;
 }
 
 } // namespace

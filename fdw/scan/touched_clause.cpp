@@ -98,9 +98,10 @@ struct Lookup {
     LookupColumn *columns;
     Place *places;
     uint32 mask; /* places - 1 */
-    PlainPlace
-        *plain_places; /* as many; the values of the only column. Null: its type is not such a one, or has company */
-    Datum plain_bits;  /* of a Datum that the type uses: how the others are filled depends on where it is from */
+    /* As many, for the values of the only column; null if there are more columns, or its type is not such a one. The
+     * bits are those of a Datum that the type uses: how the others are filled depends on where the Datum is from. */
+    PlainPlace *plain_places;
+    Datum plain_bits;
     bool has_plain_null;
     Datum *wanted; /* scratch memory */
     bool *wanted_nulls;
@@ -141,8 +142,7 @@ bool find(const Lookup *lookup, const Datum *values, const bool *nulls, uint32 h
     return false;
 }
 
-/* Whether the values of the type are equal if, and only if, their Datums are. PostgreSQL has no code of users for it.
- */
+/* Whether values of the type are equal if, and only if, their Datums are. */
 bool is_plain(const SetColumn *column)
 {
     const TypeCacheEntry *type = lookup_type_cache(column->type, TYPECACHE_EQ_OPR | TYPECACHE_BTREE_OPFAMILY);

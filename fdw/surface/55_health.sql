@@ -4,8 +4,7 @@ CREATE FUNCTION pgtrickle.is_manager_awaited() RETURNS bool
   LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off
 BEGIN ATOMIC
   SELECT greatest(pg_postmaster_start_time(), (SELECT min(t.created_at) FROM pgtrickle.pgt_stream_tables t))
-         > clock_timestamp() - interval '10 s'
-         AND NOT (SELECT v.do_managers_take_turns FROM pgtrickle.server_state() v);
+         > clock_timestamp() - interval '10 s';
 END;
 COMMENT ON FUNCTION pgtrickle.is_manager_awaited()
   IS 'internal: whether the server, or the first stream table of this database, is so new that its manager may still be starting';
@@ -66,13 +65,14 @@ BEGIN ATOMIC
      CASE WHEN v.launcher_pid IS NOT NULL THEN 'process ' || v.launcher_pid WHEN v.is_standby THEN 'a standby has none'
           ELSE 'it is not running: see the server log' END),
     (4, 'manager',
-     CASE WHEN v.manager_pid IS NOT NULL OR v.is_standby OR s.stream_tables = 0 OR pgtrickle.is_manager_awaited() THEN 'OK'
-          ELSE 'ERROR' END,
+     CASE WHEN v.manager_pid IS NOT NULL OR v.is_standby OR s.stream_tables = 0 THEN 'OK'
+          WHEN pgtrickle.is_manager_awaited() AND NOT v.do_managers_take_turns THEN 'OK' ELSE 'ERROR' END,
      CASE WHEN v.manager_pid IS NOT NULL THEN 'process ' || v.manager_pid
             || CASE WHEN v.do_managers_take_turns THEN ', until that of another database takes its turn' ELSE '' END
           WHEN v.is_standby THEN 'a standby has none'
-          WHEN s.stream_tables = 0 THEN 'there are no stream tables' WHEN pgtrickle.is_manager_awaited() THEN 'it is being started'
+          WHEN s.stream_tables = 0 THEN 'there are no stream tables'
           WHEN v.do_managers_take_turns THEN 'none is running in this database: managers take turns, see worker_processes'
+          WHEN pgtrickle.is_manager_awaited() THEN 'it is being started'
           ELSE 'none is running in this database: see the server log' END),
     (5, 'worker_processes',
      CASE WHEN v.running_workers < v.max_worker_processes AND NOT v.do_managers_take_turns THEN 'OK' ELSE 'WARN' END,

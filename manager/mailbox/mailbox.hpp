@@ -40,6 +40,9 @@ void define_mailbox_settings();
 
 bool is_available() noexcept;
 
+/* Whether databases wait for a manager because max_worker_processes leaves no room for one in each. */
+bool do_managers_take_turns() noexcept;
+
 /* ---- writers -------------------------------------------------------------------------- */
 
 /* Notes that this transaction changes `source`: a table, or a stream table that has dependents. Called at

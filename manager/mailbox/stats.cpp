@@ -11,7 +11,6 @@ MailboxStats stats() noexcept
         return stats;
     stats.launcher_pid = shared->launcher_pid.load();
     stats.manager_pid = manager_pid_of(MyDatabaseId);
-    stats.do_managers_take_turns = shared->do_managers_take_turns.load() != 0;
     stats.readings_room = shared->cell_count;
     stats.stream_table_room = shared->cell_count / cells_per_stream_table;
     LWLockAcquire(shared->entry_lock, LW_SHARED);

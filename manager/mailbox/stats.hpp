@@ -11,12 +11,11 @@
 namespace pgtrickle::mailbox {
 
 struct MailboxStats {
-    int launcher_pid = 0;                /* 0: none is running */
-    int manager_pid = 0;                 /* of this database */
-    bool do_managers_take_turns = false; /* max_worker_processes leaves no room for one in each database */
-    int64_t stream_tables = 0;           /* known, of all databases */
-    int64_t stream_table_room = 0;       /* maximum number of stream tables */
-    int64_t readings_free = 0;           /* cells for what they read; without one, a stream table stays dirty */
+    int launcher_pid = 0;          /* 0: none is running */
+    int manager_pid = 0;           /* of this database */
+    int64_t stream_tables = 0;     /* known, of all databases */
+    int64_t stream_table_room = 0; /* maximum number of stream tables */
+    int64_t readings_free = 0;     /* cells for what they read; without one, a stream table stays dirty */
     int64_t readings_room = 0;
 };
 

@@ -429,6 +429,11 @@ void managers_take_turns(bool do_take) noexcept
     shared->do_managers_take_turns.store(do_take ? 1 : 0);
 }
 
+bool do_managers_take_turns() noexcept
+{
+    return is_available() && shared->do_managers_take_turns.load() != 0;
+}
+
 bool is_process_short() noexcept
 {
     if (shared->launcher_lacks_process.load() != 0)

@@ -10,8 +10,8 @@
  * set up again by the next refresh, which does not find the key (found_by()).
  *
  * An adopted index is an index of the user in all respects, but that it depends on the heap instead of its columns. It
- * is marked as the replica identity, which has no meaning
- * to PostgreSQL while the heap does not refer to it (REPLICA_IDENTITY_INDEX), and which REINDEX CONCURRENTLY keeps.
+ * is marked as the replica identity, which has no meaning to PostgreSQL while the heap does not refer to it
+ * (REPLICA_IDENTITY_INDEX), and which REINDEX CONCURRENTLY keeps.
  */
 #pragma once
 

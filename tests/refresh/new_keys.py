@@ -3,7 +3,7 @@
 neither waits for a session that has the stream table in use, nor keeps one waiting."""
 
 import sys
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg2
@@ -93,15 +93,22 @@ def dumped(name):
     return f"CREATE FOREIGN TABLE n.{name} (id int, v int) SERVER pgtrickle OPTIONS ({options})"
 
 
+@contextmanager
+def restoring(*names):
+    """A cursor of a session that has restored these stream tables, and whose table has no key yet."""
+    set_up()
+    definitions = [dumped(each) for each in names]
+    db.run("DROP FOREIGN TABLE over_s, s")
+    with closing(db.connect()) as session:
+        cursor = session.cursor()
+        for each in definitions:
+            cursor.execute(each)
+        yield cursor
+
+
 def the_session_that_restores_uses_it():
     for name in "s", "over_s":
-        set_up()
-        definitions = [dumped(each) for each in ("s", "over_s")]
-        db.run("DROP FOREIGN TABLE over_s, s")
-        with closing(db.connect()) as session:
-            cursor = session.cursor()
-            for each in definitions:
-                cursor.execute(each)
+        with restoring("s", "over_s") as cursor:
             cursor.execute("ALTER TABLE n.t ADD PRIMARY KEY (id)")
             cursor.execute(f"SELECT pgtrickle.refresh_stream_table('n.{name}')")
         wait_for_fill("over_s")
@@ -112,14 +119,8 @@ def the_session_that_restores_uses_it():
 def the_transaction_that_adds_it_uses_it():
     """No worker is asked for what this transaction has locked: a short deadlock_timeout would show that."""
     for statement in "ALTER TABLE n.t ADD PRIMARY KEY (id)", "UPDATE n.t SET v = v + 1":
-        set_up()
-        definitions = [dumped(each) for each in ("s", "over_s")]
-        db.run("DROP FOREIGN TABLE over_s, s")
-        with closing(db.connect()) as session:
-            cursor = session.cursor()
+        with restoring("s", "over_s") as cursor:
             cursor.execute("SET deadlock_timeout = '20ms'")
-            for each in definitions:
-                cursor.execute(each)
             if statement.startswith("UPDATE"):
                 cursor.execute("ALTER TABLE n.t ADD PRIMARY KEY (id)")
             cursor.execute("BEGIN; " + statement)
@@ -172,12 +173,7 @@ def queries_of_other_owners_are_not_compiled():
 
 
 def a_transaction_that_could_not_see_its_rows_fills_it_itself():
-    set_up()
-    definition = dumped("s")
-    db.run("DROP FOREIGN TABLE over_s, s")
-    with closing(db.connect()) as session:
-        cursor = session.cursor()
-        cursor.execute(definition)
+    with restoring("s") as cursor:
         cursor.execute("ALTER TABLE n.t ADD PRIMARY KEY (id)")
         cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
         cursor.execute("SELECT count(*) FROM n.t")

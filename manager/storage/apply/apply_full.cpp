@@ -247,18 +247,13 @@ struct NewRow {
     NewRow *next;
 };
 
-/* Returns the list of the rows that are not matched. */
-StoredRow *unmatched_of(StoredRow *stored)
+/* Returns the first row of the list that is not matched. Equal copies match from the front of the list, so the loops
+ * that begin there are linear. */
+StoredRow *first_unmatched(StoredRow *stored)
 {
-    StoredRow *unmatched = nullptr;
-    for (StoredRow *next; stored != nullptr; stored = next) {
-        next = stored->next;
-        if (stored->is_matched)
-            continue;
-        stored->next = unmatched;
-        unmatched = stored;
-    }
-    return unmatched;
+    while (stored != nullptr && stored->is_matched)
+        stored = stored->next;
+    return stored;
 }
 
 /* Returns an unmatched row, among the stored rows of one hash, that has the place of the new row, and marks it as
@@ -342,9 +337,7 @@ void replace_content(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter
         NewRow *added = nullptr;
         for (; has_new && hash_of_row(rows) == hash; has_new = next_row(rows)) {
             CHECK_FOR_INTERRUPTS();
-            /* Equal copies match from the front of the list, which keeps the loop linear. */
-            while (unmatched != nullptr && unmatched->is_matched)
-                unmatched = unmatched->next;
+            unmatched = first_unmatched(unmatched);
             if (progress != nullptr)
                 progress->count();
             if (StoredRow *same = match(arrangement, unmatched, rows->slot)) {
@@ -357,14 +350,10 @@ void replace_content(Arrangement *arrangement, DeltaSort *rows, Emitter *emitter
                 added = one;
             }
         }
-        /* Those that are matched are many if rows are equal, and are not passed again for each new row. */
-        stored = unmatched_of(stored);
-        StoredRow *left = stored;
         for (; added != nullptr; added = added->next) {
             CHECK_FOR_INTERRUPTS();
-            while (left != nullptr && left->is_matched)
-                left = left->next;
-            StoredRow *before = take_of_place(arrangement, left, added->row);
+            unmatched = first_unmatched(unmatched);
+            StoredRow *before = take_of_place(arrangement, unmatched, added->row);
             replace_row(arrangement, before != nullptr ? as_slot(arrangement, stored_slot, before) : nullptr,
                         added->row.values, added->row.nulls, hash, emitter);
         }
