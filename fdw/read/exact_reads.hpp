@@ -36,31 +36,8 @@ bool is_read_exactly(const PlannedStmt *plan);
 /* Returns true if the statement can be planned again. */
 bool can_be_read_exactly(const PlannedStmt *plan);
 
-/* While an object exists, apply_on_stale() notes stream tables, and raises no message about those that are read exactly
- * instead. C++ frames. */
-class NotingUnrefreshed {
-  public:
-    /* `relids` are those that the statement reads. */
-    NotingUnrefreshed(const Oid *relids, int count);
-    ~NotingUnrefreshed();
-    NotingUnrefreshed(const NotingUnrefreshed &) = delete;
-    NotingUnrefreshed &operator=(const NotingUnrefreshed &) = delete;
-    List *noted() const; /* of Unrefreshed, palloc'ed */
-
-  private:
-    struct Noting *outer_;
-    struct Noting *own_;
-};
-struct Unrefreshed {
-    Oid relid;
-    Obstacle obstacle;
-    /* It is read exactly: that gives what a refresh cannot because of the obstacle; or the statement has to show one
-     * state; or this session has read exactly before what the statement reads, this stream table or one that is
-     * refreshed together with it, and would go back in time, or see two states. */
-    bool is_replaced;
-};
-/* Notes the stream table, if an object exists. Returns true if no message is to be raised. */
-bool note_unrefreshed(Oid relid, Obstacle obstacle);
+/* Returns true if the stream table can be read exactly without waiting for another transaction. Locks its sources. */
+bool can_be_computed_at_once(Oid relid);
 
 enum class Planned {
     as_before, /* nothing has to be computed */
@@ -86,11 +63,5 @@ Planned plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int cou
 bool relies_on_newer_constraint(const QueryDesc *query, const Oid *relids, int count);
 /* Raises 40001 for a statement that cannot take a new snapshot, and a source is replaced. */
 void raise_replaced_source(Oid relid);
-
-/* Returns those stream tables of a statement that must show all changes that its snapshot sees, after refreshes have
- * been tried and `unrefreshed` were noted; palloc'ed. Those that were reported as stale are not among them: they are
- * held, or their refreshes fail. In REPEATABLE READ, the answer for one of them does not depend on
- * the others, nor on when it is read, so that it stays the same from statement to statement. */
-const Oid *tables_to_read_exactly(const QueryDesc *query, const Oid *relids, int count, List *unrefreshed, int *found);
 
 } // namespace pgtrickle

@@ -22,6 +22,7 @@
 #include "fdw/read/running_statements.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "fdw/read/transaction_snapshot.hpp"
+#include "fdw/read/unrefreshed.hpp"
 #include "fdw/read/untouched_scans.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "mailbox/mailbox.hpp"

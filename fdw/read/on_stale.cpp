@@ -4,7 +4,7 @@
 #include "definition/lock_right.hpp"
 #include "definition/stream_table.hpp"
 #include "definition/visibility.hpp"
-#include "fdw/read/exact_reads.hpp"
+#include "fdw/read/unrefreshed.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/versions/processes.hpp"

@@ -14,7 +14,7 @@ namespace pgtrickle {
 void require_populated(Oid relid, const Freshness &freshness);
 
 /* Applies pg_trickle.on_stale to a stream table that exceeds its maximum staleness and is to be read, by the
- * statement or by a refresh in this transaction; or notes it for an exact read (exact_reads.hpp). */
+ * statement or by a refresh in this transaction; or notes it for an exact read (unrefreshed.hpp). */
 void apply_on_stale(Oid relid, Obstacle obstacle);
 
 /* Warns that the stream table, which was refreshed on request, has no changes that a suspended or held upstream lacks.

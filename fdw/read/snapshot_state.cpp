@@ -36,6 +36,14 @@ bool is_in_one_atomic_set(Oid relid, Oid upstream)
     return std::binary_search(set.begin(), set.end(), upstream);
 }
 
+/* C++ frame. */
+void add_missing(std::vector<Oid> &all, const std::vector<Oid> &others)
+{
+    for (const Oid other : others)
+        if (std::find(all.begin(), all.end(), other) == all.end())
+            all.push_back(other);
+}
+
 /* Returns the frontier of a stream table, or nothing if it has none. C++ frame. */
 std::optional<Frontier> frontier_of(const state::VisibleRow &seen)
 {
@@ -182,21 +190,22 @@ bool has_logged_changes(Oid relid, Snapshot snapshot)
 
 bool are_of_one_state(Oid one, Oid other)
 {
-    return enter([=] {
-        if (is_in_one_atomic_set(one, other))
-            return true;
-        const std::vector<Oid> &group = refresh::refresh_sets().group_of(one);
-        return std::binary_search(group.begin(), group.end(), other);
-    });
+    return first_of_one_state(one) == first_of_one_state(other);
 }
 
-Oid first_of_atomic_set(Oid relid)
+Oid first_of_one_state(Oid relid)
 {
     return enter([=] {
-        refresh::refresh_sets().process_invalidations();
-        refresh::refresh_sets().read_sets_around({relid});
-        const std::vector<Oid> &set = refresh::refresh_sets().atomic_set_of(relid);
-        return set.empty() ? relid : *std::min_element(set.begin(), set.end());
+        refresh::RefreshSets &sets = refresh::refresh_sets();
+        sets.process_invalidations();
+        std::vector<Oid> found = {relid};
+        for (size_t i = 0; i < found.size(); i++) {
+            const Oid one = found[i];
+            sets.read_sets_around({one});
+            add_missing(found, sets.atomic_set_of(one));
+            add_missing(found, sets.group_of(one));
+        }
+        return *std::min_element(found.begin(), found.end());
     });
 }
 

@@ -1,4 +1,4 @@
-#include "fdw/read/column_statistics.hpp"
+#include "fdw/scan/column_statistics.hpp"
 
 #include "fdw/scan/served_relation.hpp"
 #include "pg/versions/rights.hpp"

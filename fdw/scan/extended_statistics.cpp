@@ -1,4 +1,4 @@
-#include "fdw/read/extended_statistics.hpp"
+#include "fdw/scan/extended_statistics.hpp"
 
 #include "definition/guc.hpp"
 #include "fdw/scan/served_relation.hpp"

@@ -1,0 +1,55 @@
+/*
+ * The stream tables that a statement could not have refreshed, and those that it reads exactly instead
+ * (exact_reads.hpp).
+ *
+ * Invariant: a statement sees stream tables that are refreshed together in one state. In READ COMMITTED, one that is
+ * reported as stale keeps its stored rows, and so do the others, although an exact read would not have to wait for
+ * them; excepted are those whose rows lack what this session has written or read, and those that are refreshed without
+ * it, because it is held or fails. In REPEATABLE READ, which reads all of them exactly if it has to read one so, the
+ * choice for them does not depend on the statement, so that their rows stay the same from one statement to the next.
+ *
+ * PostgreSQL frames, unless said otherwise.
+ */
+#pragma once
+
+#include "fdw/read/freshness.hpp"
+
+extern "C" {
+#include "executor/execdesc.h"
+}
+
+namespace pgtrickle {
+
+struct Unrefreshed {
+    Oid relid;
+    Obstacle obstacle;
+    /* It is read exactly: that gives what a refresh cannot because of the obstacle; or the statement has to show one
+     * state; or this session has read exactly before what the statement reads, this stream table or one that is
+     * refreshed together with it, and would go back in time, or see two states. */
+    bool is_replaced;
+};
+
+/* While an object exists, apply_on_stale() notes stream tables, and raises no message about those that are read exactly
+ * instead. C++ frames. */
+class NotingUnrefreshed {
+  public:
+    /* `relids` are those that the statement reads. */
+    NotingUnrefreshed(const Oid *relids, int count);
+    ~NotingUnrefreshed();
+    NotingUnrefreshed(const NotingUnrefreshed &) = delete;
+    NotingUnrefreshed &operator=(const NotingUnrefreshed &) = delete;
+    List *noted() const; /* of Unrefreshed, palloc'ed */
+
+  private:
+    struct Noting *outer_;
+    struct Noting *own_;
+};
+
+/* Notes the stream table, if an object exists. Returns true if no message is to be raised. */
+bool note_unrefreshed(Oid relid, Obstacle obstacle);
+
+/* Returns those stream tables of a statement that are read exactly, after refreshes have been tried and `unrefreshed`
+ * were noted; palloc'ed. */
+const Oid *tables_to_read_exactly(const QueryDesc *query, const Oid *relids, int count, List *unrefreshed, int *found);
+
+} // namespace pgtrickle
