@@ -77,6 +77,7 @@ class Server:
     def __init__(self):
         self.environment = dict(os.environ, SCRATCH=os.environ["SCRATCH"] + ".other")
         self.call("share", os.environ["SCRATCH"])
+        self.call("fresh")  # a test that was killed may have left one
         self.call("start")
         self.folder = Path(self.environment["SCRATCH"])
         self.host = str(self.folder / "socket")
