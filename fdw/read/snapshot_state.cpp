@@ -188,12 +188,7 @@ bool has_logged_changes(Oid relid, Snapshot snapshot)
     });
 }
 
-bool are_of_one_state(Oid one, Oid other)
-{
-    return first_of_one_state(one) == first_of_one_state(other);
-}
-
-Oid first_of_one_state(Oid relid)
+List *of_one_state(Oid relid)
 {
     return enter([=] {
         refresh::RefreshSets &sets = refresh::refresh_sets();
@@ -205,7 +200,13 @@ Oid first_of_one_state(Oid relid)
             add_missing(found, sets.atomic_set_of(one));
             add_missing(found, sets.group_of(one));
         }
-        return *std::min_element(found.begin(), found.end());
+        std::sort(found.begin(), found.end());
+        return call([&] {
+            List *list = NIL;
+            for (const Oid one : found)
+                list = lappend_oid(list, one);
+            return list;
+        });
     });
 }
 

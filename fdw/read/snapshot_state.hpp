@@ -36,13 +36,9 @@ bool has_logged_changes(Oid relid, Snapshot snapshot);
  * or, if that is null, now. It grows whenever a definition, or a function that it calls, is replaced. */
 int64_t generations_of(const Oid *relids, int count, Snapshot snapshot);
 
-/* Returns true if the stream tables are refreshed to one state: they are of one atomic set or refresh group, or such
- * sets that overlap connect them. */
-bool are_of_one_state(Oid one, Oid other);
-
-/* Returns the lowest OID among the stream tables that are refreshed to one state with this one, which may be its own.
- */
-Oid first_of_one_state(Oid relid);
+/* Returns the stream tables that are refreshed to one state with this one, itself included, in ascending order: those
+ * of its atomic set and refresh group, and of sets that overlap with these. Palloc'ed. */
+List *of_one_state(Oid relid);
 
 /* Returns true if the stream table has not been refreshed since `snapshot` was taken, except by this
  * transaction. Otherwise the storage that the snapshot sees cannot be refreshed any more. */

@@ -2,11 +2,11 @@
  * The stream tables that a statement could not have refreshed, and those that it reads exactly instead
  * (exact_reads.hpp).
  *
- * Invariant: a statement sees stream tables that are refreshed together in one state. In READ COMMITTED, one that is
- * reported as stale keeps its stored rows, and so do the others, although an exact read would not have to wait for
- * them; excepted are those whose rows lack what this session has written or read, and those that are refreshed without
- * it, because it is held or fails. In REPEATABLE READ, which reads all of them exactly if it has to read one so, the
- * choice for them does not depend on the statement, so that their rows stay the same from one statement to the next.
+ * Invariant: a statement, and a transaction with a fixed snapshot, see stream tables that are refreshed together in one
+ * state. In READ COMMITTED, one that is reported as stale keeps its stored rows, and so do the others, although an
+ * exact read would not have to wait for them; excepted are those whose rows lack what this session has written or read,
+ * and those that are refreshed without it, because it is held or fails. In REPEATABLE READ, the first statement that
+ * reads one of them chooses for all: they are read exactly if one of them has to be.
  *
  * PostgreSQL frames, unless said otherwise.
  */
@@ -50,6 +50,7 @@ bool note_unrefreshed(Oid relid, Obstacle obstacle);
 
 /* Returns those stream tables of a statement that are read exactly, after refreshes have been tried and `unrefreshed`
  * were noted; palloc'ed. */
-const Oid *tables_to_read_exactly(const QueryDesc *query, const Oid *relids, int count, List *unrefreshed, int *found);
+const Oid *tables_to_read_exactly(const QueryDesc *query, const Oid *relids, int count, const List *unrefreshed,
+                                  int *found);
 
 } // namespace pgtrickle

@@ -238,6 +238,21 @@ class Reader(Session):
         if is_fresh:
             self.world.unions.have_been_read_fresh(tables, begun)
 
+    def read_bank_repeatably(self):
+        """A snapshot shows a refresh group in one state, whichever member is read first, and whatever their schedules."""
+        self.set_staleness()
+        members = self.random.sample(UNIONS["bank"], 2)
+        self.run("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        begun = time.time()
+        if self.random.random() < 0.7:
+            self.run("SELECT count(*) FROM vault")
+        found = [self.run(f"SELECT sum(total) FROM {name}")[0][0] for name in members]
+        self.run("COMMIT")
+        if self.world.unions.is_one(members, begun):
+            self.world.count("repeatable answers of a refresh group")
+            if sum(found) != TOTAL:
+                self.fault(f"the bank has {found} of {members} under one snapshot", "SELECT sum(total)", TOTAL, {})
+
     def read_age(self):
         """All changes committed before the reported time are in the rows, which are read later."""
         table = self.random.choice(list(CLOCKS))
@@ -267,7 +282,8 @@ class Reader(Session):
                 self.fault(f"{table} is older than reported: {reported}", query, expected, self.clocks_of(rows))
 
     def act(self):
-        kinds = ((self.read, 10), (self.read_exactly, 4 if self.reads_exactly else 0), (self.read_bank, 3), (self.read_repeatably, 2), (self.read_age, 3))
+        kinds = ((self.read, 10), (self.read_exactly, 4 if self.reads_exactly else 0), (self.read_bank, 3), (self.read_bank_repeatably, 2),
+                 (self.read_repeatably, 2), (self.read_age, 3))
         if self.reads_exactly:
             self.run("RESET pg_trickle.read_mode")
         try:
