@@ -113,6 +113,12 @@ const char *explain(Oid relid, Obstacle obstacle)
     return nullptr;
 }
 
+/* The way to read the rows as they are now, without the manager. */
+const char *instead_of_the_manager(Oid relid)
+{
+    return definition::may_store(relid) ? "call pgtrickle.refresh_stream_table()" : "set pg_trickle.read_mode to exact";
+}
+
 const char *advise(Oid relid, Obstacle obstacle)
 {
     switch (obstacle) {
@@ -126,14 +132,18 @@ const char *advise(Oid relid, Obstacle obstacle)
         if (const char *hint = explain_inactive(relid, true))
             return hint;
         return advise(relid, IsolationUsesXactSnapshot() ? Obstacle::fixed_snapshot : Obstacle::none);
-    case Obstacle::timed_out:
     case Obstacle::locked:
-        return "See pgtrickle.blocked_refreshes() for locks that it waits for, call pgtrickle.refresh_stream_table(), "
-               "or try again.";
+        if (!definition::may_store(relid))
+            return "See pgtrickle.blocked_refreshes() for locks that it waits for, or try again.";
+        [[fallthrough]];
+    case Obstacle::timed_out:
+        return psprintf("See pgtrickle.blocked_refreshes() for locks that it waits for, %s, or try again.",
+                        instead_of_the_manager(relid));
     case Obstacle::no_manager:
-        return mailbox::do_managers_take_turns()
-                   ? "Increase max_worker_processes, call pgtrickle.refresh_stream_table(), or try again."
-                   : "See pgtrickle.health_check(), call pgtrickle.refresh_stream_table(), or try again.";
+        return psprintf("%s, %s, or try again.",
+                        mailbox::do_managers_take_turns() ? "Increase max_worker_processes"
+                                                          : "See pgtrickle.health_check()",
+                        instead_of_the_manager(relid));
     case Obstacle::read_only:
         return "Read it before SET TRANSACTION READ ONLY, and not in a function that is PARALLEL SAFE or RESTRICTED.";
     case Obstacle::fixed_snapshot:

@@ -73,7 +73,7 @@ bool is_excluded(Obstacle obstacle)
     return obstacle == Obstacle::held || obstacle == Obstacle::suspended || obstacle == Obstacle::failed;
 }
 
-/* What is known about a statement after refreshes have been tried. */
+/* A statement after refreshes have been tried for it. */
 struct Statement {
     const Oid *relids;
     int count;

@@ -163,4 +163,4 @@ BEGIN ATOMIC
        LEFT JOIN pg_attribute shown ON shown.attrelid = st.relid AND shown.attnum = k.number;
 END;
 COMMENT ON FUNCTION pgtrickle.stream_table_key(text)
-  IS 'columns in which the rows of a stream table differ, as its sources have a key or its query groups by them; NULL if none are known. Its rows are found by them';
+  IS 'columns in which the rows of a stream table differ, as its sources have a key or its query groups by them, and by which its rows are found; NULL if none are known, or if a value can be too long for a btree, as a text can';

@@ -56,8 +56,8 @@ FUNCTIONS = {
 # Name, default, meaning; the values are those that the server lists, or those given here.
 OPTIONS = {
     "query": ("", "one `SELECT`", "The defining query, see [sql.md](sql.md). Required."),
-    "schedule": ("calculated", "a duration in whole seconds (`30s`, `5m`, `1h30m`, `2d`), `0s`, a cron expression of 5 or 6 fields "
-                 "or `@hourly`, `@daily` …, `calculated`",
+    "schedule": ("calculated", "a duration in whole seconds (`30s`, `5m`, `1h30m`, `2d`; `30` is `30s`), `0s`, a cron expression of 5 or 6 fields "
+                 "or `@minutely`, `@hourly`, `@daily` …, `calculated`",
                  "How old the rows may be; see [concepts.md](concepts.md#staleness)."),
     "refresh_mode": ("AUTO", "`AUTO`, `DIFFERENTIAL` (`INCREMENTAL`), `FULL`",
                      "By deltas, in full, or whichever is cheaper; see [sql.md](sql.md#refresh-modes)."),
@@ -77,12 +77,14 @@ OPTIONS = {
 NOTES = {
     "create_stream_table": [
         "`name` is an SQL name, quoted where SQL needs it; without a schema, the first one of `search_path` is meant. The columns are",
-        "those of the query. `cdc_mode`, `pooler_compatibility_mode`, `max_differential_joins` and `max_delta_fraction` have no effect,",
-        "and a `NOTICE` says so. The other arguments are [options](#options-of-a-stream-table)."],
+        "those of the query. `cdc_mode`, `pooler_compatibility_mode`, `max_differential_joins`, `max_delta_fraction`,",
+        "`output_distribution_column`, and a `storage_backend` other than `heap`, have no effect, and a `NOTICE` says so; `temporal`",
+        "is refused. The other arguments are [options](#options-of-a-stream-table)."],
     "create_or_replace_stream_table": [
         "An equal definition is left as it is, statistics and rows included."],
     "alter_stream_table": [
-        "`status` is `ACTIVE`, which clears the count of errors as [resume_stream_table](#resume_stream_table) does, or `SUSPENDED`."],
+        "`status` is `ACTIVE`, which clears the count of errors as [resume_stream_table](#resume_stream_table) does, or `SUSPENDED`.",
+        "`fuse`, `fuse_ceiling` and `fuse_sensitivity` have no effect either, and a `NOTICE` says so."],
     "refresh_stream_table": [
         "The refresh sees the transaction's own changes, waits for a refresh that runs, and fails with the error of the query."],
 }

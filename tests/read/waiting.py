@@ -146,6 +146,28 @@ def it_has_a_timeout():
     holder.end()
 
 
+def its_hint_is_one_that_the_reader_can_follow():
+    """Who may not refresh can read exactly."""
+    role = db.name
+    db.run(f"CREATE ROLE {role}; GRANT SELECT ON item, total, doubled TO {role}")
+    holder = BusyHolder()
+    commit_a_change()
+    session = db.connect()
+    cursor = session.cursor()
+    cursor.execute(f"SET ROLE {role}; SET pg_trickle.scan_refresh_timeout = '200ms'; SET pg_trickle.on_stale = error")
+    try:
+        cursor.execute(EXACT)
+        raise AssertionError("it does not fail")
+    except psycopg2.errors.ObjectNotInPrerequisiteState as error:
+        wanted = "See pgtrickle.blocked_refreshes() for locks that it waits for, set pg_trickle.read_mode to exact, or try again."
+        assert error.diag.message_hint == wanted, error.diag.message_hint
+    cursor.execute("SET pg_trickle.read_mode = exact; " + EXACT)
+    assert cursor.fetchall() == [(True,)]
+    session.close()
+    holder.end()
+    db.run(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
 def it_survives_the_death_of_the_manager():
     holder = BusyHolder()
     commit_a_change()
@@ -244,7 +266,8 @@ def a_storage_that_is_to_be_replaced_keeps_no_reader_waiting():
 try:
     run_cases([an_idle_session_that_has_read_its_own_changes_delays_no_reader, nothing_is_said_if_nothing_is_missing,
                neither_does_a_prepared_transaction, a_session_that_works_is_waited_for, the_wait_can_be_cancelled,
-               it_has_a_timeout, it_survives_the_death_of_the_manager, no_lock_of_the_reader_keeps_it_waiting,
+               it_has_a_timeout,
+               its_hint_is_one_that_the_reader_can_follow, it_survives_the_death_of_the_manager, no_lock_of_the_reader_keeps_it_waiting,
                a_look_up_of_what_has_not_changed_does_not_wait, and_keeps_no_lock_on_sources_and_logs,
                a_storage_that_is_to_be_replaced_keeps_no_reader_waiting])
 finally:
