@@ -28,8 +28,8 @@ BEGIN
   SELECT count(*) FROM st INTO st;
   SELECT count(*) FROM of_view INTO of_view;
   SET LOCAL ROLE por_owner;
-  SELECT count(*) FROM t INTO query;
-  SELECT count(*) FROM seen INTO query_of_view;
+  EXECUTE 'SELECT count(*) FROM t' INTO query; -- a plan that is kept may not notice a change of roles
+  EXECUTE 'SELECT count(*) FROM seen' INTO query_of_view;
   PERFORM set_config('role', role_before, true);
   RETURN NEXT;
 END $$;

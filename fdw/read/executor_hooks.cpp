@@ -328,7 +328,7 @@ Prepared refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads
     ListCell *cell;
     foreach (cell, unrefreshed) {
         const auto *noted = static_cast<Unrefreshed *>(lfirst(cell));
-        if (noted->is_replaced)
+        if (noted->is_replaceable)
             apply_on_stale(noted->relid, noted->obstacle);
     }
     return {has_new_snapshot, nullptr};
@@ -376,6 +376,7 @@ bool has_exact_stored_rows(QueryDesc *query, const Reads &reads, bool *has_new_s
 Prepared read_exactly(QueryDesc *query, int flags, const Reads &reads)
 {
     Prepared prepared = {false, nullptr};
+    note_exact_read(reads.relids, reads.count);
     if (!has_exact_stored_rows(query, reads, &prepared.has_new_snapshot))
         prepared.plan_memory = plan_exactly(query, flags, reads.relids, reads.count, &prepared.has_new_snapshot);
     return prepared;

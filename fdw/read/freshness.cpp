@@ -101,6 +101,8 @@ bool lacks_what_was_read(Oid relid, TimestampTz since)
 
 bool has_to_be_current(Oid relid)
 {
+    if (has_read_own_changes(relid))
+        return true;
     if (guc::max_staleness_ms >= 0)
         return guc::max_staleness_ms == 0;
     return find_served_relation(relid)->schedule.is_always_fresh();

@@ -14,7 +14,11 @@ extern "C" {
 namespace pgtrickle {
 
 void remember_exact_reads(const List *relids, TimestampTz at);
-/* Returns when this session has last read the stream table exactly; 0: never. */
+/* Returns the time before which the changes were committed that this session has seen in exact reads of the stream
+ * table; 0: it has none read. Changes that a transaction of its own has read before it committed count from the end of
+ * the transaction on. */
 TimestampTz read_exactly_at(Oid relid);
+/* Whether this transaction has read the stream table exactly after it had changed a source of it. */
+bool has_read_own_changes(Oid relid);
 
 } // namespace pgtrickle

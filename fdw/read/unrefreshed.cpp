@@ -4,11 +4,8 @@
 #include "definition/stream_table.hpp"
 #include "fdw/read/exact_reads.hpp"
 #include "fdw/read/snapshot_state.hpp"
-#include "fdw/read/transaction_snapshot.hpp"
-#include "fdw/scan/served_relation.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/versions/processes.hpp"
-#include "refresh/batch/excluded_members.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -34,8 +31,8 @@ Noting *noting_now = nullptr; /* null: none */
 
 /* ---- what is read exactly instead ----------------------------------------------------- */
 
-/* Returns true if an exact read gives what a refresh cannot because of the obstacle. */
-bool is_replaceable(Obstacle obstacle)
+/* Whether an exact read gives what a refresh cannot because of the obstacle. */
+bool is_overcome(Obstacle obstacle)
 {
     switch (obstacle) {
     case Obstacle::none:
@@ -73,14 +70,6 @@ bool is_excluded(Obstacle obstacle)
     return obstacle == Obstacle::held || obstacle == Obstacle::suspended || obstacle == Obstacle::failed;
 }
 
-/* A statement after refreshes have been tried for it. */
-struct Statement {
-    const Oid *relids;
-    int count;
-    const List *unrefreshed;
-    Snapshot snapshot;
-};
-
 /* ---- sets that are refreshed to one state ---------------------------------------------- */
 
 bool is_reported(Oid relid, const List *unrefreshed)
@@ -88,38 +77,30 @@ bool is_reported(Oid relid, const List *unrefreshed)
     ListCell *cell;
     foreach (cell, unrefreshed) {
         const auto *noted = static_cast<const Unrefreshed *>(lfirst(cell));
-        if (noted->relid == relid && !noted->is_replaced)
+        if (noted->relid == relid && !noted->is_replaceable)
             return true;
     }
     return false;
 }
 
-bool is_any_read_unreported(const List *set, const Statement &statement)
+bool is_noted_replaceable(Oid relid, const List *unrefreshed)
 {
-    for (int i = 0; i < statement.count; i++)
-        if (list_member_oid(set, statement.relids[i]) && !is_reported(statement.relids[i], statement.unrefreshed))
+    ListCell *cell;
+    foreach (cell, unrefreshed) {
+        const auto *noted = static_cast<const Unrefreshed *>(lfirst(cell));
+        if (noted->relid == relid && noted->is_replaceable)
             return true;
+    }
     return false;
 }
 
-/* Whether one of the set was reported that a refresh does not exclude: it keeps its rows. */
+/* Whether one of the set was reported, for a reason for which a refresh does not exclude it. */
 bool is_any_reported(const List *set, const List *unrefreshed)
 {
     ListCell *cell;
     foreach (cell, unrefreshed) {
         const auto *noted = static_cast<const Unrefreshed *>(lfirst(cell));
-        if (!noted->is_replaced && !is_excluded(noted->obstacle) && list_member_oid(set, noted->relid))
-            return true;
-    }
-    return false;
-}
-
-bool is_any_replaced(const List *set, const List *unrefreshed)
-{
-    ListCell *cell;
-    foreach (cell, unrefreshed) {
-        const auto *noted = static_cast<const Unrefreshed *>(lfirst(cell));
-        if (noted->is_replaced && list_member_oid(set, noted->relid))
+        if (!noted->is_replaceable && !is_excluded(noted->obstacle) && list_member_oid(set, noted->relid))
             return true;
     }
     return false;
@@ -131,97 +112,95 @@ bool lacks_what_is_known_here(Oid relid)
     return mailbox::own_effects(relid).has_changes || would_go_back(relid);
 }
 
-/* Whether one of the set would have to be read exactly under the snapshot of this transaction. */
-bool is_any_too_old(const List *set, Snapshot snapshot)
-{
-    ListCell *cell;
-    foreach (cell, set) {
-        const Oid relid = lfirst_oid(cell);
-        const ServedRelation *served = find_served_relation(relid);
-        if (served == nullptr || !storage::is_seen_as_it_is(served->storage, snapshot) ||
-            enter([=] { return refresh::keeps_its_rows(relid, snapshot); }))
-            continue;
-        if (has_to_be_current(relid) ||
-            judge_as_of(relid, snapshot, transaction_snapshot_time()).verdict == Verdict::stale)
-            return true;
-    }
-    return false;
-}
-
 /* ---- the choices of a transaction with a fixed snapshot --------------------------------- */
 
-/* How the transaction reads a set: as it has read a member first, or the snapshot would seem to change when a hold
- * ends, or when the stored rows become too old meanwhile. */
+/* How the transaction has read a stream table first. It reads the stream table so again, or its snapshot would seem to
+ * change when a hold ends, or when the stored rows become too old meanwhile. */
 struct Choice {
-    Oid first;            /* of the set */
-    int64_t staleness_ms; /* pg_trickle.max_staleness: a choice under another setting does not count */
+    Oid relid;
+    int64_t staleness_ms; /* pg_trickle.max_staleness: a choice under other settings does not count */
+    bool is_consistent;   /* pg_trickle.consistent_reads */
     bool is_exact;
-    bool is_stale; /* it keeps its rows although they are too old */
+    bool is_for_others; /* it counts for those that are refreshed together with it */
 };
 
 List *choices = NIL;    /* of this transaction, in its memory */
 uint32_t chosen_in = 0; /* the local transaction id */
 
-/* Returns the choice for the set, or null. */
-const Choice *choice_for(const List *set)
+List *choices_now()
 {
     if (chosen_in != own_local_xid())
         choices = NIL;
     chosen_in = own_local_xid();
+    return choices;
+}
+
+bool is_of_these_settings(const Choice *choice)
+{
+    return choice->staleness_ms == guc::max_staleness_ms && choice->is_consistent == guc::has_consistent_reads;
+}
+
+/* Returns the choice for the stream table, or null. */
+const Choice *choice_for(Oid relid)
+{
     ListCell *cell;
-    foreach (cell, choices) {
+    foreach (cell, choices_now()) {
         const auto *before = static_cast<const Choice *>(lfirst(cell));
-        if (before->first == linitial_oid(set) && before->staleness_ms == guc::max_staleness_ms)
+        if (before->relid == relid && is_of_these_settings(before))
             return before;
     }
     return nullptr;
 }
 
-const Choice *choose(const List *set, const Statement &statement)
+/* Returns the choice for one of the set, an exact one if there is one, or null. */
+const Choice *choice_among(const List *set)
 {
-    const bool is_stale = is_any_reported(set, statement.unrefreshed);
-    const bool has_to_align = guc::has_consistent_reads && is_any_read_unreported(set, statement);
-    const bool is_exact = !is_stale && (has_to_align || is_any_replaced(set, statement.unrefreshed) ||
-                                        is_any_too_old(set, statement.snapshot));
+    const Choice *found = nullptr;
+    ListCell *cell;
+    foreach (cell, choices_now()) {
+        const auto *before = static_cast<const Choice *>(lfirst(cell));
+        if (before->is_for_others && list_member_oid(set, before->relid) && is_of_these_settings(before) &&
+            (found == nullptr || before->is_exact))
+            found = before;
+    }
+    return found;
+}
+
+void choose(Oid relid, bool is_exact, bool is_for_others)
+{
     MemoryContext previous = MemoryContextSwitchTo(TopTransactionContext);
     auto *choice = static_cast<Choice *>(palloc(sizeof(Choice)));
-    *choice = {linitial_oid(set), guc::max_staleness_ms, is_exact, is_stale};
-    choices = lappend(choices, choice);
+    *choice = {relid, guc::max_staleness_ms, guc::has_consistent_reads, is_exact, is_for_others};
+    choices = lappend(choices_now(), choice);
     MemoryContextSwitchTo(previous);
-    return choice;
 }
 
-/* Whether a transaction with a fixed snapshot reads the stream table exactly. */
-bool chooses_exact(Oid relid, const Statement &statement)
+/* Whether another one of the same state keeps its stored rows under the fixed snapshot, and this one, which has not
+ * been read yet, therefore does. */
+bool is_kept_with_another(Oid relid)
 {
-    const List *set = of_one_state(relid);
-    const Choice *before = choice_for(set);
-    return (before != nullptr ? before : choose(set, statement))->is_exact;
-}
-
-bool has_chosen_stale_rows(Oid relid)
-{
-    const Choice *before = IsolationUsesXactSnapshot() ? choice_for(of_one_state(relid)) : nullptr;
-    return before != nullptr && before->is_stale;
+    if (!IsolationUsesXactSnapshot() || choices_now() == NIL || choice_for(relid) != nullptr)
+        return false;
+    const Choice *other = choice_among(of_one_state(relid));
+    return other != nullptr && !other->is_exact && !lacks_what_is_known_here(relid);
 }
 
 /* ---- what a statement notes ----------------------------------------------------------- */
 
-bool is_replaced(Oid relid, Obstacle obstacle)
+bool can_be_replaced(Oid relid, Obstacle obstacle)
 {
-    if (has_chosen_stale_rows(relid))
+    if (is_kept_with_another(relid))
         return false;
     /* A lock that excludes a refresh, as another session's own refresh does, need not exclude readers of the sources.
      */
-    if (is_replaceable(obstacle) || (obstacle == Obstacle::locked && can_be_computed_at_once(relid)))
+    if (is_overcome(obstacle) || (obstacle == Obstacle::locked && can_be_computed_at_once(relid)))
         return true;
     if (obstacle == Obstacle::failed && fails_to_compute(relid))
         return false;
     if ((guc::has_consistent_reads && !is_excluded(obstacle)) || would_go_back(relid))
         return true;
-    const List *set = of_one_state(relid);
     for (int i = 0; i < noting_now->count; i++)
-        if (would_go_back(noting_now->relids[i]) && list_member_oid(set, noting_now->relids[i]))
+        if (would_go_back(noting_now->relids[i]) && list_member_oid(of_one_state(relid), noting_now->relids[i]))
             return true;
     return false;
 }
@@ -250,30 +229,86 @@ bool note_unrefreshed(Oid relid, Obstacle obstacle)
     if (noting_now == nullptr)
         return false;
     auto *noted = static_cast<Unrefreshed *>(palloc(sizeof(Unrefreshed)));
-    *noted = {relid, obstacle, is_replaced(relid, obstacle)};
+    *noted = {relid, obstacle, can_be_replaced(relid, obstacle)};
     noting_now->noted = lappend(noting_now->noted, noted);
-    return noted->is_replaced;
+    return noted->is_replaceable;
 }
 
 namespace {
 
 /* ---- the choice of a statement ---------------------------------------------------------- */
 
-bool is_any_noted(const List *unrefreshed, bool is_replaced)
+bool is_any_replaceable(const List *unrefreshed)
 {
     ListCell *cell;
     foreach (cell, unrefreshed)
-        if (static_cast<const Unrefreshed *>(lfirst(cell))->is_replaced == is_replaced)
+        if (static_cast<const Unrefreshed *>(lfirst(cell))->is_replaceable)
             return true;
     return false;
 }
 
-/* Whether a statement that reads others exactly reads the stream table so, too. */
+/* Whether a statement in READ COMMITTED that reads others exactly reads the stream table so, too. */
 bool is_read_with_them(Oid relid, const List *unrefreshed)
 {
-    return !is_any_noted(unrefreshed, false) ||
-           (!is_reported(relid, unrefreshed) &&
-            (lacks_what_is_known_here(relid) || !is_any_reported(of_one_state(relid), unrefreshed)));
+    if (is_reported(relid, unrefreshed))
+        return false;
+    return lacks_what_is_known_here(relid) || !is_any_reported(of_one_state(relid), unrefreshed);
+}
+
+/* A statement under a fixed snapshot, after refreshes have been tried for it. */
+struct Statement {
+    const Oid *relids;
+    int count;
+    const List *unrefreshed;
+};
+
+bool is_exact_by_itself(Oid relid, const List *unrefreshed)
+{
+    return is_noted_replaceable(relid, unrefreshed) || guc::has_consistent_reads || has_to_be_current(relid);
+}
+
+bool is_any_exact_by_itself(const List *set, const Statement &statement)
+{
+    for (int i = 0; i < statement.count; i++)
+        if (list_member_oid(set, statement.relids[i]) && !is_reported(statement.relids[i], statement.unrefreshed) &&
+            is_exact_by_itself(statement.relids[i], statement.unrefreshed))
+            return true;
+    return false;
+}
+
+/* Whether the statement reads the stream table, for which no choice has been made, exactly. */
+bool is_first_read_exact(Oid relid, const Statement &statement)
+{
+    if (is_reported(relid, statement.unrefreshed))
+        return false;
+    const List *set = of_one_state(relid);
+    if (list_length(set) == 1)
+        return is_exact_by_itself(relid, statement.unrefreshed);
+    if (lacks_what_is_known_here(relid))
+        return true;
+    if (const Choice *other = choice_among(set))
+        return other->is_exact;
+    return !is_any_reported(set, statement.unrefreshed) && is_any_exact_by_itself(set, statement);
+}
+
+bool chooses_exact(Oid relid, const Statement &statement)
+{
+    const Choice *before = choice_for(relid);
+    return before != nullptr ? before->is_exact || (is_noted_replaceable(relid, statement.unrefreshed) &&
+                                                    lacks_what_is_known_here(relid))
+                             : is_first_read_exact(relid, statement);
+}
+
+/* Records the choices of a statement, which reads the `exact` ones exactly. */
+void choose_first(const Statement &statement, const Oid *exact, int exact_count)
+{
+    for (int i = 0; i < statement.count; i++) {
+        const Oid relid = statement.relids[i];
+        if (choice_for(relid) == nullptr)
+            choose(relid, std::find(exact, exact + exact_count, relid) != exact + exact_count,
+                   !is_reported(relid, statement.unrefreshed) ||
+                       is_any_reported(list_make1_oid(relid), statement.unrefreshed));
+    }
 }
 
 /* Returns true if the stream tables, and other tables of the statement, may show different states of their sources. */
@@ -293,6 +328,13 @@ bool has_several_states(const QueryDesc *query, const Oid *relids, int count)
 
 } // namespace
 
+void note_exact_read(const Oid *relids, int count)
+{
+    for (int i = 0; IsolationUsesXactSnapshot() && i < count; i++)
+        if (choice_for(relids[i]) == nullptr)
+            choose(relids[i], true, true);
+}
+
 const Oid *tables_to_read_exactly(const QueryDesc *query, const Oid *relids, int count, const List *unrefreshed,
                                   int *found)
 {
@@ -300,14 +342,16 @@ const Oid *tables_to_read_exactly(const QueryDesc *query, const Oid *relids, int
     if (!guc::enabled)
         return relids;
     const bool is_fixed = IsolationUsesXactSnapshot();
-    if (!is_fixed && !is_any_noted(unrefreshed, true) &&
+    if (!is_fixed && !is_any_replaceable(unrefreshed) &&
         !(guc::has_consistent_reads && has_several_states(query, relids, count)))
         return relids;
     auto *exact = static_cast<Oid *>(palloc(sizeof(Oid) * (count + 1)));
-    const Statement statement = {relids, count, unrefreshed, query->snapshot};
+    const Statement statement = {relids, count, unrefreshed};
     for (int i = 0; i < count; i++)
         if (is_fixed ? chooses_exact(relids[i], statement) : is_read_with_them(relids[i], unrefreshed))
             exact[(*found)++] = relids[i];
+    if (is_fixed)
+        choose_first(statement, exact, *found);
     return exact;
 }
 

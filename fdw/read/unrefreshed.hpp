@@ -2,11 +2,12 @@
  * The stream tables that a statement could not have refreshed, and those that it reads exactly instead
  * (exact_reads.hpp).
  *
- * Invariant: a statement, and a transaction with a fixed snapshot, see stream tables that are refreshed together in one
- * state. In READ COMMITTED, one that is reported as stale keeps its stored rows, and so do the others, although an
- * exact read would not have to wait for them; excepted are those whose rows lack what this session has written or read,
- * and those that are refreshed without it, because it is held or fails. In REPEATABLE READ, the first statement that
- * reads one of them chooses for all: they are read exactly if one of them has to be.
+ * Invariant: a statement sees stream tables that are refreshed together in one state, and so do all statements of a
+ * transaction with a fixed snapshot. One that is reported as stale keeps its stored rows, and so do the others,
+ * although an exact read would not have to wait for them. In REPEATABLE READ the others also keep them if the
+ * transaction has read stored rows of one of them before, and are reported if these are too old for them. Excepted are
+ * those whose rows lack what this session has written or read, those that are refreshed without the reported one,
+ * because it is held or fails, and those that a STABLE function reads for a statement.
  *
  * PostgreSQL frames, unless said otherwise.
  */
@@ -23,10 +24,10 @@ namespace pgtrickle {
 struct Unrefreshed {
     Oid relid;
     Obstacle obstacle;
-    /* It is read exactly: that gives what a refresh cannot because of the obstacle; or the statement has to show one
-     * state; or this session has read exactly before what the statement reads, this stream table or one that is
-     * refreshed together with it, and would go back in time, or see two states. */
-    bool is_replaced;
+    /* It can be read exactly: that gives what a refresh cannot because of the obstacle; or the statement has to show
+     * one state; or this session has read exactly before this stream table, or one that is refreshed together with it,
+     * and would go back in time, or see two states. */
+    bool is_replaceable;
 };
 
 /* While an object exists, apply_on_stale() notes stream tables, and raises no message about those that are read exactly
@@ -47,6 +48,9 @@ class NotingUnrefreshed {
 
 /* Notes the stream table, if an object exists. Returns true if no message is to be raised. */
 bool note_unrefreshed(Oid relid, Obstacle obstacle);
+
+/* Notes that a statement reads the stream tables exactly, whatever could be refreshed. */
+void note_exact_read(const Oid *relids, int count);
 
 /* Returns those stream tables of a statement that are read exactly, after refreshes have been tried and `unrefreshed`
  * were noted; palloc'ed. */

@@ -108,16 +108,141 @@ def beside(obstacle):
     answers = {}
     for one, other in pairs():
         read_beside(obstacle, one, other, answers)
-    assert answers["READ COMMITTED"] > 0, answers
+    return answers
 
 
 def one_is_being_refreshed():
-    beside(REFRESH)
+    answers = beside(REFRESH)
+    assert min(answers.values()) > 0, answers
 
 
 def and_others_may_not_read_its_source():
     """Only the other ones can be read exactly without waiting."""
-    beside(REFRESH + "; LOCK TABLE own_{0}")
+    answers = beside(REFRESH + "; LOCK TABLE own_{0}")
+    assert answers["READ COMMITTED"] > 0, answers
+
+
+class Transaction:
+    """A session in a transaction with a fixed snapshot, and fresh data wanted; changes of `common` are pending for it."""
+
+    def __init__(self, *settings):
+        self.session = db.connect()
+        self.cursor = self.session.cursor()
+        for setting in ("pg_trickle.max_staleness = 0", *settings):
+            self.cursor.execute("SET " + setting)
+        self.cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT n FROM common")
+        self.now = self.cursor.fetchone()[0]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.session.close()
+
+    def run(self, statement):
+        self.session.notices.clear()
+        self.cursor.execute(statement)
+        return self.cursor.fetchone() if self.cursor.description else None
+
+    def top(self, member):
+        return self.run(f"SELECT max(n) FROM {member}")[0]
+
+    def was_warned(self):
+        return any("exceeds its maximum staleness" in notice for notice in self.session.notices)
+
+
+def change_while_paused(*paused):
+    """The paused ones lack the last change."""
+    db.run("SELECT pgtrickle.pause_scheduler(%s)", list(paused))
+    db.run("UPDATE common SET n = n + 1")
+
+
+def a_member_that_a_user_holds_keeps_its_rows():
+    schedule(("g1", "g2"), "520w")
+    change_while_paused("g1")
+    for read_first in "g1", "g2":
+        with Transaction() as reader:
+            reader.top(read_first)
+            assert reader.top("g1") == reader.now - 1, read_first
+            assert reader.top("g2") == reader.now, read_first
+    db.run("SELECT pgtrickle.resume_scheduler(ARRAY['g1'])")
+
+
+def so_does_one_that_fails():
+    db.run("CREATE TABLE divisor (n int); INSERT INTO divisor VALUES (1)")
+    db.run("SELECT pgtrickle.create_stream_table('failing', 'SELECT 10 / n AS n FROM divisor', '520w')")
+    db.run("INSERT INTO divisor VALUES (0)")
+    session = db.connect()
+    cursor = session.cursor()
+    cursor.execute("SET pg_trickle.max_staleness = 0; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT n FROM failing")
+    assert cursor.fetchall() == [(10,)]
+    session.close()
+    db.run("DROP FOREIGN TABLE failing")
+
+
+def what_the_transaction_writes_is_seen():
+    schedule(("g1", "g2"), "520w")
+    for read_before in ("g2",), ("g1", "g2"), ():
+        with Obstacle(REFRESH.format("g1")):
+            db.run("UPDATE common SET n = n + 1")
+            with Transaction() as reader:
+                for member in read_before:
+                    reader.top(member)
+                reader.run("INSERT INTO own_g1 VALUES (1000000)")
+                found = reader.top("g1")
+                assert found == 1000000, (read_before, found, reader.session.notices)
+
+
+def what_the_session_has_read_is_not_lost():
+    with Obstacle(REFRESH.format("g1") + "; LOCK TABLE own_g1"):
+        db.run("UPDATE common SET n = n + 1")
+        with Transaction("lock_timeout = '100ms'") as reader:
+            reader.run("COMMIT; SET pg_trickle.read_mode = exact")
+            now = reader.top("g2")
+            assert now == reader.now
+            reader.run("RESET pg_trickle.read_mode; BEGIN ISOLATION LEVEL REPEATABLE READ")
+            reader.run("SELECT n FROM common")
+            assert reader.top("g2") == now
+
+
+def a_later_statement_of_another_member_is_of_the_same_state():
+    """It is reported that the member is older than it may be, unless the first one has been read exactly."""
+    schedule(("g1", "g2"), "0s")
+    for on_stale in "serve", "error":
+        with Obstacle(REFRESH.format("g1")):
+            db.run("UPDATE common SET n = n + 1")
+            with Transaction("pg_trickle.max_staleness = -1", f"pg_trickle.on_stale = {on_stale}") as reader:
+                first = reader.top("g1")
+                assert first < reader.now and not reader.was_warned()
+                try:
+                    assert reader.top("g2") == first and reader.was_warned()
+                    assert on_stale == "serve"
+                except psycopg2.errors.ObjectNotInPrerequisiteState:
+                    assert on_stale == "error"
+            with Transaction("pg_trickle.max_staleness = -1", f"pg_trickle.on_stale = {on_stale}") as reader:
+                assert reader.top("g2") == reader.now
+                assert reader.top("g1") == reader.now
+
+
+def a_set_that_is_made_meanwhile_changes_nothing():
+    schedule(APART, "0s")
+    with Obstacle(REFRESH.format("a1")), Obstacle(REFRESH.format("a2")):
+        db.run("UPDATE common SET n = n + 1")
+        with Transaction("pg_trickle.max_staleness = -1") as reader:
+            first = reader.top("a1"), reader.top("a2")
+            assert first[0] < reader.now and first[1] == reader.now, first
+            db.run("SELECT pgtrickle.create_refresh_group('later', %s)", list(APART))
+            assert (reader.top("a1"), reader.top("a2")) == first
+    db.run("SELECT pgtrickle.drop_refresh_group('later')")
+
+
+def a_member_that_is_not_read_is_not_waited_for():
+    """Nor locked."""
+    schedule(("g1", "g2"), "0s")
+    with Obstacle("DROP FOREIGN TABLE g2; LOCK TABLE own_g2"):
+        with Transaction("pg_trickle.max_staleness = -1", "lock_timeout = '100ms'") as reader:
+            reader.top("g1")
+            assert reader.run("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation IN ('g2'::regclass, 'own_g2'::regclass)") == (0,)
 
 
 def those_apart_may_differ():
@@ -132,6 +257,9 @@ def those_apart_may_differ():
 
 try:
     set_up()
-    run_cases([one_is_being_refreshed, and_others_may_not_read_its_source, those_apart_may_differ])
+    run_cases([one_is_being_refreshed, and_others_may_not_read_its_source, a_member_that_a_user_holds_keeps_its_rows, so_does_one_that_fails,
+               what_the_transaction_writes_is_seen, what_the_session_has_read_is_not_lost,
+               a_later_statement_of_another_member_is_of_the_same_state, a_set_that_is_made_meanwhile_changes_nothing,
+               a_member_that_is_not_read_is_not_waited_for, those_apart_may_differ])
 finally:
     db.drop()

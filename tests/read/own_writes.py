@@ -1,0 +1,87 @@
+#!/usr/bin/python3 -B
+"""Shows that a session that has read its own writes exactly sees them in all later reads, whatever ends the transaction
+that has written them, and whatever the schedule of the stream table."""
+
+import itertools
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+db = Database()
+db.run("CREATE TABLE item (id serial PRIMARY KEY, v int DEFAULT 0)")
+db.run("SELECT pgtrickle.create_stream_table('items', 'SELECT id, v FROM item', '520w')")
+db.run("SELECT pgtrickle.create_stream_table('item_count', 'SELECT count(*) AS n FROM items', '520w')")
+db.run("CREATE FUNCTION counted() RETURNS bigint LANGUAGE plpgsql VOLATILE AS 'BEGIN RETURN (SELECT n FROM item_count); END'")
+db.run("CREATE FUNCTION counted_stably() RETURNS bigint LANGUAGE plpgsql STABLE AS 'BEGIN RETURN (SELECT n FROM item_count); END'")
+
+LEVELS = ("READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
+# Statements that write a row, the last of which may return what was read meanwhile.
+WRITES = ("INSERT INTO item DEFAULT VALUES", "SAVEPOINT s; INSERT INTO item DEFAULT VALUES; RELEASE s",
+          "SAVEPOINT s; INSERT INTO item DEFAULT VALUES; ROLLBACK TO s; INSERT INTO item DEFAULT VALUES")
+EXACTLY = "SET LOCAL pg_trickle.read_mode = exact"
+WAYS = (EXACTLY, "SET LOCAL pg_trickle.max_staleness = 0")
+READS = ("SELECT count(*) FROM items", "SELECT n FROM item_count", "SELECT counted()", "SELECT counted_stably()")
+
+
+def new_session():
+    session = db.connect()
+    cursor = session.cursor()
+    cursor.execute("SET pg_trickle.on_stale = error")
+    return session, cursor
+
+
+def value(cursor, statement):
+    cursor.execute(statement)
+    return cursor.fetchone()[0]
+
+
+def each():
+    """Begins a transaction in each way that writes, and reads exactly what it has written."""
+    for level, write, way, read in itertools.product(LEVELS, WRITES, WAYS, READS):
+        session, cursor = new_session()
+        cursor.execute(f"BEGIN ISOLATION LEVEL {level}; SELECT count(*) FROM item; {write}; {way}")
+        found = value(cursor, read)
+        rows = value(cursor, "SELECT count(*) FROM item")
+        assert found == rows, (level, write, way, read, found, rows)
+        yield cursor, read, found, (level, write, way, read)
+        session.close()
+
+
+def after_the_commit():
+    for number, (cursor, read, found, how) in enumerate(each()):
+        cursor.execute("COMMIT; BEGIN ISOLATION LEVEL " + LEVELS[number % 3])
+        later = value(cursor, read)
+        assert later == found, (how, found, later)
+
+
+def within_the_transaction():
+    for cursor, read, found, how in each():
+        cursor.execute("SET LOCAL pg_trickle.read_mode = refresh; SET LOCAL pg_trickle.max_staleness = -1")
+        later = value(cursor, read)
+        assert later == found, (how, found, later)
+
+
+def also_a_read_within_the_statement_that_writes():
+    for read in ("counted()", "counted_stably()"):
+        session, cursor = new_session()
+        cursor.execute(f"BEGIN; {EXACTLY}")
+        found = value(cursor, f"INSERT INTO item DEFAULT VALUES RETURNING {read}")
+        cursor.execute("COMMIT")
+        later = value(cursor, "SELECT n FROM item_count")
+        assert later >= found, (read, found, later)
+        session.close()
+
+
+def a_rollback_ends_it():
+    for cursor, read, found, how in each():
+        cursor.execute("ROLLBACK")
+        later = value(cursor, read)
+        assert later == found - 1, (how, found, later)
+
+
+try:
+    run_cases([after_the_commit, within_the_transaction, also_a_read_within_the_statement_that_writes, a_rollback_ends_it])
+finally:
+    db.drop()
