@@ -66,10 +66,13 @@ SQL_FUNCTION(pgtrickle_refresh_stream_table)
             if (outcome.may_have_rows_to_place)
                 (void)refresh::place_rows(outcome.relid);
         }
+        record_left_out(skipped, started_at, catalog::InitiatedBy::manual);
     } catch (const PgError &error) {
         record_failure_in_history(relid, started_at, catalog::InitiatedBy::manual, error);
         throw;
     }
+    for (const refresh::MemberError &error : skipped.failed)
+        call([relid = error.relid] { warn_of_failed_member(relid); });
     if (lacks_what_was_left_out(relid, skipped.upstreams))
         call([=] { warn_of_late_upstream(relid); });
     PG_RETURN_VOID();

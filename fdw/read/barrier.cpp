@@ -168,6 +168,7 @@ bool refresh_here(const Oid *relids, int count)
             for (const refresh::Outcome &outcome :
                  refresh::refresh_batch({.members = members, .requested_by = scheduler::RequestedBy::reader}, &skipped))
                 record_in_history(outcome, catalog::InitiatedBy::scan);
+            record_left_out(skipped, started_at, catalog::InitiatedBy::scan);
         } catch (const PgError &error) {
             record_failure_in_history(members.front(), started_at, catalog::InitiatedBy::scan, error);
             throw;

@@ -230,4 +230,12 @@ void warn_of_late_upstream(Oid relid)
                       errdetail("%s", detail), errhint("%s", hint)));
 }
 
+void warn_of_failed_member(Oid relid)
+{
+    ereport(WARNING,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("stream table \"%s\" was not refreshed with the others of its refresh group", get_rel_name(relid)),
+             errdetail("Its refresh failed."), errhint("%s", advise(relid, Obstacle::failed))));
+}
+
 } // namespace pgtrickle

@@ -21,4 +21,7 @@ void apply_on_stale(Oid relid, Obstacle obstacle);
  */
 void warn_of_late_upstream(Oid relid);
 
+/* Warns that a refresh on request has left out a failing member of a refresh group. */
+void warn_of_failed_member(Oid relid);
+
 } // namespace pgtrickle

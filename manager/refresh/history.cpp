@@ -53,4 +53,10 @@ void record_failure_in_history(Oid relid, TimestampTz started_at, catalog::Initi
             : failed_history_row(relid, refresh::Action::skip, started_at, initiated_by, error.data->message));
 }
 
+void record_left_out(const refresh::SkippedMembers &skipped, TimestampTz started_at, catalog::InitiatedBy initiated_by)
+{
+    for (const refresh::MemberError &error : skipped.failed)
+        record_failure_in_history(error.relid, started_at, initiated_by, error);
+}
+
 } // namespace pgtrickle

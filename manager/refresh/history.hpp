@@ -15,6 +15,8 @@ catalog::Refresh history_row(const refresh::Outcome &outcome, catalog::Initiated
 catalog::Refresh failed_history_row(Oid relid, refresh::Action action, TimestampTz started_at,
                                     catalog::InitiatedBy initiated_by, const char *message);
 void record_in_history(const refresh::Outcome &outcome, catalog::InitiatedBy initiated_by);
+/* Records the members that a refresh which succeeded has left out because they failed. */
+void record_left_out(const refresh::SkippedMembers &skipped, TimestampTz started_at, catalog::InitiatedBy initiated_by);
 /* Records a failed refresh of `relid`, under the member that failed if that is another stream table. */
 void record_failure_in_history(Oid relid, TimestampTz started_at, catalog::InitiatedBy initiated_by,
                                const PgError &error);

@@ -199,8 +199,8 @@ bool may_recompute(Batch &batch, const MemberError &error)
 /* A refresh fails only if the query does. The delta of a join pairs new rows of one side with old rows of the
  * other, and a log contains values that have left their source: these rows cancel out, but an expression may
  * fail on them. A member with a failed delta is therefore computed from net changes, and then from nothing, together
- * with all others as before: the batch has one snapshot. */
-void run_members_until_done(Batch &batch)
+ * with all others as before: the batch has one snapshot. A failing member of a refresh group stops no others. */
+void run_members_until_done(Batch &batch, const BatchRequest &request)
 {
     if (std::all_of(batch.members.begin(), batch.members.end(), is_to_be_filled))
         return run_members(batch);
@@ -208,8 +208,11 @@ void run_members_until_done(Batch &batch)
         try {
             return in_subtransaction([&] { run_members(batch); });
         } catch (const MemberError &error) {
-            if (!may_recompute(batch, error))
+            if (may_recompute(batch, error))
+                continue;
+            if (!exclude_failed(batch, request, error.relid))
                 throw;
+            batch.skipped.failed.push_back(error);
         }
     }
 }
@@ -257,9 +260,9 @@ std::vector<Outcome> refresh_batch_openly(const BatchRequest &request, SkippedMe
     if (has_older_snapshot) /* the snapshot is not older than the start of the transaction */
         data_timestamp = GetCurrentTransactionStartTimestamp();
     exclude_held(batch, request);
+    run_members_until_done(batch, request);
     if (skipped != nullptr)
         *skipped = batch.skipped;
-    run_members_until_done(batch);
     call([] { AcceptInvalidationMessages(); });
     /* Each statement has been planned with the catalogs as of the invalidations that have arrived here. */
     if (has_older_snapshot || SharedInvalidMessageCounter != invalidations) {

@@ -86,7 +86,8 @@ NOTES = {
         "`status` is `ACTIVE`, which clears the count of errors as [resume_stream_table](#resume_stream_table) does, or `SUSPENDED`.",
         "`fuse`, `fuse_ceiling` and `fuse_sensitivity` have no effect either, and a `NOTICE` says so."],
     "refresh_stream_table": [
-        "The refresh sees the transaction's own changes, waits for a refresh that runs, and fails with the error of the query."],
+        "The refresh sees the transaction's own changes, waits for a refresh that runs, and fails with the error of the query. A failing",
+        "member of its refresh group is left out, with a `WARNING`."],
 }
 CONTEXTS = {"postmaster": "at server start", "sighup": "by a reload of the configuration", "superuser": "by superusers",
             "user": "by any role, in the session", "backend": "at the start of a session"}

@@ -205,6 +205,25 @@ Oid unpopulated_source(const Batch &batch, const Member &member, const Stops &st
     return InvalidOid;
 }
 
+/* Returns the members that a refresh of the named ones includes without refresh groups: they, what they read, and the
+ * atomic sets of these. */
+std::set<Oid> required_members(const Batch &batch, const BatchRequest &request)
+{
+    std::set<Oid> required(request.members.begin(), request.members.end());
+    for (size_t before = 0; before != required.size();) {
+        before = required.size();
+        for (const Member &member : batch.members) {
+            if (required.count(member.compiled->relid()) == 0)
+                continue;
+            for (const CompiledSource &source : member.compiled->sources)
+                required.insert(source.relid);
+            for (const Oid other : batch.atomic_sets.of(member.compiled->relid()))
+                required.insert(other);
+        }
+    }
+    return required;
+}
+
 /* As exclude() does, for one stream table. `is_stopped` says which stream tables are skipped for reasons of their own.
  */
 template <class IsStopped> bool is_skipped(Oid relid, IsStopped is_stopped, std::set<Oid> *known)
@@ -272,6 +291,18 @@ void exclude_held(Batch &batch, const BatchRequest &request)
     for (const Member &member : batch.members)
         if (has_holds)
             record_applied_watermarks(holds, graph, member.compiled->relid());
+}
+
+bool exclude_failed(Batch &batch, const BatchRequest &request, Oid relid)
+{
+    if (required_members(batch, request).count(relid) != 0)
+        return false;
+    exclude(batch, request, [=](const Member &member, const Stops &) -> std::optional<Stop> {
+        if (member.compiled->relid() != relid)
+            return std::nullopt;
+        return Stop{relid, {}, InvalidOid};
+    });
+    return true;
 }
 
 bool is_left_out(Oid relid, const BatchRequest &request)

@@ -1,6 +1,6 @@
 /*
- * Members that are skipped when others are refreshed: suspended ones, held ones, and members that would read
- * a stream table that has no rows yet.
+ * Members that are skipped when others are refreshed: suspended ones, held ones, members that would read
+ * a stream table that has no rows yet, and failing ones of a refresh group.
  *
  * Dependents of a skipped member use its rows as they are. But an atomic set is refreshed as a whole or not
  * at all: if one of its members is skipped, all are, and so are stream tables that read any of them, as in
@@ -23,6 +23,10 @@ void exclude_suspended(Batch &batch, const BatchRequest &request);
  * look empty. Uses the active snapshot: if it does not see a gate, it sees nothing that was written after the
  * gate was closed. */
 void exclude_held(Batch &batch, const BatchRequest &request);
+
+/* If only a refresh group connects the member, whose refresh has failed, with those that the request names, removes it
+ * in the same way, and returns true. */
+bool exclude_failed(Batch &batch, const BatchRequest &request, Oid relid);
 
 /* Returns whether the request skips the stream table, by what is committed now. */
 bool is_left_out(Oid relid, const BatchRequest &request);

@@ -75,6 +75,7 @@ struct SkippedMembers {
     std::vector<Oid> held = {};    /* those that the request named */
     std::vector<Oid> upstreams =
         {}; /* other held or suspended ones; members were refreshed with the rows that these have */
+    std::vector<MemberError> failed = {}; /* of other members of refresh groups, which were not refreshed */
 };
 
 } // namespace pgtrickle::refresh
