@@ -20,6 +20,7 @@
 #include "fdw/read/explain_execute.hpp"
 #include "fdw/read/explain_statement.hpp"
 #include "fdw/read/lock_table.hpp"
+#include "fdw/read/past_exact_reads.hpp"
 #include "fdw/read/planner_expansion.hpp"
 #include "fdw/read/running_statements.hpp"
 #include "fdw/read/transaction_snapshot.hpp"
@@ -134,10 +135,11 @@ constexpr ObjectAccessHandler object_access[] = {
 
 /* In this order, at each event. The mailbox comes last: at PRE_COMMIT and PRE_PREPARE it counts the changes,
  * and a marker of an open statement is one of them; at COMMIT and ABORT it publishes the refresh and wakes the
- * manager, and the history of a session's own refresh must be written by then. */
+ * manager, and the history of a session's own refresh must be written by then; but for what refers to the time of the
+ * commit. */
 constexpr TransactionHandler transaction[] = {
     capture::forget_at_end,  capture::settle_open_statements, catalog::at_transaction_event, end_running,
-    announce_before_prepare, mailbox::clear_progress,         mailbox::at_transaction_event,
+    announce_before_prepare, mailbox::clear_progress,         mailbox::at_transaction_event, end_own_reads,
 };
 
 constexpr SubtransactionHandler subtransaction[] = {

@@ -17,6 +17,8 @@ extern "C" {
 #include "access/xlog.h"
 }
 
+#include <algorithm>
+
 namespace pgtrickle {
 
 namespace {
@@ -81,6 +83,17 @@ bool would_refresh_unlogged(Oid relid)
     return capture::has_open_statement() && enter([=] { return is_any_unlogged(refresh::refreshed_with(relid), now); });
 }
 
+/* Whether the session has read exactly what the stored rows lack of the changes committed since `since`. This
+ * transaction may have applied them. */
+bool lacks_read_changes(Oid relid, TimestampTz since, const mailbox::OwnEffects &own)
+{
+    if (!lacks_what_was_read(relid, since))
+        return false;
+    const state::VisibleRow seen = own.holds_it ? state::visible_row(relid) : state::VisibleRow();
+    const bool is_refreshed_here = seen.is_own && !seen.needs_reinit;
+    return !is_refreshed_here || lacks_what_was_read(relid, std::max(since, seen.data_timestamp));
+}
+
 Freshness refused(const mailbox::State &state, bool is_populated)
 {
     return {Verdict::stale, state.is_suspended ? Obstacle::suspended : Obstacle::failed, is_populated};
@@ -101,7 +114,7 @@ bool lacks_what_was_read(Oid relid, TimestampTz since)
 
 bool has_to_be_current(Oid relid)
 {
-    if (has_read_own_changes(relid))
+    if (lacks_own_changes_read(relid))
         return true;
     if (guc::max_staleness_ms >= 0)
         return guc::max_staleness_ms == 0;
@@ -165,7 +178,7 @@ Freshness judge(Oid relid, TimestampTz now)
     TimestampTz since = is_by_schedule ? known.scheduled_stale_since() : known.stale_since();
     if (since != 0 && since < own_since)
         since = own_since;
-    if (is_populated && !lacks_what_was_read(relid, known.stale_since()) &&
+    if (is_populated && !lacks_read_changes(relid, known.stale_since(), own) &&
         (since == 0 || (is_by_schedule && known.waits_for_others) || !is_too_old(relid, since, now)))
         return {Verdict::serve, Obstacle::none, true,
                 !own.holds_it && !known.state.is_suspended && !known.state.is_failing};

@@ -7,6 +7,7 @@
 #include "pg/boundary.hpp"
 
 extern "C" {
+#include "access/xact.h"
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 }
@@ -15,10 +16,12 @@ namespace pgtrickle {
 
 void remember_exact_reads(const List *relids, TimestampTz at);
 /* Returns the time before which the changes were committed that this session has seen in exact reads of the stream
- * table; 0: it has none read. Changes that a transaction of its own has read before it committed count from the end of
- * the transaction on. */
+ * table; 0: it has not read the stream table exactly. */
 TimestampTz read_exactly_at(Oid relid);
-/* Whether this transaction has read the stream table exactly after it had changed a source of it. */
-bool has_read_own_changes(Oid relid);
+/* Whether the stored rows lack changes of this transaction that it has read exactly. */
+bool lacks_own_changes_read(Oid relid);
+/* Notes when a transaction ends that changes of its own that it has read are committed. Comes after the mailbox has
+ * noted the time of the commit. */
+void end_own_reads(XactEvent event);
 
 } // namespace pgtrickle

@@ -114,8 +114,8 @@ bool lacks_what_is_known_here(Oid relid)
 
 /* ---- the choices of a transaction with a fixed snapshot --------------------------------- */
 
-/* How the transaction has read a stream table first. It reads the stream table so again, or its snapshot would seem to
- * change when a hold ends, or when the stored rows become too old meanwhile. */
+/* How the transaction has read a stream table first. It reads this, and others of the same state, so again: its
+ * snapshot would seem to change when a hold ends, or when the stored rows become too old meanwhile. */
 struct Choice {
     Oid relid;
     int64_t staleness_ms; /* pg_trickle.max_staleness: a choice under other settings does not count */
@@ -238,11 +238,11 @@ namespace {
 
 /* ---- the choice of a statement ---------------------------------------------------------- */
 
-bool is_any_replaceable(const List *unrefreshed)
+bool is_any_noted(const List *unrefreshed, bool is_replaceable)
 {
     ListCell *cell;
     foreach (cell, unrefreshed)
-        if (static_cast<const Unrefreshed *>(lfirst(cell))->is_replaceable)
+        if (static_cast<const Unrefreshed *>(lfirst(cell))->is_replaceable == is_replaceable)
             return true;
     return false;
 }
@@ -250,9 +250,10 @@ bool is_any_replaceable(const List *unrefreshed)
 /* Whether a statement in READ COMMITTED that reads others exactly reads the stream table so, too. */
 bool is_read_with_them(Oid relid, const List *unrefreshed)
 {
-    if (is_reported(relid, unrefreshed))
-        return false;
-    return lacks_what_is_known_here(relid) || !is_any_reported(of_one_state(relid), unrefreshed);
+    if (!is_any_noted(unrefreshed, false))
+        return true;
+    return !is_reported(relid, unrefreshed) &&
+           (lacks_what_is_known_here(relid) || !is_any_reported(of_one_state(relid), unrefreshed));
 }
 
 /* A statement under a fixed snapshot, after refreshes have been tried for it. */
@@ -342,7 +343,7 @@ const Oid *tables_to_read_exactly(const QueryDesc *query, const Oid *relids, int
     if (!guc::enabled)
         return relids;
     const bool is_fixed = IsolationUsesXactSnapshot();
-    if (!is_fixed && !is_any_replaceable(unrefreshed) &&
+    if (!is_fixed && !is_any_noted(unrefreshed, true) &&
         !(guc::has_consistent_reads && has_several_states(query, relids, count)))
         return relids;
     auto *exact = static_cast<Oid *>(palloc(sizeof(Oid) * (count + 1)));
