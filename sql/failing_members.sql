@@ -48,4 +48,5 @@ SELECT r.x, a.x AS max, p.n, b.n AS divisors FROM ratio r, above a, parts p, bes
 RESET client_min_messages;
 \set QUIET on
 SET client_min_messages = error;
+SELECT pgtrickle.drop_refresh_group('all_of_them') \g /dev/null
 DROP SCHEMA failing_members CASCADE;

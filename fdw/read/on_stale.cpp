@@ -184,20 +184,38 @@ void require_populated(Oid relid, const Freshness &freshness)
 
 namespace {
 
-/* Limits warnings to one for each statement of the client, independent of the number of statements that its
- * functions run; and to one for each transaction if its snapshot is the reason, because the snapshot stays
- * the same. */
-bool is_first_warning(Obstacle obstacle)
+/* Limits warnings to one for each stream table and statement of the client, independent of the number of statements
+ * that its functions run; and to one for each stream table and transaction if its snapshot is the reason, because the
+ * snapshot stays the same. A statement warns of the first `most_warned` ones. */
+constexpr int most_warned = 32;
+
+struct Warned {
+    Oid relids[most_warned];
+    int count;
+
+    bool add(Oid relid)
+    {
+        if (count == most_warned || std::find(relids, relids + count, relid) != relids + count)
+            return false;
+        relids[count++] = relid;
+        return true;
+    }
+};
+
+bool is_first_warning(Oid relid, Obstacle obstacle)
 {
     static TimestampTz warned_at = 0;
     static LocalTransactionId warned_in = InvalidLocalTransactionId;
-    bool is_first = warned_at != GetCurrentStatementStartTimestamp();
+    static Warned in_statement, in_transaction;
+    if (warned_at != GetCurrentStatementStartTimestamp())
+        in_statement.count = 0;
+    if (warned_in != own_local_xid())
+        in_transaction.count = 0;
     warned_at = GetCurrentStatementStartTimestamp();
-    if (obstacle != Obstacle::fixed_snapshot || !IsolationUsesXactSnapshot())
-        return is_first;
-    is_first = is_first && warned_in != own_local_xid();
     warned_in = own_local_xid();
-    return is_first;
+    if (!in_statement.add(relid))
+        return false;
+    return obstacle != Obstacle::fixed_snapshot || !IsolationUsesXactSnapshot() || in_transaction.add(relid);
 }
 
 } // namespace
@@ -207,7 +225,7 @@ void apply_on_stale(Oid relid, Obstacle obstacle)
     if (note_unrefreshed(relid, obstacle))
         return;
     bool is_error = guc::on_stale == static_cast<int>(guc::OnStale::error);
-    if (!is_error && !is_first_warning(obstacle))
+    if (!is_error && !is_first_warning(relid, obstacle))
         return;
     const char *detail = explain(relid, obstacle);
     if (detail == nullptr)
