@@ -39,6 +39,12 @@ SELECT pgtrickle.refresh_stream_table('above');
 -- and so does an atomic set
 SELECT pgtrickle.create_stream_table('joined', 'SELECT x, n FROM ratio, beside', '520w', initialize => false) \g /dev/null
 SELECT pgtrickle.refresh_stream_table('beside');
+-- but a read of another one is exact
+BEGIN;
+SET LOCAL pg_trickle.max_staleness = 0;
+INSERT INTO divisor VALUES (3);
+SELECT n FROM beside;
+COMMIT;
 DROP FOREIGN TABLE joined;
 -- after its cause is removed, they are refreshed together again
 UPDATE divisor SET d = 2;

@@ -159,7 +159,8 @@ bool refresh_here(const Oid *relids, int count)
     const bool goes_by_schedules = std::none_of(relids, relids + count, has_to_be_current);
     const SkippedUpstreams left = refresh_others(relids, count, goes_by_schedules);
     auto *held = static_cast<Oid *>(palloc(sizeof(Oid) * count));
-    int held_count = 0;
+    auto *beside_failed = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+    int held_count = 0, beside_failed_count = 0;
     enter([&] {
         std::vector<Oid> members(relids, relids + count);
         refresh::SkippedMembers skipped;
@@ -180,7 +181,11 @@ bool refresh_here(const Oid *relids, int count)
                 skipped.held.push_back(each);
         held_count = static_cast<int>(skipped.held.size());
         std::copy(skipped.held.begin(), skipped.held.end(), held);
+        beside_failed_count = static_cast<int>(skipped.beside_failed.size());
+        std::copy(skipped.beside_failed.begin(), skipped.beside_failed.end(), beside_failed);
     });
+    for (int i = 0; i < beside_failed_count; i++)
+        apply_on_stale(beside_failed[i], Obstacle::own_changes);
     for (int i = 0; i < held_count; i++) {
         require_populated(held[i], {Verdict::stale, Obstacle::held, state::visible_row(held[i]).is_populated});
         apply_on_stale(held[i], Obstacle::held);
@@ -188,7 +193,7 @@ bool refresh_here(const Oid *relids, int count)
     for (int i = 0; i < left.count; i++)
         apply_on_stale(left.list[i].relid, left.list[i].obstacle);
     pfree(held);
-    return held_count + left.count == 0;
+    return held_count + beside_failed_count + left.count == 0;
 }
 
 bool can_refresh_all_here(const Oid *relids, int count)

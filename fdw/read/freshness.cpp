@@ -112,6 +112,12 @@ bool lacks_what_was_read(Oid relid, TimestampTz since)
     return since != 0 && since <= read_exactly_at(relid);
 }
 
+bool lacks_what_was_read_as_of(Oid relid, Snapshot snapshot)
+{
+    return read_exactly_at(relid) != 0 &&
+           lacks_what_was_read(relid, stale_since_as_of(relid, snapshot, state::visible_row(relid, snapshot), false));
+}
+
 bool has_to_be_current(Oid relid)
 {
     if (lacks_own_changes_read(relid))
@@ -200,8 +206,7 @@ Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at, int64_
         return {Verdict::serve, Obstacle::none, seen.is_populated};
     if (has_to_be_current(relid) && lacks_unlogged_changes(relid, snapshot->curcid))
         return {Verdict::stale, Obstacle::open_statement, true};
-    const bool is_read =
-        read_exactly_at(relid) != 0 && lacks_what_was_read(relid, stale_since_as_of(relid, snapshot, seen, false));
+    const bool is_read = lacks_what_was_read_as_of(relid, snapshot);
     const bool is_by_schedule = is_by_own_schedule(relid) && !is_read;
     TimestampTz since = stale_since_as_of(relid, snapshot, seen, is_by_schedule);
     if (since == 0)

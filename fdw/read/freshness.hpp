@@ -63,6 +63,8 @@ bool lacks_unlogged_changes(Oid relid, CommandId reader);
 
 /* Returns true if an exact read of this session may have shown a change that is missing since `since`. */
 bool lacks_what_was_read(Oid relid, TimestampTz since);
+/* As lacks_what_was_read(), of the stored rows that the snapshot sees. */
+bool lacks_what_was_read_as_of(Oid relid, Snapshot snapshot);
 
 /* Returns true if no change may be pending when the stream table is read. */
 bool has_to_be_current(Oid relid);

@@ -13,6 +13,7 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 }
 
 #include <algorithm>
@@ -48,7 +49,8 @@ bool is_overcome(Obstacle obstacle)
 /* Returns true if this session has read exactly what the storage of the stream table lacks. */
 bool would_go_back(Oid relid)
 {
-    return lacks_what_was_read(relid, mailbox::status_of(relid).stale_since());
+    return lacks_what_was_read(relid, mailbox::status_of(relid).stale_since()) ||
+           (IsolationUsesXactSnapshot() && lacks_what_was_read_as_of(relid, GetTransactionSnapshot()));
 }
 
 /* Whether the last refresh of the stream table, or of one that it reads, failed by its query: the exact query would
@@ -121,6 +123,7 @@ struct Choice {
     int64_t staleness_ms; /* pg_trickle.max_staleness: a choice under other settings does not count */
     bool is_consistent;   /* pg_trickle.consistent_reads */
     bool is_exact;
+    bool is_stale;      /* it was reported, and keeps its rows */
     bool is_for_others; /* it counts for those that are refreshed together with it */
 };
 
@@ -166,30 +169,32 @@ const Choice *choice_among(const List *set)
     return found;
 }
 
-void choose(Oid relid, bool is_exact, bool is_for_others)
+void choose(Oid relid, bool is_exact, bool is_stale, bool is_for_others)
 {
     MemoryContext previous = MemoryContextSwitchTo(TopTransactionContext);
     auto *choice = static_cast<Choice *>(palloc(sizeof(Choice)));
-    *choice = {relid, guc::max_staleness_ms, guc::has_consistent_reads, is_exact, is_for_others};
+    *choice = {relid, guc::max_staleness_ms, guc::has_consistent_reads, is_exact, is_stale, is_for_others};
     choices = lappend(choices_now(), choice);
     MemoryContextSwitchTo(previous);
 }
 
-/* Whether another one of the same state keeps its stored rows under the fixed snapshot, and this one, which has not
- * been read yet, therefore does. */
-bool is_kept_with_another(Oid relid)
+/* Whether the stream table keeps its stored rows under the fixed snapshot although they are too old: it has done so
+ * before, or has not been read yet, and another one of the same state keeps its own. */
+bool keeps_stale_rows(Oid relid)
 {
-    if (!IsolationUsesXactSnapshot() || choices_now() == NIL || choice_for(relid) != nullptr)
+    if (!IsolationUsesXactSnapshot() || choices_now() == NIL)
         return false;
-    const Choice *other = choice_among(of_one_state(relid));
-    return other != nullptr && !other->is_exact && !lacks_what_is_known_here(relid);
+    const Choice *own = choice_for(relid);
+    const Choice *found = own != nullptr ? own : choice_among(of_one_state(relid));
+    return found != nullptr && !found->is_exact && (own == nullptr || own->is_stale) &&
+           !lacks_what_is_known_here(relid);
 }
 
 /* ---- what a statement notes ----------------------------------------------------------- */
 
 bool can_be_replaced(Oid relid, Obstacle obstacle)
 {
-    if (is_kept_with_another(relid))
+    if (keeps_stale_rows(relid))
         return false;
     /* A lock that excludes a refresh, as another session's own refresh does, need not exclude readers of the sources.
      */
@@ -285,7 +290,7 @@ bool is_first_read_exact(Oid relid, const Statement &statement)
     const List *set = of_one_state(relid);
     if (list_length(set) == 1)
         return is_exact_by_itself(relid, statement.unrefreshed);
-    if (lacks_what_is_known_here(relid))
+    if (is_noted_replaceable(relid, statement.unrefreshed) && lacks_what_is_known_here(relid))
         return true;
     if (const Choice *other = choice_among(set))
         return other->is_exact;
@@ -305,10 +310,11 @@ void choose_first(const Statement &statement, const Oid *exact, int exact_count)
 {
     for (int i = 0; i < statement.count; i++) {
         const Oid relid = statement.relids[i];
-        if (choice_for(relid) == nullptr)
-            choose(relid, std::find(exact, exact + exact_count, relid) != exact + exact_count,
-                   !is_reported(relid, statement.unrefreshed) ||
-                       is_any_reported(list_make1_oid(relid), statement.unrefreshed));
+        if (choice_for(relid) != nullptr)
+            continue;
+        const bool is_exact = std::find(exact, exact + exact_count, relid) != exact + exact_count;
+        const bool is_stale = is_reported(relid, statement.unrefreshed);
+        choose(relid, is_exact, is_stale, !is_stale || is_any_reported(list_make1_oid(relid), statement.unrefreshed));
     }
 }
 
@@ -333,7 +339,7 @@ void note_exact_read(const Oid *relids, int count)
 {
     for (int i = 0; IsolationUsesXactSnapshot() && i < count; i++)
         if (choice_for(relids[i]) == nullptr)
-            choose(relids[i], true, true);
+            choose(relids[i], true, false, true);
 }
 
 const Oid *tables_to_read_exactly(const QueryDesc *query, const Oid *relids, int count, const List *unrefreshed,

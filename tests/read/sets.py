@@ -245,6 +245,66 @@ def a_member_that_is_not_read_is_not_waited_for():
             assert reader.run("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation IN ('g2'::regclass, 'own_g2'::regclass)") == (0,)
 
 
+def stale_rows_are_reported_again():
+    """After a hold has ended, too: the rows stay the same."""
+    schedule(("a1", "a2"), "520w")
+    change_while_paused("a1")
+    with Transaction() as reader:
+        stored = reader.top("a1")
+        assert stored < reader.now and reader.was_warned()
+        db.run("SELECT pgtrickle.resume_scheduler(ARRAY['a1'])")
+        assert reader.top("a1") == stored and reader.was_warned()
+        reader.run("SET pg_trickle.on_stale = error")
+        try:
+            raise AssertionError(reader.top("a1"))
+        except psycopg2.errors.ObjectNotInPrerequisiteState:
+            pass
+
+
+def settings_between_do_not_lead_back():
+    """Although another session refreshes meanwhile, which this snapshot does not see."""
+    db.run("UPDATE common SET n = n + 1")
+    for exactly in "pg_trickle.max_staleness = 0", "pg_trickle.read_mode = exact", "pg_trickle.consistent_reads = on":
+        with Transaction("pg_trickle.max_staleness = -1") as reader:
+            reader.top("a1")
+            reader.run("SET " + exactly)
+            assert reader.top("a1") == reader.now, exactly
+            refresh_in_another("a1")
+            reader.run("RESET " + exactly.split(" ")[0])
+            assert reader.top("a1") == reader.now, exactly
+            db.run("UPDATE common SET n = n + 1")
+
+
+def refresh_in_another(member):
+    db.run("SELECT pgtrickle.refresh_stream_table(%s)", member)
+
+
+def a_young_member_is_read_again_as_before():
+    """After an own write, and although it is held: its schedule does not require the write."""
+    schedule(("g1", "g2"), "520w")
+    db.run("SELECT pgtrickle.pause_scheduler(ARRAY['g1'])")
+    with Transaction("pg_trickle.max_staleness = -1", "pg_trickle.on_stale = error") as reader:
+        reader.run("INSERT INTO own_g1 VALUES (2000000)")
+        assert reader.top("g1") == reader.top("g1")
+    db.run("SELECT pgtrickle.resume_scheduler(ARRAY['g1'])")
+
+
+def overlapping_sets_are_refreshed_as_one():
+    """A member of a group is refreshed because of a diamond, one of another group because of the first."""
+    for name in "p1", "p2", "p3", "p6":
+        db.run(f"CREATE TABLE own_{name} (n int)")
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, %s)", name, f"SELECT n FROM common UNION ALL SELECT n FROM own_{name}",
+               "0s" if name == "p6" else "520w")
+    db.run("SELECT pgtrickle.create_stream_table('p5', 'SELECT l.n FROM p2 l JOIN p3 r USING (n)', '520w')")
+    db.run("SELECT pgtrickle.create_refresh_group('p_first', ARRAY['p1', 'p2']), pgtrickle.create_refresh_group('p_second', ARRAY['p3', 'p6'])")
+    for _ in range(5):
+        db.run("UPDATE common SET n = n + 1")
+        now = db.value("SELECT n FROM common")
+        assert db.value("SELECT max(n) FROM p6") == now
+        db.wait_for("SELECT max(n) FROM p2", now)
+        assert db.run(states("p1", "p2")) == [(now, now)]
+
+
 def those_apart_may_differ():
     """Otherwise the cases above show nothing."""
     try:
@@ -260,6 +320,7 @@ try:
     run_cases([one_is_being_refreshed, and_others_may_not_read_its_source, a_member_that_a_user_holds_keeps_its_rows, so_does_one_that_fails,
                what_the_transaction_writes_is_seen, what_the_session_has_read_is_not_lost,
                a_later_statement_of_another_member_is_of_the_same_state, a_set_that_is_made_meanwhile_changes_nothing,
-               a_member_that_is_not_read_is_not_waited_for, those_apart_may_differ])
+               a_member_that_is_not_read_is_not_waited_for, stale_rows_are_reported_again, settings_between_do_not_lead_back,
+               a_young_member_is_read_again_as_before, overlapping_sets_are_refreshed_as_one, those_apart_may_differ])
 finally:
     db.drop()

@@ -11,6 +11,7 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -205,8 +206,8 @@ Oid unpopulated_source(const Batch &batch, const Member &member, const Stops &st
     return InvalidOid;
 }
 
-/* Returns the members that a refresh of the named ones includes without refresh groups: they, what they read, and the
- * atomic sets of these. */
+/* Returns the members that a refresh of the named ones includes without refresh groups: they, what they read, and, but
+ * for a reader, the atomic sets of these. */
 std::set<Oid> required_members(const Batch &batch, const BatchRequest &request)
 {
     std::set<Oid> required(request.members.begin(), request.members.end());
@@ -217,8 +218,9 @@ std::set<Oid> required_members(const Batch &batch, const BatchRequest &request)
                 continue;
             for (const CompiledSource &source : member.compiled->sources)
                 required.insert(source.relid);
-            for (const Oid other : batch.atomic_sets.of(member.compiled->relid()))
-                required.insert(other);
+            if (request.requested_by != scheduler::RequestedBy::reader)
+                for (const Oid other : batch.atomic_sets.of(member.compiled->relid()))
+                    required.insert(other);
         }
     }
     return required;
@@ -297,11 +299,15 @@ bool exclude_failed(Batch &batch, const BatchRequest &request, Oid relid)
 {
     if (required_members(batch, request).count(relid) != 0)
         return false;
+    std::vector<Oid> &held = batch.skipped.held;
+    const auto held_before = static_cast<std::ptrdiff_t>(held.size());
     exclude(batch, request, [=](const Member &member, const Stops &) -> std::optional<Stop> {
         if (member.compiled->relid() != relid)
             return std::nullopt;
         return Stop{relid, {}, InvalidOid};
     });
+    std::copy(held.begin() + held_before, held.end(), std::back_inserter(batch.skipped.beside_failed));
+    held.resize(held_before);
     return true;
 }
 

@@ -25,7 +25,8 @@ void exclude_suspended(Batch &batch, const BatchRequest &request);
 void exclude_held(Batch &batch, const BatchRequest &request);
 
 /* If only a refresh group connects the member, whose refresh has failed, with those that the request names, removes it
- * in the same way, and returns true. */
+ * in the same way, and returns true; a reader's request also does without an atomic set, whose members that it names
+ * are in batch.skipped.beside_failed then. */
 bool exclude_failed(Batch &batch, const BatchRequest &request, Oid relid);
 
 /* Returns whether the request skips the stream table, by what is committed now. */

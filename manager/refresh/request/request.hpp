@@ -75,7 +75,8 @@ struct SkippedMembers {
     std::vector<Oid> held = {};    /* those that the request named */
     std::vector<Oid> upstreams =
         {}; /* other held or suspended ones; members were refreshed with the rows that these have */
-    std::vector<MemberError> failed = {}; /* of other members of refresh groups, which were not refreshed */
+    std::vector<MemberError> failed = {}; /* of members that were left out */
+    std::vector<Oid> beside_failed = {};  /* named ones that were not refreshed without them */
 };
 
 } // namespace pgtrickle::refresh

@@ -68,10 +68,36 @@ PlannedBatch BatchPlanner::plan(Id id, const Wanted &wanted, std::set<Id> *seen)
             batch.requested.insert(member);
     const Ids owners = definitions_.owners_of(members);
     batch.members = with_required(members, requested_by, &owners);
+    /* What a member requires may be in another refresh group, whose members require more. */
+    for (size_t before = 0; before != batch.members.size();) {
+        before = batch.members.size();
+        const Ids missing = missing_of_groups(batch.members, owners, is_free);
+        batch.requested.insert(missing.begin(), missing.end());
+        batch.members.insert(batch.members.end(), missing.begin(), missing.end());
+        batch.members = with_required(batch.members, requested_by, &owners);
+    }
     batch.optional.insert(members.begin(), members.end());
     for (Id other : with_required(Ids(batch.requested.begin(), batch.requested.end()), requested_by, &owners))
         batch.optional.erase(other);
     return batch;
+}
+
+/* The stream tables of these owners that are in a refresh group with a member, free, and no member yet. */
+Ids BatchPlanner::missing_of_groups(const Ids &members, const Ids &owners,
+                                    const std::function<bool(const Task &)> &is_free)
+{
+    const std::set<Id> known(members.begin(), members.end());
+    std::set<Id> missing;
+    for (Id member : members) {
+        const Ids *group = definitions_.refresh_group_of(member);
+        for (Id other : group != nullptr ? *group : Ids()) {
+            const Task *task = known.count(other) == 0 ? tasks_.find(other) : nullptr;
+            if (task != nullptr && is_free(*task) &&
+                std::binary_search(owners.begin(), owners.end(), definitions_.owner_of(other)))
+                missing.insert(other);
+        }
+    }
+    return {missing.begin(), missing.end()};
 }
 
 /* The batch without members that would wait for a stream table of another owner which waits for another

@@ -71,6 +71,8 @@ class BatchPlanner {
   private:
     scheduler::Ids with_required(const scheduler::Ids &members, scheduler::RequestedBy requested_by,
                                  const scheduler::Ids *owners = nullptr);
+    scheduler::Ids missing_of_groups(const scheduler::Ids &members, const scheduler::Ids &owners,
+                                     const std::function<bool(const scheduler::Task &)> &is_free);
     scheduler::Ids without_others_between(scheduler::Id start, scheduler::Ids batch) const;
     bool waits_for_member(scheduler::Id id, const scheduler::Ids &members);
 
