@@ -24,6 +24,7 @@
 #include "fdw/read/planner_expansion.hpp"
 #include "fdw/read/running_statements.hpp"
 #include "fdw/read/transaction_snapshot.hpp"
+#include "fdw/read/unrefreshed.hpp"
 #include "fdw/scan/column_statistics.hpp"
 #include "fdw/scan/extended_statistics.hpp"
 #include "fdw/scan/known_touched.hpp"
@@ -143,9 +144,13 @@ constexpr TransactionHandler transaction[] = {
 };
 
 constexpr SubtransactionHandler subtransaction[] = {
-    capture::forget_at_subtransaction_abort, capture::settle_open_statements_of,
-    catalog::at_subtransaction_event,        end_running_of,
+    capture::forget_at_subtransaction_abort,
+    capture::settle_open_statements_of,
+    catalog::at_subtransaction_event,
+    end_running_of,
     mailbox::at_subtransaction_event,
+    forget_unconfirmed_reads,
+    forget_unconfirmed_choices,
 };
 
 constexpr SharedMemoryHandler shared_memory_request[] = {

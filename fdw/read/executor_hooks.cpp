@@ -18,6 +18,7 @@
 #include "fdw/read/exact_reads.hpp"
 #include "fdw/read/function_reads.hpp"
 #include "fdw/read/on_stale.hpp"
+#include "fdw/read/past_exact_reads.hpp"
 #include "fdw/read/refresh_wait.hpp"
 #include "fdw/read/running_statements.hpp"
 #include "fdw/read/snapshot_state.hpp"
@@ -414,6 +415,8 @@ void run_under_own_snapshot(QueryDesc *query, const Next &next)
     const int position = begin_running(query);
     next();
     end_running_from(position);
+    confirm_exact_reads();
+    confirm_choices();
     if (is_pushed)
         PopActiveSnapshot();
 }

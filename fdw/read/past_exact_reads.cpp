@@ -27,29 +27,67 @@ bool has_any_own = false;   /* an entry may have `has_own` */
 
 } // namespace
 
+namespace {
+
+struct Unconfirmed {
+    PastRead read;
+    int nest_level; /* of transactions, when the statement began */
+};
+
+List *unconfirmed = NIL; /* of statements that have not returned yet, in the memory of their transaction */
+
+void create_table()
+{
+    HASHCTL control = {};
+    control.keysize = sizeof(Oid);
+    control.entrysize = sizeof(PastRead);
+    control.hcxt = CacheMemoryContext;
+    past_reads = hash_create("exact reads", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+} // namespace
+
 void remember_exact_reads(const List *relids, TimestampTz at)
 {
-    if (past_reads == nullptr) {
-        HASHCTL control = {};
-        control.keysize = sizeof(Oid);
-        control.entrysize = sizeof(PastRead);
-        control.hcxt = CacheMemoryContext;
-        past_reads = hash_create("exact reads", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-    }
+    MemoryContext previous = MemoryContextSwitchTo(TopTransactionContext);
     ListCell *cell;
     foreach (cell, relids) {
         const Oid relid = lfirst_oid(cell);
-        bool is_found;
-        auto *entry = static_cast<PastRead *>(hash_search(past_reads, &relid, HASH_ENTER, &is_found));
-        entry->at = at;
-        if (!is_found)
-            entry->has_own = false;
-        if (!mailbox::own_effects(relid).has_changes && !capture::has_open_statement())
-            continue;
-        entry->has_own = has_any_own = true;
+        auto *noted = static_cast<Unconfirmed *>(palloc(sizeof(Unconfirmed)));
+        const bool has_own = mailbox::own_effects(relid).has_changes || capture::has_open_statement();
         /* The changes of a statement that runs are logged when it ends. */
-        entry->own_seq = capture::has_open_statement() ? PG_INT32_MAX : capture::own_seq();
+        const int32_t seq = capture::has_open_statement() ? PG_INT32_MAX : capture::own_seq();
+        *noted = {{relid, at, has_own, seq}, GetCurrentTransactionNestLevel()};
+        unconfirmed = lappend(unconfirmed, noted);
     }
+    MemoryContextSwitchTo(previous);
+}
+
+void confirm_exact_reads()
+{
+    ListCell *cell;
+    foreach (cell, unconfirmed) {
+        const PastRead *read = &static_cast<const Unconfirmed *>(lfirst(cell))->read;
+        if (past_reads == nullptr)
+            create_table();
+        bool is_found;
+        auto *entry = static_cast<PastRead *>(hash_search(past_reads, &read->relid, HASH_ENTER, &is_found));
+        const bool had_own = is_found && entry->has_own;
+        if (!had_own || read->has_own)
+            *entry = *read;
+        entry->at = read->at;
+        has_any_own |= read->has_own;
+    }
+    list_free_deep(unconfirmed);
+    unconfirmed = NIL;
+}
+
+void forget_unconfirmed_reads(SubXactEvent event, SubTransactionId, SubTransactionId)
+{
+    ListCell *cell;
+    foreach (cell, event == SUBXACT_EVENT_ABORT_SUB ? unconfirmed : NIL)
+        if (static_cast<const Unconfirmed *>(lfirst(cell))->nest_level >= GetCurrentTransactionNestLevel())
+            unconfirmed = foreach_delete_current(unconfirmed, cell);
 }
 
 namespace {
@@ -79,6 +117,8 @@ bool lacks_own_changes_read(Oid relid)
 
 void end_own_reads(XactEvent event)
 {
+    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+        unconfirmed = NIL;
     if (!has_any_own || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE))
         return;
     has_any_own = false;

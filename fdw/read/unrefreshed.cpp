@@ -114,6 +114,15 @@ bool lacks_what_is_known_here(Oid relid)
     return mailbox::own_effects(relid).has_changes || would_go_back(relid);
 }
 
+bool would_any_go_back(const List *set)
+{
+    ListCell *cell;
+    foreach (cell, set)
+        if (would_go_back(lfirst_oid(cell)))
+            return true;
+    return false;
+}
+
 /* ---- the choices of a transaction with a fixed snapshot --------------------------------- */
 
 /* How the transaction has read a stream table first. It reads this, and others of the same state, so again: its
@@ -125,6 +134,7 @@ struct Choice {
     bool is_exact;
     bool is_stale;      /* it was reported, and keeps its rows */
     bool is_for_others; /* it counts for those that are refreshed together with it */
+    int nest_level;     /* of transactions, when the statement began; 0: it has returned */
 };
 
 List *choices = NIL;    /* of this transaction, in its memory */
@@ -173,7 +183,8 @@ void choose(Oid relid, bool is_exact, bool is_stale, bool is_for_others)
 {
     MemoryContext previous = MemoryContextSwitchTo(TopTransactionContext);
     auto *choice = static_cast<Choice *>(palloc(sizeof(Choice)));
-    *choice = {relid, guc::max_staleness_ms, guc::has_consistent_reads, is_exact, is_stale, is_for_others};
+    *choice = {relid,    guc::max_staleness_ms, guc::has_consistent_reads,       is_exact,
+               is_stale, is_for_others,         GetCurrentTransactionNestLevel()};
     choices = lappend(choices_now(), choice);
     MemoryContextSwitchTo(previous);
 }
@@ -204,8 +215,12 @@ bool can_be_replaced(Oid relid, Obstacle obstacle)
         return false;
     if ((guc::has_consistent_reads && !is_excluded(obstacle)) || would_go_back(relid))
         return true;
+    const List *set = of_one_state(relid);
+    /* A later statement of a transaction with a fixed snapshot may read the others. */
+    if (IsolationUsesXactSnapshot() && !is_excluded(obstacle))
+        return would_any_go_back(set);
     for (int i = 0; i < noting_now->count; i++)
-        if (would_go_back(noting_now->relids[i]) && list_member_oid(of_one_state(relid), noting_now->relids[i]))
+        if (would_go_back(noting_now->relids[i]) && list_member_oid(set, noting_now->relids[i]))
             return true;
     return false;
 }
@@ -294,7 +309,8 @@ bool is_first_read_exact(Oid relid, const Statement &statement)
         return true;
     if (const Choice *other = choice_among(set))
         return other->is_exact;
-    return !is_any_reported(set, statement.unrefreshed) && is_any_exact_by_itself(set, statement);
+    return !is_any_reported(set, statement.unrefreshed) &&
+           (is_any_exact_by_itself(set, statement) || would_any_go_back(set));
 }
 
 bool chooses_exact(Oid relid, const Statement &statement)
@@ -340,6 +356,21 @@ void note_exact_read(const Oid *relids, int count)
     for (int i = 0; IsolationUsesXactSnapshot() && i < count; i++)
         if (choice_for(relids[i]) == nullptr)
             choose(relids[i], true, false, true);
+}
+
+void confirm_choices()
+{
+    ListCell *cell;
+    foreach (cell, choices_now())
+        static_cast<Choice *>(lfirst(cell))->nest_level = 0;
+}
+
+void forget_unconfirmed_choices(SubXactEvent event, SubTransactionId, SubTransactionId)
+{
+    ListCell *cell;
+    foreach (cell, event == SUBXACT_EVENT_ABORT_SUB ? choices_now() : NIL)
+        if (static_cast<const Choice *>(lfirst(cell))->nest_level >= GetCurrentTransactionNestLevel())
+            choices = foreach_delete_current(choices, cell);
 }
 
 const Oid *tables_to_read_exactly(const QueryDesc *query, const Oid *relids, int count, const List *unrefreshed,

@@ -16,6 +16,7 @@
 #include "fdw/read/freshness.hpp"
 
 extern "C" {
+#include "access/xact.h"
 #include "executor/execdesc.h"
 }
 
@@ -51,6 +52,11 @@ bool note_unrefreshed(Oid relid, Obstacle obstacle);
 
 /* Notes that a statement reads the stream tables exactly, whatever could be refreshed. */
 void note_exact_read(const Oid *relids, int count);
+
+/* Makes the choices of a transaction with a fixed snapshot final: a statement has returned. One that fails, and is
+ * rolled back to a savepoint, has shown nothing. */
+void confirm_choices();
+void forget_unconfirmed_choices(SubXactEvent event, SubTransactionId self, SubTransactionId parent);
 
 /* Returns those stream tables of a statement that are read exactly, after refreshes have been tried and `unrefreshed`
  * were noted; palloc'ed. */

@@ -6,6 +6,8 @@ import itertools
 import sys
 from pathlib import Path
 
+import psycopg2
+
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
 
@@ -81,7 +83,39 @@ def a_rollback_ends_it():
         assert later == found - 1, (how, found, later)
 
 
+def an_error_that_a_function_catches_forgets_nothing():
+    db.run("CREATE FUNCTION catching() RETURNS bigint LANGUAGE plpgsql AS "
+           "'BEGIN PERFORM 1 / (SELECT count(*) - count(*) FROM item); RETURN 0; EXCEPTION WHEN division_by_zero THEN RETURN 0; END'")
+    session, cursor = new_session()
+    for level in LEVELS:
+        cursor.execute(f"BEGIN ISOLATION LEVEL {level}; INSERT INTO item DEFAULT VALUES; {EXACTLY}")
+        found = value(cursor, "SELECT count(*) + max(catching()) FROM items")
+        cursor.execute("COMMIT")
+        assert value(cursor, "SELECT count(*) FROM items") == found, level
+    session.close()
+
+
+def a_read_that_fails_counts_for_nothing():
+    """Later reads by schedule do not require what it would have shown."""
+    db.run("CREATE TABLE divisor (n int); INSERT INTO divisor VALUES (5)")
+    db.run("SELECT pgtrickle.create_stream_table('ratio', 'SELECT 10 / n AS n FROM divisor', '520w')")
+    db.run("INSERT INTO divisor VALUES (0)")
+    for way, begin, undo in itertools.product(("SET pg_trickle.read_mode = exact", "SET pg_trickle.max_staleness = 0"), LEVELS, (True, False)):
+        session, cursor = new_session()
+        cursor.execute(f"BEGIN ISOLATION LEVEL {begin}; SELECT 1 FROM item; SAVEPOINT s; {way}")
+        try:
+            raise AssertionError(value(cursor, "SELECT sum(n) FROM ratio"))
+        except psycopg2.Error:
+            cursor.execute("ROLLBACK TO s" if undo else "ROLLBACK; BEGIN")
+        found = value(cursor, "SELECT sum(n) FROM ratio")
+        assert found == 2, (way, begin, undo, found)
+        cursor.execute("COMMIT")
+        assert value(cursor, "SELECT sum(n) FROM ratio") == 2
+        session.close()
+
+
 try:
-    run_cases([after_the_commit, within_the_transaction, also_a_read_within_the_statement_that_writes, a_rollback_ends_it])
+    run_cases([after_the_commit, within_the_transaction, also_a_read_within_the_statement_that_writes, a_rollback_ends_it,
+               an_error_that_a_function_catches_forgets_nothing, a_read_that_fails_counts_for_nothing])
 finally:
     db.drop()

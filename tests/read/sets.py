@@ -203,6 +203,16 @@ def what_the_session_has_read_is_not_lost():
             reader.run("RESET pg_trickle.read_mode; BEGIN ISOLATION LEVEL REPEATABLE READ")
             reader.run("SELECT n FROM common")
             assert reader.top("g2") == now
+    for members in itertools.permutations(("g1", "g2")):
+        with Obstacle(REFRESH.format("g1")):
+            db.run("UPDATE common SET n = n + 1")
+            with Transaction() as reader:
+                reader.run("COMMIT; SET pg_trickle.read_mode = exact")
+                assert reader.top("g2") == reader.now
+                reader.run("RESET pg_trickle.read_mode; SET pg_trickle.max_staleness = -1; BEGIN ISOLATION LEVEL REPEATABLE READ")
+                reader.run("SELECT n FROM common")
+                for member in members:
+                    assert reader.top(member) == reader.now, (members, member)
 
 
 def a_later_statement_of_another_member_is_of_the_same_state():

@@ -68,7 +68,7 @@ PlannedBatch BatchPlanner::plan(Id id, const Wanted &wanted, std::set<Id> *seen)
             batch.requested.insert(member);
     const Ids owners = definitions_.owners_of(members);
     batch.members = with_required(members, requested_by, &owners);
-    /* What a member requires may be in another refresh group, whose members require more. */
+    /* A stream table that a member requires may be in another refresh group, whose members require more. */
     for (size_t before = 0; before != batch.members.size();) {
         before = batch.members.size();
         const Ids missing = missing_of_groups(batch.members, owners, is_free);
