@@ -94,6 +94,8 @@ def server_that_lacks(files):
     variables that name them."""
     folder = Path(os.environ["SCRATCH"] + ".other")
     folder.mkdir(exist_ok=True)
+    for path in files.values():
+        Path(path).unlink(missing_ok=True)  # of a test that was killed
     library = folder / "lack.so"
     subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, TOP / "tests/faults/lacking_resources.c", "-ldl"], check=True)
     variables = {"LD_PRELOAD": str(library), **{name: str(path) for name, path in files.items()}}
