@@ -3,6 +3,7 @@
 #include "definition/guc.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/read/exact_reads.hpp"
+#include "fdw/read/past_exact_reads.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/versions/processes.hpp"
@@ -108,10 +109,13 @@ bool is_any_reported(const List *set, const List *unrefreshed)
     return false;
 }
 
-/* Whether its rows lack what this session has written or read. */
+/* Whether its rows lack what this session has written or read; under a fixed snapshot, what this transaction has: the
+ * choice for the first one of its state has regarded what was read before. */
 bool lacks_what_is_known_here(Oid relid)
 {
-    return mailbox::own_effects(relid).has_changes || would_go_back(relid);
+    const bool is_read_before =
+        IsolationUsesXactSnapshot() && read_exactly_at(relid) < GetCurrentTransactionStartTimestamp();
+    return mailbox::own_effects(relid).has_changes || (!is_read_before && would_go_back(relid));
 }
 
 bool would_any_go_back(const List *set)

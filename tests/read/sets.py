@@ -215,6 +215,26 @@ def what_the_session_has_read_is_not_lost():
                     assert reader.top(member) == reader.now, (members, member)
 
 
+def a_refresh_between_the_statements_changes_nothing():
+    """The session has read one of them exactly while a refresh that includes this state had not committed yet."""
+    schedule(("g1", "g2"), "520w")
+    for exactly, members in itertools.product(("g1", "g2"), itertools.permutations(("g1", "g2"))):
+        refreshing = db.connect()
+        db.run("UPDATE common SET n = n + 1")
+        refreshing.cursor().execute("BEGIN; " + REFRESH.format("g1"))
+        with Transaction() as reader:
+            reader.run("COMMIT; SET pg_trickle.read_mode = exact")
+            reader.top(exactly)
+            refreshing.cursor().execute("COMMIT")
+            refreshing.close()
+            db.run("UPDATE common SET n = n + 1")
+            reader.run("RESET pg_trickle.read_mode; SET pg_trickle.max_staleness = -1; BEGIN ISOLATION LEVEL REPEATABLE READ")
+            reader.run("SELECT n FROM common")
+            first = reader.top(members[0])
+            refresh_in_another("g1")
+            assert reader.top(members[1]) == first, (exactly, members, first)
+
+
 def a_later_statement_of_another_member_is_of_the_same_state():
     """It is reported that the member is older than it may be, unless the first one has been read exactly."""
     schedule(("g1", "g2"), "0s")
@@ -329,6 +349,7 @@ try:
     set_up()
     run_cases([one_is_being_refreshed, and_others_may_not_read_its_source, a_member_that_a_user_holds_keeps_its_rows, so_does_one_that_fails,
                what_the_transaction_writes_is_seen, what_the_session_has_read_is_not_lost,
+               a_refresh_between_the_statements_changes_nothing,
                a_later_statement_of_another_member_is_of_the_same_state, a_set_that_is_made_meanwhile_changes_nothing,
                a_member_that_is_not_read_is_not_waited_for, stale_rows_are_reported_again, settings_between_do_not_lead_back,
                a_young_member_is_read_again_as_before, overlapping_sets_are_refreshed_as_one, those_apart_may_differ])
