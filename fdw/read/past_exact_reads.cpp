@@ -25,10 +25,6 @@ struct PastRead {
 HTAB *past_reads = nullptr; /* Oid → PastRead; lives as long as the backend */
 bool has_any_own = false;   /* an entry may have `has_own` */
 
-} // namespace
-
-namespace {
-
 struct Unconfirmed {
     PastRead read;
     int nest_level; /* of transactions, when the statement began */

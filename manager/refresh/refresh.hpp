@@ -30,9 +30,10 @@ namespace pgtrickle::refresh {
  *
  * Held and suspended members are skipped (excluded_members.hpp), except that an owner's request refreshes a
  * suspended stream table that it names. If a stream table that the request names must be skipped, an owner's
- * request raises 55000; other requests report it in skipped->held. So are members that only a refresh group connects
- * with the named ones and whose refresh fails: skipped->failed has their errors. In a REPEATABLE READ transaction the
- * named stream tables must be all populated or all unpopulated; other members for which this differs are skipped, too.
+ * request raises 55000; other requests report it in skipped->held. Skipped are also members that only a refresh group
+ * connects with the named ones, and whose refresh fails: skipped->failed has their errors. In a REPEATABLE READ
+ * transaction the named stream tables must be all populated or all unpopulated; other members for which this differs
+ * are skipped, too.
  */
 std::vector<Outcome> refresh_batch(const BatchRequest &request, SkippedMembers *skipped = nullptr);
 

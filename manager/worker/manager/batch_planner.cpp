@@ -72,6 +72,8 @@ PlannedBatch BatchPlanner::plan(Id id, const Wanted &wanted, std::set<Id> *seen)
     for (size_t before = 0; before != batch.members.size();) {
         before = batch.members.size();
         const Ids missing = missing_of_groups(batch.members, owners, is_free);
+        if (missing.empty())
+            break;
         batch.requested.insert(missing.begin(), missing.end());
         batch.members.insert(batch.members.end(), missing.begin(), missing.end());
         batch.members = with_required(batch.members, requested_by, &owners);
