@@ -15,6 +15,7 @@
 
 #include "capture/triggers/open_statement.hpp"
 #include "definition/guc.hpp"
+#include "fdw/read/choices.hpp"
 #include "fdw/read/exact_reads.hpp"
 #include "fdw/read/function_reads.hpp"
 #include "fdw/read/on_stale.hpp"
@@ -188,7 +189,7 @@ bool pass_on_standby(QueryDesc *query, const Reads &reads)
  * which is active then. */
 bool pass_with_available_snapshot(QueryDesc *query, const Reads &reads)
 {
-    const PlannedStmt *caller = outermost_running_under(query->snapshot);
+    const QueryDesc *caller = outermost_running_under(query->snapshot);
     if (caller == nullptr && can_take_new_snapshot(query)) {
         const RequiredRights rights = asked_rights(query->plannedstmt);
         const Passed ahead = refresh_ahead(reads.by_functions, reads.by_functions_count, &rights);
@@ -204,9 +205,9 @@ bool pass_with_available_snapshot(QueryDesc *query, const Reads &reads)
     if (caller == nullptr && RecoveryInProgress() && !IsolationUsesXactSnapshot() && !IsParallelWorker())
         return pass_on_standby(query, reads);
     /* In REPEATABLE READ, functions of any volatility read under the snapshot of the first statement. */
-    const PlannedStmt *reader = caller == nullptr && IsolationUsesXactSnapshot() ? outermost_running() : caller;
+    const QueryDesc *reader = caller == nullptr && IsolationUsesXactSnapshot() ? outermost_running() : caller;
     if (reader != nullptr)
-        remember_function_reads(reader, reads.relids, reads.count);
+        remember_function_reads(reader->plannedstmt, reads.relids, reads.count);
     FixedSnapshot fixed = {query->snapshot, GetCurrentStatementStartTimestamp()};
     if (IsolationUsesXactSnapshot())
         fixed.taken_at = transaction_snapshot_time();
@@ -232,6 +233,7 @@ bool pass(QueryDesc *query, const Reads &reads)
 struct Prepared {
     bool has_new_snapshot;
     MemoryContext plan_memory; /* of plan_exact_reads() */
+    const List *choices;       /* for keep_choices() */
 };
 
 constexpr int most_in_vain = 10;
@@ -308,23 +310,24 @@ Prepared refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads
                                   ? expected_of(reads.relids, reads.count)
                                   : Expected::anything;
     if (expected == Expected::request && passes_without_refresh(query, reads))
-        return {true, nullptr};
+        return {true, nullptr, NIL};
     if (expected == Expected::nothing) {
         renew_snapshot(query, false);
         has_new_snapshot = true;
         record_no_wait();
     } else {
         enter([&] {
-            NotingUnrefreshed noting(reads.relids, reads.count);
+            NotingUnrefreshed noting(query, reads.relids, reads.count);
             has_new_snapshot = call([&] { return pass(query, reads); });
             unrefreshed = noting.noted();
         });
     }
     if (can_be_read_exactly(query->plannedstmt)) {
-        int count = 0;
-        const Oid *relids = tables_to_read_exactly(query, reads.relids, reads.count, unrefreshed, &count);
-        MemoryContext memory = count > 0 ? plan_exactly(query, flags, relids, count, &has_new_snapshot) : nullptr;
-        return {has_new_snapshot, memory};
+        const WaysToRead ways = choose_ways(query, reads.relids, reads.count, unrefreshed);
+        MemoryContext memory = ways.exact_count > 0
+                                   ? plan_exactly(query, flags, ways.exact, ways.exact_count, &has_new_snapshot)
+                                   : nullptr;
+        return {has_new_snapshot, memory, ways.made};
     }
     ListCell *cell;
     foreach (cell, unrefreshed) {
@@ -332,7 +335,7 @@ Prepared refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads
         if (noted->is_replaceable)
             apply_on_stale(noted->relid, noted->obstacle);
     }
-    return {has_new_snapshot, nullptr};
+    return {has_new_snapshot, nullptr, NIL};
 }
 
 /* ---- exact reads that find nothing pending ---------------------------------------------- */
@@ -376,8 +379,8 @@ bool has_exact_stored_rows(QueryDesc *query, const Reads &reads, bool *has_new_s
 
 Prepared read_exactly(QueryDesc *query, int flags, const Reads &reads)
 {
-    Prepared prepared = {false, nullptr};
-    note_exact_read(reads.relids, reads.count);
+    Prepared prepared = {false, nullptr, NIL};
+    note_exact_read(query, reads.relids, reads.count);
     if (!has_exact_stored_rows(query, reads, &prepared.has_new_snapshot))
         prepared.plan_memory = plan_exactly(query, flags, reads.relids, reads.count, &prepared.has_new_snapshot);
     return prepared;
@@ -394,7 +397,7 @@ void start_behind_barrier(QueryDesc *query, int flags, const Next &next)
     Reads reads = {};
     reads.relids = stream_tables_of(query->plannedstmt, &reads.count);
     reads.by_functions = function_reads_of(query->plannedstmt, &reads.by_functions_count);
-    Prepared prepared = {false, nullptr};
+    Prepared prepared = {false, nullptr, NIL};
     if (reads.count + reads.by_functions_count > 0 && is_reader()) {
         if (is_read_exactly(query->plannedstmt))
             prepared = read_exactly(query, flags, reads);
@@ -405,6 +408,8 @@ void start_behind_barrier(QueryDesc *query, int flags, const Next &next)
     next();
     if (prepared.plan_memory != nullptr)
         MemoryContextSetParent(prepared.plan_memory, query->estate->es_query_cxt);
+    if (prepared.choices != NIL)
+        keep_choices(query, prepared.choices);
     if (prepared.has_new_snapshot)
         PopActiveSnapshot();
 }

@@ -9,8 +9,7 @@ namespace pgtrickle {
 namespace {
 
 struct Running {
-    const PlannedStmt *plan;
-    Snapshot snapshot;
+    const QueryDesc *query;
     int nest_level; /* of transactions, when the statement began to run */
 };
 
@@ -32,7 +31,7 @@ int begin_running(const QueryDesc *query)
         running = larger;
         running_size = size;
     }
-    running[running_count] = {query->plannedstmt, query->snapshot, GetCurrentTransactionNestLevel()};
+    running[running_count] = {query, GetCurrentTransactionNestLevel()};
     return running_count++;
 }
 
@@ -41,17 +40,17 @@ void end_running_from(int position)
     running_count = position;
 }
 
-const PlannedStmt *outermost_running_under(Snapshot snapshot)
+const QueryDesc *outermost_running_under(Snapshot snapshot)
 {
     for (int i = 0; i < running_count; i++)
-        if (running[i].snapshot == snapshot)
-            return running[i].plan;
+        if (running[i].query->snapshot == snapshot)
+            return running[i].query;
     return nullptr;
 }
 
-const PlannedStmt *outermost_running()
+const QueryDesc *outermost_running()
 {
-    return running_count > 0 ? running[0].plan : nullptr;
+    return running_count > 0 ? running[0].query : nullptr;
 }
 
 void end_running(XactEvent event)

@@ -23,8 +23,8 @@ int begin_running(const QueryDesc *query);
 void end_running_from(int position);
 
 /* Return the outermost statement that runs, or that runs under the snapshot; null if there is none. */
-const PlannedStmt *outermost_running();
-const PlannedStmt *outermost_running_under(Snapshot snapshot);
+const QueryDesc *outermost_running();
+const QueryDesc *outermost_running_under(Snapshot snapshot);
 
 /* Remove the statements that an error has ended. */
 void end_running(XactEvent event);

@@ -2,12 +2,12 @@
  * The stream tables that a statement could not have refreshed, and those that it reads exactly instead
  * (exact_reads.hpp).
  *
- * Invariant: a statement sees stream tables that are refreshed together in one state, and so do all statements of a
- * transaction with a fixed snapshot. One that is reported as stale keeps its stored rows, and so do the others,
- * although an exact read would not have to wait for them. In REPEATABLE READ the others also keep them if the
- * transaction has read stored rows of one of them before, and are reported if these are too old for them. Excepted are
- * those whose rows lack what this session has written or read, those that are refreshed without the reported one,
- * because it is held or fails, and those that a STABLE function reads for a statement.
+ * Invariant: a statement sees stream tables that are refreshed together in one state, and so do all statements under
+ * one fixed snapshot (choices.hpp). One that is reported as stale keeps its stored rows, and so do the others, although
+ * an exact read would not have to wait for them. Under a fixed snapshot the others also keep them if stored rows of one
+ * of them have been read before, and are reported if these are too old for them. Excepted are those whose rows lack
+ * what this session has written or read, and those that are refreshed without the reported one, because it is held or
+ * fails.
  *
  * PostgreSQL frames, unless said otherwise.
  */
@@ -16,7 +16,6 @@
 #include "fdw/read/freshness.hpp"
 
 extern "C" {
-#include "access/xact.h"
 #include "executor/execdesc.h"
 }
 
@@ -35,8 +34,8 @@ struct Unrefreshed {
  * instead. C++ frames. */
 class NotingUnrefreshed {
   public:
-    /* `relids` are those that the statement reads. */
-    NotingUnrefreshed(const Oid *relids, int count);
+    /* `relids` are those that the statement, which is about to start, reads. */
+    NotingUnrefreshed(const QueryDesc *query, const Oid *relids, int count);
     ~NotingUnrefreshed();
     NotingUnrefreshed(const NotingUnrefreshed &) = delete;
     NotingUnrefreshed &operator=(const NotingUnrefreshed &) = delete;
@@ -50,17 +49,17 @@ class NotingUnrefreshed {
 /* Notes the stream table, if an object exists. Returns true if no message is to be raised. */
 bool note_unrefreshed(Oid relid, Obstacle obstacle);
 
-/* Notes that a statement reads the stream tables exactly, whatever could be refreshed. */
-void note_exact_read(const Oid *relids, int count);
+/* Notes that a statement, which is about to start, reads the stream tables exactly, whatever could be refreshed. */
+void note_exact_read(const QueryDesc *query, const Oid *relids, int count);
 
-/* Makes the choices of a transaction with a fixed snapshot final: a statement has returned. One that fails, and is
- * rolled back to a savepoint, has shown nothing. */
-void confirm_choices();
-void forget_unconfirmed_choices(SubXactEvent event, SubTransactionId self, SubTransactionId parent);
+struct WaysToRead {
+    Oid *exact; /* those stream tables of the statement that are read exactly */
+    int exact_count;
+    const List *made; /* of Choice: to be kept for its functions, once it has started */
+};
 
-/* Returns those stream tables of a statement that are read exactly, after refreshes have been tried and `unrefreshed`
- * were noted; palloc'ed. */
-const Oid *tables_to_read_exactly(const QueryDesc *query, const Oid *relids, int count, const List *unrefreshed,
-                                  int *found);
+/* Chooses after refreshes have been tried for a statement, which is about to start, and `unrefreshed` were noted.
+ * Palloc'ed. */
+WaysToRead choose_ways(const QueryDesc *query, const Oid *relids, int count, const List *unrefreshed);
 
 } // namespace pgtrickle

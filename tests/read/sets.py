@@ -35,6 +35,8 @@ def set_up():
     for one, other in list(pairs()) + [APART]:
         db.run(f"CREATE FUNCTION {one}_{other}() RETURNS TABLE (one int, other int) LANGUAGE plpgsql STABLE AS "
                f"$$ BEGIN RETURN QUERY {states(one, other)}; END $$")
+    for member in itertools.chain(*SETS.values(), APART):
+        db.run(f"CREATE FUNCTION top_{member}() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN (SELECT max(n) FROM {member}); END $$")
 
 
 def pairs():
@@ -44,6 +46,13 @@ def pairs():
 
 def states(one, other):
     return f"SELECT (SELECT max(n) FROM {one}), (SELECT max(n) FROM {other})"
+
+
+def ways_to_read(one, other):
+    """All return the state of the first one, and that of the second one."""
+    return (states(one, other), f"SELECT b, a FROM ({states(other, one)}) AS swapped (a, b)", f"SELECT * FROM {one}_{other}()",
+            f"SELECT max(n), top_{other}() FROM {one}", f"SELECT top_{one}(), max(n) FROM {other}", f"SELECT top_{one}(), top_{other}()",
+            f"SELECT a, b FROM (SELECT top_{other}() AS b, top_{one}() AS a OFFSET 0) AS called")
 
 
 def schedule(members, of_second):
@@ -96,7 +105,7 @@ def read_beside(obstacle, one, other, answers):
             if of_second == "1s":
                 db.wait_for(f"SELECT pgtrickle.get_staleness('{other}') > 1", True)
             for number, (level, query, read_before) in enumerate(itertools.product(
-                    LEVELS, (states(one, other), states(other, one), f"SELECT * FROM {one}_{other}()"), ("common", one))):
+                    LEVELS, ways_to_read(one, other), ("common", one))):
                 if level == "READ COMMITTED" and read_before != "common":
                     continue
                 row = read(query, staleness, level, "on" if number % 3 else "off", read_before)
@@ -305,6 +314,26 @@ def settings_between_do_not_lead_back():
             db.run("UPDATE common SET n = n + 1")
 
 
+def a_cursor_stays_in_one_state():
+    """Its functions read under its snapshot, whatever has ended since, and after one of them has failed."""
+    schedule(("g1", "g2"), "520w")
+    db.run("CREATE FUNCTION top_or_null(fails bool) RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN "
+           "RETURN (SELECT max(n) / (NOT fails)::int FROM g2); EXCEPTION WHEN division_by_zero THEN RETURN NULL; END $$")
+    for fails in False, True:
+        db.run("UPDATE common SET n = n + 1")
+        session = db.connect()
+        cursor = session.cursor()
+        with Obstacle(REFRESH.format("g1")):
+            cursor.execute("SET pg_trickle.max_staleness = 0; BEGIN; DECLARE rows CURSOR FOR SELECT n, top_or_null(%s AND row = 1) "
+                           "FROM g1, generate_series(1, 3) AS row; FETCH rows", [fails])
+            first = cursor.fetchone()
+            assert first[1] == (None if fails else first[0]), first
+        refresh_in_another("g1")
+        cursor.execute("FETCH rows")
+        assert cursor.fetchone() == (first[0], first[0])
+        session.close()
+
+
 def refresh_in_another(member):
     db.run("SELECT pgtrickle.refresh_stream_table(%s)", member)
 
@@ -352,6 +381,6 @@ try:
                a_refresh_between_the_statements_changes_nothing,
                a_later_statement_of_another_member_is_of_the_same_state, a_set_that_is_made_meanwhile_changes_nothing,
                a_member_that_is_not_read_is_not_waited_for, stale_rows_are_reported_again, settings_between_do_not_lead_back,
-               a_young_member_is_read_again_as_before, overlapping_sets_are_refreshed_as_one, those_apart_may_differ])
+               a_young_member_is_read_again_as_before, overlapping_sets_are_refreshed_as_one, a_cursor_stays_in_one_state, those_apart_may_differ])
 finally:
     db.drop()
