@@ -4,6 +4,7 @@
 #include "definition/guc.hpp"
 #include "definition/stream_table.hpp"
 #include "definition/visibility.hpp"
+#include "fdw/read/on_stale.hpp"
 #include "fdw/read/refresh_wait.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "mailbox/mailbox.hpp"
@@ -54,16 +55,20 @@ void pause(long limit_ms)
            .hint = explanation.hint});
 }
 
-/* Waits until the stream table is current. Returns false if that takes longer than `limit_ms`. PostgreSQL
- * frame. */
+/* Waits until the stream table is current. Returns false if that takes longer than `limit_ms`, with a warning if it is
+ * not only a matter of time. PostgreSQL frame. */
 bool wait_until_fresh(Oid relid, int64_t limit_ms)
 {
     const Stopwatch waited;
+    Obstacle obstacle = Obstacle::timed_out;
     while (!mailbox::is_current(relid)) {
         int64_t rest_ms = limit_ms - waited.ms();
-        if (rest_ms <= 0)
+        if (rest_ms <= 0) {
+            if (obstacle != Obstacle::timed_out)
+                warn_of_no_refresh(relid, obstacle);
             return false;
-        Obstacle obstacle = request_for(relid, static_cast<int>(std::min<int64_t>(rest_ms, INT_MAX)));
+        }
+        obstacle = request_for(relid, static_cast<int>(std::min<int64_t>(rest_ms, INT_MAX)));
         if (obstacle == Obstacle::none)
             return true;
         if (obstacle == Obstacle::suspended)

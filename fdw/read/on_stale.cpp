@@ -256,4 +256,13 @@ void warn_of_failed_member(Oid relid)
              errdetail("Its refresh failed."), errhint("%s", advise(relid, Obstacle::failed))));
 }
 
+void warn_of_no_refresh(Oid relid, Obstacle obstacle)
+{
+    const char *detail = explain(relid, obstacle);
+    const char *hint = advise(relid, obstacle);
+    ereport(WARNING, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                      errmsg("stream table \"%s\" was not refreshed in time", get_rel_name(relid)),
+                      detail != nullptr ? errdetail("%s", detail) : 0, errhint("%s", hint)));
+}
+
 } // namespace pgtrickle

@@ -24,4 +24,7 @@ void warn_of_late_upstream(Oid relid);
 /* Warns that a refresh on request has left out a failing member of a refresh group. */
 void warn_of_failed_member(Oid relid);
 
+/* Warns that the stream table has not become fresh while a session waited for that. */
+void warn_of_no_refresh(Oid relid, Obstacle obstacle);
+
 } // namespace pgtrickle

@@ -82,26 +82,21 @@ bool is_excluded(Obstacle obstacle)
 
 /* ---- sets that are refreshed to one state ---------------------------------------------- */
 
-bool is_reported(Oid relid, const List *unrefreshed)
+/* Whether a stream table, or the given one, was noted as one that can be read exactly, or as one that cannot. */
+bool is_noted(const List *unrefreshed, bool is_replaceable, Oid relid = InvalidOid)
 {
     ListCell *cell;
     foreach (cell, unrefreshed) {
         const auto *noted = static_cast<const Unrefreshed *>(lfirst(cell));
-        if (noted->relid == relid && !noted->is_replaceable)
+        if (noted->is_replaceable == is_replaceable && (!OidIsValid(relid) || noted->relid == relid))
             return true;
     }
     return false;
 }
 
-bool is_noted_replaceable(Oid relid, const List *unrefreshed)
+bool is_reported(Oid relid, const List *unrefreshed)
 {
-    ListCell *cell;
-    foreach (cell, unrefreshed) {
-        const auto *noted = static_cast<const Unrefreshed *>(lfirst(cell));
-        if (noted->relid == relid && noted->is_replaceable)
-            return true;
-    }
-    return false;
+    return is_noted(unrefreshed, false, relid);
 }
 
 /* Whether one of the set was reported, for a reason for which a refresh does not exclude it. */
@@ -209,19 +204,10 @@ namespace {
 
 /* ---- the choice of a statement ---------------------------------------------------------- */
 
-bool is_any_noted(const List *unrefreshed, bool is_replaceable)
-{
-    ListCell *cell;
-    foreach (cell, unrefreshed)
-        if (static_cast<const Unrefreshed *>(lfirst(cell))->is_replaceable == is_replaceable)
-            return true;
-    return false;
-}
-
 /* Whether a statement in READ COMMITTED that reads others exactly reads the stream table so, too. */
 bool is_read_with_them(Oid relid, const Statement &statement, const List *unrefreshed)
 {
-    if (!is_any_noted(unrefreshed, false))
+    if (!is_noted(unrefreshed, false))
         return true;
     return !is_reported(relid, unrefreshed) &&
            (lacks_what_is_known_here(relid, statement) || !is_any_reported(of_one_state(relid), unrefreshed));
@@ -229,7 +215,7 @@ bool is_read_with_them(Oid relid, const Statement &statement, const List *unrefr
 
 bool is_exact_by_itself(Oid relid, const List *unrefreshed)
 {
-    return is_noted_replaceable(relid, unrefreshed) || guc::has_consistent_reads || has_to_be_current(relid);
+    return is_noted(unrefreshed, true, relid) || guc::has_consistent_reads || has_to_be_current(relid);
 }
 
 bool is_any_exact_by_itself(const List *set, const Statement &statement, const List *unrefreshed)
@@ -249,7 +235,7 @@ bool is_first_read_exact(Oid relid, const Statement &statement, const List *unre
     const List *set = of_one_state(relid);
     if (list_length(set) == 1)
         return is_exact_by_itself(relid, unrefreshed);
-    if (is_noted_replaceable(relid, unrefreshed) && lacks_what_is_known_here(relid, statement))
+    if (is_noted(unrefreshed, true, relid) && lacks_what_is_known_here(relid, statement))
         return true;
     if (const Choice *other = choice_among(statement.choices, set))
         return other->is_exact;
@@ -260,9 +246,9 @@ bool is_first_read_exact(Oid relid, const Statement &statement, const List *unre
 bool chooses_exact(Oid relid, const Statement &statement, const List *unrefreshed)
 {
     const Choice *before = choice_for(statement.choices, relid);
-    return before != nullptr ? before->is_exact || (is_noted_replaceable(relid, unrefreshed) &&
-                                                    lacks_what_is_known_here(relid, statement))
-                             : is_first_read_exact(relid, statement, unrefreshed);
+    return before != nullptr
+               ? before->is_exact || (is_noted(unrefreshed, true, relid) && lacks_what_is_known_here(relid, statement))
+               : is_first_read_exact(relid, statement, unrefreshed);
 }
 
 /* Records the choices of a statement, which reads the `exact` ones exactly. Returns those that bind only its functions,
@@ -317,7 +303,7 @@ WaysToRead choose_ways(const QueryDesc *query, const Oid *relids, int count, con
     const bool is_fixed = statement.choices != nullptr;
     if (!guc::enabled || count == 0)
         return {};
-    const bool may_be_exact = is_fixed || is_any_noted(unrefreshed, true) ||
+    const bool may_be_exact = is_fixed || is_noted(unrefreshed, true) ||
                               (guc::has_consistent_reads && has_several_states(query, relids, count));
     if (!may_be_exact && unrefreshed == NIL)
         return {};

@@ -92,6 +92,19 @@ def databases_take_turns_under_another_launcher():
         base.drop()
 
 
+def said_about_manager(database, statement):
+    """Returns the messages of the statement when there is no manager in the database."""
+    deadline = time.monotonic() + 30
+    said = ""
+    while "No manager is running" not in said:
+        assert time.monotonic() < deadline, f"it says nothing but {said!r}"
+        database.session.notices.clear()
+        database.run("INSERT INTO source DEFAULT VALUES")
+        database.run(statement)
+        said = "".join(database.session.notices)
+    return said
+
+
 def one_without_a_manager_says_why():
     """There is room for the manager of one database."""
     server.call("start", "max_worker_processes=3")
@@ -101,14 +114,9 @@ def one_without_a_manager_says_why():
     keeps_up(there)
     waiting.run("SET pg_trickle.enabled = on; SET client_min_messages = warning; SET pg_trickle.max_staleness = 0")
     keep(waiting)
-    deadline = time.monotonic() + 30
-    said = ""
-    while "No manager is running" not in said:
-        assert time.monotonic() < deadline, f"it says nothing but {said!r}"
-        waiting.session.notices.clear()
-        waiting.run("INSERT INTO source DEFAULT VALUES")
-        waiting.run("SELECT * FROM kept")
-        said = "".join(waiting.session.notices)
+    assert "exceeds its maximum staleness" in said_about_manager(waiting, "SELECT * FROM kept")
+    said = said_about_manager(waiting, "SELECT pgtrickle.wait_until_fresh('kept', '100ms')")
+    assert 'stream table "kept" was not refreshed in time' in said, said
     assert "because max_worker_processes = 3 leaves no room for one in each database" in said, said
     assert "HINT:  Increase max_worker_processes, call pgtrickle.refresh_stream_table(), or try again." in said, said
     waiting.wait_for("SELECT detail FROM pgtrickle.health_check() WHERE check_name = 'manager'",
