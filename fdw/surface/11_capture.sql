@@ -1,13 +1,14 @@
 -- The captured relations, and the formats in which their change logs are written.
 
+-- No column has a default: a writer would have to load pg_attrdef, too, before its first write.
 CREATE TABLE pgtrickle.pgt_source (
   relid           oid  PRIMARY KEY,                 -- a table, a partitioned table or a stream table
   segments        oid[] NOT NULL,                   -- the heaps of its change log
-  current_segment int2 NOT NULL DEFAULT 0,          -- the segment to which writers write; readers probe all
-  version         int2 NOT NULL DEFAULT 1,          -- of the format in which writers write
-  is_active       bool NOT NULL DEFAULT true,       -- false: the log has no readers, and the triggers do nothing
+  current_segment int2 NOT NULL,                    -- the segment to which writers write; readers probe all
+  version         int2 NOT NULL,                    -- of the format in which writers write
+  is_active       bool NOT NULL,                    -- false: the log has no readers, and the triggers do nothing
   trim_horizon    xid8,                             -- a snapshot older than this must not read the log
-  was_unlogged    bool NOT NULL DEFAULT false       -- rows of it were in an unlogged table: it has a sentinel from then on
+  was_unlogged    bool NOT NULL                     -- rows of it were in an unlogged table: it has a sentinel from then on
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE pgtrickle.pgt_source IS 'internal: relations whose changes are logged';
 REVOKE ALL ON pgtrickle.pgt_source FROM PUBLIC;

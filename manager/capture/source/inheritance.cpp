@@ -1,5 +1,7 @@
 #include "capture/source/inheritance.hpp"
 
+#include "definition/state/extension_table.hpp"
+
 extern "C" {
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -25,7 +27,8 @@ List *ancestors_of(Oid relid)
         ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
                     ObjectIdGetDatum(linitial_oid(todo)));
         todo = list_delete_first(todo);
-        SysScanDesc scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, nullptr, 1, &key);
+        SysScanDesc scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId,
+                                              definition::is_read_by_index(inherits), nullptr, 1, &key);
         HeapTuple tuple;
         while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
             auto *form = reinterpret_cast<Form_pg_inherits>(GETSTRUCT(tuple));

@@ -70,8 +70,9 @@ SysScanDesc begin_scan(Relation table, const char *index, Oid relid, int version
     static ScanKeyData keys[2];
     ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
     ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(static_cast<int16>(version)));
-    Oid index_oid = definition::extension_relation(index);
-    return systable_beginscan(table, index_oid, true, nullptr, version < 0 ? 1 : 2, keys);
+    const bool by_index = definition::is_read_by_index(table);
+    const Oid index_oid = by_index ? definition::extension_relation(index) : InvalidOid;
+    return systable_beginscan(table, index_oid, by_index, nullptr, version < 0 ? 1 : 2, keys);
 }
 
 void read_row(HeapTuple tuple, TupleDesc desc, SourceRow *row)
@@ -186,11 +187,9 @@ bool find_source(Oid relid, SourceRow *row)
     }
     systable_endscan(scan);
     table_close(table, AccessShareLock);
-    /* A row may outlive its log if the source was dropped while the extension's hooks were not loaded, and
-     * another relation may have got the same OID since. */
-    for (int i = 0; found && i < segment_count; i++)
-        found = SearchSysCacheExists1(RELOID, ObjectIdGetDatum(row->segments[i]));
-    return found;
+    /* A row may outlive its log, all segments of it, if the source was dropped while the extension's hooks were not
+     * loaded, and another relation may have got the same OID since. */
+    return found && SearchSysCacheExists1(RELOID, ObjectIdGetDatum(row->segments[row->current_segment]));
 }
 
 bool find_captured(Oid relid, Snapshot snapshot, SourceRow *row)

@@ -8,6 +8,7 @@ extern "C" {
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "storage/bufmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -25,6 +26,11 @@ Oid extension_relation(const char *name)
 {
     Oid table = extension_relation(name);
     return OidIsValid(table) ? try_table_open(table, lock) : nullptr;
+}
+
+bool is_read_by_index(::Relation table)
+{
+    return RelationGetNumberOfBlocks(table) > 1;
 }
 
 SysScanDesc begin_scan_by_oid(::Relation table, const char *index, int column, Oid key, ScanKeyData *scan_key,

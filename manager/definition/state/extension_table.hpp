@@ -38,6 +38,10 @@ Oid extension_relation(const char *name);
 /* Opens the table. Returns NULL if the extension is not (or no longer) in this database. */
 ::Relation open_extension_table(const char *name, LOCKMODE lock);
 
+/* Whether an index of the table is worth its use: a session reads one page in less time than it takes to load what it
+ * has to know of an index. */
+bool is_read_by_index(::Relation table);
+
 /* Begins a scan of the rows whose column, the first of the index, is `key`. The caller provides `scan_key`,
  * which must exist as long as the scan. */
 SysScanDesc begin_scan_by_oid(::Relation table, const char *index, int column, Oid key, ScanKeyData *scan_key,
