@@ -17,13 +17,14 @@
 #include "fdw/ddl/utility_hook.hpp"
 #include "fdw/drop_extension.hpp"
 #include "fdw/read/barrier.hpp"
-#include "fdw/read/choices.hpp"
 #include "fdw/read/explain_execute.hpp"
 #include "fdw/read/explain_statement.hpp"
 #include "fdw/read/lock_table.hpp"
-#include "fdw/read/past_exact_reads.hpp"
 #include "fdw/read/planner_expansion.hpp"
-#include "fdw/read/running_statements.hpp"
+#include "fdw/read/session/choices.hpp"
+#include "fdw/read/session/leader_reads.hpp"
+#include "fdw/read/session/past_exact_reads.hpp"
+#include "fdw/read/session/running_statements.hpp"
 #include "fdw/read/transaction_snapshot.hpp"
 #include "fdw/scan/column_statistics.hpp"
 #include "fdw/scan/extended_statistics.hpp"
@@ -191,9 +192,9 @@ constexpr Hooks hooks = {
 
 void _PG_init(void)
 {
-    /* The mailbox settings come before guc::define_settings(), which closes the prefix to further
-     * settings. */
+    /* Other settings come before guc::define_settings(), which closes the prefix to further ones. */
     pgtrickle::mailbox::define_mailbox_settings();
+    pgtrickle::define_leader_reads();
     pgtrickle::worker::register_worker();
     pgtrickle::guc::define_settings();
     if (pgtrickle::guc::is_preloaded())

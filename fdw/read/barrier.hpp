@@ -74,10 +74,6 @@ bool is_refresh_to_be_replayed(const Oid *relids, int count, const FixedSnapshot
  */
 void pass_barrier_as_of(const Oid *relids, int count, const FixedSnapshot &fixed);
 
-/* Returns the stream tables that a plan reads, each once, palloc'ed; null if there are none. The flat range
- * table contains them on both read routes. */
-Oid *stream_tables_of(PlannedStmt *plan, int *count);
-
 /* Returns true if this process reads as a reader does. The launcher, a manager and the statements of a
  * refresh do not; neither does a parallel worker for its part of the leader's statement, which has passed the
  * barrier. Statements of functions in a parallel worker do, because they have not passed it. */

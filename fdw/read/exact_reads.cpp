@@ -6,7 +6,7 @@
 #include "definition/stream_table.hpp"
 #include "fdw/read/barrier.hpp"
 #include "fdw/read/on_stale.hpp"
-#include "fdw/read/past_exact_reads.hpp"
+#include "fdw/read/session/past_exact_reads.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "fdw/read/untouched_scans.hpp"
 #include "fdw/scan/exact_query.hpp"

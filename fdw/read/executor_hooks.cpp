@@ -15,13 +15,14 @@
 
 #include "capture/triggers/open_statement.hpp"
 #include "definition/guc.hpp"
-#include "fdw/read/choices.hpp"
 #include "fdw/read/exact_reads.hpp"
-#include "fdw/read/function_reads.hpp"
 #include "fdw/read/on_stale.hpp"
-#include "fdw/read/past_exact_reads.hpp"
 #include "fdw/read/refresh_wait.hpp"
-#include "fdw/read/running_statements.hpp"
+#include "fdw/read/session/choices.hpp"
+#include "fdw/read/session/function_reads.hpp"
+#include "fdw/read/session/leader_reads.hpp"
+#include "fdw/read/session/past_exact_reads.hpp"
+#include "fdw/read/session/running_statements.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "fdw/read/transaction_snapshot.hpp"
 #include "fdw/read/unrefreshed.hpp"
@@ -42,6 +43,7 @@ extern "C" {
 #include "postmaster/bgworker.h"
 #include "storage/proc.h"
 #include "storage/sinval.h"
+#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/snapmgr.h"
 }
@@ -94,12 +96,6 @@ void record_wait(const Passed &passed)
 }
 
 /* ---- the barrier ---------------------------------------------------------------------- */
-
-bool is_stream_table(const RangeTblEntry *entry)
-{
-    return entry->rtekind == RTE_RELATION && entry->relkind == RELKIND_FOREIGN_TABLE &&
-           find_served_relation(entry->relid) != nullptr;
-}
 
 /* Limits of passes, each of which waits for one refresh by the manager: if this transaction can refresh all of
  * them itself after the last one, and otherwise. */
@@ -233,7 +229,6 @@ bool pass(QueryDesc *query, const Reads &reads)
 struct Prepared {
     bool has_new_snapshot;
     MemoryContext plan_memory; /* of plan_exact_reads() */
-    const List *choices;       /* for keep_choices() */
 };
 
 constexpr int most_in_vain = 10;
@@ -304,30 +299,30 @@ bool passes_without_refresh(QueryDesc *query, const Reads &reads)
 /* Passes the barrier; what cannot be refreshed is read exactly. */
 Prepared refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads)
 {
+    const StartingStatement statement = {query, reads.relids, reads.count, begin_choices(query)};
     bool has_new_snapshot = false;
     List *unrefreshed = NIL;
     const Expected expected = reads.count > 0 && reads.by_functions_count == 0 && can_renew_snapshot(query)
                                   ? expected_of(reads.relids, reads.count)
                                   : Expected::anything;
     if (expected == Expected::request && passes_without_refresh(query, reads))
-        return {true, nullptr, NIL};
+        return {true, nullptr};
     if (expected == Expected::nothing) {
         renew_snapshot(query, false);
         has_new_snapshot = true;
         record_no_wait();
     } else {
         enter([&] {
-            NotingUnrefreshed noting(query, reads.relids, reads.count);
+            NotingUnrefreshed noting(statement);
             has_new_snapshot = call([&] { return pass(query, reads); });
             unrefreshed = noting.noted();
         });
     }
     if (can_be_read_exactly(query->plannedstmt)) {
-        const WaysToRead ways = choose_ways(query, reads.relids, reads.count, unrefreshed);
-        MemoryContext memory = ways.exact_count > 0
-                                   ? plan_exactly(query, flags, ways.exact, ways.exact_count, &has_new_snapshot)
-                                   : nullptr;
-        return {has_new_snapshot, memory, ways.made};
+        int count = 0;
+        const Oid *relids = tables_to_read_exactly(statement, unrefreshed, &count);
+        MemoryContext memory = count > 0 ? plan_exactly(query, flags, relids, count, &has_new_snapshot) : nullptr;
+        return {has_new_snapshot, memory};
     }
     ListCell *cell;
     foreach (cell, unrefreshed) {
@@ -335,7 +330,7 @@ Prepared refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads
         if (noted->is_replaceable)
             apply_on_stale(noted->relid, noted->obstacle);
     }
-    return {has_new_snapshot, nullptr, NIL};
+    return {has_new_snapshot, nullptr};
 }
 
 /* ---- exact reads that find nothing pending ---------------------------------------------- */
@@ -379,8 +374,8 @@ bool has_exact_stored_rows(QueryDesc *query, const Reads &reads, bool *has_new_s
 
 Prepared read_exactly(QueryDesc *query, int flags, const Reads &reads)
 {
-    Prepared prepared = {false, nullptr, NIL};
-    note_exact_read(query, reads.relids, reads.count);
+    Prepared prepared = {false, nullptr};
+    note_exact_read({query, reads.relids, reads.count, begin_choices(query)});
     if (!has_exact_stored_rows(query, reads, &prepared.has_new_snapshot))
         prepared.plan_memory = plan_exactly(query, flags, reads.relids, reads.count, &prepared.has_new_snapshot);
     return prepared;
@@ -397,7 +392,7 @@ void start_behind_barrier(QueryDesc *query, int flags, const Next &next)
     Reads reads = {};
     reads.relids = stream_tables_of(query->plannedstmt, &reads.count);
     reads.by_functions = function_reads_of(query->plannedstmt, &reads.by_functions_count);
-    Prepared prepared = {false, nullptr, NIL};
+    Prepared prepared = {false, nullptr};
     if (reads.count + reads.by_functions_count > 0 && is_reader()) {
         if (is_read_exactly(query->plannedstmt))
             prepared = read_exactly(query, flags, reads);
@@ -408,8 +403,7 @@ void start_behind_barrier(QueryDesc *query, int flags, const Next &next)
     next();
     if (prepared.plan_memory != nullptr)
         MemoryContextSetParent(prepared.plan_memory, query->estate->es_query_cxt);
-    if (prepared.choices != NIL)
-        keep_choices(query, prepared.choices);
+    attach_choices(query);
     if (prepared.has_new_snapshot)
         PopActiveSnapshot();
 }
@@ -417,8 +411,10 @@ void start_behind_barrier(QueryDesc *query, int flags, const Next &next)
 void run_under_own_snapshot(QueryDesc *query, const Next &next)
 {
     bool is_pushed = push_snapshot(query);
-    const int position = begin_running(query);
+    const int position = begin_running(query), settings = pass_reads_to_workers(query);
     next();
+    if (settings != 0)
+        AtEOXact_GUC(true, settings);
     end_running_from(position);
     confirm_exact_reads();
     confirm_choices();
@@ -429,29 +425,11 @@ void run_under_own_snapshot(QueryDesc *query, const Next &next)
 void finish_under_own_snapshot(QueryDesc *query, const Next &next)
 {
     bool is_pushed = push_snapshot(query);
+    const int position = begin_running(query);
     next();
+    end_running_from(position);
     if (is_pushed)
         PopActiveSnapshot();
-}
-
-Oid *stream_tables_of(PlannedStmt *plan, int *count)
-{
-    Oid *relids = nullptr;
-    *count = 0;
-    ListCell *cell;
-    foreach (cell, plan->rtable) {
-        auto *entry = static_cast<RangeTblEntry *>(lfirst(cell));
-        if (entry->relkind != RELKIND_FOREIGN_TABLE || !is_stream_table(entry))
-            continue;
-        if (relids == nullptr)
-            relids = static_cast<Oid *>(palloc(sizeof(Oid) * list_length(plan->rtable)));
-        bool is_known = false;
-        for (int i = 0; i < *count; i++)
-            is_known |= relids[i] == entry->relid;
-        if (!is_known)
-            relids[(*count)++] = entry->relid;
-    }
-    return relids;
 }
 
 void begin_recording_wait()

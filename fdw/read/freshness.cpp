@@ -6,7 +6,7 @@
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "definition/time_zone.hpp"
-#include "fdw/read/past_exact_reads.hpp"
+#include "fdw/read/session/past_exact_reads.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "mailbox/mailbox.hpp"

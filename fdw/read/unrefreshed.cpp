@@ -2,9 +2,8 @@
 
 #include "definition/guc.hpp"
 #include "definition/stream_table.hpp"
-#include "fdw/read/choices.hpp"
 #include "fdw/read/exact_reads.hpp"
-#include "fdw/read/past_exact_reads.hpp"
+#include "fdw/read/session/past_exact_reads.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "mailbox/mailbox.hpp"
 #include "storage/storage.hpp"
@@ -21,16 +20,8 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* A statement that is about to start. */
-struct Statement {
-    const QueryDesc *query;
-    const Oid *relids; /* that it reads */
-    int count;
-    Choices *choices; /* that bind it; null: its snapshot is not fixed */
-};
-
 struct Noting {
-    Statement statement;
+    StartingStatement statement;
     List *noted;
 };
 
@@ -54,11 +45,16 @@ bool is_overcome(Obstacle obstacle)
     }
 }
 
+bool is_bound(const StartingStatement &statement)
+{
+    return are_binding(statement.choices, statement.query);
+}
+
 /* Returns true if this session has read exactly what the storage of the stream table lacks. */
-bool would_go_back(Oid relid, const Statement &statement)
+bool would_go_back(Oid relid, const StartingStatement &statement)
 {
     return lacks_what_was_read(relid, mailbox::status_of(relid).stale_since()) ||
-           (statement.choices != nullptr && lacks_what_was_read_as_of(relid, statement.query->snapshot));
+           (is_bound(statement) && lacks_what_was_read_as_of(relid, statement.query->snapshot));
 }
 
 /* Whether the last refresh of the stream table, or of one that it reads, failed by its query: the exact query would
@@ -111,21 +107,15 @@ bool is_any_reported(const List *set, const List *unrefreshed)
     return false;
 }
 
-/* The time since which the choices that bind the statement have been made, or before. */
-TimestampTz bound_since()
+/* Whether its rows lack what this session has written or read; if there are choices, what it has read since: that for
+ * the first one of its state has regarded what was read before. */
+bool lacks_what_is_known_here(Oid relid, const StartingStatement &statement)
 {
-    return IsolationUsesXactSnapshot() ? GetCurrentTransactionStartTimestamp() : GetCurrentStatementStartTimestamp();
-}
-
-/* Whether its rows lack what this session has written or read; under a fixed snapshot, what it has read since that: the
- * choice for the first one of its state has regarded what was read before. */
-bool lacks_what_is_known_here(Oid relid, const Statement &statement)
-{
-    const bool is_read_before = statement.choices != nullptr && read_exactly_at(relid) < bound_since();
+    const bool is_read_before = statement.choices != nullptr && read_exactly_at(relid) < made_since(statement.choices);
     return mailbox::own_effects(relid).has_changes || (!is_read_before && would_go_back(relid, statement));
 }
 
-bool would_any_go_back(const List *set, const Statement &statement)
+bool would_any_go_back(const List *set, const StartingStatement &statement)
 {
     ListCell *cell;
     foreach (cell, set)
@@ -134,21 +124,27 @@ bool would_any_go_back(const List *set, const Statement &statement)
     return false;
 }
 
-/* Whether the stream table keeps its stored rows under the fixed snapshot although they are too old: it has done so
- * before, or has not been read yet, and another one of the same state keeps its own. */
-bool keeps_stale_rows(Oid relid, const Statement &statement)
+/* Whether what was chosen shows the exact rows, although they are stored ones: others may be read exactly then. */
+bool shows_exact_rows(const Choice *choice, const StartingStatement &statement)
+{
+    return choice->is_exact || (!choice->is_stale && !has_pending_changes(choice->relid, statement.query->snapshot));
+}
+
+/* Whether the stream table keeps its stored rows, although they are too old: it has done so before, or has not been
+ * read yet, and another one of the same state keeps its own. */
+bool keeps_stale_rows(Oid relid, const StartingStatement &statement)
 {
     if (statement.choices == nullptr || !has_any_choice(statement.choices))
         return false;
     const Choice *own = choice_for(statement.choices, relid);
     const Choice *found = own != nullptr ? own : choice_among(statement.choices, of_one_state(relid));
     return found != nullptr && !found->is_exact && (own == nullptr || own->is_stale) &&
-           !lacks_what_is_known_here(relid, statement);
+           !lacks_what_is_known_here(relid, statement) && !shows_exact_rows(found, statement);
 }
 
 /* ---- what a statement notes ----------------------------------------------------------- */
 
-bool can_be_replaced(Oid relid, Obstacle obstacle, const Statement &statement)
+bool can_be_replaced(Oid relid, Obstacle obstacle, const StartingStatement &statement)
 {
     if (keeps_stale_rows(relid, statement))
         return false;
@@ -161,7 +157,7 @@ bool can_be_replaced(Oid relid, Obstacle obstacle, const Statement &statement)
     if ((guc::has_consistent_reads && !is_excluded(obstacle)) || would_go_back(relid, statement))
         return true;
     const List *set = of_one_state(relid);
-    /* A later statement under a fixed snapshot may read the others. */
+    /* A later statement under the same snapshot may read the others. */
     if (statement.choices != nullptr && !is_excluded(obstacle))
         return would_any_go_back(set, statement);
     for (int i = 0; i < statement.count; i++)
@@ -172,9 +168,8 @@ bool can_be_replaced(Oid relid, Obstacle obstacle, const Statement &statement)
 
 } // namespace
 
-NotingUnrefreshed::NotingUnrefreshed(const QueryDesc *query, const Oid *relids, int count)
-    : outer_(noting_now),
-      own_(new Noting{{query, relids, count, call([=] { return choices_for_statement(query); })}, NIL})
+NotingUnrefreshed::NotingUnrefreshed(const StartingStatement &statement)
+    : outer_(noting_now), own_(new Noting{statement, NIL})
 {
     noting_now = own_;
 }
@@ -204,8 +199,8 @@ namespace {
 
 /* ---- the choice of a statement ---------------------------------------------------------- */
 
-/* Whether a statement in READ COMMITTED that reads others exactly reads the stream table so, too. */
-bool is_read_with_them(Oid relid, const Statement &statement, const List *unrefreshed)
+/* Whether a statement for which there are no choices, and that reads others exactly, reads the stream table so, too. */
+bool is_read_with_them(Oid relid, const StartingStatement &statement, const List *unrefreshed)
 {
     if (!is_noted(unrefreshed, false))
         return true;
@@ -213,37 +208,39 @@ bool is_read_with_them(Oid relid, const Statement &statement, const List *unrefr
            (lacks_what_is_known_here(relid, statement) || !is_any_reported(of_one_state(relid), unrefreshed));
 }
 
-bool is_exact_by_itself(Oid relid, const List *unrefreshed)
+/* The barrier has refreshed what has to be current, unless the snapshot of the statement is fixed. */
+bool is_exact_by_itself(Oid relid, const StartingStatement &statement, const List *unrefreshed)
 {
-    return is_noted(unrefreshed, true, relid) || guc::has_consistent_reads || has_to_be_current(relid);
+    return is_noted(unrefreshed, true, relid) || guc::has_consistent_reads ||
+           (is_bound(statement) && has_to_be_current(relid));
 }
 
-bool is_any_exact_by_itself(const List *set, const Statement &statement, const List *unrefreshed)
+bool is_any_exact_by_itself(const List *set, const StartingStatement &statement, const List *unrefreshed)
 {
     for (int i = 0; i < statement.count; i++)
         if (list_member_oid(set, statement.relids[i]) && !is_reported(statement.relids[i], unrefreshed) &&
-            is_exact_by_itself(statement.relids[i], unrefreshed))
+            is_exact_by_itself(statement.relids[i], statement, unrefreshed))
             return true;
     return false;
 }
 
-/* Whether a statement under a fixed snapshot reads the stream table, for which no choice has been made, exactly. */
-bool is_first_read_exact(Oid relid, const Statement &statement, const List *unrefreshed)
+/* Whether a statement for which there are choices, but none for the stream table, reads it exactly. */
+bool is_first_read_exact(Oid relid, const StartingStatement &statement, const List *unrefreshed)
 {
     if (is_reported(relid, unrefreshed))
         return false;
     const List *set = of_one_state(relid);
     if (list_length(set) == 1)
-        return is_exact_by_itself(relid, unrefreshed);
+        return is_exact_by_itself(relid, statement, unrefreshed);
     if (is_noted(unrefreshed, true, relid) && lacks_what_is_known_here(relid, statement))
         return true;
     if (const Choice *other = choice_among(statement.choices, set))
-        return other->is_exact;
+        return shows_exact_rows(other, statement);
     return !is_any_reported(set, unrefreshed) &&
            (is_any_exact_by_itself(set, statement, unrefreshed) || would_any_go_back(set, statement));
 }
 
-bool chooses_exact(Oid relid, const Statement &statement, const List *unrefreshed)
+bool chooses_exact(Oid relid, const StartingStatement &statement, const List *unrefreshed)
 {
     const Choice *before = choice_for(statement.choices, relid);
     return before != nullptr
@@ -251,26 +248,18 @@ bool chooses_exact(Oid relid, const Statement &statement, const List *unrefreshe
                : is_first_read_exact(relid, statement, unrefreshed);
 }
 
-/* Records the choices of a statement, which reads the `exact` ones exactly. Returns those that bind only its functions,
- * as nothing binds it itself. */
-List *choose(const Statement &statement, const List *unrefreshed, const Oid *exact, int exact_count)
+/* Adds the choices of a statement, which reads the `exact` ones exactly. */
+void add_choices(const StartingStatement &statement, const List *unrefreshed, const Oid *exact, int exact_count)
 {
-    List *made = NIL;
     for (int i = 0; i < statement.count; i++) {
         const Oid relid = statement.relids[i];
-        if (statement.choices != nullptr && choice_for(statement.choices, relid) != nullptr)
+        if (choice_for(statement.choices, relid) != nullptr)
             continue;
         const bool is_exact = std::find(exact, exact + exact_count, relid) != exact + exact_count;
         const bool is_stale = is_reported(relid, unrefreshed);
-        made = lappend(made, make_choice(relid, is_exact, is_stale,
-                                         !is_stale || is_any_reported(list_make1_oid(relid), unrefreshed)));
+        choose(statement.choices, relid, is_exact, is_stale,
+               !is_stale || is_any_reported(list_make1_oid(relid), unrefreshed));
     }
-    if (statement.choices == nullptr)
-        return made;
-    ListCell *cell;
-    foreach (cell, made)
-        add_choice(statement.choices, static_cast<const Choice *>(lfirst(cell)));
-    return NIL;
 }
 
 /* Returns true if the stream tables, and other tables of the statement, may show different states of their sources. */
@@ -290,30 +279,28 @@ bool has_several_states(const QueryDesc *query, const Oid *relids, int count)
 
 } // namespace
 
-void note_exact_read(const QueryDesc *query, const Oid *relids, int count)
+void note_exact_read(const StartingStatement &statement)
 {
-    const Statement statement = {query, relids, count, choices_for_statement(query)};
     if (statement.choices != nullptr)
-        (void)choose(statement, NIL, relids, count);
+        add_choices(statement, NIL, statement.relids, statement.count);
 }
 
-WaysToRead choose_ways(const QueryDesc *query, const Oid *relids, int count, const List *unrefreshed)
+const Oid *tables_to_read_exactly(const StartingStatement &statement, const List *unrefreshed, int *found)
 {
-    const Statement statement = {query, relids, count, choices_for_statement(query)};
-    const bool is_fixed = statement.choices != nullptr;
-    if (!guc::enabled || count == 0)
-        return {};
-    const bool may_be_exact = is_fixed || is_noted(unrefreshed, true) ||
-                              (guc::has_consistent_reads && has_several_states(query, relids, count));
-    if (!may_be_exact && unrefreshed == NIL)
-        return {};
-    WaysToRead ways = {static_cast<Oid *>(palloc(sizeof(Oid) * count)), 0, NIL};
-    for (int i = 0; may_be_exact && i < count; i++)
-        if (is_fixed ? chooses_exact(relids[i], statement, unrefreshed)
-                     : is_read_with_them(relids[i], statement, unrefreshed))
-            ways.exact[ways.exact_count++] = relids[i];
-    ways.made = choose(statement, unrefreshed, ways.exact, ways.exact_count);
-    return ways;
+    *found = 0;
+    const bool has_choices = statement.choices != nullptr;
+    if (!guc::enabled || statement.count == 0 ||
+        (!has_choices && !is_noted(unrefreshed, true) &&
+         !(guc::has_consistent_reads && has_several_states(statement.query, statement.relids, statement.count))))
+        return nullptr;
+    auto *exact = static_cast<Oid *>(palloc(sizeof(Oid) * statement.count));
+    for (int i = 0; i < statement.count; i++)
+        if (has_choices ? chooses_exact(statement.relids[i], statement, unrefreshed)
+                        : is_read_with_them(statement.relids[i], statement, unrefreshed))
+            exact[(*found)++] = statement.relids[i];
+    if (has_choices)
+        add_choices(statement, unrefreshed, exact, *found);
+    return exact;
 }
 
 } // namespace pgtrickle

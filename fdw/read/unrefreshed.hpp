@@ -3,23 +3,32 @@
  * (exact_reads.hpp).
  *
  * Invariant: a statement sees stream tables that are refreshed together in one state, and so do all statements under
- * one fixed snapshot (choices.hpp). One that is reported as stale keeps its stored rows, and so do the others, although
- * an exact read would not have to wait for them. Under a fixed snapshot the others also keep them if stored rows of one
- * of them have been read before, and are reported if these are too old for them. Excepted are those whose rows lack
- * what this session has written or read, and those that are refreshed without the reported one, because it is held or
- * fails.
+ * one snapshot (session/choices.hpp). One that is reported as stale keeps its stored rows, and so do the others,
+ * although an exact read would not have to wait for them. Under one snapshot the others also keep them if stored rows
+ * of one of them have been read before that lack a change, and are reported if these are too old for them. Excepted are
+ * those whose rows lack what this session has written or read, and those that are refreshed without the reported one,
+ * because it is held or fails.
  *
  * PostgreSQL frames, unless said otherwise.
  */
 #pragma once
 
 #include "fdw/read/freshness.hpp"
+#include "fdw/read/session/choices.hpp"
 
 extern "C" {
 #include "executor/execdesc.h"
 }
 
 namespace pgtrickle {
+
+/* A statement that is about to start. */
+struct StartingStatement {
+    const QueryDesc *query;
+    const Oid *relids; /* that it reads */
+    int count;
+    Choices *choices; /* that bind it, or will bind its functions; null: neither */
+};
 
 struct Unrefreshed {
     Oid relid;
@@ -34,8 +43,7 @@ struct Unrefreshed {
  * instead. C++ frames. */
 class NotingUnrefreshed {
   public:
-    /* `relids` are those that the statement, which is about to start, reads. */
-    NotingUnrefreshed(const QueryDesc *query, const Oid *relids, int count);
+    explicit NotingUnrefreshed(const StartingStatement &statement);
     ~NotingUnrefreshed();
     NotingUnrefreshed(const NotingUnrefreshed &) = delete;
     NotingUnrefreshed &operator=(const NotingUnrefreshed &) = delete;
@@ -49,17 +57,11 @@ class NotingUnrefreshed {
 /* Notes the stream table, if an object exists. Returns true if no message is to be raised. */
 bool note_unrefreshed(Oid relid, Obstacle obstacle);
 
-/* Notes that a statement, which is about to start, reads the stream tables exactly, whatever could be refreshed. */
-void note_exact_read(const QueryDesc *query, const Oid *relids, int count);
+/* Notes that a statement reads its stream tables exactly, whatever could be refreshed. */
+void note_exact_read(const StartingStatement &statement);
 
-struct WaysToRead {
-    Oid *exact; /* those stream tables of the statement that are read exactly */
-    int exact_count;
-    const List *made; /* of Choice: to be kept for its functions, once it has started */
-};
-
-/* Chooses after refreshes have been tried for a statement, which is about to start, and `unrefreshed` were noted.
- * Palloc'ed. */
-WaysToRead choose_ways(const QueryDesc *query, const Oid *relids, int count, const List *unrefreshed);
+/* Returns those stream tables of a statement that are read exactly, after refreshes have been tried for it, and
+ * `unrefreshed` were noted; palloc'ed. */
+const Oid *tables_to_read_exactly(const StartingStatement &statement, const List *unrefreshed, int *found);
 
 } // namespace pgtrickle

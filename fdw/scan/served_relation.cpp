@@ -249,6 +249,27 @@ const ServedRelation *served_relation_to_read(Oid relid)
     }
 }
 
+Oid *stream_tables_of(const PlannedStmt *plan, int *count)
+{
+    Oid *relids = nullptr;
+    *count = 0;
+    ListCell *cell;
+    foreach (cell, plan->rtable) {
+        auto *entry = static_cast<RangeTblEntry *>(lfirst(cell));
+        if (entry->rtekind != RTE_RELATION || entry->relkind != RELKIND_FOREIGN_TABLE ||
+            find_served_relation(entry->relid) == nullptr)
+            continue;
+        if (relids == nullptr)
+            relids = static_cast<Oid *>(palloc(sizeof(Oid) * list_length(plan->rtable)));
+        bool is_known = false;
+        for (int i = 0; i < *count; i++)
+            is_known |= relids[i] == entry->relid;
+        if (!is_known)
+            relids[(*count)++] = entry->relid;
+    }
+    return relids;
+}
+
 bool fits_its_storage(Oid relid)
 {
     Relation table = relation_open(relid, AccessShareLock);

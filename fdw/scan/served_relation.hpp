@@ -15,6 +15,10 @@
 #include "pg/boundary.hpp"
 #include "scheduler/time/schedule.hpp"
 
+extern "C" {
+#include "nodes/plannodes.h"
+}
+
 #include <type_traits>
 
 namespace pgtrickle {
@@ -51,6 +55,10 @@ bool is_storage_heap(Oid heap);
  * the end of the transaction. Raises 55000 if there is no storage to read, or if the library was not
  * preloaded. */
 const ServedRelation *served_relation_to_read(Oid relid);
+
+/* Returns the stream tables that a plan reads, each once, palloc'ed; null if there are none. The flat range
+ * table contains them on both read routes. */
+Oid *stream_tables_of(const PlannedStmt *plan, int *count);
 
 /* Returns true if the storage, which must exist, has the columns of the stream table. */
 bool fits_its_storage(Oid relid);

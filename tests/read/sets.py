@@ -17,7 +17,6 @@ db = Database()
 SETS = {"group": ("g1", "g2"), "diamond": ("d1", "d2"), "overlap": ("o1", "o2", "o3")}
 # Its members are never read by the same statement without a common state being known: a control.
 APART = ("a1", "a2")
-LEVELS = ("READ COMMITTED", "REPEATABLE READ")
 # max_staleness, and the schedule of every second member
 STALENESS = (("0", "520w"), ("-1", "0s"), ("-1", "1s"))
 
@@ -35,8 +34,12 @@ def set_up():
     for one, other in list(pairs()) + [APART]:
         db.run(f"CREATE FUNCTION {one}_{other}() RETURNS TABLE (one int, other int) LANGUAGE plpgsql STABLE AS "
                f"$$ BEGIN RETURN QUERY {states(one, other)}; END $$")
+    db.run("CREATE TABLE numbers AS SELECT generate_series(1, 2000) AS n; ANALYZE numbers; CREATE TABLE noted (n int)")
     for member in itertools.chain(*SETS.values(), APART):
-        db.run(f"CREATE FUNCTION top_{member}() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN (SELECT max(n) FROM {member}); END $$")
+        body = f"BEGIN RETURN (SELECT max(n) / (NOT fails)::int FROM {member}); EXCEPTION WHEN division_by_zero THEN RETURN NULL; END"
+        for name, options in (("top", "STABLE"), ("old", "STABLE SET pg_trickle.max_staleness = '3h'"), ("parallel", "STABLE PARALLEL SAFE")):
+            body_of = body if name == "top" else body[:body.index("EXCEPTION")] + "END"
+            db.run(f"CREATE FUNCTION {name}_{member}(fails bool DEFAULT false) RETURNS int LANGUAGE plpgsql {options} AS $$ {body_of} $$")
 
 
 def pairs():
@@ -51,8 +54,17 @@ def states(one, other):
 def ways_to_read(one, other):
     """All return the state of the first one, and that of the second one."""
     return (states(one, other), f"SELECT b, a FROM ({states(other, one)}) AS swapped (a, b)", f"SELECT * FROM {one}_{other}()",
-            f"SELECT max(n), top_{other}() FROM {one}", f"SELECT top_{one}(), max(n) FROM {other}", f"SELECT top_{one}(), top_{other}()",
-            f"SELECT a, b FROM (SELECT top_{other}() AS b, top_{one}() AS a OFFSET 0) AS called")
+            f"SELECT max(n), top_{other}() FROM {one}", f"SELECT top_{one}(), max(n) FROM {other}")
+
+
+def ways_to_read_once(one, other):
+    return (f"SELECT top_{one}(), top_{other}()",
+            f"SELECT a, b FROM (SELECT top_{other}() AS b, top_{one}() AS a OFFSET 0) AS called",
+            # the planner calls the function first
+            f"SELECT (SELECT max(n) FROM {one}), top_{other}() LIMIT top_{other}()",
+            f"SELECT max(n) FROM {other}; SELECT max(n), top_{other}() FROM {one}",
+            f"SELECT max(n), top_{other}() FROM {one} HAVING old_{other}() IS NOT NULL",
+            f"SELECT max(n), top_{other}() FROM {one} HAVING top_{other}(true) IS NULL")
 
 
 def schedule(members, of_second):
@@ -104,10 +116,9 @@ def read_beside(obstacle, one, other, answers):
             db.run("UPDATE common SET n = n + 1")
             if of_second == "1s":
                 db.wait_for(f"SELECT pgtrickle.get_staleness('{other}') > 1", True)
-            for number, (level, query, read_before) in enumerate(itertools.product(
-                    LEVELS, ways_to_read(one, other), ("common", one))):
-                if level == "READ COMMITTED" and read_before != "common":
-                    continue
+            reads = [*itertools.product(("READ COMMITTED",), ways_to_read(one, other) + ways_to_read_once(one, other), ("common",)),
+                     *itertools.product(("REPEATABLE READ",), ways_to_read(one, other), ("common", one))]
+            for number, (level, query, read_before) in enumerate(reads):
                 row = read(query, staleness, level, "on" if number % 3 else "off", read_before)
                 assert row is None or row[0] == row[1], (obstacle, staleness, of_second, level, read_before, query, row)
                 answers[level] = answers.get(level, 0) + (row is not None)
@@ -317,14 +328,12 @@ def settings_between_do_not_lead_back():
 def a_cursor_stays_in_one_state():
     """Its functions read under its snapshot, whatever has ended since, and after one of them has failed."""
     schedule(("g1", "g2"), "520w")
-    db.run("CREATE FUNCTION top_or_null(fails bool) RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN "
-           "RETURN (SELECT max(n) / (NOT fails)::int FROM g2); EXCEPTION WHEN division_by_zero THEN RETURN NULL; END $$")
     for fails in False, True:
         db.run("UPDATE common SET n = n + 1")
         session = db.connect()
         cursor = session.cursor()
         with Obstacle(REFRESH.format("g1")):
-            cursor.execute("SET pg_trickle.max_staleness = 0; BEGIN; DECLARE rows CURSOR FOR SELECT n, top_or_null(%s AND row = 1) "
+            cursor.execute("SET pg_trickle.max_staleness = 0; BEGIN; DECLARE rows CURSOR FOR SELECT n, top_g2(%s AND row = 1) "
                            "FROM g1, generate_series(1, 3) AS row; FETCH rows", [fails])
             first = cursor.fetchone()
             assert first[1] == (None if fails else first[0]), first
@@ -332,6 +341,103 @@ def a_cursor_stays_in_one_state():
         cursor.execute("FETCH rows")
         assert cursor.fetchone() == (first[0], first[0])
         session.close()
+
+
+def so_does_one_that_a_function_has_opened():
+    schedule(("g2", "g1"), "0s")
+    db.run("CREATE FUNCTION opens() RETURNS refcursor LANGUAGE plpgsql STABLE AS $$ DECLARE c refcursor := 'c'; "
+           "BEGIN OPEN c FOR SELECT n, top_g2() FROM g1; RETURN c; END $$")
+    with Obstacle(REFRESH.format("g1")):
+        db.run("UPDATE common SET n = n + 1")
+        session = db.connect()
+        cursor = session.cursor()
+        cursor.execute("BEGIN; SELECT opens(); FETCH c")
+        row = cursor.fetchone()
+        assert row[0] == row[1], row
+        session.close()
+
+
+def what_runs_at_the_end_of_a_statement_is_of_its_state():
+    """A data-modifying WITH query, and triggers."""
+    schedule(("g2", "g1"), "0s")
+    db.run("CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql STABLE AS $$ BEGIN RAISE WARNING 'noted %', top_g1(); RETURN NULL; END $$")
+    db.run("CREATE TABLE triggering (n int); CREATE TRIGGER note AFTER INSERT ON triggering EXECUTE FUNCTION note()")
+    with Obstacle(REFRESH.format("g1")):
+        db.run("UPDATE common SET n = n + 1")
+        session = db.connect()
+        cursor = session.cursor()
+        cursor.execute("BEGIN; WITH w AS (INSERT INTO noted SELECT top_g1()) SELECT max(n) FROM g2")
+        shown = cursor.fetchone()
+        cursor.execute("SELECT n FROM noted")
+        assert cursor.fetchone() == shown
+        cursor.execute("INSERT INTO triggering SELECT max(n) FROM g2 RETURNING n")
+        assert f"noted {cursor.fetchone()[0]}" in "".join(session.notices), session.notices
+        session.close()
+
+
+def consistent_reads_include_functions():
+    schedule(APART, "520w")
+    for members in itertools.permutations(APART):
+        db.run("UPDATE common SET n = n + 1")
+        refresh_in_another(members[1])
+        db.run("UPDATE common SET n = n + 1")
+        session = db.connect()
+        cursor = session.cursor()
+        cursor.execute(f"SET pg_trickle.consistent_reads = on; SELECT max(n), top_{members[1]}() FROM {members[0]}")
+        row = cursor.fetchone()
+        assert row[0] == row[1], row
+        session.close()
+
+
+def a_current_member_keeps_none_from_being_read_exactly():
+    schedule(("g1", "g2"), "0s")
+    schedule(("g2", "g1"), "0s")
+    for _ in range(5):
+        refresh_in_another("g1")
+        session = db.connect()
+        cursor = session.cursor()
+        with Obstacle(REFRESH.format("g1")):
+            db.run("INSERT INTO own_g2 SELECT 10 * max(n) FROM common")
+            cursor.execute("SET pg_trickle.on_stale = error; SELECT max(n), top_g2() FROM g1")
+            row = cursor.fetchone()
+            assert row[1] == 10 * row[0], row
+        session.close()
+        db.run("DELETE FROM own_g2")
+
+
+IN_PARALLEL = ("SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; "
+               "SET parallel_leader_participation = off; SET client_min_messages = error; ")
+
+
+def parallel_workers_know_what_was_read_before():
+    """Whether the session has read exactly, in this transaction or not, own changes or not, the same or another one."""
+    schedule(("g1", "g2"), "520w")
+    in_parallel = "SELECT min(parallel_g1()) FROM numbers WHERE n < 50"
+    for exactly in "g1", "g2":
+        for begin, change, end in (("", "", ""), ("BEGIN;", f"INSERT INTO own_{exactly} VALUES (5000);", ""),
+                                   ("BEGIN;", f"INSERT INTO own_{exactly} VALUES (5000);", "COMMIT;")):
+            db.run("UPDATE common SET n = n + 1; DELETE FROM own_g1; DELETE FROM own_g2")
+            refresh_in_another("g1")
+            db.run("UPDATE common SET n = n + 1")
+            session = db.connect()
+            cursor = session.cursor()
+            cursor.execute(f"{IN_PARALLEL} {begin} {change} SET pg_trickle.read_mode = exact; SELECT max(n) FROM {exactly}")
+            before = cursor.fetchone()[0]
+            cursor.execute(f"{end} RESET pg_trickle.read_mode; {in_parallel}")
+            after = cursor.fetchone()[0]
+            assert exactly == "g2" or after >= before, (exactly, change, end, before, after)
+            cursor.execute(f"EXPLAIN {in_parallel}")
+            assert "Workers Planned" in str(cursor.fetchall())
+            session.close()
+    db.run("DELETE FROM own_g1; DELETE FROM own_g2")
+    for members in itertools.permutations(("g1", "g2")):
+        for staleness in "0", "-1":
+            db.run("UPDATE common SET n = n + 1")
+            with Transaction(f"pg_trickle.max_staleness = {staleness}", "client_min_messages = error") as reader:
+                reader.run(IN_PARALLEL)
+                first = reader.top(members[0])
+                found = reader.run(f"SELECT min(parallel_{members[1]}()), max(parallel_{members[1]}()) FROM numbers WHERE n < 50")
+                assert found == (first, first), (members, staleness, first, found)
 
 
 def refresh_in_another(member):
@@ -381,6 +487,9 @@ try:
                a_refresh_between_the_statements_changes_nothing,
                a_later_statement_of_another_member_is_of_the_same_state, a_set_that_is_made_meanwhile_changes_nothing,
                a_member_that_is_not_read_is_not_waited_for, stale_rows_are_reported_again, settings_between_do_not_lead_back,
-               a_young_member_is_read_again_as_before, overlapping_sets_are_refreshed_as_one, a_cursor_stays_in_one_state, those_apart_may_differ])
+               a_young_member_is_read_again_as_before, overlapping_sets_are_refreshed_as_one, a_cursor_stays_in_one_state,
+               so_does_one_that_a_function_has_opened, what_runs_at_the_end_of_a_statement_is_of_its_state,
+               consistent_reads_include_functions, a_current_member_keeps_none_from_being_read_exactly,
+               parallel_workers_know_what_was_read_before, those_apart_may_differ])
 finally:
     db.drop()

@@ -178,8 +178,9 @@ extern "C" void destroy_fill(DestReceiver *) {}
 void put_stored_rows(Arrangement *arrangement, Relation heap, DeltaSort *sort)
 {
     int count = arrangement->facts.column_count;
-    auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (count + 2)));
-    auto *nulls = static_cast<bool *>(palloc(sizeof(bool) * (count + 2)));
+    const bool has_hash = arrangement->facts.found_by_count == 0;
+    auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (count + 3)));
+    auto *nulls = static_cast<bool *>(palloc(sizeof(bool) * (count + 3)));
     TableScanDesc scan = table_beginscan(heap, GetActiveSnapshot(), 0, nullptr);
     while (table_scan_getnextslot(scan, ForwardScanDirection, arrangement->found)) {
         CHECK_FOR_INTERRUPTS();
@@ -190,21 +191,25 @@ void put_stored_rows(Arrangement *arrangement, Relation heap, DeltaSort *sort)
         nulls[count] = false;
         values[count + 1] = ObjectIdGetDatum(RelationGetRelid(heap));
         nulls[count + 1] = false;
+        values[count + 2] = has_hash ? arrangement->found->tts_values[count] : static_cast<Datum>(0);
+        nulls[count + 2] = !has_hash;
         put_row(sort, values, nulls);
     }
     table_endscan(scan);
     ExecClearTuple(arrangement->found);
 }
 
-/* Sorts the stored rows by hash: all physical columns, then the row's address. */
+/* Sorts the stored rows by the hash that they should have: all physical columns, the row's address, and the hash that
+ * is stored, if there is one. That is another one after a change of a type, or of a function that hashes it. */
 DeltaSort *sort_stored_rows(Arrangement *arrangement)
 {
     int count = arrangement->facts.column_count;
-    TupleDesc descriptor = CreateTemplateTupleDesc(count + 2);
+    TupleDesc descriptor = CreateTemplateTupleDesc(count + 3);
     for (int i = 1; i <= count; i++)
         TupleDescCopyEntry(descriptor, i, arrangement->descriptor, i);
     TupleDescInitEntry(descriptor, count + 1, "ctid", TIDOID, -1, 0);
     TupleDescInitEntry(descriptor, count + 2, "tableoid", OIDOID, -1, 0);
+    TupleDescInitEntry(descriptor, count + 3, "stored_hash", INT8OID, -1, 0);
     DeltaSort *sort = begin_delta_sort(descriptor, &arrangement->place, arrangement->place_positions, DeltaOrder::hash);
     ListCell *cell;
     foreach (cell, row_heaps(RelationGetRelid(arrangement->heap))) {
@@ -277,6 +282,10 @@ TupleTableSlot *as_slot(Arrangement *arrangement, TupleTableSlot *slot, const St
     memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
     memcpy(slot->tts_values, stored->row.values, sizeof(Datum) * count);
     memcpy(slot->tts_isnull, stored->row.nulls, sizeof(bool) * count);
+    if (arrangement->facts.found_by_count == 0) {
+        slot->tts_values[count] = stored->row.values[count + 2];
+        slot->tts_isnull[count] = false;
+    }
     ExecStoreVirtualTuple(slot);
     slot->tts_tid = *reinterpret_cast<ItemPointer>(DatumGetPointer(stored->row.values[count]));
     slot->tts_tableOid = DatumGetObjectId(stored->row.values[count + 1]);

@@ -136,6 +136,13 @@ void keep(List **rows, MemoryContext memory, TupleTableSlot *row)
     MemoryContextSwitchTo(previous);
 }
 
+/* Whether a change of a type, or of a function that hashes it, has changed the hash of a stored row. */
+bool has_other_hash(const Arrangement *arrangement, const TupleTableSlot *stored, int64 hash)
+{
+    return arrangement->facts.found_by_count == 0 &&
+           DatumGetInt64(stored->tts_values[arrangement->facts.column_count]) != hash;
+}
+
 bool is_too_much(const MergedGroups *merged)
 {
     return list_length(merged->keys) > merged->most ||
@@ -160,7 +167,8 @@ void replace_row(Arrangement *arrangement, TupleTableSlot *stored, const Datum *
             insert_row(arrangement, values, nulls, hash);
     } else if (values == nullptr) {
         delete_row(arrangement, address_of(stored));
-    } else if (!is_same_prefix(arrangement, column_count, stored, values, nulls)) {
+    } else if (has_other_hash(arrangement, stored, hash) ||
+               !is_same_prefix(arrangement, column_count, stored, values, nulls)) {
         update_row(arrangement, address_of(stored), values, nulls, hash);
     }
 }

@@ -36,7 +36,7 @@ FLOORS = {
     "capture": (("",), ("ddl",), ("triggers",), ("log",), ("source",)),
     "refresh": (("",), ("batch",), ("run",), ("program",), ("sets", "request")),
     "worker": (("manager",), ("refresher",), ("",)),
-    "fdw": (("",), ("functions", "monitor"), ("sql",), ("ddl",), ("ddl/refusals",), ("definition",), ("read",), ("scan",)),
+    "fdw": (("",), ("functions", "monitor"), ("sql",), ("ddl",), ("ddl/refusals",), ("definition",), ("read",), ("read/session",), ("scan",)),
 }
 # Files that include a header outside of their room's list, with the reason.
 EXCEPTIONS = {

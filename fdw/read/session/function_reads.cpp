@@ -1,4 +1,4 @@
-#include "fdw/read/function_reads.hpp"
+#include "fdw/read/session/function_reads.hpp"
 
 #include "fdw/scan/served_relation.hpp"
 

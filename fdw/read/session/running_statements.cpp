@@ -1,4 +1,4 @@
-#include "fdw/read/running_statements.hpp"
+#include "fdw/read/session/running_statements.hpp"
 
 extern "C" {
 #include "utils/memutils.h"

@@ -9,6 +9,7 @@
 extern "C" {
 #include "access/xact.h"
 #include "datatype/timestamp.h"
+#include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 }
 
@@ -24,6 +25,8 @@ void forget_unconfirmed_reads(SubXactEvent event, SubTransactionId self, SubTran
 TimestampTz read_exactly_at(Oid relid);
 /* Whether the stored rows lack changes of this transaction that it has read exactly. */
 bool lacks_own_changes_read(Oid relid);
+/* Appends, as text, what functions of parallel workers have to know; nothing if nothing has been read exactly. */
+void print_past_reads(StringInfo text);
 /* Notes when a transaction ends that changes of its own that it has read are committed. Comes after the mailbox has
  * noted the time of the commit. */
 void end_own_reads(XactEvent event);

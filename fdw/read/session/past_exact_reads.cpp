@@ -1,8 +1,9 @@
-#include "fdw/read/past_exact_reads.hpp"
+#include "fdw/read/session/past_exact_reads.hpp"
 
 #include "capture/log/chunk.hpp"
 #include "capture/triggers/open_statement.hpp"
 #include "definition/state/state.hpp"
+#include "fdw/read/session/leader_reads.hpp"
 #include "mailbox/mailbox.hpp"
 
 extern "C" {
@@ -88,8 +89,27 @@ void forget_unconfirmed_reads(SubXactEvent event, SubTransactionId, SubTransacti
 
 namespace {
 
+/* In a parallel worker, takes over what the leader has read exactly. */
+void add_from_leader()
+{
+    for (const char *at = leader_reads(); *at != '\0'; at = strchr(at, ';') + 1) {
+        PastRead read = {};
+        int has_own;
+        if (sscanf(at, "read %u %ld %d %d;", &read.relid, &read.at, &has_own, &read.own_seq) != 4)
+            continue;
+        read.has_own = has_own != 0;
+        if (past_reads == nullptr)
+            create_table();
+        *static_cast<PastRead *>(hash_search(past_reads, &read.relid, HASH_ENTER, nullptr)) = read;
+    }
+}
+
 PastRead *find_past_read(Oid relid)
 {
+    static bool is_complete = false;
+    if (!is_complete)
+        add_from_leader();
+    is_complete = true;
     return past_reads == nullptr ? nullptr
                                  : static_cast<PastRead *>(hash_search(past_reads, &relid, HASH_FIND, nullptr));
 }
@@ -109,6 +129,16 @@ bool lacks_own_changes_read(Oid relid)
         return false;
     const state::VisibleRow row = state::visible_row(relid);
     return !row.is_own || row.own_seq < entry->own_seq;
+}
+
+void print_past_reads(StringInfo text)
+{
+    if (past_reads == nullptr)
+        return;
+    HASH_SEQ_STATUS status;
+    hash_seq_init(&status, past_reads);
+    while (const auto *read = static_cast<const PastRead *>(hash_seq_search(&status)))
+        appendStringInfo(text, "read %u " INT64_FORMAT " %d %d;", read->relid, read->at, read->has_own, read->own_seq);
 }
 
 void end_own_reads(XactEvent event)

@@ -1,0 +1,296 @@
+#include "fdw/read/session/choices.hpp"
+
+#include "definition/guc.hpp"
+#include "fdw/read/session/leader_reads.hpp"
+#include "fdw/read/session/running_statements.hpp"
+#include "fdw/scan/served_relation.hpp"
+#include "pg/versions/processes.hpp"
+
+extern "C" {
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+}
+
+namespace pgtrickle {
+
+struct Choices {
+    List *list; /* of Choice */
+    MemoryContext memory;
+    TimestampTz made_since;
+    /* If they are those of a statement: */
+    const QueryDesc *query;
+    bool has_stored; /* also those of stream tables that the statement reads as stored */
+    Choices *next;
+    MemoryContextCallback forget;
+};
+
+namespace {
+
+Choices *of_transaction = nullptr; /* in its memory */
+uint32_t chosen_in = 0;            /* the local transaction id */
+
+Choices *of_statements = nullptr; /* of those in READ COMMITTED */
+
+void add(Choices *choices, const Choice &choice)
+{
+    MemoryContext previous = MemoryContextSwitchTo(choices->memory);
+    auto *copy = static_cast<Choice *>(palloc(sizeof(Choice)));
+    *copy = choice;
+    choices->list = lappend(choices->list, copy);
+    MemoryContextSwitchTo(previous);
+}
+
+Choice make(Oid relid, bool is_exact, bool is_stale, bool is_for_others, int nest_level)
+{
+    return {.relid = relid,
+            .is_exact = is_exact,
+            .is_stale = is_stale,
+            .is_for_others = is_for_others,
+            .staleness_ms = guc::max_staleness_ms,
+            .is_consistent = guc::has_consistent_reads,
+            .nest_level = nest_level};
+}
+
+/* Adds what the leader has chosen, in a parallel worker. */
+void add_from_leader(Choices *choices)
+{
+    for (const char *at = leader_reads(); *at != '\0'; at = strchr(at, ';') + 1) {
+        Choice choice = {};
+        int is_exact, is_stale, is_for_others, is_consistent;
+        if (sscanf(at, "choice %u %d %d %d %ld %d;", &choice.relid, &is_exact, &is_stale, &is_for_others,
+                   &choice.staleness_ms, &is_consistent) != 6)
+            continue;
+        choice.is_exact = is_exact != 0;
+        choice.is_stale = is_stale != 0;
+        choice.is_for_others = is_for_others != 0;
+        choice.is_consistent = is_consistent != 0;
+        add(choices, choice);
+    }
+}
+
+/* ---- of a transaction, and of statements ------------------------------------------------- */
+
+Choices *known_of_transaction()
+{
+    return chosen_in == own_local_xid() ? of_transaction : nullptr;
+}
+
+Choices *choices_of_transaction()
+{
+    if (known_of_transaction() != nullptr)
+        return of_transaction;
+    of_transaction = static_cast<Choices *>(MemoryContextAllocZero(TopTransactionContext, sizeof(Choices)));
+    of_transaction->memory = TopTransactionContext;
+    of_transaction->made_since = GetCurrentTransactionStartTimestamp();
+    chosen_in = own_local_xid();
+    add_from_leader(of_transaction);
+    return of_transaction;
+}
+
+Choices *known_of_statement(const QueryDesc *query)
+{
+    for (Choices *each = of_statements; each != nullptr; each = each->next)
+        if (each->query == query)
+            return each;
+    return nullptr;
+}
+
+/* A callback of the memory of the choices. */
+void forget_statement(void *ended)
+{
+    Choices **link = &of_statements;
+    while (*link != ended)
+        link = &(*link)->next;
+    *link = (*link)->next;
+}
+
+/* Makes the choices of the statement, in memory under `parent`. */
+Choices *make_for_statement(const QueryDesc *query, MemoryContext parent)
+{
+    MemoryContext memory = AllocSetContextCreate(parent, "pg_trickle choices", ALLOCSET_SMALL_SIZES);
+    auto *made = static_cast<Choices *>(MemoryContextAllocZero(memory, sizeof(Choices)));
+    made->memory = memory;
+    made->made_since = GetCurrentTimestamp();
+    made->query = query;
+    made->forget.func = forget_statement;
+    made->forget.arg = made;
+    MemoryContextRegisterResetCallback(memory, &made->forget);
+    made->next = of_statements;
+    of_statements = made;
+    return made;
+}
+
+/* Whether there is a choice for the stream table, under any settings. */
+bool is_chosen(const Choices *choices, Oid relid)
+{
+    ListCell *cell;
+    foreach (cell, choices->list)
+        if (static_cast<const Choice *>(lfirst(cell))->relid == relid)
+            return true;
+    return false;
+}
+
+/* Adds the choices for stream tables that a running statement reads as stored. */
+void add_stored(Choices *choices)
+{
+    int count = 0;
+    const Oid *relids = stream_tables_of(choices->query->plannedstmt, &count);
+    for (int i = 0; i < count; i++)
+        if (!is_chosen(choices, relids[i]))
+            add(choices, make(relids[i], false, false, true, 0));
+    choices->has_stored = true;
+}
+
+/* Returns those that bind the functions of a running statement. */
+Choices *choices_of_caller(const QueryDesc *caller)
+{
+    Choices *choices = known_of_statement(caller);
+    if (choices == nullptr) {
+        choices = make_for_statement(caller, caller->estate->es_query_cxt);
+        add_from_leader(choices);
+    }
+    if (!choices->has_stored)
+        add_stored(choices);
+    return choices;
+}
+
+/* Whether the statement may call functions that read: functions of users, or triggers. */
+bool may_call_readers(const PlannedStmt *plan)
+{
+    if (plan->commandType != CMD_SELECT || plan->hasModifyingCTE)
+        return true;
+    ListCell *cell;
+    foreach (cell, plan->invalItems)
+        if (lfirst_node(PlanInvalItem, cell)->cacheId == PROCOID)
+            return true;
+    return false;
+}
+
+bool is_of_these_settings(const Choice *choice)
+{
+    return choice->staleness_ms == guc::max_staleness_ms && choice->is_consistent == guc::has_consistent_reads;
+}
+
+template <typename Function> void for_all_choices(Function function)
+{
+    if (Choices *known = known_of_transaction())
+        function(known);
+    for (Choices *each = of_statements; each != nullptr; each = each->next)
+        function(each);
+}
+
+} // namespace
+
+Choices *begin_choices(const QueryDesc *query)
+{
+    if (IsolationUsesXactSnapshot())
+        return choices_of_transaction();
+    if (const QueryDesc *caller = outermost_running_under(query->snapshot))
+        return choices_of_caller(caller);
+    /* Those of a statement at the same address, which failed before it had started. */
+    if (const Choices *left = known_of_statement(query))
+        MemoryContextDelete(left->memory);
+    return may_call_readers(query->plannedstmt) ? make_for_statement(query, CurrentMemoryContext) : nullptr;
+}
+
+void attach_choices(const QueryDesc *query)
+{
+    if (of_statements == nullptr || IsolationUsesXactSnapshot())
+        return;
+    const MemoryContext memory = query->estate->es_query_cxt;
+    const QueryDesc *caller = outermost_running_under(query->snapshot);
+    if (caller == nullptr) {
+        if (const Choices *own = known_of_statement(query))
+            MemoryContextSetParent(own->memory, memory);
+        return;
+    }
+    /* A cursor, which may outlive its caller. */
+    const Choices *binding = known_of_statement(caller);
+    if (binding == nullptr || !may_call_readers(query->plannedstmt))
+        return;
+    Choices *own = make_for_statement(query, memory);
+    ListCell *cell;
+    foreach (cell, binding->list)
+        add(own, *static_cast<const Choice *>(lfirst(cell)));
+}
+
+bool are_binding(const Choices *choices, const QueryDesc *query)
+{
+    return choices != nullptr && choices->query != query;
+}
+
+TimestampTz made_since(const Choices *choices)
+{
+    return choices->made_since;
+}
+
+bool has_any_choice(const Choices *choices)
+{
+    return choices->list != NIL;
+}
+
+const Choice *choice_for(const Choices *choices, Oid relid)
+{
+    ListCell *cell;
+    foreach (cell, choices->list) {
+        const auto *before = static_cast<const Choice *>(lfirst(cell));
+        if (before->relid == relid && is_of_these_settings(before))
+            return before;
+    }
+    return nullptr;
+}
+
+const Choice *choice_among(const Choices *choices, const List *set)
+{
+    const Choice *found = nullptr;
+    ListCell *cell;
+    foreach (cell, choices->list) {
+        const auto *before = static_cast<const Choice *>(lfirst(cell));
+        if (before->is_for_others && list_member_oid(set, before->relid) && is_of_these_settings(before) &&
+            (found == nullptr || before->is_exact))
+            found = before;
+    }
+    return found;
+}
+
+void choose(Choices *choices, Oid relid, bool is_exact, bool is_stale, bool is_for_others)
+{
+    add(choices, make(relid, is_exact, is_stale, is_for_others, GetCurrentTransactionNestLevel()));
+}
+
+void confirm_choices()
+{
+    for_all_choices([](const Choices *choices) {
+        ListCell *cell;
+        foreach (cell, choices->list)
+            static_cast<Choice *>(lfirst(cell))->nest_level = 0;
+    });
+}
+
+void forget_unconfirmed_choices(SubXactEvent event, SubTransactionId, SubTransactionId)
+{
+    if (event != SUBXACT_EVENT_ABORT_SUB)
+        return;
+    for_all_choices([](Choices *choices) {
+        ListCell *cell;
+        foreach (cell, choices->list)
+            if (static_cast<const Choice *>(lfirst(cell))->nest_level >= GetCurrentTransactionNestLevel())
+                choices->list = foreach_delete_current(choices->list, cell);
+    });
+}
+
+void print_choices(StringInfo text, const QueryDesc *query)
+{
+    const QueryDesc *caller = outermost_running_under(query->snapshot);
+    const Choices *choices =
+        IsolationUsesXactSnapshot() ? known_of_transaction() : known_of_statement(caller != nullptr ? caller : query);
+    ListCell *cell;
+    foreach (cell, choices != nullptr ? choices->list : NIL) {
+        const auto *choice = static_cast<const Choice *>(lfirst(cell));
+        appendStringInfo(text, "choice %u %d %d %d " INT64_FORMAT " %d;", choice->relid, choice->is_exact,
+                         choice->is_stale, choice->is_for_others, choice->staleness_ms, choice->is_consistent);
+    }
+}
+
+} // namespace pgtrickle

@@ -1,0 +1,64 @@
+/*
+ * How stream tables are read under a snapshot that several statements share: that of a transaction in REPEATABLE READ,
+ * or of a statement whose functions read under it: the stored rows, or exactly.
+ *
+ * Invariant: under one such snapshot, a stream table, and others that are refreshed to the same state, are read in the
+ * way in which the first of them was. The snapshot would seem to change otherwise: when a hold ends, or when stored
+ * rows become too old meanwhile. A statement that fails, and is rolled back to a savepoint, has chosen nothing.
+ *
+ * The choices of a statement live as long as its execution, those of a transaction as long as that. PostgreSQL frames.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "datatype/timestamp.h"
+#include "executor/execdesc.h"
+#include "lib/stringinfo.h"
+}
+
+namespace pgtrickle {
+
+struct Choice {
+    Oid relid;
+    bool is_exact;
+    bool is_stale;        /* it was reported, and keeps its rows */
+    bool is_for_others;   /* it counts for those that are refreshed to the same state */
+    int64_t staleness_ms; /* pg_trickle.max_staleness: a choice under other settings does not count */
+    bool is_consistent;   /* pg_trickle.consistent_reads */
+    int nest_level;       /* of transactions, when the statement began; 0: it has returned */
+};
+
+/* Those under one snapshot. */
+struct Choices;
+
+/* Returns the choices for a statement that is about to start: those that bind it, or, if it may call functions, new
+ * ones that will bind these; null if neither. */
+Choices *begin_choices(const QueryDesc *query);
+/* To be called when the statement has started: its choices end with it. */
+void attach_choices(const QueryDesc *query);
+
+/* Whether the choices bind the statement: its snapshot is not its own. */
+bool are_binding(const Choices *choices, const QueryDesc *query);
+/* The time since which the choices have been made, or before. */
+TimestampTz made_since(const Choices *choices);
+
+bool has_any_choice(const Choices *choices);
+/* Return the choice for the stream table; or that for one of the set, an exact one if there is one; or null. Other
+ * settings than those in force have other choices. */
+const Choice *choice_for(const Choices *choices, Oid relid);
+const Choice *choice_among(const Choices *choices, const List *set);
+
+/* Adds the choice of a statement that is about to start, under the settings in force. */
+void choose(Choices *choices, Oid relid, bool is_exact, bool is_stale, bool is_for_others);
+
+/* Makes the choices final: a statement has returned. */
+void confirm_choices();
+void forget_unconfirmed_choices(SubXactEvent event, SubTransactionId self, SubTransactionId parent);
+
+/* Appends the choices that bind functions of the statement in parallel workers, as text; nothing if there are none. */
+void print_choices(StringInfo text, const QueryDesc *query);
+
+} // namespace pgtrickle
