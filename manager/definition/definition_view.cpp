@@ -338,12 +338,16 @@ void lock_for_renaming(Oid class_id, Oid object_id)
 
 Query *query_of(Oid relid)
 {
-    Oid view_oid = view_of(relid);
-    if (!OidIsValid(view_oid))
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("definition of stream table \"%s\" is missing", get_rel_name(relid)),
-                        errhint("Drop the stream table and create it again.")));
-    Relation view = table_open(view_oid, AccessShareLock);
+    /* A view that is replaced meanwhile is looked up again, unless it was dropped. */
+    Relation view = nullptr;
+    while (view == nullptr) {
+        const Oid view_oid = view_of(relid);
+        if (!OidIsValid(view_oid))
+            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                            errmsg("definition of stream table \"%s\" is missing", get_rel_name(relid)),
+                            errhint("Drop the stream table and create it again.")));
+        view = try_table_open(view_oid, AccessShareLock);
+    }
     auto *query = static_cast<Query *>(copyObjectImpl(get_view_query(view)));
     table_close(view, AccessShareLock);
     query->rtable = list_copy_tail(query->rtable, rule_entries);
