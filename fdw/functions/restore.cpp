@@ -49,16 +49,19 @@ Datum required_value(const TriggerData *data, RestoredColumn column)
     return value;
 }
 
-/* Returns the stream table. With a WARNING returns InvalidOid for one that has not been restored, so that the restore
- * goes on as after any other relation that failed. */
-Oid stream_table_named(text *name)
+/* Returns the stream table. With a WARNING, which contains its indexes, returns InvalidOid for one that has not been
+ * restored, so that the restore goes on as after any other relation that failed. pg_dump puts one that reads what
+ * depends on a primary key behind the data. */
+Oid stream_table_named(text *name, const char *indexes)
 {
     const Oid relid = RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(name)), NoLock, true);
     if (OidIsValid(relid) && definition::is_stream_table(relid))
         return relid;
     ereport(WARNING,
             (errcode(ERRCODE_UNDEFINED_TABLE),
-             errmsg("stream table \"%s\" does not exist, so its indexes are not restored", text_to_cstring(name))));
+             errmsg("stream table \"%s\" does not exist, so its indexes are not restored", text_to_cstring(name)),
+             strcmp(indexes, "[]") != 0 ? errdetail("Its indexes are %s.", indexes) : 0,
+             errhint("If it is restored later, create them then.")));
     return InvalidOid;
 }
 
@@ -68,8 +71,8 @@ RestoredRow row_of(FunctionCallInfo fcinfo)
         elog(ERROR, "not called as a trigger");
     const auto *data = reinterpret_cast<TriggerData *>(fcinfo->context);
     RestoredRow row = {};
-    row.relid = stream_table_named(DatumGetTextPP(required_value(data, restored_name)));
     row.indexes = JsonbToCString(nullptr, &DatumGetJsonbP(required_value(data, restored_indexes))->root, -1);
+    row.relid = stream_table_named(DatumGetTextPP(required_value(data, restored_name)), row.indexes);
     return row;
 }
 

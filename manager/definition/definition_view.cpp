@@ -310,8 +310,7 @@ Oid view_of(Oid relid)
 {
     char name[NAMEDATALEN];
     view_name(relid, name);
-    Oid schema = get_namespace_oid(schema_name, true);
-    return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+    return get_relname_relid(name, get_namespace_oid(schema_name, true));
 }
 
 void store_query(Oid relid, Query *query)
@@ -338,16 +337,13 @@ void lock_for_renaming(Oid class_id, Oid object_id)
 
 Query *query_of(Oid relid)
 {
-    /* A view that is replaced meanwhile is looked up again, unless it was dropped. */
-    Relation view = nullptr;
-    while (view == nullptr) {
-        const Oid view_oid = view_of(relid);
-        if (!OidIsValid(view_oid))
+    Relation view; /* one that is replaced meanwhile is looked up again */
+    do {
+        if (!OidIsValid(view_of(relid)))
             ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                             errmsg("definition of stream table \"%s\" is missing", get_rel_name(relid)),
                             errhint("Drop the stream table and create it again.")));
-        view = try_table_open(view_oid, AccessShareLock);
-    }
+    } while ((view = try_table_open(view_of(relid), AccessShareLock)) == nullptr);
     auto *query = static_cast<Query *>(copyObjectImpl(get_view_query(view)));
     table_close(view, AccessShareLock);
     query->rtable = list_copy_tail(query->rtable, rule_entries);

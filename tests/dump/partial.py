@@ -21,6 +21,7 @@ def set_up(db):
         db.run(f"""CREATE TABLE "{name}" (id int PRIMARY KEY)""")
         db.run(f"""SELECT pgtrickle.create_stream_table('"of {name}"', 'SELECT id FROM "{name}"', '1h')""")
         db.run(f"""SELECT pgtrickle.gate_source('"{name}"'), pgtrickle.advance_watermark('"{name}"', '2026-01-01')""")
+    db.run("""CREATE INDEX missed ON "of left_out" (id DESC)""")
     db.run("SELECT pgtrickle.create_watermark_group('w', ARRAY['kept', 'left_out'])")
     db.run("""SELECT pgtrickle.create_refresh_group('g', ARRAY['"of kept"', '"of left_out"', '"of Other.kept"'])""")
     db.run("""SELECT pgtrickle.stop_capture(t) FROM unnest(ARRAY['"Other.kept"', 'other_left_out']) t""")
@@ -39,6 +40,7 @@ def what_concerns_the_others_is_restored():
     messages = called(["psql", "-XqAt", "-U", "postgres", "-o", "/dev/null", "-v", "ON_ERROR_STOP=1", target.name], dump).stderr
     for name, table in (("public.left_out", "hold"), ("public.other_left_out", "stopped_capture"), ('public."of left_out"', "refresh_group_member")):
         assert f'relation "{name}" does not exist, so its row of pgtrickle.pgt_{table} is not restored' in messages, messages
+    assert "does not exist, so its indexes are not restored" in messages and "CREATE INDEX missed ON" in messages, messages
     [kept] = target.run(KEPT)
     [all_rows] = source.run(KEPT)
     expected = tuple([row for row in rows if "left_out" not in row] for rows in all_rows)
