@@ -66,11 +66,13 @@ BEGIN ATOMIC
           ELSE 'it is not running: see the server log' END),
     (4, 'manager',
      CASE WHEN v.manager_pid IS NOT NULL OR v.is_standby OR s.stream_tables = 0 THEN 'OK'
-          WHEN pgtrickle.is_manager_awaited() AND NOT v.do_managers_take_turns THEN 'OK' ELSE 'ERROR' END,
+          WHEN v.launcher_pid IS NOT NULL AND pgtrickle.is_manager_awaited() AND NOT v.do_managers_take_turns THEN 'OK'
+          ELSE 'ERROR' END,
      CASE WHEN v.manager_pid IS NOT NULL THEN 'process ' || v.manager_pid
             || CASE WHEN v.do_managers_take_turns THEN ', until that of another database takes its turn' ELSE '' END
           WHEN v.is_standby THEN 'a standby has none'
           WHEN s.stream_tables = 0 THEN 'there are no stream tables'
+          WHEN v.launcher_pid IS NULL THEN 'none is running in this database: see launcher'
           WHEN v.do_managers_take_turns THEN 'none is running in this database: managers take turns, see worker_processes'
           WHEN pgtrickle.is_manager_awaited() THEN 'it is being started'
           ELSE 'none is running in this database: see the server log' END),

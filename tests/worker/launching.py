@@ -129,6 +129,15 @@ def one_without_a_manager_says_why():
     there.drop()
 
 
+def without_a_launcher_a_check_says_so():
+    server.call("start", "max_worker_processes=1")
+    there = new_database()
+    keep(there)
+    assert check_of(there, "launcher") == ("ERROR", "it is not running: see the server log")
+    assert check_of(there, "manager") == ("ERROR", "none is running in this database: see launcher")
+    there.drop()
+
+
 def one_whose_database_is_locked_is_not_in_the_way():
     """A session has prepared a transaction that renames the database: a manager waits for its end."""
     server.call("start", "max_worker_processes=3")
@@ -247,7 +256,7 @@ def a_command_that_is_taken_back_keeps_no_manager_away():
 
 
 try:
-    run_cases([databases_take_turns_under_another_launcher, one_without_a_manager_says_why,
+    run_cases([databases_take_turns_under_another_launcher, one_without_a_manager_says_why, without_a_launcher_a_check_says_so,
                one_whose_database_is_locked_is_not_in_the_way, more_at_once_than_can_be_counted_wait_their_turn, a_database_that_cannot_be_examined_delays_no_other,
                a_second_command_finds_the_database_as_empty_as_the_first, a_command_that_is_taken_back_keeps_no_manager_away])
 finally:
