@@ -13,6 +13,7 @@
 #include "pg/versions/processes.hpp"
 #include "pg/versions/rights.hpp"
 #include "pg/walker.hpp"
+#include "refresh/interpreted_code.hpp"
 #include "refresh/program/scope.hpp"
 #include "storage/storage.hpp"
 
@@ -26,12 +27,14 @@ extern "C" {
 #include "nodes/nodeFuncs.h"
 #include "optimizer/planner.h"
 #include "storage/sinval.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
+#include "utils/typcache.h"
 }
 
 #include <algorithm>
@@ -77,14 +80,63 @@ bool finds_stream_table(Node *node, void *context)
     return walk_expression(node, finds_stream_table, context);
 }
 
-const Query *carried_query(const PlannedStmt *plan)
+/* Returns the entry that carries the query, or null. Its `inh` says whether the query may call functions that read. */
+const RangeTblEntry *carrier_of(const PlannedStmt *plan)
 {
     if (plan->rtable == NIL)
         return nullptr;
     const auto *last = llast_node(RangeTblEntry, plan->rtable);
-    const bool is_carried = last->rtekind == RTE_SUBQUERY && last->subquery != nullptr && last->eref != nullptr &&
+    const bool is_carrier = last->rtekind == RTE_SUBQUERY && last->subquery != nullptr && last->eref != nullptr &&
                             strcmp(last->eref->aliasname, carried_name) == 0;
-    return is_carried ? last->subquery : nullptr;
+    return is_carrier ? last : nullptr;
+}
+
+/* ---- functions that read -------------------------------------------------------------- */
+
+bool may_read(Oid function, void *)
+{
+    if (function >= FirstNormalObjectId)
+        return func_volatile(function) != PROVOLATILE_IMMUTABLE;
+    switch (function) {
+    case F_QUERY_TO_XML:
+    case F_QUERY_TO_XMLSCHEMA:
+    case F_QUERY_TO_XML_AND_XMLSCHEMA:
+    case F_TABLE_TO_XML:
+    case F_TABLE_TO_XML_AND_XMLSCHEMA:
+    case F_SCHEMA_TO_XML:
+    case F_SCHEMA_TO_XML_AND_XMLSCHEMA:
+    case F_DATABASE_TO_XML:
+    case F_DATABASE_TO_XML_AND_XMLSCHEMA:
+    case F_CURSOR_TO_XML:
+    case F_TS_STAT_TEXT:
+    case F_TS_STAT_TEXT_TEXT:
+    case F_TS_REWRITE_TSQUERY_TEXT: return true;
+    default: return false;
+    }
+}
+
+bool calls_readers(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    switch (nodeTag(node)) {
+    case T_Query: return walk_query(reinterpret_cast<Query *>(node), calls_readers, context, 0);
+    case T_Aggref:
+        if (reinterpret_cast<Aggref *>(node)->aggfnoid >= FirstNormalObjectId)
+            return true;
+        break;
+    case T_WindowFunc:
+        if (reinterpret_cast<WindowFunc *>(node)->winfnoid >= FirstNormalObjectId)
+            return true;
+        break;
+    case T_CoerceToDomain:
+    case T_CoerceViaIO: /* into a domain, perhaps */
+        if (DomainHasConstraints(exprType(node)))
+            return true;
+        break;
+    default: break;
+    }
+    return check_functions_in_node(node, may_read, nullptr) || walk_expression(node, calls_readers, context);
 }
 
 /* ---- what has to be read exactly ------------------------------------------------------ */
@@ -140,7 +192,7 @@ bool are_seen_as_logged(const List *tables, Snapshot snapshot)
 /* Plans the statement again: it computes these stream tables. */
 void make_plan(QueryDesc *query, int flags, const List *computed)
 {
-    auto *carried = static_cast<Query *>(copyObjectImpl(carried_query(query->plannedstmt)));
+    auto *carried = static_cast<Query *>(copyObjectImpl(carrier_of(query->plannedstmt)->subquery));
     /* A cursor that moves backward gets a plan that supports that. */
     const int options = (flags & EXEC_FLAG_BACKWARD) != 0 ? CURSOR_OPT_SCROLL : 0;
     enter([&] {
@@ -218,18 +270,37 @@ void keep_for_exact_plan(PlannedStmt *plan, const Query *query)
     carrier->rtekind = RTE_SUBQUERY;
     carrier->subquery = const_cast<Query *>(query);
     carrier->eref = makeAlias(carried_name, NIL);
+    carrier->inh = calls_readers(const_cast<Node *>(reinterpret_cast<const Node *>(query)), nullptr);
     plan->rtable = lappend(plan->rtable, carrier);
 }
 
-bool is_read_exactly(const PlannedStmt *plan)
+bool may_call_readers(const PlannedStmt *plan)
+{
+    if (plan->commandType != CMD_SELECT || plan->hasModifyingCTE)
+        return true; /* triggers */
+    if (const RangeTblEntry *carrier = carrier_of(plan))
+        return carrier->inh;
+    ListCell *cell;
+    foreach (cell, plan->invalItems)
+        if (lfirst_node(PlanInvalItem, cell)->cacheId == PROCOID)
+            return true;
+    return false;
+}
+
+bool may_all_be_computed(const Oid *relids, int count)
+{
+    return enter([=] { return std::all_of(relids, relids + count, refresh::may_run_here); });
+}
+
+bool is_read_exactly(const PlannedStmt *plan, const Oid *relids, int count)
 {
     return (guc::read_mode == static_cast<int>(guc::ReadMode::exact) || refresh::is_reading_exactly()) &&
-           can_be_read_exactly(plan);
+           can_be_read_exactly(plan) && may_all_be_computed(relids, count);
 }
 
 bool can_be_read_exactly(const PlannedStmt *plan)
 {
-    return carried_query(plan) != nullptr;
+    return carrier_of(plan) != nullptr;
 }
 
 bool can_be_computed_at_once(Oid relid)

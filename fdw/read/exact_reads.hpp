@@ -31,10 +31,18 @@ const Query *copy_for_exact_plan(const Query *query);
 /* Lets `plan` carry the query, which may be null, if it reads stream tables. */
 void keep_for_exact_plan(PlannedStmt *plan, const Query *query);
 
+/* Returns true if the statement may call functions that read stream tables: any but IMMUTABLE ones of users, and those
+ * of PostgreSQL that run queries; of a statement that reads no stream table itself, any of users. Costs nothing: it is
+ * determined when the statement is planned. */
+bool may_call_readers(const PlannedStmt *plan);
+
 /* Returns true if the statement reads its stream tables exactly, without requesting a refresh first. */
-bool is_read_exactly(const PlannedStmt *plan);
+bool is_read_exactly(const PlannedStmt *plan, const Oid *relids, int count);
 /* Returns true if the statement can be planned again. */
 bool can_be_read_exactly(const PlannedStmt *plan);
+
+/* Returns true if an exact read may run the queries of all of the stream tables in this session. */
+bool may_all_be_computed(const Oid *relids, int count);
 
 /* Returns true if the stream table can be read exactly without waiting for another transaction. Locks its sources. */
 bool can_be_computed_at_once(Oid relid);

@@ -281,7 +281,7 @@ void record_no_wait()
  * are those that a refresh would leave. Waits for no lock of a user. */
 bool passes_without_refresh(QueryDesc *query, const Reads &reads)
 {
-    if (!looks_up_rows(query, reads.relids, reads.count))
+    if (!looks_up_rows(query, reads.relids, reads.count) || !may_all_be_computed(reads.relids, reads.count))
         return false;
     check_rights(asked_rights(query->plannedstmt));
     renew_snapshot(query, false);
@@ -299,14 +299,17 @@ bool passes_without_refresh(QueryDesc *query, const Reads &reads)
 /* Passes the barrier; what cannot be refreshed is read exactly. */
 Prepared refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads)
 {
-    const StartingStatement statement = {query, reads.relids, reads.count, begin_choices(query)};
+    const StartingStatement statement = {query, reads.relids, reads.count,
+                                         begin_choices(query, may_call_readers(query->plannedstmt))};
     bool has_new_snapshot = false;
     List *unrefreshed = NIL;
     const Expected expected = reads.count > 0 && reads.by_functions_count == 0 && can_renew_snapshot(query)
                                   ? expected_of(reads.relids, reads.count)
                                   : Expected::anything;
-    if (expected == Expected::request && passes_without_refresh(query, reads))
+    if (expected == Expected::request && passes_without_refresh(query, reads)) {
+        note_exact_read(statement);
         return {true, nullptr};
+    }
     if (expected == Expected::nothing) {
         renew_snapshot(query, false);
         has_new_snapshot = true;
@@ -375,7 +378,7 @@ bool has_exact_stored_rows(QueryDesc *query, const Reads &reads, bool *has_new_s
 Prepared read_exactly(QueryDesc *query, int flags, const Reads &reads)
 {
     Prepared prepared = {false, nullptr};
-    note_exact_read({query, reads.relids, reads.count, begin_choices(query)});
+    note_exact_read({query, reads.relids, reads.count, begin_choices(query, may_call_readers(query->plannedstmt))});
     if (!has_exact_stored_rows(query, reads, &prepared.has_new_snapshot))
         prepared.plan_memory = plan_exactly(query, flags, reads.relids, reads.count, &prepared.has_new_snapshot);
     return prepared;
@@ -393,8 +396,9 @@ void start_behind_barrier(QueryDesc *query, int flags, const Next &next)
     reads.relids = stream_tables_of(query->plannedstmt, &reads.count);
     reads.by_functions = function_reads_of(query->plannedstmt, &reads.by_functions_count);
     Prepared prepared = {false, nullptr};
+    const bool has_readers = may_call_readers(query->plannedstmt);
     if (reads.count + reads.by_functions_count > 0 && is_reader()) {
-        if (is_read_exactly(query->plannedstmt))
+        if (is_read_exactly(query->plannedstmt, reads.relids, reads.count))
             prepared = read_exactly(query, flags, reads);
         else
             prepared = refresh_or_read_exactly(query, flags, reads);
@@ -403,7 +407,7 @@ void start_behind_barrier(QueryDesc *query, int flags, const Next &next)
     next();
     if (prepared.plan_memory != nullptr)
         MemoryContextSetParent(prepared.plan_memory, query->estate->es_query_cxt);
-    attach_choices(query);
+    attach_choices(query, has_readers);
     if (prepared.has_new_snapshot)
         PopActiveSnapshot();
 }
@@ -411,13 +415,14 @@ void start_behind_barrier(QueryDesc *query, int flags, const Next &next)
 void run_under_own_snapshot(QueryDesc *query, const Next &next)
 {
     bool is_pushed = push_snapshot(query);
-    const int position = begin_running(query), settings = pass_reads_to_workers(query);
+    const int position = begin_running(query);
+    const int settings = may_call_readers(query->plannedstmt) ? pass_reads_to_workers(query) : 0;
     next();
     if (settings != 0)
         AtEOXact_GUC(true, settings);
     end_running_from(position);
-    confirm_exact_reads();
-    confirm_choices();
+    confirm_exact_reads(position);
+    confirm_choices(position);
     if (is_pushed)
         PopActiveSnapshot();
 }

@@ -11,6 +11,7 @@
 #include "fdw/scan/served_relation.hpp"
 #include "mailbox/mailbox.hpp"
 #include "refresh/batch/upstreams_of_others.hpp"
+#include "refresh/interpreted_code.hpp"
 
 extern "C" {
 #include "access/parallel.h"
@@ -23,11 +24,17 @@ namespace pgtrickle {
 
 namespace {
 
+/* Negative: by the schedule. What has to be read exactly, and cannot, is to be current at least. */
+int64_t wanted_staleness_ms()
+{
+    return guc::read_mode == static_cast<int>(guc::ReadMode::exact) ? 0 : guc::max_staleness_ms;
+}
+
 /* Returns true if staleness is judged by the stream table's own schedule. Changes that
  * upstreams with schedules of their own have not applied yet do not count then. */
 bool is_by_own_schedule(Oid relid)
 {
-    return guc::max_staleness_ms < 0 && !find_served_relation(relid)->schedule.is_always_fresh();
+    return wanted_staleness_ms() < 0 && !find_served_relation(relid)->schedule.is_always_fresh();
 }
 
 /* Returns true if changes that may be missing since `since` make the stream table too old for a reader at
@@ -35,10 +42,11 @@ bool is_by_own_schedule(Oid relid)
 bool is_too_old(Oid relid, TimestampTz since, TimestampTz now)
 {
     /* If the clock has been set back, the age is unknown. Small steps are tolerated. */
-    if (guc::max_staleness_ms == 0 || since > now + USECS_PER_SEC)
+    const int64_t wanted_ms = wanted_staleness_ms();
+    if (wanted_ms == 0 || since > now + USECS_PER_SEC)
         return true;
-    if (guc::max_staleness_ms > 0)
-        return since == DT_NOBEGIN || now - since > guc::max_staleness_ms * 1000;
+    if (wanted_ms > 0)
+        return since == DT_NOBEGIN || now - since > wanted_ms * 1000;
     const scheduler::Schedule &schedule = find_served_relation(relid)->schedule;
     if (schedule.kind != scheduler::Schedule::Kind::cron)
         return scheduler::is_due_for_reader(schedule, since, now, scheduler::utc);
@@ -122,15 +130,15 @@ bool has_to_be_current(Oid relid)
 {
     if (lacks_own_changes_read(relid))
         return true;
-    if (guc::max_staleness_ms >= 0)
-        return guc::max_staleness_ms == 0;
+    if (wanted_staleness_ms() >= 0)
+        return wanted_staleness_ms() == 0;
     return find_served_relation(relid)->schedule.is_always_fresh();
 }
 
 bool can_refresh_here(Oid relid)
 {
     return !XactReadOnly && !IsInParallelMode() && !RecoveryInProgress() && definition::may_store(relid) &&
-           !would_refresh_unlogged(relid);
+           enter([=] { return refresh::may_run_here(relid); }) && !would_refresh_unlogged(relid);
 }
 
 Freshness judge(Oid relid, TimestampTz now)
@@ -164,7 +172,8 @@ Freshness judge(Oid relid, TimestampTz now)
             return {Verdict::serve, Obstacle::none, true};
         if (can_refresh_here(relid))
             return {Verdict::refresh_here, Obstacle::none, is_populated};
-        const bool is_refreshable_by_others_only = !definition::may_store(relid);
+        const bool is_refreshable_by_others_only =
+            !definition::may_store(relid) || !enter([=] { return refresh::may_run_here(relid); });
         /* The manager applies the changes of others, and may find that this transaction has changed nothing
          * that the stream table reads. */
         if (is_refreshable_by_others_only && own.has_changes && !known.is_current() && !known.state.is_suspended &&

@@ -108,6 +108,9 @@ const char *explain(Oid relid, Obstacle obstacle)
                "it before the transaction ends.";
     case Obstacle::open_statement:
         return "A statement in progress changes its sources, and the changes can be applied only after the statement.";
+    case Obstacle::code_of_owner:
+        return "An exact read would run functions that are not written in C with the rights of the owner in a session "
+               "of another role.";
     case Obstacle::none: break;
     }
     return nullptr;
@@ -159,6 +162,7 @@ const char *advise(Oid relid, Obstacle obstacle)
                "pg_trickle.max_staleness.";
     case Obstacle::own_changes:
         return "Commit first. Within a transaction, a role can refresh stream tables that it owns.";
+    case Obstacle::code_of_owner: return "Set pg_trickle.max_staleness to 0, or read it as a member of the owner.";
     case Obstacle::open_statement:
         return "Read it in a deferred constraint trigger, or in an AFTER statement trigger whose name sorts after "
                "\"pg_trickle_update\".";

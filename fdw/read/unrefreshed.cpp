@@ -3,6 +3,7 @@
 #include "definition/guc.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/read/exact_reads.hpp"
+#include "fdw/read/on_stale.hpp"
 #include "fdw/read/session/past_exact_reads.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "mailbox/mailbox.hpp"
@@ -107,11 +108,11 @@ bool is_any_reported(const List *set, const List *unrefreshed)
     return false;
 }
 
-/* Whether its rows lack what this session has written or read; if there are choices, what it has read since: that for
- * the first one of its state has regarded what was read before. */
+/* Whether its rows lack what this session has written or read; if choices bind the statement, what it has read since:
+ * the choice for the first one of its state has regarded what was read before. */
 bool lacks_what_is_known_here(Oid relid, const StartingStatement &statement)
 {
-    const bool is_read_before = statement.choices != nullptr && read_exactly_at(relid) < made_since(statement.choices);
+    const bool is_read_before = is_bound(statement) && read_exactly_at(relid) < made_since(statement.choices);
     return mailbox::own_effects(relid).has_changes || (!is_read_before && would_go_back(relid, statement));
 }
 
@@ -146,7 +147,7 @@ bool keeps_stale_rows(Oid relid, const StartingStatement &statement)
 
 bool can_be_replaced(Oid relid, Obstacle obstacle, const StartingStatement &statement)
 {
-    if (keeps_stale_rows(relid, statement))
+    if (keeps_stale_rows(relid, statement) || !may_all_be_computed(&relid, 1))
         return false;
     /* A lock that excludes a refresh, as another session's own refresh does, need not exclude readers of the sources.
      */
@@ -199,7 +200,7 @@ namespace {
 
 /* ---- the choice of a statement ---------------------------------------------------------- */
 
-/* Whether a statement for which there are no choices, and that reads others exactly, reads the stream table so, too. */
+/* Whether a statement that nothing binds, and that reads others exactly, reads the stream table so, too. */
 bool is_read_with_them(Oid relid, const StartingStatement &statement, const List *unrefreshed)
 {
     if (!is_noted(unrefreshed, false))
@@ -208,30 +209,38 @@ bool is_read_with_them(Oid relid, const StartingStatement &statement, const List
            (lacks_what_is_known_here(relid, statement) || !is_any_reported(of_one_state(relid), unrefreshed));
 }
 
-/* The barrier has refreshed what has to be current, unless the snapshot of the statement is fixed. */
-bool is_exact_by_itself(Oid relid, const StartingStatement &statement, const List *unrefreshed)
+/* Whether a statement that nothing binds, and that reads no other one exactly, reads the stream table so, because the
+ * session has read one of the same state exactly, which its functions may read. */
+bool is_read_for_functions(Oid relid, const StartingStatement &statement, const List *unrefreshed)
 {
-    return is_noted(unrefreshed, true, relid) || guc::has_consistent_reads ||
-           (is_bound(statement) && has_to_be_current(relid));
+    if (statement.choices == nullptr || !has_read_exactly())
+        return false;
+    const List *set = of_one_state(relid);
+    return !is_any_reported(set, unrefreshed) && would_any_go_back(set, statement);
+}
+
+bool is_exact_by_itself(Oid relid, const List *unrefreshed)
+{
+    return is_noted(unrefreshed, true, relid) || guc::has_consistent_reads || has_to_be_current(relid);
 }
 
 bool is_any_exact_by_itself(const List *set, const StartingStatement &statement, const List *unrefreshed)
 {
     for (int i = 0; i < statement.count; i++)
         if (list_member_oid(set, statement.relids[i]) && !is_reported(statement.relids[i], unrefreshed) &&
-            is_exact_by_itself(statement.relids[i], statement, unrefreshed))
+            is_exact_by_itself(statement.relids[i], unrefreshed))
             return true;
     return false;
 }
 
-/* Whether a statement for which there are choices, but none for the stream table, reads it exactly. */
+/* Whether a statement that is bound by choices, but by none for the stream table, reads it exactly. */
 bool is_first_read_exact(Oid relid, const StartingStatement &statement, const List *unrefreshed)
 {
     if (is_reported(relid, unrefreshed))
         return false;
     const List *set = of_one_state(relid);
     if (list_length(set) == 1)
-        return is_exact_by_itself(relid, statement, unrefreshed);
+        return is_exact_by_itself(relid, unrefreshed);
     if (is_noted(unrefreshed, true, relid) && lacks_what_is_known_here(relid, statement))
         return true;
     if (const Choice *other = choice_among(statement.choices, set))
@@ -262,11 +271,14 @@ void add_choices(const StartingStatement &statement, const List *unrefreshed, co
     }
 }
 
-/* Returns true if the stream tables, and other tables of the statement, may show different states of their sources. */
-bool has_several_states(const QueryDesc *query, const Oid *relids, int count)
+/* Returns true if the stream tables, other tables of the statement, and functions that it calls may show different
+ * states of their sources. */
+bool has_several_states(const StartingStatement &statement)
 {
+    if (statement.choices != nullptr)
+        return true;
     ListCell *cell;
-    foreach (cell, query->plannedstmt->rtable) {
+    foreach (cell, statement.query->plannedstmt->rtable) {
         const auto *entry = lfirst_node(RangeTblEntry, cell);
         const bool is_table = entry->rtekind == RTE_RELATION && entry->relkind != RELKIND_FOREIGN_TABLE &&
                               entry->relkind != RELKIND_VIEW &&
@@ -274,7 +286,7 @@ bool has_several_states(const QueryDesc *query, const Oid *relids, int count)
         if (is_table)
             return true;
     }
-    return OidIsValid(find_lagging(relids, count, query->snapshot));
+    return OidIsValid(find_lagging(statement.relids, statement.count, statement.query->snapshot));
 }
 
 } // namespace
@@ -285,20 +297,46 @@ void note_exact_read(const StartingStatement &statement)
         add_choices(statement, NIL, statement.relids, statement.count);
 }
 
+namespace {
+
+/* Reports those that were to be read exactly: one of them may not be, and they are to show one state. */
+void report_all(const StartingStatement &statement, const List *unrefreshed, const Oid *exact, int count)
+{
+    ListCell *cell;
+    foreach (cell, unrefreshed) {
+        const auto *noted = static_cast<const Unrefreshed *>(lfirst(cell));
+        if (noted->is_replaceable)
+            apply_on_stale(noted->relid, noted->obstacle);
+    }
+    for (int i = 0; i < count; i++)
+        if (!is_noted(unrefreshed, true, exact[i]) && has_pending_changes(exact[i], statement.query->snapshot))
+            apply_on_stale(exact[i], Obstacle::code_of_owner);
+}
+
+} // namespace
+
 const Oid *tables_to_read_exactly(const StartingStatement &statement, const List *unrefreshed, int *found)
 {
     *found = 0;
-    const bool has_choices = statement.choices != nullptr;
-    if (!guc::enabled || statement.count == 0 ||
-        (!has_choices && !is_noted(unrefreshed, true) &&
-         !(guc::has_consistent_reads && has_several_states(statement.query, statement.relids, statement.count))))
+    if (!guc::enabled || statement.count == 0)
+        return nullptr;
+    const bool is_any_exact =
+        is_noted(unrefreshed, true) || (guc::has_consistent_reads && has_several_states(statement));
+    if (statement.choices == nullptr && !is_any_exact)
         return nullptr;
     auto *exact = static_cast<Oid *>(palloc(sizeof(Oid) * statement.count));
-    for (int i = 0; i < statement.count; i++)
-        if (has_choices ? chooses_exact(statement.relids[i], statement, unrefreshed)
-                        : is_read_with_them(statement.relids[i], statement, unrefreshed))
-            exact[(*found)++] = statement.relids[i];
-    if (has_choices)
+    for (int i = 0; i < statement.count; i++) {
+        const Oid relid = statement.relids[i];
+        if (is_bound(statement) ? chooses_exact(relid, statement, unrefreshed)
+            : is_any_exact      ? is_read_with_them(relid, statement, unrefreshed)
+                                : is_read_for_functions(relid, statement, unrefreshed))
+            exact[(*found)++] = relid;
+    }
+    if (!may_all_be_computed(exact, *found)) {
+        report_all(statement, unrefreshed, exact, *found);
+        *found = 0;
+    }
+    if (statement.choices != nullptr)
         add_choices(statement, unrefreshed, exact, *found);
     return exact;
 }

@@ -8,7 +8,6 @@
 
 extern "C" {
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 }
 
@@ -18,11 +17,10 @@ struct Choices {
     List *list; /* of Choice */
     MemoryContext memory;
     TimestampTz made_since;
-    /* If they are those of a statement: */
+    /* If they are those under the snapshot of a statement: */
     const QueryDesc *query;
-    bool has_stored; /* also those of stream tables that the statement reads as stored */
-    Choices *next;
-    MemoryContextCallback forget;
+    bool has_stored;  /* also those for stream tables that the statement reads as stored */
+    int holder_count; /* they end with the last one */
 };
 
 namespace {
@@ -30,7 +28,16 @@ namespace {
 Choices *of_transaction = nullptr; /* in its memory */
 uint32_t chosen_in = 0;            /* the local transaction id */
 
-Choices *of_statements = nullptr; /* of those in READ COMMITTED */
+/* A statement in READ COMMITTED, in its memory, whose functions are bound by the choices. */
+struct Holder {
+    const QueryDesc *query;
+    Choices *choices;
+    MemoryContext memory; /* its own */
+    MemoryContextCallback forget;
+    Holder *next;
+};
+
+Holder *holders = nullptr;
 
 void add(Choices *choices, const Choice &choice)
 {
@@ -49,7 +56,8 @@ Choice make(Oid relid, bool is_exact, bool is_stale, bool is_for_others, int nes
             .is_for_others = is_for_others,
             .staleness_ms = guc::max_staleness_ms,
             .is_consistent = guc::has_consistent_reads,
-            .nest_level = nest_level};
+            .nest_level = nest_level,
+            .depth = running_depth()};
 }
 
 /* Adds what the leader has chosen, in a parallel worker. */
@@ -58,7 +66,7 @@ void add_from_leader(Choices *choices)
     for (const char *at = leader_reads(); *at != '\0'; at = strchr(at, ';') + 1) {
         Choice choice = {};
         int is_exact, is_stale, is_for_others, is_consistent;
-        if (sscanf(at, "choice %u %d %d %d %ld %d;", &choice.relid, &is_exact, &is_stale, &is_for_others,
+        if (sscanf(at, "choice %u %d %d %d " INT64_FORMAT " %d;", &choice.relid, &is_exact, &is_stale, &is_for_others,
                    &choice.staleness_ms, &is_consistent) != 6)
             continue;
         choice.is_exact = is_exact != 0;
@@ -88,37 +96,59 @@ Choices *choices_of_transaction()
     return of_transaction;
 }
 
-Choices *known_of_statement(const QueryDesc *query)
+Holder *find_holder(const QueryDesc *query)
 {
-    for (Choices *each = of_statements; each != nullptr; each = each->next)
+    for (Holder *each = holders; each != nullptr; each = each->next)
         if (each->query == query)
             return each;
     return nullptr;
 }
 
-/* A callback of the memory of the choices. */
-void forget_statement(void *ended)
+Choices *known_of_statement(const QueryDesc *query)
 {
-    Choices **link = &of_statements;
-    while (*link != ended)
-        link = &(*link)->next;
-    *link = (*link)->next;
+    const Holder *holder = find_holder(query);
+    return holder != nullptr ? holder->choices : nullptr;
 }
 
-/* Makes the choices of the statement, in memory under `parent`. */
-Choices *make_for_statement(const QueryDesc *query, MemoryContext parent)
+/* A callback of the memory of a holder. */
+void end_holder(void *argument)
 {
-    MemoryContext memory = AllocSetContextCreate(parent, "pg_trickle choices", ALLOCSET_SMALL_SIZES);
+    auto *ended = static_cast<Holder *>(argument);
+    Holder **link = &holders;
+    while (*link != ended)
+        link = &(*link)->next;
+    *link = ended->next;
+    if (--ended->choices->holder_count == 0)
+        MemoryContextDelete(ended->choices->memory);
+}
+
+/* Returns new choices under the snapshot of the statement, for hold(). */
+Choices *make_for_statement(const QueryDesc *query)
+{
+    MemoryContext memory = AllocSetContextCreate(TopMemoryContext, "pg_trickle choices", ALLOCSET_SMALL_SIZES);
     auto *made = static_cast<Choices *>(MemoryContextAllocZero(memory, sizeof(Choices)));
     made->memory = memory;
     made->made_since = GetCurrentTimestamp();
     made->query = query;
-    made->forget.func = forget_statement;
-    made->forget.arg = made;
-    MemoryContextRegisterResetCallback(memory, &made->forget);
-    made->next = of_statements;
-    of_statements = made;
     return made;
+}
+
+/* Lets the choices, or new ones if they are null, bind the functions of the statement, as long as the memory lives.
+ * Returns them. */
+Choices *hold(const QueryDesc *query, Choices *choices, MemoryContext parent)
+{
+    MemoryContext memory = AllocSetContextCreate(parent, "pg_trickle holder of choices", ALLOCSET_SMALL_SIZES);
+    auto *holder = static_cast<Holder *>(MemoryContextAllocZero(memory, sizeof(Holder)));
+    holder->query = query;
+    holder->choices = choices != nullptr ? choices : make_for_statement(query);
+    holder->memory = memory;
+    holder->forget.func = end_holder;
+    holder->forget.arg = holder;
+    holder->next = holders;
+    holders = holder;
+    holder->choices->holder_count++;
+    MemoryContextRegisterResetCallback(memory, &holder->forget);
+    return holder->choices;
 }
 
 /* Whether there is a choice for the stream table, under any settings. */
@@ -147,24 +177,12 @@ Choices *choices_of_caller(const QueryDesc *caller)
 {
     Choices *choices = known_of_statement(caller);
     if (choices == nullptr) {
-        choices = make_for_statement(caller, caller->estate->es_query_cxt);
+        choices = hold(caller, nullptr, caller->estate->es_query_cxt);
         add_from_leader(choices);
     }
     if (!choices->has_stored)
         add_stored(choices);
     return choices;
-}
-
-/* Whether the statement may call functions that read: functions of users, or triggers. */
-bool may_call_readers(const PlannedStmt *plan)
-{
-    if (plan->commandType != CMD_SELECT || plan->hasModifyingCTE)
-        return true;
-    ListCell *cell;
-    foreach (cell, plan->invalItems)
-        if (lfirst_node(PlanInvalItem, cell)->cacheId == PROCOID)
-            return true;
-    return false;
 }
 
 bool is_of_these_settings(const Choice *choice)
@@ -176,43 +194,33 @@ template <typename Function> void for_all_choices(Function function)
 {
     if (Choices *known = known_of_transaction())
         function(known);
-    for (Choices *each = of_statements; each != nullptr; each = each->next)
-        function(each);
+    for (const Holder *each = holders; each != nullptr; each = each->next)
+        function(each->choices);
 }
 
 } // namespace
 
-Choices *begin_choices(const QueryDesc *query)
+Choices *begin_choices(const QueryDesc *query, bool may_call_readers)
 {
     if (IsolationUsesXactSnapshot())
         return choices_of_transaction();
     if (const QueryDesc *caller = outermost_running_under(query->snapshot))
         return choices_of_caller(caller);
-    /* Those of a statement at the same address, which failed before it had started. */
-    if (const Choices *left = known_of_statement(query))
+    /* That of a statement at the same address, which failed before it had started. */
+    if (const Holder *left = find_holder(query))
         MemoryContextDelete(left->memory);
-    return may_call_readers(query->plannedstmt) ? make_for_statement(query, CurrentMemoryContext) : nullptr;
+    return may_call_readers ? hold(query, nullptr, CurrentMemoryContext) : nullptr;
 }
 
-void attach_choices(const QueryDesc *query)
+void attach_choices(const QueryDesc *query, bool may_call_readers)
 {
-    if (of_statements == nullptr || IsolationUsesXactSnapshot())
+    if (!may_call_readers || IsolationUsesXactSnapshot())
         return;
     const MemoryContext memory = query->estate->es_query_cxt;
-    const QueryDesc *caller = outermost_running_under(query->snapshot);
-    if (caller == nullptr) {
-        if (const Choices *own = known_of_statement(query))
-            MemoryContextSetParent(own->memory, memory);
-        return;
-    }
-    /* A cursor, which may outlive its caller. */
-    const Choices *binding = known_of_statement(caller);
-    if (binding == nullptr || !may_call_readers(query->plannedstmt))
-        return;
-    Choices *own = make_for_statement(query, memory);
-    ListCell *cell;
-    foreach (cell, binding->list)
-        add(own, *static_cast<const Choice *>(lfirst(cell)));
+    if (const Holder *own = find_holder(query))
+        MemoryContextSetParent(own->memory, memory);
+    else if (const QueryDesc *caller = outermost_running_under(query->snapshot))
+        (void)hold(query, choices_of_caller(caller), memory); /* a cursor may outlive its caller */
 }
 
 bool are_binding(const Choices *choices, const QueryDesc *query)
@@ -259,12 +267,15 @@ void choose(Choices *choices, Oid relid, bool is_exact, bool is_stale, bool is_f
     add(choices, make(relid, is_exact, is_stale, is_for_others, GetCurrentTransactionNestLevel()));
 }
 
-void confirm_choices()
+void confirm_choices(int position)
 {
-    for_all_choices([](const Choices *choices) {
+    for_all_choices([=](const Choices *choices) {
         ListCell *cell;
-        foreach (cell, choices->list)
-            static_cast<Choice *>(lfirst(cell))->nest_level = 0;
+        foreach (cell, choices->list) {
+            auto *choice = static_cast<Choice *>(lfirst(cell));
+            if (choice->depth >= position)
+                choice->nest_level = 0;
+        }
     });
 }
 

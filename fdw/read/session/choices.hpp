@@ -6,7 +6,8 @@
  * way in which the first of them was. The snapshot would seem to change otherwise: when a hold ends, or when stored
  * rows become too old meanwhile. A statement that fails, and is rolled back to a savepoint, has chosen nothing.
  *
- * The choices of a statement live as long as its execution, those of a transaction as long as that. PostgreSQL frames.
+ * The choices under the snapshot of a transaction live as long as that; those under the snapshot of a statement as long
+ * as the execution of the statement, and of cursors that its functions have opened. PostgreSQL frames.
  */
 #pragma once
 
@@ -29,16 +30,17 @@ struct Choice {
     int64_t staleness_ms; /* pg_trickle.max_staleness: a choice under other settings does not count */
     bool is_consistent;   /* pg_trickle.consistent_reads */
     int nest_level;       /* of transactions, when the statement began; 0: it has returned */
+    int depth;            /* number of statements that were running then */
 };
 
 /* Those under one snapshot. */
 struct Choices;
 
-/* Returns the choices for a statement that is about to start: those that bind it, or, if it may call functions, new
- * ones that will bind these; null if neither. */
-Choices *begin_choices(const QueryDesc *query);
+/* Returns the choices for a statement that is about to start: those that bind it, or, if it may call functions that
+ * read, new ones that will bind these; null if neither. */
+Choices *begin_choices(const QueryDesc *query, bool may_call_readers);
 /* To be called when the statement has started: its choices end with it. */
-void attach_choices(const QueryDesc *query);
+void attach_choices(const QueryDesc *query, bool may_call_readers);
 
 /* Whether the choices bind the statement: its snapshot is not its own. */
 bool are_binding(const Choices *choices, const QueryDesc *query);
@@ -54,8 +56,8 @@ const Choice *choice_among(const Choices *choices, const List *set);
 /* Adds the choice of a statement that is about to start, under the settings in force. */
 void choose(Choices *choices, Oid relid, bool is_exact, bool is_stale, bool is_for_others);
 
-/* Makes the choices final: a statement has returned. */
-void confirm_choices();
+/* Makes the choices of the statement at the position, and of those that it has called, final: it has returned. */
+void confirm_choices(int position);
 void forget_unconfirmed_choices(SubXactEvent event, SubTransactionId self, SubTransactionId parent);
 
 /* Appends the choices that bind functions of the statement in parallel workers, as text; nothing if there are none. */

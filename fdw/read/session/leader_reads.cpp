@@ -6,7 +6,6 @@
 
 extern "C" {
 #include "access/parallel.h"
-#include "access/xact.h"
 #include "lib/stringinfo.h"
 #include "utils/guc.h"
 }
@@ -37,18 +36,28 @@ void define_leader_reads()
 
 int pass_reads_to_workers(const QueryDesc *query)
 {
-    if (!query->plannedstmt->parallelModeNeeded || IsInParallelMode())
+    if (!query->plannedstmt->parallelModeNeeded)
         return 0;
     StringInfoData text;
     initStringInfo(&text);
     print_choices(&text, query);
     print_past_reads(&text);
-    if (text.len == 0)
-        return 0;
-    const int level = NewGUCNestLevel();
-    is_setting = true;
-    set_for_now(setting, text.data);
-    is_setting = false;
+    int level = 0;
+    /* The value may be that of the statement whose function this one is. */
+    if (strcmp(text.data, reads) != 0) {
+        level = NewGUCNestLevel();
+        is_setting = true;
+        PG_TRY();
+        {
+            set_for_now(setting, text.data);
+        }
+        PG_FINALLY();
+        {
+            is_setting = false;
+        }
+        PG_END_TRY();
+    }
+    pfree(text.data);
     return level;
 }
 

@@ -4,6 +4,7 @@
 #include "capture/triggers/open_statement.hpp"
 #include "definition/state/state.hpp"
 #include "fdw/read/session/leader_reads.hpp"
+#include "fdw/read/session/running_statements.hpp"
 #include "mailbox/mailbox.hpp"
 
 extern "C" {
@@ -29,6 +30,7 @@ bool has_any_own = false;   /* an entry may have `has_own` */
 struct Unconfirmed {
     PastRead read;
     int nest_level; /* of transactions, when the statement began */
+    int depth;      /* number of statements that were running then */
 };
 
 List *unconfirmed = NIL; /* of statements that have not returned yet, in the memory of their transaction */
@@ -54,37 +56,10 @@ void remember_exact_reads(const List *relids, TimestampTz at)
         const bool has_own = mailbox::own_effects(relid).has_changes || capture::has_open_statement();
         /* The changes of a statement that runs are logged when it ends. */
         const int32_t seq = capture::has_open_statement() ? PG_INT32_MAX : capture::own_seq();
-        *noted = {{relid, at, has_own, seq}, GetCurrentTransactionNestLevel()};
+        *noted = {{relid, at, has_own, seq}, GetCurrentTransactionNestLevel(), running_depth()};
         unconfirmed = lappend(unconfirmed, noted);
     }
     MemoryContextSwitchTo(previous);
-}
-
-void confirm_exact_reads()
-{
-    ListCell *cell;
-    foreach (cell, unconfirmed) {
-        const PastRead *read = &static_cast<const Unconfirmed *>(lfirst(cell))->read;
-        if (past_reads == nullptr)
-            create_table();
-        bool is_found;
-        auto *entry = static_cast<PastRead *>(hash_search(past_reads, &read->relid, HASH_ENTER, &is_found));
-        const bool had_own = is_found && entry->has_own;
-        if (!had_own || read->has_own)
-            *entry = *read;
-        entry->at = read->at;
-        has_any_own |= read->has_own;
-    }
-    list_free_deep(unconfirmed);
-    unconfirmed = NIL;
-}
-
-void forget_unconfirmed_reads(SubXactEvent event, SubTransactionId, SubTransactionId)
-{
-    ListCell *cell;
-    foreach (cell, event == SUBXACT_EVENT_ABORT_SUB ? unconfirmed : NIL)
-        if (static_cast<const Unconfirmed *>(lfirst(cell))->nest_level >= GetCurrentTransactionNestLevel())
-            unconfirmed = foreach_delete_current(unconfirmed, cell);
 }
 
 namespace {
@@ -95,7 +70,7 @@ void add_from_leader()
     for (const char *at = leader_reads(); *at != '\0'; at = strchr(at, ';') + 1) {
         PastRead read = {};
         int has_own;
-        if (sscanf(at, "read %u %ld %d %d;", &read.relid, &read.at, &has_own, &read.own_seq) != 4)
+        if (sscanf(at, "read %u " INT64_FORMAT " %d %d;", &read.relid, &read.at, &has_own, &read.own_seq) != 4)
             continue;
         read.has_own = has_own != 0;
         if (past_reads == nullptr)
@@ -104,17 +79,61 @@ void add_from_leader()
     }
 }
 
-PastRead *find_past_read(Oid relid)
+/* Returns the table, or null if nothing has been read exactly. */
+HTAB *known_past_reads()
 {
     static bool is_complete = false;
     if (!is_complete)
         add_from_leader();
     is_complete = true;
-    return past_reads == nullptr ? nullptr
-                                 : static_cast<PastRead *>(hash_search(past_reads, &relid, HASH_FIND, nullptr));
+    return past_reads;
+}
+
+PastRead *find_past_read(Oid relid)
+{
+    HTAB *known = known_past_reads();
+    return known == nullptr ? nullptr : static_cast<PastRead *>(hash_search(known, &relid, HASH_FIND, nullptr));
+}
+
+void count(const PastRead *read)
+{
+    if (known_past_reads() == nullptr)
+        create_table();
+    bool is_found;
+    auto *entry = static_cast<PastRead *>(hash_search(past_reads, &read->relid, HASH_ENTER, &is_found));
+    const bool had_own = is_found && entry->has_own;
+    if (!had_own || read->has_own)
+        *entry = *read;
+    entry->at = read->at;
+    has_any_own |= read->has_own;
 }
 
 } // namespace
+
+void confirm_exact_reads(int position)
+{
+    ListCell *cell;
+    foreach (cell, unconfirmed) {
+        const auto *noted = static_cast<const Unconfirmed *>(lfirst(cell));
+        if (noted->depth < position)
+            continue;
+        count(&noted->read);
+        unconfirmed = foreach_delete_current(unconfirmed, cell);
+    }
+}
+
+bool has_read_exactly()
+{
+    return known_past_reads() != nullptr;
+}
+
+void forget_unconfirmed_reads(SubXactEvent event, SubTransactionId, SubTransactionId)
+{
+    ListCell *cell;
+    foreach (cell, event == SUBXACT_EVENT_ABORT_SUB ? unconfirmed : NIL)
+        if (static_cast<const Unconfirmed *>(lfirst(cell))->nest_level >= GetCurrentTransactionNestLevel())
+            unconfirmed = foreach_delete_current(unconfirmed, cell);
+}
 
 TimestampTz read_exactly_at(Oid relid)
 {

@@ -17,8 +17,11 @@ namespace pgtrickle {
 
 /* Notes that a statement which is about to run reads the stream tables exactly; `at` is not later than its snapshot. */
 void remember_exact_reads(const List *relids, TimestampTz at);
-/* Makes what has been noted count: a statement has returned. One that fails has shown nothing. */
-void confirm_exact_reads();
+/* Makes what the statement at the position (running_statements.hpp), and those that it has called, have noted count: it
+ * has returned. One that fails has shown nothing. */
+void confirm_exact_reads(int position);
+/* Whether anything has been read exactly. */
+bool has_read_exactly();
 void forget_unconfirmed_reads(SubXactEvent event, SubTransactionId self, SubTransactionId parent);
 /* Returns the time before which the changes were committed that this session has seen in exact reads of the stream
  * table; 0: it has not read the stream table exactly. */

@@ -40,6 +40,11 @@ void end_running_from(int position)
     running_count = position;
 }
 
+int running_depth()
+{
+    return running_count;
+}
+
 const QueryDesc *outermost_running_under(Snapshot snapshot)
 {
     for (int i = 0; i < running_count; i++)

@@ -22,6 +22,8 @@ int begin_running(const QueryDesc *query);
 /* Ends the statement at the position, and those that it has called. */
 void end_running_from(int position);
 
+/* Returns how many statements run. */
+int running_depth();
 /* Return the outermost statement that runs, or that runs under the snapshot; null if there is none. */
 const QueryDesc *outermost_running();
 const QueryDesc *outermost_running_under(Snapshot snapshot);
