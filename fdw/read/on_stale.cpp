@@ -25,9 +25,10 @@ namespace pgtrickle {
 
 namespace {
 
-/* For a reader by way of a view that may not see the state of the stream table. */
+/* For a reader by way of a view that may not see the state of the stream table, or of one that it reads. */
 const char *const hidden_reason = "It cannot be refreshed at present.";
-const char *const hint_of_hidden_reason = "A role that may read the stream table itself can see the reason.";
+const char *const hint_of_hidden_reason =
+    "A role that may read the stream table, and those that it reads, can see the reason.";
 
 /* Returns the reason why the stream table is not refreshed, or the hint, as text; null if the reason no
  * longer exists. PostgreSQL frame. */
@@ -42,7 +43,7 @@ const char *explain_inactive(Oid relid, bool is_hint)
         if (!words.empty())
             text = call([&] { return pstrdup(words.c_str()); });
     });
-    if (text != nullptr && !may_see(relid))
+    if (text != nullptr && !may_see_reason(relid))
         return is_hint ? hint_of_hidden_reason : hidden_reason;
     return text;
 }
@@ -66,7 +67,7 @@ Oid failed_one(Oid relid)
 
 const char *explain_failure(Oid relid)
 {
-    if (!may_see(relid))
+    if (!may_see_reason(relid))
         return hidden_reason;
     const Oid failed = failed_one(relid);
     return failed == relid ? "Its last refresh failed."
@@ -126,7 +127,7 @@ const char *advise(Oid relid, Obstacle obstacle)
 {
     switch (obstacle) {
     case Obstacle::failed:
-        if (!may_see(relid))
+        if (!may_see_reason(relid))
             return hint_of_hidden_reason;
         return psprintf("See pgtrickle.get_refresh_history(%s) for the error.",
                         quote_literal_cstr(quoted_relation_name(failed_one(relid))));
@@ -172,6 +173,14 @@ const char *advise(Oid relid, Obstacle obstacle)
 }
 
 } // namespace
+
+bool may_see_reason(Oid relid)
+{
+    return enter([=] {
+        const std::vector<Oid> all = definition::with_upstreams(relid);
+        return std::all_of(all.begin(), all.end(), [](Oid one) { return call([=] { return may_see(one); }); });
+    });
+}
 
 void require_populated(Oid relid, const Freshness &freshness)
 {

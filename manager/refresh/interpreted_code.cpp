@@ -193,7 +193,7 @@ bool is_trusted(Oid owner)
     return is_member_of_role_nosuper(GetUserId(), owner) || (superuser() && superuser_arg(owner));
 }
 
-/* What was found for a user. */
+/* The answer for a user. */
 struct KnownAnswer {
     Oid relid;
     Oid user;

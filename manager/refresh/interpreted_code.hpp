@@ -23,8 +23,8 @@ bool runs_interpreted_code(Oid relid);
 
 /* Whether a statement of the current user may run the query of the stream table, and of those that it reads, with the
  * rights of their owners in this session: none runs interpreted code, or the user is a member of its owner, who could
- * run the code anyway. A superuser is a member of others only if that was granted: otherwise the owner's code could wait
- * in the session for a superuser's call. The answer is kept until the next invalidation. C++ frame. */
+ * run the code anyway. A superuser is a member of others only if that was granted: otherwise the owner's code could
+ * wait in the session for a superuser's call. The answer is kept until the next invalidation. C++ frame. */
 bool may_run_here(Oid relid);
 
 } // namespace pgtrickle::refresh

@@ -46,6 +46,13 @@ mailbox::Turn turn_for(const Ids &owners)
     return turn;
 }
 
+/* Whether the worker has run interpreted code of other owners than those of the mark. */
+bool has_code_of_others(const PoolWorker &worker, uint32_t mark)
+{
+    const uint32_t other = last_words(worker.segment)->mark;
+    return other != 0 && other != mark;
+}
+
 } // namespace
 
 PoolWorker *Pool::find(int worker)
@@ -54,11 +61,13 @@ PoolWorker *Pool::find(int worker)
     return found == workers_.end() ? nullptr : &*found;
 }
 
-scheduler::Assignment Pool::choose_worker(int preferred_worker, TimestampTz wanted_since, TimestampTz now)
+scheduler::Assignment Pool::choose_worker(int preferred_worker, TimestampTz wanted_since, TimestampTz now,
+                                          uint32_t mark)
 {
     std::vector<scheduler::WorkerStatus> workers;
     for (const PoolWorker &worker : workers_)
-        workers.push_back({worker.number, worker.is_busy, worker.since});
+        if (mark == 0 || !has_code_of_others(worker, mark))
+            workers.push_back({worker.number, worker.is_busy, worker.since});
     scheduler::Assignment assignment = scheduler::assign(workers, preferred_worker, wanted_since, now);
     if (assignment.to == scheduler::Assignment::To::later && (look_at_ == 0 || assignment.until < look_at_))
         look_at_ = assignment.until;
@@ -101,11 +110,13 @@ void Pool::end_round()
         mailbox::stop_waiting_for_share();
 }
 
-Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, TimestampTz now, const Ids &owners)
+Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, TimestampTz now, const Ids &owners,
+                          bool runs_code)
 {
     const mailbox::Turn turn = turn_for(owners);
+    const uint32_t mark = runs_code ? scheduler::mark_of(owners) : 0;
     is_waiting_ = false;
-    const scheduler::Assignment assignment = choose_worker(preferred_worker, wanted_since, now);
+    const scheduler::Assignment assignment = choose_worker(preferred_worker, wanted_since, now, mark);
     if (assignment.to == scheduler::Assignment::To::later)
         return {Chance::its_own, no_worker};
     if (assignment.to == scheduler::Assignment::To::worker) {
@@ -117,6 +128,8 @@ Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, Timest
         worker->owners = owners;
         return {Chance::worker, worker->number};
     }
+    if (runs_code)
+        release_one_with_code_of_others(mark);
     /* The second condition: the clock has been set back. */
     bool can_start = now >= start_after_ || start_after_ > now + longest_start_pause_us;
     /* If no worker can be started and the existing ones do not end their jobs, this process refreshes for
@@ -318,7 +331,8 @@ std::vector<Pool::Ended> Pool::attend(TimestampTz now)
             mailbox::end_turn(worker->key);
         } else if (received == SHM_MQ_DETACHED) {
             if (worker->is_busy)
-                ended.push_back({worker->number, std::nullopt, overrun_of(*worker)});
+                ended.push_back({worker->number, std::nullopt, overrun_of(*worker),
+                                 last_words(worker->segment)->has_declined != 0});
             if (!worker->has_answered)
                 note_start(false, now);
             mailbox::forget_worker(worker->key);
@@ -350,6 +364,18 @@ void Pool::release_idle(TimestampTz now)
             ++worker;
         }
     }
+}
+
+/* Makes room for a worker that runs interpreted code of these owners. */
+void Pool::release_one_with_code_of_others(uint32_t mark)
+{
+    const auto found = std::find_if(workers_.begin(), workers_.end(), [=](const PoolWorker &worker) {
+        return !worker.is_busy && has_code_of_others(worker, mark);
+    });
+    if (found == workers_.end())
+        return;
+    let_go(*found);
+    workers_.erase(found);
 }
 
 int Pool::pid_of(int worker) const

@@ -60,7 +60,8 @@ class Pool {
 
     /* Finds a worker for a job, given its preferred worker and the time since which it waits. If the job
      * waits for its preferred worker, attend_at() includes the time at which to look again. */
-    scheduler::Assignment choose_worker(int preferred_worker, TimestampTz wanted_since, TimestampTz now);
+    scheduler::Assignment choose_worker(int preferred_worker, TimestampTz wanted_since, TimestampTz now,
+                                        uint32_t mark = 0);
     /* Outcome of choose(). `later`: it is not this database's turn, or no process is available, for this job
      * as for others; `its_own`: the job must wait for its preferred worker; `its_share`: it must wait until
      * its owners have fewer workers; `myself`: this process does the job. */
@@ -70,8 +71,10 @@ class Pool {
         int worker = no_worker;
     };
     /* Finds a worker as choose_worker() does, requests a turn, and marks the worker as busy. `owners`: of the
-     * stream tables that the job refreshes. */
-    Choice choose(int preferred_worker, TimestampTz wanted_since, TimestampTz now, const scheduler::Ids &owners);
+     * stream tables that the job refreshes; if it is known to run their interpreted code, in a worker that has run none
+     * of others. */
+    Choice choose(int preferred_worker, TimestampTz wanted_since, TimestampTz now, const scheduler::Ids &owners,
+                  bool runs_code);
     /* Begins a round of choices, which lasts until end_round(); each owner whose share is exhausted is
      * determined once in a round. */
     void begin_round()
@@ -99,6 +102,7 @@ class Pool {
         int worker;
         std::optional<std::string> result; /* none: the worker is gone, and the outcome unknown */
         std::optional<Overrun> overrun = {};
+        bool has_declined = false; /* the worker is gone, and has not begun the job */
     };
     /* Returns the jobs that have ended since the last call; also sends pending bytes, and lets workers go
      * that are not needed. */
@@ -125,6 +129,7 @@ class Pool {
     void send_on(PoolWorker &worker);
     void let_go(PoolWorker &worker);
     void release_idle(TimestampTz now);
+    void release_one_with_code_of_others(uint32_t mark);
 
     std::list<PoolWorker> workers_;
     mailbox::WorkerKey own_turn_;

@@ -5,6 +5,7 @@
 #include "mailbox/manager_side.hpp"
 #include "scheduler/graph/refresh_batch.hpp"
 #include "worker/manager/debug_log.hpp"
+#include "worker/refresher/code_of_owners.hpp"
 #include "worker/refresher/refresher.hpp"
 
 extern "C" {
@@ -37,6 +38,10 @@ void Dispatcher::take_results()
         const RunningJob *job = jobs_.job_of_worker(ended.worker);
         if (job == nullptr)
             continue;
+        if (ended.has_declined) {
+            end_unbegun(*job);
+            continue;
+        }
         if (ended.overrun)
             results_.record_overrun(*job, *ended.overrun);
         if (ended.result)
@@ -109,7 +114,7 @@ bool Dispatcher::dispatch_upkeep()
     TimestampTz now = GetCurrentTimestamp();
     if (upkeep_.is_running() || !upkeep_.is_due(now))
         return true;
-    Pool::Choice choice = pool_.choose(no_worker, upkeep_.due_since(), now, {});
+    Pool::Choice choice = pool_.choose(no_worker, upkeep_.due_since(), now, {}, false);
     if (choice.chance == Pool::Chance::its_own)
         return true;
     if (choice.chance == Pool::Chance::later)
@@ -241,8 +246,9 @@ bool Dispatcher::begin(const PlannedBatch &batch, const Wanted &wanted)
     const bool is_for_reader = wanted.requested_by == RequestedBy::reader;
     if (is_doubtful && is_waiting && is_for_reader)
         return true;
+    const bool runs_code = std::any_of(members.begin(), members.end(), [&](Id id) { return run_code_.count(id) != 0; });
     Pool::Choice choice = pool_.choose(preferred_worker_of(members), wanted.since, GetCurrentTimestamp(),
-                                       definitions_.owners_of(members));
+                                       definitions_.owners_of(members), runs_code);
     if (choice.chance == Pool::Chance::its_own || choice.chance == Pool::Chance::its_share)
         return true;
     if (choice.chance == Pool::Chance::later)
@@ -331,14 +337,31 @@ void Dispatcher::start(const Pool::Choice &choice, Job job, RunningJob begun)
         pool_.send(choice.worker, scheduler::to_bytes(job));
         return;
     }
+    run_here(job, running);
+    /* The loop must serve waiting readers without delay. */
+    SetLatch(MyLatch);
+}
+
+void Dispatcher::run_here(const Job &job, const RunningJob &running)
+{
+    if (!takes_code_of(job)) {
+        pool_.end_own_turn();
+        end_unbegun(running);
+        has_to_be_replaced_ = true;
+        return;
+    }
     requests_.publish_serving_processes();
     Refresher refresher(job, Refresher::Process::manager);
     scheduler::JobResult result = refresher.run();
     refresher.place_rows();
     pool_.end_own_turn();
     results_.end(running, result);
-    /* The loop must serve waiting readers without delay. */
-    SetLatch(MyLatch);
+}
+
+void Dispatcher::end_unbegun(const RunningJob &job)
+{
+    run_code_.insert(job.members.begin(), job.members.end());
+    results_.end_unbegun(job);
 }
 
 } // namespace pgtrickle::worker

@@ -118,4 +118,12 @@ void JobResults::end(const RunningJob &job, const std::optional<scheduler::JobRe
     jobs_.remove(job.number);
 }
 
+void JobResults::end_unbegun(const RunningJob &job)
+{
+    for (Id id : job.members)
+        if (Task *task = tasks_.find(id); task != nullptr && !task->is_suspended)
+            tasks_.queue(*task, GetCurrentTimestamp());
+    jobs_.remove(job.number);
+}
+
 } // namespace pgtrickle::worker

@@ -5,6 +5,7 @@
 #include "definition/guc.hpp"
 #include "mailbox/manager_side.hpp"
 #include "worker/queues.hpp"
+#include "worker/refresher/code_of_owners.hpp"
 #include "worker/refresher/refresher.hpp"
 #include "worker/wakeup.hpp"
 #include "worker/worker.hpp"
@@ -80,6 +81,11 @@ void RefreshWorker::run()
     call([] { pgstat_report_activity(STATE_IDLE, nullptr); });
     while (std::optional<std::string> bytes = receive()) {
         scheduler::Job job = scheduler::job_of(*bytes);
+        if (!takes_code_of(job)) {
+            words_->has_declined = 1;
+            return;
+        }
+        words_->mark = mark_of_process();
         Refresher refresher(job, Refresher::Process::worker, words_);
         if (!send(scheduler::to_bytes(refresher.run())))
             return;

@@ -1,0 +1,154 @@
+#!/usr/bin/python3 -B
+"""Shows that interpreted code of a stream table's owner meets no names and no compiled functions of another role: not in
+the session of a reader who has called the owner's functions first, or has temporary objects with the names that they
+use, not in that of a superuser who reads, and not in a refresh worker that has run code of another owner.
+
+A procedural language keeps the types of the variables of a function as they were found when it was called first: here
+a domain of the attacker, whose CHECK notes who runs it."""
+
+import itertools
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+db = Database()
+SCHEMA_OF = {"ic_alice": "alice", "ic_mallory": "mallory", "postgres": "public"}
+BODY = "DECLARE v text; BEGIN v := upper(t); RETURN v; END"
+numbers = itertools.count()
+
+
+def as_role(role, *statements):
+    """In a session of its own, which is returned."""
+    session = db.connect()
+    for statement in ("SET SESSION AUTHORIZATION " + role, *statements):
+        session.cursor().execute(statement)
+    return session
+
+
+def run_as(role, *statements):
+    as_role(role, *statements).close()
+
+
+def seen():
+    """Returns the roles with whose rights the attacker's code ran, but the attacker."""
+    return [role for role, in db.run("SELECT DISTINCT role FROM mallory.seen ORDER BY 1") if role != "ic_mallory"]
+
+
+def prepare():
+    db.run("SET pg_trickle.enabled = on")
+    for role, schema in SCHEMA_OF.items():
+        if role != "postgres":
+            db.run(f"CREATE ROLE {role}; CREATE SCHEMA {schema} AUTHORIZATION {role}; GRANT USAGE ON SCHEMA {schema} TO PUBLIC")
+            db.run(f"GRANT USAGE ON FOREIGN SERVER pgtrickle TO {role}")
+    run_as("ic_mallory", "CREATE TABLE mallory.seen (role name)", "GRANT ALL ON mallory.seen TO PUBLIC",
+           "CREATE FUNCTION mallory.note(t pg_catalog.text) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN "
+           "INSERT INTO mallory.seen VALUES (current_user); RETURN true; END $$",
+           "CREATE DOMAIN mallory.text AS pg_catalog.text CHECK (mallory.note(value))",
+           "CREATE FUNCTION mallory.noted() RETURNS pg_catalog.text LANGUAGE plpgsql AS $$ BEGIN "
+           "INSERT INTO mallory.seen VALUES (current_user); RETURN 'x'; END $$")
+
+
+class Victim:
+    """A stream table, and the function that its query calls."""
+
+    def __init__(self, owner, language="plpgsql", body=BODY, schedule="1h"):
+        schema = SCHEMA_OF[owner]
+        number = next(numbers)
+        self.owner, self.function, self.source, self.name = owner, f"{schema}.f{number}", f"{schema}.t{number}", f"{schema}.st{number}"
+        run_as(owner, f"CREATE FUNCTION {self.function}(t text) RETURNS text LANGUAGE {language} IMMUTABLE AS $$ {body} $$",
+               f"CREATE TABLE {self.source} (id int PRIMARY KEY, name text)", f"INSERT INTO {self.source} VALUES (1, 'a')",
+               f"SELECT pgtrickle.create_stream_table('{self.name}', 'SELECT id, {self.function}(name) AS name FROM {self.source}', '{schedule}')",
+               f"GRANT SELECT ON {self.name} TO PUBLIC")
+
+    def change(self):
+        db.run(f"INSERT INTO {self.source} SELECT max(id) + 1, 'b' FROM {self.source}")
+
+
+WARM_UP = ("SET search_path = mallory, pg_catalog", "SELECT {0}('warm')")
+EXACTLY = ("SET pg_trickle.read_mode = exact", "SELECT max(name) FROM {1}")
+IN_SNAPSHOT = ("BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT 1", "CHANGE", "SET LOCAL pg_trickle.max_staleness = 0",
+               "SELECT max(name) FROM {1}", "COMMIT")
+CONSISTENTLY = ("SET pg_trickle.consistent_reads = on", "SELECT max(s.name) FROM {1} AS s, (SELECT count(*) FROM mallory.seen) AS c")
+OWN_CHANGES = ("BEGIN", "INSERT INTO {2} SELECT max(id) + 1, 'c' FROM {2}", "SET LOCAL pg_trickle.max_staleness = 0", "SELECT max(name) FROM {1}", "COMMIT")
+
+
+def read(role, victim, *steps):
+    session = as_role(role)
+    cursor = session.cursor()
+    cursor.execute("SET pg_trickle.scan_refresh_timeout = '2s'")
+    for step in steps:
+        if step == "CHANGE":
+            victim.change()
+        else:
+            cursor.execute(step.format(victim.function, victim.name, victim.source))
+    session.close()
+
+
+def a_reader_has_called_the_function_first():
+    for owner, way in itertools.product(("ic_alice", "postgres"), (EXACTLY, IN_SNAPSHOT, CONSISTENTLY, OWN_CHANGES)):
+        victim = Victim(owner)
+        db.run(f"GRANT SELECT, INSERT ON {victim.source} TO ic_mallory")
+        victim.change()
+        read("ic_mallory", victim, *WARM_UP, *way)
+        assert seen() == [], (owner, way, seen())
+
+
+def a_reader_has_temporary_objects():
+    for language, body in (("sql", "SELECT suffix || t FROM suffixes"), ("plpgsql", "BEGIN RETURN (SELECT suffix || t FROM suffixes); END")):
+        db.run("CREATE TABLE IF NOT EXISTS alice.suffixes AS SELECT 'x'::text AS suffix; GRANT SELECT ON alice.suffixes TO PUBLIC; ALTER TABLE alice.suffixes OWNER TO ic_alice")
+        run_as("ic_alice", f"CREATE OR REPLACE FUNCTION alice.suffixed(t text) RETURNS text LANGUAGE {language} STABLE SET search_path = alice AS $$ {body} $$")
+        victim = Victim("ic_alice", body="BEGIN RETURN alice.suffixed(t); END")
+        for way in EXACTLY, IN_SNAPSHOT, CONSISTENTLY:
+            victim.change()
+            read("ic_mallory", victim, "CREATE TEMP VIEW suffixes AS SELECT mallory.noted() AS suffix", "GRANT SELECT ON suffixes TO PUBLIC", *way)
+            assert seen() == [], (language, way, seen())
+
+
+def calling_as_mallory(victim):
+    """A stream table of mallory, which calls the function under mallory's names."""
+    number = next(numbers)
+    run_as("ic_mallory", f"CREATE FUNCTION mallory.call{number}(t pg_catalog.text) RETURNS pg_catalog.text LANGUAGE plpgsql IMMUTABLE "
+           f"SET search_path = mallory, pg_catalog AS $$ BEGIN RETURN {victim.function}(t); END $$",
+           f"CREATE TABLE mallory.t{number} (id int PRIMARY KEY, name pg_catalog.text)", f"INSERT INTO mallory.t{number} VALUES (1, 'a')",
+           f"SELECT pgtrickle.create_stream_table('mallory.bait{number}', 'SELECT id, mallory.call{number}(name) AS name FROM mallory.t{number}', '1s')",
+           f"GRANT SELECT ON mallory.bait{number} TO PUBLIC")
+    bait = Victim.__new__(Victim)
+    bait.owner, bait.function, bait.source, bait.name = "ic_mallory", victim.function, f"mallory.t{number}", f"mallory.bait{number}"
+    return bait
+
+
+def a_superuser_reads():
+    """The code would wait in the session for a call of the superuser's own."""
+    for way in EXACTLY, IN_SNAPSHOT, OWN_CHANGES:
+        victim = Victim("postgres")
+        bait = calling_as_mallory(victim)
+        bait.change()
+        read("postgres", bait, *way, f"SELECT {victim.function}('own call')")
+        assert seen() == [], (way, seen())
+
+
+def a_worker_has_run_code_of_another_owner():
+    """With one worker for both, and both kept up to date meanwhile."""
+    db.run("ALTER SYSTEM SET pg_trickle.max_concurrent_refreshes = 1")
+    db.run("SELECT pg_reload_conf()")
+    victims = [Victim("ic_alice", schedule="1s"), Victim("postgres", schedule="1s")]
+    baits = [calling_as_mallory(victim) for victim in victims]
+    for _ in range(5):
+        for one in [*baits, *victims]:
+            one.change()
+            db.wait_for(f"SELECT count(*) FROM {one.name}", db.value(f"SELECT count(*) FROM {one.source}"))
+    assert seen() == [], seen()
+    assert db.value("SELECT count(*) > 0 FROM mallory.seen WHERE role = 'ic_mallory'"), "the attacker's code has never run"
+
+
+try:
+    prepare()
+    run_cases([a_reader_has_called_the_function_first, a_reader_has_temporary_objects, a_superuser_reads,
+               a_worker_has_run_code_of_another_owner])
+finally:
+    db.run("ALTER SYSTEM RESET pg_trickle.max_concurrent_refreshes")
+    db.run("SELECT pg_reload_conf()")
+    db.drop()
+    db.admin("DROP ROLE IF EXISTS ic_alice, ic_mallory")
