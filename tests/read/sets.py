@@ -440,6 +440,95 @@ def parallel_workers_know_what_was_read_before():
                 assert found == (first, first), (members, staleness, first, found)
 
 
+def functions_change_nothing_about_others():
+    """Whether a statement calls a function or not: if it reads one stream table exactly, it reads all of them so."""
+    schedule(("a2", "a1"), "0s")
+    for volatility in "IMMUTABLE", "STABLE":
+        db.run(f"CREATE OR REPLACE FUNCTION same(n int) RETURNS int LANGUAGE plpgsql {volatility} AS $$ BEGIN RETURN n; END $$")
+        with Obstacle(REFRESH.format("a1")):
+            db.run("UPDATE common SET n = n + 1")
+            session = db.connect()
+            cursor = session.cursor()
+            cursor.execute("SELECT (SELECT max(n) FROM a1), (SELECT max(same(n)) FROM a2)")
+            row = cursor.fetchone()
+            assert row[0] == row[1], (volatility, row)
+            session.close()
+
+
+def a_look_up_that_shows_exact_rows_binds_none_to_stored_ones():
+    db.run("CREATE TABLE keyed (id int PRIMARY KEY, n int); INSERT INTO keyed SELECT g, 0 FROM generate_series(1, 1000) AS g")
+    for name in "k1", "k2":
+        db.run("SELECT pgtrickle.create_stream_table(%s, 'SELECT id, n FROM keyed', '520w')", name)
+    db.run("SELECT pgtrickle.create_refresh_group('keyed_ones', ARRAY['k1', 'k2'])")
+    db.run("CREATE FUNCTION sum_k2() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN (SELECT sum(n) FROM k2); END $$")
+    for number in range(1, 4):
+        db.run("UPDATE keyed SET n = n + 1 WHERE id = 500")
+        session = db.connect()
+        cursor = session.cursor()
+        cursor.execute("SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = error; SELECT n, sum_k2() FROM k1 WHERE id = 1")
+        assert cursor.fetchone() == (0, number)
+        session.close()
+
+
+def functions_of_postgresql_read_as_well():
+    schedule(APART, "520w")
+    db.run("CREATE DOMAIN checked AS text CHECK (value::int = (xpath('//max/text()', query_to_xml('SELECT max(n) FROM a2', false, false, '')))[1]::text::int)")
+    for expression in "query_to_xml('SELECT max(n) FROM a2', false, false, '')::text LIKE '%%' || max(n) || '%%'", "max(n)::text::checked IS NOT NULL":
+        db.run("UPDATE common SET n = n + 1")
+        session = db.connect()
+        cursor = session.cursor()
+        cursor.execute(f"SET pg_trickle.consistent_reads = on; SELECT {expression.replace('%%', '%')} FROM a1")
+        assert cursor.fetchone() == (True,), expression
+        session.close()
+
+
+def what_has_failed_binds_nothing():
+    """Although a function that it has called has returned."""
+    db.run("CREATE FUNCTION looks() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT count(*) FROM numbers); END $$")
+    schedule(("g1", "g2"), "0s")
+    for divided in "1", "looks()":
+        with Obstacle(REFRESH.format("g1")):
+            db.run("UPDATE common SET n = n + 1")
+            with Transaction("pg_trickle.max_staleness = -1") as reader:
+                reader.run("SAVEPOINT s")
+                try:
+                    raise AssertionError(reader.run(f"SELECT n, {divided} / (n - n) FROM g1"))
+                except psycopg2.errors.DivisionByZero:
+                    reader.run("ROLLBACK TO s")
+                assert reader.top("g2") == reader.now and not reader.was_warned(), divided
+
+
+def a_cursor_is_bound_by_what_comes_after_it():
+    schedule(("g2", "g1"), "0s")
+    db.run("CREATE FUNCTION opens_only() RETURNS refcursor LANGUAGE plpgsql STABLE AS $$ DECLARE c refcursor := 'later'; "
+           "BEGIN OPEN c FOR SELECT top_g2(); RETURN c; END $$")
+    with Obstacle(REFRESH.format("g1")):
+        db.run("UPDATE common SET n = n + 1")
+        session = db.connect()
+        cursor = session.cursor()
+        cursor.execute("BEGIN; SELECT opens_only(), top_g1()")
+        top = cursor.fetchone()[1]
+        cursor.execute("FETCH later")
+        assert cursor.fetchone() == (top,)
+        session.close()
+
+
+def workers_of_a_nested_statement_follow_that():
+    """It has a snapshot of its own, as a VOLATILE function has."""
+    schedule(("g1", "g2"), "0s")
+    db.run("CREATE FUNCTION nested() RETURNS int LANGUAGE plpgsql PARALLEL RESTRICTED AS $$ BEGIN "
+           "RETURN (SELECT min(parallel_g2()) FROM numbers WHERE n < 50); END $$")
+    with Obstacle(REFRESH.format("g1")):
+        db.run("UPDATE common SET n = n + 1")
+        session = db.connect()
+        cursor = session.cursor()
+        cursor.execute(f"{IN_PARALLEL} SET pg_trickle.on_stale = error; SELECT (SELECT sum(n) FROM g1), counted.n, nested(), (SELECT n FROM common) "
+                       "FROM (SELECT count(*) AS n FROM numbers WHERE n > 0) AS counted")
+        row = cursor.fetchone()
+        assert row[2] == row[3], row
+        session.close()
+
+
 def refresh_in_another(member):
     db.run("SELECT pgtrickle.refresh_stream_table(%s)", member)
 
@@ -490,6 +579,9 @@ try:
                a_young_member_is_read_again_as_before, overlapping_sets_are_refreshed_as_one, a_cursor_stays_in_one_state,
                so_does_one_that_a_function_has_opened, what_runs_at_the_end_of_a_statement_is_of_its_state,
                consistent_reads_include_functions, a_current_member_keeps_none_from_being_read_exactly,
-               parallel_workers_know_what_was_read_before, those_apart_may_differ])
+               parallel_workers_know_what_was_read_before,
+               functions_change_nothing_about_others, a_look_up_that_shows_exact_rows_binds_none_to_stored_ones,
+               functions_of_postgresql_read_as_well, what_has_failed_binds_nothing, a_cursor_is_bound_by_what_comes_after_it,
+               workers_of_a_nested_statement_follow_that, those_apart_may_differ])
 finally:
     db.drop()
