@@ -445,7 +445,7 @@ def functions_change_nothing_about_others():
     schedule(("a2", "a1"), "0s")
     for volatility in "IMMUTABLE", "STABLE":
         db.run(f"CREATE OR REPLACE FUNCTION same(n int) RETURNS int LANGUAGE plpgsql {volatility} AS $$ BEGIN RETURN n; END $$")
-        with Obstacle(REFRESH.format("a1")):
+        with Obstacle(REFRESH.format("a1")), Obstacle(REFRESH.format("a2")):
             db.run("UPDATE common SET n = n + 1")
             session = db.connect()
             cursor = session.cursor()
@@ -499,7 +499,7 @@ def what_has_failed_binds_nothing():
 
 
 def a_cursor_is_bound_by_what_comes_after_it():
-    schedule(("g2", "g1"), "0s")
+    schedule(("g1", "g2"), "0s")
     db.run("CREATE FUNCTION opens_only() RETURNS refcursor LANGUAGE plpgsql STABLE AS $$ DECLARE c refcursor := 'later'; "
            "BEGIN OPEN c FOR SELECT top_g2(); RETURN c; END $$")
     with Obstacle(REFRESH.format("g1")):
