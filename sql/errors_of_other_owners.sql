@@ -1,7 +1,8 @@
 -- Errors of a stream table are shown completely only to its owner and to pg_monitor, in whichever session its query fails.
 SET client_min_messages = warning;
 CREATE ROLE errors_owner;
-CREATE ROLE errors_other;
+CREATE ROLE errors_other NOINHERIT;
+GRANT errors_owner TO errors_other; -- otherwise it would not read exactly what runs functions in PL/pgSQL
 CREATE ROLE errors_monitor IN ROLE pg_monitor;
 GRANT USAGE ON FOREIGN SERVER pgtrickle TO errors_owner, errors_other, errors_monitor;
 CREATE SCHEMA errors_owner AUTHORIZATION errors_owner;
