@@ -160,8 +160,7 @@ SELECT count(*) FROM kept WHERE 1 / (id - 4) < 2;
 SELECT exact_reads.plan('SELECT count(*) FROM kept');
 RESET ROLE;
 -- the_query_runs_with_the_rights_and_settings_of_the_owner
-CREATE ROLE exact_owner;
-GRANT exact_owner TO exact_reader; -- otherwise it would not read exactly what runs functions in PL/pgSQL
+CREATE ROLE exact_owner ROLE exact_reader; -- which would not read exactly otherwise what runs functions in PL/pgSQL
 GRANT USAGE ON FOREIGN SERVER pgtrickle TO exact_owner;
 GRANT USAGE, CREATE ON SCHEMA exact_reads TO exact_owner;
 GRANT SELECT ON ord TO exact_owner;
@@ -184,8 +183,7 @@ CREATE FUNCTION meddle() RETURNS int LANGUAGE plpgsql IMMUTABLE AS
 SET ROLE exact_owner;
 SELECT pgtrickle.create_stream_table('meddles', 'SELECT id, meddle() AS m FROM ord WHERE id < 3', '520w', 'FULL');
 RESET ROLE;
-UPDATE switch SET is_on = true;
-UPDATE ord SET v = 10 WHERE id = 1;
+UPDATE switch SET is_on = true; UPDATE ord SET v = 10 WHERE id = 1;
 SET pg_trickle.read_mode = exact;
 \set SHOW_CONTEXT never
 SET ROLE exact_owner;

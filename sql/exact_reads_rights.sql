@@ -9,7 +9,7 @@ SELECT pgtrickle.create_stream_table('by_k', 'SELECT k, sum(said(v)) AS total FR
 SELECT pgtrickle.create_stream_table('rows', 'SELECT id, said(v) AS v FROM paid', '520w');
 CREATE TABLE halves (k int, total bigint) PARTITION BY LIST (k);
 ALTER TABLE halves ATTACH PARTITION by_k DEFAULT;
--- Of its owner, as otherwise nothing with functions in PL/pgSQL is read exactly.
+-- A member of the owner, as otherwise nothing with functions in PL/pgSQL is read exactly.
 CREATE ROLE exact_nobody NOINHERIT;
 SELECT format('GRANT %I TO exact_nobody', current_user) \gexec
 GRANT USAGE ON SCHEMA exact_rights TO exact_nobody;

@@ -54,7 +54,10 @@ void mark_users(Oid class_id, Oid object_id, const char *reason)
 
 } // namespace
 
-void mark_users_of_type(Oid type, const char *reason)
+namespace {
+
+/* Returns the stream tables that use the type, or columns that hold values of it. */
+List *users_of_type(Oid type)
 {
     List *users = definition::users_of(TypeRelationId, type, 0, false);
     ListCell *cell;
@@ -63,7 +66,14 @@ void mark_users_of_type(Oid type, const char *reason)
         users = list_concat_unique_oid(
             users, definition::users_of(RelationRelationId, column->objectId, column->objectSubId, false));
     }
-    mark_for_new_start(users, reason);
+    return users;
+}
+
+} // namespace
+
+void mark_users_of_type(Oid type, const char *reason)
+{
+    mark_for_new_start(users_of_type(type), reason);
 }
 
 namespace {
@@ -226,7 +236,12 @@ void note_row_type(Oid relid)
     Oid type = call([=] { return get_rel_type_id(relid); });
     if (!OidIsValid(type))
         return;
-    call([=] { mark_users_of_type(type, "a composite type that it uses was altered"); });
+    /* Old values have other hashes than before, and another order, also in indexes. */
+    call([=] {
+        ListCell *cell;
+        foreach (cell, users_of_type(type))
+            mark_for_new_setup(lfirst_oid(cell), "a composite type that it uses was altered");
+    });
     for (Oid user : users_of_view(relid)) {
         auto is_reader = [=] { return call([=] { return reads_whole_rows(definition::query_of(user)); }); };
         if (may_concern(user, is_reader))

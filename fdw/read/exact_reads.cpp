@@ -238,6 +238,9 @@ Planned replace_plan(QueryDesc *query, int flags, const Oid *relids, int count, 
     /* A TRUNCATE cannot commit between looking for the changes of one table, or stream table, and of another then. */
     const List *tables = locked_tables_of(relids, count);
     const uint64 invalidations = SharedInvalidMessageCounter;
+    /* Nothing that belongs to the tables changes any more. */
+    if (!may_all_be_computed(relids, count))
+        raise_replaced_source(relids[0]);
     if (!are_seen_as_logged(tables, query->snapshot))
         return Planned::source_is_replaced;
     if (count > 1)

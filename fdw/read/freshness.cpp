@@ -102,6 +102,14 @@ bool lacks_read_changes(Oid relid, TimestampTz since, const mailbox::OwnEffects 
     return !is_refreshed_here || lacks_what_was_read(relid, std::max(since, seen.data_timestamp));
 }
 
+/* Whether the user has the rights of the owner, who may not use that against a superuser. A superuser may fill what
+ * this transaction restores. */
+bool may_refresh_here(Oid relid)
+{
+    return definition::may_store(relid) &&
+           (enter([=] { return refresh::may_run_here(relid); }) || !state::visible_row(relid).is_populated);
+}
+
 Freshness refused(const mailbox::State &state, bool is_populated)
 {
     return {Verdict::stale, state.is_suspended ? Obstacle::suspended : Obstacle::failed, is_populated};
@@ -137,8 +145,8 @@ bool has_to_be_current(Oid relid)
 
 bool can_refresh_here(Oid relid)
 {
-    return !XactReadOnly && !IsInParallelMode() && !RecoveryInProgress() && definition::may_store(relid) &&
-           enter([=] { return refresh::may_run_here(relid); }) && !would_refresh_unlogged(relid);
+    return !XactReadOnly && !IsInParallelMode() && !RecoveryInProgress() && may_refresh_here(relid) &&
+           !would_refresh_unlogged(relid);
 }
 
 Freshness judge(Oid relid, TimestampTz now)
@@ -172,8 +180,7 @@ Freshness judge(Oid relid, TimestampTz now)
             return {Verdict::serve, Obstacle::none, true};
         if (can_refresh_here(relid))
             return {Verdict::refresh_here, Obstacle::none, is_populated};
-        const bool is_refreshable_by_others_only =
-            !definition::may_store(relid) || !enter([=] { return refresh::may_run_here(relid); });
+        const bool is_refreshable_by_others_only = !may_refresh_here(relid);
         /* The manager applies the changes of others, and may find that this transaction has changed nothing
          * that the stream table reads. */
         if (is_refreshable_by_others_only && own.has_changes && !known.is_current() && !known.state.is_suspended &&

@@ -18,6 +18,8 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_language_d.h"
 #include "catalog/pg_opclass.h"
 #include "catalog/pg_operator.h"
@@ -30,6 +32,7 @@ extern "C" {
 #include "miscadmin.h"
 #include "storage/sinval.h"
 #include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -47,22 +50,128 @@ namespace {
 
 using Object = std::pair<Oid, Oid>; /* class and object */
 
-enum class Code { none, interpreted };
+/* ---- functions ------------------------------------------------------------------------ */
 
-/* PostgreSQL frame. */
-Code code_of(Oid function)
+/* Whether a function of a user is known to be no interpreted code. An aggregate is what its functions are. PostgreSQL
+ * frame. */
+bool is_harmless(Oid function)
 {
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
     if (!HeapTupleIsValid(tuple))
-        return Code::none;
+        return false;
     const auto *form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
-    bool has_no_body;
-    (void)SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosqlbody, &has_no_body);
-    const bool is_compiled = form->prolang == INTERNALlanguageId || form->prolang == ClanguageId ||
-                             (form->prolang == SQLlanguageId && !has_no_body);
+    const bool answer =
+        form->prokind == PROKIND_AGGREGATE || ((form->prolang == INTERNALlanguageId || form->prolang == ClanguageId) &&
+                                               form->provolatile == PROVOLATILE_IMMUTABLE);
     ReleaseSysCache(tuple);
-    return is_compiled ? Code::none : Code::interpreted;
+    return answer;
 }
+
+/* Whether a function of PostgreSQL runs a text, or calls functions of a type that is named when it runs. PostgreSQL
+ * frame. */
+bool runs_what_it_is_given(Oid function)
+{
+    static const char *const names[] = {"query_to_xml",
+                                        "query_to_xmlschema",
+                                        "table_to_xml",
+                                        "table_to_xmlschema",
+                                        "schema_to_xml",
+                                        "schema_to_xmlschema",
+                                        "database_to_xml",
+                                        "database_to_xmlschema",
+                                        "cursor_to_xml",
+                                        "cursor_to_xmlschema",
+                                        "query_to_xml_and_xmlschema",
+                                        "table_to_xml_and_xmlschema",
+                                        "schema_to_xml_and_xmlschema",
+                                        "database_to_xml_and_xmlschema",
+                                        "ts_stat",
+                                        "ts_rewrite",
+                                        "pg_input_is_valid",
+                                        "pg_input_error_info"};
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple))
+        return true;
+    const auto *form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+    bool answer = std::any_of(std::begin(names), std::end(names),
+                              [=](const char *name) { return strcmp(NameStr(form->proname), name) == 0; });
+    for (int i = 0; i < form->pronargs; i++)
+        answer = answer || form->proargtypes.values[i] == CSTRINGOID || form->proargtypes.values[i] == INTERNALOID;
+    ReleaseSysCache(tuple);
+    return answer;
+}
+
+/* Whether a function of PostgreSQL takes any type, and may look for casts of that when it runs, as those of JSON do.
+ * PostgreSQL frame. */
+bool takes_any_type(Oid function)
+{
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple))
+        return true;
+    const auto *form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+    const bool answer =
+        strstr(NameStr(form->proname), "json") != nullptr || strstr(NameStr(form->proname), "xml") != nullptr;
+    ReleaseSysCache(tuple);
+    return answer;
+}
+
+/* ---- expressions as the catalogs store them --------------------------------------------- */
+
+struct StoredExpressions {
+    Oid class_id;
+    Oid index;             /* of the catalog, by OID */
+    AttrNumber columns[2]; /* 0: none */
+};
+
+constexpr StoredExpressions stored_expressions[] = {
+    {RelationRelationId, IndexRelidIndexId, {Anum_pg_index_indexprs, Anum_pg_index_indpred}},
+    {RewriteRelationId, RewriteOidIndexId, {Anum_pg_rewrite_ev_action, Anum_pg_rewrite_ev_qual}},
+    {PolicyRelationId, PolicyOidIndexId, {Anum_pg_policy_polqual, 0}},
+    {ConstraintRelationId, ConstraintOidIndexId, {Anum_pg_constraint_conbin, 0}},
+    {AttrDefaultRelationId, AttrDefaultOidIndexId, {Anum_pg_attrdef_adbin, 0}},
+    {StatisticExtRelationId, StatisticExtOidIndexId, {Anum_pg_statistic_ext_stxexprs, 0}},
+};
+
+/* Appends the functions that the stored expression calls. PostgreSQL frame. */
+List *functions_in(const char *expression, List *functions)
+{
+    for (const char *field : {":funcid ", ":opfuncid ", ":aggfnoid ", ":winfnoid "})
+        for (const char *at = strstr(expression, field); at != nullptr; at = strstr(at + 1, field))
+            functions = list_append_unique_oid(functions, strtoul(at + strlen(field), nullptr, 10));
+    return functions;
+}
+
+List *functions_in_column(HeapTuple tuple, AttrNumber column, TupleDesc descriptor, List *functions)
+{
+    bool is_null = true;
+    const Datum value = column != 0 ? heap_getattr(tuple, column, descriptor, &is_null) : static_cast<Datum>(0);
+    return is_null ? functions : functions_in(TextDatumGetCString(value), functions);
+}
+
+/* Returns the functions of expressions of the object, also PostgreSQL's own, on which nothing depends. PostgreSQL
+ * frame. */
+List *functions_of(Oid class_id, Oid object_id)
+{
+    List *functions = NIL;
+    const auto *found = std::find_if(std::begin(stored_expressions), std::end(stored_expressions),
+                                     [=](const StoredExpressions &one) { return one.class_id == class_id; });
+    if (found == std::end(stored_expressions))
+        return NIL;
+    const bool is_relation = class_id == RelationRelationId; /* an index, perhaps */
+    ScanKeyData key;
+    ScanKeyInit(&key, is_relation ? Anum_pg_index_indexrelid : 1, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(object_id));
+    Relation catalog = table_open(is_relation ? IndexRelationId : class_id, AccessShareLock);
+    SysScanDesc scan = systable_beginscan(catalog, found->index, true, nullptr, 1, &key);
+    if (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple))
+        for (AttrNumber column : found->columns)
+            functions = functions_in_column(tuple, column, RelationGetDescr(catalog), functions);
+    systable_endscan(scan);
+    table_close(catalog, AccessShareLock);
+    return functions;
+}
+
+/* ---- what belongs to what --------------------------------------------------------------- */
 
 /* Whether what uses an object of the class may evaluate it. */
 bool is_evaluated(Oid class_id)
@@ -93,7 +202,7 @@ bool is_part(Oid class_id, Oid whole)
         return class_id == RewriteRelationId || class_id == PolicyRelationId || class_id == ConstraintRelationId ||
                class_id == AttrDefaultRelationId || class_id == StatisticExtRelationId ||
                class_id == RelationRelationId;
-    case TypeRelationId: return class_id == ConstraintRelationId || class_id == OperatorClassRelationId;
+    case TypeRelationId: return class_id == ConstraintRelationId;
     case OperatorClassRelationId:
     case OperatorFamilyRelationId:
         return class_id == AccessMethodOperatorRelationId || class_id == AccessMethodProcedureRelationId;
@@ -135,6 +244,12 @@ List *related_to(Oid class_id, Oid object_id, bool of_parts)
     return found;
 }
 
+/* Returns the relation of a composite type, or InvalidOid. PostgreSQL frame. */
+Oid relation_of_type(Oid type)
+{
+    return get_typtype(type) == TYPTYPE_COMPOSITE ? get_typ_typrelid(type) : InvalidOid;
+}
+
 class Search {
   public:
     void add(Oid class_id, Oid object_id)
@@ -145,11 +260,20 @@ class Search {
     bool finds_interpreted_code();
 
   private:
+    void add_all(Oid class_id, const List *objects);
     void add_related(const Object &object, bool of_parts);
+    bool is_code(const Object &object);
 
     std::set<Object> seen_;
     std::vector<Object> left_;
+    bool has_type_of_user_ = false, takes_any_type_ = false;
 };
+
+void Search::add_all(Oid class_id, const List *objects)
+{
+    for (int i = 0; i < list_length(objects); i++)
+        add(class_id, list_nth_oid(objects, i));
+}
 
 void Search::add_related(const Object &object, bool of_parts)
 {
@@ -158,17 +282,41 @@ void Search::add_related(const Object &object, bool of_parts)
         add(list_nth_oid(related, i), list_nth_oid(related, i + 1));
 }
 
+/* Notes what the object consists of, too. */
+bool Search::is_code(const Object &object)
+{
+    const auto [class_id, object_id] = object;
+    if (class_id == ProcedureRelationId && !call([=] { return is_harmless(object_id); }))
+        return true;
+    const List *functions = call([=] { return functions_of(class_id, object_id); });
+    add_all(ProcedureRelationId, functions);
+    for (int i = 0; i < list_length(functions); i++) {
+        const Oid function = list_nth_oid(functions, i);
+        if (function >= FirstNormalObjectId)
+            continue;
+        if (call([=] { return runs_what_it_is_given(function); }))
+            return true;
+        takes_any_type_ = takes_any_type_ || call([=] { return takes_any_type(function); });
+    }
+    has_type_of_user_ = has_type_of_user_ || class_id == TypeRelationId;
+    return has_type_of_user_ && takes_any_type_;
+}
+
 bool Search::finds_interpreted_code()
 {
     while (!left_.empty()) {
         const Object object = left_.back();
         left_.pop_back();
         const auto [class_id, object_id] = object;
-        if (class_id == ProcedureRelationId && call([=] { return code_of(object_id); }) == Code::interpreted)
-            return true;
         /* A stream table is read as rows. */
         if (class_id == RelationRelationId && call([=] { return definition::is_stream_table(object_id); }))
             continue;
+        if (is_code(object))
+            return true;
+        if (class_id == TypeRelationId)
+            add(RelationRelationId, call([=] { return relation_of_type(object_id); }));
+        if (class_id == RelationRelationId)
+            add_all(RelationRelationId, call([=] { return find_inheritance_children(object_id, NoLock); }));
         add_related(object, false);
         add_related(object, true);
     }
@@ -177,7 +325,7 @@ bool Search::finds_interpreted_code()
 
 } // namespace
 
-bool runs_interpreted_code(Oid relid)
+bool may_run_interpreted_code(Oid relid)
 {
     Search search;
     search.add(RelationRelationId, call([=] { return definition::view_of(relid); }));
@@ -221,7 +369,7 @@ bool may_run_here(Oid relid)
         const uint64 invalidations = SharedInvalidMessageCounter;
         const std::vector<Oid> all = definition::with_upstreams(relid);
         const bool may_run = std::all_of(all.begin(), all.end(), [](Oid one) {
-            return call([=] { return is_trusted(owner_of_relation(one)); }) || !runs_interpreted_code(one);
+            return call([=] { return is_trusted(owner_of_relation(one)); }) || !may_run_interpreted_code(one);
         });
         *known = {relid, user, invalidations, may_run};
     }

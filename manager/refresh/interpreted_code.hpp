@@ -1,13 +1,17 @@
 /*
- * Whether a stream table runs interpreted code: functions of users in a language other than C.
+ * Whether the query of a stream table may run interpreted code: code whose effect depends on the session in which it
+ * runs.
  *
  * A procedural language keeps what it has compiled a function to as long as the process lives, and resolves names when
- * it compiles or runs a function. So what such a function does depends on the settings and temporary objects of the
- * session, and on those under which another role has called it first. A process that runs it with the rights of one
- * role must therefore not have run, or be going to run, statements of a role that does not have these rights: readers
- * in whose sessions it would run for an exact read, and owners who share a refresh worker.
+ * it compiles or runs a function, temporary objects first. So what such a function does depends on the settings and
+ * temporary objects of the session, and on those under which another role has called it first. An exact read runs the
+ * owner's query in the reader's session: it must not do so if one of the two could use that against the other. Refresh
+ * workers need no such test: each serves one owner (worker/refresher/code_of_owners.hpp).
  *
- * A function in C, and one in SQL with a parsed body, has no names to resolve.
+ * The answer is found without analyzing the query, which would run code. It is yes unless all functions that are used,
+ * directly or by views, policies, domains, indexes and constraints of what the query reads, are PostgreSQL's own, or
+ * IMMUTABLE and in C; and unless PostgreSQL's own ones neither run a text nor call functions of a type that is named at
+ * run time.
  */
 #pragma once
 
@@ -15,11 +19,8 @@
 
 namespace pgtrickle::refresh {
 
-/* Returns true if a fill, refresh or exact read of the stream table may run interpreted code: in its query, in views,
- * policies, domains, operators and aggregates that it uses, at any distance, and in indexes and constraints of what it
- * reads or stores. The answer is found in pg_depend: the query, which may be that of another role, is not analyzed.
- * Stream tables that it reads are not followed. C++ frame. */
-bool runs_interpreted_code(Oid relid);
+/* Returns whether the query may run interpreted code. The stream tables that it reads do not count. C++ frame. */
+bool may_run_interpreted_code(Oid relid);
 
 /* Whether a statement of the current user may run the query of the stream table, and of those that it reads, with the
  * rights of their owners in this session: none runs interpreted code, or the user is a member of its owner, who could

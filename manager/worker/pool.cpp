@@ -62,8 +62,9 @@ PoolWorker *Pool::find(int worker)
 }
 
 scheduler::Assignment Pool::choose_worker(int preferred_worker, TimestampTz wanted_since, TimestampTz now,
-                                          uint32_t mark)
+                                          const Ids &owners)
 {
+    const uint32_t mark = owners.empty() ? 0 : scheduler::mark_of(owners);
     std::vector<scheduler::WorkerStatus> workers;
     for (const PoolWorker &worker : workers_)
         if (mark == 0 || !has_code_of_others(worker, mark))
@@ -110,13 +111,11 @@ void Pool::end_round()
         mailbox::stop_waiting_for_share();
 }
 
-Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, TimestampTz now, const Ids &owners,
-                          bool runs_code)
+Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, TimestampTz now, const Ids &owners)
 {
     const mailbox::Turn turn = turn_for(owners);
-    const uint32_t mark = runs_code ? scheduler::mark_of(owners) : 0;
     is_waiting_ = false;
-    const scheduler::Assignment assignment = choose_worker(preferred_worker, wanted_since, now, mark);
+    const scheduler::Assignment assignment = choose_worker(preferred_worker, wanted_since, now, owners);
     if (assignment.to == scheduler::Assignment::To::later)
         return {Chance::its_own, no_worker};
     if (assignment.to == scheduler::Assignment::To::worker) {
@@ -128,8 +127,8 @@ Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, Timest
         worker->owners = owners;
         return {Chance::worker, worker->number};
     }
-    if (runs_code)
-        release_one_with_code_of_others(mark);
+    if (!owners.empty())
+        release_one_with_code_of_others(scheduler::mark_of(owners));
     /* The second condition: the clock has been set back. */
     bool can_start = now >= start_after_ || start_after_ > now + longest_start_pause_us;
     /* If no worker can be started and the existing ones do not end their jobs, this process refreshes for

@@ -61,7 +61,7 @@ class Pool {
     /* Finds a worker for a job, given its preferred worker and the time since which it waits. If the job
      * waits for its preferred worker, attend_at() includes the time at which to look again. */
     scheduler::Assignment choose_worker(int preferred_worker, TimestampTz wanted_since, TimestampTz now,
-                                        uint32_t mark = 0);
+                                        const scheduler::Ids &owners);
     /* Outcome of choose(). `later`: it is not this database's turn, or no process is available, for this job
      * as for others; `its_own`: the job must wait for its preferred worker; `its_share`: it must wait until
      * its owners have fewer workers; `myself`: this process does the job. */
@@ -71,10 +71,8 @@ class Pool {
         int worker = no_worker;
     };
     /* Finds a worker as choose_worker() does, requests a turn, and marks the worker as busy. `owners`: of the
-     * stream tables that the job refreshes; if it is known to run their interpreted code, in a worker that has run none
-     * of others. */
-    Choice choose(int preferred_worker, TimestampTz wanted_since, TimestampTz now, const scheduler::Ids &owners,
-                  bool runs_code);
+     * stream tables that the job refreshes. */
+    Choice choose(int preferred_worker, TimestampTz wanted_since, TimestampTz now, const scheduler::Ids &owners);
     /* Begins a round of choices, which lasts until end_round(); each owner whose share is exhausted is
      * determined once in a round. */
     void begin_round()

@@ -119,6 +119,54 @@ def calling_as_mallory(victim):
     return bait
 
 
+# Queries that reach {function} without a dependency on it. {n}: a number; name is a column.
+HIDDEN = {
+    "text of a query": ("", "query_to_xml('SELECT {function}(''x'')', true, true, '')::text"),
+    "text of ts_rewrite": ("", "ts_rewrite('a'::tsquery, 'SELECT ''a''::tsquery, {function}(''a'')::tsquery')::text"),
+    "cast to json": ("CREATE TYPE mallory.e{n} AS ENUM ('a', 'b'); CREATE FUNCTION mallory.j{n}(mallory.e{n}) RETURNS json LANGUAGE plpgsql IMMUTABLE AS "
+                     "$$ BEGIN RETURN to_json({function}('x')); END $$; CREATE CAST (mallory.e{n} AS json) WITH FUNCTION mallory.j{n}(mallory.e{n})",
+                     "to_jsonb('a'::mallory.e{n})::text"),
+    "field of a domain": ("CREATE DOMAIN mallory.d{n} AS pg_catalog.text CHECK ({function}(value) IS NOT NULL); CREATE TYPE mallory.c{n} AS (v mallory.d{n})",
+                          "(('(' || name || ')')::mallory.c{n})::text"),
+    "trigger": ("CREATE TABLE mallory.l{n} (t pg_catalog.text); CREATE FUNCTION mallory.tf{n}() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN PERFORM {function}('x'); RETURN NEW; END $$; CREATE TRIGGER t BEFORE INSERT ON mallory.l{n} FOR EACH ROW EXECUTE FUNCTION mallory.tf{n}(); "
+                "CREATE FUNCTION mallory.w{n}(t pg_catalog.text) RETURNS pg_catalog.text LANGUAGE sql BEGIN ATOMIC INSERT INTO mallory.l{n} VALUES (t); SELECT t; END",
+                "mallory.w{n}(name)"),
+    "name of a type": ("CREATE DOMAIN mallory.d{n} AS pg_catalog.text CHECK ({function}(value) IS NOT NULL); CREATE TABLE mallory.o{n} AS SELECT 'mallory.d{n}'::regtype::oid AS o",
+                       "(domain_in(name::cstring, (SELECT o FROM mallory.o{n}), -1) IS NULL)::text"),
+}
+
+
+def hidden_bait(victim, way):
+    """As calling_as_mallory()."""
+    number = next(numbers)
+    set_up, expression = (text.replace("{function}", f"mallory.call{number}").replace("{n}", str(number)) for text in HIDDEN[way])
+    run_as("ic_mallory", f"CREATE FUNCTION mallory.call{number}(t pg_catalog.text) RETURNS pg_catalog.text LANGUAGE plpgsql IMMUTABLE "
+           f"SET search_path = mallory, pg_catalog AS $$ BEGIN RETURN {victim.function}(t); END $$",
+           *([set_up] if set_up else []), f"CREATE TABLE mallory.t{number} (id int PRIMARY KEY, name pg_catalog.text)",
+           f"INSERT INTO mallory.t{number} VALUES (1, 'a')",
+           f"SELECT pgtrickle.create_stream_table('mallory.bait{number}', $q$SELECT id, {expression} AS name FROM mallory.t{number}$q$, '1s')",
+           f"GRANT SELECT ON mallory.bait{number} TO PUBLIC")
+    bait = Victim.__new__(Victim)
+    bait.owner, bait.function, bait.source, bait.name = "ic_mallory", victim.function, f"mallory.t{number}", f"mallory.bait{number}"
+    return bait
+
+
+def code_that_no_dependency_shows_meets_no_other_role():
+    for way in HIDDEN:
+        db.run("DELETE FROM mallory.seen")
+        victim = Victim("postgres", schedule="1s")
+        bait = hidden_bait(victim, way)
+        for _ in range(2):
+            for one in bait, victim:
+                one.change()
+                db.wait_for(f"SELECT count(*) FROM {one.name}", db.value(f"SELECT count(*) FROM {one.source}"))
+        bait.change()
+        read("postgres", bait, *EXACTLY, f"SELECT {victim.function}('own call')")
+        assert seen() == [], (way, seen())
+        assert db.value("SELECT count(*) > 0 FROM mallory.seen"), f"{way}: the attacker's code has never run"
+
+
 def a_superuser_reads():
     """The code would wait in the session for a call of the superuser's own."""
     for way in EXACTLY, IN_SNAPSHOT, OWN_CHANGES:
@@ -145,7 +193,7 @@ def a_worker_has_run_code_of_another_owner():
 
 try:
     prepare()
-    run_cases([a_reader_has_called_the_function_first, a_reader_has_temporary_objects, a_superuser_reads,
+    run_cases([a_reader_has_called_the_function_first, a_reader_has_temporary_objects, a_superuser_reads, code_that_no_dependency_shows_meets_no_other_role,
                a_worker_has_run_code_of_another_owner])
 finally:
     db.run("ALTER SYSTEM RESET pg_trickle.max_concurrent_refreshes")

@@ -39,7 +39,7 @@ void Dispatcher::take_results()
         if (job == nullptr)
             continue;
         if (ended.has_declined) {
-            end_unbegun(*job);
+            results_.end_unbegun(*job);
             continue;
         }
         if (ended.overrun)
@@ -56,6 +56,8 @@ void Dispatcher::take_results()
 void Dispatcher::dispatch()
 {
     no_longer_wait_at_ = 0;
+    if (has_to_be_replaced_)
+        return pool_.want_no_worker();
     if (mailbox::is_asked_for_room() && !jobs_.has_long_job(GetCurrentTimestamp()))
         return pool_.want_no_worker();
     pool_.begin_round();
@@ -98,7 +100,8 @@ bool Dispatcher::dispatch_due()
     Ids without_preferred;
     for (Id id : tasks_.due(now)) {
         const int preferred_worker = preferred_worker_of(id);
-        scheduler::Assignment found = pool_.choose_worker(preferred_worker, tasks_.find(id)->due_at, now);
+        scheduler::Assignment found =
+            pool_.choose_worker(preferred_worker, tasks_.find(id)->due_at, now, {definitions_.owner_of(id)});
         if (found.to == scheduler::Assignment::To::later)
             continue;
         if (found.to == scheduler::Assignment::To::another || found.number != preferred_worker)
@@ -114,7 +117,7 @@ bool Dispatcher::dispatch_upkeep()
     TimestampTz now = GetCurrentTimestamp();
     if (upkeep_.is_running() || !upkeep_.is_due(now))
         return true;
-    Pool::Choice choice = pool_.choose(no_worker, upkeep_.due_since(), now, {}, false);
+    Pool::Choice choice = pool_.choose(no_worker, upkeep_.due_since(), now, {});
     if (choice.chance == Pool::Chance::its_own)
         return true;
     if (choice.chance == Pool::Chance::later)
@@ -246,9 +249,8 @@ bool Dispatcher::begin(const PlannedBatch &batch, const Wanted &wanted)
     const bool is_for_reader = wanted.requested_by == RequestedBy::reader;
     if (is_doubtful && is_waiting && is_for_reader)
         return true;
-    const bool runs_code = std::any_of(members.begin(), members.end(), [&](Id id) { return run_code_.count(id) != 0; });
     Pool::Choice choice = pool_.choose(preferred_worker_of(members), wanted.since, GetCurrentTimestamp(),
-                                       definitions_.owners_of(members), runs_code);
+                                       definitions_.owners_of(members));
     if (choice.chance == Pool::Chance::its_own || choice.chance == Pool::Chance::its_share)
         return true;
     if (choice.chance == Pool::Chance::later)
@@ -346,7 +348,7 @@ void Dispatcher::run_here(const Job &job, const RunningJob &running)
 {
     if (!takes_code_of(job)) {
         pool_.end_own_turn();
-        end_unbegun(running);
+        results_.end_unbegun(running);
         has_to_be_replaced_ = true;
         return;
     }
@@ -356,12 +358,6 @@ void Dispatcher::run_here(const Job &job, const RunningJob &running)
     refresher.place_rows();
     pool_.end_own_turn();
     results_.end(running, result);
-}
-
-void Dispatcher::end_unbegun(const RunningJob &job)
-{
-    run_code_.insert(job.members.begin(), job.members.end());
-    results_.end_unbegun(job);
 }
 
 } // namespace pgtrickle::worker

@@ -43,13 +43,9 @@ class Dispatcher {
     /* Time at which dispatch() may begin a job that it could not begin at its last call; does not include
      * jobs that become possible by a result. */
     std::optional<TimestampTz> next_at() const;
-    void forget(scheduler::Id id)
-    {
-        preferred_workers_.erase(id);
-        run_code_.erase(id);
-    }
-    /* Whether this process is to be replaced: it has run interpreted code of one owner, and would have to run that of
-     * another, as no worker can be started (code_of_owners.hpp). */
+    void forget(scheduler::Id id) { preferred_workers_.erase(id); }
+    /* Whether this process is to be replaced when all jobs have ended, and begins none: it has run code of one owner,
+     * and would have to run that of another, as no worker can be started (code_of_owners.hpp). */
     bool has_to_be_replaced() const { return has_to_be_replaced_; }
 
   private:
@@ -62,7 +58,6 @@ class Dispatcher {
     bool begin(const PlannedBatch &batch, const Wanted &wanted);
     void start(const Pool::Choice &choice, scheduler::Job job, RunningJob begun);
     void run_here(const scheduler::Job &job, const RunningJob &running);
-    void end_unbegun(const RunningJob &job);
     scheduler::Job make_job(const scheduler::Ids &involved, const PlannedBatch &batch,
                             scheduler::RequestedBy requested_by);
     scheduler::Involved involved_of(scheduler::Id id);
@@ -83,7 +78,6 @@ class Dispatcher {
     RunningJobs &jobs_;
     Pool &pool_;
     std::map<scheduler::Id, int> preferred_workers_;
-    std::set<scheduler::Id> run_code_; /* stream tables that are known to run interpreted code */
     bool has_to_be_replaced_ = false;
     std::map<uint32_t, uint64_t> commits_read_; /* by slot: commits at the last job that read the source */
     TimestampTz dispatched_at_ = 0;             /* what was due then and has not begun waits for an event */

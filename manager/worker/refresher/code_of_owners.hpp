@@ -1,9 +1,12 @@
 /*
- * A process that has run interpreted code (refresh/interpreted_code.hpp) of one owner runs none of another: a function
- * that both call, compiled under the settings of the first one, would run code of the first one with the rights of the
- * second one. Owners whose stream tables are refreshed together, in a refresh group, count as one.
+ * A process that has run code of one owner runs none of another.
  *
- * C++ frames; outside of transactions.
+ * A procedural language keeps what it has compiled a function to as long as the process lives. A function that both
+ * owners call, compiled under the settings of the first one, would run code of the first one with the rights of the
+ * second one. Which queries run such code cannot be known: functions in C run texts, and definitions change. Owners
+ * whose stream tables are refreshed together, in a refresh group, count as one.
+ *
+ * Pure C++.
  */
 #pragma once
 
@@ -11,11 +14,11 @@
 
 namespace pgtrickle::worker {
 
-/* Returns true if this process may run the refresh job; it counts as run then. Otherwise another process must run it.
- */
+/* Returns true if this process may run the job; its owners are those of the process from then on. Otherwise another
+ * process must run the job. */
 bool takes_code_of(const scheduler::Job &job);
 
-/* Whose interpreted code this process has run (scheduler::mark_of()); 0: none. */
+/* The owners whose code this process has run (scheduler::mark_of()); 0: none. */
 uint32_t mark_of_process();
 
 } // namespace pgtrickle::worker
