@@ -320,8 +320,10 @@ const Oid *tables_to_read_exactly(const StartingStatement &statement, const List
     *found = 0;
     if (!guc::enabled || statement.count == 0)
         return nullptr;
+    /* Current rows may lack a change between their refresh and the snapshot, which the functions see. */
+    const bool is_of_snapshot = statement.choices != nullptr && guc::max_staleness_ms == 0;
     const bool is_any_exact =
-        is_noted(unrefreshed, true) || (guc::has_consistent_reads && has_several_states(statement));
+        is_noted(unrefreshed, true) || is_of_snapshot || (guc::has_consistent_reads && has_several_states(statement));
     if (statement.choices == nullptr && !is_any_exact)
         return nullptr;
     auto *exact = static_cast<Oid *>(palloc(sizeof(Oid) * statement.count));
