@@ -33,6 +33,8 @@ constexpr TimestampTz idle_stay_us = 5'000'000;            /* of a worker that i
 constexpr TimestampTz start_pause_us = 1'000'000;          /* after a process could not be started */
 constexpr TimestampTz longest_start_pause_us = 64'000'000; /* after several failures in a row */
 constexpr TimestampTz stuck_after_us = 1'000'000;
+constexpr TimestampTz longest_leave_us = 2'000'000; /* of a worker that was let go to make room */
+constexpr TimestampTz leave_pause_us = 5'000;
 constexpr TimestampTz turn_pause_us = 250'000;    /* in case a wake-up for a turn does not arrive */
 constexpr TimestampTz share_pause_us = 1'000'000; /* in case a wake-up for a share does not arrive */
 
@@ -127,20 +129,22 @@ Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, Timest
         worker->owners = owners;
         return {Chance::worker, worker->number};
     }
-    if (!owners.empty())
-        release_one_with_code_of_others(scheduler::mark_of(owners));
     /* The second condition: the clock has been set back. */
     bool can_start = now >= start_after_ || start_after_ > now + longest_start_pause_us;
     /* If no worker can be started and the existing ones do not end their jobs, this process refreshes for
      * owners that have no worker. */
     const bool is_to_stand_in = workers_.empty() || is_stuck(now);
+    if (!can_start && makes_room(owners, now))
+        return {Chance::its_own, no_worker};
     if (!can_start && !is_to_stand_in)
         return {};
     if (!can_start && has_worker(owners))
         return await_share(owners);
     mailbox::WorkerKey key;
-    if (mailbox::Admission admission = mailbox::admit_new(turn, &key); admission != mailbox::Admission::admitted)
+    if (mailbox::Admission admission = mailbox::admit_new(turn, &key); admission != mailbox::Admission::admitted) {
+        (void)makes_room(owners, now);
         return refused(admission, owners);
+    }
     if (can_start) {
         if (std::optional<int> started = start(key, now)) {
             find(*started)->owners = owners;
@@ -148,6 +152,10 @@ Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, Timest
             return {Chance::worker, *started};
         }
         mailbox::set_process_shortage(true);
+        if (makes_room(owners, now)) {
+            mailbox::forget_worker(key);
+            return {Chance::its_own, no_worker};
+        }
     }
     if (!is_to_stand_in || has_worker(owners)) {
         mailbox::forget_worker(key);
@@ -296,7 +304,8 @@ void Pool::let_go(PoolWorker &worker)
         shm_mq_detach(worker.jobs);
         shm_mq_detach(worker.results);
         dsm_detach(worker.segment);
-        pfree(worker.handle);
+        if (worker.handle != nullptr)
+            pfree(worker.handle);
     });
 }
 
@@ -365,16 +374,34 @@ void Pool::release_idle(TimestampTz now)
     }
 }
 
-/* Makes room for a worker that runs interpreted code of these owners. */
-void Pool::release_one_with_code_of_others(uint32_t mark)
+/* Lets an idle worker go that serves other owners. Returns whether one is still going, so that the process of another
+ * one may be started soon. */
+bool Pool::makes_room(const Ids &owners, TimestampTz now)
 {
-    const auto found = std::find_if(workers_.begin(), workers_.end(), [=](const PoolWorker &worker) {
-        return !worker.is_busy && has_code_of_others(worker, mark);
+    const auto found = std::find_if(workers_.begin(), workers_.end(), [&](const PoolWorker &worker) {
+        return !owners.empty() && !worker.is_busy && has_code_of_others(worker, scheduler::mark_of(owners));
     });
-    if (found == workers_.end())
-        return;
-    let_go(*found);
-    workers_.erase(found);
+    if (found != workers_.end()) {
+        leaving_.push_back(std::exchange(found->handle, nullptr));
+        left_at_ = now;
+        let_go(*found);
+        workers_.erase(found);
+    }
+    leaving_.erase(std::remove_if(leaving_.begin(), leaving_.end(),
+                                  [](BackgroundWorkerHandle *handle) {
+                                      pid_t pid;
+                                      if (call([&] { return GetBackgroundWorkerPid(handle, &pid); }) == BGWH_STARTED)
+                                          return false;
+                                      call([=] { pfree(handle); });
+                                      return true;
+                                  }),
+                   leaving_.end());
+    const bool is_any_going = !leaving_.empty() && now >= left_at_ && now < left_at_ + longest_leave_us;
+    if (is_any_going) {
+        start_after_ = 0;
+        look_at_ = now + leave_pause_us;
+    }
+    return is_any_going;
 }
 
 int Pool::pid_of(int worker) const

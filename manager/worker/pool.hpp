@@ -10,6 +10,9 @@
  * manager has gone finds its queues detached and exits; a busy one is terminated. A manager notices a dead
  * worker in the same way.
  *
+ * A worker serves the owners of its first job only (refresher/code_of_owners.hpp). An idle one of other owners is let
+ * go where no other process can be started.
+ *
  * Nothing here waits: what does not fit into a queue is sent when the worker has read. Owned by one manager.
  * C++ frames; outside of transactions.
  */
@@ -127,9 +130,11 @@ class Pool {
     void send_on(PoolWorker &worker);
     void let_go(PoolWorker &worker);
     void release_idle(TimestampTz now);
-    void release_one_with_code_of_others(uint32_t mark);
+    bool makes_room(const scheduler::Ids &owners, TimestampTz now);
 
     std::list<PoolWorker> workers_;
+    std::vector<BackgroundWorkerHandle *> leaving_; /* workers that were let go to make room */
+    TimestampTz left_at_ = 0;                       /* when the last of these was let go */
     mailbox::WorkerKey own_turn_;
     int last_number_ = no_worker;
     TimestampTz start_after_ = 0; /* a process could not be started: no further attempt before this time */

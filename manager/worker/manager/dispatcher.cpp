@@ -39,7 +39,7 @@ void Dispatcher::take_results()
         if (job == nullptr)
             continue;
         if (ended.has_declined) {
-            results_.end_unbegun(*job);
+            results_.end_unbegun(*job, GetCurrentTimestamp());
             continue;
         }
         if (ended.overrun)
@@ -56,8 +56,6 @@ void Dispatcher::take_results()
 void Dispatcher::dispatch()
 {
     no_longer_wait_at_ = 0;
-    if (has_to_be_replaced_)
-        return pool_.want_no_worker();
     if (mailbox::is_asked_for_room() && !jobs_.has_long_job(GetCurrentTimestamp()))
         return pool_.want_no_worker();
     pool_.begin_round();
@@ -344,12 +342,19 @@ void Dispatcher::start(const Pool::Choice &choice, Job job, RunningJob begun)
     SetLatch(MyLatch);
 }
 
+bool Dispatcher::has_to_be_replaced() const
+{
+    constexpr TimestampTz longest_wait_us = 60 * USECS_PER_SEC;
+    return wanted_since_ != 0 && (jobs_.is_empty() || GetCurrentTimestamp() > wanted_since_ + longest_wait_us);
+}
+
 void Dispatcher::run_here(const Job &job, const RunningJob &running)
 {
     if (!takes_code_of(job)) {
         pool_.end_own_turn();
-        results_.end_unbegun(running);
-        has_to_be_replaced_ = true;
+        const TimestampTz now = GetCurrentTimestamp();
+        results_.end_unbegun(running, now + USECS_PER_SEC);
+        wanted_since_ = wanted_since_ == 0 ? now : wanted_since_;
         return;
     }
     requests_.publish_serving_processes();

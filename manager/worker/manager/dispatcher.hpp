@@ -44,9 +44,10 @@ class Dispatcher {
      * jobs that become possible by a result. */
     std::optional<TimestampTz> next_at() const;
     void forget(scheduler::Id id) { preferred_workers_.erase(id); }
-    /* Whether this process is to be replaced when all jobs have ended, and begins none: it has run code of one owner,
-     * and would have to run that of another, as no worker can be started (code_of_owners.hpp). */
-    bool has_to_be_replaced() const { return has_to_be_replaced_; }
+    /* Whether this process is to be replaced: it has run code of one owner, and would have to run that of another, as
+     * no worker can be started (code_of_owners.hpp). Running jobs, which end with it, are waited for, but not for ever.
+     */
+    bool has_to_be_replaced() const;
 
   private:
     bool dispatch_requested();
@@ -78,7 +79,7 @@ class Dispatcher {
     RunningJobs &jobs_;
     Pool &pool_;
     std::map<scheduler::Id, int> preferred_workers_;
-    bool has_to_be_replaced_ = false;
+    TimestampTz wanted_since_ = 0;              /* another process in place of this one; 0: it is not */
     std::map<uint32_t, uint64_t> commits_read_; /* by slot: commits at the last job that read the source */
     TimestampTz dispatched_at_ = 0;             /* what was due then and has not begun waits for an event */
     TimestampTz no_longer_wait_at_ = 0;         /* end of the first wait for other owners' stream tables; 0: none */

@@ -118,11 +118,11 @@ void JobResults::end(const RunningJob &job, const std::optional<scheduler::JobRe
     jobs_.remove(job.number);
 }
 
-void JobResults::end_unbegun(const RunningJob &job)
+void JobResults::end_unbegun(const RunningJob &job, TimestampTz due_at)
 {
     for (Id id : job.members)
         if (Task *task = tasks_.find(id); task != nullptr && !task->is_suspended)
-            tasks_.queue(*task, GetCurrentTimestamp());
+            tasks_.queue(*task, due_at);
     jobs_.remove(job.number);
 }
 

@@ -35,8 +35,8 @@ class JobResults {
     /* Records that the job has ended, and removes it from the running jobs. No result: its worker has
      * died. */
     void end(const RunningJob &job, const std::optional<scheduler::JobResult> &result);
-    /* As end(), of a job that its process has not begun: its members are due at once. */
-    void end_unbegun(const RunningJob &job);
+    /* As end(), of a job that its process has not begun: its members are due at `due_at`. */
+    void end_unbegun(const RunningJob &job, TimestampTz due_at);
 
   private:
     void record_in_throttles(const RunningJob &job, const scheduler::JobResult &result);

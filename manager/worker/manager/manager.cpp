@@ -145,8 +145,8 @@ void Manager::run()
         watch_invalidations();
         pgstat_report_activity(STATE_IDLE, nullptr);
     });
-    while (!mailbox::is_asked_to_exit() &&
-           !((mailbox::is_asked_for_room() || dispatcher_.has_to_be_replaced()) && jobs_.is_empty())) {
+    while (!mailbox::is_asked_to_exit() && !dispatcher_.has_to_be_replaced() &&
+           !(mailbox::is_asked_for_room() && jobs_.is_empty())) {
         if (call([] { return wake_up(); }))
             definitions_.read_again(); /* the server's time zone may have changed */
         cycle();
