@@ -103,11 +103,15 @@ bool lacks_read_changes(Oid relid, TimestampTz since, const mailbox::OwnEffects 
 }
 
 /* Whether the user has the rights of the owner, who may not use that against a superuser. A superuser may fill what
- * this transaction restores. */
+ * this transaction restores, and refresh it again. */
 bool may_refresh_here(Oid relid)
 {
-    return definition::may_store(relid) &&
-           (enter([=] { return refresh::may_run_here(relid); }) || !state::visible_row(relid).is_populated);
+    if (!definition::may_store(relid))
+        return false;
+    if (enter([=] { return refresh::may_run_here(relid); }))
+        return true;
+    const state::VisibleRow row = state::visible_row(relid);
+    return !row.is_populated || row.is_own;
 }
 
 Freshness refused(const mailbox::State &state, bool is_populated)
