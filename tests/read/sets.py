@@ -8,7 +8,8 @@ import itertools
 import psycopg2
 
 import set_members
-from set_members import APART, REFRESH, STALENESS, Obstacle, Transaction, db, pairs, refresh_in_another, schedule, states
+from set_members import (APART, REFRESH, STALENESS, Obstacle, Transaction, change_while_paused, db, pairs, refresh_in_another, schedule,
+                         states)
 from database import run_cases
 
 
