@@ -3,6 +3,7 @@
 #include "definition/definition_view.hpp"
 #include "definition/stream_table.hpp"
 #include "pg/relation_owner.hpp"
+#include "pg/versions/generated_columns.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -216,6 +217,18 @@ bool is_index(Oid relation)
     return kind == RELKIND_INDEX || kind == RELKIND_PARTITIONED_INDEX;
 }
 
+/* Whether the dependency is that of a part that is evaluated when the other object is read. The default of a column is
+ * not. */
+bool is_part_by(const FormData_pg_depend &dependency)
+{
+    const bool is_owned = dependency.deptype == DEPENDENCY_AUTO || dependency.deptype == DEPENDENCY_INTERNAL;
+    if (!is_owned || !is_part(dependency.classid, dependency.refclassid))
+        return false;
+    if (dependency.classid == AttrDefaultRelationId)
+        return is_virtual_column(dependency.refobjid, static_cast<AttrNumber>(dependency.refobjsubid));
+    return dependency.classid != RelationRelationId || is_index(dependency.objid);
+}
+
 /* Adds to the List of pairs of Oid what the object uses, or, `of_parts`, its parts. PostgreSQL frame. */
 List *related_to(Oid class_id, Oid object_id, bool of_parts)
 {
@@ -232,10 +245,7 @@ List *related_to(Oid class_id, Oid object_id, bool of_parts)
         const auto *form = reinterpret_cast<Form_pg_depend>(GETSTRUCT(tuple));
         const Oid other_class = of_parts ? form->classid : form->refclassid;
         const Oid other = of_parts ? form->objid : form->refobjid;
-        const bool is_owned = form->deptype == DEPENDENCY_AUTO || form->deptype == DEPENDENCY_INTERNAL;
-        if (of_parts ? !is_owned || !is_part(other_class, class_id) ||
-                           (other_class == RelationRelationId && !is_index(other))
-                     : !is_evaluated(other_class))
+        if (of_parts ? !is_part_by(*form) : !is_evaluated(other_class))
             continue;
         found = lappend_oid(lappend_oid(found, other_class), other);
     }
@@ -317,7 +327,10 @@ bool Search::finds_interpreted_code()
             add(RelationRelationId, call([=] { return relation_of_type(object_id); }));
         if (class_id == RelationRelationId)
             add_all(RelationRelationId, call([=] { return find_inheritance_children(object_id, NoLock); }));
-        add_related(object, false);
+        if (class_id != TypeRelationId || call([=] { return get_typtype(object_id); }) != TYPTYPE_BASE)
+            add_related(object, false); /* a base type is in C; an array has an element */
+        else
+            add(TypeRelationId, call([=] { return get_element_type(object_id); }));
         add_related(object, true);
     }
     return false;

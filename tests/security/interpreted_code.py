@@ -167,6 +167,23 @@ def code_that_no_dependency_shows_meets_no_other_role():
         assert db.value("SELECT count(*) > 0 FROM mallory.seen"), f"{way}: the attacker's code has never run"
 
 
+def what_is_known_to_be_harmless_is_read_exactly():
+    """Functions of PostgreSQL and IMMUTABLE ones in C, types and tables of users, defaults."""
+    db.run("CREATE EXTENSION IF NOT EXISTS citext; CREATE TYPE public.mood AS ENUM ('low', 'high')")
+    query = "SELECT name, max(m) AS m, count(*) AS n FROM alice.plain WHERE lower(name) <> '' GROUP BY name"
+    run_as("ic_alice", "CREATE FUNCTION alice.next() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 1; END $$",
+           "GRANT EXECUTE ON FUNCTION alice.next() TO PUBLIC",
+           "CREATE TABLE alice.plain (id int PRIMARY KEY, name citext, m mood, n int DEFAULT alice.next() CHECK (n > 0))",
+           f"SELECT pgtrickle.create_stream_table('alice.grouped', $q${query}$q$, '520w')",
+           "GRANT SELECT ON alice.grouped TO ic_mallory", "GRANT INSERT ON alice.plain TO ic_mallory")
+    session = as_role("ic_mallory", "SET pg_trickle.read_mode = exact; SET pg_trickle.on_stale = error; BEGIN",
+                      "INSERT INTO alice.plain VALUES (1, 'A', 'low'), (2, 'a', 'high')")
+    cursor = session.cursor()
+    cursor.execute("SELECT lower(name), m, n FROM alice.grouped")
+    assert cursor.fetchall() == [("a", "high", 2)]
+    session.close()
+
+
 def a_superuser_reads():
     """The code would wait in the session for a call of the superuser's own."""
     for way in EXACTLY, IN_SNAPSHOT, OWN_CHANGES:
@@ -193,7 +210,7 @@ def a_worker_has_run_code_of_another_owner():
 
 try:
     prepare()
-    run_cases([a_reader_has_called_the_function_first, a_reader_has_temporary_objects, a_superuser_reads, code_that_no_dependency_shows_meets_no_other_role,
+    run_cases([a_reader_has_called_the_function_first, a_reader_has_temporary_objects, a_superuser_reads, what_is_known_to_be_harmless_is_read_exactly, code_that_no_dependency_shows_meets_no_other_role,
                a_worker_has_run_code_of_another_owner])
 finally:
     db.run("ALTER SYSTEM RESET pg_trickle.max_concurrent_refreshes")

@@ -44,6 +44,16 @@ inline ::Node *virtual_expression([[maybe_unused]] Oid relid, [[maybe_unused]] A
 #endif
 }
 
+/* Whether the column is computed when it is read. */
+inline bool is_virtual_column([[maybe_unused]] Oid relid, [[maybe_unused]] AttrNumber column)
+{
+#if PG_VERSION_NUM < 180000
+    return false;
+#else
+    return column > 0 && get_attgenerated(relid, column) == ATTRIBUTE_GENERATED_VIRTUAL;
+#endif
+}
+
 /* Whether the command changes the expression of a generated column. */
 inline bool sets_expression([[maybe_unused]] const AlterTableCmd *command)
 {
@@ -62,8 +72,7 @@ inline bool sets_virtual_expression([[maybe_unused]] Oid relid, [[maybe_unused]]
 #else
     if (!sets_expression(command))
         return false;
-    const AttrNumber column = get_attnum(relid, command->name);
-    return column > 0 && get_attgenerated(relid, column) == ATTRIBUTE_GENERATED_VIRTUAL;
+    return is_virtual_column(relid, get_attnum(relid, command->name));
 #endif
 }
 
