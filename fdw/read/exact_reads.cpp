@@ -12,6 +12,7 @@
 #include "fdw/scan/exact_query.hpp"
 #include "pg/versions/processes.hpp"
 #include "pg/versions/rights.hpp"
+#include "pg/versions/text_runners.hpp"
 #include "pg/walker.hpp"
 #include "refresh/interpreted_code.hpp"
 #include "refresh/program/scope.hpp"
@@ -27,7 +28,6 @@ extern "C" {
 #include "nodes/nodeFuncs.h"
 #include "optimizer/planner.h"
 #include "storage/sinval.h"
-#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -95,24 +95,7 @@ const RangeTblEntry *carrier_of(const PlannedStmt *plan)
 
 bool may_read(Oid function, void *)
 {
-    if (function >= FirstNormalObjectId)
-        return func_volatile(function) != PROVOLATILE_IMMUTABLE;
-    switch (function) {
-    case F_QUERY_TO_XML:
-    case F_QUERY_TO_XMLSCHEMA:
-    case F_QUERY_TO_XML_AND_XMLSCHEMA:
-    case F_TABLE_TO_XML:
-    case F_TABLE_TO_XML_AND_XMLSCHEMA:
-    case F_SCHEMA_TO_XML:
-    case F_SCHEMA_TO_XML_AND_XMLSCHEMA:
-    case F_DATABASE_TO_XML:
-    case F_DATABASE_TO_XML_AND_XMLSCHEMA:
-    case F_CURSOR_TO_XML:
-    case F_TS_STAT_TEXT:
-    case F_TS_STAT_TEXT_TEXT:
-    case F_TS_REWRITE_TSQUERY_TEXT: return true;
-    default: return false;
-    }
+    return function >= FirstNormalObjectId ? func_volatile(function) != PROVOLATILE_IMMUTABLE : runs_text(function);
 }
 
 bool calls_readers(Node *node, void *context)

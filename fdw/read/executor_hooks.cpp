@@ -416,7 +416,8 @@ void run_under_own_snapshot(QueryDesc *query, const Next &next)
 {
     bool is_pushed = push_snapshot(query);
     const int position = begin_running(query);
-    const int settings = may_call_readers(query->plannedstmt) ? pass_reads_to_workers(query) : 0;
+    const bool may_read_in_workers = query->plannedstmt->parallelModeNeeded && may_call_readers(query->plannedstmt);
+    const int settings = may_read_in_workers ? pass_reads_to_workers(query) : 0;
     next();
     if (settings != 0)
         AtEOXact_GUC(true, settings);

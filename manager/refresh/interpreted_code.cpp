@@ -4,6 +4,7 @@
 #include "definition/stream_table.hpp"
 #include "pg/relation_owner.hpp"
 #include "pg/versions/generated_columns.hpp"
+#include "pg/versions/text_runners.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -72,30 +73,11 @@ bool is_harmless(Oid function)
  * frame. */
 bool runs_what_it_is_given(Oid function)
 {
-    static const char *const names[] = {"query_to_xml",
-                                        "query_to_xmlschema",
-                                        "table_to_xml",
-                                        "table_to_xmlschema",
-                                        "schema_to_xml",
-                                        "schema_to_xmlschema",
-                                        "database_to_xml",
-                                        "database_to_xmlschema",
-                                        "cursor_to_xml",
-                                        "cursor_to_xmlschema",
-                                        "query_to_xml_and_xmlschema",
-                                        "table_to_xml_and_xmlschema",
-                                        "schema_to_xml_and_xmlschema",
-                                        "database_to_xml_and_xmlschema",
-                                        "ts_stat",
-                                        "ts_rewrite",
-                                        "pg_input_is_valid",
-                                        "pg_input_error_info"};
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
     if (!HeapTupleIsValid(tuple))
         return true;
     const auto *form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
-    bool answer = std::any_of(std::begin(names), std::end(names),
-                              [=](const char *name) { return strcmp(NameStr(form->proname), name) == 0; });
+    bool answer = runs_text(function);
     for (int i = 0; i < form->pronargs; i++)
         answer = answer || form->proargtypes.values[i] == CSTRINGOID || form->proargtypes.values[i] == INTERNALOID;
     ReleaseSysCache(tuple);

@@ -36,8 +36,6 @@ void define_leader_reads()
 
 int pass_reads_to_workers(const QueryDesc *query)
 {
-    if (!query->plannedstmt->parallelModeNeeded)
-        return 0;
     StringInfoData text;
     initStringInfo(&text);
     print_choices(&text, query);

@@ -21,8 +21,8 @@ namespace pgtrickle {
 /* Defines the setting. Called once, by _PG_init. */
 void define_leader_reads();
 
-/* To be called before a statement runs that may call functions that read. Returns a GUC nest level, which the caller
- * ends after the run; 0 if there is nothing to pass. */
+/* To be called before a statement with a parallel plan runs that may call functions that read. Returns a GUC nest
+ * level, which the caller ends after the run; 0 if there is nothing to pass. */
 int pass_reads_to_workers(const QueryDesc *query);
 
 /* In a parallel worker, returns what print_choices() and print_past_reads() have printed in the leader; otherwise "".
