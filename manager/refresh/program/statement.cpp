@@ -174,7 +174,7 @@ void StatementText::end()
 
 Tuplestorestate *begin_rows()
 {
-    return call([] { return tuplestore_begin_heap(false, false, work_mem); });
+    return call([] { return tuplestore_begin_heap(false, false, maintenance_work_mem); });
 }
 
 void end_rows(Tuplestorestate *rows)

@@ -48,7 +48,7 @@ struct StatementText {
     ErrorContextCallback *callback;
 };
 
-/* Returns an empty relation in memory, which is written to disk beyond work_mem. Must be ended before the
+/* Returns an empty relation in memory, which is written to disk beyond maintenance_work_mem. Must be ended before the
  * transaction commits, or its temporary files are reported as a leak. */
 Tuplestorestate *begin_rows();
 void end_rows(Tuplestorestate *rows);

@@ -161,7 +161,7 @@ template <class IsSummed> NetChanges summed(Tuplestorestate *changes, TupleDesc 
     for (int i = 0; i < column_count; i++)
         positions[i] = i;
     storage::DeltaSort *sort = storage::begin_delta_sort(descriptor, &identity, positions, storage::DeltaOrder::hash);
-    Tuplestorestate *out = tuplestore_begin_heap(false, false, work_mem);
+    Tuplestorestate *out = tuplestore_begin_heap(false, false, maintenance_work_mem);
     int64_t rows = 0;
     for_rows(changes, descriptor, [&](TupleTableSlot *slot) {
         SignedHash hash;

@@ -44,8 +44,8 @@ Tuplesortstate *sort_by_hash(DeltaSort *delta)
     Oid less = Int8LessOperator;
     Oid collation = InvalidOid;
     bool nulls_first = false;
-    return tuplesort_begin_heap(delta->descriptor, 1, &hash_number, &less, &collation, &nulls_first, work_mem, nullptr,
-                                TUPLESORT_NONE);
+    return tuplesort_begin_heap(delta->descriptor, 1, &hash_number, &less, &collation, &nulls_first,
+                                maintenance_work_mem, nullptr, TUPLESORT_NONE);
 }
 
 Tuplesortstate *sort_by_values(DeltaSort *delta)
@@ -59,8 +59,8 @@ Tuplesortstate *sort_by_values(DeltaSort *delta)
         less[i] = lookup_type_cache(attribute->atttypid, TYPECACHE_LT_OPR)->lt_opr;
         collations[i] = attribute->attcollation;
     }
-    return tuplesort_begin_heap(delta->descriptor, delta->place_count, numbers, less, collations, nulls_first, work_mem,
-                                nullptr, TUPLESORT_NONE);
+    return tuplesort_begin_heap(delta->descriptor, delta->place_count, numbers, less, collations, nulls_first,
+                                maintenance_work_mem, nullptr, TUPLESORT_NONE);
 }
 
 extern "C" void do_nothing(DestReceiver *) {}

@@ -1,6 +1,6 @@
 /*
  * A delta before it is applied to an arrangement: rows with the hash of their place, sorted so that rows of one
- * place are adjacent, memory is bounded by work_mem, and the index is visited in order.
+ * place are adjacent, memory is bounded by maintenance_work_mem, and the index is visited in order.
  *
  * The sort has `column_count` columns as the statement delivers them, then pgt_hash. The place's columns are at
  * `place_positions` among them. All functions are PostgreSQL frames.

@@ -118,7 +118,7 @@ Replacements *begin_replacements(Arrangement *arrangement, DeltaSort *others)
     /* All rows of a heap that is not partitioned are in one. */
     const int first = arrangement->partition_count == 0 ? 1 : 0;
     rows->sort = tuplesort_begin_heap(rows->descriptor, 2 - first, numbers + first, less + first, collations,
-                                      nulls_first, work_mem, nullptr, TUPLESORT_NONE);
+                                      nulls_first, maintenance_work_mem, nullptr, TUPLESORT_NONE);
     rows->put_slot = MakeSingleTupleTableSlot(rows->descriptor, &TTSOpsVirtual);
     rows->slot = MakeSingleTupleTableSlot(rows->descriptor, &TTSOpsMinimalTuple);
     return rows;
