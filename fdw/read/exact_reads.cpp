@@ -14,7 +14,7 @@
 #include "pg/versions/rights.hpp"
 #include "pg/versions/text_runners.hpp"
 #include "pg/walker.hpp"
-#include "refresh/interpreted_code.hpp"
+#include "refresh/code/interpreted_code.hpp"
 #include "refresh/program/scope.hpp"
 #include "storage/storage.hpp"
 

@@ -11,7 +11,7 @@
 #include "fdw/scan/served_relation.hpp"
 #include "mailbox/mailbox.hpp"
 #include "refresh/batch/upstreams_of_others.hpp"
-#include "refresh/interpreted_code.hpp"
+#include "refresh/code/interpreted_code.hpp"
 
 extern "C" {
 #include "access/parallel.h"

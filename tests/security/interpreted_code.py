@@ -119,37 +119,91 @@ def calling_as_mallory(victim):
     return bait
 
 
-# Queries that reach {function} without a dependency on it. {n}: a number; name is a column.
+# Queries that reach {function}, which takes a text and returns one, without a dependency on it. {n}: a number; {s}: the schema; name is a column. The
+# set-up, an expression, and perhaps a condition.
+ENUM = "CREATE TYPE {s}.e{n} AS ENUM ('a', 'b'); CREATE FUNCTION {s}.j{n}({s}.e{n}) RETURNS {type} LANGUAGE plpgsql IMMUTABLE AS " \
+       "$$ BEGIN RETURN to_json({function}('x'))::pg_catalog.text; END $$; CREATE CAST ({s}.e{n} AS {type}) WITH FUNCTION {s}.j{n}({s}.e{n})"
+TO_JSON, TO_TEXT = ENUM.replace("{type}", "json"), ENUM.replace("{type}", "pg_catalog.text")
+
+def operators(kind, one, estimate, estimate_of_other):
+    """Operators have no digits in their names: those of each way have one of their own, in a schema of their own."""
+    return ("CREATE SCHEMA {s}{n}; GRANT USAGE ON SCHEMA {s}{n} TO PUBLIC; CREATE FUNCTION {s}{n}.b(pg_catalog.text, pg_catalog.text) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS "
+            "$$ BEGIN RETURN {function}($1) IS NULL; END $$; "
+            f"CREATE OPERATOR {{s}}{{n}}.#= (FUNCTION = pg_catalog.{one}, LEFTARG = pg_catalog.text, RIGHTARG = pg_catalog.text, {kind} = OPERATOR({{s}}{{n}}.#~), RESTRICT = {estimate}); "
+            f"CREATE OPERATOR {{s}}{{n}}.#~ (FUNCTION = {{s}}{{n}}.b, LEFTARG = pg_catalog.text, RIGHTARG = pg_catalog.text, {kind} = OPERATOR({{s}}{{n}}.#=), RESTRICT = {estimate_of_other})")
+
+
 HIDDEN = {
     "text of a query": ("", "query_to_xml('SELECT {function}(''x'')', true, true, '')::text"),
     "text of ts_rewrite": ("", "ts_rewrite('a'::tsquery, 'SELECT ''a''::tsquery, {function}(''a'')::tsquery')::text"),
-    "cast to json": ("CREATE TYPE mallory.e{n} AS ENUM ('a', 'b'); CREATE FUNCTION mallory.j{n}(mallory.e{n}) RETURNS json LANGUAGE plpgsql IMMUTABLE AS "
-                     "$$ BEGIN RETURN to_json({function}('x')); END $$; CREATE CAST (mallory.e{n} AS json) WITH FUNCTION mallory.j{n}(mallory.e{n})",
-                     "to_jsonb('a'::mallory.e{n})::text"),
-    "field of a domain": ("CREATE DOMAIN mallory.d{n} AS pg_catalog.text CHECK ({function}(value) IS NOT NULL); CREATE TYPE mallory.c{n} AS (v mallory.d{n})",
-                          "(('(' || name || ')')::mallory.c{n})::text"),
-    "trigger": ("CREATE TABLE mallory.l{n} (t pg_catalog.text); CREATE FUNCTION mallory.tf{n}() RETURNS trigger LANGUAGE plpgsql AS "
-                "$$ BEGIN PERFORM {function}('x'); RETURN NEW; END $$; CREATE TRIGGER t BEFORE INSERT ON mallory.l{n} FOR EACH ROW EXECUTE FUNCTION mallory.tf{n}(); "
-                "CREATE FUNCTION mallory.w{n}(t pg_catalog.text) RETURNS pg_catalog.text LANGUAGE sql BEGIN ATOMIC INSERT INTO mallory.l{n} VALUES (t); SELECT t; END",
-                "mallory.w{n}(name)"),
-    "name of a type": ("CREATE DOMAIN mallory.d{n} AS pg_catalog.text CHECK ({function}(value) IS NOT NULL); CREATE TABLE mallory.o{n} AS SELECT 'mallory.d{n}'::regtype::oid AS o",
-                       "(domain_in(name::cstring, (SELECT o FROM mallory.o{n}), -1) IS NULL)::text"),
+    "cast to json": (TO_JSON, "to_jsonb('a'::{s}.e{n})::text"),
+    "cast to text, in quote_literal": (TO_TEXT, "quote_literal('a'::{s}.e{n})"),
+    "cast to text, in ||": (TO_TEXT, "name || 'a'::{s}.e{n}"),
+    "field of a domain": ("CREATE DOMAIN {s}.d{n} AS pg_catalog.text CHECK ({function}(value) IS NOT NULL); CREATE TYPE {s}.c{n} AS (v {s}.d{n})",
+                          "(('(' || name || ')')::{s}.c{n})::text"),
+    "trigger": ("CREATE TABLE {s}.l{n} (t pg_catalog.text); CREATE FUNCTION {s}.tf{n}() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN PERFORM {function}('x'); RETURN NEW; END $$; CREATE TRIGGER t BEFORE INSERT ON {s}.l{n} FOR EACH ROW EXECUTE FUNCTION {s}.tf{n}(); "
+                "CREATE FUNCTION {s}.w{n}(t pg_catalog.text) RETURNS pg_catalog.text LANGUAGE sql BEGIN ATOMIC INSERT INTO {s}.l{n} VALUES (t); SELECT t; END",
+                "{s}.w{n}(name)"),
+    "name of a type": ("CREATE DOMAIN {s}.d{n} AS pg_catalog.text CHECK ({function}(value) IS NOT NULL); CREATE TABLE {s}.o{n} AS SELECT '{s}.d{n}'::regtype::oid AS o",
+                       "(domain_in(name::cstring, (SELECT o FROM {s}.o{n}), -1) IS NULL)::text"),
+    "negator": (operators("NEGATOR", "texteq", "eqsel", "neqsel"), "(NOT name OPERATOR({s}{n}.#=) 'zz')::text"),
+    "negator of ANY": (operators("NEGATOR", "texteq", "eqsel", "neqsel"), "(NOT name OPERATOR({s}{n}.#=) ANY (ARRAY['zz', 'yy']))::text"),
+    "negator in an estimate": (operators("NEGATOR", "textne", "neqsel", "eqsel"), "name", "name OPERATOR({s}{n}.#=) 'zz'"),
+    "commutator in an estimate": (operators("COMMUTATOR", "text_gt", "scalargtsel", "scalarltsel"), "name", "'zz' OPERATOR({s}{n}.#=) name"),
+    "aggregate of a text": ("CREATE AGGREGATE {s}.a{n}(pg_catalog.text) (SFUNC = pg_catalog.ts_rewrite, STYPE = tsquery, INITCOND = 'a')",
+                            "(SELECT {s}.a{n}('SELECT ''a''::tsquery, {function}(''b'')::tsquery'))::text"),
+    "aggregate that casts": (TO_JSON + "; CREATE AGGREGATE {s}.a{n}({s}.e{n}) (SFUNC = pg_catalog.enum_larger, STYPE = {s}.e{n}, FINALFUNC = pg_catalog.to_jsonb)",
+                             "(SELECT {s}.a{n}('a'::{s}.e{n}))::text"),
+    "index": ("CREATE TABLE {s}.x{n} (t pg_catalog.text); CREATE INDEX x{n}_i ON {s}.x{n} USING brin ({function}(t)) WITH (pages_per_range = 1); "
+              "INSERT INTO {s}.x{n} SELECT repeat('a', 500) FROM generate_series(1, 2000)", "brin_summarize_new_values(('{s}.' || 'x{n}_i')::regclass)::text"),
 }
+
+
+def hidden_code(role, function, way):
+    """Returns a stream table of the role, as calling_as_mallory() does, whose query reaches the function."""
+    number, schema = next(numbers), SCHEMA_OF[role]
+    set_up, expression, condition = (text.replace("{function}", function).replace("{n}", str(number)).replace("{s}", schema)
+                                     for text in (*HIDDEN[way], "true")[:3])
+    source, name = f"{schema}.t{number}", f"{schema}.hidden{number}"
+    db.run(f"GRANT CREATE ON DATABASE {db.name} TO {role}")
+    run_as(role, *([set_up] if set_up else []), f"CREATE TABLE {source} (id int PRIMARY KEY, name pg_catalog.text)",
+           f"INSERT INTO {source} SELECT g, 'x' || g % 5 FROM generate_series(1, 500) AS g", f"ANALYZE {source}",
+           f"SELECT pgtrickle.create_stream_table('{name}', $q$SELECT id, {expression} AS name FROM {source} WHERE {condition}$q$, '1s')",
+           f"GRANT SELECT ON {name} TO PUBLIC")
+    bait = Victim.__new__(Victim)
+    bait.owner, bait.function, bait.source, bait.name = role, function, source, name
+    return bait
 
 
 def hidden_bait(victim, way):
     """As calling_as_mallory()."""
     number = next(numbers)
-    set_up, expression = (text.replace("{function}", f"mallory.call{number}").replace("{n}", str(number)) for text in HIDDEN[way])
     run_as("ic_mallory", f"CREATE FUNCTION mallory.call{number}(t pg_catalog.text) RETURNS pg_catalog.text LANGUAGE plpgsql IMMUTABLE "
-           f"SET search_path = mallory, pg_catalog AS $$ BEGIN RETURN {victim.function}(t); END $$",
-           *([set_up] if set_up else []), f"CREATE TABLE mallory.t{number} (id int PRIMARY KEY, name pg_catalog.text)",
-           f"INSERT INTO mallory.t{number} VALUES (1, 'a')",
-           f"SELECT pgtrickle.create_stream_table('mallory.bait{number}', $q$SELECT id, {expression} AS name FROM mallory.t{number}$q$, '1s')",
-           f"GRANT SELECT ON mallory.bait{number} TO PUBLIC")
-    bait = Victim.__new__(Victim)
-    bait.owner, bait.function, bait.source, bait.name = "ic_mallory", victim.function, f"mallory.t{number}", f"mallory.bait{number}"
-    return bait
+           f"SET search_path = mallory, pg_catalog AS $$ BEGIN RETURN {victim.function}(t); END $$")
+    return hidden_code("ic_mallory", f"mallory.call{number}", way)
+
+
+def a_reader_has_called_hidden_code_first():
+    """Code that no dependency shows, of an owner who knows of no attack."""
+    for way in HIDDEN:
+        db.run("DELETE FROM mallory.seen")
+        victim = Victim("ic_alice")
+        hidden = hidden_code("ic_alice", victim.function, way)
+        hidden.change()
+        read("ic_mallory", hidden, *WARM_UP, "SET pg_trickle.read_mode = exact", "SELECT array_agg(s) FROM {1} AS s")
+        assert seen() == [], (way, seen())
+
+
+def a_function_with_the_rights_of_its_owner_reads():
+    """The session is the caller's."""
+    for owner, way in itertools.product(("ic_alice", "postgres"), (EXACTLY, IN_SNAPSHOT)):
+        victim = Victim(owner)
+        run_as(owner, f"CREATE FUNCTION {victim.name}_total() RETURNS text LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_catalog, pg_temp "
+               f"BEGIN ATOMIC SELECT max(name) FROM {victim.name}; END")
+        victim.change()
+        read("ic_mallory", victim, *WARM_UP, *(step.replace("max(name) FROM {1}", "{1}_total()") for step in way))
+        assert seen() == [], (owner, way, seen())
 
 
 def code_that_no_dependency_shows_meets_no_other_role():
@@ -210,7 +264,7 @@ def a_worker_has_run_code_of_another_owner():
 
 try:
     prepare()
-    run_cases([a_reader_has_called_the_function_first, a_reader_has_temporary_objects, a_superuser_reads, what_is_known_to_be_harmless_is_read_exactly, code_that_no_dependency_shows_meets_no_other_role,
+    run_cases([a_reader_has_called_the_function_first, a_reader_has_temporary_objects, a_superuser_reads, a_reader_has_called_hidden_code_first, a_function_with_the_rights_of_its_owner_reads, what_is_known_to_be_harmless_is_read_exactly, code_that_no_dependency_shows_meets_no_other_role,
                a_worker_has_run_code_of_another_owner])
 finally:
     db.run("ALTER SYSTEM RESET pg_trickle.max_concurrent_refreshes")

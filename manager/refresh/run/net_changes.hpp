@@ -28,8 +28,8 @@ struct NetChanges {
 /* Returns the net of `count` rows of weight 1 or -1, as rows of such weights. Takes ownership of `changes`,
  * and returns them if they are their own net. `descriptor` describes both; its last column is the weight. No value is
  * compressed or stored out of line, so that rows of the same image consist of the same bytes. Only rows with images
- * that have been both added and removed are sorted, within maintenance_work_mem; the others cost a hash of their bytes. Needs up to
- * nineteen bytes per row in addition. */
+ * that have been both added and removed are sorted, within maintenance_work_mem; the others cost a hash of their bytes.
+ * Needs up to nineteen bytes per row in addition. */
 NetChanges net_changes(Tuplestorestate *changes, int64_t count, TupleDesc descriptor);
 
 } // namespace pgtrickle::refresh

@@ -34,7 +34,7 @@ FLOORS = {
     "translate": (("",), ("query",), ("subquery",), ("level",), ("expression",), ("check",)),
     "storage": (("functions",), ("apply",), ("",)),
     "capture": (("",), ("ddl",), ("triggers",), ("log",), ("source",)),
-    "refresh": (("",), ("batch",), ("run",), ("program",), ("sets", "request")),
+    "refresh": (("",), ("batch",), ("run",), ("program",), ("sets", "request", "code")),
     "worker": (("manager",), ("refresher",), ("",)),
     "fdw": (("",), ("functions", "monitor"), ("sql",), ("ddl",), ("ddl/refusals",), ("definition",), ("read",), ("read/session",), ("scan",)),
 }

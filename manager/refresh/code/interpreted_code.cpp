@@ -1,0 +1,244 @@
+#include "refresh/code/interpreted_code.hpp"
+
+#include "definition/definition_view.hpp"
+#include "definition/stream_table.hpp"
+#include "pg/context.hpp"
+#include "pg/relation_owner.hpp"
+#include "pg/versions/generated_columns.hpp"
+#include "refresh/code/known_query.hpp"
+#include "storage/storage.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "catalog/pg_attrdef.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_partitioned_table.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_rewrite.h"
+#include "catalog/pg_statistic_ext.h"
+#include "miscadmin.h"
+#include "rewrite/rewriteSupport.h"
+#include "storage/sinval.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+}
+
+#include <algorithm>
+#include <vector>
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+/* ---- what PostgreSQL evaluates with a relation ------------------------------------------- */
+
+/* Where a catalog stores expressions and operator classes of a relation. */
+struct StoredCode {
+    Oid catalog;
+    Oid index;                 /* of the catalog, which begins with the relation */
+    AttrNumber relation;       /* the column of the catalog that names it */
+    AttrNumber expressions[2]; /* 0: none */
+    AttrNumber operator_classes;
+};
+
+constexpr StoredCode stored_code[] = {
+    {IndexRelationId,
+     IndexIndrelidIndexId,
+     Anum_pg_index_indrelid,
+     {Anum_pg_index_indexprs, Anum_pg_index_indpred},
+     Anum_pg_index_indclass},
+    {PartitionedRelationId,
+     PartitionedRelidIndexId,
+     Anum_pg_partitioned_table_partrelid,
+     {Anum_pg_partitioned_table_partexprs, 0},
+     Anum_pg_partitioned_table_partclass},
+    {StatisticExtRelationId,
+     StatisticExtRelidIndexId,
+     Anum_pg_statistic_ext_stxrelid,
+     {Anum_pg_statistic_ext_stxexprs, 0},
+     0},
+    {ConstraintRelationId,
+     ConstraintRelidTypidNameIndexId,
+     Anum_pg_constraint_conrelid,
+     {Anum_pg_constraint_conbin, 0},
+     0},
+    {PolicyRelationId, PolicyPolrelidPolnameIndexId, Anum_pg_policy_polrelid, {Anum_pg_policy_polqual, 0}, 0},
+    {AttrDefaultRelationId, AttrDefaultIndexId, Anum_pg_attrdef_adrelid, {Anum_pg_attrdef_adbin, 0}, 0},
+};
+
+bool is_known_text(KnownQuery *query, const Datum stored)
+{
+    return query->includes(static_cast<::Node *>(stringToNode(TextDatumGetCString(stored))));
+}
+
+bool are_known_classes(KnownQuery *query, Datum stored)
+{
+    const auto *classes = reinterpret_cast<const oidvector *>(DatumGetPointer(stored));
+    return std::all_of(classes->values, classes->values + classes->dim1,
+                       [=](Oid one) { return query->code.includes_operator_class(one); });
+}
+
+/* Whether what the row of a catalog stores is evaluated when its relation is read: the default of a column is not. */
+bool is_evaluated(const StoredCode &code, HeapTuple row)
+{
+    if (code.catalog != AttrDefaultRelationId)
+        return true;
+    const auto *form = reinterpret_cast<Form_pg_attrdef>(GETSTRUCT(row));
+    return is_virtual_column(form->adrelid, form->adnum);
+}
+
+bool is_known_row(KnownQuery *query, const StoredCode &code, HeapTuple row, TupleDesc descriptor)
+{
+    if (!is_evaluated(code, row))
+        return true;
+    bool is_null;
+    for (AttrNumber column : code.expressions) {
+        if (column == 0)
+            continue;
+        const Datum stored = heap_getattr(row, column, descriptor, &is_null);
+        if (!is_null && !is_known_text(query, stored))
+            return false;
+    }
+    if (code.operator_classes == 0)
+        return true;
+    return are_known_classes(query, heap_getattr(row, code.operator_classes, descriptor, &is_null));
+}
+
+bool is_known_in(KnownQuery *query, const StoredCode &code, Oid relation)
+{
+    ScanKeyData key;
+    ScanKeyInit(&key, code.relation, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
+    Relation catalog = table_open(code.catalog, AccessShareLock);
+    SysScanDesc scan = systable_beginscan(catalog, code.index, true, nullptr, 1, &key);
+    bool answer = true;
+    for (HeapTuple row; answer && HeapTupleIsValid(row = systable_getnext(scan));)
+        answer = is_known_row(query, code, row, RelationGetDescr(catalog));
+    systable_endscan(scan);
+    table_close(catalog, AccessShareLock);
+    return answer;
+}
+
+bool is_known_table(KnownQuery *query, Oid relation)
+{
+    query->relations = list_concat_unique_oid(query->relations, find_inheritance_children(relation, NoLock));
+    return relation < FirstNormalObjectId ||
+           std::all_of(std::begin(stored_code), std::end(stored_code),
+                       [=](const StoredCode &code) { return is_known_in(query, code, relation); });
+}
+
+bool is_known_view(KnownQuery *query, Oid view)
+{
+    HeapTuple row = SearchSysCache2(RULERELNAME, ObjectIdGetDatum(view), PointerGetDatum(ViewSelectRuleName));
+    if (!HeapTupleIsValid(row))
+        return false;
+    bool is_null;
+    const Datum stored = SysCacheGetAttr(RULERELNAME, row, Anum_pg_rewrite_ev_action, &is_null);
+    const bool answer = !is_null && is_known_text(query, stored);
+    ReleaseSysCache(row);
+    return answer;
+}
+
+bool is_known_relation(KnownQuery *query, Oid relation)
+{
+    switch (get_rel_relkind(relation)) {
+    case RELKIND_VIEW: return is_known_view(query, relation);
+    case RELKIND_RELATION:
+    case RELKIND_PARTITIONED_TABLE:
+    case RELKIND_MATVIEW: return is_known_table(query, relation);
+    default: return false;
+    }
+}
+
+/* PostgreSQL frame. */
+bool are_known(List *relations)
+{
+    KnownQuery query;
+    query.relations = relations;
+    for (int i = 0; i < list_length(query.relations); i++) {
+        const Oid relation = list_nth_oid(query.relations, i);
+        /* A stream table is read as rows. */
+        if (!definition::is_stream_table(relation) && !is_known_relation(&query, relation))
+            return false;
+    }
+    return !query.code.is_unknown_as_a_whole();
+}
+
+} // namespace
+
+bool may_run_interpreted_code(Oid relid)
+{
+    Scratch scratch;
+    const Oid rows = storage::storage_of(relid);
+    return !call([=] { return are_known(list_make2_oid(definition::view_of(relid), rows)); });
+}
+
+namespace {
+
+/* The roles with whose rights this session has run statements. */
+struct Roles {
+    Oid of_session = GetSessionUserId(), outer = GetOuterUserId(), current = GetUserId();
+
+    bool operator==(const Roles &other) const
+    {
+        return of_session == other.of_session && outer == other.outer && current == other.current;
+    }
+};
+
+/* Whether the role could run the owner's code anyway, and has nothing to fear from it. PostgreSQL frame. */
+bool trusts(Oid role, Oid owner)
+{
+    return is_member_of_role_nosuper(role, owner) || (superuser_arg(role) && superuser_arg(owner));
+}
+
+/* PostgreSQL frame. */
+bool all_trust(const Roles &roles, Oid owner)
+{
+    return trusts(roles.of_session, owner) && trusts(roles.outer, owner) && trusts(roles.current, owner);
+}
+
+/* The answer for the roles of a session. */
+struct KnownAnswer {
+    Oid relid;
+    Roles roles;
+    uint64 invalidations; /* SharedInvalidMessageCounter then */
+    bool may_run;
+};
+
+KnownAnswer *known_answer(Oid relid)
+{
+    static KnownAnswer *answers = nullptr;
+    constexpr int count = 64;
+    if (answers == nullptr)
+        answers = static_cast<KnownAnswer *>(
+            call([] { return MemoryContextAllocZero(TopMemoryContext, sizeof(KnownAnswer) * count); }));
+    return &answers[relid % count];
+}
+
+} // namespace
+
+bool may_run_here(Oid relid)
+{
+    KnownAnswer *known = known_answer(relid);
+    const Roles roles;
+    if (known->relid != relid || !(known->roles == roles) || known->invalidations != SharedInvalidMessageCounter) {
+        const uint64 invalidations = SharedInvalidMessageCounter;
+        const std::vector<Oid> all = definition::with_upstreams(relid);
+        const bool may_run = std::all_of(all.begin(), all.end(), [&](Oid one) {
+            return call([&] { return all_trust(roles, owner_of_relation(one)); }) || !may_run_interpreted_code(one);
+        });
+        *known = {relid, roles, invalidations, may_run};
+    }
+    return known->may_run;
+}
+
+} // namespace pgtrickle::refresh

@@ -1,0 +1,32 @@
+/*
+ * Whether the query of a stream table may run interpreted code: code whose effect depends on the session in which it
+ * runs.
+ *
+ * A procedural language keeps what it has compiled a function to as long as the process lives, and resolves names when
+ * it compiles or runs a function, temporary objects first. So what such a function does depends on the settings and
+ * temporary objects of the session, and on those under which another role has called it first. An exact read runs the
+ * owner's query in the reader's session: it must not do so if one of the two could use that against the other. Refresh
+ * workers need no such test: each serves one owner (worker/refresher/code_of_owners.hpp).
+ *
+ * The answer is yes unless everything that the query uses, directly or by views, policies, indexes, partitions and
+ * constraints of what it reads, is on the list of known code (known_code.hpp). It is found without analyzing the query,
+ * which would run code. An index that is created later may have an expression, which PostgreSQL evaluates when it plans
+ * any query over its table: who owns a table that others read has that chance with plain tables, too.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+namespace pgtrickle::refresh {
+
+/* Returns whether the query may run interpreted code. The stream tables that it reads do not count. C++ frame. */
+bool may_run_interpreted_code(Oid relid);
+
+/* Whether a statement of this session may run the query of the stream table, and of those that it reads, with the
+ * rights of their owners: none runs interpreted code, or the roles of the session, the one that has logged in and the
+ * one outside of SECURITY DEFINER functions too, are members of its owner, and could run the code anyway. A superuser
+ * is a member of others only if that was granted: otherwise the owner's code could wait in the session for a
+ * superuser's call. The answer is kept until the next invalidation. C++ frame. */
+bool may_run_here(Oid relid);
+
+} // namespace pgtrickle::refresh

@@ -1,0 +1,196 @@
+#include "refresh/code/known_code.hpp"
+
+#include "pg/versions/text_runners.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "access/transam.h"
+#include "catalog/pg_aggregate.h"
+#include "catalog/pg_amop.h"
+#include "catalog/pg_amproc.h"
+#include "catalog/pg_language_d.h"
+#include "catalog/pg_opclass.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_range.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/catcache.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+}
+
+namespace pgtrickle::refresh {
+
+namespace {
+
+/* Made by initdb. Only a superuser can change it. */
+bool is_of_postgresql(Oid object)
+{
+    return object < FirstNormalObjectId;
+}
+
+bool is_in_c(const FormData_pg_proc *function)
+{
+    return function->prolang == INTERNALlanguageId || function->prolang == ClanguageId;
+}
+
+/* Whether the function is in C, and can be replaced by a superuser only. */
+bool is_compiled(Oid function)
+{
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const auto *form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+    const bool answer = is_in_c(form) && superuser_arg(form->proowner);
+    ReleaseSysCache(tuple);
+    return answer;
+}
+
+/* Whether the function takes what is none of SQL's: the representation of a value, whose type another argument names,
+ * or a state. */
+bool takes_internals(const FormData_pg_proc *function)
+{
+    for (int i = 0; i < function->pronargs; i++)
+        if (function->proargtypes.values[i] == CSTRINGOID || function->proargtypes.values[i] == INTERNALOID)
+            return true;
+    return false;
+}
+
+/* Whether the function of PostgreSQL looks for casts of the types of its arguments: functions for JSON and XML do, and
+ * texts in SQL that convert their arguments. */
+bool looks_for_casts_in(HeapTuple function)
+{
+    const auto *form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(function));
+    const char *name = NameStr(form->proname);
+    return strstr(name, "json") != nullptr || strstr(name, "xml") != nullptr ||
+           (form->prolang == SQLlanguageId && heap_attisnull(function, Anum_pg_proc_prosqlbody, nullptr));
+}
+
+/* Calls is_known(tuple) for each member of the operator family in the list of the cache, until one is not. */
+template <class IsKnown> bool are_known(int cache, Oid family, IsKnown is_known)
+{
+    CatCList *members = SearchSysCacheList1(cache, ObjectIdGetDatum(family));
+    bool answer = true;
+    for (int i = 0; answer && i < members->n_members; i++)
+        answer = is_known(&members->members[i]->tuple);
+    ReleaseCatCacheList(members);
+    return answer;
+}
+
+} // namespace
+
+bool KnownCode::includes_aggregate(Oid function)
+{
+    HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const FormData_pg_aggregate form = *reinterpret_cast<Form_pg_aggregate>(GETSTRUCT(tuple));
+    ReleaseSysCache(tuple);
+    for (Oid part : {form.aggtransfn, form.aggfinalfn, form.aggcombinefn, form.aggserialfn, form.aggdeserialfn,
+                     form.aggmtransfn, form.aggminvtransfn, form.aggmfinalfn})
+        if (OidIsValid(part) && !includes_function(part))
+            return false;
+    for (Oid type : {form.aggtranstype, form.aggmtranstype})
+        if (OidIsValid(type) && !includes_type(type))
+            return false;
+    return !OidIsValid(form.aggsortop) || includes_operator(form.aggsortop);
+}
+
+bool KnownCode::includes_function(Oid function)
+{
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const auto *form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+    const bool is_aggregate = form->prokind == PROKIND_AGGREGATE;
+    bool answer;
+    if (is_of_postgresql(function)) {
+        answer = form->provolatile != PROVOLATILE_VOLATILE && !takes_internals(form) && !runs_text(function) &&
+                 (is_in_c(form) || form->prolang == SQLlanguageId);
+        looks_for_casts = looks_for_casts || looks_for_casts_in(tuple);
+    } else
+        answer =
+            superuser_arg(form->proowner) &&
+            (is_aggregate || (is_in_c(form) && form->provolatile == PROVOLATILE_IMMUTABLE && !takes_internals(form)));
+    ReleaseSysCache(tuple);
+    return answer && (!is_aggregate || is_of_postgresql(function) || includes_aggregate(function));
+}
+
+bool KnownCode::includes_operator(Oid operator_id)
+{
+    Oid related[] = {operator_id, get_commutator(operator_id), get_negator(operator_id), InvalidOid};
+    if (OidIsValid(related[2]))
+        related[3] = get_commutator(related[2]);
+    for (Oid one : related) {
+        if (!OidIsValid(one))
+            continue;
+        HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(one));
+        if (!HeapTupleIsValid(tuple))
+            return false;
+        const auto *form = reinterpret_cast<Form_pg_operator>(GETSTRUCT(tuple));
+        const Oid function = form->oprcode;
+        const bool is_of_superuser = is_of_postgresql(one) || superuser_arg(form->oprowner);
+        ReleaseSysCache(tuple);
+        if (!is_of_superuser || !includes_function(function))
+            return false;
+    }
+    return true;
+}
+
+bool KnownCode::includes_family(Oid family)
+{
+    if (!OidIsValid(family) || is_of_postgresql(family))
+        return true;
+    return are_known(AMPROCNUM, family,
+                     [](HeapTuple member) {
+                         return is_compiled(reinterpret_cast<Form_pg_amproc>(GETSTRUCT(member))->amproc);
+                     }) &&
+           are_known(AMOPSTRATEGY, family, [this](HeapTuple member) {
+               return includes_operator(reinterpret_cast<Form_pg_amop>(GETSTRUCT(member))->amopopr);
+           });
+}
+
+bool KnownCode::includes_operator_class(Oid operator_class)
+{
+    return is_of_postgresql(operator_class) || includes_family(get_opclass_family(operator_class));
+}
+
+bool KnownCode::includes_type(Oid type)
+{
+    if (is_of_postgresql(type))
+        return true;
+    HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const FormData_pg_type form = *reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple));
+    ReleaseSysCache(tuple);
+    if (IsTrueArrayType(&form))
+        return includes_type(form.typelem);
+    has_type_of_user = true;
+    switch (form.typtype) {
+    case TYPTYPE_ENUM: return true;
+    case TYPTYPE_MULTIRANGE: return includes_type(get_multirange_range(type));
+    case TYPTYPE_RANGE: {
+        const TypeCacheEntry *range = lookup_type_cache(type, TYPECACHE_RANGE_INFO);
+        HeapTuple row = SearchSysCache1(RANGETYPE, ObjectIdGetDatum(type));
+        if (!HeapTupleIsValid(row))
+            return false;
+        const FormData_pg_range of = *reinterpret_cast<Form_pg_range>(GETSTRUCT(row));
+        ReleaseSysCache(row);
+        return includes_type(range->rngelemtype->type_id) && includes_operator_class(of.rngsubopc) &&
+               (!OidIsValid(of.rngcanonical) || is_compiled(of.rngcanonical)) &&
+               (!OidIsValid(of.rngsubdiff) || is_compiled(of.rngsubdiff));
+    }
+    case TYPTYPE_BASE: {
+        const TypeCacheEntry *base = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY | TYPECACHE_HASH_OPFAMILY);
+        const Oid btree = base->btree_opf, hash = base->hash_opf;
+        return superuser_arg(form.typowner) && includes_family(btree) && includes_family(hash);
+    }
+    default: return false;
+    }
+}
+
+} // namespace pgtrickle::refresh
