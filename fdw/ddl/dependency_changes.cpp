@@ -329,11 +329,14 @@ bool has_row_security(Oid relid)
     return answer;
 }
 
-/* The refresh sets change with an owner, because a diamond is an atomic set only within one owner, and each owner has a
- * share of the workers. */
-void note_owner()
+/* The refresh sets change with an owner, because a diamond is an atomic set only within one owner, and each owner has
+ * workers and a share of them. */
+void note_owner(Oid relid)
 {
-    call([] { state::invalidate_refresh_sets(); });
+    call([=] {
+        state::bump_generation(relid);
+        state::invalidate_refresh_sets();
+    });
     mailbox::note_definition_change();
 }
 
@@ -347,7 +350,7 @@ bool is_full_only(Oid relid)
 /* As follow_owner(), but its query is not run before its next refresh. */
 void mark_for_new_owner(Oid relid)
 {
-    note_owner();
+    note_owner(relid);
     if (!rules_of(definition::load(relid).mode).may_be_full_only())
         return;
     const char *reason = "its owner was changed";
@@ -368,7 +371,7 @@ bool has_policies(Oid relid)
 
 void follow_owner(Oid relid)
 {
-    note_owner();
+    note_owner(relid);
     const Definition definition = definition::load(relid);
     if (!rules_of(definition.mode).may_be_full_only())
         return; /* policies are an objection to this mode for every owner */

@@ -19,6 +19,9 @@ extern "C" {
 #include "miscadmin.h"
 }
 
+#include <algorithm>
+#include <vector>
+
 namespace pgtrickle {
 
 class UserSwitch {
@@ -85,6 +88,8 @@ class SessionSwitch {
             SetSessionAuthorization(BOOTSTRAP_SUPERUSERID, true);
     }
 
+    static bool is_in_worker() { return is_in_worker_; }
+
   private:
     /* PostgreSQL sets the session user outside of security-restricted operations only, and the current user with it. */
     static void become(Oid user)
@@ -104,13 +109,40 @@ class SessionSwitch {
     bool was_superuser_ = true;
 };
 
+/* The owners whose code a worker of the extension runs: those of its first job, and no other as long as it lives
+ * (worker/refresher/code_of_owners.hpp). A stream table may have got another owner after its job was sent. C++ frames.
+ */
+class ServedOwner {
+  public:
+    explicit ServedOwner(Oid owner)
+    {
+        if (SessionSwitch::is_in_worker() && !(owners_.empty() && serve({owner})) &&
+            std::find(owners_.begin(), owners_.end(), owner) == owners_.end())
+            raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
+                   .message = "could not run code of an owner in the worker of another one",
+                   .detail = "A stream table has got another owner meanwhile."});
+    }
+
+    /* Takes the owners, ascending, unless there are some. Returns whether these are they. */
+    static bool serve(const std::vector<Oid> &owners)
+    {
+        if (owners_.empty())
+            owners_ = owners;
+        return owners_ == owners;
+    }
+    static const std::vector<Oid> &all() { return owners_; }
+
+  private:
+    static inline std::vector<Oid> owners_;
+};
+
 /* Rights of the stream table's owner in a security-restricted operation. User code does not see custom
  * settings of the session; settings that it changes are restored afterwards, as in every security-restricted
  * operation of PostgreSQL. */
-class AsOwner : SharedSettings, SessionSwitch, UserSwitch {
+class AsOwner : ServedOwner, SharedSettings, SessionSwitch, UserSwitch {
   public:
     AsOwner(Oid owner, Sharing sharing)
-        : SharedSettings(sharing), SessionSwitch(owner),
+        : ServedOwner(owner), SharedSettings(sharing), SessionSwitch(owner),
           UserSwitch(owner, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION)
     {
     }

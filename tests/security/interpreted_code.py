@@ -250,6 +250,7 @@ def a_superuser_reads():
 
 def a_worker_has_run_code_of_another_owner():
     """With one worker for both, and both kept up to date meanwhile."""
+    db.run("DELETE FROM mallory.seen")
     db.run("ALTER SYSTEM SET pg_trickle.max_concurrent_refreshes = 1")
     db.run("SELECT pg_reload_conf()")
     victims = [Victim("ic_alice", schedule="1s"), Victim("postgres", schedule="1s")]
@@ -262,10 +263,35 @@ def a_worker_has_run_code_of_another_owner():
     assert db.value("SELECT count(*) > 0 FROM mallory.seen WHERE role = 'ic_mallory'"), "the attacker's code has never run"
 
 
+def an_owner_changes_while_the_worker_waits():
+    """The job was sent to a process that has run the code of the owner before."""
+    db.run("CREATE SCHEMA shared; GRANT ALL ON SCHEMA shared TO PUBLIC; GRANT ALL ON SCHEMA public TO PUBLIC")
+    for owner in "ic_alice", "postgres":
+        db.run("DELETE FROM mallory.seen")
+        victim = Victim(owner)
+        number = next(numbers)
+        source, name = f"shared.t{number}", f"shared.st{number}"
+        db.run(f"CREATE TABLE {source} (id int PRIMARY KEY, name pg_catalog.text); GRANT ALL ON {source} TO PUBLIC")
+        run_as("ic_mallory", f"SELECT pgtrickle.create_stream_table('{name}', 'SELECT id, {victim.function}(name) AS name FROM {source}', '1s')")
+        bait = calling_as_mallory(victim)
+        for _ in range(3):
+            bait.change()
+            db.wait_for(f"SELECT count(*) FROM {bait.name}", db.value(f"SELECT count(*) FROM {bait.source}"))
+        assert db.value("SELECT count(*) > 0 FROM mallory.seen WHERE role = 'ic_mallory'"), "the attacker's code has never run"
+        admin = db.connect()
+        admin.cursor().execute(f"BEGIN; ALTER FOREIGN TABLE {name} OWNER TO {owner}")
+        db.run(f"INSERT INTO {source} VALUES (100, 'z')")
+        db.wait_for(f"SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name LIKE 'pg_trickle%' AND wait_event_type = 'Lock' AND query LIKE '%{name}%'", True)
+        admin.cursor().execute("COMMIT")
+        db.wait_for(f"SELECT count(*) FROM {name}", 1)
+        admin.close()
+        assert seen() == [], (owner, seen())
+
+
 try:
     prepare()
     run_cases([a_reader_has_called_the_function_first, a_reader_has_temporary_objects, a_superuser_reads, a_reader_has_called_hidden_code_first, a_function_with_the_rights_of_its_owner_reads, what_is_known_to_be_harmless_is_read_exactly, code_that_no_dependency_shows_meets_no_other_role,
-               a_worker_has_run_code_of_another_owner])
+               a_worker_has_run_code_of_another_owner, an_owner_changes_while_the_worker_waits])
 finally:
     db.run("ALTER SYSTEM RESET pg_trickle.max_concurrent_refreshes")
     db.run("SELECT pg_reload_conf()")

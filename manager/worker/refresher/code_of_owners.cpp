@@ -1,14 +1,11 @@
 #include "worker/refresher/code_of_owners.hpp"
 
+#include "pg/rights.hpp"
 #include "scheduler/worker_affinity.hpp"
 
+#include <algorithm>
+
 namespace pgtrickle::worker {
-
-namespace {
-
-uint32_t mark = 0;
-
-} // namespace
 
 bool takes_code_of(const scheduler::Job &job)
 {
@@ -16,17 +13,14 @@ bool takes_code_of(const scheduler::Job &job)
     for (const scheduler::Involved &item : job.involved)
         if (item.role != scheduler::Involved::Role::upstream)
             owners.push_back(item.owner);
-    if (owners.empty())
-        return true;
-    const uint32_t wanted = scheduler::mark_of(owners);
-    if (mark == 0)
-        mark = wanted;
-    return mark == wanted;
+    std::sort(owners.begin(), owners.end());
+    owners.erase(std::unique(owners.begin(), owners.end()), owners.end());
+    return owners.empty() || ServedOwner::serve(owners);
 }
 
 uint32_t mark_of_process()
 {
-    return mark;
+    return ServedOwner::all().empty() ? 0 : scheduler::mark_of(ServedOwner::all());
 }
 
 } // namespace pgtrickle::worker

@@ -6,7 +6,9 @@
  * second one. Which queries run such code cannot be known: functions in C run texts, and definitions change. Owners
  * whose stream tables are refreshed together, in a refresh group, count as one.
  *
- * Pure C++.
+ * A stream table may get another owner after its job was sent: AsOwner (pg/rights.hpp) refuses it then.
+ *
+ * C++ frames.
  */
 #pragma once
 
