@@ -2,7 +2,6 @@
 
 #include "capture/triggers/open_statement.hpp"
 #include "definition/guc.hpp"
-#include "definition/lock_right.hpp"
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "definition/time_zone.hpp"
@@ -102,16 +101,9 @@ bool lacks_read_changes(Oid relid, TimestampTz since, const mailbox::OwnEffects 
     return !is_refreshed_here || lacks_what_was_read(relid, std::max(since, seen.data_timestamp));
 }
 
-/* Whether the user has the rights of the owner, who may not use that against a superuser. A superuser may fill what
- * this transaction restores, and refresh it again. */
-bool may_refresh_here(Oid relid)
+bool may_refresh(Oid relid)
 {
-    if (!definition::may_store(relid))
-        return false;
-    if (enter([=] { return refresh::may_run_here(relid); }))
-        return true;
-    const state::VisibleRow row = state::visible_row(relid);
-    return !row.is_populated || row.is_own;
+    return enter([=] { return refresh::may_refresh_here(relid); });
 }
 
 Freshness refused(const mailbox::State &state, bool is_populated)
@@ -149,7 +141,7 @@ bool has_to_be_current(Oid relid)
 
 bool can_refresh_here(Oid relid)
 {
-    return !XactReadOnly && !IsInParallelMode() && !RecoveryInProgress() && may_refresh_here(relid) &&
+    return !XactReadOnly && !IsInParallelMode() && !RecoveryInProgress() && may_refresh(relid) &&
            !would_refresh_unlogged(relid);
 }
 
@@ -184,7 +176,7 @@ Freshness judge(Oid relid, TimestampTz now)
             return {Verdict::serve, Obstacle::none, true};
         if (can_refresh_here(relid))
             return {Verdict::refresh_here, Obstacle::none, is_populated};
-        const bool is_refreshable_by_others_only = !may_refresh_here(relid);
+        const bool is_refreshable_by_others_only = !may_refresh(relid);
         /* The manager applies the changes of others, and may find that this transaction has changed nothing
          * that the stream table reads. */
         if (is_refreshable_by_others_only && own.has_changes && !known.is_current() && !known.state.is_suspended &&

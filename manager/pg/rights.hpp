@@ -130,6 +130,7 @@ class ServedOwner {
             owners_ = owners;
         return owners_ == owners;
     }
+    static bool serves(Oid owner) { return std::find(owners_.begin(), owners_.end(), owner) != owners_.end(); }
     static const std::vector<Oid> &all() { return owners_; }
 
   private:

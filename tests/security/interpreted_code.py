@@ -248,6 +248,22 @@ def a_superuser_reads():
         assert seen() == [], (way, seen())
 
 
+def a_superuser_builds_upon_it():
+    """A new stream table, and a refresh of it, leave the one below to the manager."""
+    victim = Victim("postgres")
+    bait = calling_as_mallory(victim)
+    session = as_role("postgres")
+    cursor = session.cursor()
+    for statement in (f"SELECT pgtrickle.create_stream_table('public.upon', 'SELECT id, name FROM {bait.name}', '1h')",
+                      "SELECT pgtrickle.refresh_stream_table('public.upon')", "SELECT pgtrickle.repair_stream_table('public.upon')"):
+        bait.change()
+        cursor.execute(statement)
+        cursor.execute(f"SELECT {victim.function}('own call')")
+        assert seen() == [], (statement, seen())
+    session.close()
+    db.run("SELECT pgtrickle.drop_stream_table('public.upon')")
+
+
 def a_worker_has_run_code_of_another_owner():
     """With one worker for both, and both kept up to date meanwhile."""
     db.run("DELETE FROM mallory.seen")
@@ -290,7 +306,7 @@ def an_owner_changes_while_the_worker_waits():
 
 try:
     prepare()
-    run_cases([a_reader_has_called_the_function_first, a_reader_has_temporary_objects, a_superuser_reads, a_reader_has_called_hidden_code_first, a_function_with_the_rights_of_its_owner_reads, what_is_known_to_be_harmless_is_read_exactly, code_that_no_dependency_shows_meets_no_other_role,
+    run_cases([a_superuser_builds_upon_it, a_reader_has_called_the_function_first, a_reader_has_temporary_objects, a_superuser_reads, a_reader_has_called_hidden_code_first, a_function_with_the_rights_of_its_owner_reads, what_is_known_to_be_harmless_is_read_exactly, code_that_no_dependency_shows_meets_no_other_role,
                a_worker_has_run_code_of_another_owner, an_owner_changes_while_the_worker_waits])
 finally:
     db.run("ALTER SYSTEM RESET pg_trickle.max_concurrent_refreshes")

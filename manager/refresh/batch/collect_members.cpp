@@ -1,10 +1,10 @@
 #include "refresh/batch/collect_members.hpp"
 
 #include "definition/definition.hpp"
-#include "definition/lock_right.hpp"
 #include "definition/restoring.hpp"
 #include "definition/state/marks.hpp"
 #include "refresh/batch/excluded_members.hpp"
+#include "refresh/code/interpreted_code.hpp"
 #include "refresh/sets/refresh_sets.hpp"
 
 extern "C" {
@@ -47,8 +47,7 @@ struct Collected {
     {
         if (named.count(upstream) != 0)
             return true;
-        return call([=] { return definition::may_store(upstream); }) &&
-               (reach == Reach::all_upstreams || !has_been_filled(upstream));
+        return (reach == Reach::all_upstreams || !has_been_filled(upstream)) && may_refresh_here(upstream);
     }
 };
 

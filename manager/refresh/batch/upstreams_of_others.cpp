@@ -1,7 +1,7 @@
 #include "refresh/batch/upstreams_of_others.hpp"
 
-#include "definition/lock_right.hpp"
 #include "definition/stream_table.hpp"
+#include "refresh/code/interpreted_code.hpp"
 #include "refresh/sets/refresh_sets.hpp"
 
 #include <set>
@@ -33,7 +33,7 @@ Reached reached_by(const std::vector<Oid> &relids)
         for (const Source &source : definition::sources_of(relid)) {
             if (source.kind != SourceKind::stream_table || members.count(source.relid) != 0)
                 continue;
-            if (call([&] { return definition::may_store(source.relid); }))
+            if (may_refresh_here(source.relid))
                 open.push_back(source.relid);
             else
                 others.insert(source.relid);

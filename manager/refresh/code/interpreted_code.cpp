@@ -1,9 +1,12 @@
 #include "refresh/code/interpreted_code.hpp"
 
 #include "definition/definition_view.hpp"
+#include "definition/lock_right.hpp"
+#include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "pg/context.hpp"
 #include "pg/relation_owner.hpp"
+#include "pg/rights.hpp"
 #include "pg/versions/generated_columns.hpp"
 #include "refresh/code/known_query.hpp"
 #include "storage/storage.hpp"
@@ -239,6 +242,18 @@ bool may_run_here(Oid relid)
         *known = {relid, roles, invalidations, may_run};
     }
     return known->may_run;
+}
+
+bool may_refresh_here(Oid relid)
+{
+    if (SessionSwitch::is_in_worker())
+        return ServedOwner::serves(call([=] { return owner_of_relation(relid); }));
+    if (!call([=] { return definition::may_store(relid); }))
+        return false;
+    if (may_run_here(relid))
+        return true;
+    const state::VisibleRow row = call([=] { return state::visible_row(relid); });
+    return !row.is_populated || row.is_own;
 }
 
 } // namespace pgtrickle::refresh
