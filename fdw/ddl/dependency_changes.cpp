@@ -10,10 +10,11 @@
 #include "definition/query/type_columns.hpp"
 #include "definition/state/state.hpp"
 #include "fdw/ddl/altered_object.hpp"
+#include "fdw/ddl/inherited_columns.hpp"
+#include "fdw/ddl/whole_rows.hpp"
 #include "fdw/definition/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/versions/generated_columns.hpp"
-#include "pg/walker.hpp"
 #include "refresh/program/compiled.hpp"
 
 extern "C" {
@@ -56,28 +57,6 @@ void mark_users(Oid class_id, Oid object_id, const char *reason)
 
 namespace {
 
-/* Returns the stream tables that use the type, or columns that hold values of it. */
-List *users_of_type(Oid type)
-{
-    List *users = definition::users_of(TypeRelationId, type, 0, false);
-    ListCell *cell;
-    foreach (cell, definition::columns_holding(type)) {
-        auto *column = static_cast<ObjectAddress *>(lfirst(cell));
-        users = list_concat_unique_oid(
-            users, definition::users_of(RelationRelationId, column->objectId, column->objectSubId, false));
-    }
-    return users;
-}
-
-} // namespace
-
-void mark_users_of_type(Oid type, const char *reason)
-{
-    mark_for_new_start(users_of_type(type), reason);
-}
-
-namespace {
-
 std::vector<Oid> to_vector(List *relids)
 {
     std::vector<Oid> found;
@@ -90,66 +69,6 @@ std::vector<Oid> to_vector(List *relids)
 std::vector<Oid> users_of_view(Oid view)
 {
     return to_vector(call([=] { return definition::users_of(RelationRelationId, view, 0, false); }));
-}
-
-/* A search for a reference to a whole row in queries. */
-struct WholeRows {
-    List *relids; /* relations that the queries read: their views and policies belong to them */
-};
-
-bool has_whole_row(::Node *node, void *search)
-{
-    if (node == nullptr)
-        return false;
-    if (IsA(node, Var))
-        return reinterpret_cast<Var *>(node)->varattno == InvalidAttrNumber;
-    if (IsA(node, RangeTblEntry)) {
-        auto *entry = reinterpret_cast<RangeTblEntry *>(node);
-        auto *found = static_cast<WholeRows *>(search);
-        if (OidIsValid(entry->relid))
-            found->relids = list_append_unique_oid(found->relids, entry->relid);
-        return false;
-    }
-    if (IsA(node, Query))
-        return walk_query(reinterpret_cast<Query *>(node), has_whole_row, search, QTW_EXAMINE_RTES_BEFORE);
-    return walk_expression(node, has_whole_row, search);
-}
-
-/* The definition of a view, or the policies of a table. Of a relation that another session alters, nothing is known:
- * the answer is true. */
-bool has_whole_row_behind(Oid relid, WholeRows *search)
-{
-    if (!ConditionalLockRelationOid(relid, AccessShareLock))
-        return true;
-    bool is_found = false;
-    if (Relation relation = try_relation_open(relid, NoLock); relation != nullptr) {
-        if (relation->rd_rel->relkind == RELKIND_VIEW)
-            is_found = has_whole_row(reinterpret_cast<::Node *>(get_view_query(relation)), search);
-        ListCell *cell;
-        foreach (cell, relation->rd_rsdesc != nullptr ? relation->rd_rsdesc->policies : NIL)
-            is_found =
-                is_found ||
-                has_whole_row(reinterpret_cast<::Node *>(static_cast<RowSecurityPolicy *>(lfirst(cell))->qual), search);
-        relation_close(relation, NoLock);
-    }
-    UnlockRelationOid(relid, AccessShareLock);
-    return is_found;
-}
-
-/* Returns whether the query, the definition of a view that it reads, or a policy refers to a whole row. A reference to
- * a whole row of a view counts, too. Nothing is rewritten, and no relation waited for: the query is that of another
- * role, which may make it fail, take long, or lock what it reads. */
-bool reads_whole_rows(const Query *query)
-{
-    WholeRows search = {NIL};
-    if (has_whole_row(reinterpret_cast<::Node *>(const_cast<Query *>(query)), &search))
-        return true;
-    for (int i = 0; i < list_length(search.relids); i++) {
-        CHECK_FOR_INTERRUPTS();
-        if (has_whole_row_behind(list_nth_oid(search.relids, i), &search))
-            return true;
-    }
-    return false;
 }
 
 /* Redefines stream tables for which the expression or query behind a relation that they read has changed,
@@ -185,7 +104,7 @@ bool is_altering_row_type(const AlterTableStmt *statement)
     ListCell *cell;
     foreach (cell, statement->cmds) {
         AlterTableType type = lfirst_node(AlterTableCmd, cell)->subtype;
-        if (type == AT_AddColumn || type == AT_DropColumn)
+        if (type == AT_AddColumn || type == AT_DropColumn || type == AT_AlterColumnType)
             return true;
     }
     return false;
@@ -231,22 +150,66 @@ template <class Condition> bool may_concern(Oid user, Condition condition)
 
 } // namespace
 
-void note_row_type(Oid relid)
+namespace {
+
+/* Returns the stream tables that read rows of the relation as a whole. No dependency shows the columns. */
+std::vector<Oid> readers_of_rows(Oid relid)
 {
-    Oid type = call([=] { return get_rel_type_id(relid); });
+    std::vector<Oid> users = users_of_view(relid);
+    std::erase_if(users, [](Oid user) {
+        return !may_concern(user, [=] { return call([=] { return reads_whole_rows(definition::query_of(user)); }); });
+    });
+    return users;
+}
+
+/* Returns the stream tables that use the type, columns that hold values of it, or rows with such columns. */
+std::vector<Oid> users_of_type(Oid type)
+{
+    std::vector<Oid> relations;
+    List *users = NIL;
+    call([&] {
+        users = definition::users_of(TypeRelationId, type, 0, false);
+        ListCell *cell;
+        foreach (cell, definition::columns_holding(type)) {
+            auto *column = static_cast<ObjectAddress *>(lfirst(cell));
+            users = list_concat_unique_oid(
+                users, definition::users_of(RelationRelationId, column->objectId, column->objectSubId, false));
+            relations.push_back(column->objectId);
+        }
+    });
+    std::vector<Oid> found = to_vector(users);
+    for (Oid relation : relations)
+        for (Oid reader : readers_of_rows(relation))
+            if (std::find(found.begin(), found.end(), reader) == found.end())
+                found.push_back(reader);
+    return found;
+}
+
+/* As note_row_type(), of one relation. */
+void note_rows_of(Oid relid)
+{
+    const Oid type = call([=] { return get_rel_type_id(relid); });
     if (!OidIsValid(type))
         return;
     /* Old values have other hashes than before, and another order, also in indexes. */
-    call([=] {
-        ListCell *cell;
-        foreach (cell, users_of_type(type))
-            mark_for_new_setup(lfirst_oid(cell), "a composite type that it uses was altered");
-    });
-    for (Oid user : users_of_view(relid)) {
-        auto is_reader = [=] { return call([=] { return reads_whole_rows(definition::query_of(user)); }); };
-        if (may_concern(user, is_reader))
-            redefine_or_mark(user, "columns of rows that it reads as a whole were added or dropped");
-    }
+    for (Oid user : users_of_type(type))
+        call([=] { mark_for_new_setup(user, "a composite type that it uses was altered"); });
+    for (Oid user : readers_of_rows(relid))
+        redefine_or_mark(user, "columns of rows that it reads as a whole were altered");
+}
+
+} // namespace
+
+void mark_users_of_type(Oid type, const char *reason)
+{
+    for (Oid user : users_of_type(type))
+        call([=] { mark_for_new_start(list_make1_oid(user), reason); });
+}
+
+void note_row_type(Oid relid)
+{
+    for (Oid altered : to_vector(call([=] { return altered_with(relid); })))
+        note_rows_of(altered);
 }
 
 void note_columns(Oid relid, const AlterTableStmt *statement)

@@ -14,7 +14,7 @@ void alter_columns(const UtilityCall &call);   /* AlterTableStmt on columns: add
 void switch_policies(const UtilityCall &call); /* AlterTableStmt … ROW LEVEL SECURITY, OWNER TO */
 void reassign_owned(const UtilityCall &call);  /* ReassignOwnedStmt */
 
-/* Returns true if an AlterTableStmt on a relation that is no stream table adds or drops columns. PostgreSQL
+/* Returns true if an AlterTableStmt on a relation that is no stream table adds, drops or retypes columns. PostgreSQL
  * frame. */
 bool is_altering_row_type(const AlterTableStmt *statement);
 
@@ -26,13 +26,13 @@ bool is_altering_virtual_column(const AlterTableStmt *statement);
 bool is_switching_policies(const AlterTableStmt *statement);
 
 /* Makes stream tables that use the type start from nothing at the next refresh. This includes stream tables
- * that read a column of the type, because a query may print its values although it does not itself depend on
- * the type. PostgreSQL frame. */
+ * that read a column of the type, or a row with such a column, because a query may print its values although it does not
+ * itself depend on the type. C++ frame. */
 void mark_users_of_type(Oid type, const char *reason);
 
-/* Processes changed columns, or changed names of columns, of a table or composite type: stream tables that
- * read its rows as a whole are redefined, and stream tables that print values of the type start from nothing.
- * C++ frame. */
+/* Processes changed columns, or changed names of columns, of a table or composite type, and of its descendants and
+ * typed tables: stream tables that read rows as a whole are redefined, and stream tables that print values of the type
+ * start from nothing. C++ frame. */
 void note_row_type(Oid relid);
 
 /* Processes a statement that has run: columns have changed as described at note_row_type(), or virtual

@@ -57,6 +57,18 @@ List *typed_tables_of(Oid composite)
     return tables;
 }
 
+List *altered_with(Oid relid)
+{
+    List *relations = list_make1_oid(relid);
+    if (get_rel_relkind(relid) == RELKIND_COMPOSITE_TYPE)
+        relations = list_concat(relations, typed_tables_of(relid));
+    List *altered = NIL;
+    ListCell *cell;
+    foreach (cell, relations)
+        altered = list_concat_unique_oid(altered, find_all_inheritors(lfirst_oid(cell), NoLock, nullptr));
+    return altered;
+}
+
 void check_dropping_from_parent(Oid relid, const AlterTableStmt *statement)
 {
     const bool is_recursive = statement->objtype == OBJECT_TYPE || statement->relation->inh;

@@ -25,6 +25,10 @@ namespace pgtrickle {
  * PostgreSQL frame. */
 List *typed_tables_of(Oid composite);
 
+/* Returns the relations whose columns a statement alters that alters those of relid: relid, its tables if it is a
+ * composite type, and the descendants of these. PostgreSQL frame. */
+List *altered_with(Oid relid);
+
 /* Raises 0A000 if the statement drops a column that a stream table inherits only from relid. PostgreSQL
  * frame. */
 void check_dropping_from_parent(Oid relid, const AlterTableStmt *statement);

@@ -105,6 +105,14 @@ void add_users(AffectedTables *concerned, Oid class_id, Oid object_id)
         list_concat_unique_oid(concerned->by_views, definition::users_of(class_id, object_id, 0, false));
 }
 
+/* Its row type has its name, and those of its columns. */
+void add_users_of_relation(AffectedTables *concerned, Oid relation)
+{
+    add_users(concerned, RelationRelationId, relation);
+    if (const Oid row_type = get_rel_type_id(relation); OidIsValid(row_type))
+        add_users(concerned, TypeRelationId, row_type);
+}
+
 /* Stream tables in the schema also get another name. */
 void add_users_of_schema(AffectedTables *concerned, Oid schema)
 {
@@ -154,10 +162,7 @@ AffectedTables find_objects(ObjectType type, RangeVar *relation, ::Node *object,
         ObjectAddress address;
         ObjectAddressSet(address, RelationRelationId, concerned.relation);
         refuse_own(address);
-        add_users(&concerned, RelationRelationId, concerned.relation);
-        Oid row_type = get_rel_type_id(concerned.relation);
-        if (OidIsValid(row_type))
-            add_users(&concerned, TypeRelationId, row_type);
+        add_users_of_relation(&concerned, concerned.relation);
     } else if (type == OBJECT_SCHEMA) {
         if (Oid oid = get_namespace_oid(schema, true); OidIsValid(oid)) {
             ObjectAddress address;
@@ -188,12 +193,12 @@ AffectedTables find_objects(ObjectType type, RangeVar *relation, ::Node *object,
     return concerned;
 }
 
+/* For those that have been found since the last call. */
 void find_configurations(AffectedTables *concerned)
 {
-    ListCell *cell;
-    foreach (cell, concerned->by_text)
-        concerned->configurations =
-            lappend_oid(concerned->configurations, definition::recorded_configuration(lfirst_oid(cell)));
+    for (int i = list_length(concerned->configurations); i < list_length(concerned->by_text); i++)
+        concerned->configurations = lappend_oid(
+            concerned->configurations, definition::recorded_configuration(list_nth_oid(concerned->by_text, i)));
 }
 
 AffectedTables find_affected(ObjectType type, RangeVar *relation, ::Node *object, const char *schema)
@@ -353,6 +358,18 @@ void run(const UtilityCall &utility, const AffectedTables &concerned)
     follow(concerned);
 }
 
+/* A column of a parent or of a type is renamed in other relations, too: which ones, is known when these are locked. */
+void run_for_column(const UtilityCall &utility, AffectedTables concerned)
+{
+    utility.run();
+    CommandCounterIncrement();
+    ListCell *cell;
+    foreach (cell, OidIsValid(concerned.relation) ? altered_with(concerned.relation) : NIL)
+        add_users_of_relation(&concerned, lfirst_oid(cell));
+    find_configurations(&concerned);
+    follow(concerned);
+}
+
 /* The indexes of a stream table are in its schema. PostgreSQL frame. */
 void move_indexes(Oid relid)
 {
@@ -390,7 +407,8 @@ void rename_object(const UtilityCall &utility)
     AffectedTables concerned = call([=] {
         return find_affected(statement->renameType, statement->relation, statement->object, statement->subname);
     });
-    call([&] { run(utility, concerned); });
+    const bool is_column = statement->renameType == OBJECT_COLUMN || statement->renameType == OBJECT_ATTRIBUTE;
+    call([&] { is_column ? run_for_column(utility, concerned) : run(utility, concerned); });
     Oid relid = concerned.relation;
     if (statement->renameType == OBJECT_COLUMN && OidIsValid(relid))
         call([=] { follow_column(relid, statement->subname, statement->newname); });
@@ -400,7 +418,7 @@ void rename_object(const UtilityCall &utility)
             foreach (cell, typed_tables_of(relid))
                 follow_column(lfirst_oid(cell), statement->subname, statement->newname);
         });
-    if (OidIsValid(relid) && (statement->renameType == OBJECT_COLUMN || statement->renameType == OBJECT_ATTRIBUTE))
+    if (OidIsValid(relid) && is_column)
         note_row_type(relid);
     mailbox::note_definition_change();
 }
@@ -437,13 +455,11 @@ void alter_enumeration(const UtilityCall &utility)
     });
     if (!OidIsValid(type))
         return;
-    call([&] {
-        mark_users_of_type(type, "an enumeration that it uses was altered");
-        if (statement->oldVal != nullptr)
-            follow_label(type);
-    });
-    if (statement->oldVal != nullptr)
-        follow_label_in_partitions(type, statement->oldVal, statement->newVal);
+    mark_users_of_type(type, "an enumeration that it uses was altered");
+    if (statement->oldVal == nullptr)
+        return;
+    call([=] { follow_label(type); });
+    follow_label_in_partitions(type, statement->oldVal, statement->newVal);
 }
 
 } // namespace pgtrickle

@@ -92,7 +92,8 @@ Input with_anonymous_row(int number, const RangeTblEntry *entry, Input input, No
 {
     const Columns all = all_columns(number, entry, false);
     engine::Expression row;
-    row.pieces.emplace_back(std::string("(SELECT r FROM (SELECT "));
+    /* A name alone would be that of a column, if there is one around, and r.* would be the columns. */
+    row.pieces.emplace_back(std::string("(SELECT COALESCE(r.*) FROM (SELECT "));
     for (int i = 0; i < list_length(all.vars); i++) {
         const char *name = call([&] { return quote_identifier(strVal(list_nth(all.names, i))); });
         row.pieces.emplace_back(position_in(input.scope, static_cast<Node *>(list_nth(all.vars, i))));
