@@ -187,14 +187,11 @@ bool may_run_interpreted_code(Oid relid)
 
 namespace {
 
-/* The roles with whose rights this session has run statements. */
+/* The role for which this session runs statements, and the one of the SECURITY DEFINER function that it calls. */
 struct Roles {
-    Oid of_session = GetSessionUserId(), outer = GetOuterUserId(), current = GetUserId();
+    Oid outer = GetOuterUserId(), current = GetUserId();
 
-    bool operator==(const Roles &other) const
-    {
-        return of_session == other.of_session && outer == other.outer && current == other.current;
-    }
+    bool operator==(const Roles &other) const { return outer == other.outer && current == other.current; }
 };
 
 /* Whether the role could run the owner's code anyway, and has nothing to fear from it. PostgreSQL frame. */
@@ -206,10 +203,10 @@ bool trusts(Oid role, Oid owner)
 /* PostgreSQL frame. */
 bool all_trust(const Roles &roles, Oid owner)
 {
-    return trusts(roles.of_session, owner) && trusts(roles.outer, owner) && trusts(roles.current, owner);
+    return trusts(roles.outer, owner) && trusts(roles.current, owner);
 }
 
-/* The answer for the roles of a session. */
+/* The answer for these roles. */
 struct KnownAnswer {
     Oid relid;
     Roles roles;

@@ -23,10 +23,10 @@ namespace pgtrickle::refresh {
 bool may_run_interpreted_code(Oid relid);
 
 /* Whether a statement of this session may run the query of the stream table, and of those that it reads, with the
- * rights of their owners: none runs interpreted code, or the roles of the session, the one that has logged in and the
- * one outside of SECURITY DEFINER functions too, are members of its owner, and could run the code anyway. A superuser
- * is a member of others only if that was granted: otherwise the owner's code could wait in the session for a
- * superuser's call. The answer is kept until the next invalidation. C++ frame. */
+ * rights of their owners: none runs interpreted code, or the user is a member of its owner, also outside of SECURITY
+ * DEFINER functions, and could run the code anyway. A superuser is a member of others only if that was granted:
+ * otherwise the owner's code could wait in the session for a superuser's call. The answer is kept until the next
+ * invalidation. C++ frame. */
 bool may_run_here(Oid relid);
 
 /* Whether this session may refresh the stream table without having been asked to, as an upstream or for a reader: its
