@@ -26,8 +26,8 @@ bool is_altering_virtual_column(const AlterTableStmt *statement);
 bool is_switching_policies(const AlterTableStmt *statement);
 
 /* Makes stream tables that use the type start from nothing at the next refresh. This includes stream tables
- * that read a column of the type, or a row with such a column, because a query may print its values although it does not
- * itself depend on the type. C++ frame. */
+ * that read a column of the type, or a row with such a column, because a query may print its values although it does
+ * not itself depend on the type. C++ frame. */
 void mark_users_of_type(Oid type, const char *reason);
 
 /* Processes changed columns, or changed names of columns, of a table or composite type, and of its descendants and

@@ -19,8 +19,8 @@
 
 namespace pgtrickle::refresh {
 
-/* What can be said of a whole query only: a function of PostgreSQL that looks for the casts of a type, as those of JSON
- * do, is not known beside a type of a user. */
+/* A function of PostgreSQL that looks for the casts of a type, as those of JSON do, is not known beside a type of a
+ * user anywhere in the query. */
 struct KnownCode {
     bool has_type_of_user = false;
     bool looks_for_casts = false;
