@@ -4,7 +4,7 @@
 #include "definition/stream_table.hpp"
 #include "fdw/scan/exact_planning.hpp"
 #include "fdw/scan/query_trees.hpp"
-#include "fdw/scan/user_code.hpp"
+#include "fdw/scan/user_type.hpp"
 #include "pg/versions/processes.hpp"
 #include "storage/storage.hpp"
 

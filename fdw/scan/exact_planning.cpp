@@ -3,7 +3,7 @@
 #include "capture/triggers/open_statement.hpp"
 #include "definition/query/rewritten_query.hpp"
 #include "definition/stream_table.hpp"
-#include "fdw/scan/user_code.hpp"
+#include "fdw/scan/user_type.hpp"
 #include "refresh/run/read_groups.hpp"
 #include "storage/storage.hpp"
 

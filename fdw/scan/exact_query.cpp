@@ -6,8 +6,8 @@
 #include "definition/texts.hpp"
 #include "fdw/scan/query_trees.hpp"
 #include "fdw/scan/storage_rte.hpp"
-#include "fdw/scan/user_code.hpp"
 #include "pg/versions/executor.hpp"
+#include "refresh/code/known_query.hpp"
 
 extern "C" {
 #include "access/relation.h"
@@ -155,7 +155,7 @@ bool can_be_in_exact_query(RelOptInfo *rel, Oid relid, RestrictInfo *clause)
     if (is_touched_clause(expression))
         return true;
     return exact_read_by(rel, relid)->way != ExactWay::merged && can_be_nested(rel, clause) &&
-           !contain_mutable_functions(expression) && !runs_code_of_a_user(expression);
+           !contain_mutable_functions(expression) && refresh::runs_only_postgresql(expression);
 }
 
 bool returns_touched_rows(const RelOptInfo *rel)

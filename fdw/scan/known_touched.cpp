@@ -6,7 +6,7 @@
 #include "definition/stream_table.hpp"
 #include "fdw/scan/exact_planning.hpp"
 #include "fdw/scan/touched_values.hpp"
-#include "fdw/scan/user_code.hpp"
+#include "fdw/scan/user_type.hpp"
 #include "pg/attempt.hpp"
 #include "pg/relation_listeners.hpp"
 #include "pg/relation_owner.hpp"

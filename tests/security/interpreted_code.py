@@ -47,7 +47,9 @@ def prepare():
            "INSERT INTO mallory.seen VALUES (current_user); RETURN true; END $$",
            "CREATE DOMAIN mallory.text AS pg_catalog.text CHECK (mallory.note(value))",
            "CREATE FUNCTION mallory.noted() RETURNS pg_catalog.text LANGUAGE plpgsql AS $$ BEGIN "
-           "INSERT INTO mallory.seen VALUES (current_user); RETURN 'x'; END $$")
+           "INSERT INTO mallory.seen VALUES (current_user); RETURN 'x'; END $$",
+           "CREATE FUNCTION mallory.notes(t pg_catalog.text) RETURNS pg_catalog.text LANGUAGE plpgsql AS $$ BEGIN "
+           "INSERT INTO mallory.seen VALUES (current_user); RETURN t; END $$")
 
 
 class Victim:
@@ -155,6 +157,9 @@ HIDDEN = {
                             "(SELECT {s}.a{n}('SELECT ''a''::tsquery, {function}(''b'')::tsquery'))::text"),
     "aggregate that casts": (TO_JSON + "; CREATE AGGREGATE {s}.a{n}({s}.e{n}) (SFUNC = pg_catalog.enum_larger, STYPE = {s}.e{n}, FINALFUNC = pg_catalog.to_jsonb)",
                              "(SELECT {s}.a{n}('a'::{s}.e{n}))::text"),
+    "unused column of a function": ("CREATE DOMAIN {s}.d{n} AS pg_catalog.text CHECK ({function}(value) IS NOT NULL)",
+                                    "(SELECT r.b FROM jsonb_to_record('{\"a\": \"x\", \"b\": 1}') AS r(a {s}.d{n}, b int))::text"),
+    "row of a function": (TO_JSON, "(SELECT row_to_json(r) FROM jsonb_to_record('{\"a\": \"b\"}') AS r(a {s}.e{n}))::text"),
     "index": ("CREATE TABLE {s}.x{n} (t pg_catalog.text); CREATE INDEX x{n}_i ON {s}.x{n} USING brin ({function}(t)) WITH (pages_per_range = 1); "
               "INSERT INTO {s}.x{n} SELECT repeat('a', 500) FROM generate_series(1, 2000)", "brin_summarize_new_values(('{s}.' || 'x{n}_i')::regclass)::text"),
 }
@@ -195,6 +200,27 @@ def a_reader_has_called_hidden_code_first():
         assert seen() == [], (way, seen())
 
 
+def a_reader_brings_operators():
+    """In a condition, for which the planner estimates with the statistics of the owner's source."""
+    for kind, one, estimate, estimate_of_other in (("NEGATOR", "textne", "neqsel", "eqsel"), ("NEGATOR", "texteq", "eqsel", "neqsel"),
+                                                   ("COMMUTATOR", "text_gt", "scalargtsel", "scalarltsel")):
+        number = next(numbers)
+        db.run(f"GRANT CREATE ON DATABASE {db.name} TO ic_mallory")
+        run_as("ic_mallory", operators(kind, one, estimate, estimate_of_other).replace("{function}", "mallory.notes").replace("{s}", "mallory").replace("{n}", str(number)))
+        for owner in "ic_alice", "postgres":
+            source, name = f"{SCHEMA_OF[owner]}.read{number}", f"{SCHEMA_OF[owner]}.shown{number}"
+            run_as(owner, f"CREATE TABLE {source} (id int PRIMARY KEY, name text)", f"INSERT INTO {source} SELECT g, 'x' || g % 5 FROM generate_series(1, 500) AS g",
+                   f"ANALYZE {source}", f"SELECT pgtrickle.create_stream_table('{name}', 'SELECT id, name FROM {source}', '520w')", f"GRANT SELECT ON {name} TO PUBLIC",
+                   f"INSERT INTO {source} VALUES (1000, 'x1')")
+            of = f"OPERATOR(mallory{number}.#=)"
+            session = as_role("ic_mallory", "SET pg_trickle.read_mode = exact")
+            for condition in (f"name {of} 'x1'", f"'x1' {of} name", f"name {of} ANY (ARRAY['x1', 'x2'])", f"NOT name {of} 'x1'", f"NOT name {of} ALL (ARRAY['x1', 'x2'])",
+                              f"CASE WHEN id > 0 THEN name {of} 'x1' END", f"(name {of} 'x1') IS TRUE"):
+                session.cursor().execute(f"SELECT count(*) FROM {name} WHERE {condition}")
+                assert seen() == [], (kind, owner, condition, seen())
+            session.close()
+
+
 def a_function_with_the_rights_of_its_owner_reads():
     """The session is the caller's."""
     for owner, way in itertools.product(("ic_alice", "postgres"), (EXACTLY, IN_SNAPSHOT)):
@@ -222,19 +248,34 @@ def code_that_no_dependency_shows_meets_no_other_role():
 
 
 def what_is_known_to_be_harmless_is_read_exactly():
-    """Functions of PostgreSQL and IMMUTABLE ones in C, types and tables of users, defaults."""
+    """Functions of PostgreSQL and IMMUTABLE ones in C, types and tables of users, defaults; columns that no query uses."""
     db.run("CREATE EXTENSION IF NOT EXISTS citext; CREATE TYPE public.mood AS ENUM ('low', 'high')")
-    query = "SELECT name, max(m) AS m, count(*) AS n FROM alice.plain WHERE lower(name) <> '' GROUP BY name"
     run_as("ic_alice", "CREATE FUNCTION alice.next() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 1; END $$",
-           "GRANT EXECUTE ON FUNCTION alice.next() TO PUBLIC",
-           "CREATE TABLE alice.plain (id int PRIMARY KEY, name citext, m mood, n int DEFAULT alice.next() CHECK (n > 0))",
-           f"SELECT pgtrickle.create_stream_table('alice.grouped', $q${query}$q$, '520w')",
-           "GRANT SELECT ON alice.grouped TO ic_mallory", "GRANT INSERT ON alice.plain TO ic_mallory")
+           "GRANT EXECUTE ON FUNCTION alice.next() TO PUBLIC", "CREATE DOMAIN alice.short AS text CHECK (length(value) < 9)",
+           "CREATE TABLE alice.plain (id int PRIMARY KEY, name citext, m mood, n int DEFAULT alice.next() CHECK (n > 0), unused alice.short, j jsonb)",
+           "GRANT INSERT ON alice.plain TO ic_mallory")
+    queries = ["SELECT name::text, max(m) AS m, count(*) AS n FROM alice.plain WHERE lower(name) <> '' GROUP BY name",
+               "SELECT id FROM alice.plain WHERE id IN (SELECT n FROM alice.plain WHERE m = 'low')", "SELECT id FROM alice.plain WHERE id = ANY (SELECT n FROM alice.plain)",
+               "SELECT p.id, q.m FROM alice.plain AS p JOIN alice.plain AS q ON q.id = p.n", "SELECT id, q.m FROM alice.plain AS p LEFT JOIN alice.plain AS q USING (id)",
+               "SELECT id, m, j ->> 'a' AS a, jsonb_array_length(j -> 'b') AS b FROM alice.plain", "SELECT id, row_number() OVER (PARTITION BY m ORDER BY n, id) AS r FROM alice.plain",
+               "SELECT id, json_build_object('id', id, 'n', n)::text AS o FROM alice.plain", "SELECT DISTINCT ON (m) m, id FROM alice.plain ORDER BY m, id DESC",
+               "SELECT m, n, sum(id) AS s FROM alice.plain GROUP BY GROUPING SETS ((m), (n))", "SELECT id, (ARRAY[m, 'low'])[1] AS m FROM alice.plain",
+               "SELECT m FROM alice.plain UNION SELECT 'high'", "WITH RECURSIVE r AS (SELECT id, n FROM alice.plain UNION SELECT r.id, p.n FROM r JOIN alice.plain AS p ON p.id = r.n) SELECT * FROM r",
+               "SELECT id, generate_series FROM alice.plain, LATERAL generate_series(1, n)", "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY id) AS m, string_agg(name::text, ',' ORDER BY id) AS s FROM alice.plain",
+               "SELECT id, date_trunc('day', timestamp '2026-01-01' + n * interval '1 hour') AS d, coalesce(to_char(n, '09'), '') AS c FROM alice.plain"]
+    for i, query in enumerate(queries):
+        run_as("ic_alice", f"SELECT pgtrickle.create_stream_table('alice.known{i}', $q${query}$q$, '520w')", f"GRANT SELECT ON alice.known{i} TO ic_mallory")
     session = as_role("ic_mallory", "SET pg_trickle.read_mode = exact; SET pg_trickle.on_stale = error; BEGIN",
-                      "INSERT INTO alice.plain VALUES (1, 'A', 'low'), (2, 'a', 'high')")
-    cursor = session.cursor()
-    cursor.execute("SELECT lower(name), m, n FROM alice.grouped")
-    assert cursor.fetchall() == [("a", "high", 2)]
+                      "INSERT INTO alice.plain VALUES (1, 'A', 'low', 2, 'x', '{\"b\": []}'), (2, 'a', 'high', 1, NULL, '{\"b\": [1]}')")
+    for i, query in enumerate(queries):
+        cursor = session.cursor()
+        cursor.execute(f"SELECT s::text FROM alice.known{i} AS s ORDER BY 1")
+        shown = cursor.fetchall()
+        assert shown, query
+    session.cursor().execute("COMMIT")
+    for i, query in enumerate(queries):
+        cursor.execute(f"SELECT s::text FROM alice.known{i} AS s ORDER BY 1")
+        assert cursor.fetchall() == db.run(f"SELECT s::text FROM ({query}) AS s ORDER BY 1"), query
     session.close()
 
 
@@ -306,7 +347,7 @@ def an_owner_changes_while_the_worker_waits():
 
 try:
     prepare()
-    run_cases([a_superuser_builds_upon_it, a_reader_has_called_the_function_first, a_reader_has_temporary_objects, a_superuser_reads, a_reader_has_called_hidden_code_first, a_function_with_the_rights_of_its_owner_reads, what_is_known_to_be_harmless_is_read_exactly, code_that_no_dependency_shows_meets_no_other_role,
+    run_cases([a_superuser_builds_upon_it, a_reader_has_called_the_function_first, a_reader_has_temporary_objects, a_superuser_reads, a_reader_has_called_hidden_code_first, a_reader_brings_operators, a_function_with_the_rights_of_its_owner_reads, what_is_known_to_be_harmless_is_read_exactly, code_that_no_dependency_shows_meets_no_other_role,
                a_worker_has_run_code_of_another_owner, an_owner_changes_while_the_worker_waits])
 finally:
     db.run("ALTER SYSTEM RESET pg_trickle.max_concurrent_refreshes")

@@ -59,12 +59,25 @@ bool takes_internals(const FormData_pg_proc *function)
     return false;
 }
 
+/* Whether a value of any type may be an argument, or the result. */
+bool is_of_any_type(HeapTuple function)
+{
+    const auto *form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(function));
+    for (int i = 0; i < form->pronargs; i++)
+        if (get_typtype(form->proargtypes.values[i]) == TYPTYPE_PSEUDO)
+            return true;
+    const bool has_columns = !heap_attisnull(function, Anum_pg_proc_proallargtypes, nullptr);
+    return get_typtype(form->prorettype) == TYPTYPE_PSEUDO && !has_columns;
+}
+
 /* Whether the function of PostgreSQL looks for casts of the types of its arguments: functions for JSON and XML do, and
  * texts in SQL that convert their arguments. */
 bool looks_for_casts_in(HeapTuple function)
 {
     const auto *form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(function));
     const char *name = NameStr(form->proname);
+    if (!is_of_any_type(function))
+        return false;
     return strstr(name, "json") != nullptr || strstr(name, "xml") != nullptr ||
            (form->prolang == SQLlanguageId && heap_attisnull(function, Anum_pg_proc_prosqlbody, nullptr));
 }
@@ -111,10 +124,12 @@ bool KnownCode::includes_function(Oid function)
         answer = form->provolatile != PROVOLATILE_VOLATILE && !takes_internals(form) && !runs_text(function) &&
                  (is_in_c(form) || form->prolang == SQLlanguageId);
         looks_for_casts = looks_for_casts || looks_for_casts_in(tuple);
-    } else
+    } else {
+        has_code_of_superuser = true;
         answer =
             superuser_arg(form->proowner) &&
             (is_aggregate || (is_in_c(form) && form->provolatile == PROVOLATILE_IMMUTABLE && !takes_internals(form)));
+    }
     ReleaseSysCache(tuple);
     return answer && (!is_aggregate || is_of_postgresql(function) || includes_aggregate(function));
 }
@@ -133,6 +148,7 @@ bool KnownCode::includes_operator(Oid operator_id)
         const auto *form = reinterpret_cast<Form_pg_operator>(GETSTRUCT(tuple));
         const Oid function = form->oprcode;
         const bool is_of_superuser = is_of_postgresql(one) || superuser_arg(form->oprowner);
+        has_code_of_superuser = has_code_of_superuser || !is_of_postgresql(one);
         ReleaseSysCache(tuple);
         if (!is_of_superuser || !includes_function(function))
             return false;
@@ -144,6 +160,7 @@ bool KnownCode::includes_family(Oid family)
 {
     if (!OidIsValid(family) || is_of_postgresql(family))
         return true;
+    has_code_of_superuser = true;
     return are_known(AMPROCNUM, family,
                      [](HeapTuple member) {
                          return is_compiled(reinterpret_cast<Form_pg_amproc>(GETSTRUCT(member))->amproc);
@@ -174,6 +191,7 @@ bool KnownCode::includes_type(Oid type)
     case TYPTYPE_ENUM: return true;
     case TYPTYPE_MULTIRANGE: return includes_type(get_multirange_range(type));
     case TYPTYPE_RANGE: {
+        has_code_of_superuser = true;
         const TypeCacheEntry *range = lookup_type_cache(type, TYPECACHE_RANGE_INFO);
         HeapTuple row = SearchSysCache1(RANGETYPE, ObjectIdGetDatum(type));
         if (!HeapTupleIsValid(row))
@@ -185,6 +203,7 @@ bool KnownCode::includes_type(Oid type)
                (!OidIsValid(of.rngsubdiff) || is_compiled(of.rngsubdiff));
     }
     case TYPTYPE_BASE: {
+        has_code_of_superuser = true;
         const TypeCacheEntry *base = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY | TYPECACHE_HASH_OPFAMILY);
         const Oid btree = base->btree_opf, hash = base->hash_opf;
         return superuser_arg(form.typowner) && includes_family(btree) && includes_family(hash);

@@ -24,6 +24,7 @@ namespace pgtrickle::refresh {
 struct KnownCode {
     bool has_type_of_user = false;
     bool looks_for_casts = false;
+    bool has_code_of_superuser = false; /* some of what is known is none of PostgreSQL's own */
 
     bool includes_function(Oid function);
     bool includes_operator(Oid operator_id);

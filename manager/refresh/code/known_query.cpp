@@ -17,9 +17,25 @@ bool is_known_order(KnownQuery *query, const SortGroupClause *clause)
            (!OidIsValid(clause->sortop) || query->code.includes_operator(clause->sortop));
 }
 
+bool has_unknown(::Node *node, void *context);
+
+/* The columns of a join that none uses are not computed. Those that USING has merged are expressions, which stand
+ * nowhere else. */
+bool are_known_columns(KnownQuery *query, const RangeTblEntry *join)
+{
+    ListCell *cell;
+    foreach (cell, join->joinaliasvars) {
+        auto *column = static_cast<::Node *>(lfirst(cell));
+        if (column != nullptr && !IsA(column, Var) && has_unknown(column, query))
+            return false;
+    }
+    return true;
+}
+
 bool is_known_entry(KnownQuery *query, const RangeTblEntry *entry)
 {
     switch (entry->rtekind) {
+    case RTE_JOIN: return are_known_columns(query, entry);
     case RTE_RELATION: query->relations = list_append_unique_oid(query->relations, entry->relid); return true;
     case RTE_TABLEFUNC: /* converts texts to types that it names */
     case RTE_NAMEDTUPLESTORE: return false;
@@ -27,16 +43,22 @@ bool is_known_entry(KnownQuery *query, const RangeTblEntry *entry)
     }
 }
 
+bool are_known_types(KnownQuery *query, const List *types)
+{
+    ListCell *cell;
+    foreach (cell, types)
+        if (!query->code.includes_type(lfirst_oid(cell)))
+            return false;
+    return true;
+}
+
 bool is_known_set_operation(KnownQuery *query, const SetOperationStmt *operation)
 {
     ListCell *cell;
-    foreach (cell, operation->colTypes)
-        if (!query->code.includes_type(lfirst_oid(cell)))
-            return false;
     foreach (cell, operation->groupClauses)
         if (!is_known_order(query, lfirst_node(SortGroupClause, cell)))
             return false;
-    return true;
+    return are_known_types(query, operation->colTypes);
 }
 
 bool is_known_window(KnownQuery *query, const WindowClause *window)
@@ -68,6 +90,10 @@ bool is_known_call(KnownQuery *query, ::Node *node)
     case T_ScalarArrayOpExpr: return code->includes_operator(reinterpret_cast<ScalarArrayOpExpr *>(node)->opno);
     case T_RowCompareExpr: return are_known_operators(query, reinterpret_cast<RowCompareExpr *>(node)->opnos);
     case T_XmlExpr: code->looks_for_casts = true; return true;
+    case T_Var: /* a row as a whole does not show the types of its columns */
+        code->has_type_of_user = code->has_type_of_user || reinterpret_cast<Var *>(node)->varattno == InvalidAttrNumber;
+        return true;
+    case T_SubscriptingRef: return code->includes_type(reinterpret_cast<SubscriptingRef *>(node)->refcontainertype);
     default: return true;
     }
 }
@@ -80,7 +106,7 @@ bool has_unknown(::Node *node, void *context)
     switch (nodeTag(node)) {
     case T_Query:
         return walk_query(reinterpret_cast<Query *>(node), has_unknown, context,
-                          QTW_EXAMINE_RTES_BEFORE | QTW_EXAMINE_SORTGROUP);
+                          QTW_EXAMINE_RTES_BEFORE | QTW_EXAMINE_SORTGROUP | QTW_IGNORE_JOINALIASES);
     case T_RangeTblEntry: return !is_known_entry(query, reinterpret_cast<RangeTblEntry *>(node));
     case T_SortGroupClause: return !is_known_order(query, reinterpret_cast<SortGroupClause *>(node));
     case T_SetOperationStmt:
@@ -95,6 +121,10 @@ bool has_unknown(::Node *node, void *context)
         if (!query->code.includes_operator(reinterpret_cast<CTECycleClause *>(node)->cycle_mark_neop))
             return true;
         break;
+    case T_RangeTblFunction: /* the columns that it names are computed, whether they are used or not */
+        if (!are_known_types(query, reinterpret_cast<RangeTblFunction *>(node)->funccoltypes))
+            return true;
+        break;
     case T_List:
     case T_TargetEntry:
     case T_RangeTblRef:
@@ -102,13 +132,13 @@ bool has_unknown(::Node *node, void *context)
     case T_JoinExpr:
     case T_CommonTableExpr:
     case T_CTESearchClause:
-    case T_RangeTblFunction:
     case T_GroupingSet:
     case T_CaseWhen: break;
     case T_IntList:
     case T_OidList: return false;
     case T_Var:
     case T_Const:
+    case T_Param:
     case T_Aggref:
     case T_GroupingFunc:
     case T_WindowFunc:
@@ -150,6 +180,12 @@ bool has_unknown(::Node *node, void *context)
 bool KnownQuery::includes(::Node *node)
 {
     return !has_unknown(node, this);
+}
+
+bool runs_only_postgresql(::Node *expression)
+{
+    KnownQuery query;
+    return query.includes(expression) && !query.code.has_code_of_superuser && !query.code.is_unknown_as_a_whole();
 }
 
 } // namespace pgtrickle::refresh

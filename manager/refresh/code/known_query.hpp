@@ -20,4 +20,8 @@ struct KnownQuery {
     bool includes(::Node *node);
 };
 
+/* Whether an expression calls PostgreSQL's own operators and functions only, of PostgreSQL's types and enumerations:
+ * planning it, which estimates by related operators and inlines functions, runs nothing else. PostgreSQL frame. */
+bool runs_only_postgresql(::Node *expression);
+
 } // namespace pgtrickle::refresh
