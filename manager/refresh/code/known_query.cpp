@@ -98,6 +98,45 @@ bool is_known_call(KnownQuery *query, ::Node *node)
     }
 }
 
+/* Whether it is an expression of a kind whose functions, operators and types is_known_call() and exprType() show. */
+bool is_expression(::Node *node)
+{
+    switch (nodeTag(node)) {
+    case T_Var:
+    case T_Const:
+    case T_Param:
+    case T_Aggref:
+    case T_GroupingFunc:
+    case T_WindowFunc:
+    case T_SubscriptingRef:
+    case T_FuncExpr:
+    case T_NamedArgExpr:
+    case T_OpExpr:
+    case T_DistinctExpr:
+    case T_NullIfExpr:
+    case T_ScalarArrayOpExpr:
+    case T_BoolExpr:
+    case T_SubLink:
+    case T_FieldSelect:
+    case T_RelabelType:
+    case T_CoerceViaIO:
+    case T_ArrayCoerceExpr:
+    case T_CollateExpr:
+    case T_CaseExpr:
+    case T_CaseTestExpr:
+    case T_ArrayExpr:
+    case T_RowExpr:
+    case T_RowCompareExpr:
+    case T_CoalesceExpr:
+    case T_MinMaxExpr:
+    case T_SQLValueFunction:
+    case T_XmlExpr:
+    case T_NullTest:
+    case T_BooleanTest: return true;
+    default: return false;
+    }
+}
+
 bool has_unknown(::Node *node, void *context)
 {
     if (node == nullptr)
@@ -136,41 +175,9 @@ bool has_unknown(::Node *node, void *context)
     case T_CaseWhen: break;
     case T_IntList:
     case T_OidList: return false;
-    case T_Var:
-    case T_Const:
-    case T_Param:
-    case T_Aggref:
-    case T_GroupingFunc:
-    case T_WindowFunc:
-    case T_SubscriptingRef:
-    case T_FuncExpr:
-    case T_NamedArgExpr:
-    case T_OpExpr:
-    case T_DistinctExpr:
-    case T_NullIfExpr:
-    case T_ScalarArrayOpExpr:
-    case T_BoolExpr:
-    case T_SubLink:
-    case T_FieldSelect:
-    case T_RelabelType:
-    case T_CoerceViaIO:
-    case T_ArrayCoerceExpr:
-    case T_CollateExpr:
-    case T_CaseExpr:
-    case T_CaseTestExpr:
-    case T_ArrayExpr:
-    case T_RowExpr:
-    case T_RowCompareExpr:
-    case T_CoalesceExpr:
-    case T_MinMaxExpr:
-    case T_SQLValueFunction:
-    case T_XmlExpr:
-    case T_NullTest:
-    case T_BooleanTest:
-        if (!query->code.includes_type(exprType(node)) || !is_known_call(query, node))
+    default:
+        if (!is_expression(node) || !query->code.includes_type(exprType(node)) || !is_known_call(query, node))
             return true;
-        break;
-    default: return true;
     }
     return walk_expression(node, has_unknown, context);
 }
