@@ -165,8 +165,7 @@ std::vector<Oid> readers_of_rows(Oid relid)
 /* Returns the stream tables that use the type, columns that hold values of it, or rows with such columns. */
 std::vector<Oid> users_of_type(Oid type)
 {
-    std::vector<Oid> relations;
-    List *users = NIL;
+    List *users = NIL, *relations = NIL;
     call([&] {
         users = definition::users_of(TypeRelationId, type, 0, false);
         ListCell *cell;
@@ -174,11 +173,11 @@ std::vector<Oid> users_of_type(Oid type)
             auto *column = static_cast<ObjectAddress *>(lfirst(cell));
             users = list_concat_unique_oid(
                 users, definition::users_of(RelationRelationId, column->objectId, column->objectSubId, false));
-            relations.push_back(column->objectId);
+            relations = list_append_unique_oid(relations, column->objectId);
         }
     });
     std::vector<Oid> found = to_vector(users);
-    for (Oid relation : relations)
+    for (Oid relation : to_vector(relations))
         for (Oid reader : readers_of_rows(relation))
             if (std::find(found.begin(), found.end(), reader) == found.end())
                 found.push_back(reader);
@@ -293,7 +292,7 @@ bool has_row_security(Oid relid)
 }
 
 /* The refresh sets change with an owner, because a diamond is an atomic set only within one owner, and each owner has
- * workers and a share of them. */
+ * workers and a share of them: with the generation, the manager reads the owner again. */
 void note_owner(Oid relid)
 {
     call([=] {

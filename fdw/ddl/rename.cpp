@@ -105,7 +105,7 @@ void add_users(AffectedTables *concerned, Oid class_id, Oid object_id)
         list_concat_unique_oid(concerned->by_views, definition::users_of(class_id, object_id, 0, false));
 }
 
-/* Its row type has its name, and those of its columns. */
+/* The row type of a relation has the name of the relation, and those of its columns. */
 void add_users_of_relation(AffectedTables *concerned, Oid relation)
 {
     add_users(concerned, RelationRelationId, relation);
@@ -358,7 +358,7 @@ void run(const UtilityCall &utility, const AffectedTables &concerned)
     follow(concerned);
 }
 
-/* A column of a parent or of a type is renamed in other relations, too: which ones, is known when these are locked. */
+/* A column of a parent or of a type is renamed in other relations, too. They are known only when they are locked. */
 void run_for_column(const UtilityCall &utility, AffectedTables concerned)
 {
     utility.run();

@@ -9,8 +9,8 @@
 #include "fdw/read/snapshot_state.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "mailbox/mailbox.hpp"
+#include "refresh/batch/refresh_right.hpp"
 #include "refresh/batch/upstreams_of_others.hpp"
-#include "refresh/code/interpreted_code.hpp"
 
 extern "C" {
 #include "access/parallel.h"

@@ -7,6 +7,7 @@
 #include "fdw/scan/query_trees.hpp"
 #include "fdw/scan/storage_rte.hpp"
 #include "pg/versions/executor.hpp"
+#include "refresh/code/interpreted_code.hpp"
 #include "refresh/code/known_query.hpp"
 
 extern "C" {
@@ -16,6 +17,8 @@ extern "C" {
 #include "optimizer/optimizer.h"
 #include "optimizer/planner.h"
 #include "tcop/dest.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
 }
 
 #include <algorithm>
@@ -82,6 +85,7 @@ Query *computed_rows(Query *definition, const TouchedValues *touched)
 }
 
 struct Planning {
+    Oid relid;
     RelOptInfo *rel;
     const AttrNumber *numbers;
     List *columns;
@@ -90,6 +94,16 @@ struct Planning {
 
 /* The two parts of a union have barriers of their own, so that the planner can pull the union up. */
 enum class Barrier { around_all, in_parts };
+
+/* Rewriting has locked all views, one of which may have been replaced before: planning runs code of their queries. */
+void require_known_code(Oid relid)
+{
+    AcceptInvalidationMessages();
+    if (!enter([=] { return refresh::may_run_here(relid); }))
+        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                        errmsg("could not read stream table \"%s\" exactly", get_rel_name(relid)),
+                        errdetail("What its query reads was redefined meanwhile."), errhint("Try again.")));
+}
 
 NestedPlan planned(const Planning &planning, Query *rows, Barrier barrier, const char *way)
 {
@@ -100,7 +114,9 @@ NestedPlan planned(const Planning &planning, Query *rows, Barrier barrier, const
     NestedPlan nested = {nullptr, planning.columns, NIL, way};
     nested.parameters =
         complete_nested_query(query, planning.rel, {entry, planning.numbers}, planning.columns, planning.clauses);
-    nested.plan = planner(definition::rewritten(query), "", 0, nullptr);
+    query = definition::rewritten(query);
+    require_known_code(planning.relid);
+    nested.plan = planner(query, "", 0, nullptr);
     return nested;
 }
 
@@ -196,7 +212,7 @@ NestedPlan plan_exact(RelOptInfo *rel, const ServedRelation *served, List *colum
         if (!is_touched_clause(reinterpret_cast<Node *>(lfirst_node(RestrictInfo, cell)->clause)))
             others = lappend(others, lfirst(cell));
     return beside_planning(relid, [&] {
-        return plan_rows({rel, numbers, columns, others}, relid, read, is_of_touched_rows);
+        return plan_rows({relid, rel, numbers, columns, others}, relid, read, is_of_touched_rows);
     });
 }
 

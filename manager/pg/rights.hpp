@@ -19,7 +19,6 @@ extern "C" {
 #include "miscadmin.h"
 }
 
-#include <algorithm>
 #include <vector>
 
 namespace pgtrickle {
@@ -114,27 +113,21 @@ class SessionSwitch {
  */
 class ServedOwner {
   public:
+    /* Raises 40001 in a worker that serves others. */
     explicit ServedOwner(Oid owner)
     {
-        if (SessionSwitch::is_in_worker() && !(owners_.empty() && serve({owner})) &&
-            std::find(owners_.begin(), owners_.end(), owner) == owners_.end())
-            raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
-                   .message = "could not run code of an owner in the worker of another one",
-                   .detail = "A stream table has got another owner meanwhile."});
+        if (SessionSwitch::is_in_worker())
+            require(owner);
     }
 
-    /* Takes the owners, ascending, unless there are some. Returns whether these are they. */
-    static bool serve(const std::vector<Oid> &owners)
-    {
-        if (owners_.empty())
-            owners_ = owners;
-        return owners_ == owners;
-    }
-    static bool serves(Oid owner) { return std::find(owners_.begin(), owners_.end(), owner) != owners_.end(); }
-    static const std::vector<Oid> &all() { return owners_; }
+    /* Takes the owners, in any order, unless there are some. Returns whether these are they. */
+    static bool serve(std::vector<Oid> owners);
+    static bool serves(Oid owner);
+    /* None in a process that has not served yet. */
+    static const std::vector<Oid> &all();
 
   private:
-    static inline std::vector<Oid> owners_;
+    static void require(Oid owner);
 };
 
 /* Rights of the stream table's owner in a security-restricted operation. User code does not see custom

@@ -4,7 +4,7 @@
 #include "definition/restoring.hpp"
 #include "definition/state/marks.hpp"
 #include "refresh/batch/excluded_members.hpp"
-#include "refresh/code/interpreted_code.hpp"
+#include "refresh/batch/refresh_right.hpp"
 #include "refresh/sets/refresh_sets.hpp"
 
 extern "C" {

@@ -1,7 +1,7 @@
 #include "refresh/batch/upstreams_of_others.hpp"
 
 #include "definition/stream_table.hpp"
-#include "refresh/code/interpreted_code.hpp"
+#include "refresh/batch/refresh_right.hpp"
 #include "refresh/sets/refresh_sets.hpp"
 
 #include <set>

@@ -1,8 +1,6 @@
 #include "refresh/code/interpreted_code.hpp"
 
 #include "definition/definition_view.hpp"
-#include "definition/lock_right.hpp"
-#include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "pg/context.hpp"
 #include "pg/relation_owner.hpp"
@@ -187,9 +185,9 @@ bool may_run_interpreted_code(Oid relid)
 
 namespace {
 
-/* The role for which this session runs statements, and the one of the SECURITY DEFINER function that it calls. */
+/* The role of the statement, and the one outside of the SECURITY DEFINER function that runs it. */
 struct Roles {
-    Oid outer = GetOuterUserId(), current = GetUserId();
+    Oid outer = GetOuterUserId(), current = statement_user();
 
     bool operator==(const Roles &other) const { return outer == other.outer && current == other.current; }
 };
@@ -200,27 +198,31 @@ bool trusts(Oid role, Oid owner)
     return is_member_of_role_nosuper(role, owner) || (superuser_arg(role) && superuser_arg(owner));
 }
 
-/* PostgreSQL frame. */
-bool all_trust(const Roles &roles, Oid owner)
+bool may_run_for(const Roles &roles, Oid relid)
 {
-    return trusts(roles.outer, owner) && trusts(roles.current, owner);
+    const std::vector<Oid> all = definition::with_upstreams(relid);
+    return std::all_of(all.begin(), all.end(), [&](Oid one) {
+        const Oid owner = call([=] { return owner_of_relation(one); });
+        return call([&] { return trusts(roles.outer, owner) && trusts(roles.current, owner); }) ||
+               !may_run_interpreted_code(one);
+    });
 }
 
 /* The answer for these roles. */
-struct KnownAnswer {
+struct KeptAnswer {
     Oid relid;
     Roles roles;
     uint64 invalidations; /* SharedInvalidMessageCounter then */
     bool may_run;
 };
 
-KnownAnswer *known_answer(Oid relid)
+KeptAnswer *kept_answer(Oid relid)
 {
-    static KnownAnswer *answers = nullptr;
+    static KeptAnswer *answers = nullptr;
     constexpr int count = 64;
     if (answers == nullptr)
-        answers = static_cast<KnownAnswer *>(
-            call([] { return MemoryContextAllocZero(TopMemoryContext, sizeof(KnownAnswer) * count); }));
+        answers = static_cast<KeptAnswer *>(
+            call([] { return MemoryContextAllocZero(TopMemoryContext, sizeof(KeptAnswer) * count); }));
     return &answers[relid % count];
 }
 
@@ -228,29 +230,17 @@ KnownAnswer *known_answer(Oid relid)
 
 bool may_run_here(Oid relid)
 {
-    KnownAnswer *known = known_answer(relid);
     const Roles roles;
-    if (known->relid != relid || !(known->roles == roles) || known->invalidations != SharedInvalidMessageCounter) {
+    /* The counter does not count what this transaction changes, nor that it is rolled back. */
+    if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+        return may_run_for(roles, relid);
+    KeptAnswer *kept = kept_answer(relid);
+    if (kept->relid != relid || !(kept->roles == roles) || kept->invalidations != SharedInvalidMessageCounter) {
         const uint64 invalidations = SharedInvalidMessageCounter;
-        const std::vector<Oid> all = definition::with_upstreams(relid);
-        const bool may_run = std::all_of(all.begin(), all.end(), [&](Oid one) {
-            return call([&] { return all_trust(roles, owner_of_relation(one)); }) || !may_run_interpreted_code(one);
-        });
-        *known = {relid, roles, invalidations, may_run};
+        const bool may_run = may_run_for(roles, relid);
+        *kept = {relid, roles, invalidations, may_run};
     }
-    return known->may_run;
-}
-
-bool may_refresh_here(Oid relid)
-{
-    if (SessionSwitch::is_in_worker())
-        return ServedOwner::serves(call([=] { return owner_of_relation(relid); }));
-    if (!call([=] { return definition::may_store(relid); }))
-        return false;
-    if (may_run_here(relid))
-        return true;
-    const state::VisibleRow row = call([=] { return state::visible_row(relid); });
-    return !row.is_populated || row.is_own;
+    return kept->may_run;
 }
 
 } // namespace pgtrickle::refresh

@@ -25,13 +25,8 @@ bool may_run_interpreted_code(Oid relid);
 /* Whether a statement of this session may run the query of the stream table, and of those that it reads, with the
  * rights of their owners: none runs interpreted code, or the user is a member of its owner, also outside of SECURITY
  * DEFINER functions, and could run the code anyway. A superuser is a member of others only if that was granted:
- * otherwise the owner's code could wait in the session for a superuser's call. The answer is kept until the next
- * invalidation. C++ frame. */
+ * otherwise the owner's code could wait in the session for a superuser's call. Outside of transactions that have
+ * written, the answer is kept until the next invalidation. C++ frame. */
 bool may_run_here(Oid relid);
-
-/* Whether this session may refresh the stream table without having been asked to, as an upstream or for a reader: its
- * user has the rights of the owner (definition::may_store()), and the query may run here. A superuser may fill what
- * this transaction restores, and refresh it again. A worker refreshes what its owners own. C++ frame. */
-bool may_refresh_here(Oid relid);
 
 } // namespace pgtrickle::refresh

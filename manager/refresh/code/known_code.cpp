@@ -59,6 +59,28 @@ bool takes_internals(const FormData_pg_proc *function)
     return false;
 }
 
+/* Whether the function takes the OID of an object, whose expressions it may evaluate, or whose text it may analyze, and
+ * is none of those that are known to compare, print or look up. */
+bool takes_object(const FormData_pg_proc *function)
+{
+    const char *name = NameStr(function->proname);
+    for (const char *harmless : {"oid", "has_", "format_type", "hashoid", "btoid"})
+        if (strncmp(name, harmless, strlen(harmless)) == 0)
+            return false;
+    for (int i = 0; i < function->pronargs; i++)
+        switch (function->proargtypes.values[i]) {
+        case OIDOID:
+        case REGCLASSOID:
+        case REGPROCOID:
+        case REGPROCEDUREOID:
+        case REGTYPEOID:
+        case REGOPEROID:
+        case REGOPERATOROID: return true;
+        default: break;
+        }
+    return false;
+}
+
 /* Whether a value of any type may be an argument, or the result. */
 bool is_of_any_type(HeapTuple function)
 {
@@ -82,10 +104,10 @@ bool looks_for_casts_in(HeapTuple function)
            (form->prolang == SQLlanguageId && heap_attisnull(function, Anum_pg_proc_prosqlbody, nullptr));
 }
 
-/* Calls is_known(tuple) for each member of the operator family in the list of the cache, until one is not. */
-template <class IsKnown> bool are_known(int cache, Oid family, IsKnown is_known)
+/* Calls is_known(tuple) for each row with the key in the cache, until one is not. */
+template <class IsKnown> bool are_members_known(int cache, Oid key, IsKnown is_known)
 {
-    CatCList *members = SearchSysCacheList1(cache, ObjectIdGetDatum(family));
+    CatCList *members = SearchSysCacheList1(cache, ObjectIdGetDatum(key));
     bool answer = true;
     for (int i = 0; answer && i < members->n_members; i++)
         answer = is_known(&members->members[i]->tuple);
@@ -94,6 +116,15 @@ template <class IsKnown> bool are_known(int cache, Oid family, IsKnown is_known)
 }
 
 } // namespace
+
+/* Adds the object to those that have been looked at; returns false if it is one of them. */
+bool KnownCode::is_first_of(List **seen, Oid object)
+{
+    if (list_member_oid(*seen, object))
+        return false;
+    *seen = lappend_oid(*seen, object);
+    return true;
+}
 
 bool KnownCode::includes_aggregate(Oid function)
 {
@@ -121,8 +152,8 @@ bool KnownCode::includes_function(Oid function)
     const bool is_aggregate = form->prokind == PROKIND_AGGREGATE;
     bool answer;
     if (is_of_postgresql(function)) {
-        answer = form->provolatile != PROVOLATILE_VOLATILE && !takes_internals(form) && !runs_text(function) &&
-                 (is_in_c(form) || form->prolang == SQLlanguageId);
+        answer = form->provolatile != PROVOLATILE_VOLATILE && !takes_internals(form) && !takes_object(form) &&
+                 !runs_text(function) && (is_in_c(form) || form->prolang == SQLlanguageId);
         looks_for_casts = looks_for_casts || looks_for_casts_in(tuple);
     } else {
         has_code_of_superuser = true;
@@ -152,20 +183,27 @@ bool KnownCode::includes_operator(Oid operator_id)
         ReleaseSysCache(tuple);
         if (!is_of_superuser || !includes_function(function))
             return false;
+        /* The planner and the executor compare, sort and hash by the families to which it belongs. */
+        const bool is_in_known_families =
+            is_of_postgresql(one) || are_members_known(AMOPOPID, one, [this](HeapTuple member) {
+                return includes_family(reinterpret_cast<Form_pg_amop>(GETSTRUCT(member))->amopfamily);
+            });
+        if (!is_in_known_families)
+            return false;
     }
     return true;
 }
 
 bool KnownCode::includes_family(Oid family)
 {
-    if (!OidIsValid(family) || is_of_postgresql(family))
+    if (!OidIsValid(family) || is_of_postgresql(family) || !is_first_of(&families_, family))
         return true;
     has_code_of_superuser = true;
-    return are_known(AMPROCNUM, family,
-                     [](HeapTuple member) {
-                         return is_compiled(reinterpret_cast<Form_pg_amproc>(GETSTRUCT(member))->amproc);
-                     }) &&
-           are_known(AMOPSTRATEGY, family, [this](HeapTuple member) {
+    return are_members_known(AMPROCNUM, family,
+                             [](HeapTuple member) {
+                                 return is_compiled(reinterpret_cast<Form_pg_amproc>(GETSTRUCT(member))->amproc);
+                             }) &&
+           are_members_known(AMOPSTRATEGY, family, [this](HeapTuple member) {
                return includes_operator(reinterpret_cast<Form_pg_amop>(GETSTRUCT(member))->amopopr);
            });
 }
@@ -177,8 +215,10 @@ bool KnownCode::includes_operator_class(Oid operator_class)
 
 bool KnownCode::includes_type(Oid type)
 {
-    if (is_of_postgresql(type))
+    has_type_of_user = has_type_of_user || type == ANYARRAYOID; /* of catalogs: an array of any type */
+    if (is_of_postgresql(type) || !is_first_of(&types_, type))
         return true;
+    check_stack_depth();
     HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
     if (!HeapTupleIsValid(tuple))
         return false;
@@ -190,18 +230,7 @@ bool KnownCode::includes_type(Oid type)
     switch (form.typtype) {
     case TYPTYPE_ENUM: return true;
     case TYPTYPE_MULTIRANGE: return includes_type(get_multirange_range(type));
-    case TYPTYPE_RANGE: {
-        has_code_of_superuser = true;
-        const TypeCacheEntry *range = lookup_type_cache(type, TYPECACHE_RANGE_INFO);
-        HeapTuple row = SearchSysCache1(RANGETYPE, ObjectIdGetDatum(type));
-        if (!HeapTupleIsValid(row))
-            return false;
-        const FormData_pg_range of = *reinterpret_cast<Form_pg_range>(GETSTRUCT(row));
-        ReleaseSysCache(row);
-        return includes_type(range->rngelemtype->type_id) && includes_operator_class(of.rngsubopc) &&
-               (!OidIsValid(of.rngcanonical) || is_compiled(of.rngcanonical)) &&
-               (!OidIsValid(of.rngsubdiff) || is_compiled(of.rngsubdiff));
-    }
+    case TYPTYPE_RANGE: return includes_range(type);
     case TYPTYPE_BASE: {
         has_code_of_superuser = true;
         const TypeCacheEntry *base = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY | TYPECACHE_HASH_OPFAMILY);
@@ -210,6 +239,19 @@ bool KnownCode::includes_type(Oid type)
     }
     default: return false;
     }
+}
+
+bool KnownCode::includes_range(Oid type)
+{
+    has_code_of_superuser = true;
+    HeapTuple tuple = SearchSysCache1(RANGETYPE, ObjectIdGetDatum(type));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const FormData_pg_range form = *reinterpret_cast<Form_pg_range>(GETSTRUCT(tuple));
+    ReleaseSysCache(tuple);
+    return includes_type(form.rngsubtype) && includes_operator_class(form.rngsubopc) &&
+           (!OidIsValid(form.rngcanonical) || is_compiled(form.rngcanonical)) &&
+           (!OidIsValid(form.rngsubdiff) || is_compiled(form.rngsubdiff));
 }
 
 } // namespace pgtrickle::refresh

@@ -17,6 +17,10 @@
 
 #include "pg/boundary.hpp"
 
+extern "C" {
+#include "nodes/pg_list.h"
+}
+
 namespace pgtrickle::refresh {
 
 /* A function of PostgreSQL that looks for the casts of a type, as those of JSON do, is not known beside a type of a
@@ -32,9 +36,14 @@ struct KnownCode {
     bool includes_type(Oid type);
     bool is_unknown_as_a_whole() const { return has_type_of_user && looks_for_casts; }
 
+    bool includes_family(Oid operator_family);
+
   private:
+    static bool is_first_of(List **seen, Oid object);
     bool includes_aggregate(Oid function);
-    bool includes_family(Oid family);
+    bool includes_range(Oid type);
+
+    List *types_ = NIL, *families_ = NIL; /* have been looked at: an unknown one ends the search */
 };
 
 } // namespace pgtrickle::refresh

@@ -3,8 +3,10 @@
 #include "pg/walker.hpp"
 
 extern "C" {
+#include "access/transam.h"
 #include "nodes/parsenodes.h"
 #include "nodes/primnodes.h"
+#include "utils/lsyscache.h"
 }
 
 namespace pgtrickle::refresh {
@@ -67,13 +69,23 @@ bool is_known_window(KnownQuery *query, const WindowClause *window)
            (!OidIsValid(window->endInRangeFunc) || query->code.includes_function(window->endInRangeFunc));
 }
 
-bool are_known_operators(KnownQuery *query, const List *operators)
+bool is_known_comparison(KnownQuery *query, const RowCompareExpr *comparison)
 {
     ListCell *cell;
-    foreach (cell, operators)
+    foreach (cell, comparison->opnos)
         if (!query->code.includes_operator(lfirst_oid(cell)))
             return false;
+    foreach (cell, comparison->opfamilies)
+        if (!query->code.includes_family(lfirst_oid(cell)))
+            return false;
     return true;
+}
+
+/* The planner adds arguments by their defaults, which are expressions of the function. */
+bool is_known_function_call(KnownCode *code, const FuncExpr *call)
+{
+    return code->includes_function(call->funcid) &&
+           (call->funcid < FirstNormalObjectId || list_length(call->args) >= get_func_nargs(call->funcid));
 }
 
 /* Whether the operator or function that the expression itself calls is known. */
@@ -83,12 +95,12 @@ bool is_known_call(KnownQuery *query, ::Node *node)
     switch (nodeTag(node)) {
     case T_Aggref: return code->includes_function(reinterpret_cast<Aggref *>(node)->aggfnoid);
     case T_WindowFunc: return code->includes_function(reinterpret_cast<WindowFunc *>(node)->winfnoid);
-    case T_FuncExpr: return code->includes_function(reinterpret_cast<FuncExpr *>(node)->funcid);
+    case T_FuncExpr: return is_known_function_call(code, reinterpret_cast<FuncExpr *>(node));
     case T_OpExpr:
     case T_DistinctExpr:
     case T_NullIfExpr: return code->includes_operator(reinterpret_cast<OpExpr *>(node)->opno);
     case T_ScalarArrayOpExpr: return code->includes_operator(reinterpret_cast<ScalarArrayOpExpr *>(node)->opno);
-    case T_RowCompareExpr: return are_known_operators(query, reinterpret_cast<RowCompareExpr *>(node)->opnos);
+    case T_RowCompareExpr: return is_known_comparison(query, reinterpret_cast<RowCompareExpr *>(node));
     case T_XmlExpr: code->looks_for_casts = true; return true;
     case T_Var: /* a row as a whole does not show the types of its columns */
         code->has_type_of_user = code->has_type_of_user || reinterpret_cast<Var *>(node)->varattno == InvalidAttrNumber;

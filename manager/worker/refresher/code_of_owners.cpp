@@ -3,7 +3,7 @@
 #include "pg/rights.hpp"
 #include "scheduler/worker_affinity.hpp"
 
-#include <algorithm>
+#include <utility>
 
 namespace pgtrickle::worker {
 
@@ -13,9 +13,7 @@ bool takes_code_of(const scheduler::Job &job)
     for (const scheduler::Involved &item : job.involved)
         if (item.role != scheduler::Involved::Role::upstream)
             owners.push_back(item.owner);
-    std::sort(owners.begin(), owners.end());
-    owners.erase(std::unique(owners.begin(), owners.end()), owners.end());
-    return owners.empty() || ServedOwner::serve(owners);
+    return owners.empty() || ServedOwner::serve(std::move(owners));
 }
 
 uint32_t mark_of_process()

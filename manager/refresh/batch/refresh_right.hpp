@@ -1,0 +1,12 @@
+#pragma once
+
+#include "pg/boundary.hpp"
+
+namespace pgtrickle::refresh {
+
+/* Whether this session may refresh the stream table without having been asked to, as an upstream or for a reader: its
+ * user has the rights of the owner (definition::may_store()), and the query may run here. A superuser may fill what
+ * this transaction restores, and refresh it again. A worker refreshes what its owners own. C++ frame. */
+bool may_refresh_here(Oid relid);
+
+} // namespace pgtrickle::refresh
