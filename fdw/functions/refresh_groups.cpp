@@ -12,6 +12,15 @@
 #include "fdw/sql/extension_tables.hpp"
 #include "fdw/sql/result_rows.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/rights.hpp"
+#include "pg/versions/rights.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "commands/trigger.h"
+#include "utils/rel.h"
+}
 
 #include <algorithm>
 
@@ -114,9 +123,30 @@ void list_groups(FunctionCallInfo fcinfo)
     }
 }
 
+/* A role that may write to the table, as the owner of the database may when it restores a dump, would have the members
+ * of others refreshed beside its own: in one process, which runs the code of both. PostgreSQL frame. */
+HeapTuple checked_member(FunctionCallInfo fcinfo)
+{
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        elog(ERROR, "not called as a trigger");
+    const auto *data = reinterpret_cast<TriggerData *>(fcinfo->context);
+    const HeapTuple row = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
+    bool is_null;
+    const Oid relid = DatumGetObjectId(heap_getattr(row, 1, RelationGetDescr(data->tg_relation), &is_null));
+    if (!object_ownercheck(RelationRelationId, relid, statement_user()))
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("must be owner of stream table %s", definition::qualified_name(relid))));
+    return row;
+}
+
 } // namespace
 
 } // namespace pgtrickle
+
+SQL_FUNCTION(pgtrickle_check_group_member)
+{
+    return PointerGetDatum(pgtrickle::checked_member(fcinfo));
+}
 
 SQL_FUNCTION(pgtrickle_create_refresh_group)
 {

@@ -5,11 +5,14 @@
  * Only who may write these tables may have the trigger run: the owner of the database has INSERT on both.
  */
 #include "fdw/sql/extension_tables.hpp"
+#include "pg/versions/rights.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "commands/trigger.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/rel.h"
@@ -73,12 +76,23 @@ DumpedRow row_of(FunctionCallInfo fcinfo)
             JsonbToCString(nullptr, &content->root, static_cast<int>(VARSIZE(content)))};
 }
 
+Oid named_relation(const char *name)
+{
+    return RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(name))), NoLock, true);
+}
+
 /* Whether the relation exists; `-` stands for the whole database. */
 bool is_known(const char *relation)
 {
-    return strcmp(relation, "-") == 0 ||
-           OidIsValid(RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(relation))),
-                                       NoLock, true));
+    return strcmp(relation, "-") == 0 || OidIsValid(named_relation(relation));
+}
+
+/* Whether it is a member of a refresh group that the user of the statement does not own: pgt_check_group_member()
+ * would refuse it, and the rows behind it. */
+bool is_member_of_another(const DumpedRow &row)
+{
+    return strcmp(row.target, "pgt_refresh_group_member") == 0 &&
+           !object_ownercheck(RelationRelationId, named_relation(row.relation), GetUserId());
 }
 
 void restore_row(FunctionCallInfo fcinfo)
@@ -89,6 +103,15 @@ void restore_row(FunctionCallInfo fcinfo)
             ereport(WARNING, (errcode(ERRCODE_UNDEFINED_TABLE),
                               errmsg("relation \"%s\" does not exist, so its row of pgtrickle.%s is not restored",
                                      row.relation, row.target)));
+        });
+        return;
+    }
+    if (call([=] { return is_member_of_another(row); })) {
+        call([=] {
+            ereport(WARNING,
+                    (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                     errmsg("stream table \"%s\" is not restored as a member of its refresh group", row.relation),
+                     errdetail("Its owner is another role.")));
         });
         return;
     }

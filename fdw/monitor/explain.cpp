@@ -10,6 +10,7 @@
 #include "fdw/monitor/sql_wrapping.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/result_rows.hpp"
+#include "refresh/code/interpreted_code.hpp"
 #include "refresh/program/missing_index.hpp"
 #include "refresh/program/relation_names.hpp"
 #include "storage/partitions.hpp"
@@ -153,6 +154,12 @@ int64_t count_rows(Oid heap)
 
 void explain(Rows &rows, Oid relid, bool with_analyze)
 {
+    if (!refresh::may_run_here(relid)) {
+        explain_definition(rows, definition::load(relid));
+        explain_state(rows, relid);
+        add(rows, "operators", "shown to members of the owner's role, as the query may run code of the owner");
+        return;
+    }
     if (!refresh::has_current_layout(relid)) {
         explain_definition(rows, definition::load(relid));
         explain_state(rows, relid);

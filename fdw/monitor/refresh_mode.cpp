@@ -10,6 +10,7 @@
 #include "fdw/sql/json_text.hpp"
 #include "fdw/sql/result_rows.hpp"
 #include "pg/attempt.hpp"
+#include "refresh/code/interpreted_code.hpp"
 #include "refresh/effective_mode.hpp"
 #include "refresh/request/audience.hpp"
 #include "refresh/request/request.hpp"
@@ -40,11 +41,13 @@ std::string denial_to(const Definition &definition)
 }
 
 /* Returns the reason why the query cannot be maintained by deltas; empty if it can. Also used for a query
- * whose mode is FULL. One that cannot be analyzed any more, as its owner may have arranged, keeps no other from being
- * listed. */
+ * whose mode is FULL. The query of one whose code this session may not run is not looked at. One that cannot be
+ * analyzed any more, as its owner may have arranged, keeps no other from being listed. */
 std::string objection_to(const Definition &definition)
 {
     std::string reason;
+    if (!refresh::may_run_here(definition.relid))
+        return denial_to(definition);
     const auto failure = attempt([&] {
         refresh::for_stream_table(definition.relid, "explain", [&] {
             Query *query = call([&] { return definition::query_of(definition.relid); });

@@ -11,6 +11,7 @@
 #include "mailbox/mailbox.hpp"
 #include "mailbox/stats.hpp"
 #include "pg/versions/processes.hpp"
+#include "refresh/code/interpreted_code.hpp"
 #include "refresh/program/compiled.hpp"
 #include "refresh/program/missing_index.hpp"
 
@@ -61,7 +62,7 @@ void add_missing_indexes(Rows &rows, const StreamTableInfo &seen)
     for (const Source &source : seen.definition.sources)
         involved.push_back(source.relid);
     if (!call([&] { return lock_if_free(involved.data(), static_cast<int>(involved.size())); }) ||
-        !refresh::has_current_layout(seen.definition.relid))
+        !refresh::may_run_here(seen.definition.relid) || !refresh::has_current_layout(seen.definition.relid))
         return;
     for (const refresh::MissingIndex &missing : refresh::missing_indexes(refresh::compiled_of(seen.definition.relid)))
         rows.oid(seen.definition.relid).oid(missing.source).text(missing.statement).add();

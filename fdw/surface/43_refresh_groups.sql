@@ -19,6 +19,14 @@ REVOKE ALL ON pgtrickle.pgt_refresh_group_member FROM PUBLIC;
 GRANT SELECT, INSERT ON pgtrickle.pgt_refresh_group_member TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_refresh_group_member', 'WHERE false'); -- its rows are those of pgt_dumped_row
 
+CREATE FUNCTION pgtrickle.pgt_check_group_member() RETURNS trigger
+  LANGUAGE c
+  AS 'MODULE_PATHNAME', 'pgtrickle_check_group_member';
+COMMENT ON FUNCTION pgtrickle.pgt_check_group_member() IS 'internal: trigger function that requires the owner of a member of a refresh group';
+REVOKE ALL ON FUNCTION pgtrickle.pgt_check_group_member() FROM PUBLIC;
+CREATE TRIGGER pgt_check_group_member BEFORE INSERT OR UPDATE ON pgtrickle.pgt_refresh_group_member
+  FOR EACH ROW EXECUTE FUNCTION pgtrickle.pgt_check_group_member();
+
 CREATE FUNCTION pgtrickle.create_refresh_group(name text, members text[], isolation text DEFAULT 'repeatable_read') RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_create_refresh_group';

@@ -2,6 +2,7 @@
 
 #include "capture/permission.hpp"
 #include "catalog/tables/history.hpp"
+#include "refresh/code/interpreted_code.hpp"
 #include "refresh/program/compiled.hpp"
 #include "refresh/request/audience.hpp"
 #include "refresh/request/request.hpp"
@@ -20,7 +21,8 @@ bool is_denied(const Definition &definition)
     });
 }
 
-/* Before the first fill the state row does not contain the answer, so the query is translated. */
+/* Before the first fill the state row does not contain the answer, so the query is translated, unless this session may
+ * not run its code. */
 bool has_deltas(const Definition &definition, const state::StateRow &row)
 {
     const ModeRules &rules = rules_of(definition.mode);
@@ -30,6 +32,8 @@ bool has_deltas(const Definition &definition, const state::StateRow &row)
         return true;
     if (row.is_populated && row.is_incremental)
         return *row.is_incremental;
+    if (!may_run_here(definition.relid))
+        return true;
     return for_stream_table(definition.relid, "explain", [&] { return is_incremental(definition); });
 }
 

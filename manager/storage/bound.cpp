@@ -1,7 +1,5 @@
 #include "storage/bound.hpp"
 
-#include "pg/relation_owner.hpp"
-#include "pg/rights.hpp"
 #include "storage/partitions.hpp"
 #include "storage/storage.hpp"
 
@@ -16,7 +14,6 @@ extern "C" {
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
-#include "optimizer/optimizer.h"
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
 #include "utils/snapmgr.h"
@@ -109,10 +106,7 @@ void verify_relation(Oid relation)
         const Oid heap = get_rel_relkind(member) == RELKIND_FOREIGN_TABLE ? storage_of(member) : InvalidOid;
         if (!OidIsValid(heap))
             continue;
-        enter([=] {
-            AsOwner as_owner(call([=] { return owner_of_relation(member); }), Sharing::all);
-            call([=] { verify_rows(member, heap); });
-        });
+        verify_rows(member, heap);
     }
 }
 
@@ -158,17 +152,6 @@ void check_bound(BoundCheck *check, const AttrNumber *columns, int count, const 
                 (errcode(ERRCODE_CHECK_VIOLATION),
                  errmsg("new row for relation \"%s\" violates partition constraint", get_rel_name(check->stream_table)),
                  errhint("Add a condition to the query of the stream table, or detach it.")));
-}
-
-Bitmapset *columns_of_bound(Oid stream_table)
-{
-    Bitmapset *columns = nullptr;
-    if (!get_rel_relispartition(stream_table))
-        return nullptr;
-    Relation table = table_open(stream_table, AccessShareLock);
-    pull_varattnos(reinterpret_cast<::Node *>(RelationGetPartitionQual(table)), 1, &columns);
-    table_close(table, NoLock);
-    return columns;
 }
 
 void verify_bounds(const UtilityCall &utility)

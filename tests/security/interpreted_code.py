@@ -10,6 +10,8 @@ import itertools
 import sys
 from pathlib import Path
 
+from psycopg2 import errors
+
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
 
@@ -227,6 +229,84 @@ def a_reader_brings_operators():
             session.close()
 
 
+# What stands around a source t, an upstream or a stream table st; {f}: a function of a text. The statements, and the query.
+AROUND = {
+    "key of the stream table's parent": ("CREATE TABLE {s}.p (id int, name text) PARTITION BY LIST ((length({f}(name)))); CREATE TABLE {s}.t (id int PRIMARY KEY, name text); {st}; "
+                                         "ALTER TABLE {s}.p ATTACH PARTITION {s}.st FOR VALUES IN (3)", "SELECT id, name FROM {s}.t"),
+    "key of a source's parent": ("CREATE TABLE {s}.p (id int NOT NULL, name text) PARTITION BY RANGE ((id + length({f}('x')))); "
+                                 "CREATE TABLE {s}.t PARTITION OF {s}.p FOR VALUES FROM (0) TO (1000000); {st}", "SELECT id, name FROM {s}.t"),
+    "statistics of an upstream": ("CREATE TABLE {s}.t (id int PRIMARY KEY, name text); SELECT pgtrickle.create_stream_table('{s}.up', 'SELECT id, name FROM {s}.t', '520w'); "
+                                  "CREATE STATISTICS {s}.x ON (id + length({f}('x'))), name FROM {s}.up; {st}", "SELECT id, name FROM {s}.up"),
+    "key of an upstream's parent": ("CREATE TABLE {s}.t (id int PRIMARY KEY, name text); SELECT pgtrickle.create_stream_table('{s}.up', 'SELECT id, name FROM {s}.t', '520w'); "
+                                    "CREATE TABLE {s}.p (id int, name text) PARTITION BY RANGE ((id + length({f}('x')))); ALTER TABLE {s}.p ATTACH PARTITION {s}.up FOR VALUES FROM (0) TO (1000000); {st}",
+                                    "SELECT id, name FROM {s}.up"),
+    "index of a source": ("CREATE TABLE {s}.t (id int PRIMARY KEY, name text); CREATE INDEX ON {s}.t ((id + length({f}('x')))); CREATE INDEX ON {s}.t (name) WHERE id > length({f}('y')); {st}",
+                          "SELECT id, name FROM {s}.t"),
+    "constraint of a source": ("CREATE TABLE {s}.t (id int PRIMARY KEY, name text, CHECK (id > length({f}('x')) - 9)); {st}", "SELECT id, name FROM {s}.t"),
+}
+SHOWING = ("SELECT * FROM pgtrickle.recommend_refresh_mode('{1}')", "SELECT * FROM pgtrickle.recommend_refresh_mode()", "SELECT * FROM pgtrickle.explain_refresh_mode('{1}')",
+           "SELECT * FROM pgtrickle.pgt_stream_tables", "SELECT * FROM pgtrickle.stream_tables_info", "SELECT * FROM pgtrickle.pgt_status()", "SELECT * FROM pgtrickle.health_check()",
+           "SELECT * FROM pgtrickle.quick_health", "SELECT * FROM pgtrickle.explain_st('{1}')")
+
+
+def code_around_what_is_read_meets_no_reader():
+    """Keys of parents, statistics, indexes and constraints: an exact read, and what functions and views show."""
+    db.run("GRANT pg_monitor TO ic_mallory")
+    for (around, (set_up, query)), mode in itertools.product(AROUND.items(), ("AUTO", "DIFFERENTIAL")):
+        number = next(numbers)
+        schema = f"around{number}"
+        db.run(f"GRANT CREATE ON DATABASE {db.name} TO ic_alice")
+        define = "CREATE FOREIGN TABLE {s}.st () SERVER pgtrickle OPTIONS (query '" + query + f"', schedule '520w', refresh_mode '{mode}')"
+        body = "DECLARE v text; BEGIN v := upper(t); RETURN v; END"
+        run_as("ic_alice", f"CREATE SCHEMA {schema}; GRANT USAGE ON SCHEMA {schema} TO PUBLIC",
+               f"CREATE FUNCTION {schema}.f(t pg_catalog.text) RETURNS pg_catalog.text LANGUAGE plpgsql IMMUTABLE AS $$ {body} $$",
+               *set_up.replace("{st}", define).replace("{s}", schema).replace("{f}", f"{schema}.f").split("; "),
+               f"INSERT INTO {schema}.t SELECT g, 'abc' FROM generate_series(10, 500) AS g", f"ANALYZE {schema}.t", f"GRANT SELECT ON {schema}.st TO PUBLIC")
+        run_as("ic_alice", f"SELECT pgtrickle.refresh_stream_table('{schema}.st')", f"INSERT INTO {schema}.t VALUES (9999, 'abc')")
+        victim = Victim.__new__(Victim)
+        victim.owner, victim.function, victim.source, victim.name = "ic_alice", f"{schema}.f", f"{schema}.t", f"{schema}.st"
+        db.run("DELETE FROM mallory.seen")
+        exact = ("SET pg_trickle.read_mode = exact; SET constraint_exclusion = on", "SELECT max(id), min(name) FROM {1} WHERE id > 5")
+        for steps in (exact, *[(one,) for one in SHOWING]):
+            read("ic_mallory", victim, *WARM_UP, *steps)
+            assert seen() == [], (around, mode, steps, seen())
+
+
+def a_parent_runs_its_code_as_the_role_that_attaches():
+    """Not as the owner of a stream table that is a partition below."""
+    db.run("DELETE FROM mallory.seen; CREATE TABLE public.below_source (id int PRIMARY KEY, val int); INSERT INTO public.below_source VALUES (1, 1); "
+           "SELECT pgtrickle.create_stream_table('public.below', 'SELECT id, val FROM public.below_source', '520w')")
+    run_as("ic_mallory", "CREATE FUNCTION mallory.same(x int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN x; END $$",
+           "CREATE TABLE mallory.middle (id int, val int) PARTITION BY RANGE (id)", "CREATE TABLE mallory.top (id int, val int) PARTITION BY RANGE (mallory.same(id))")
+    db.run("ALTER TABLE mallory.middle ATTACH PARTITION public.below DEFAULT")
+    run_as("ic_mallory", "CREATE OR REPLACE FUNCTION mallory.same(x int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM mallory.notes(''); RETURN x; END $$",
+           "ALTER TABLE mallory.top ATTACH PARTITION mallory.middle DEFAULT", "CREATE TABLE mallory.other PARTITION OF mallory.top FOR VALUES FROM (100) TO (200)")
+    assert db.value("SELECT count(*) > 0 FROM mallory.seen"), "the key has not been evaluated"
+    assert seen() == [], seen()
+    db.run("ALTER TABLE mallory.middle DETACH PARTITION public.below")
+
+
+def a_refresh_group_has_members_of_its_creator_only():
+    """The owner of the database may fill the table when it restores a dump."""
+    victim = Victim("postgres")
+    bait = calling_as_mallory(victim)
+    db.run(f"ALTER DATABASE {db.name} OWNER TO ic_mallory")
+    run_as("ic_mallory", "INSERT INTO pgtrickle.pgt_refresh_group VALUES ('g', 'repeatable_read')", f"INSERT INTO pgtrickle.pgt_refresh_group_member VALUES ('{bait.name}', 'g')")
+    try:
+        run_as("ic_mallory", f"INSERT INTO pgtrickle.pgt_refresh_group_member VALUES ('{victim.name}', 'g')")
+        raise AssertionError("another role's stream table has become a member")
+    except errors.InsufficientPrivilege:
+        pass
+    run_as("ic_mallory", f"INSERT INTO pgtrickle.pgt_dumped_row VALUES ('pgt_refresh_group_member', '{victim.name}', jsonb_build_object('relid', '{victim.name}', 'group_name', 'g'))")
+    try:
+        run_as("ic_mallory", f"INSERT INTO pgtrickle.pgt_dumped_row VALUES ('pgt_refresh_group_member', '{bait.name}', jsonb_build_object('relid', '{victim.name}', 'group_name', 'g'))")
+        raise AssertionError("another role's stream table has become a member")
+    except errors.InsufficientPrivilege:
+        pass
+    assert db.run("SELECT relid::text FROM pgtrickle.pgt_refresh_group_member") == [(bait.name,)]
+    db.run(f"ALTER DATABASE {db.name} OWNER TO postgres; DELETE FROM pgtrickle.pgt_refresh_group_member; DELETE FROM pgtrickle.pgt_refresh_group")
+
+
 def what_a_transaction_changes_and_rolls_back_counts():
     """The answer is not kept from one state to another."""
     victim = Victim("postgres")
@@ -376,7 +456,7 @@ def an_owner_changes_while_the_worker_waits():
 
 try:
     prepare()
-    run_cases([a_superuser_builds_upon_it, a_reader_has_called_the_function_first, a_reader_has_temporary_objects, a_superuser_reads, a_reader_has_called_hidden_code_first, a_reader_brings_operators, what_a_transaction_changes_and_rolls_back_counts, a_function_with_the_rights_of_its_owner_reads, what_is_known_to_be_harmless_is_read_exactly, code_that_no_dependency_shows_meets_no_other_role,
+    run_cases([code_around_what_is_read_meets_no_reader, a_parent_runs_its_code_as_the_role_that_attaches, a_refresh_group_has_members_of_its_creator_only, a_superuser_builds_upon_it, a_reader_has_called_the_function_first, a_reader_has_temporary_objects, a_superuser_reads, a_reader_has_called_hidden_code_first, a_reader_brings_operators, what_a_transaction_changes_and_rolls_back_counts, a_function_with_the_rights_of_its_owner_reads, what_is_known_to_be_harmless_is_read_exactly, code_that_no_dependency_shows_meets_no_other_role,
                a_worker_has_run_code_of_another_owner, an_owner_changes_while_the_worker_waits])
 finally:
     db.run("ALTER SYSTEM RESET pg_trickle.max_concurrent_refreshes")

@@ -14,6 +14,7 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/transam.h"
+#include "catalog/partition.h"
 #include "catalog/pg_attrdef.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -52,17 +53,19 @@ struct StoredCode {
     AttrNumber operator_classes;
 };
 
+constexpr StoredCode key_of_partitions = {PartitionedRelationId,
+                                          PartitionedRelidIndexId,
+                                          Anum_pg_partitioned_table_partrelid,
+                                          {Anum_pg_partitioned_table_partexprs, 0},
+                                          Anum_pg_partitioned_table_partclass};
+
 constexpr StoredCode stored_code[] = {
     {IndexRelationId,
      IndexIndrelidIndexId,
      Anum_pg_index_indrelid,
      {Anum_pg_index_indexprs, Anum_pg_index_indpred},
      Anum_pg_index_indclass},
-    {PartitionedRelationId,
-     PartitionedRelidIndexId,
-     Anum_pg_partitioned_table_partrelid,
-     {Anum_pg_partitioned_table_partexprs, 0},
-     Anum_pg_partitioned_table_partclass},
+    key_of_partitions,
     {StatisticExtRelationId,
      StatisticExtRelidIndexId,
      Anum_pg_statistic_ext_stxrelid,
@@ -129,12 +132,29 @@ bool is_known_in(KnownQuery *query, const StoredCode &code, Oid relation)
     return answer;
 }
 
+/* A partition is checked by the keys of its ancestors, and excluded by them if the session says so. */
+bool are_known_keys(KnownQuery *query, const List *ancestors)
+{
+    for (int i = 0; i < list_length(ancestors); i++)
+        if (!is_known_in(query, key_of_partitions, list_nth_oid(ancestors, i)))
+            return false;
+    return true;
+}
+
+/* Whether what belongs to the relation is known. */
+bool has_known_parts(KnownQuery *query, Oid relation)
+{
+    if (relation < FirstNormalObjectId)
+        return true;
+    return std::all_of(std::begin(stored_code), std::end(stored_code),
+                       [=](const StoredCode &code) { return is_known_in(query, code, relation); }) &&
+           are_known_keys(query, get_rel_relispartition(relation) ? get_partition_ancestors(relation) : NIL);
+}
+
 bool is_known_table(KnownQuery *query, Oid relation)
 {
     query->relations = list_concat_unique_oid(query->relations, find_inheritance_children(relation, NoLock));
-    return relation < FirstNormalObjectId ||
-           std::all_of(std::begin(stored_code), std::end(stored_code),
-                       [=](const StoredCode &code) { return is_known_in(query, code, relation); });
+    return has_known_parts(query, relation);
 }
 
 bool is_known_view(KnownQuery *query, Oid view)
@@ -156,21 +176,22 @@ bool is_known_relation(KnownQuery *query, Oid relation)
     case RELKIND_RELATION:
     case RELKIND_PARTITIONED_TABLE:
     case RELKIND_MATVIEW: return is_known_table(query, relation);
+    /* A stream table is read as rows, with its statistics, and its children. */
+    case RELKIND_FOREIGN_TABLE: return definition::is_stream_table(relation) && is_known_table(query, relation);
     default: return false;
     }
 }
 
-/* PostgreSQL frame. */
-bool are_known(List *relations)
+/* The children of the stream table are read by the reader's own plan. PostgreSQL frame. */
+bool is_known_stream_table(Oid relid, Oid rows)
 {
     KnownQuery query;
-    query.relations = relations;
-    for (int i = 0; i < list_length(query.relations); i++) {
-        const Oid relation = list_nth_oid(query.relations, i);
-        /* A stream table is read as rows. */
-        if (!definition::is_stream_table(relation) && !is_known_relation(&query, relation))
+    query.relations = list_make2_oid(definition::view_of(relid), rows);
+    if (!has_known_parts(&query, relid))
+        return false;
+    for (int i = 0; i < list_length(query.relations); i++)
+        if (!is_known_relation(&query, list_nth_oid(query.relations, i)))
             return false;
-    }
     return !query.code.is_unknown_as_a_whole();
 }
 
@@ -180,7 +201,7 @@ bool may_run_interpreted_code(Oid relid)
 {
     Scratch scratch;
     const Oid rows = storage::storage_of(relid);
-    return !call([=] { return are_known(list_make2_oid(definition::view_of(relid), rows)); });
+    return !call([=] { return is_known_stream_table(relid, rows); });
 }
 
 namespace {

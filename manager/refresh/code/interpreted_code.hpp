@@ -19,7 +19,8 @@
 
 namespace pgtrickle::refresh {
 
-/* Returns whether the query may run interpreted code. The stream tables that it reads do not count. C++ frame. */
+/* Returns whether the query may run interpreted code. The queries of the stream tables that it reads do not count. C++
+ * frame. */
 bool may_run_interpreted_code(Oid relid);
 
 /* Whether a statement of this session may run the query of the stream table, and of those that it reads, with the

@@ -90,7 +90,7 @@ bool has_order(Relation relation, Oid index_oid, const std::vector<engine::Index
 {
     Relation index = index_open(index_oid, AccessShareLock);
     const int count = static_cast<int>(keys.size());
-    bool has = index->rd_index->indisvalid && RelationGetIndexPredicate(index) == NIL &&
+    bool has = index->rd_index->indisvalid && heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, nullptr) &&
                index->rd_rel->relam == BTREE_AM_OID && index->rd_index->indnkeyatts >= count + (first ? 1 : 0);
     for (int number = 0; has && number < count; number++)
         has = std::any_of(keys.begin(), keys.end(),

@@ -190,7 +190,9 @@ SourceKey best_key(Oid relid, const std::set<AttrNumber> &columns, bool is_only)
     foreach (cell, RelationGetIndexList(relation)) {
         Relation index = index_open(lfirst_oid(cell), AccessShareLock);
         const Form_pg_index form = index->rd_index;
-        const bool has_terms = RelationGetIndexPredicate(index) != NIL || RelationGetIndexExpressions(index) != NIL;
+        /* To get the expressions would evaluate them. */
+        const bool has_terms = !heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, nullptr) ||
+                               !heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, nullptr);
         if (is_key_within(relation, form, has_terms, columns) && !is_best_primary &&
             (form->indisprimary || best == NIL || form->indnkeyatts < list_length(best))) {
             best = NIL;
