@@ -46,8 +46,10 @@ std::string denial_to(const Definition &definition)
 std::string objection_to(const Definition &definition)
 {
     std::string reason;
-    if (!refresh::may_run_here(definition.relid))
-        return denial_to(definition);
+    if (!refresh::may_run_here(definition.relid)) {
+        reason = denial_to(definition);
+        return reason.empty() ? "its query may run code of its owner, and is not looked at in this session" : reason;
+    }
     const auto failure = attempt([&] {
         refresh::for_stream_table(definition.relid, "explain", [&] {
             Query *query = call([&] { return definition::query_of(definition.relid); });

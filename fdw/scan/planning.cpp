@@ -13,6 +13,7 @@
 #include "pg/relation_owner.hpp"
 #include "pg/versions/planner.hpp"
 #include "pg/walker.hpp"
+#include "storage/bound.hpp"
 #include "storage/statistics.hpp"
 
 extern "C" {
@@ -66,9 +67,9 @@ List *needed_columns(RelOptInfo *rel, const ServedRelation *served, List *own_cl
     ListCell *cell;
     foreach (cell, own_clauses)
         pull_varattnos(reinterpret_cast<Node *>(lfirst_node(RestrictInfo, cell)->clause), rel->relid, &used);
-    /* A partition is checked by columns that are not looked up here: that would evaluate the key. */
-    const bool is_checked = is_planned_exactly(served->relid) && get_rel_relispartition(served->relid);
-    const bool is_whole_row = is_checked || bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used);
+    if (is_planned_exactly(served->relid))
+        used = bms_add_members(used, storage::columns_of_bound(served->relid));
+    const bool is_whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used);
     List *columns = NIL;
     for (int column = TableOidAttributeNumber + 1; column < 0; column++)
         if (bms_is_member(column - FirstLowInvalidHeapAttributeNumber, used))

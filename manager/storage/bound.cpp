@@ -10,13 +10,17 @@ extern "C" {
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_partitioned_table.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
+#include "optimizer/optimizer.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 }
 
 namespace pgtrickle::storage {
@@ -152,6 +156,48 @@ void check_bound(BoundCheck *check, const AttrNumber *columns, int count, const 
                 (errcode(ERRCODE_CHECK_VIOLATION),
                  errmsg("new row for relation \"%s\" violates partition constraint", get_rel_name(check->stream_table)),
                  errhint("Add a condition to the query of the stream table, or detach it.")));
+}
+
+namespace {
+
+/* Returns the columns of the partition key, by the numbers of the partitioned table, as members of pull_varattnos(). */
+Bitmapset *columns_of_key(Oid table)
+{
+    Bitmapset *columns = nullptr;
+    HeapTuple row = SearchSysCache1(PARTRELID, ObjectIdGetDatum(table));
+    if (!HeapTupleIsValid(row))
+        return nullptr;
+    const auto *form = reinterpret_cast<Form_pg_partitioned_table>(GETSTRUCT(row));
+    for (int i = 0; i < form->partnatts; i++)
+        if (form->partattrs.values[i] != 0)
+            columns = bms_add_member(columns, form->partattrs.values[i] - FirstLowInvalidHeapAttributeNumber);
+    bool is_null;
+    const Datum stored = SysCacheGetAttr(PARTRELID, row, Anum_pg_partitioned_table_partexprs, &is_null);
+    if (!is_null)
+        pull_varattnos(static_cast<::Node *>(stringToNode(TextDatumGetCString(stored))), 1, &columns);
+    ReleaseSysCache(row);
+    return columns;
+}
+
+} // namespace
+
+Bitmapset *columns_of_bound(Oid stream_table)
+{
+    Bitmapset *columns = nullptr;
+    if (!get_rel_relispartition(stream_table))
+        return nullptr;
+    ListCell *cell;
+    foreach (cell, get_partition_ancestors(stream_table)) {
+        const Oid ancestor = lfirst_oid(cell);
+        const Bitmapset *of_key = columns_of_key(ancestor);
+        for (int member = -1; (member = bms_next_member(of_key, member)) >= 0;) {
+            const auto number = static_cast<AttrNumber>(member + FirstLowInvalidHeapAttributeNumber);
+            const AttrNumber own =
+                number > 0 ? get_attnum(stream_table, get_attname(ancestor, number, false)) : InvalidAttrNumber;
+            columns = bms_add_member(columns, own - FirstLowInvalidHeapAttributeNumber); /* 0: the whole row */
+        }
+    }
+    return columns;
 }
 
 void verify_bounds(const UtilityCall &utility)

@@ -17,6 +17,7 @@
 
 extern "C" {
 #include "access/attnum.h"
+#include "nodes/bitmapset.h"
 }
 
 namespace pgtrickle::storage {
@@ -27,8 +28,12 @@ struct BoundCheck;
 BoundCheck *begin_bound_check(Oid stream_table);
 /* Raises 23514 unless the row, given by the live columns of the stream table, satisfies the partition constraint. */
 void check_bound(BoundCheck *check, const Datum *values, const bool *nulls);
-/* Likewise for a row given by these columns (attribute numbers), which are all live ones. */
+/* Likewise for a row given by these columns (attribute numbers), which include columns_of_bound(). */
 void check_bound(BoundCheck *check, const AttrNumber *columns, int count, const Datum *values, const bool *nulls);
+
+/* Returns the columns that the keys of its ancestors read, as members of pull_varattnos(); none if it is no partition.
+ * The keys are not evaluated, as they would be in the relation cache. */
+Bitmapset *columns_of_bound(Oid stream_table);
 
 /* Entry of fdw/module.cpp, after ALTER TABLE and CREATE TABLE: verifies the stored rows of stream tables that the
  * statement has given another bound. Raises 23514. */

@@ -63,7 +63,7 @@ BEGIN
 END $do$;
 """
 GUISES = {
-    "plain": (),
+    "plain": ("SET constraint_exclusion = on",),
     "search_path": ("SET search_path = dba, pg_catalog, public",),
     "temporary": (TEMPORARY,),
 }

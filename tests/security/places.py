@@ -142,6 +142,9 @@ place("partition_key", "partition key of a source", NUMBER + "DROP TABLE own.PLA
       "CREATE TABLE own.PLACE_t (id int, g int, v int, w text) PARTITION BY RANGE (own.PLACE_i(id)); "
       "CREATE TABLE own.PLACE_t1 PARTITION OF own.PLACE_t FOR VALUES FROM (own.PLACE_i(0)) TO (own.PLACE_i(100000)); "
       "INSERT INTO own.PLACE_t VALUES (1, 1, 10), (2, 0, 20);", ROWS + " WHERE id > 0", also="read write ddl")
+place("key_of_source_parent", "partition key of a source's parent", NUMBER +
+      "CREATE TABLE own.PLACE_p (id int NOT NULL, g int, v int, w text) PARTITION BY RANGE ((id + own.PLACE_i(1))); "
+      "ALTER TABLE own.PLACE_p ATTACH PARTITION own.PLACE_t FOR VALUES FROM (-1000000) TO (100000000);", also="write ddl")
 place("row_trigger", "row trigger of a source", TRIGGER +
       "CREATE TRIGGER t BEFORE INSERT OR UPDATE OR DELETE ON own.PLACE_t FOR EACH ROW EXECUTE FUNCTION own.PLACE_g();", also="write")
 place("statement_trigger", "statement trigger of a source", TRIGGER +
@@ -161,6 +164,12 @@ place("index_expression", "index expression on a stream table", NUMBER, after="C
 place("index_predicate", "index predicate on a stream table", after="CREATE INDEX ON own.PLACE (v) WHERE own.PLACE_f(v)")
 place("stream_table_statistics", "extended statistics of a stream table", NUMBER,
       after="CREATE STATISTICS own.PLACE_s ON g, (own.PLACE_i(v)) FROM own.PLACE", also="ddl")
+place("upstream_statistics", "extended statistics of a stream table that another one reads", NUMBER +
+      "CREATE FOREIGN TABLE own.PLACE_u () SERVER pgtrickle OPTIONS (query 'SELECT id, g, v FROM own.PLACE_t', schedule '1s'); "
+      "CREATE STATISTICS own.PLACE_x ON g, (v + own.PLACE_i(1)) FROM own.PLACE_u;", "SELECT id, g, v FROM own.PLACE_u WHERE v > 0", also="ddl")
+place("key_of_parent", "partition key of a stream table's parent", NUMBER,
+      after="CREATE TABLE own.PLACE_p (id int, g int, v int) PARTITION BY RANGE ((id + own.PLACE_i(1))); "
+            "ALTER TABLE own.PLACE_p ATTACH PARTITION own.PLACE FOR VALUES FROM (-1000000) TO (100000000)", also="ddl")
 place("literal_in_statistics", "such a literal in extended statistics of a stream table", DOMAIN,
       after=f"CREATE STATISTICS own.PLACE_s ON g, (v = ANY ({LITERAL})) FROM own.PLACE", also="ddl")
 place("child_check", "CHECK of a child of a stream table",

@@ -9,7 +9,7 @@ import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from actions import ACTIONS
 from guises import GUISES, SHADOWS
-from judge import is_allowed
+from judge import is_allowed, may_meet
 from marks import FAILING, PAYROLL, SALARIES, SALARY_VIEWS, TOWNS, is_known, marks_in
 from places import PLACES
 from recorder import Log
@@ -115,7 +115,8 @@ class Stage:
                 place = PLACES[event.place]
                 may_caller = way == "define" or way in place.also
                 owned = {"canary_owner", *(owners if event.pid == pid else ())} | ({"canary_creator"} if "canary_creator" in owners else set())
-                may = any(is_allowed(event, may_caller and event.pid == pid, owner) for owner in owned)
+                meets = event.pid == pid and may_meet(kind, way, action)
+                may = any(is_allowed(event, may_caller and event.pid == pid, owner, meets) for owner in owned)
                 where = place.name
             who = kind if event.pid == pid else event.process
             self.ran[where, way if event.pid == pid else "background"].add(role_seen(event))
