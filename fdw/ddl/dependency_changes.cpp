@@ -20,7 +20,6 @@
 extern "C" {
 #include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/namespace.h"
@@ -32,8 +31,6 @@ extern "C" {
 #include "commands/user.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
-#include "rewrite/rewriteHandler.h"
-#include "rewrite/rowsecurity.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -52,10 +49,6 @@ void mark_users(Oid class_id, Oid object_id, const char *reason)
 {
     mark_for_new_start(definition::users_of(class_id, object_id, 0, false), reason);
 }
-
-} // namespace
-
-namespace {
 
 std::vector<Oid> to_vector(List *relids)
 {
@@ -147,10 +140,6 @@ template <class Condition> bool may_concern(Oid user, Condition condition)
     call([=] { UnlockRelationOid(user, AccessShareLock); });
     return answer;
 }
-
-} // namespace
-
-namespace {
 
 /* Returns the stream tables that read rows of the relation as a whole. No dependency shows the columns. */
 std::vector<Oid> readers_of_rows(Oid relid)
@@ -276,10 +265,6 @@ bool is_changing_reader(AlterTableType type, Oid relid)
         return is_view || has_policies;
     return is_view && (type == AT_SetRelOptions || type == AT_ResetRelOptions);
 }
-
-} // namespace
-
-namespace {
 
 bool has_row_security(Oid relid)
 {

@@ -330,11 +330,11 @@ void rename_partition_column(Oid relid, const char *old_name, const char *new_na
     });
 }
 
-/* Processes a renamed column of a stream table, or of a parent whose children are renamed with it. */
+/* Processes a renamed column of a stream table, or of a relation with which those of stream tables are renamed. */
 void follow_column(Oid relation, const char *old_name, const char *new_name)
 {
     ListCell *cell;
-    foreach (cell, find_all_inheritors(relation, NoLock, nullptr)) {
+    foreach (cell, altered_with(relation)) {
         Oid relid = lfirst_oid(cell);
         if (!definition::is_stream_table(relid))
             continue;
@@ -410,16 +410,10 @@ void rename_object(const UtilityCall &utility)
     const bool is_column = statement->renameType == OBJECT_COLUMN || statement->renameType == OBJECT_ATTRIBUTE;
     call([&] { is_column ? run_for_column(utility, concerned) : run(utility, concerned); });
     Oid relid = concerned.relation;
-    if (statement->renameType == OBJECT_COLUMN && OidIsValid(relid))
+    if (OidIsValid(relid) && is_column) {
         call([=] { follow_column(relid, statement->subname, statement->newname); });
-    if (statement->renameType == OBJECT_ATTRIBUTE && statement->behavior == DROP_CASCADE && OidIsValid(relid))
-        call([=] {
-            ListCell *cell;
-            foreach (cell, typed_tables_of(relid))
-                follow_column(lfirst_oid(cell), statement->subname, statement->newname);
-        });
-    if (OidIsValid(relid) && is_column)
         note_row_type(relid);
+    }
     mailbox::note_definition_change();
 }
 

@@ -154,16 +154,14 @@ int64_t count_rows(Oid heap)
 
 void explain(Rows &rows, Oid relid, bool with_analyze)
 {
-    if (!refresh::may_run_here(relid)) {
+    const bool is_open = refresh::may_run_here(relid);
+    if (!is_open || !refresh::has_current_layout(relid)) {
         explain_definition(rows, definition::load(relid));
         explain_state(rows, relid);
-        add(rows, "operators", "shown to members of the owner's role, as the query may run code of the owner");
-        return;
-    }
-    if (!refresh::has_current_layout(relid)) {
-        explain_definition(rows, definition::load(relid));
-        explain_state(rows, relid);
-        add(rows, "storage", "to be built again by the next refresh");
+        if (is_open)
+            add(rows, "storage", "to be built again by the next refresh");
+        else
+            add(rows, "operators", "shown to members of the owner's role, as the query may run code of the owner");
         return;
     }
     refresh::Compiled &compiled = refresh::compiled_of(relid);

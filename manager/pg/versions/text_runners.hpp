@@ -32,9 +32,6 @@ inline bool runs_text(Oid function)
     case F_TS_STAT_TEXT:
     case F_TS_STAT_TEXT_TEXT:
     case F_TS_REWRITE_TSQUERY_TEXT:
-    case F_FMGR_SQL_VALIDATOR:
-    case F_FMGR_C_VALIDATOR:
-    case F_FMGR_INTERNAL_VALIDATOR:
 #if PG_VERSION_NUM >= 160000
     case F_PG_INPUT_IS_VALID:
     case F_PG_INPUT_ERROR_INFO:

@@ -19,10 +19,6 @@
 
 namespace pgtrickle::refresh {
 
-/* Returns whether the query may run interpreted code. The queries of the stream tables that it reads do not count. C++
- * frame. */
-bool may_run_interpreted_code(Oid relid);
-
 /* Whether a statement of this session may run the query of the stream table, and of those that it reads, with the
  * rights of their owners: none runs interpreted code, or the user is a member of its owner, also outside of SECURITY
  * DEFINER functions, and could run the code anyway. A superuser is a member of others only if that was granted:

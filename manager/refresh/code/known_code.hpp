@@ -8,8 +8,8 @@
  *   functions are.
  * - An operator includes its commutator and negator, by which the planner replaces it and estimates.
  * - A type is one of PostgreSQL's own, an array, range or enumeration, or a base type of a superuser, with the
- * operators and support functions by which it is sorted and hashed. Domains and composite types of users are not known:
- * their constraints and fields change at any time.
+ *   operators and support functions by which it is sorted and hashed. Domains and composite types of users are not
+ *   known: their constraints and fields change at any time.
  *
  * PostgreSQL frames. Nothing that is looked at is run.
  */
