@@ -280,7 +280,7 @@ void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command
         note_row_type(relid);
     for (Oid child : retyped_children(relid, statement))
         if (child != relid)
-            redefine_as_declared(child);
+            fill_redefined(replace_child_as_declared(child));
     mailbox::note_definition_change();
 }
 
@@ -321,7 +321,7 @@ void alter_other_table(const UtilityCall &utility, Oid relid)
     });
     foreach (cell, tables)
         for (Oid child : retyped_children(lfirst_oid(cell), statement))
-            retyped_columns.add(replace_as_declared(child));
+            retyped_columns.add(replace_child_as_declared(child));
     for (Oid user : retyped_columns.follow())
         note_row_type(user);
     if (OidIsValid(relid))
@@ -393,7 +393,7 @@ void alter_table(const UtilityCall &utility)
         follow_column_settings(relid, statement);
     });
     for (Oid retyped : retyped_children(relid, statement))
-        retyped_columns.add(replace_as_declared(retyped));
+        retyped_columns.add(retyped == relid ? replace_as_declared(retyped) : replace_child_as_declared(retyped));
     for (Oid user : retyped_columns.follow())
         note_row_type(user);
     if (call([=] { return has_command(statement, AT_ChangeOwner); }))

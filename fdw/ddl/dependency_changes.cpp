@@ -7,6 +7,7 @@
 
 #include "definition/definition.hpp"
 #include "definition/definition_view.hpp"
+#include "definition/query/rules_and_policies.hpp"
 #include "definition/query/type_columns.hpp"
 #include "definition/state/state.hpp"
 #include "fdw/ddl/altered_object.hpp"
@@ -15,6 +16,7 @@
 #include "fdw/definition/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/versions/generated_columns.hpp"
+#include "refresh/code/interpreted_code.hpp"
 #include "refresh/program/compiled.hpp"
 
 extern "C" {
@@ -26,7 +28,6 @@ extern "C" {
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_policy.h"
 #include "catalog/pg_type.h"
 #include "commands/user.h"
 #include "foreign/foreign.h"
@@ -212,29 +213,14 @@ void note_columns(Oid relid, const AlterTableStmt *statement)
         redefine_users(users_of_view(lfirst_oid(cell)));
 }
 
-namespace {
-
-/* Returns the table of the policy. A policy that is being created is not visible to snapshots other than
- * SnapshotSelf. */
-Oid table_of_policy(Oid policy)
-{
-    Relation policies = table_open(PolicyRelationId, AccessShareLock);
-    ScanKeyData key;
-    ScanKeyInit(&key, Anum_pg_policy_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(policy));
-    SysScanDesc scan = systable_beginscan(policies, PolicyOidIndexId, true, SnapshotSelf, 1, &key);
-    HeapTuple tuple = systable_getnext(scan);
-    Oid table = HeapTupleIsValid(tuple) ? reinterpret_cast<Form_pg_policy>(GETSTRUCT(tuple))->polrelid : InvalidOid;
-    systable_endscan(scan);
-    table_close(policies, AccessShareLock);
-    return table;
-}
-
-} // namespace
-
 void note_policy(Oid policy)
 {
-    if (Oid table = table_of_policy(policy); OidIsValid(table))
-        mark_users(RelationRelationId, table, "a policy of a source was created, altered or dropped");
+    /* The policy may read other tables than before, whose changes are to be captured. */
+    if (Oid table = definition::table_of_policy(policy); OidIsValid(table)) {
+        ListCell *cell;
+        foreach (cell, definition::users_of(RelationRelationId, table, 0, false))
+            mark_for_new_setup(lfirst_oid(cell), "a policy of a source was created, altered or dropped");
+    }
 }
 
 namespace {
@@ -322,6 +308,10 @@ void follow_owner(Oid relid)
     const Definition definition = definition::load(relid);
     if (!rules_of(definition.mode).may_be_full_only())
         return; /* policies are an objection to this mode for every owner */
+    if (!refresh::may_run_here(relid)) {
+        call([=] { mark_for_new_setup(relid, "its owner was changed"); });
+        return;
+    }
     if (!refresh::has_current_layout(relid))
         redefine(relid, call([=] { return definition::query_of(relid); }), {}, definition.mode);
     else if (is_full_only(relid) || refresh::compiled_of(relid).is_full_only())

@@ -12,6 +12,7 @@
 #include "pg/attempt.hpp"
 #include "pg/relation_owner.hpp"
 #include "pg/rights.hpp"
+#include "refresh/code/interpreted_code.hpp"
 #include "refresh/request/audience.hpp"
 #include "setup/defining_query.hpp"
 #include "setup/setup.hpp"
@@ -137,6 +138,22 @@ Redefined replace_as_declared(Oid relid)
         definition::remove_dropped_columns(parsed.query);
         return setup::fit_to_declared(relid, parsed);
     });
+}
+
+void raise_code_of_owner(Oid relid)
+{
+    raise({.sqlstate = ERRCODE_FEATURE_NOT_SUPPORTED,
+           .message = "cannot alter the type of a column with which that of stream table " +
+                      std::string(call([=] { return definition::qualified_name(relid); })) + " changes",
+           .detail = "Its query, or what belongs to it, may run code of its owner, which this session must not.",
+           .hint = "Let its owner drop the stream table, or detach it, alter the column, and create it again."});
+}
+
+Redefined replace_child_as_declared(Oid relid)
+{
+    if (!refresh::may_run_here(relid))
+        raise_code_of_owner(relid);
+    return replace_as_declared(relid);
 }
 
 Redefined replace_by_analysis(Oid relid, const definition::ParsedQuery &parsed)

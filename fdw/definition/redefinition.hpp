@@ -41,11 +41,18 @@ struct Redefined {
     std::vector<translate::SourceRef> sources;
 };
 
+/* Raises 0A000: the statement would run code of the stream table's owner, which this session must not. */
+[[noreturn]] void raise_code_of_owner(Oid relid);
+
 /* Redefine a stream table as redefine() does, but for the rows: by its query, or by another analysis of the text of
  * that, cast to the columns that the stream table has. C++ frames. */
 Redefined replace_as_declared(Oid relid);
 Redefined replace_by_analysis(Oid relid, const definition::ParsedQuery &parsed);
 void fill_redefined(const Redefined &redefined);
+
+/* replace_as_declared() for a stream table whose columns were altered with those of a parent, which the statement names
+ * instead. Raises 0A000 if the session must not run its code. C++ frame. */
+Redefined replace_child_as_declared(Oid relid);
 
 /* replace_as_declared() and fill_redefined(). C++ frame. */
 void redefine_as_declared(Oid relid);

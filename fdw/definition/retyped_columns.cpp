@@ -8,6 +8,7 @@
 #include "pg/relation_name.hpp"
 #include "pg/rights.hpp"
 #include "pg/versions/rights.hpp"
+#include "refresh/code/interpreted_code.hpp"
 #include "refresh/request/audience.hpp"
 #include "setup/defining_query.hpp"
 
@@ -36,12 +37,18 @@ namespace {
 
 [[noreturn]] void refuse(Oid user, const char *column)
 {
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("cannot alter type of a column used by another role's stream table"),
-                    errdetail("Stream table %s depends on column \"%s\".", definition::qualified_name(user), column),
-                    errhint("Let its owner drop the stream table, alter the column, and create the stream table again; "
-                            "see pgtrickle.export_definition(%s) for the statements.",
-                            quote_literal_cstr(quoted_relation_name(user)))));
+    const char *name = definition::qualified_name(user);
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("cannot alter type of a column used by another role's stream table"),
+             has_rights_of_owner(user)
+                 ? errdetail("Stream table %s depends on column \"%s\", and may run code of its owner, which this "
+                             "session must not.",
+                             name, column)
+                 : errdetail("Stream table %s depends on column \"%s\".", name, column),
+             errhint("Let its owner drop the stream table, alter the column, and create the stream table again; "
+                     "see pgtrickle.export_definition(%s) for the statements.",
+                     quote_literal_cstr(quoted_relation_name(user)))));
 }
 
 /* The rule of the internal view ceases to depend on the columns of `relid`; it is replaced after the statement.
@@ -108,8 +115,9 @@ void RetypedColumns::release_column(Oid relid, AttrNumber column)
     ListCell *cell;
     foreach (cell, users) {
         const Oid user = lfirst_oid(cell);
+        const bool may_follow = call([=] { return has_rights_of_owner(user); }) && refresh::may_run_here(user);
         call([=] {
-            if (!has_rights_of_owner(user))
+            if (!may_follow)
                 refuse(user, get_attname(relid, column, false));
             LockRelationOid(user, AccessExclusiveLock);
         });
@@ -167,12 +175,15 @@ bool RetypedColumns::follow_one(Oid relid)
         parsed = setup::parse_defining_query(definition, true, relid);
         commands = call([&] { return retypings(relid, parsed.query); });
     });
+    const bool has_known_children = commands == NIL || !call([=] { return has_subclass(relid); });
+    if (!refresh::may_run_query_here(relid, parsed.query) ||
+        !(has_known_children || call([=] { return refresh::is_trusted_here(relid); })))
+        raise_code_of_owner(relid);
     ListCell *cell;
     foreach (cell, commands)
         release_column(relid, call([&] { return get_attnum(relid, lfirst_node(AlterTableCmd, cell)->name); }));
     if (commands != NIL) {
-        /* Children are rewritten, and constraints of these, indexes and extended statistics parsed again: code of the
-         * owner, which a session of another role, such as a superuser's, must not run. */
+        /* Children are rewritten, and constraints of these, indexes and extended statistics parsed again. */
         AsOwner as_owner(definition.owner, Sharing::custom);
         UncollectedCommands uncollected;
         call([=] { alter_columns(relid, commands); });

@@ -8,7 +8,8 @@
  *
  * The session must have the rights of their owners, as a superuser has: their queries are analyzed, and the stream
  * tables filled, in its statement. PostgreSQL refuses it for a view of another role, so that it may also fail or take
- * long for one. All code of an owner runs with the owner's rights.
+ * long for one. All code of an owner runs with the owner's rights, and in the session of another role known code only
+ * (refresh/code/interpreted_code.hpp).
  *
  * C++ frames; they throw PgError.
  */
@@ -27,7 +28,8 @@ namespace pgtrickle {
 class RetypedColumns {
   public:
     /* Before the statement: releases the columns of `relid` to which it gives another type, and those of its
-     * partitions and children, from the queries of stream tables. Raises 0A000 for one of another role. */
+     * partitions and children, from the queries of stream tables. Raises 0A000 for one of another role, or one that may
+     * run code of another role. */
     void release(Oid relid, const AlterTableStmt *statement);
 
     /* After the statement: has a stream table that it has retyped itself filled by follow(). */

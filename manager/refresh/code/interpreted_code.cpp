@@ -6,6 +6,7 @@
 #include "pg/relation_owner.hpp"
 #include "pg/rights.hpp"
 #include "pg/versions/generated_columns.hpp"
+#include "pg/versions/rights.hpp"
 #include "refresh/code/known_query.hpp"
 #include "storage/storage.hpp"
 
@@ -182,17 +183,21 @@ bool is_known_relation(KnownQuery *query, Oid relation)
     }
 }
 
+/* Whether the relations of the query, and what they read in turn, are known. */
+bool are_known_relations(KnownQuery *query)
+{
+    for (int i = 0; i < list_length(query->relations); i++)
+        if (!is_known_relation(query, list_nth_oid(query->relations, i)))
+            return false;
+    return !query->code.is_unknown_as_a_whole();
+}
+
 /* The children of the stream table are read by the reader's own plan. PostgreSQL frame. */
 bool is_known_stream_table(Oid relid, Oid rows)
 {
     KnownQuery query;
     query.relations = list_make2_oid(definition::view_of(relid), rows);
-    if (!has_known_parts(&query, relid))
-        return false;
-    for (int i = 0; i < list_length(query.relations); i++)
-        if (!is_known_relation(&query, list_nth_oid(query.relations, i)))
-            return false;
-    return !query.code.is_unknown_as_a_whole();
+    return has_known_parts(&query, relid) && are_known_relations(&query);
 }
 
 /* The queries of the stream tables that it reads do not count. C++ frame. */
@@ -213,16 +218,19 @@ struct Roles {
 /* Whether the role could run the owner's code anyway, and has nothing to fear from it. PostgreSQL frame. */
 bool trusts(Oid role, Oid owner)
 {
-    return is_member_of_role_nosuper(role, owner) || (superuser_arg(role) && superuser_arg(owner));
+    return may_act_as(role, owner) || (superuser_arg(role) && superuser_arg(owner));
+}
+
+bool are_trusting(const Roles &roles, Oid owner)
+{
+    return trusts(roles.outer, owner) && trusts(roles.current, owner);
 }
 
 bool may_run_for(const Roles &roles, Oid relid)
 {
     const std::vector<Oid> all = definition::with_upstreams(relid);
     return std::all_of(all.begin(), all.end(), [&](Oid one) {
-        const Oid owner = call([=] { return owner_of_relation(one); });
-        return call([&] { return trusts(roles.outer, owner) && trusts(roles.current, owner); }) ||
-               !may_run_interpreted_code(one);
+        return call([&] { return are_trusting(roles, owner_of_relation(one)); }) || !may_run_interpreted_code(one);
     });
 }
 
@@ -259,6 +267,20 @@ bool may_run_here(Oid relid)
         *kept = {relid, roles, invalidations, may_run};
     }
     return kept->may_run;
+}
+
+bool may_run_query_here(Oid relid, ::Query *query)
+{
+    return may_run_here(relid) && call([=] {
+               KnownQuery known;
+               return is_trusted_here(relid) ||
+                      (known.includes(reinterpret_cast<::Node *>(query)) && are_known_relations(&known));
+           });
+}
+
+bool is_trusted_here(Oid relid)
+{
+    return are_trusting(Roles(), owner_of_relation(relid));
 }
 
 } // namespace pgtrickle::refresh
