@@ -2,6 +2,7 @@
 
 #include "definition/definition.hpp"
 #include "definition/query/query.hpp"
+#include "definition/query/rules_and_policies.hpp"
 #include "definition/text_search_setting.hpp"
 #include "pg/relation_owner.hpp"
 #include "pg/settings.hpp"
@@ -14,7 +15,6 @@ extern "C" {
 #include "access/table.h"
 #include "catalog/dependency.h"
 #include "catalog/heap.h"
-#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
@@ -24,6 +24,7 @@ extern "C" {
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_operator.h"
+#include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_statistic_ext.h"
@@ -31,8 +32,6 @@ extern "C" {
 #include "catalog/pg_ts_dict.h"
 #include "catalog/pg_type.h"
 #include "commands/view.h"
-#include "nodes/nodeFuncs.h"
-#include "rewrite/rewriteDefine.h"
 #include "rewrite/rewriteHandler.h"
 #include "rewrite/rewriteManip.h"
 #include "rewrite/rewriteSupport.h"
@@ -271,21 +270,9 @@ Oid stream_table_of_view(Oid view)
     return name != nullptr && sscanf(name, "def_%u", &relid) == 1 ? relid : InvalidOid;
 }
 
-Oid relation_of_rule(Oid rule)
-{
-    Relation rewrite = table_open(RewriteRelationId, AccessShareLock);
-    ScanKeyData key;
-    ScanKeyInit(&key, Anum_pg_rewrite_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(rule));
-    SysScanDesc scan = systable_beginscan(rewrite, RewriteOidIndexId, true, nullptr, 1, &key);
-    HeapTuple tuple = systable_getnext(scan);
-    Oid relation = HeapTupleIsValid(tuple) ? reinterpret_cast<Form_pg_rewrite>(GETSTRUCT(tuple))->ev_class : InvalidOid;
-    systable_endscan(scan);
-    table_close(rewrite, AccessShareLock);
-    return relation;
-}
-
-/* Returns the views, materialized or not, whose rules refer to the object. */
-List *relations_with_rules_on(Oid class_id, Oid object_id, int sub_id)
+/* Returns the views, materialized or not, whose rules refer to the object, and unless `directly`, the tables whose
+ * policies do. */
+List *relations_with_code_on(Oid class_id, Oid object_id, int sub_id, bool directly)
 {
     List *relations = NIL;
     Relation depend = table_open(DependRelationId, AccessShareLock);
@@ -293,10 +280,14 @@ List *relations_with_rules_on(Oid class_id, Oid object_id, int sub_id)
     HeapTuple tuple;
     SysScanDesc scan = scan_depend(depend, true, class_id, object_id, keys);
     while (Form_pg_depend form = next_depend(scan, &tuple)) {
-        if (form->classid != RewriteRelationId || (sub_id != 0 && form->refobjsubid != sub_id))
+        if (sub_id != 0 && form->refobjsubid != sub_id)
             continue;
-        Oid relation = relation_of_rule(form->objid);
-        if (OidIsValid(relation) && !(class_id == RelationRelationId && relation == object_id))
+        const bool is_policy = !directly && form->classid == PolicyRelationId;
+        const Oid relation = form->classid == RewriteRelationId ? relation_of_rule(form->objid)
+                             : is_policy                        ? table_of_policy(form->objid)
+                                                                : InvalidOid;
+        const bool is_itself = class_id == RelationRelationId && relation == object_id && !is_policy;
+        if (OidIsValid(relation) && !is_itself)
             relations = list_append_unique_oid(relations, relation);
     }
     systable_endscan(scan);
@@ -486,7 +477,7 @@ List *users_of_views(List *views, bool directly)
         if (OidIsValid(relid))
             users = list_append_unique_oid(users, relid);
         else if (!directly)
-            open_views = list_concat(open_views, relations_with_rules_on(RelationRelationId, view, 0));
+            open_views = list_concat(open_views, relations_with_code_on(RelationRelationId, view, 0, false));
     }
     list_sort(users, list_oid_cmp);
     return users;
@@ -494,7 +485,7 @@ List *users_of_views(List *views, bool directly)
 
 List *users_of(Oid class_id, Oid object_id, int sub_id, bool directly)
 {
-    return users_of_views(relations_with_rules_on(class_id, object_id, sub_id), directly);
+    return users_of_views(relations_with_code_on(class_id, object_id, sub_id, directly), directly);
 }
 
 } // namespace pgtrickle::definition

@@ -33,8 +33,8 @@ List *readers_of_column(Oid relid, AttrNumber column);
 /* Returns the names of the extended statistics that go with the column. PostgreSQL frame. */
 List *statistics_on_column(Oid relid, AttrNumber column);
 
-/* Returns the stream tables whose defining query uses the object, by its own text or through views that it
- * reads (List of OIDs, ascending). sub_id 0 means any part of the object. With `directly`, only stream tables
+/* Returns the stream tables whose defining query uses the object, by its own text or through views and policies of
+ * what it reads (List of OIDs, ascending). sub_id 0 means any part of the object. With `directly`, only stream tables
  * whose own text names it. */
 List *users_of(Oid class_id, Oid object_id, int sub_id, bool directly);
 /* As users_of(), of those whose internal views are among `views`, or that read these. */

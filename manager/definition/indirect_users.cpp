@@ -8,6 +8,7 @@
 
 #include "definition/definition.hpp"
 #include "definition/definition_view.hpp"
+#include "definition/query/rules_and_policies.hpp"
 #include "definition/state/state.hpp"
 #include "definition/text_search_setting.hpp"
 #include "pg/walker.hpp"
@@ -86,19 +87,6 @@ void add_configurations_with(List **objects, Oid dictionary)
     }
     systable_endscan(scan);
     table_close(map, AccessShareLock);
-}
-
-Oid table_of_policy(Oid policy)
-{
-    Relation policies = table_open(PolicyRelationId, AccessShareLock);
-    ScanKeyData key;
-    ScanKeyInit(&key, Anum_pg_policy_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(policy));
-    SysScanDesc scan = systable_beginscan(policies, PolicyOidIndexId, true, nullptr, 1, &key);
-    HeapTuple tuple = systable_getnext(scan);
-    Oid table = HeapTupleIsValid(tuple) ? reinterpret_cast<Form_pg_policy>(GETSTRUCT(tuple))->polrelid : InvalidOid;
-    systable_endscan(scan);
-    table_close(policies, AccessShareLock);
-    return table;
 }
 
 bool has_constant(::Node *node, void *context)
