@@ -42,6 +42,14 @@ CREATE FOREIGN TABLE cf_per_customer () SERVER pgtrickle
 SELECT defining_query FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'cf_per_customer';
 SELECT * FROM cf_per_customer ORDER BY id;
 
+-- group_by_primary_key_of_a_parent_is_refused: children may have rows with equal keys, of which PostgreSQL makes one group
+CREATE TABLE cf_parent (id int PRIMARY KEY, v int);
+CREATE TABLE cf_child () INHERITS (cf_parent);
+SELECT pgtrickle.create_stream_table('cf_groups', 'SELECT id, count(*) AS n, v FROM cf_parent GROUP BY id');
+SELECT pgtrickle.create_stream_table('cf_groups', 'SELECT id, count(*) AS n FROM cf_parent p JOIN cf_customer c USING (id) GROUP BY p.id HAVING p.v > 0');
+SELECT pgtrickle.create_stream_table('cf_groups', 'SELECT id, count(*) AS n, v FROM ONLY cf_parent GROUP BY id');
+DROP TABLE cf_child, cf_parent CASCADE;
+
 -- cast_does_not_change_what_distinct_means
 CREATE FOREIGN TABLE cf_distinct (whole int) SERVER pgtrickle
   OPTIONS (query 'SELECT DISTINCT price FROM (VALUES (1.2), (1.4)) v (price)', refresh_mode 'FULL');

@@ -3,11 +3,14 @@
 #include "pg/walker.hpp"
 
 extern "C" {
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/tlist.h"
 #include "parser/parse_clause.h"
 #include "parser/parse_oper.h"
+#include "parser/parsetree.h"
 #include "utils/lsyscache.h"
 }
 
@@ -79,6 +82,28 @@ int add_to_grouping(Query *query, Var *column)
     return static_cast<int>(clause->tleSortGroupRef);
 }
 
+/* A primary key does not determine the columns of rows in inheritance children: PostgreSQL makes one group of rows with
+ * equal keys, and shows the columns of any one of them. */
+void refuse_children(const Query *query, const Var *column)
+{
+    const RangeTblEntry *entry = rt_fetch(column->varno, query->rtable);
+    while (entry->rtekind == RTE_JOIN) {
+        auto *joined = static_cast<::Node *>(list_nth(entry->joinaliasvars, column->varattno - 1));
+        if (joined == nullptr || !IsA(joined, Var))
+            return;
+        column = reinterpret_cast<const Var *>(joined);
+        entry = rt_fetch(column->varno, query->rtable);
+    }
+    if (entry->rtekind != RTE_RELATION || !entry->inh || entry->relkind != RELKIND_RELATION ||
+        !has_subclass(entry->relid))
+        return;
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("column \"%s\" of \"%s\" is used in a defining query without being grouped",
+                           get_attname(entry->relid, column->varattno, false), get_rel_name(entry->relid)),
+                    errdetail("The table has inheritance children, for whose rows its primary key does not hold."),
+                    errhint("Group by the column, use an aggregate, or read ONLY the table.")));
+}
+
 void widen_level(Query *query)
 {
     if (query->constraintDeps == NIL)
@@ -88,8 +113,11 @@ void widen_level(Query *query)
     find_ungrouped(query->havingQual, &search);
     ListCell *cell;
     List *added = NIL;
-    foreach (cell, search.ungrouped)
-        added = lappend_int(added, add_to_grouping(query, static_cast<Var *>(lfirst(cell))));
+    foreach (cell, search.ungrouped) {
+        auto *column = static_cast<Var *>(lfirst(cell));
+        refuse_children(query, column);
+        added = lappend_int(added, add_to_grouping(query, column));
+    }
     /* Every grouping set contains the primary key that determines these columns, so every set gets them
      * too. */
     if (query->groupingSets != NIL && added != NIL)

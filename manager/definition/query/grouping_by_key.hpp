@@ -15,7 +15,7 @@ namespace pgtrickle::definition {
 
 /* Adds to each GROUP BY of `query`, at any depth, the columns that are ungrouped because of a primary key.
  * The groups stay the same while the key holds, and the text no longer needs the key. Raises 0A000 if a
- * column cannot be grouped. Changes `query`. PostgreSQL frame. */
+ * column cannot be grouped, or the table has inheritance children. Changes `query`. PostgreSQL frame. */
 void widen_grouping(Query *query);
 
 } // namespace pgtrickle::definition

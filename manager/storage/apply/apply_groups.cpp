@@ -13,8 +13,8 @@ bool is_same_prefix(const Arrangement *arrangement, int count, const TupleTableS
 {
     for (int i = 0; i < count; i++) {
         Form_pg_attribute attribute = TupleDescAttr(arrangement->descriptor, i);
-        if (!is_same_image(stored->tts_values[i], stored->tts_isnull[i], values[i], nulls[i], attribute->attbyval,
-                           attribute->attlen))
+        if (!has_same_bytes(stored->tts_values[i], stored->tts_isnull[i], values[i], nulls[i], attribute->attbyval,
+                            attribute->attlen))
             return false;
     }
     return true;

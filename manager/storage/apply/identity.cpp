@@ -2,6 +2,7 @@
 
 #include "pg/equality.hpp"
 #include "pg/versions/varlena.hpp"
+#include "storage/apply/plain_rows.hpp"
 
 extern "C" {
 #include "common/hashfn.h"
@@ -17,7 +18,7 @@ constexpr uint64 null_hash = 0x9e3779b97f4a7c15ULL;
 
 /* Only the type's own bytes count: the other bytes of the Datum may differ between a stored and a computed
  * value (see datum_image_eq). */
-uint64 image_hash_by_value(Datum value, int16 typlen)
+uint64 hash_by_value(Datum value, int16 typlen)
 {
     uint64 bytes = value;
     if (typlen == 1)
@@ -29,10 +30,10 @@ uint64 image_hash_by_value(Datum value, int16 typlen)
     return DatumGetUInt64(hash_any_extended(reinterpret_cast<unsigned char *>(&bytes), sizeof(bytes), 0));
 }
 
-uint64 image_hash(Datum value, bool typbyval, int16 typlen)
+uint64 bytes_hash(Datum value, bool typbyval, int16 typlen)
 {
     if (typbyval)
-        return image_hash_by_value(value, typlen);
+        return hash_by_value(value, typlen);
     if (typlen > 0)
         return DatumGetUInt64(hash_any_extended(reinterpret_cast<unsigned char *>(DatumGetPointer(value)), typlen, 0));
     if (typlen == -2) {
@@ -50,7 +51,14 @@ uint64 image_hash(Datum value, bool typbyval, int16 typlen)
 IdentityColumn column_facts(TupleDesc descriptor, int position)
 {
     Form_pg_attribute attribute = TupleDescAttr(descriptor, position);
-    return {attribute->attlen, attribute->attbyval, attribute->attcollation, nullptr, nullptr, false, true};
+    return {attribute->attlen,
+            attribute->attbyval,
+            attribute->attcollation,
+            type_with_rows(attribute->atttypid),
+            nullptr,
+            nullptr,
+            false,
+            true};
 }
 
 /* The column is compared by equality, unless equal values are identical and the type has no hash function.
@@ -75,12 +83,38 @@ IdentityColumn key_facts(TupleDesc descriptor, int position)
     return column;
 }
 
+/* The value whose bytes are the image; a copy, if it contains rows. */
+Datum plain_value(const IdentityColumn &column, Datum value)
+{
+    return OidIsValid(column.rows) ? plain_rows(value, column.rows) : value;
+}
+
+uint64 image_hash(const IdentityColumn &column, Datum value)
+{
+    const Datum plain = plain_value(column, value);
+    const uint64 hash = bytes_hash(plain, column.typbyval, column.typlen);
+    if (OidIsValid(column.rows))
+        pfree(DatumGetPointer(plain));
+    return hash;
+}
+
+bool is_same_image(const IdentityColumn &column, Datum a, bool a_null, Datum b, bool b_null)
+{
+    if (a_null || b_null || !OidIsValid(column.rows))
+        return has_same_bytes(a, a_null, b, b_null, column.typbyval, column.typlen);
+    const Datum plain_a = plain_value(column, a), plain_b = plain_value(column, b);
+    const bool answer = datum_image_eq(plain_a, plain_b, column.typbyval, column.typlen);
+    pfree(DatumGetPointer(plain_a));
+    pfree(DatumGetPointer(plain_b));
+    return answer;
+}
+
 uint64 value_hash(const IdentityColumn &column, Datum value)
 {
     if (!column.is_hashed)
         return 0;
     if (column.hash == nullptr)
-        return image_hash(value, column.typbyval, column.typlen);
+        return image_hash(column, value);
     if (column.is_extended)
         return DatumGetUInt64(FunctionCall2Coll(column.hash, column.collation, value, UInt64GetDatum(0)));
     return DatumGetUInt32(FunctionCall1Coll(column.hash, column.collation, value));
@@ -89,7 +123,7 @@ uint64 value_hash(const IdentityColumn &column, Datum value)
 bool is_same_value(const IdentityColumn &column, Datum a, bool a_null, Datum b, bool b_null)
 {
     if (column.equal == nullptr)
-        return is_same_image(a, a_null, b, b_null, column.typbyval, column.typlen);
+        return is_same_image(column, a, a_null, b, b_null);
     if (a_null || b_null)
         return a_null && b_null;
     return DatumGetBool(FunctionCall2Coll(column.equal, column.collation, a, b));
@@ -148,7 +182,12 @@ bool Identity::is_same_at(const int *positions, const Datum *a, const bool *a_nu
     return true;
 }
 
-bool is_same_image(Datum a, bool a_null, Datum b, bool b_null, bool typbyval, int16 typlen)
+Datum Identity::plain(int position, Datum value) const
+{
+    return plain_value(columns_[position], value);
+}
+
+bool has_same_bytes(Datum a, bool a_null, Datum b, bool b_null, bool typbyval, int16 typlen)
 {
     if (a_null || b_null)
         return a_null && b_null;

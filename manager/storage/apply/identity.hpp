@@ -1,7 +1,8 @@
 /*
  * Defines when two rows of an arrangement are the same row.
  *
- * Layout rows: all value columns have the same *image* (the detoasted bytes). Layout groups: the key columns
+ * Layout rows: all value columns have the same *image* (the detoasted bytes; of rows within values, the plain ones:
+ * plain_rows.hpp). Layout groups: the key columns
  * are equal under the equality of their types, NULL being equal to NULL.
  *
  * The *place* of a row is what an index finds it by, and only narrows the search down: every look-up rechecks the
@@ -25,6 +26,7 @@ struct IdentityColumn {
     int16 typlen;
     bool typbyval;
     Oid collation;
+    Oid rows;         /* type_with_rows() */
     FmgrInfo *equal;  /* NULL: by image */
     FmgrInfo *hash;   /* NULL: by image */
     bool is_extended; /* hash takes a seed */
@@ -44,6 +46,8 @@ class Identity {
     bool is_same(const Datum *a, const bool *a_null, const Datum *b, const bool *b_null) const;
     /* The columns of the identity are at `positions` of both rows. */
     bool is_same_at(const int *positions, const Datum *a, const bool *a_null, const Datum *b, const bool *b_null) const;
+    /* Returns the value of the column at `position` of the identity as one whose bytes are its image. */
+    Datum plain(int position, Datum value) const;
     int count() const { return count_; }
 
   private:
@@ -51,7 +55,8 @@ class Identity {
     int count_ = 0;
 };
 
-/* Whether two values have the same image; NULLs are the same. */
-bool is_same_image(Datum a, bool a_null, Datum b, bool b_null, bool typbyval, int16 typlen);
+/* Whether two values have the same bytes once they are detoasted: the same image, unless they contain rows. NULLs are
+ * the same. */
+bool has_same_bytes(Datum a, bool a_null, Datum b, bool b_null, bool typbyval, int16 typlen);
 
 } // namespace pgtrickle::storage

@@ -4,6 +4,7 @@
  */
 #include "pg/boundary.hpp"
 #include "pg/versions/varlena.hpp"
+#include "storage/apply/plain_rows.hpp"
 
 extern "C" {
 #include "access/tupmacs.h"
@@ -23,6 +24,7 @@ constexpr int longest_plain = 40;
 struct ArgumentType {
     int16 length;
     bool is_by_value;
+    Oid rows; /* type_with_rows() */
 };
 
 /* All functions of this file but its SQL functions are PostgreSQL frames. */
@@ -34,8 +36,11 @@ const ArgumentType *argument_types(FunctionCallInfo fcinfo)
         return static_cast<ArgumentType *>(fcinfo->flinfo->fn_extra);
     auto *types = static_cast<ArgumentType *>(
         MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(ArgumentType) * (PG_NARGS() + 1)));
-    for (int i = 0; i < PG_NARGS(); i++)
-        get_typlenbyval(get_fn_expr_argtype(fcinfo->flinfo, i), &types[i].length, &types[i].is_by_value);
+    for (int i = 0; i < PG_NARGS(); i++) {
+        const Oid type = get_fn_expr_argtype(fcinfo->flinfo, i);
+        get_typlenbyval(type, &types[i].length, &types[i].is_by_value);
+        types[i].rows = storage::type_with_rows(type);
+    }
     fcinfo->flinfo->fn_extra = types;
     return types;
 }
@@ -57,7 +62,8 @@ void append_value(StringInfo buffer, Datum value, const ArgumentType &type)
     } else if (type.length == -2) {
         append_bytes(buffer, DatumGetCString(value), static_cast<int32>(strlen(DatumGetCString(value))));
     } else {
-        auto *packed = PG_DETOAST_DATUM_PACKED(value);
+        const Datum plain = OidIsValid(type.rows) ? storage::plain_rows(value, type.rows) : value;
+        auto *packed = PG_DETOAST_DATUM_PACKED(plain);
         append_bytes(buffer, VARDATA_ANY(packed), static_cast<int32>(VARSIZE_ANY_EXHDR(packed)));
     }
 }

@@ -39,7 +39,8 @@ TupleDesc describe_arguments(FunctionCallInfo fcinfo)
 {
     const Node *expression = fcinfo->flinfo->fn_expr;
     if (get_fn_expr_variadic(fcinfo->flinfo) || expression == nullptr || !IsA(expression, FuncExpr))
-        elog(ERROR, "a row's columns must be given one by one");
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("the columns of a row must be given one by one")));
     const List *arguments = reinterpret_cast<const FuncExpr *>(expression)->args;
     TupleDesc descriptor = CreateTemplateTupleDesc(PG_NARGS());
     for (int i = 0; i < PG_NARGS(); i++) {
@@ -116,7 +117,7 @@ bytea *image_of_arguments(FunctionCallInfo fcinfo)
         Form_pg_attribute attribute = TupleDescAttr(facts->descriptor, i);
         appendStringInfoChar(&image, PG_ARGISNULL(i) ? 'n' : 'v');
         if (!PG_ARGISNULL(i))
-            append_image(&image, PG_GETARG_DATUM(i), attribute->attbyval, attribute->attlen);
+            append_image(&image, facts->identity.plain(i, PG_GETARG_DATUM(i)), attribute->attbyval, attribute->attlen);
     }
     auto *result = reinterpret_cast<bytea *>(image.data);
     SET_VARSIZE(result, image.len);

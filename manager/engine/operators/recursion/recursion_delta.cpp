@@ -82,8 +82,8 @@ class KeptRows final : public PlanNode {
         std::string all = joined(values, ", ");
         std::string hash = alias + ".pgt_hash = pgtrickle." + (count_.empty() ? "image" : "key") + "_hash(" + all + ")";
         if (count_.empty())
-            return hash + " AND pg_catalog.record_image_eq(ROW(" + joined(columns_of(alias).outputs, ", ") + "), ROW(" +
-                   all + "))";
+            return hash + " AND pgtrickle.row_image(" + joined(columns_of(alias).outputs, ", ") +
+                   ") = pgtrickle.row_image(" + all + ")";
         for (size_t i = 0; i < values.size(); i++)
             hash += " AND NOT " + alias + "." + quoted(columns()[i].name) + " IS DISTINCT FROM " + values[i];
         return hash;
