@@ -172,7 +172,8 @@ std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, M
         take(std::max(after, ready_at));
     if (!due)
         return std::nullopt;
-    return std::max(*due, not_before);
+    const Microseconds after_empty = std::min(task.throttle.until_after_empty(), now + spacing_us);
+    return std::max({*due, not_before, is_clean ? 0 : after_empty});
 }
 
 namespace {

@@ -50,11 +50,14 @@ class Throttle {
      * HotJobs::record() returns it. */
     void record_refresh(Microseconds took_us, int64_t commits, Microseconds now, Microseconds longest_us,
                         int hot_jobs = 1);
-    /* Records a refresh that found nothing to apply although a change is pending, because its commit is under
-     * way. The pause is a millisecond at first, and longer the more such refreshes follow each other. */
+    /* Records a refresh that found nothing to apply although a change is pending: its commit is under way, or an
+     * upstream of another owner, which is refreshed before, fails. The pause is a millisecond at first, and longer the
+     * more such refreshes follow each other. */
     void record_empty_refresh(Microseconds now, Microseconds longest_us);
     /* Time before which the next refresh must not begin. */
     Microseconds until() const { return until_; }
+    /* As until(), for a schedule, which only empty refreshes put off; 0: the last one was not empty. */
+    Microseconds until_after_empty() const { return empty_ > 0 ? until_ : 0; }
 
   private:
     static constexpr Microseconds most_us = 2 * second_us;

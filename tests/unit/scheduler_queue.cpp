@@ -178,6 +178,20 @@ TEST(Due, without_schedule_on_change_but_rested)
               10 * s + s); /* the clock was set back: the wait is limited to this */
 }
 
+TEST(Due, one_refreshed_in_vain_is_not_refreshed_over_and_over)
+{
+    Task task;
+    task.schedules = {every(1)};
+    task.refreshed_at = 70 * s;
+    for (int i = 0; i < 20; i++)
+        task.throttle.record_empty_refresh(70 * s, s);
+    EXPECT_EQ(due_at(task, 60 * s, 70 * s, s, utc), 71 * s);
+    EXPECT_EQ(due_at(task, 0, 70 * s, s, utc), std::nullopt);
+    EXPECT_EQ(due_at(task, 20 * s, 20 * s, s, utc), 21 * s); /* the clock was set back: the wait is limited to this */
+    task.throttle.record_refresh(0, 1, 71 * s, s);
+    EXPECT_EQ(due_at(task, 60 * s, 72 * s, s, utc), 61 * s);
+}
+
 TEST(Due, back_off_puts_it_off)
 {
     Task task;

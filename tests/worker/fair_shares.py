@@ -269,6 +269,33 @@ def a_reader_gets_the_upstreams_that_others_refresh():
         writer.join()
 
 
+def upstreams_that_fail_for_a_moment_over_and_over_do_not_keep_others_busy():
+    """Above one of another owner that raises an error after which it is tried again: what reads it stays due."""
+    restart()
+    db.run("CREATE TABLE failing (sqlstate text); INSERT INTO failing VALUES (NULL); GRANT ALL ON failing TO PUBLIC")
+    db.run("CREATE FUNCTION fails_at_times() RETURNS bool LANGUAGE plpgsql AS $$ DECLARE bad text := (SELECT sqlstate FROM public.failing); BEGIN "
+           "IF bad IS NOT NULL THEN RAISE 'fails' USING ERRCODE = bad; END IF; RETURN true; END $$")
+    create_healthy("other")
+    db.run("CREATE TABLE below_source (id int); ALTER TABLE below_source OWNER TO fair_endless")
+    create("fair_endless", "below", "SELECT id FROM below_source WHERE fails_at_times()", schedule="0s", is_filled=True)
+    db.run("GRANT SELECT ON below TO PUBLIC")
+    for number, schedule in enumerate(("1s", "1s", "2s", "calculated")):
+        create("fair_healthy", f"above{number}", "SELECT id FROM below", schedule=schedule, is_filled=True)
+    for sqlstate in "55P03", "40001", "22012":
+        db.run("UPDATE failing SET sqlstate = %s", sqlstate)
+        db.run("INSERT INTO below_source VALUES (1)")
+        keeps_up("other", times=8)
+        begun = db.value("SELECT clock_timestamp()")
+        db.wait_for(f"SELECT clock_timestamp() > '{begun}'::timestamptz + interval '3 s'", True)
+        counts = db.run("SELECT pgt_name, count(*) FROM pgtrickle.pgt_refresh_history h JOIN pgtrickle.pgt_stream_tables s USING (pgt_id) "
+                        "WHERE pgt_name LIKE 'above%%' AND start_time > %s GROUP BY 1", begun)
+        assert all(count < 30 for _, count in counts), (sqlstate, counts)
+        db.run("UPDATE failing SET sqlstate = NULL")
+        db.run("SELECT pgtrickle.resume_stream_table('below')") if db.value("SELECT status FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'below'") == "SUSPENDED" else None
+        for number in range(4):
+            db.wait_for(f"SELECT (SELECT count(*) FROM above{number}) = (SELECT count(*) FROM below_source)", True, 90)
+
+
 def a_chain_that_comes_back_to_an_owner_is_refreshed_in_order():
     """Stream tables of one owner are not one batch if a stream table of another owner is between them."""
     restart()
@@ -400,7 +427,7 @@ try:
     run_cases([case for case in [endless_ones_leave_a_worker_to_other_owners, however_many_they_are, and_in_whatever_database,
                nor_do_they_take_it_when_readers_ask_for_them, nor_what_they_read, nor_upstreams_refreshed_with_them,
                a_first_fill_is_its_owners_too, a_reader_gets_the_upstreams_that_others_refresh,
-               a_chain_that_comes_back_to_an_owner_is_refreshed_in_order, a_superuser_is_an_owner_like_others, health_check_names_them, a_limit_may_be_set,
+               upstreams_that_fail_for_a_moment_over_and_over_do_not_keep_others_busy, a_chain_that_comes_back_to_an_owner_is_refreshed_in_order, a_superuser_is_an_owner_like_others, health_check_names_them, a_limit_may_be_set,
                a_refresh_longer_than_the_limit_fails, also_one_that_catches_the_cancellation,
                only_a_superuser_lifts_the_limit, a_manager_without_workers_continues,
                nor_does_one_whose_only_worker_is_occupied] if not sys.argv[1:] or case.__name__ in sys.argv[1:]])
