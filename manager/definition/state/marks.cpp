@@ -157,9 +157,12 @@ List *all_marked(Snapshot snapshot)
     return relids;
 }
 
+/* Processes that have compiled the stream table compile it again: constants into which a plan has folded what it called
+ * depend on more than PostgreSQL invalidates plans for. */
 void mark_needs_reinit(Oid relid, const char *reason)
 {
     insert_mark(relid, reason);
+    invalidate_if_exists(relid);
 }
 
 void await_invalidations_of_marks(Oid relid)
