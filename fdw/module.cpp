@@ -21,6 +21,7 @@
 #include "fdw/read/explain_statement.hpp"
 #include "fdw/read/lock_table.hpp"
 #include "fdw/read/planner_expansion.hpp"
+#include "fdw/read/reserved_relations.hpp"
 #include "fdw/read/session/choices.hpp"
 #include "fdw/read/session/leader_reads.hpp"
 #include "fdw/read/session/past_exact_reads.hpp"
@@ -174,6 +175,7 @@ constexpr Hooks hooks = {
     .executor_start = executor_start,
     .executor_run = run_under_own_snapshot,
     .executor_finish = finish_under_own_snapshot,
+    .check_rights = check_reserved_relations,
     .planner = plan_with_expansion,
     .explain = explain_statement,
     .relation_statistics = relation_statistics,

@@ -1,6 +1,7 @@
 #include "pg/hooks.hpp"
 
 #include <bit>
+#include <tuple>
 
 /* All functions of this file are PostgreSQL frames: no object in it has a destructor. */
 
@@ -58,6 +59,15 @@ extern "C" void pgtrickle_process_utility(PlannedStmt *planned, const char *text
 }
 
 /* ---- the executor ------------------------------------------------------------------------ */
+
+ExecutorCheckPerms_hook_type previous_check_rights = nullptr;
+
+template <class... Lists> bool check_rights(Lists... arguments)
+{
+    const bool raises = std::get<sizeof...(Lists) - 1>(std::make_tuple(arguments...));
+    return hooks->check_rights(rights_to_check(arguments...), raises) &&
+           (previous_check_rights == nullptr || previous_check_rights(arguments...));
+}
 
 void start_from(size_t place, QueryDesc *query, int flags)
 {
@@ -177,6 +187,8 @@ void install_hooks(const Hooks &list)
     previous_start = replace(ExecutorStart_hook, &pgtrickle_executor_start, &standard_ExecutorStart);
     previous_run = replace<ExecutorRun_hook_type>(ExecutorRun_hook, run, standard_ExecutorRun);
     previous_finish = replace(ExecutorFinish_hook, &pgtrickle_executor_finish, &standard_ExecutorFinish);
+    previous_check_rights = ExecutorCheckPerms_hook;
+    ExecutorCheckPerms_hook = check_rights;
     previous.planner = replace(planner_hook, list.planner, &standard_planner);
     previous.explain = replace(ExplainOneQuery_hook, list.explain);
     previous_relation_statistics = replace(get_relation_stats_hook, &pgtrickle_relation_statistics);

@@ -38,6 +38,7 @@
 #pragma once
 
 #include "pg/versions/postgres.hpp"
+#include "pg/versions/rights.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -119,6 +120,8 @@ class Next {
 
 using ExecutorStartHandler = void (*)(QueryDesc *query, int flags, const Next &next);
 using ExecutorHandler = void (*)(QueryDesc *query, const Next &next);
+/* Returns false, or raises 42501 if `raises`, if a privilege that PostgreSQL has found must not be used. */
+using RightsHandler = bool (*)(const RequiredRights &rights, bool raises);
 
 /* ---- events ------------------------------------------------------------------------------ */
 
@@ -134,6 +137,7 @@ struct Hooks {
     std::span<const ExecutorStartHandler> executor_start;
     ExecutorHandler executor_run;
     ExecutorHandler executor_finish;
+    RightsHandler check_rights;
     planner_hook_type planner;
     ExplainOneQuery_hook_type explain;
     std::span<const get_relation_stats_hook_type> relation_statistics;

@@ -116,6 +116,36 @@ inline void keep_rights(RequiredRights *kept, const Query *query)
     }
 }
 
+/* Those that ExecutorCheckPerms_hook gets, whose last argument is whether to raise an error. */
+inline RequiredRights rights_to_check(List *entries, bool)
+{
+    return {entries, NIL};
+}
+inline RequiredRights rights_to_check(List *entries, List *infos, bool)
+{
+    return {entries, infos};
+}
+
+/* Calls f(relation, privileges, role) for each relation of which privileges are required, until it returns false;
+ * returns whether it never did. */
+template <class F> bool for_required(const RequiredRights &rights, F f)
+{
+#if PG_VERSION_NUM < 160000
+    List *all = rights.entries;
+    using Entry = RangeTblEntry;
+#else
+    List *all = rights.infos;
+    using Entry = RTEPermissionInfo;
+#endif
+    for (int i = 0; i < list_length(all); i++) {
+        const auto *entry = static_cast<const Entry *>(list_nth(all, i));
+        const Oid role = OidIsValid(entry->checkAsUser) ? entry->checkAsUser : GetUserId();
+        if (entry->requiredPerms != 0 && OidIsValid(entry->relid) && !f(entry->relid, entry->requiredPerms, role))
+            return false;
+    }
+    return true;
+}
+
 /* Raises 42501 unless the current user, or the role as which an entry is checked, has the privileges. */
 inline void check_rights(const RequiredRights &rights)
 {
