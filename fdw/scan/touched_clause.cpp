@@ -367,6 +367,8 @@ TouchedKeys keys_of(const TouchedValues &touched, AttrNumber column)
 
 bool can_be_in_clause(const TouchedKeys &touched)
 {
+    if (touched.column_count >= FUNC_MAX_ARGS)
+        return false;
     Size size = 0;
     for (int i = 0; i < touched.column_count; i++) {
         if (!op_hashjoinable(touched.columns[i].equals, touched.columns[i].type) ||

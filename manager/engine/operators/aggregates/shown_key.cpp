@@ -24,15 +24,23 @@ std::vector<int> loose_keys(const Group &group)
     return loose;
 }
 
-/* Returns the images of the loose keys as one text without collation. */
+/* Returns the images of the loose keys as one text without collation: an image of images, where they are more than the
+ * arguments that a function can have. */
 Expression image_of(const Group &group, const std::vector<int> &loose)
 {
+    constexpr size_t most_arguments = 100;
+    const bool is_nested = loose.size() > most_arguments;
     Expression image;
-    for (int key : loose) {
-        image.pieces.emplace_back(std::string(image.pieces.empty() ? "pgtrickle.image(" : ", "));
-        image.pieces.emplace_back(group.keys[key]);
+    auto print = [&](const char *text) { image.pieces.emplace_back(std::string(text)); };
+    if (is_nested)
+        print("pgtrickle.image(");
+    for (size_t i = 0; i < loose.size(); i++) {
+        const bool is_first = i % most_arguments == 0;
+        print(!is_first ? ", " : i == 0 ? "pgtrickle.image(" : "), pgtrickle.image(");
+        image.pieces.emplace_back(group.keys[loose[i]]);
     }
-    image.pieces.emplace_back(std::string(") COLLATE pg_catalog.\"C\""));
+    print(is_nested ? "))" : ")");
+    print(" COLLATE pg_catalog.\"C\"");
     image.result.type = "pg_catalog.text";
     image.result.collation = "pg_catalog.\"C\"";
     image.result.is_fixed_length = false;
