@@ -1,6 +1,22 @@
 #include "refresh/history.hpp"
 
+extern "C" {
+#include "mb/pg_wchar.h"
+}
+
+#include <algorithm>
+#include <climits>
+
 namespace pgtrickle {
+
+std::string kept_text(const char *text)
+{
+    constexpr int longest = 8192;
+    const size_t length = strlen(text);
+    if (length <= longest)
+        return text;
+    return std::string(text, pg_mbcliplen(text, static_cast<int>(std::min<size_t>(length, INT_MAX)), longest)) + "...";
+}
 
 catalog::Refresh history_row(const refresh::Outcome &outcome, catalog::InitiatedBy initiated_by)
 {
@@ -33,7 +49,8 @@ catalog::Refresh failed_history_row(Oid relid, refresh::Action action, Timestamp
     row.action = action;
     row.status = catalog::RefreshStatus::failed;
     row.initiated_by = initiated_by;
-    row.error_message = message != nullptr ? message : "";
+    if (message != nullptr)
+        row.error_message = kept_text(message);
     return row;
 }
 

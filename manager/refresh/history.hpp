@@ -21,4 +21,8 @@ void record_left_out(const refresh::SkippedMembers &skipped, TimestampTz started
 void record_failure_in_history(Oid relid, TimestampTz started_at, catalog::InitiatedBy initiated_by,
                                const PgError &error);
 
+/* Returns the text of an error as it is kept and logged: the first 8 kB, whole characters. A query may raise one of any
+ * length, and all databases share a catalog. */
+std::string kept_text(const char *text);
+
 } // namespace pgtrickle

@@ -1,6 +1,7 @@
 #include "worker/transaction.hpp"
 
 #include "pg/rights.hpp"
+#include "refresh/history.hpp"
 #include "refresh/refresh.hpp"
 
 extern "C" {
@@ -67,8 +68,8 @@ TransactionFailure failure_of(const PgError &error)
 {
     TransactionFailure failure;
     failure.sqlstate = error.data->sqlerrcode;
-    failure.message = error.data->message != nullptr ? error.data->message : "";
-    failure.detail = error.data->detail != nullptr ? error.data->detail : "";
+    failure.message = error.data->message != nullptr ? kept_text(error.data->message) : "";
+    failure.detail = error.data->detail != nullptr ? kept_text(error.data->detail) : "";
     /* A worker runs as a superuser, for which error messages are complete. */
     if (const auto *of_member = dynamic_cast<const refresh::MemberError *>(&error)) {
         failure.culprit = of_member->relid;
