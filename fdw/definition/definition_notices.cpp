@@ -41,7 +41,7 @@ void note_other_owners(Oid relid)
                                 get_rel_name(relid)),
                          errdetail("It also reads a source through %s, and may reflect two states of that source.",
                                    names.c_str()),
-                         errhint("Use pgtrickle.create_refresh_group() to refresh them together.")));
+                         errhint("Give all of them to one role, or read with pg_trickle.consistent_reads = on.")));
     });
 }
 

@@ -12,6 +12,7 @@
 #include "fdw/sql/extension_tables.hpp"
 #include "fdw/sql/result_rows.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/relation_owner.hpp"
 #include "pg/rights.hpp"
 #include "pg/versions/rights.hpp"
 
@@ -51,6 +52,23 @@ std::string isolation_of(FunctionCallInfo fcinfo)
     return isolation;
 }
 
+/* Their code runs in one process (refresh/sets/refresh_groups.hpp). */
+void require_one_owner(const std::vector<Oid> &members)
+{
+    const Oid owner = call([&] { return owner_of_relation(members.front()); });
+    for (Oid relid : members)
+        call([=] {
+            if (owner_of_relation(relid) != owner)
+                ereport(ERROR,
+                        (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                         errmsg("the stream tables of a refresh group must have one owner"),
+                         errdetail("Stream table %s is owned by \"%s\", and another one by \"%s\".",
+                                   definition::qualified_name(relid),
+                                   GetUserNameFromId(owner_of_relation(relid), false), GetUserNameFromId(owner, false)),
+                         errhint("Give all of them to one role, which needs no attributes.")));
+        });
+}
+
 void create_group(FunctionCallInfo fcinfo)
 {
     require_writable("create_refresh_group()");
@@ -64,6 +82,7 @@ void create_group(FunctionCallInfo fcinfo)
     }
     if (members.size() < 2)
         refuse("a refresh group needs at least two stream tables");
+    require_one_owner(members);
     call([] { state::invalidate_refresh_sets(); });
     if (run_extension_sql(
             "INSERT INTO pgtrickle.pgt_refresh_group (name, isolation) VALUES ($1, $2) ON CONFLICT DO NOTHING "
@@ -123,8 +142,8 @@ void list_groups(FunctionCallInfo fcinfo)
     }
 }
 
-/* A role that may write to the table, as the owner of the database may when it restores a dump, would have the members
- * of others refreshed beside its own: in one process, which runs the code of both. PostgreSQL frame. */
+/* The owner of the database may write to the table, to restore a dump: it decides for its own stream tables only.
+ * PostgreSQL frame. */
 HeapTuple checked_member(FunctionCallInfo fcinfo)
 {
     if (!CALLED_AS_TRIGGER(fcinfo))
@@ -133,7 +152,7 @@ HeapTuple checked_member(FunctionCallInfo fcinfo)
     const HeapTuple row = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
     bool is_null;
     const Oid relid = DatumGetObjectId(heap_getattr(row, 1, RelationGetDescr(data->tg_relation), &is_null));
-    if (!object_ownercheck(RelationRelationId, relid, statement_user()))
+    if (!object_ownercheck(RelationRelationId, relid, calling_user()))
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("must be owner of stream table %s", definition::qualified_name(relid))));
     return row;

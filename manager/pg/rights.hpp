@@ -25,28 +25,34 @@ namespace pgtrickle {
 
 class UserSwitch {
   public:
-    UserSwitch(Oid user, int added_flags)
+    UserSwitch(Oid user, int added_flags, bool is_for_code_of_user = false) : outer_caller_(caller_)
     {
         GetUserIdAndSecContext(&user_, &flags_);
         SetUserIdAndSecContext(user, flags_ | added_flags);
         is_outermost_ = asking_ == InvalidOid;
         if (is_outermost_)
             asking_ = user_;
+        if (is_for_code_of_user)
+            caller_ = InvalidOid;
+        else if (caller_ == InvalidOid)
+            caller_ = user_;
     }
     ~UserSwitch()
     {
         SetUserIdAndSecContext(user_, flags_);
         if (is_outermost_)
             asking_ = InvalidOid;
+        caller_ = outer_caller_;
     }
     UserSwitch(const UserSwitch &) = delete;
     UserSwitch &operator=(const UserSwitch &) = delete;
 
     static Oid statement_user() { return asking_ != InvalidOid ? asking_ : GetUserId(); }
+    static Oid calling_user() { return caller_ != InvalidOid ? caller_ : GetUserId(); }
 
   private:
-    static inline Oid asking_ = InvalidOid;
-    Oid user_;
+    static inline Oid asking_ = InvalidOid, caller_ = InvalidOid;
+    Oid user_, outer_caller_;
     int flags_;
     bool is_outermost_;
 };
@@ -137,7 +143,7 @@ class AsOwner : ServedOwner, SharedSettings, SessionSwitch, UserSwitch {
   public:
     AsOwner(Oid owner, Sharing sharing)
         : ServedOwner(owner), SharedSettings(sharing), SessionSwitch(owner),
-          UserSwitch(owner, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION)
+          UserSwitch(owner, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION, true)
     {
     }
 };
@@ -146,6 +152,13 @@ class AsOwner : ServedOwner, SharedSettings, SessionSwitch, UserSwitch {
 inline Oid statement_user()
 {
     return UserSwitch::statement_user();
+}
+
+/* Returns the user of the statement or function that calls the extension: where code of an owner does, that owner,
+ * whatever session or worker it runs in. */
+inline Oid calling_user()
+{
+    return UserSwitch::calling_user();
 }
 
 } // namespace pgtrickle

@@ -10,14 +10,6 @@ int share_of(int setting, int workers)
     return std::max(1, setting == 0 ? workers - 1 : std::min(setting, workers));
 }
 
-Party party_of(Id id, const Ids *group, const std::function<Id(Id)> &owner_of)
-{
-    const Id owner = owner_of(id);
-    const bool is_of_several = group != nullptr && std::any_of(group->begin(), group->end(),
-                                                               [&](Id member) { return owner_of(member) != owner; });
-    return is_of_several ? Party{0, group->front()} : Party{owner, 0};
-}
-
 Ids owners_of(const Ids &members, const std::function<Id(Id)> &owner_of)
 {
     Ids owners;

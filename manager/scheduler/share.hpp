@@ -3,9 +3,8 @@
  *
  * By default an owner may occupy all workers but one at the same time: whatever its queries do, the other
  * owners have one. A job that would exceed the share waits, and jobs of other owners overtake it. A job
- * belongs to one party, so that it occupies a worker of one owner, and no stream table waits for one that
- * another role has defined. A party is an owner, or a refresh group of several owners, which only a role that
- * may act for all of them can create.
+ * belongs to one owner, so that it occupies a worker of one owner, and no stream table waits for one that
+ * another role has defined.
  *
  * Owners are opaque numbers; 0 is none. Pure C++.
  */
@@ -19,17 +18,6 @@ namespace pgtrickle::scheduler {
 
 /* Number of the `workers` that one owner may occupy; `setting` 0: all but one. */
 int share_of(int setting, int workers);
-
-/* The stream tables that may share a job: those of an owner, or those of a refresh group of several
- * owners. */
-struct Party {
-    Id owner = 0; /* 0: the party is a group */
-    Id group = 0; /* first member of the group; 0: the party is an owner */
-    bool operator==(const Party &) const = default;
-};
-
-/* The party of `id`. `group`: its refresh group, ascending, or null. */
-Party party_of(Id id, const Ids *group, const std::function<Id(Id)> &owner_of);
 
 /* The owners of the members, ascending, without duplicates. */
 Ids owners_of(const Ids &members, const std::function<Id(Id)> &owner_of);

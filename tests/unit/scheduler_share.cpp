@@ -32,28 +32,6 @@ Id owner_of(Id id)
     return id / 100;
 }
 
-TEST(Party, is_the_owners)
-{
-    EXPECT_EQ(party_of(101, nullptr, owner_of), party_of(102, nullptr, owner_of));
-    EXPECT_NE(party_of(101, nullptr, owner_of), party_of(201, nullptr, owner_of));
-}
-
-TEST(Party, of_a_refresh_group_of_one_owner_is_the_owners)
-{
-    const Ids group_members = {101, 102};
-    EXPECT_EQ(party_of(101, &group_members, owner_of), party_of(103, nullptr, owner_of));
-}
-
-TEST(Party, of_a_refresh_group_of_several_owners_is_the_groups)
-{
-    const Ids group_members = {101, 201};
-    EXPECT_EQ(party_of(101, &group_members, owner_of), party_of(201, &group_members, owner_of));
-    EXPECT_NE(party_of(101, &group_members, owner_of), party_of(102, nullptr, owner_of));
-    EXPECT_NE(party_of(201, &group_members, owner_of), party_of(202, nullptr, owner_of));
-    const Ids others = {103, 202};
-    EXPECT_NE(party_of(101, &group_members, owner_of), party_of(103, &others, owner_of));
-}
-
 TEST(Owners, are_counted_once)
 {
     EXPECT_EQ(owners_of({203, 101, 102, 201}, owner_of), (Ids{1, 2}));

@@ -69,7 +69,9 @@ TableRows rows_of(const char *name, Snapshot snapshot)
     return rows;
 }
 
-int remove_rows_of(const char *name, int column, Oid relation)
+namespace {
+
+template <class IsWanted> int remove_rows(const char *name, int column, IsWanted is_wanted)
 {
     int count = 0;
     Relation table = open_extension_table(name, RowExclusiveLock);
@@ -79,15 +81,26 @@ int remove_rows_of(const char *name, int column, Oid relation)
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
         bool is_null;
-        if (DatumGetObjectId(heap_getattr(tuple, column, RelationGetDescr(table), &is_null)) != relation)
-            continue;
-        count += remove_latest(table, tuple) ? 1 : 0;
+        if (is_wanted(heap_getattr(tuple, column, RelationGetDescr(table), &is_null)))
+            count += remove_latest(table, tuple) ? 1 : 0;
     }
     systable_endscan(scan);
     table_close(table, RowExclusiveLock);
     if (count > 0)
         CommandCounterIncrement();
     return count;
+}
+
+} // namespace
+
+int remove_rows_of(const char *table, int column, Oid relation)
+{
+    return remove_rows(table, column, [=](Datum value) { return DatumGetObjectId(value) == relation; });
+}
+
+int remove_rows_named(const char *table, int column, const char *name)
+{
+    return remove_rows(table, column, [=](Datum value) { return strcmp(TextDatumGetCString(value), name) == 0; });
 }
 
 } // namespace pgtrickle::definition

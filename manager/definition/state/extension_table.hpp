@@ -54,5 +54,7 @@ TableRows rows_of(const char *table, Snapshot snapshot = nullptr);
 /* Removes the rows whose column, of type oid or regclass, is `relation`. Returns the number of rows
  * removed. */
 int remove_rows_of(const char *table, int column, Oid relation);
+/* As above, of the rows whose column, of type text, is `name`. */
+int remove_rows_named(const char *table, int column, const char *name);
 
 } // namespace pgtrickle::definition

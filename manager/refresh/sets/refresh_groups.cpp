@@ -2,6 +2,11 @@
 
 #include "definition/state/extension_table.hpp"
 #include "definition/stream_table.hpp"
+#include "pg/relation_owner.hpp"
+
+extern "C" {
+#include "utils/builtins.h"
+}
 
 #include <algorithm>
 
@@ -28,8 +33,44 @@ std::map<std::string, std::vector<Oid>> refresh_groups()
     return groups;
 }
 
+std::vector<std::vector<Oid>> groups_of_owners()
+{
+    std::vector<std::vector<Oid>> found;
+    for (const auto &[name, members] : refresh_groups()) {
+        std::map<Oid, std::vector<Oid>> by_owner;
+        for (Oid member : members)
+            by_owner[call([=] { return owner_of_relation(member, true); })].push_back(member);
+        for (auto &[owner, own] : by_owner)
+            if (own.size() > 1)
+                found.push_back(std::move(own));
+    }
+    return found;
+}
+
+namespace {
+
+/* Whether the stream table is a member, and the only one of its group, whose name is returned. PostgreSQL frame. */
+bool is_only_member(Oid relid, const char **group)
+{
+    const definition::TableRows rows = definition::rows_of(member_table);
+    *group = nullptr;
+    for (int i = 0; i < rows.count; i++)
+        if (DatumGetObjectId(rows.value(i, member_relid)) == relid)
+            *group = TextDatumGetCString(rows.value(i, member_group));
+    for (int i = 0; *group != nullptr && i < rows.count; i++)
+        if (DatumGetObjectId(rows.value(i, member_relid)) != relid &&
+            strcmp(TextDatumGetCString(rows.value(i, member_group)), *group) == 0)
+            return false;
+    return *group != nullptr;
+}
+
+} // namespace
+
 bool leave_group(Oid relid)
 {
+    const char *group;
+    if (is_only_member(relid, &group))
+        definition::remove_rows_named("pgt_refresh_group", 1, group);
     return definition::remove_rows_of(member_table, member_relid, relid) > 0;
 }
 

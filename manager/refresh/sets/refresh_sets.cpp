@@ -43,7 +43,7 @@ void RefreshSets::process_invalidations()
     announcing_table = call([] { return state::dependency_table(); });
     diamonds_ = Diamonds();
     groups_.clear();
-    for (const auto &[name, members] : refresh_groups())
+    for (const std::vector<Oid> &members : groups_of_owners())
         for (Oid member : members)
             groups_[member] = members;
     is_whole_ = true;

@@ -11,7 +11,6 @@ using scheduler::Below;
 using scheduler::Candidate;
 using scheduler::Id;
 using scheduler::Ids;
-using scheduler::Party;
 using scheduler::RequestedBy;
 using scheduler::Task;
 
@@ -32,7 +31,7 @@ bool may_succeed_now(Id id)
 PlannedBatch BatchPlanner::plan(Id id, const Wanted &wanted, std::set<Id> *seen)
 {
     const RequestedBy requested_by = wanted.requested_by;
-    const Party party = definitions_.party_of(id);
+    const Id owner = definitions_.owner_of(id);
     PlannedBatch batch;
     std::map<Id, bool> known;
     auto is_wanted_itself = [&](Id other) {
@@ -52,7 +51,7 @@ PlannedBatch BatchPlanner::plan(Id id, const Wanted &wanted, std::set<Id> *seen)
     };
     Ids members = scheduler::batch_of(definitions_.graph(), id, [&](Id other) {
         Task *task = tasks_.find(other);
-        if (task == nullptr || definitions_.party_of(other) != party)
+        if (task == nullptr || definitions_.owner_of(other) != owner)
             return Candidate{};
         Candidate found = {is_wanted(*task), is_free(*task), &task->schedules, definitions_.refresh_group_of(other)};
         if (found.is_wanted)
@@ -108,9 +107,9 @@ Ids BatchPlanner::without_others_between(Id start, Ids batch) const
 {
     if (!definitions_.has_several_owners())
         return batch;
-    const Party party = definitions_.party_of(start);
+    const Id owner = definitions_.owner_of(start);
     auto is_refreshable_by_others_only = [&](Id id) {
-        return definitions_.find(id) != nullptr && definitions_.party_of(id) != party;
+        return definitions_.find(id) != nullptr && definitions_.owner_of(id) != owner;
     };
     auto is_in_set = [&](Id id) {
         return definitions_.refresh_group_of(id) != nullptr || definitions_.atomic_sets().first_of(id) != 0;

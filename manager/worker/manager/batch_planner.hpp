@@ -6,7 +6,7 @@
  * to them (scheduler/graph/refresh_batch.hpp), and with any of these the upstreams that have no schedule of
  * their own, and atomic sets as a whole. A reader's job refreshes all upstreams.
  *
- * All members are of one party (scheduler/share.hpp), and a job prevents no other job from refreshing the
+ * All members are of one owner, and a job prevents no other job from refreshing the
  * stream tables of other owners that it reads: its refresh holds no lock on them for which their refresh
  * would wait. An endless query therefore blocks its own stream table and those of its owner upstream and
  * downstream, and no others. A stream table of another owner that must be refreshed with a due one is

@@ -300,7 +300,7 @@ std::optional<DefinitionChanges> Definitions::read(const std::function<void()> &
 void Definitions::read_refresh_groups()
 {
     refresh_groups_.clear();
-    for (const auto &[name, members] : refresh::refresh_groups())
+    for (const std::vector<Oid> &members : refresh::groups_of_owners())
         for (Id member : members)
             refresh_groups_[member] = members;
 }
@@ -408,23 +408,6 @@ const Ids *Definitions::refresh_group_of(Id id) const
 {
     auto found = refresh_groups_.find(id);
     return found == refresh_groups_.end() ? nullptr : &found->second;
-}
-
-/* If a stream table is in an atomic set with a member of a refresh group of several owners, its party is that
- * group. */
-scheduler::Party Definitions::party_of(Id id) const
-{
-    auto of_one = [&](Id one) {
-        return scheduler::party_of(one, refresh_group_of(one), [&](Id other) { return owner_of(other); });
-    };
-    if (!has_several_owners_)
-        return {};
-    if (refresh_groups_.empty())
-        return {owner_of(id), 0};
-    for (Id member : atomic_sets().of(id))
-        if (scheduler::Party party = of_one(member); party.group != 0)
-            return party;
-    return of_one(id);
 }
 
 } // namespace pgtrickle::worker

@@ -120,7 +120,6 @@ class Definitions {
     scheduler::Ids owners_of(const scheduler::Ids &members) const;
     /* The refresh group of `id`, itself included, ascending; null if it is in none. */
     const scheduler::Ids *refresh_group_of(scheduler::Id id) const;
-    scheduler::Party party_of(scheduler::Id id) const;
 
   private:
     void leave_if_settings_changed();

@@ -138,7 +138,7 @@ void Dispatcher::queue_dependents(TimestampTz now)
         for (Id dependent : definitions_.graph().downstreams(id)) {
             Task *task = tasks_.find(dependent);
             if (task == nullptr || !task->is_idle() || dirty_since == 0 ||
-                definitions_.party_of(dependent) != definitions_.party_of(id))
+                definitions_.owner_of(dependent) != definitions_.owner_of(id))
                 continue;
             std::optional<TimestampTz> due = scheduler::due_at(*task, dirty_since, now, spacing_us(), zone);
             if (due && *due <= now)
@@ -166,7 +166,7 @@ bool Dispatcher::is_ready(Task &task, TimestampTz now)
 
 bool Dispatcher::waits_for_share(Id id) const
 {
-    return pool_.is_share_exhausted(definitions_.owner_of(id)) && definitions_.party_of(id).group == 0;
+    return pool_.is_share_exhausted(definitions_.owner_of(id));
 }
 
 /* Begins the batch that contains `id`, unless a member is busy or the batch must wait: for its preferred

@@ -3,8 +3,7 @@
  *
  * A procedural language keeps what it has compiled a function to as long as the process lives. A function that both
  * owners call, compiled under the settings of the first one, would run code of the first one with the rights of the
- * second one. Which queries run such code cannot be known: functions in C run texts, and definitions change. Owners
- * whose stream tables are refreshed together, in a refresh group, count as one.
+ * second one. Which queries run such code cannot be known: functions in C run texts, and definitions change.
  *
  * A stream table may get another owner after its job was sent: AsOwner (pg/rights.hpp) refuses it then.
  *
