@@ -31,7 +31,7 @@ class Copy final : public PlanNode {
     Select print(Printer &printer) const override;
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
     std::pair<int, int> origin(int position) const override { return {0, position}; }
-    std::vector<int> row_key() const override { return inputs()[0]->row_key(); }
+    std::vector<int> find_row_key() const override { return inputs()[0]->row_key(); }
 
   private:
     CopyReason reason_;

@@ -197,7 +197,7 @@ class ArrangementScan final : public PlanNode {
     PlanPtr with_inputs(std::vector<PlanPtr>) const override { return shared_from_this(); }
     std::optional<DeltaInput> leaf() const override { return input(); }
     bool has_one_row() const override { return has_one_row_; }
-    std::vector<int> row_key() const override { return key_; }
+    std::vector<int> find_row_key() const override { return key_; }
     bool is_key_enforced() const override { return false; }
 
   private:

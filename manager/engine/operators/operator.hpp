@@ -147,8 +147,13 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
     virtual bool has_one_row() const { return false; }
     /* Returns columns whose values together differ from row to row as far as is known, such as those of a primary key
      * that the plan passes on; empty: none are known. By these columns rows are found; the answer does not depend on
-     * whether they differ, unless is_key_enforced(). */
-    virtual std::vector<int> row_key() const { return {}; }
+     * whether they differ, unless is_key_enforced(). Found once: a join asks each of its inputs several times. */
+    const std::vector<int> &row_key() const
+    {
+        if (!row_key_)
+            row_key_ = find_row_key();
+        return *row_key_;
+    }
     /* Whether they differ at any time, by constraints on the sources. */
     virtual bool is_key_enforced() const;
     /* Whether they may be the same in one row of each of several inputs: rows are found by them all the same, but they
@@ -158,8 +163,11 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
     virtual std::pair<int, int> origin(int position) const { return {-1, position}; }
 
   private:
+    virtual std::vector<int> find_row_key() const { return {}; }
+
     std::vector<PlanPtr> inputs_;
     std::vector<Column> columns_;
+    mutable std::optional<std::vector<int>> row_key_;
     static constexpr int most_reads = 1000000;
 
     int depth_ = 1;

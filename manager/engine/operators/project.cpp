@@ -82,7 +82,7 @@ std::pair<int, int> Project::origin(int position) const
     return column >= 0 ? std::pair{0, column} : std::pair{-1, position};
 }
 
-std::vector<int> Project::row_key() const
+std::vector<int> Project::find_row_key() const
 {
     std::vector<int> key;
     for (int column : inputs()[0]->row_key()) {

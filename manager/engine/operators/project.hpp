@@ -21,7 +21,7 @@ class Project final : public PlanNode {
     Select print(Printer &printer) const override;
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
     std::pair<int, int> origin(int position) const override;
-    std::vector<int> row_key() const override;
+    std::vector<int> find_row_key() const override;
 
   private:
     std::vector<NamedExpression> expressions_;

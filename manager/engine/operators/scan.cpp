@@ -38,7 +38,7 @@ class Scan final : public PlanNode {
     }
     PlanPtr with_inputs(std::vector<PlanPtr>) const override { return shared_from_this(); }
     std::optional<DeltaInput> leaf() const override { return input(); }
-    std::vector<int> row_key() const override { return key_; }
+    std::vector<int> find_row_key() const override { return key_; }
     bool is_key_enforced() const override { return is_key_enforced_; }
 
   private:

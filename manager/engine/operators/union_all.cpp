@@ -68,7 +68,7 @@ class UnionAll final : public PlanNode {
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override { return union_all(std::move(inputs)); }
     bool is_union() const override { return true; }
     /* The columns of the keys of all inputs: a row of an input shares them with one row of each other, at most. */
-    std::vector<int> row_key() const override
+    std::vector<int> find_row_key() const override
     {
         std::set<int> columns;
         for (const PlanPtr &input : inputs()) {

@@ -35,7 +35,7 @@ class Join final : public PlanNode {
     Select print(Printer &printer) const override;
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
     std::pair<int, int> origin(int position) const override;
-    std::vector<int> row_key() const override
+    std::vector<int> find_row_key() const override
     {
         return joined_key(inputs(), condition_, std::vector<bool>(inputs().size(), true));
     }
@@ -64,7 +64,7 @@ class OuterJoin final : public PlanNode {
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
     std::pair<int, int> origin(int position) const override;
     /* A row of a preserved side may have no match. */
-    std::vector<int> row_key() const override
+    std::vector<int> find_row_key() const override
     {
         return joined_key(inputs(), condition_, {kind_ == OuterKind::right, kind_ == OuterKind::left});
     }

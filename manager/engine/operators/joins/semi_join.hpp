@@ -25,7 +25,7 @@ class SemiJoin final : public PlanNode {
     Select print(Printer &printer) const override;
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
     std::pair<int, int> origin(int position) const override;
-    std::vector<int> row_key() const override { return inputs()[0]->row_key(); }
+    std::vector<int> find_row_key() const override { return inputs()[0]->row_key(); }
 
   private:
     PlanPtr delta_by_one_row(const PlanPtr &rows_delta, const PlanPtr &other_delta) const;

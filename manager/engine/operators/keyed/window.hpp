@@ -24,7 +24,7 @@ class Window final : public PlanNode {
     Select print(Printer &printer) const override;
     PlanPtr with_inputs(std::vector<PlanPtr> inputs) const override;
     std::pair<int, int> origin(int position) const override;
-    std::vector<int> row_key() const override { return inputs()[0]->row_key(); }
+    std::vector<int> find_row_key() const override { return inputs()[0]->row_key(); }
 
   private:
     std::vector<int> partition_;
