@@ -1,10 +1,15 @@
 #include "fdw/read/reserved_relations.hpp"
 
+#include "pg/walker.hpp"
+
 extern "C" {
 #include "access/htup_details.h"
 #include "access/transam.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
 #include "miscadmin.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 }
@@ -16,6 +21,14 @@ namespace pgtrickle {
 namespace {
 
 constexpr AclMode writing = ACL_INSERT | ACL_UPDATE | ACL_DELETE | ACL_TRUNCATE;
+
+/* The relation of a TOAST table, whose name shows it, or the relation itself. */
+Oid whole_of(Oid relation)
+{
+    Oid whole;
+    const char *name = get_rel_relkind(relation) == RELKIND_TOASTVALUE ? get_rel_name(relation) : nullptr;
+    return name != nullptr && sscanf(name, "pg_toast_%u", &whole) == 1 ? whole : relation;
+}
 
 bool is_in_schema(Oid relation, const char *prefix, bool is_whole)
 {
@@ -44,21 +57,73 @@ bool may_use(Oid relation, AclMode privileges, Oid role)
     const bool may_write_all = has_privs_of_role(role, ROLE_PG_WRITE_ALL_DATA);
     if (!may_write_all && !has_privs_of_role(role, ROLE_PG_READ_ALL_DATA))
         return true;
-    if (is_in_schema(relation, "pg_trickle_", false))
+    if (is_in_schema(whole_of(relation), "pg_trickle_", false))
         return false;
     return !may_write_all || (privileges & writing) == 0 || !is_in_schema(relation, "pgtrickle", true) ||
            are_granted(relation, privileges & writing, role);
 }
 
+void require_use(Oid relation, AclMode privileges, Oid role)
+{
+    if (!may_use(relation, privileges, role))
+        aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relation));
+}
+
+struct Lock {
+    AclMode privileges;
+    List *open; /* OIDs of relations that the statement locks */
+};
+
+/* LOCK TABLE of a view locks what its query names. */
+bool add_named(::Node *node, void *context)
+{
+    auto *lock = static_cast<Lock *>(context);
+    if (node == nullptr)
+        return false;
+    if (IsA(node, RangeTblEntry)) {
+        const auto *entry = reinterpret_cast<RangeTblEntry *>(node);
+        if (entry->rtekind == RTE_RELATION)
+            lock->open = list_append_unique_oid(lock->open, entry->relid);
+        return false;
+    }
+    if (IsA(node, Query))
+        return walk_query(reinterpret_cast<Query *>(node), add_named, lock, QTW_EXAMINE_RTES_BEFORE);
+    return walk_expression(node, add_named, lock);
+}
+
+void add_what_view_locks(Oid view, Lock *lock)
+{
+    Relation relation = RelationIdGetRelation(view);
+    if (!RelationIsValid(relation))
+        return;
+    (void)add_named(reinterpret_cast<::Node *>(get_view_query(relation)), lock);
+    RelationClose(relation);
+}
+
 } // namespace
+
+void check_lock_of_reserved(const UtilityCall &utility)
+{
+    const auto *statement = reinterpret_cast<const LockStmt *>(utility.statement());
+    Lock lock = {statement->mode == AccessShareLock ? AclMode{ACL_SELECT} : AclMode{ACL_UPDATE}, NIL};
+    ListCell *cell;
+    foreach (cell, statement->relations)
+        if (const Oid relid = RangeVarGetRelid(lfirst_node(RangeVar, cell), NoLock, true); OidIsValid(relid))
+            lock.open = list_append_unique_oid(lock.open, relid);
+    for (int i = 0; i < list_length(lock.open); i++) {
+        const Oid relid = list_nth_oid(lock.open, i);
+        require_use(relid, lock.privileges, GetUserId());
+        if (get_rel_relkind(relid) == RELKIND_VIEW)
+            add_what_view_locks(relid, &lock);
+    }
+}
 
 bool check_reserved_relations(const RequiredRights &rights, bool raises)
 {
     return for_required(rights, [=](Oid relation, AclMode privileges, Oid role) {
-        const bool may = may_use(relation, privileges, role);
-        if (!may && raises)
-            aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relation));
-        return may;
+        if (raises)
+            require_use(relation, privileges, role);
+        return may_use(relation, privileges, role);
     });
 }
 

@@ -8,11 +8,15 @@
  */
 #pragma once
 
+#include "pg/hooks.hpp"
 #include "pg/versions/rights.hpp"
 
 namespace pgtrickle {
 
 /* Returns false, or raises 42501 if `raises`, if only a predefined role has the privileges. PostgreSQL frame. */
 bool check_reserved_relations(const RequiredRights &rights, bool raises);
+
+/* As above, for LOCK TABLE, which asks for no rights of the executor. PostgreSQL frame. */
+void check_lock_of_reserved(const UtilityCall &utility);
 
 } // namespace pgtrickle

@@ -15,7 +15,8 @@ from database import Database, run_cases  # noqa: E402: needs the path above
 db = Database()
 INTERNAL = """SELECT c.oid::regclass::text, n.nspname, (SELECT quote_ident(attname) FROM pg_attribute a WHERE attrelid = c.oid AND attnum = 1)
   FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-  WHERE (n.nspname ~ '^pg_trickle_' OR n.nspname = 'pgtrickle' AND relkind = 'r') AND relkind IN ('r', 'p', 'v', 'm') ORDER BY 1"""
+  WHERE (n.nspname ~ '^pg_trickle_' OR n.nspname = 'pgtrickle' AND relkind = 'r') AND relkind IN ('r', 'p', 'v', 'm')
+  UNION ALL SELECT c.oid::regclass::text, 'pg_trickle_log', 'chunk_id' FROM pg_class o JOIN pg_class c ON c.oid = o.reltoastrelid WHERE o.relnamespace = 'pg_trickle_log'::regnamespace ORDER BY 1"""
 ROLES = {"pd_reader": "pg_read_all_data", "pd_writer": "pg_write_all_data", "pd_both": "pg_read_all_data, pg_write_all_data"}
 
 
@@ -54,9 +55,11 @@ def nothing_of_the_extension_is_reached():
             for statement in (f"SELECT * FROM {relation}", f"SELECT count(*) FROM {relation}", f"COPY {relation} TO STDOUT", f"INSERT INTO {relation} DEFAULT VALUES",
                               f"UPDATE {relation} SET {column} = NULL", f"DELETE FROM {relation}", f"COPY {relation} FROM STDIN", f"WITH d AS (DELETE FROM {relation} RETURNING 1) SELECT count(*) FROM d",
                               f"MERGE INTO {relation} USING (SELECT 1) s ON true WHEN MATCHED THEN DELETE", f"SELECT * FROM {relation} FOR UPDATE", f"TRUNCATE {relation}",
-                              f"INSERT INTO {role}.copied SELECT 1 FROM {relation}"):
+                              f"INSERT INTO {role}.copied SELECT 1 FROM {relation}", f"LOCK TABLE {relation} IN ACCESS EXCLUSIVE MODE"):
                 is_for_dump = schema == "pgtrickle" and role != "pd_writer" and statement.startswith(("SELECT", "COPY")) and not statement.endswith(("FOR UPDATE", "FROM STDIN"))
+                cursor.execute("BEGIN")
                 state = state_of(cursor, statement)
+                cursor.execute("ROLLBACK")
                 if state is None and not is_for_dump:
                     reached.append(f"{role}: {statement}")
     assert not reached, f"{len(reached)}: {reached[:10]}"
@@ -68,6 +71,8 @@ def not_by_a_view_or_a_function_of_theirs():
     assert state_of(cursor, f"CREATE VIEW pd_both.seen AS SELECT * FROM {log}") is None
     assert state_of(cursor, "SELECT * FROM pd_both.seen") == "42501"
     assert state_of(cursor, "DELETE FROM pd_both.seen") == "42501"
+    assert state_of(cursor, "BEGIN; LOCK TABLE pd_both.seen; ROLLBACK") == "42501"
+    cursor.execute("ROLLBACK")
     assert state_of(cursor, f"CREATE FUNCTION pd_both.f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'DELETE FROM {log}; SELECT 1'") is None
     db.run("GRANT USAGE ON SCHEMA pd_both TO pd_reader; GRANT EXECUTE ON FUNCTION pd_both.f() TO PUBLIC")
     for role in "pd_both", "pd_reader":
