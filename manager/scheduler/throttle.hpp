@@ -56,11 +56,12 @@ class Throttle {
     void record_empty_refresh(Microseconds now, Microseconds longest_us);
     /* Time before which the next refresh must not begin. */
     Microseconds until() const { return until_; }
-    /* As until(), for a schedule, which only empty refreshes put off; 0: the last one was not empty. */
-    Microseconds until_after_empty() const { return empty_ > 0 ? until_ : 0; }
+    /* As until(), for a schedule, which only many empty refreshes in a row put off; 0: nothing does. */
+    Microseconds until_after_empty() const { return empty_ > few_empty ? until_ : 0; }
 
   private:
     static constexpr Microseconds most_us = 2 * second_us;
+    static constexpr int few_empty = 8; /* as many as a commit that is under way may cause */
 
     /* The fixed cost of a refresh, updated by a refresh that took `took_us` for `commits` commits. */
     double own_us(double took_us, double commits);
