@@ -44,7 +44,7 @@ int equal_column(const PlanNode &join, size_t input, int column)
 /* Whether one row of the input at most has the given keys. */
 bool is_given(const PlanNode &join, size_t input, const std::vector<int> &keys)
 {
-    const std::vector<int> key = join.inputs()[input]->row_key();
+    const std::vector<int> &key = join.inputs()[input]->row_key();
     return !key.empty() && std::all_of(key.begin(), key.end(), [&](int column) {
         return std::any_of(keys.begin(), keys.end(), [&](int given) {
             return origin_in_concatenation(join.inputs(), given) == std::pair{static_cast<int>(input), column};

@@ -72,7 +72,7 @@ class UnionAll final : public PlanNode {
     {
         std::set<int> columns;
         for (const PlanPtr &input : inputs()) {
-            const std::vector<int> key = input->row_key();
+            const std::vector<int> &key = input->row_key();
             if (key.empty() && !input->has_one_row())
                 return {};
             columns.insert(key.begin(), key.end());

@@ -32,7 +32,7 @@ class KeyedInputs {
     }
     bool is_bound(size_t input, const Inputs &by) const
     {
-        const std::vector<int> key = inputs_[input]->row_key();
+        const std::vector<int> &key = inputs_[input]->row_key();
         return !key.empty() && std::all_of(key.begin(), key.end(), [&](int column) {
             return std::any_of(condition_.equalities.begin(), condition_.equalities.end(),
                                [&](const Condition::Pair &pair) {

@@ -400,7 +400,7 @@ namespace {
 bool has_ties(const PlanPtr &rows, const std::vector<int> &ordered)
 {
     auto is_ordered = [&](int column) { return std::find(ordered.begin(), ordered.end(), column) != ordered.end(); };
-    const std::vector<int> key = rows->row_key();
+    const std::vector<int> &key = rows->row_key();
     if (!key.empty() && rows->is_key_enforced() && std::all_of(key.begin(), key.end(), is_ordered))
         return false;
     for (int column = 0; column < rows->width(); column++)
