@@ -1,6 +1,6 @@
 #include "fdw/read/reserved_relations.hpp"
 
-#include "pg/walker.hpp"
+#include "definition/definition_view.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -63,41 +63,21 @@ bool may_use(Oid relation, AclMode privileges, Oid role)
            are_granted(relation, privileges & writing, role);
 }
 
-void require_use(Oid relation, AclMode privileges, Oid role)
+[[noreturn]] void refuse_use(Oid relation)
 {
-    if (!may_use(relation, privileges, role))
-        aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relation));
+    aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relation));
+    pg_unreachable();
 }
-
-struct Lock {
-    AclMode privileges;
-    List *open; /* OIDs of relations that the statement locks */
-};
 
 /* LOCK TABLE of a view locks what its query names. */
-bool add_named(::Node *node, void *context)
-{
-    auto *lock = static_cast<Lock *>(context);
-    if (node == nullptr)
-        return false;
-    if (IsA(node, RangeTblEntry)) {
-        const auto *entry = reinterpret_cast<RangeTblEntry *>(node);
-        if (entry->rtekind == RTE_RELATION)
-            lock->open = list_append_unique_oid(lock->open, entry->relid);
-        return false;
-    }
-    if (IsA(node, Query))
-        return walk_query(reinterpret_cast<Query *>(node), add_named, lock, QTW_EXAMINE_RTES_BEFORE);
-    return walk_expression(node, add_named, lock);
-}
-
-void add_what_view_locks(Oid view, Lock *lock)
+List *locked_with_view(Oid view)
 {
     Relation relation = RelationIdGetRelation(view);
     if (!RelationIsValid(relation))
-        return;
-    (void)add_named(reinterpret_cast<::Node *>(get_view_query(relation)), lock);
+        return NIL;
+    List *named = definition::relations_named(get_view_query(relation));
     RelationClose(relation);
+    return named;
 }
 
 } // namespace
@@ -105,25 +85,28 @@ void add_what_view_locks(Oid view, Lock *lock)
 void check_lock_of_reserved(const UtilityCall &utility)
 {
     const auto *statement = reinterpret_cast<const LockStmt *>(utility.statement());
-    Lock lock = {statement->mode == AccessShareLock ? AclMode{ACL_SELECT} : AclMode{ACL_UPDATE}, NIL};
+    const AclMode privileges = statement->mode == AccessShareLock ? ACL_SELECT : ACL_UPDATE;
+    List *locked = NIL;
     ListCell *cell;
     foreach (cell, statement->relations)
         if (const Oid relid = RangeVarGetRelid(lfirst_node(RangeVar, cell), NoLock, true); OidIsValid(relid))
-            lock.open = list_append_unique_oid(lock.open, relid);
-    for (int i = 0; i < list_length(lock.open); i++) {
-        const Oid relid = list_nth_oid(lock.open, i);
-        require_use(relid, lock.privileges, GetUserId());
+            locked = list_append_unique_oid(locked, relid);
+    for (int i = 0; i < list_length(locked); i++) {
+        const Oid relid = list_nth_oid(locked, i);
+        if (!may_use(relid, privileges, GetUserId()))
+            refuse_use(relid);
         if (get_rel_relkind(relid) == RELKIND_VIEW)
-            add_what_view_locks(relid, &lock);
+            locked = list_concat_unique_oid(locked, locked_with_view(relid));
     }
 }
 
 bool check_reserved_relations(const RequiredRights &rights, bool raises)
 {
     return for_required(rights, [=](Oid relation, AclMode privileges, Oid role) {
-        if (raises)
-            require_use(relation, privileges, role);
-        return may_use(relation, privileges, role);
+        const bool may = may_use(relation, privileges, role);
+        if (!may && raises)
+            refuse_use(relation);
+        return may;
     });
 }
 
