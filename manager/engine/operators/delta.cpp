@@ -79,7 +79,6 @@ class Net final : public DerivativeNode {
 /* Compares images: a type may have no equality, and equal values may differ. */
 Select Net::print(Printer &printer) const
 {
-    constexpr int most_arguments = 100;
     const std::string rows = printer.subquery(inputs()[0], true);
     std::vector<std::string> columns, images;
     for (int first = 1; first <= width(); first += most_arguments) {

@@ -18,6 +18,9 @@
 
 namespace pgtrickle::engine {
 
+/* A call of a function has as many arguments at most (FUNC_MAX_ARGS). */
+constexpr int most_arguments = 100;
+
 /* A SELECT under construction. */
 struct Select {
     std::vector<std::string> from;

@@ -10,6 +10,7 @@
  * Where the keys have no order there are no windows, and a touched group is recomputed.
  */
 #include "engine/operators/aggregates/group.hpp"
+#include "engine/operators/sql.hpp"
 
 namespace pgtrickle::engine {
 
@@ -28,7 +29,6 @@ std::vector<int> loose_keys(const Group &group)
  * arguments that a function can have. */
 Expression image_of(const Group &group, const std::vector<int> &loose)
 {
-    constexpr size_t most_arguments = 100;
     const bool is_nested = loose.size() > most_arguments;
     Expression image;
     auto print = [&](const char *text) { image.pieces.emplace_back(std::string(text)); };
