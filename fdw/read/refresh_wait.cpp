@@ -160,8 +160,10 @@ Obstacle request_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock)
             probe_at_ms = now_ms + probing_ms;
         }
         was_locked |= reply.answer == mailbox::Answer::locked;
-        if (is_last)
+        if (is_last) {
+            reply.answer = mailbox::Answer::waiting; /* the lock would have been tried again */
             break;
+        }
         if (was_locked && now_ms >= idle_probe_at_ms) {
             if (concerned.relids == nullptr)
                 find_concerned(relids, count, &concerned);
