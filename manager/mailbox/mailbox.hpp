@@ -22,10 +22,6 @@
 
 namespace pgtrickle::mailbox {
 
-/* Number of owners of a refresh group that are counted against their shares; every other job has one
- * owner. */
-constexpr int max_owners_counted = 8;
-
 /* The types of the extension's background workers, as pg_stat_activity shows them. */
 namespace process_type {
 constexpr const char *prefix = "pg_trickle ";

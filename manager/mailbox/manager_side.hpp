@@ -118,19 +118,16 @@ struct WorkerKey {
     bool is_valid() const { return slot >= 0; }
 };
 
-/* A job for which a turn is requested, and the owners of the stream tables that it refreshes; no owners for
- * upkeep. */
+/* A job for which a turn is requested. */
 struct Turn {
-    int limit = 0;       /* maximum number of turns at once, in all databases */
-    int owner_limit = 0; /* maximum number of turns of one owner */
-    int owner_count = 0;
-    Oid owners[max_owners_counted] = {}; /* without duplicates */
+    int limit = 0;          /* maximum number of turns at once, in all databases */
+    int owner_limit = 0;    /* maximum number of turns of one owner */
+    Oid owner = InvalidOid; /* of the stream tables that it refreshes; InvalidOid: upkeep */
 };
 enum class Admission {
     admitted,
     not_its_turn, /* no turn is free or other databases come first, whatever the owner of the job */
-    not_its_share /* one of its owners has as many workers as it may have: jobs of other owners may be
-                   * admitted */
+    not_its_share /* its owner has as many workers as it may have: jobs of other owners may be admitted */
 };
 
 /* Requests a turn to refresh, among all databases, for a worker that is to be started, and stores its `key`

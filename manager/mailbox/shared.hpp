@@ -106,8 +106,7 @@ struct WorkerSlot {
     int32_t process;     /* its number in ProcGlobal */
     bool is_busy;
     std::atomic<uint32_t> is_asked_to_exit;
-    int32_t owner_count; /* while it is busy: the owners of the stream tables that it refreshes */
-    Oid owners[max_owners_counted];
+    Oid owner; /* while it is busy: of the stream tables that it refreshes; InvalidOid: upkeep */
     std::atomic<uint32_t> first_member; /* of the refresh under way; InvalidOid: none is */
     std::atomic<int32_t> member_count;
     std::atomic<int64_t> attempt_since;

@@ -29,7 +29,7 @@ struct RunningRefresh {
     Oid first_member;
     int member_count;
     TimestampTz since;
-    Oid owner;               /* of the stream tables; the first one, or one whose share is exhausted */
+    Oid owner;               /* of the stream tables */
     bool is_share_exhausted; /* that owner has as many workers as it may have */
     bool is_share_awaited;   /* and jobs of other stream tables of that owner wait for a worker */
 };

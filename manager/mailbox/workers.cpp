@@ -6,7 +6,7 @@
  * process from touching a slot that another worker has taken since.
  *
  * Turns are not counted but looked up: they are the busy slots. A process that dies has none, and the sum
- * cannot be wrong. Shares of owners are looked up as well: each busy slot has the owners of its job.
+ * cannot be wrong. Shares of owners are looked up as well: each busy slot has the owner of its job.
  */
 #include "mailbox/manager_side.hpp"
 #include "mailbox/shared.hpp"
@@ -45,17 +45,12 @@ int busy_workers(Oid database) noexcept
     return count;
 }
 
-bool is_owned_by(const WorkerSlot &slot, Oid owner) noexcept
-{
-    return std::find(slot.owners, slot.owners + slot.owner_count, owner) != slot.owners + slot.owner_count;
-}
-
 /* Number of busy workers of one owner, in one database or all. */
 int busy_workers_of(Oid owner, Oid database) noexcept
 {
     int count = 0;
     for (int i = 0; i < shared->manager_count; i++)
-        count += workers[i].is_busy && is_owned_by(workers[i], owner) &&
+        count += workers[i].is_busy && workers[i].owner == owner &&
                  (database == InvalidOid || workers[i].database == database);
     return count;
 }
@@ -108,22 +103,18 @@ bool has_share(Oid owner, int limit, TimestampTz now) noexcept
     return count_before_for(owner, *mine, {since, busy_workers_of(owner, MyDatabaseId)}, now) < free_workers;
 }
 
-/* Whether the job has a share of each of its owners. If not, records the first owner that has none, unless
- * this manager already waits for another owner. */
+/* Whether the job has a share of its owner. If not, records the owner, unless this manager already waits for another
+ * one. */
 bool take_share(const Turn &turn, TimestampTz now) noexcept
 {
+    if (turn.owner == InvalidOid || has_share(turn.owner, turn.owner_limit, now))
+        return true;
     ManagerSlot *mine = own_manager_slot();
-    for (int i = 0; i < turn.owner_count; i++) {
-        const Oid owner = turn.owners[i];
-        if (has_share(owner, turn.owner_limit, now))
-            continue;
-        if (mine->share_owner == InvalidOid) {
-            mine->share_owner = owner;
-            mine->share_since = now;
-        }
-        return false;
+    if (mine->share_owner == InvalidOid) {
+        mine->share_owner = turn.owner;
+        mine->share_since = now;
     }
-    return true;
+    return false;
 }
 
 /* Whether the next turn is this manager's. */
@@ -146,8 +137,7 @@ Admission take_turn(const Turn &turn) noexcept
     TimestampTz since = mine->waits_since != 0 ? mine->waits_since : now;
     const bool is_mine = is_own_turn(turn.limit, since, now);
     mine->waits_since = is_mine ? 0 : since;
-    if (is_mine &&
-        std::find(turn.owners, turn.owners + turn.owner_count, mine->share_owner) != turn.owners + turn.owner_count)
+    if (is_mine && mine->share_owner == turn.owner)
         mine->share_owner = InvalidOid;
     return is_mine ? Admission::admitted : Admission::not_its_turn;
 }
@@ -155,8 +145,7 @@ Admission take_turn(const Turn &turn) noexcept
 void occupy(WorkerSlot *slot, const Turn &turn) noexcept
 {
     slot->is_busy = true;
-    slot->owner_count = turn.owner_count;
-    std::copy_n(turn.owners, turn.owner_count, slot->owners);
+    slot->owner = turn.owner;
     slot->first_member.store(InvalidOid);
 }
 
@@ -374,22 +363,15 @@ bool is_share_awaited(Oid owner) noexcept
 
 RunningRefresh look_at(const WorkerSlot &slot, int owner_limit) noexcept
 {
-    RunningRefresh seen = {slot.pid,
-                           slot.database,
-                           slot.first_member.load(),
-                           slot.member_count.load(),
-                           slot.attempt_since.load(),
-                           slot.owner_count > 0 ? slot.owners[0] : InvalidOid,
-                           false,
-                           false};
-    for (int i = 0; i < slot.owner_count && !seen.is_share_awaited; i++) {
-        if (busy_workers_of(slot.owners[i], InvalidOid) < owner_limit)
-            continue;
-        seen.owner = slot.owners[i];
-        seen.is_share_exhausted = true;
-        seen.is_share_awaited = is_share_awaited(seen.owner);
-    }
-    return seen;
+    const bool is_exhausted = slot.owner != InvalidOid && busy_workers_of(slot.owner, InvalidOid) >= owner_limit;
+    return {slot.pid,
+            slot.database,
+            slot.first_member.load(),
+            slot.member_count.load(),
+            slot.attempt_since.load(),
+            slot.owner,
+            is_exhausted,
+            is_exhausted && is_share_awaited(slot.owner)};
 }
 
 } // namespace

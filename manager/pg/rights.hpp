@@ -19,8 +19,6 @@ extern "C" {
 #include "miscadmin.h"
 }
 
-#include <vector>
-
 namespace pgtrickle {
 
 class UserSwitch {
@@ -114,26 +112,27 @@ class SessionSwitch {
     bool was_superuser_ = true;
 };
 
-/* The owners whose code a worker of the extension runs: those of its first job, and no other as long as it lives
+/* The owner whose code a worker of the extension runs: that of its first job, and no other as long as it lives
  * (worker/refresher/code_of_owners.hpp). A stream table may have got another owner after its job was sent. C++ frames.
  */
 class ServedOwner {
   public:
-    /* Raises 40001 in a worker that serves others. */
+    /* Raises 40001 in a worker that serves another one. */
     explicit ServedOwner(Oid owner)
     {
         if (SessionSwitch::is_in_worker())
             require(owner);
     }
 
-    /* Takes the owners, in any order, unless there are some. Returns whether these are they. */
-    static bool serve(std::vector<Oid> owners);
-    static bool serves(Oid owner);
-    /* None in a process that has not served yet. */
-    static const std::vector<Oid> &all();
+    /* Takes the owner unless there is one. Returns whether this is it. */
+    static bool serve(Oid owner);
+    /* InvalidOid in a process that has not served yet. */
+    static Oid owner() { return owner_; }
 
   private:
     static void require(Oid owner);
+
+    static inline Oid owner_ = InvalidOid;
 };
 
 /* Rights of the stream table's owner in a security-restricted operation. User code does not see custom

@@ -10,16 +10,6 @@ int share_of(int setting, int workers)
     return std::max(1, setting == 0 ? workers - 1 : std::min(setting, workers));
 }
 
-Ids owners_of(const Ids &members, const std::function<Id(Id)> &owner_of)
-{
-    Ids owners;
-    for (Id member : members)
-        owners.push_back(owner_of(member));
-    std::sort(owners.begin(), owners.end());
-    owners.erase(std::unique(owners.begin(), owners.end()), owners.end());
-    return owners;
-}
-
 Ids needed_before(const Graph &graph, const Ids &members, const std::function<Below(Id)> &look)
 {
     Ids needed, open = members;

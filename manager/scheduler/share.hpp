@@ -19,9 +19,6 @@ namespace pgtrickle::scheduler {
 /* Number of the `workers` that one owner may occupy; `setting` 0: all but one. */
 int share_of(int setting, int workers);
 
-/* The owners of the members, ascending, without duplicates. */
-Ids owners_of(const Ids &members, const std::function<Id(Id)> &owner_of);
-
 /* Effect on a job of an upstream that is not part of it. */
 enum class Below {
     as_it_stands, /* the upstream is read whatever rows it has */

@@ -46,14 +46,4 @@ Assignment assign(const std::vector<WorkerStatus> &workers, int preferred_worker
     return {Assignment::To::another};
 }
 
-uint32_t mark_of(Ids owners)
-{
-    std::sort(owners.begin(), owners.end());
-    owners.erase(std::unique(owners.begin(), owners.end()), owners.end());
-    uint32_t mark = 0;
-    for (Id owner : owners)
-        mark = mark * 16777619U + owner;
-    return mark != 0 ? mark : 1;
-}
-
 } // namespace pgtrickle::scheduler

@@ -14,7 +14,6 @@
  */
 #pragma once
 
-#include "scheduler/graph/atomic_sets.hpp"
 #include "scheduler/time/schedule.hpp"
 
 #include <vector>
@@ -47,9 +46,5 @@ struct Assignment {
  * busy since then is not waited for. */
 Assignment assign(const std::vector<WorkerStatus> &workers, int preferred_worker, Microseconds wanted_since,
                   Microseconds now);
-
-/* Returns what stands for the owners, in any order, whose interpreted code a process has run
- * (worker/refresher/code_of_owners.hpp). Never 0, which stands for none. */
-uint32_t mark_of(Ids owners);
 
 } // namespace pgtrickle::scheduler

@@ -38,21 +38,20 @@ constexpr TimestampTz leave_pause_us = 5'000;
 constexpr TimestampTz turn_pause_us = 250'000;    /* in case a wake-up for a turn does not arrive */
 constexpr TimestampTz share_pause_us = 1'000'000; /* in case a wake-up for a share does not arrive */
 
-mailbox::Turn turn_for(const Ids &owners)
+mailbox::Turn turn_for(Id owner)
 {
     mailbox::Turn turn;
     turn.limit = guc::max_concurrent_refreshes;
     turn.owner_limit = scheduler::share_of(guc::max_workers_per_owner, turn.limit);
-    turn.owner_count = static_cast<int>(std::min<size_t>(owners.size(), mailbox::max_owners_counted));
-    std::copy_n(owners.begin(), turn.owner_count, turn.owners);
+    turn.owner = owner;
     return turn;
 }
 
-/* Whether the worker has run interpreted code of other owners than those of the mark. */
-bool has_code_of_others(const PoolWorker &worker, uint32_t mark)
+/* Whether the worker has run code of another owner than that of the job; upkeep, which has none, runs no such code. */
+bool has_code_of_another(const PoolWorker &worker, Id owner)
 {
-    const uint32_t other = last_words(worker.segment)->mark;
-    return other != 0 && other != mark;
+    const Id other = last_words(worker.segment)->owner;
+    return owner != 0 && other != 0 && other != owner;
 }
 
 } // namespace
@@ -63,13 +62,11 @@ PoolWorker *Pool::find(int worker)
     return found == workers_.end() ? nullptr : &*found;
 }
 
-scheduler::Assignment Pool::choose_worker(int preferred_worker, TimestampTz wanted_since, TimestampTz now,
-                                          const Ids &owners)
+scheduler::Assignment Pool::choose_worker(int preferred_worker, TimestampTz wanted_since, TimestampTz now, Id owner)
 {
-    const uint32_t mark = owners.empty() ? 0 : scheduler::mark_of(owners);
     std::vector<scheduler::WorkerStatus> workers;
     for (const PoolWorker &worker : workers_)
-        if (mark == 0 || !has_code_of_others(worker, mark))
+        if (!has_code_of_another(worker, owner))
             workers.push_back({worker.number, worker.is_busy, worker.since});
     scheduler::Assignment assignment = scheduler::assign(workers, preferred_worker, wanted_since, now);
     if (assignment.to == scheduler::Assignment::To::later && (look_at_ == 0 || assignment.until < look_at_))
@@ -85,48 +82,44 @@ bool Pool::is_stuck(TimestampTz now) const
     });
 }
 
-bool Pool::has_worker(const Ids &owners) const
+bool Pool::has_worker(Id owner) const
 {
-    return std::any_of(workers_.begin(), workers_.end(), [&](const PoolWorker &worker) {
-        return worker.is_busy && std::find_first_of(worker.owners.begin(), worker.owners.end(), owners.begin(),
-                                                    owners.end()) != worker.owners.end();
-    });
+    return owner != 0 && std::any_of(workers_.begin(), workers_.end(),
+                                     [=](const PoolWorker &worker) { return worker.is_busy && worker.owner == owner; });
 }
 
-Pool::Choice Pool::refused(mailbox::Admission admission, const Ids &owners)
+Pool::Choice Pool::refused(mailbox::Admission admission, Id owner)
 {
     is_waiting_ = admission == mailbox::Admission::not_its_turn;
-    return is_waiting_ ? Choice{} : await_share(owners);
+    return is_waiting_ ? Choice{} : await_share(owner);
 }
 
-Pool::Choice Pool::await_share(const Ids &owners)
+Pool::Choice Pool::await_share(Id owner)
 {
-    awaited_.insert(owners.begin(), owners.end());
-    if (owners.size() == 1)
-        exhausted_.insert(owners.front());
+    exhausted_.insert(owner);
     return {Chance::its_share, no_worker};
 }
 
 void Pool::end_round()
 {
-    if (awaited_.count(mailbox::awaited_share()) == 0)
+    if (exhausted_.count(mailbox::awaited_share()) == 0)
         mailbox::stop_waiting_for_share();
 }
 
-Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, TimestampTz now, const Ids &owners)
+Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, TimestampTz now, Id owner)
 {
-    const mailbox::Turn turn = turn_for(owners);
+    const mailbox::Turn turn = turn_for(owner);
     is_waiting_ = false;
-    const scheduler::Assignment assignment = choose_worker(preferred_worker, wanted_since, now, owners);
+    const scheduler::Assignment assignment = choose_worker(preferred_worker, wanted_since, now, owner);
     if (assignment.to == scheduler::Assignment::To::later)
         return {Chance::its_own, no_worker};
     if (assignment.to == scheduler::Assignment::To::worker) {
         PoolWorker *worker = find(assignment.number);
         if (mailbox::Admission admission = mailbox::admit(worker->key, turn); admission != mailbox::Admission::admitted)
-            return refused(admission, owners);
+            return refused(admission, owner);
         worker->is_busy = true;
         worker->since = now;
-        worker->owners = owners;
+        worker->owner = owner;
         return {Chance::worker, worker->number};
     }
     /* The second condition: the clock has been set back. */
@@ -134,32 +127,32 @@ Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, Timest
     /* If no worker can be started and the existing ones do not end their jobs, this process refreshes for
      * owners that have no worker. */
     const bool is_to_stand_in = workers_.empty() || is_stuck(now);
-    if (!can_start && makes_room(owners, now))
+    if (!can_start && makes_room(owner, now))
         return {Chance::its_own, no_worker};
     if (!can_start && !is_to_stand_in)
         return {};
-    if (!can_start && has_worker(owners))
-        return await_share(owners);
+    if (!can_start && has_worker(owner))
+        return await_share(owner);
     mailbox::WorkerKey key;
     if (mailbox::Admission admission = mailbox::admit_new(turn, &key); admission != mailbox::Admission::admitted) {
-        (void)makes_room(owners, now);
-        return refused(admission, owners);
+        (void)makes_room(owner, now);
+        return refused(admission, owner);
     }
     if (can_start) {
         if (std::optional<int> started = start(key, now)) {
-            find(*started)->owners = owners;
+            find(*started)->owner = owner;
             mailbox::set_process_shortage(false);
             return {Chance::worker, *started};
         }
         mailbox::set_process_shortage(true);
-        if (makes_room(owners, now)) {
+        if (makes_room(owner, now)) {
             mailbox::forget_worker(key);
             return {Chance::its_own, no_worker};
         }
     }
-    if (!is_to_stand_in || has_worker(owners)) {
+    if (!is_to_stand_in || has_worker(owner)) {
         mailbox::forget_worker(key);
-        return is_to_stand_in ? await_share(owners) : Choice{};
+        return is_to_stand_in ? await_share(owner) : Choice{};
     }
     own_turn_ = key;
     mailbox::stand_in(key);
@@ -374,12 +367,12 @@ void Pool::release_idle(TimestampTz now)
     }
 }
 
-/* Lets an idle worker go that serves other owners. Returns whether one is still going, so that the process of another
+/* Lets an idle worker go that serves another owner. Returns whether one is still going, so that the process of another
  * one may be started soon. */
-bool Pool::makes_room(const Ids &owners, TimestampTz now)
+bool Pool::makes_room(Id owner, TimestampTz now)
 {
     const auto found = std::find_if(workers_.begin(), workers_.end(), [&](const PoolWorker &worker) {
-        return !owners.empty() && !worker.is_busy && has_code_of_others(worker, scheduler::mark_of(owners));
+        return !worker.is_busy && has_code_of_another(worker, owner);
     });
     if (found != workers_.end()) {
         leaving_.push_back(std::exchange(found->handle, nullptr));
@@ -425,7 +418,7 @@ std::optional<TimestampTz> Pool::attend_at() const
             take(worker.since + stuck_after_us);
     if (is_waiting_)
         take(GetCurrentTimestamp() + turn_pause_us);
-    if (!awaited_.empty())
+    if (!exhausted_.empty())
         take(GetCurrentTimestamp() + share_pause_us);
     return at;
 }

@@ -10,7 +10,7 @@
  * manager has gone finds its queues detached and exits; a busy one is terminated. A manager notices a dead
  * worker in the same way.
  *
- * A worker serves the owners of its first job only (refresher/code_of_owners.hpp). An idle one of other owners is let
+ * A worker serves the owner of its first job only (refresher/code_of_owners.hpp). An idle one of another owner is let
  * go where no other process can be started.
  *
  * Nothing here waits: what does not fit into a queue is sent when the worker has read. Owned by one manager.
@@ -48,7 +48,7 @@ struct PoolWorker {
     bool is_busy = false;                     /* it then has a handle */
     bool has_answered = false;                /* it was able to connect */
     TimestampTz since = 0;                    /* since when it has been busy, or idle */
-    scheduler::Ids owners;                    /* of the stream tables of its current or last job */
+    scheduler::Id owner = 0;                  /* of the stream tables of its current or last job; 0: upkeep */
     std::set<scheduler::Id> taken;            /* compiled here, and refreshed by other workers now */
 };
 
@@ -64,25 +64,21 @@ class Pool {
     /* Finds a worker for a job, given its preferred worker and the time since which it waits. If the job
      * waits for its preferred worker, attend_at() includes the time at which to look again. */
     scheduler::Assignment choose_worker(int preferred_worker, TimestampTz wanted_since, TimestampTz now,
-                                        const scheduler::Ids &owners);
+                                        scheduler::Id owner);
     /* Outcome of choose(). `later`: it is not this database's turn, or no process is available, for this job
      * as for others; `its_own`: the job must wait for its preferred worker; `its_share`: it must wait until
-     * its owners have fewer workers; `myself`: this process does the job. */
+     * its owner has fewer workers; `myself`: this process does the job. */
     enum class Chance { later, its_own, its_share, worker, myself };
     struct Choice {
         Chance chance = Chance::later;
         int worker = no_worker;
     };
-    /* Finds a worker as choose_worker() does, requests a turn, and marks the worker as busy. `owners`: of the
-     * stream tables that the job refreshes. */
-    Choice choose(int preferred_worker, TimestampTz wanted_since, TimestampTz now, const scheduler::Ids &owners);
+    /* Finds a worker as choose_worker() does, requests a turn, and marks the worker as busy. `owner`: of the
+     * stream tables that the job refreshes; 0: upkeep. */
+    Choice choose(int preferred_worker, TimestampTz wanted_since, TimestampTz now, scheduler::Id owner);
     /* Begins a round of choices, which lasts until end_round(); each owner whose share is exhausted is
      * determined once in a round. */
-    void begin_round()
-    {
-        exhausted_.clear();
-        awaited_.clear();
-    }
+    void begin_round() { exhausted_.clear(); }
     void end_round();
     bool is_share_exhausted(scheduler::Id owner) const { return exhausted_.count(owner) != 0; }
     void send(int worker, std::string bytes);
@@ -123,27 +119,26 @@ class Pool {
     void note_start(bool has_succeeded, TimestampTz now);
     std::optional<int> start(const mailbox::WorkerKey &key, TimestampTz now);
     bool launch(PoolWorker &worker);
-    Choice refused(mailbox::Admission admission, const scheduler::Ids &owners);
-    Choice await_share(const scheduler::Ids &owners);
+    Choice refused(mailbox::Admission admission, scheduler::Id owner);
+    Choice await_share(scheduler::Id owner);
     bool is_stuck(TimestampTz now) const;
-    bool has_worker(const scheduler::Ids &owners) const;
+    bool has_worker(scheduler::Id owner) const;
     void send_on(PoolWorker &worker);
     void let_go(PoolWorker &worker);
     void release_idle(TimestampTz now);
-    bool makes_room(const scheduler::Ids &owners, TimestampTz now);
+    bool makes_room(scheduler::Id owner, TimestampTz now);
 
     std::list<PoolWorker> workers_;
     std::vector<BackgroundWorkerHandle *> leaving_; /* workers that were let go to make room */
     TimestampTz left_at_ = 0;                       /* when the last of these was let go */
     mailbox::WorkerKey own_turn_;
     int last_number_ = no_worker;
-    TimestampTz start_after_ = 0; /* a process could not be started: no further attempt before this time */
-    int failed_starts_ = 0;       /* in a row; each of them is in the server's log */
-    TimestampTz look_at_ = 0;     /* for a job that waits for its preferred worker; 0: none */
-    TimestampTz release_at_ = 0;  /* time to let the first idle worker go that is not needed; 0: none */
-    bool is_waiting_ = false;     /* for a turn */
-    /* In this round: owners whose share is exhausted, and owners of all jobs that wait for a share. */
-    std::set<scheduler::Id> exhausted_, awaited_;
+    TimestampTz start_after_ = 0;       /* a process could not be started: no further attempt before this time */
+    int failed_starts_ = 0;             /* in a row; each of them is in the server's log */
+    TimestampTz look_at_ = 0;           /* for a job that waits for its preferred worker; 0: none */
+    TimestampTz release_at_ = 0;        /* time to let the first idle worker go that is not needed; 0: none */
+    bool is_waiting_ = false;           /* for a turn */
+    std::set<scheduler::Id> exhausted_; /* owners for whose share a job waits, in this round */
 };
 
 } // namespace pgtrickle::worker

@@ -24,7 +24,7 @@ struct WorkerReport {
     std::atomic<uint32_t> has_overrun;
     std::atomic<uint32_t> first_member; /* of the refresh under way */
     std::atomic<int32_t> member_count;
-    std::atomic<uint32_t> mark;         /* mark_of_process(), after its first job */
+    std::atomic<uint32_t> owner;        /* whose code it runs (code_of_owners.hpp); 0: none yet */
     std::atomic<uint32_t> has_declined; /* it exits without running its last job, which another process must run */
 };
 

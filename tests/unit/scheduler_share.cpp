@@ -27,17 +27,6 @@ TEST(Share, is_what_the_setting_says_and_no_more_than_there_are)
     EXPECT_EQ(share_of(9, 4), 4);
 }
 
-Id owner_of(Id id)
-{
-    return id / 100;
-}
-
-TEST(Owners, are_counted_once)
-{
-    EXPECT_EQ(owners_of({203, 101, 102, 201}, owner_of), (Ids{1, 2}));
-    EXPECT_EQ(owners_of({}, owner_of), Ids{});
-}
-
 /* A chain 10 → 11 → 12 → 13, each reading the next, and 10 → 14. */
 struct Chain {
     Graph graph;

@@ -30,7 +30,7 @@ bool is_created_here(Oid relid)
 bool may_refresh_here(Oid relid)
 {
     if (SessionSwitch::is_in_worker())
-        return ServedOwner::serves(call([=] { return owner_of_relation(relid); }));
+        return ServedOwner::owner() == call([=] { return owner_of_relation(relid); });
     return call([=] { return definition::may_store(relid); }) &&
            (may_run_here(relid) || call([=] { return is_created_here(relid); }));
 }

@@ -33,6 +33,7 @@ PlannedBatch BatchPlanner::plan(Id id, const Wanted &wanted, std::set<Id> *seen)
     const RequestedBy requested_by = wanted.requested_by;
     const Id owner = definitions_.owner_of(id);
     PlannedBatch batch;
+    batch.owner = owner;
     std::map<Id, bool> known;
     auto is_wanted_itself = [&](Id other) {
         auto [place, is_new] = known.emplace(other, false);
@@ -65,27 +66,25 @@ PlannedBatch BatchPlanner::plan(Id id, const Wanted &wanted, std::set<Id> *seen)
     for (Id member : members)
         if (definitions_.refresh_group_of(member) != nullptr)
             batch.requested.insert(member);
-    const Ids owners = definitions_.owners_of(members);
-    batch.members = with_required(members, requested_by, &owners);
+    batch.members = with_required(members, requested_by, owner);
     /* A stream table that a member requires may be in another refresh group, whose members require more. */
     for (size_t before = 0; before != batch.members.size();) {
         before = batch.members.size();
-        const Ids missing = missing_of_groups(batch.members, owners, is_free);
+        const Ids missing = missing_of_groups(batch.members, owner, is_free);
         if (missing.empty())
             break;
         batch.requested.insert(missing.begin(), missing.end());
         batch.members.insert(batch.members.end(), missing.begin(), missing.end());
-        batch.members = with_required(batch.members, requested_by, &owners);
+        batch.members = with_required(batch.members, requested_by, owner);
     }
     batch.optional.insert(members.begin(), members.end());
-    for (Id other : with_required(Ids(batch.requested.begin(), batch.requested.end()), requested_by, &owners))
+    for (Id other : with_required(Ids(batch.requested.begin(), batch.requested.end()), requested_by, owner))
         batch.optional.erase(other);
     return batch;
 }
 
-/* The stream tables of these owners that are in a refresh group with a member, free, and no member yet. */
-Ids BatchPlanner::missing_of_groups(const Ids &members, const Ids &owners,
-                                    const std::function<bool(const Task &)> &is_free)
+/* The stream tables of the owner that are in a refresh group with a member, free, and no member yet. */
+Ids BatchPlanner::missing_of_groups(const Ids &members, Id owner, const std::function<bool(const Task &)> &is_free)
 {
     const std::set<Id> known(members.begin(), members.end());
     std::set<Id> missing;
@@ -93,8 +92,7 @@ Ids BatchPlanner::missing_of_groups(const Ids &members, const Ids &owners,
         const Ids *group = definitions_.refresh_group_of(member);
         for (Id other : group != nullptr ? *group : Ids()) {
             const Task *task = known.count(other) == 0 ? tasks_.find(other) : nullptr;
-            if (task != nullptr && is_free(*task) &&
-                std::binary_search(owners.begin(), owners.end(), definitions_.owner_of(other)))
+            if (task != nullptr && is_free(*task) && definitions_.owner_of(other) == owner)
                 missing.insert(other);
         }
     }
@@ -120,11 +118,11 @@ Ids BatchPlanner::without_others_between(Id start, Ids batch) const
 
 /* The members and the stream tables that must be refreshed because of them: upstreams, except those that are
  * suspended, and those with rows and schedules of their own unless a reader has requested the refresh; and the atomic
- * sets of all of these, suspended or not. With `owners`, only upstreams of these owners. */
-Ids BatchPlanner::with_required(const Ids &members, RequestedBy requested_by, const Ids *owners)
+ * sets of all of these, suspended or not. With `owner`, only upstreams of that owner. */
+Ids BatchPlanner::with_required(const Ids &members, RequestedBy requested_by, Id owner)
 {
     return scheduler::with_required(definitions_.graph(), definitions_.atomic_sets(), members, [&](Id id) {
-        if (owners != nullptr && std::find(owners->begin(), owners->end(), definitions_.owner_of(id)) == owners->end())
+        if (owner != 0 && definitions_.owner_of(id) != owner)
             return false;
         const Task *task = tasks_.find(id);
         const bool is_in_use = task != nullptr && (!task->is_suspended || definitions_.atomic_sets().first_of(id) != 0);
@@ -171,12 +169,12 @@ bool BatchPlanner::waits_for_member(Id id, const Ids &members)
 }
 
 /* Upstreams that must be refreshed with the members and lack changes that the members are wanted for. */
-Ids BatchPlanner::needed_before(const Ids &members, const Wanted &wanted, bool *is_waiting)
+Ids BatchPlanner::needed_before(const PlannedBatch &batch, const Wanted &wanted, bool *is_waiting)
 {
     *is_waiting = false;
     if (!definitions_.has_several_owners())
         return {};
-    const Ids owners = definitions_.owners_of(members);
+    const Ids &members = batch.members;
     const TimestampTz now = GetCurrentTimestamp(), since = std::min(wanted.since, now);
     const bool is_for_reader = wanted.requested_by == RequestedBy::reader;
     const bool may_wait = is_for_reader || now < wait_until(wanted, now);
@@ -185,7 +183,7 @@ Ids BatchPlanner::needed_before(const Ids &members, const Wanted &wanted, bool *
         if (task == nullptr || task->is_suspended)
             return Below::as_it_stands;
         const mailbox::MailboxStatus known = mailbox::status_of(id);
-        const bool is_own = std::binary_search(owners.begin(), owners.end(), definitions_.owner_of(id));
+        const bool is_own = definitions_.owner_of(id) == batch.owner;
         if (!is_own && known.is_without_rows())
             return Below::first;
         if (!may_wait || waits_for_member(id, members) ||
@@ -200,12 +198,12 @@ Ids BatchPlanner::needed_before(const Ids &members, const Wanted &wanted, bool *
     return needed;
 }
 
-Ids BatchPlanner::occupied_by(const Ids &members, const Ids &involved) const
+Ids BatchPlanner::occupied_by(const PlannedBatch &batch, const Ids &involved) const
 {
-    const Ids owners = definitions_.owners_of(members);
-    Ids occupied(involved.begin(), involved.begin() + static_cast<long>(members.size()));
-    for (size_t i = members.size(); i < involved.size(); i++)
-        if (std::binary_search(owners.begin(), owners.end(), definitions_.owner_of(involved[i])))
+    const size_t count = batch.members.size();
+    Ids occupied(involved.begin(), involved.begin() + static_cast<long>(count));
+    for (size_t i = count; i < involved.size(); i++)
+        if (definitions_.owner_of(involved[i]) == batch.owner)
             occupied.push_back(involved[i]);
     return occupied;
 }

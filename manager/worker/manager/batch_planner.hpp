@@ -37,6 +37,7 @@ struct Wanted {
 };
 
 struct PlannedBatch {
+    scheduler::Id owner = 0;                     /* of all members */
     scheduler::Ids members;                      /* upstreams first */
     std::set<scheduler::Id> requested, optional; /* subsets of the members; the others are required */
 };
@@ -59,10 +60,10 @@ class BatchPlanner {
     Trouble trouble_of(scheduler::Id id, scheduler::RequestedBy requested_by);
     /* The stream tables of other owners that must be refreshed before the members. Sets `is_waiting` if the
      * members wait for them for a moment only, until wait_until(). */
-    scheduler::Ids needed_before(const scheduler::Ids &members, const Wanted &wanted, bool *is_waiting);
+    scheduler::Ids needed_before(const PlannedBatch &batch, const Wanted &wanted, bool *is_waiting);
     static TimestampTz wait_until(const Wanted &wanted, TimestampTz now);
-    /* The members, which are the first of `involved`, and the upstreams that have the same owners. */
-    scheduler::Ids occupied_by(const scheduler::Ids &members, const scheduler::Ids &involved) const;
+    /* The members, which are the first of `involved`, and the upstreams that have the same owner. */
+    scheduler::Ids occupied_by(const PlannedBatch &batch, const scheduler::Ids &involved) const;
     /* The refresh groups of the members: in each, the stream tables that are refreshed, or that are not
      * refreshed for a reason that lasts; without those that are being refreshed and those whose definitions
      * have not been read yet. */
@@ -70,8 +71,8 @@ class BatchPlanner {
 
   private:
     scheduler::Ids with_required(const scheduler::Ids &members, scheduler::RequestedBy requested_by,
-                                 const scheduler::Ids *owners = nullptr);
-    scheduler::Ids missing_of_groups(const scheduler::Ids &members, const scheduler::Ids &owners,
+                                 scheduler::Id owner = 0);
+    scheduler::Ids missing_of_groups(const scheduler::Ids &members, scheduler::Id owner,
                                      const std::function<bool(const scheduler::Task &)> &is_free);
     scheduler::Ids without_others_between(scheduler::Id start, scheduler::Ids batch) const;
     bool waits_for_member(scheduler::Id id, const scheduler::Ids &members);

@@ -399,11 +399,6 @@ Id Definitions::owner_of(Id id) const
     return known == nullptr ? 0 : known->owner;
 }
 
-Ids Definitions::owners_of(const Ids &members) const
-{
-    return scheduler::owners_of(members, [&](Id id) { return owner_of(id); });
-}
-
 const Ids *Definitions::refresh_group_of(Id id) const
 {
     auto found = refresh_groups_.find(id);

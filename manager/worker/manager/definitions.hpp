@@ -117,7 +117,6 @@ class Definitions {
 
     bool has_several_owners() const { return has_several_owners_; }
     scheduler::Id owner_of(scheduler::Id id) const; /* 0: unknown */
-    scheduler::Ids owners_of(const scheduler::Ids &members) const;
     /* The refresh group of `id`, itself included, ascending; null if it is in none. */
     const scheduler::Ids *refresh_group_of(scheduler::Id id) const;
 

@@ -99,7 +99,7 @@ bool Dispatcher::dispatch_due()
     for (Id id : tasks_.due(now)) {
         const int preferred_worker = preferred_worker_of(id);
         scheduler::Assignment found =
-            pool_.choose_worker(preferred_worker, tasks_.find(id)->due_at, now, {definitions_.owner_of(id)});
+            pool_.choose_worker(preferred_worker, tasks_.find(id)->due_at, now, definitions_.owner_of(id));
         if (found.to == scheduler::Assignment::To::later)
             continue;
         if (found.to == scheduler::Assignment::To::another || found.number != preferred_worker)
@@ -115,7 +115,7 @@ bool Dispatcher::dispatch_upkeep()
     TimestampTz now = GetCurrentTimestamp();
     if (upkeep_.is_running() || !upkeep_.is_due(now))
         return true;
-    Pool::Choice choice = pool_.choose(no_worker, upkeep_.due_since(), now, {});
+    Pool::Choice choice = pool_.choose(no_worker, upkeep_.due_since(), now, 0);
     if (choice.chance == Pool::Chance::its_own)
         return true;
     if (choice.chance == Pool::Chance::later)
@@ -178,7 +178,7 @@ bool Dispatcher::dispatch_batch(Id id, const Wanted &wanted, std::set<Id> *seen)
         return true;
     const PlannedBatch batch = planner_.plan(id, wanted, seen);
     bool is_waiting = false;
-    const Ids needed = planner_.needed_before(batch.members, wanted, &is_waiting);
+    const Ids needed = planner_.needed_before(batch, wanted, &is_waiting);
     if (is_waiting) {
         const TimestampTz until = BatchPlanner::wait_until(wanted, GetCurrentTimestamp());
         no_longer_wait_at_ = no_longer_wait_at_ == 0 ? until : std::min(no_longer_wait_at_, until);
@@ -236,7 +236,7 @@ bool Dispatcher::begin(const PlannedBatch &batch, const Wanted &wanted)
     RunningJob running;
     running.members = members;
     running.involved = scheduler::with_upstreams(definitions_.graph(), members);
-    running.occupied = planner_.occupied_by(members, running.involved);
+    running.occupied = planner_.occupied_by(batch, running.involved);
     running.serves = wanted.serves;
     if (jobs_.is_busy(running.occupied))
         return true;
@@ -247,8 +247,7 @@ bool Dispatcher::begin(const PlannedBatch &batch, const Wanted &wanted)
     const bool is_for_reader = wanted.requested_by == RequestedBy::reader;
     if (is_doubtful && is_waiting && is_for_reader)
         return true;
-    Pool::Choice choice = pool_.choose(preferred_worker_of(members), wanted.since, GetCurrentTimestamp(),
-                                       definitions_.owners_of(members));
+    Pool::Choice choice = pool_.choose(preferred_worker_of(members), wanted.since, GetCurrentTimestamp(), batch.owner);
     if (choice.chance == Pool::Chance::its_own || choice.chance == Pool::Chance::its_share)
         return true;
     if (choice.chance == Pool::Chance::later)

@@ -4,7 +4,7 @@
  *   requests, then due tasks ─► batch (batch_planner.hpp) ─► a free worker, preferably its own ─► job
  *   upkeep when nothing is due, but also when it is late: where refreshes do not keep up, logs grow most
  *
- * Two jobs run at the same time if nothing that one occupies (its members, and everything of their owners
+ * Two jobs run at the same time if nothing that one occupies (its members, and everything of their owner
  * that they read) is occupied by the other. An owner whose share of the workers is exhausted waits, and
  * others overtake it.
  *

@@ -15,11 +15,8 @@
 
 namespace pgtrickle::worker {
 
-/* Returns true if this process may run the job; its owners are those of the process from then on. Otherwise another
- * process must run the job. */
+/* Returns true if this process may run the job; its owner is that of the process from then on. Otherwise another
+ * process must run the job. Upkeep runs no such code. */
 bool takes_code_of(const scheduler::Job &job);
-
-/* The owners whose code this process has run (scheduler::mark_of()); 0: none. */
-uint32_t mark_of_process();
 
 } // namespace pgtrickle::worker

@@ -4,6 +4,7 @@
  */
 #include "definition/guc.hpp"
 #include "mailbox/manager_side.hpp"
+#include "pg/rights.hpp"
 #include "worker/queues.hpp"
 #include "worker/refresher/code_of_owners.hpp"
 #include "worker/refresher/refresher.hpp"
@@ -85,7 +86,7 @@ void RefreshWorker::run()
             words_->has_declined = 1;
             return;
         }
-        words_->mark = mark_of_process();
+        words_->owner = ServedOwner::owner();
         Refresher refresher(job, Refresher::Process::worker, words_);
         if (!send(scheduler::to_bytes(refresher.run())))
             return;
