@@ -60,6 +60,31 @@ AttrNumber column_named(TupleDesc desc, const char *name)
     return 0;
 }
 
+/* Whether the source or a descendant of it has a parent outside of its tree, through which its rows are
+ * written as well. A partition has one parent, whose rows its constraint distinguishes. */
+bool is_written_from_outside(Oid source)
+{
+    ListCell *cell, *above;
+    List *tree = tree_of(source, NoLock);
+    foreach (cell, tree) {
+        if (get_rel_relispartition(lfirst_oid(cell)))
+            continue;
+        foreach (above, ancestors_of(lfirst_oid(cell)))
+            if (!list_member_oid(tree, lfirst_oid(above)))
+                return true;
+    }
+    return false;
+}
+
+/* Whether the captured source is captured by row triggers. */
+bool needs_rows(Oid source, const Format *format)
+{
+    for (int i = 0; i < format->column_count; i++)
+        if (format->attnums[i] == table_oid_column)
+            return true;
+    return get_rel_relkind(source) == RELKIND_RELATION && is_written_from_outside(source);
+}
+
 /* Fills `target` for changes of `source` that are written through `written`. Returns false if the source is
  * not captured. */
 bool fill_target(Relation written, Oid source_oid, Target *target)
@@ -72,7 +97,7 @@ bool fill_target(Relation written, Oid source_oid, Target *target)
         return false;
     target->source = source_oid;
     target->written = RelationGetRelid(written);
-    target->is_by_rows = is_captured_by_rows(source_oid);
+    target->is_by_rows = needs_rows(source_oid, format);
     target->segment = row.segments[row.current_segment];
     target->version = row.version;
     target->column_count = format->column_count;
@@ -166,22 +191,6 @@ void build(Relation written, Targets *entry)
             entry->items[i].must_mark = true;
 }
 
-/* Whether the source or a descendant of it has a parent outside of its tree, through which its rows are
- * written as well. A partition has one parent, whose rows its constraint distinguishes. */
-bool is_written_from_outside(Oid source)
-{
-    ListCell *cell, *above;
-    List *tree = tree_of(source, NoLock);
-    foreach (cell, tree) {
-        if (get_rel_relispartition(lfirst_oid(cell)))
-            continue;
-        foreach (above, ancestors_of(lfirst_oid(cell)))
-            if (!list_member_oid(tree, lfirst_oid(above)))
-                return true;
-    }
-    return false;
-}
-
 /* Removes entries of relations that no longer exist, which are not in use; an entry of an existing relation
  * may be in use even if it is invalid. */
 void remove_dropped()
@@ -205,10 +214,7 @@ bool is_captured_by_rows(Oid source)
     if (!find_source(source, &row) || !row.is_active)
         return false;
     const Format *format = find_format(source, row.version);
-    for (int i = 0; format != nullptr && i < format->column_count; i++)
-        if (format->attnums[i] == table_oid_column)
-            return true;
-    return get_rel_relkind(source) == RELKIND_RELATION && is_written_from_outside(source);
+    return format != nullptr && needs_rows(source, format);
 }
 
 const Targets *find_targets(Relation relation)
