@@ -312,6 +312,20 @@ std::string Program::explain(const std::vector<std::string> &source_names) const
     return Explanation(plan_, source_names).text();
 }
 
+/* The widest of the rows that a program keeps, or computes as a delta. */
+static std::optional<Objection> objection_to_width(const Program &program)
+{
+    size_t widest = 0;
+    for (const Step &step : program.steps())
+        widest = std::max(widest, step.columns.size() + step.changes.size());
+    if (widest <= most_columns)
+        return std::nullopt;
+    return Objection{"query with " + std::to_string(widest) + " columns of results and of their states",
+                     "A table has at most " + std::to_string(most_columns) +
+                         " columns beside the one by which its rows are found.",
+                     "Create a stream table for a part of it, or use refresh_mode 'FULL'."};
+}
+
 std::optional<Objection> objection(const PlanPtr &plan)
 {
     if (plan->depth() > max_depth)
@@ -319,7 +333,9 @@ std::optional<Objection> objection(const PlanPtr &plan)
                          "Processing all of them would exceed the stack depth.",
                          "Create a stream table for a part of it, or use refresh_mode 'FULL'."};
     std::set<const PlanNode *> visited;
-    return first_objection(plan, visited);
+    if (auto found = first_objection(plan, visited))
+        return found;
+    return objection_to_width(Program(plan));
 }
 
 } // namespace pgtrickle::engine

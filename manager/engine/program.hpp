@@ -132,6 +132,9 @@ class Program {
  * usually limited to 8 MB. */
 constexpr int max_depth = 1000;
 
+/* Maximum number of columns of an arrangement, or of its delta: that of a table, without the hash of a row. */
+constexpr size_t most_columns = 1599;
+
 std::optional<Objection> objection(const PlanPtr &plan);
 
 } // namespace pgtrickle::engine
