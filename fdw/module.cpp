@@ -134,6 +134,7 @@ constexpr ExecutorStartHandler executor_start[] = {
 /* In this order: a dropped stream table ceases to be defined before it ceases to be a source. */
 constexpr ObjectAccessHandler object_access[] = {
     handle_object_access,
+    check_name_of_reserved,
     capture::watch_object,
 };
 

@@ -8,9 +8,11 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
 #include "miscadmin.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 }
 
@@ -20,8 +22,6 @@ namespace pgtrickle {
 
 namespace {
 
-constexpr AclMode writing = ACL_INSERT | ACL_UPDATE | ACL_DELETE | ACL_TRUNCATE;
-
 /* The relation of a TOAST table, whose name shows it, or the relation itself. */
 Oid whole_of(Oid relation)
 {
@@ -30,37 +30,63 @@ Oid whole_of(Oid relation)
     return name != nullptr && sscanf(name, "pg_toast_%u", &whole) == 1 ? whole : relation;
 }
 
-bool is_in_schema(Oid relation, const char *prefix, bool is_whole)
+bool is_reserved(Oid schema)
 {
-    const char *schema = get_namespace_name(get_rel_namespace(relation));
-    return schema != nullptr && (is_whole ? strcmp(schema, prefix) == 0 : strncmp(schema, prefix, strlen(prefix)) == 0);
+    const char *name = get_namespace_name(schema);
+    return name != nullptr && strncmp(name, "pg_trickle_", strlen("pg_trickle_")) == 0;
 }
 
-/* Whether the privileges were granted on the relation itself. */
-bool are_granted(Oid relation, AclMode privileges, Oid role)
+bool is_in_schema_of_functions(Oid relation)
 {
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+    const char *schema = get_namespace_name(get_rel_namespace(relation));
+    return schema != nullptr && strcmp(schema, "pgtrickle") == 0;
+}
+
+/* Whether the privileges were granted on the object itself. */
+bool are_granted(int cache, Oid object, AttrNumber owner, AttrNumber grants, AclMode privileges, Oid role)
+{
+    HeapTuple tuple = SearchSysCache1(cache, ObjectIdGetDatum(object));
     if (!HeapTupleIsValid(tuple))
         return false;
     bool is_null;
-    const Datum stored = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relacl, &is_null);
-    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    const bool answer = !is_null && aclmask(DatumGetAclP(stored), role, owner, privileges, ACLMASK_ALL) == privileges;
+    const Oid owned_by = DatumGetObjectId(SysCacheGetAttr(cache, tuple, owner, &is_null));
+    const Datum stored = SysCacheGetAttr(cache, tuple, grants, &is_null);
+    const bool answer =
+        !is_null && aclmask(DatumGetAclP(stored), role, owned_by, privileges, ACLMASK_ALL) == privileges;
     ReleaseSysCache(tuple);
     return answer;
 }
 
+bool are_granted_on_table(Oid relation, AclMode privileges, Oid role)
+{
+    return are_granted(RELOID, relation, Anum_pg_class_relowner, Anum_pg_class_relacl, privileges, role);
+}
+
+bool is_usage_granted(Oid schema, Oid role)
+{
+    return are_granted(NAMESPACEOID, schema, Anum_pg_namespace_nspowner, Anum_pg_namespace_nspacl, ACL_USAGE, role);
+}
+
+/* Whether the role may have a privilege by a predefined role. */
+bool is_to_be_judged(Oid role)
+{
+    return !superuser_arg(role) &&
+           (has_privs_of_role(role, ROLE_PG_READ_ALL_DATA) || has_privs_of_role(role, ROLE_PG_WRITE_ALL_DATA));
+}
+
 bool may_use(Oid relation, AclMode privileges, Oid role)
 {
-    if (relation < FirstNormalObjectId || superuser_arg(role))
+    if (relation < FirstNormalObjectId || !is_to_be_judged(role))
         return true;
-    const bool may_write_all = has_privs_of_role(role, ROLE_PG_WRITE_ALL_DATA);
-    if (!may_write_all && !has_privs_of_role(role, ROLE_PG_READ_ALL_DATA))
-        return true;
-    if (is_in_schema(whole_of(relation), "pg_trickle_", false))
+    if (is_reserved(get_rel_namespace(whole_of(relation))))
         return false;
-    return !may_write_all || (privileges & writing) == 0 || !is_in_schema(relation, "pgtrickle", true) ||
-           are_granted(relation, privileges & writing, role);
+    if (!is_in_schema_of_functions(relation))
+        return true;
+    /* A role that reads all data reads what the owner of the database can dump. */
+    if (has_privs_of_role(role, ROLE_PG_READ_ALL_DATA) &&
+        are_granted_on_table(relation, ACL_SELECT, ROLE_PG_DATABASE_OWNER))
+        privileges &= ~ACL_SELECT;
+    return privileges == 0 || are_granted_on_table(relation, privileges, role);
 }
 
 [[noreturn]] void refuse_use(Oid relation)
@@ -69,15 +95,31 @@ bool may_use(Oid relation, AclMode privileges, Oid role)
     pg_unreachable();
 }
 
-/* LOCK TABLE of a view locks what its query names. */
-List *locked_with_view(Oid view)
+/* Relations that a LOCK TABLE locks, and for each the role whose privileges PostgreSQL asks for. */
+struct ToLock {
+    List *relations = NIL, *roles = NIL;
+};
+
+void add(ToLock *locked, Oid relation, Oid role)
+{
+    for (int i = 0; i < list_length(locked->relations); i++)
+        if (list_nth_oid(locked->relations, i) == relation && list_nth_oid(locked->roles, i) == role)
+            return;
+    locked->relations = lappend_oid(locked->relations, relation);
+    locked->roles = lappend_oid(locked->roles, role);
+}
+
+/* LOCK TABLE of a view locks what its query names, with the privileges of the view's owner. */
+void add_named_by(Oid view, ToLock *locked)
 {
     Relation relation = RelationIdGetRelation(view);
     if (!RelationIsValid(relation))
-        return NIL;
-    List *named = definition::relations_named(get_view_query(relation));
+        return;
+    const Oid role = RelationHasSecurityInvoker(relation) ? GetUserId() : relation->rd_rel->relowner;
+    ListCell *cell;
+    foreach (cell, definition::relations_named(get_view_query(relation)))
+        add(locked, lfirst_oid(cell), role);
     RelationClose(relation);
-    return named;
 }
 
 } // namespace
@@ -86,18 +128,29 @@ void check_lock_of_reserved(const UtilityCall &utility)
 {
     const auto *statement = reinterpret_cast<const LockStmt *>(utility.statement());
     const AclMode privileges = statement->mode == AccessShareLock ? ACL_SELECT : ACL_UPDATE;
-    List *locked = NIL;
+    ToLock locked;
     ListCell *cell;
     foreach (cell, statement->relations)
         if (const Oid relid = RangeVarGetRelid(lfirst_node(RangeVar, cell), NoLock, true); OidIsValid(relid))
-            locked = list_append_unique_oid(locked, relid);
-    for (int i = 0; i < list_length(locked); i++) {
-        const Oid relid = list_nth_oid(locked, i);
-        if (!may_use(relid, privileges, GetUserId()))
+            add(&locked, relid, GetUserId());
+    for (int i = 0; i < list_length(locked.relations); i++) {
+        const Oid relid = list_nth_oid(locked.relations, i);
+        if (!may_use(relid, privileges, list_nth_oid(locked.roles, i)))
             refuse_use(relid);
         if (get_rel_relkind(relid) == RELKIND_VIEW)
-            locked = list_concat_unique_oid(locked, locked_with_view(relid));
+            add_named_by(relid, &locked);
     }
+}
+
+void check_name_of_reserved(ObjectAccessType access, Oid, Oid object, int, void *argument)
+{
+    if (access != OAT_NAMESPACE_SEARCH || object < FirstNormalObjectId || !is_to_be_judged(GetUserId()) ||
+        !is_reserved(object) || is_usage_granted(object, GetUserId()))
+        return;
+    auto *search = static_cast<ObjectAccessNamespaceSearch *>(argument);
+    search->result = false;
+    if (search->ereport_on_violation)
+        aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_SCHEMA, get_namespace_name(object));
 }
 
 bool check_reserved_relations(const RequiredRights &rights, bool raises)

@@ -1,5 +1,6 @@
 #include "setup/heaps.hpp"
 
+#include "pg/versions/heaps.hpp"
 #include "setup/steps.hpp"
 #include "setup/successor.hpp"
 #include "storage/adoption.hpp"
@@ -30,9 +31,11 @@ void create_heaps_in(Oid relid, Oid tablespace)
     Definition definition = definition::load(relid);
     const Steps steps = steps_of(definition);
     int last = static_cast<int>(steps.list.size()) - 1;
-    for (int k = 0; k < last; k++)
-        storage::create_arrangement(relid, storage::arrangement_name(relid, k), steps.list[k], steps.parts, {},
-                                    tablespace);
+    for (int k = 0; k < last; k++) {
+        const Oid heap = storage::create_arrangement(relid, storage::arrangement_name(relid, k), steps.list[k],
+                                                     steps.parts, {}, tablespace);
+        call([=] { hide_rows(heap); });
+    }
     storage::create_arrangement(relid, storage::storage_name(relid), steps.list[last], steps.parts,
                                 definition.partition_by, tablespace);
     const Oid storage = storage::storage_of(relid);

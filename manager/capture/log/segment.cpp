@@ -94,6 +94,7 @@ Oid create_segment(Oid source, int number)
     NewRelationCreateToastTable(segment, static_cast<Datum>(0));
     CommandCounterIncrement();
     create_index(segment, index_name);
+    hide_rows(segment);
     deleteDependencyRecordsForSpecific(RelationRelationId, segment, DEPENDENCY_NORMAL, NamespaceRelationId, schema);
     depend_auto(segment, NamespaceRelationId, schema);
     depend_auto(segment, RelationRelationId, source);
