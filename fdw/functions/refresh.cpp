@@ -12,9 +12,9 @@
 #include "fdw/read/on_stale.hpp"
 #include "fdw/read/refresh_others.hpp"
 #include "fdw/sql/arguments.hpp"
-#include "refresh/history.hpp"
 #include "mailbox/mailbox.hpp"
 #include "refresh/batch/upstreams_of_others.hpp"
+#include "refresh/history.hpp"
 #include "refresh/place_rows.hpp"
 
 extern "C" {

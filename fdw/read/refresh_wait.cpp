@@ -62,6 +62,14 @@ bool is_waited_for()
     return leads_to_me(&chain);
 }
 
+/* Whether a worker that serves this process waits for a transaction in which nothing runs, for whatever lock. */
+bool is_served_behind_idle_transaction()
+{
+    LockChain chain;
+    chain.length = mailbox::serving_pids(chain.pids);
+    return leads_to_idle_transaction(&chain, idle_ms);
+}
+
 /* The stream tables that a request concerns: the requested ones, and those that they read. */
 struct Concerned {
     Oid *relids; /* palloc'ed; null until they are needed */
@@ -154,6 +162,10 @@ Obstacle request_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock)
                 check_for_deadlock();
             if (is_waited_for()) {
                 waited_for_transaction() = own_local_xid();
+                reply.answer = mailbox::Answer::locked;
+                break;
+            }
+            if (is_served_behind_idle_transaction()) {
                 reply.answer = mailbox::Answer::locked;
                 break;
             }

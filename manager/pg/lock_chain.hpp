@@ -34,8 +34,12 @@ bool waits_for_more_than_my_reads(int pid);
 /* Appends the mode and the object of the lock for which the process waits, or "no lock". */
 void describe_awaited_lock(int pid, StringInfo text);
 
-/* Whether a transaction that excludes others from the lock is prepared, or belongs to a session that has been
- * idle for `idle_ms`, as far as pg_stat_activity shows it. Cheap if there is no such session: one partition of
+/* Whether a process of the chain waits for a lock of a transaction that is prepared, or belongs to a session that has
+ * been idle for `idle_ms`, as far as pg_stat_activity shows it, directly or by way of other waiting processes, which
+ * are added to the chain. */
+bool leads_to_idle_transaction(LockChain *chain, int idle_ms);
+
+/* Whether such a transaction excludes others from the lock. Cheap if there is no such session: one partition of
  * the lock table is locked for a moment. */
 bool is_held_by_idle_transaction(const LOCKTAG &tag, int idle_ms);
 

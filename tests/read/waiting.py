@@ -98,6 +98,24 @@ def an_idle_session_that_has_read_its_own_changes_delays_no_reader():
     Reader().ends_with(True)
 
 
+def nor_does_one_that_has_locked_anything_else():
+    """The refresh starts the capture of the source again, and waits for all that write to it."""
+    for held_by in "idle", "prepared":
+        db.run("DROP TABLE IF EXISTS broken CASCADE; CREATE TABLE broken (id int); SELECT pgtrickle.create_stream_table('mended', 'SELECT id FROM broken', '520w'); "
+               "ALTER TABLE broken DISABLE TRIGGER ALL")
+        holder = db.connect()
+        holder.cursor().execute("BEGIN; INSERT INTO broken VALUES (1)" + (f"; PREPARE TRANSACTION '{db.name}'" if held_by == "prepared" else ""))
+        db.run("INSERT INTO broken VALUES (2)")
+        for _ in range(2):
+            Reader("SELECT sum(id) FROM mended", "pg_trickle.max_staleness = 0").ends_with(2)
+        if held_by == "prepared":
+            db.run(f"COMMIT PREPARED '{db.name}'")
+        else:
+            holder.cursor().execute("COMMIT")
+        Reader("SELECT sum(id) FROM mended", "pg_trickle.max_staleness = 0").ends_with(3)
+        holder.close()
+
+
 def nothing_is_said_if_nothing_is_missing():
     holder = Holder()
     Reader().ends_with(True)
@@ -266,7 +284,8 @@ def a_storage_that_is_to_be_replaced_keeps_no_reader_waiting():
 
 
 try:
-    run_cases([an_idle_session_that_has_read_its_own_changes_delays_no_reader, nothing_is_said_if_nothing_is_missing,
+    run_cases([an_idle_session_that_has_read_its_own_changes_delays_no_reader, nor_does_one_that_has_locked_anything_else,
+               nothing_is_said_if_nothing_is_missing,
                neither_does_a_prepared_transaction, a_session_that_works_is_waited_for, the_wait_can_be_cancelled,
                it_has_a_timeout,
                its_hint_is_one_that_the_reader_can_follow, it_survives_the_death_of_the_manager, no_lock_of_the_reader_keeps_it_waiting,
