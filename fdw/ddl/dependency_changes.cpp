@@ -15,6 +15,7 @@
 #include "fdw/ddl/whole_rows.hpp"
 #include "fdw/definition/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/relation_owner.hpp"
 #include "pg/versions/generated_columns.hpp"
 #include "refresh/code/interpreted_code.hpp"
 #include "refresh/program/compiled.hpp"
@@ -27,6 +28,7 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_foreign_server.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/user.h"
@@ -262,11 +264,27 @@ bool has_row_security(Oid relid)
     return answer;
 }
 
+/* A stream table takes workers for its owner, who has a share of them: a role that the administrator has not given the
+ * server would be a second share of the role that gives it away. */
+void require_usage_by_owner(Oid relid)
+{
+    const Oid server = GetForeignTable(relid)->serverid, owner = owner_of_relation(relid);
+    if (superuser() || object_ownercheck(ForeignServerRelationId, server, GetUserId()) ||
+        object_aclcheck(ForeignServerRelationId, server, owner, ACL_USAGE) == ACLCHECK_OK)
+        return;
+    const char *name = GetForeignServer(server)->servername, *role = GetUserNameFromId(owner, false);
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for foreign server %s", name),
+                    errdetail("Role \"%s\" may not own stream table \"%s\".", role, get_rel_name(relid)),
+                    errhint("An owner of the server can GRANT USAGE ON FOREIGN SERVER %s TO %s.",
+                            quote_identifier(name), quote_identifier(role))));
+}
+
 /* The refresh sets change with an owner, because a diamond is an atomic set only within one owner, and each owner has
  * workers and a share of them: with the generation, the manager reads the owner again. */
 void note_owner(Oid relid)
 {
     call([=] {
+        require_usage_by_owner(relid);
         state::bump_generation(relid);
         state::invalidate_refresh_sets();
     });
