@@ -22,6 +22,7 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace pgtrickle::refresh {
@@ -40,22 +41,18 @@ bool is_to_be_filled(const Member &member)
 
 /* In REPEATABLE READ the snapshot may be older than the capture of a source: changes that were committed in
  * between are neither visible under it nor in the log. A fill therefore takes a snapshot of its own, after
- * the locks, and reads populated upstreams as they are under that snapshot: it does not refresh them, since
- * the transaction's snapshot may not see what other transactions have just written to them. Therefore no
- * refresh does both: the named stream tables decide, which are all populated or all unpopulated, and members
- * that differ are skipped. Returns false if the refresh is no fill, and may use the transaction's
- * snapshot. */
-bool begin_fill_in_fixed_transaction(Batch &batch, const BatchRequest &request)
+ * the locks. Other members are continued under the transaction's snapshot, which may not see what other transactions
+ * have just written to them. So no refresh does both: the named stream tables decide, which are all populated or all
+ * unpopulated, and members that differ are skipped, but for those that a fill reads (continue_upstreams()). */
+bool is_fill(const Batch &batch, const BatchRequest &request)
 {
-    const bool is_fill = std::any_of(batch.members.begin(), batch.members.end(), [&](const Member &member) {
+    return std::any_of(batch.members.begin(), batch.members.end(), [&](const Member &member) {
         return is_to_be_filled(member) && is_among(request.members, member.compiled->relid());
     });
-    std::erase_if(batch.members, [=](const Member &member) { return is_to_be_filled(member) != is_fill; });
-    find_excluded_upstreams(batch);
-    if (is_fill) {
-        call([] { PushCopiedSnapshot(GetLatestSnapshot()); });
-        return true;
-    }
+}
+
+void require_no_reinitialization(const Batch &batch)
+{
     for (const Member &member : batch.members)
         if (member.state.needs_reinit || !member.reinitialize_reason.empty())
             raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
@@ -64,21 +61,33 @@ bool begin_fill_in_fixed_transaction(Batch &batch, const BatchRequest &request)
                    .detail = "The stream table must be reinitialized, and this snapshot predates some changes that "
                              "were not captured.",
                    .hint = "Refresh it in a READ COMMITTED transaction, or retry after the manager has refreshed it."});
-    return false;
 }
 
-/* Pushes the snapshot of the refresh. Returns whether it is older than the observed counters. */
-bool push_snapshot(Batch &batch, const BatchRequest &request)
+/* Removes the populated members from a batch that fills, and returns those that its fills read, with what these read.
+ * Those that read a stream table without rows are in batch.skipped.upstreams instead. */
+std::vector<Member> take_upstreams(Batch &batch)
 {
-    if (!IsolationUsesXactSnapshot()) {
-        call([] { PushCopiedSnapshot(GetTransactionSnapshot()); });
-        return false;
+    std::set<Oid> read, without_rows;
+    for (auto member = batch.members.rbegin(); member != batch.members.rend(); ++member)
+        if (is_to_be_filled(*member) || read.count(member->compiled->relid()) != 0)
+            for (const CompiledSource &source : member->compiled->sources)
+                read.insert(source.relid);
+    std::vector<Member> upstreams;
+    for (const Member &member : batch.members) {
+        const std::vector<CompiledSource> &sources = member.compiled->sources;
+        const bool reads_none = std::any_of(sources.begin(), sources.end(), [&](const CompiledSource &source) {
+            return without_rows.count(source.relid) != 0;
+        });
+        const Oid relid = member.compiled->relid();
+        if (is_to_be_filled(member) || reads_none)
+            without_rows.insert(relid);
+        if (!is_to_be_filled(member) && read.count(relid) != 0 && !reads_none)
+            upstreams.push_back(member);
+        else if (!is_to_be_filled(member) && read.count(relid) != 0)
+            batch.skipped.upstreams.push_back(relid);
     }
-    if (begin_fill_in_fixed_transaction(batch, request))
-        return false;
-    call([] { PushCopiedSnapshot(GetTransactionSnapshot()); });
-    require_snapshot_serves(batch);
-    return true;
+    std::erase_if(batch.members, [](const Member &member) { return !is_to_be_filled(member); });
+    return upstreams;
 }
 
 /* Capture is stopped without waiting for refreshes. A writer that is no longer captured has processed the
@@ -244,25 +253,32 @@ void write_states(Batch &batch, TimestampTz data_timestamp)
 
 namespace {
 
-std::vector<Outcome> refresh_batch_openly(const BatchRequest &request, SkippedMembers *skipped)
+enum class Under {
+    new_snapshot,
+    own_snapshot, /* of a transaction with a fixed one, which is older than the observed counters */
+};
+
+/* Refreshes the members, which are locked, under one snapshot. Leaves trees locked. */
+std::vector<Outcome> refresh_members(Batch &batch, const BatchRequest &request, Under under)
 {
-    call([] { require_none_running(); });
-    discard_stale();
-    Batch batch = lock_batch(request);
-    if (skipped != nullptr)
-        *skipped = batch.skipped;
-    if (batch.members.empty())
-        return {};
-    TimestampTz data_timestamp = GetCurrentTimestamp();
     const uint64 invalidations = SharedInvalidMessageCounter;
-    const bool has_older_snapshot = push_snapshot(batch, request);
-    require_still_captured(batch);
-    if (has_older_snapshot) /* the snapshot is not older than the start of the transaction */
+    const bool has_older_snapshot = under == Under::own_snapshot;
+    TimestampTz data_timestamp = GetCurrentTimestamp();
+    if (IsolationUsesXactSnapshot())
+        find_excluded_upstreams(batch);
+    if (has_older_snapshot) { /* the snapshot is not older than the start of the transaction */
         data_timestamp = GetCurrentTransactionStartTimestamp();
+        require_no_reinitialization(batch);
+    }
+    call([=] {
+        const bool needs_later = IsolationUsesXactSnapshot() && !has_older_snapshot;
+        PushCopiedSnapshot(needs_later ? GetLatestSnapshot() : GetTransactionSnapshot());
+    });
+    if (has_older_snapshot)
+        require_snapshot_serves(batch);
+    require_still_captured(batch);
     exclude_held(batch, request);
     run_members_until_done(batch, request);
-    if (skipped != nullptr)
-        *skipped = batch.skipped;
     call([] { AcceptInvalidationMessages(); });
     /* Each statement has been planned with the catalogs as of the invalidations that have arrived here. */
     if (has_older_snapshot || SharedInvalidMessageCounter != invalidations) {
@@ -272,7 +288,6 @@ std::vector<Outcome> refresh_batch_openly(const BatchRequest &request, SkippedMe
     write_states(batch, data_timestamp);
     report(batch);
     call([] { PopActiveSnapshot(); });
-    unlock_trees(batch);
     /* Counters that were observed after the snapshot was taken say nothing about it. */
     std::vector<Outcome> outcomes;
     for (const Member &member : batch.members) {
@@ -280,6 +295,53 @@ std::vector<Outcome> refresh_batch_openly(const BatchRequest &request, SkippedMe
             record_in_mailbox(batch, member);
         outcomes.push_back(member.outcome);
     }
+    return outcomes;
+}
+
+/* Refreshes the stream tables that the batch's fills read, under the transaction's snapshot. Where that does not serve
+ * them, the fills read them as they stand, and batch.skipped.upstreams has them. */
+std::vector<Outcome> continue_upstreams(Batch &batch, const BatchRequest &request)
+{
+    Batch upstreams = batch;
+    upstreams.members = take_upstreams(batch);
+    if (upstreams.members.empty())
+        return {};
+    std::vector<Oid> all;
+    for (const Member &member : upstreams.members)
+        all.push_back(member.compiled->relid());
+    std::vector<Outcome> outcomes;
+    try {
+        in_subtransaction([&] { outcomes = refresh_members(upstreams, request, Under::own_snapshot); });
+        batch.skipped = upstreams.skipped;
+    } catch (const PgError &error) {
+        if (error.data->sqlerrcode != ERRCODE_T_R_SERIALIZATION_FAILURE)
+            throw;
+        batch.skipped.upstreams.insert(batch.skipped.upstreams.end(), all.begin(), all.end());
+    }
+    return outcomes;
+}
+
+std::vector<Outcome> refresh_batch_openly(const BatchRequest &request, SkippedMembers *skipped)
+{
+    call([] { require_none_running(); });
+    discard_stale();
+    Batch batch = lock_batch(request);
+    if (skipped != nullptr)
+        *skipped = batch.skipped;
+    if (batch.members.empty())
+        return {};
+    const bool is_fixed = IsolationUsesXactSnapshot(), fills = is_fixed && is_fill(batch, request);
+    std::vector<Outcome> outcomes;
+    if (fills)
+        outcomes = continue_upstreams(batch, request);
+    else if (is_fixed)
+        std::erase_if(batch.members, is_to_be_filled);
+    const std::vector<Outcome> own =
+        refresh_members(batch, request, is_fixed && !fills ? Under::own_snapshot : Under::new_snapshot);
+    outcomes.insert(outcomes.end(), own.begin(), own.end());
+    if (skipped != nullptr)
+        *skipped = batch.skipped;
+    unlock_trees(batch);
     return outcomes;
 }
 
