@@ -23,7 +23,15 @@ SET ROLE os_giver;
 INSERT INTO os_giver.src VALUES (1);
 SELECT pgtrickle.refresh_stream_table('os_giver.one');
 SELECT count(*) FROM os_giver.one;
+ALTER FOREIGN TABLE os_giver.one OWNER TO os_giver;
 ALTER FOREIGN TABLE os_giver.one OWNER TO os_granted;
+RESET ROLE;
+-- A dump has the privileges behind the owners: a role that may grant USAGE restores it.
+GRANT USAGE ON FOREIGN SERVER pgtrickle TO os_giver WITH GRANT OPTION;
+SET ROLE os_giver;
+ALTER FOREIGN TABLE os_giver.one OWNER TO os_group;
+REASSIGN OWNED BY os_granted TO os_group;
+SELECT relname, relowner::regrole FROM pg_class WHERE relname IN ('one', 'two', 'three') AND relkind = 'f' ORDER BY 1;
 RESET ROLE;
 DROP OWNED BY os_giver, os_group, os_granted;
 DROP SCHEMA os_giver;

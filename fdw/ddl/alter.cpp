@@ -24,6 +24,7 @@
 #include "fdw/definition/retyped_columns.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
+#include "pg/relation_row.hpp"
 #include "pg/settings.hpp"
 #include "pg/versions/rights.hpp"
 #include "setup/defining_query.hpp"
@@ -386,6 +387,7 @@ void alter_table(const UtilityCall &utility)
     }
     RetypedColumns retyped_columns;
     retyped_columns.release(relid, statement);
+    const Oid owner = call([=] { return owner_of_relation(relid); });
     call([&] {
         utility.run();
         CommandCounterIncrement();
@@ -396,7 +398,7 @@ void alter_table(const UtilityCall &utility)
         retyped_columns.add(retyped == relid ? replace_as_declared(retyped) : replace_child_as_declared(retyped));
     for (Oid user : retyped_columns.follow())
         note_row_type(user);
-    if (call([=] { return has_command(statement, AT_ChangeOwner); }))
+    if (call([=] { return owner_of_relation(relid); }) != owner)
         follow_owner(relid);
 }
 

@@ -15,8 +15,9 @@
 #include "fdw/ddl/whole_rows.hpp"
 #include "fdw/definition/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 #include "pg/versions/generated_columns.hpp"
+#include "pg/versions/rights.hpp"
 #include "refresh/code/interpreted_code.hpp"
 #include "refresh/program/compiled.hpp"
 
@@ -264,12 +265,14 @@ bool has_row_security(Oid relid)
     return answer;
 }
 
-/* A stream table takes workers for its owner, who has a share of them: a role that the administrator has not given the
- * server would be a second share of the role that gives it away. */
+/* A stream table takes workers for its owner, who has a share of them: a role that was not given the server would be a
+ * second share of the role that gives the stream table away. A role that may give the server may do that, as when it
+ * restores a dump, which has the privileges at its end. */
 void require_usage_by_owner(Oid relid)
 {
     const Oid server = GetForeignTable(relid)->serverid, owner = owner_of_relation(relid);
-    if (superuser() || object_ownercheck(ForeignServerRelationId, server, GetUserId()) ||
+    const AclMode may_grant = ACL_GRANT_OPTION_FOR(ACL_USAGE);
+    if (superuser() || object_aclcheck(ForeignServerRelationId, server, GetUserId(), may_grant) == ACLCHECK_OK ||
         object_aclcheck(ForeignServerRelationId, server, owner, ACL_USAGE) == ACLCHECK_OK)
         return;
     const char *name = GetForeignServer(server)->servername, *role = GetUserNameFromId(owner, false);
@@ -433,15 +436,20 @@ void reassign_owned(const UtilityCall &utility)
         call([&] { return roleSpecsToIds(reinterpret_cast<ReassignOwnedStmt *>(utility.statement())->roles); });
     if (call([=] { return has_privileges_of_all(roles); }))
         lock_stream_tables_of(roles);
+    List *owners = NIL;
     List *relids = call([&] {
         List *found = relations_of(roles, list_member_oid);
+        ListCell *cell;
+        foreach (cell, found)
+            owners = lappend_oid(owners, owner_of_relation(lfirst_oid(cell)));
         utility.run();
         CommandCounterIncrement();
         return found;
     });
-    ListCell *cell;
-    foreach (cell, relids) {
-        const Oid relid = lfirst_oid(cell);
+    for (int i = 0; i < list_length(relids); i++) {
+        const Oid relid = list_nth_oid(relids, i), owner = list_nth_oid(owners, i);
+        if (call([=] { return owner_of_relation(relid) == owner; }))
+            continue;
         if (!call([=] { return definition::is_stream_table(relid); }))
             note_policies(relid);
         else if (call([=] { return is_owned_by_user(relid); }))

@@ -6,7 +6,7 @@
 #include "fdw/ddl/dependency_changes.hpp"
 #include "fdw/definition/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 
 extern "C" {
 #include "access/xact.h"

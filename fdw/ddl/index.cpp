@@ -16,7 +16,7 @@
 #include "fdw/ddl/user_statement.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "pg/attempt.hpp"
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
 #include "pg/type_name.hpp"

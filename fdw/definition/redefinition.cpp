@@ -10,7 +10,7 @@
 #include "fdw/definition/fill.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/attempt.hpp"
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 #include "pg/rights.hpp"
 #include "refresh/code/interpreted_code.hpp"
 #include "refresh/request/audience.hpp"

@@ -15,7 +15,7 @@
 #include "fdw/sql/result_rows.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 
 extern "C" {
 #include "access/htup_details.h"

@@ -12,7 +12,7 @@
 #include "fdw/sql/extension_tables.hpp"
 #include "fdw/sql/result_rows.hpp"
 #include "mailbox/mailbox.hpp"
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 #include "pg/rights.hpp"
 #include "pg/versions/rights.hpp"
 

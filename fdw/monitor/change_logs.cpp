@@ -15,7 +15,7 @@
 #include "fdw/monitor/stream_table_list.hpp"
 #include "fdw/sql/result_rows.hpp"
 #include "pg/relation_name.hpp"
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 #include "pg/versions/rights.hpp"
 
 extern "C" {

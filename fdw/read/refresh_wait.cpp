@@ -53,21 +53,17 @@ void check_for_deadlock()
             raise_deadlock(workers.pids[i]);
 }
 
-/* Whether a worker that serves this process waits for this transaction, directly or through other processes, so that
- * waiting longer is useless. The cause may be a lock that any reader holds. */
-bool is_waited_for()
-{
-    LockChain chain;
-    chain.length = mailbox::serving_pids(chain.pids);
-    return leads_to_me(&chain);
-}
+enum class Useless { no, for_me, for_idle_transaction };
 
-/* Whether a worker that serves this process waits for a transaction in which nothing runs, for whatever lock. */
-bool is_served_behind_idle_transaction()
+/* Returns whether waiting longer is useless, as a worker that serves this process waits, directly or through other
+ * processes, for this transaction, whose lock may be one that any reader holds, or for one in which nothing runs. */
+Useless useless_wait()
 {
     LockChain chain;
     chain.length = mailbox::serving_pids(chain.pids);
-    return leads_to_idle_transaction(&chain, idle_ms);
+    if (leads_to_me(&chain))
+        return Useless::for_me;
+    return has_idle_transaction(chain, idle_ms) ? Useless::for_idle_transaction : Useless::no;
 }
 
 /* The stream tables that a request concerns: the requested ones, and those that they read. */
@@ -160,12 +156,9 @@ Obstacle request_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock)
         if (now_ms >= probe_at_ms || is_last) {
             if (on_deadlock == OnDeadlock::raise)
                 check_for_deadlock();
-            if (is_waited_for()) {
-                waited_for_transaction() = own_local_xid();
-                reply.answer = mailbox::Answer::locked;
-                break;
-            }
-            if (is_served_behind_idle_transaction()) {
+            if (const Useless why = useless_wait(); why != Useless::no) {
+                if (why == Useless::for_me)
+                    waited_for_transaction() = own_local_xid();
                 reply.answer = mailbox::Answer::locked;
                 break;
             }

@@ -42,7 +42,7 @@ bool is_in_schema_of_functions(Oid relation)
     return schema != nullptr && strcmp(schema, "pgtrickle") == 0;
 }
 
-/* Whether the privileges were granted on the object itself. */
+/* Whether the privileges were granted on the object itself, or are those of its owner. */
 bool are_granted(int cache, Oid object, AttrNumber owner, AttrNumber grants, AclMode privileges, Oid role)
 {
     HeapTuple tuple = SearchSysCache1(cache, ObjectIdGetDatum(object));
@@ -51,8 +51,8 @@ bool are_granted(int cache, Oid object, AttrNumber owner, AttrNumber grants, Acl
     bool is_null;
     const Oid owned_by = DatumGetObjectId(SysCacheGetAttr(cache, tuple, owner, &is_null));
     const Datum stored = SysCacheGetAttr(cache, tuple, grants, &is_null);
-    const bool answer =
-        !is_null && aclmask(DatumGetAclP(stored), role, owned_by, privileges, ACLMASK_ALL) == privileges;
+    const bool answer = is_null ? has_privs_of_role(role, owned_by)
+                                : aclmask(DatumGetAclP(stored), role, owned_by, privileges, ACLMASK_ALL) == privileges;
     ReleaseSysCache(tuple);
     return answer;
 }
@@ -79,7 +79,7 @@ bool may_use(Oid relation, AclMode privileges, Oid role)
     if (relation < FirstNormalObjectId || !is_to_be_judged(role))
         return true;
     if (is_reserved(get_rel_namespace(whole_of(relation))))
-        return false;
+        return whole_of(relation) == relation && are_granted_on_table(relation, privileges, role);
     if (!is_in_schema_of_functions(relation))
         return true;
     /* A role that reads all data reads what the owner of the database can dump. */

@@ -9,7 +9,7 @@
 #include "fdw/scan/user_type.hpp"
 #include "pg/attempt.hpp"
 #include "pg/relation_listeners.hpp"
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 #include "pg/rights.hpp"
 #include "pg/versions/rights.hpp"
 

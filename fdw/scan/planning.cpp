@@ -10,7 +10,7 @@
 #include "fdw/scan/execution.hpp"
 #include "fdw/scan/nested_query.hpp"
 #include "fdw/scan/query_trees.hpp"
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 #include "pg/versions/planner.hpp"
 #include "pg/walker.hpp"
 #include "storage/bound.hpp"

@@ -4,7 +4,7 @@
 #include "definition/query/query.hpp"
 #include "definition/query/rules_and_policies.hpp"
 #include "definition/text_search_setting.hpp"
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 #include "pg/settings.hpp"
 #include "pg/versions/rights.hpp"
 #include "pg/walker.hpp"

@@ -3,7 +3,7 @@
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "mailbox/mailbox.hpp"
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 #include "pg/rights.hpp"
 #include "pg/versions/rights.hpp"
 

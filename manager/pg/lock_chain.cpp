@@ -114,18 +114,14 @@ void describe_awaited_lock(int pid, StringInfo text)
     DescribeLockTag(text, &lock->locktag);
 }
 
-bool leads_to_idle_transaction(LockChain *chain, int idle_ms)
+bool has_idle_transaction(const LockChain &chain, int idle_ms)
 {
-    for (int next = 0; next < chain->length; next++) {
-        const int pid = chain->pids[next];
+    return std::any_of(chain.pids, chain.pids + chain.length, [=](int pid) {
         if (pid == 0) /* so pg_blocking_pids() shows a prepared transaction */
             return true;
         const PGPROC *process = BackendPidGetProc(pid);
-        if (process != nullptr && process->wait_event_info == WAIT_EVENT_CLIENT_READ && has_been_idle(pid, idle_ms))
-            return true;
-        add_blockers(pid, chain);
-    }
-    return false;
+        return process != nullptr && process->wait_event_info == WAIT_EVENT_CLIENT_READ && has_been_idle(pid, idle_ms);
+    });
 }
 
 bool is_held_by_idle_transaction(const LOCKTAG &tag, int idle_ms)

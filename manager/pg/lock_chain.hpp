@@ -34,10 +34,9 @@ bool waits_for_more_than_my_reads(int pid);
 /* Appends the mode and the object of the lock for which the process waits, or "no lock". */
 void describe_awaited_lock(int pid, StringInfo text);
 
-/* Whether a process of the chain waits for a lock of a transaction that is prepared, or belongs to a session that has
- * been idle for `idle_ms`, as far as pg_stat_activity shows it, directly or by way of other waiting processes, which
- * are added to the chain. */
-bool leads_to_idle_transaction(LockChain *chain, int idle_ms);
+/* Whether a process of the chain is a prepared transaction, or a session that has been idle in a transaction for
+ * `idle_ms`, as far as pg_stat_activity shows it. */
+bool has_idle_transaction(const LockChain &chain, int idle_ms);
 
 /* Whether such a transaction excludes others from the lock. Cheap if there is no such session: one partition of
  * the lock table is locked for a moment. */

@@ -43,7 +43,7 @@ bool is_to_be_filled(const Member &member)
  * between are neither visible under it nor in the log. A fill therefore takes a snapshot of its own, after
  * the locks. Other members are continued under the transaction's snapshot, which may not see what other transactions
  * have just written to them. So no refresh does both: the named stream tables decide, which are all populated or all
- * unpopulated, and members that differ are skipped, but for those that a fill reads (continue_upstreams()). */
+ * unpopulated, and members that differ are skipped; but populated ones come before a fill (continue_upstreams()). */
 bool is_fill(const Batch &batch, const BatchRequest &request)
 {
     return std::any_of(batch.members.begin(), batch.members.end(), [&](const Member &member) {
@@ -63,31 +63,39 @@ void require_no_reinitialization(const Batch &batch)
                    .hint = "Refresh it in a READ COMMITTED transaction, or retry after the manager has refreshed it."});
 }
 
-/* Removes the populated members from a batch that fills, and returns those that its fills read, with what these read.
- * Those that read a stream table without rows are in batch.skipped.upstreams instead. */
-std::vector<Member> take_upstreams(Batch &batch)
+/* Whether the member reads a stream table that is filled in this refresh, or is in a set with one of `left`. */
+bool must_be_left(const Batch &batch, const Member &member, const std::set<Oid> &filled, const std::set<Oid> &left)
 {
-    std::set<Oid> read, without_rows;
-    for (auto member = batch.members.rbegin(); member != batch.members.rend(); ++member)
-        if (is_to_be_filled(*member) || read.count(member->compiled->relid()) != 0)
-            for (const CompiledSource &source : member->compiled->sources)
-                read.insert(source.relid);
-    std::vector<Member> upstreams;
-    for (const Member &member : batch.members) {
-        const std::vector<CompiledSource> &sources = member.compiled->sources;
-        const bool reads_none = std::any_of(sources.begin(), sources.end(), [&](const CompiledSource &source) {
-            return without_rows.count(source.relid) != 0;
-        });
-        const Oid relid = member.compiled->relid();
-        if (is_to_be_filled(member) || reads_none)
-            without_rows.insert(relid);
-        if (!is_to_be_filled(member) && read.count(relid) != 0 && !reads_none)
-            upstreams.push_back(member);
-        else if (!is_to_be_filled(member) && read.count(relid) != 0)
-            batch.skipped.upstreams.push_back(relid);
+    const Oid relid = member.compiled->relid();
+    auto is_filled = [&](const CompiledSource &source) { return filled.count(source.relid) != 0; };
+    auto is_left = [&](Oid other) { return left.count(other) != 0; };
+    const std::vector<Oid> &group = refresh_sets().group_of(relid);
+    const auto &set = batch.atomic_sets.of(relid);
+    return std::any_of(member.compiled->sources.begin(), member.compiled->sources.end(), is_filled) ||
+           std::any_of(group.begin(), group.end(), is_left) || std::any_of(set.begin(), set.end(), is_left);
+}
+
+/* Removes the populated members from a batch that fills, and returns them, but those that read what is filled, and sets
+ * of these: they are in batch.skipped.upstreams. */
+std::vector<Member> take_populated(Batch &batch)
+{
+    std::set<Oid> filled, left;
+    for (const Member &member : batch.members)
+        if (is_to_be_filled(member))
+            filled.insert(member.compiled->relid());
+    for (size_t before = SIZE_MAX; before != left.size();) {
+        before = left.size();
+        for (const Member &member : batch.members)
+            if (!is_to_be_filled(member) && must_be_left(batch, member, filled, left))
+                left.insert(member.compiled->relid());
     }
+    std::vector<Member> populated;
+    for (const Member &member : batch.members)
+        if (!is_to_be_filled(member) && left.count(member.compiled->relid()) == 0)
+            populated.push_back(member);
+    batch.skipped.upstreams.insert(batch.skipped.upstreams.end(), left.begin(), left.end());
     std::erase_if(batch.members, [](const Member &member) { return !is_to_be_filled(member); });
-    return upstreams;
+    return populated;
 }
 
 /* Capture is stopped without waiting for refreshes. A writer that is no longer captured has processed the
@@ -298,12 +306,13 @@ std::vector<Outcome> refresh_members(Batch &batch, const BatchRequest &request, 
     return outcomes;
 }
 
-/* Refreshes the stream tables that the batch's fills read, under the transaction's snapshot. Where that does not serve
+/* Refreshes the populated members of a batch that fills, under the transaction's snapshot. Where that does not serve
  * them, the fills read them as they stand, and batch.skipped.upstreams has them. */
 std::vector<Outcome> continue_upstreams(Batch &batch, const BatchRequest &request)
 {
+    const std::vector<Member> populated = take_populated(batch);
     Batch upstreams = batch;
-    upstreams.members = take_upstreams(batch);
+    upstreams.members = populated;
     if (upstreams.members.empty())
         return {};
     std::vector<Oid> all;

@@ -32,8 +32,9 @@ namespace pgtrickle::refresh {
  * suspended stream table that it names. If a stream table that the request names must be skipped, an owner's
  * request raises 55000; other requests report it in skipped->held. Skipped are also members that only a refresh group
  * connects with the named ones, and whose refresh fails: skipped->failed has their errors. In a REPEATABLE READ
- * transaction the named stream tables must be all populated or all unpopulated; other members for which this differs
- * are skipped, too.
+ * transaction the named stream tables must be all populated or all unpopulated. In the first case other unpopulated
+ * members are skipped; in the second, populated ones are refreshed before, under the transaction's snapshot, and where
+ * that does not serve them, the fills read them as they stand: they are in skipped->upstreams.
  */
 std::vector<Outcome> refresh_batch(const BatchRequest &request, SkippedMembers *skipped = nullptr);
 

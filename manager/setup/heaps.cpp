@@ -1,6 +1,6 @@
 #include "setup/heaps.hpp"
 
-#include "pg/versions/heaps.hpp"
+#include "pg/relation_row.hpp"
 #include "setup/steps.hpp"
 #include "setup/successor.hpp"
 #include "storage/adoption.hpp"

@@ -8,7 +8,7 @@
 #include "definition/option_row.hpp"
 #include "definition/state/state.hpp"
 #include "mailbox/mailbox.hpp"
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 #include "pg/rights.hpp"
 #include "setup/defining_query.hpp"
 #include "setup/heaps.hpp"

@@ -3,7 +3,7 @@
 #include "definition/cycle.hpp"
 #include "definition/shown_as.hpp"
 #include "definition/state/state.hpp"
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 #include "setup/heaps.hpp"
 #include "setup/setup.hpp"
 #include "storage/adoption.hpp"

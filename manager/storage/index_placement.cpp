@@ -1,6 +1,6 @@
 #include "storage/index_placement.hpp"
 
-#include "storage/relation_row.hpp"
+#include "pg/relation_row.hpp"
 #include "storage/storage.hpp"
 #include "storage/user_indexes.hpp"
 

@@ -2,7 +2,7 @@
 
 #include "definition/storage_parameters.hpp"
 #include "pg/internal_query.hpp"
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
 #include "pg/type_name.hpp"
@@ -10,7 +10,6 @@
 #include "pg/versions/rights.hpp"
 #include "storage/adopted_index.hpp"
 #include "storage/partitions.hpp"
-#include "storage/relation_row.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {

@@ -1,6 +1,6 @@
 #include "storage/owner.hpp"
 
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 
 extern "C" {
 #include "access/genam.h"

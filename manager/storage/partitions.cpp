@@ -1,12 +1,11 @@
 #include "storage/partitions.hpp"
 
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 #include "pg/settings.hpp"
 #include "pg/type_name.hpp"
 #include "pg/versions/heaps.hpp"
 #include "storage/column_settings.hpp"
 #include "storage/layout.hpp"
-#include "storage/relation_row.hpp"
 #include "storage/storage.hpp"
 #include "storage/user_indexes.hpp"
 

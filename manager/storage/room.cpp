@@ -1,7 +1,7 @@
 #include "storage/room.hpp"
 
+#include "pg/relation_row.hpp"
 #include "storage/partitions.hpp"
-#include "storage/relation_row.hpp"
 #include "storage/statistics.hpp"
 
 extern "C" {

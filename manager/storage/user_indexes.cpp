@@ -1,6 +1,6 @@
 #include "storage/user_indexes.hpp"
 
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
 #include "pg/type_name.hpp"
@@ -9,7 +9,6 @@
 #include "storage/index_names.hpp"
 #include "storage/index_placement.hpp"
 #include "storage/layout.hpp"
-#include "storage/relation_row.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {

@@ -103,7 +103,26 @@ def an_upstream_with_changes_is_refreshed_before_a_fill():
             assert found == ([(1,), (2,)] if change else [(1,)]), (level, change, found)
 
 
+def a_failing_member_of_a_group_is_reported_once():
+    for level in ("READ COMMITTED", *LEVELS):
+        db.run("DROP TABLE IF EXISTS t, u CASCADE; CREATE TABLE t (id int PRIMARY KEY)")
+        for name, query in ("g1", "SELECT id FROM t"), ("g2", "SELECT 1 / (id - 7) AS n FROM t"), ("over", "SELECT id FROM g1"):
+            db.run("SELECT pgtrickle.create_stream_table(%s, %s, '520w', initialize => %s)", name, query, name != "over")
+        db.run("SELECT pgtrickle.create_refresh_group('both', ARRAY['g1', 'g2'])")
+        db.run("INSERT INTO t VALUES (7)")
+        session = db.connect()
+        cursor = session.cursor()
+        cursor.execute(f"BEGIN ISOLATION LEVEL {level}; SELECT pgtrickle.refresh_stream_table('over'); SELECT id FROM over")
+        found = cursor.fetchall()
+        cursor.execute("COMMIT")
+        assert found == [(7,)] and sum("refresh group" in notice for notice in session.notices) == 1, (level, found, session.notices)
+        recorded = db.run("SELECT pgt_name, action, count(*) FROM pgtrickle.pgt_refresh_history JOIN pgtrickle.pgt_stream_tables USING (pgt_id) WHERE initiated_by = 'MANUAL' GROUP BY 1, 2 HAVING count(*) > 1")
+        assert recorded == [], (level, recorded)
+        session.close()
+        db.run("SELECT pgtrickle.drop_refresh_group('both')")
+
+
 try:
-    run_cases([an_upstream_with_changes_is_refreshed_before_a_fill, a_refresh_shows_what_its_transaction_sees])
+    run_cases([a_failing_member_of_a_group_is_reported_once, an_upstream_with_changes_is_refreshed_before_a_fill, a_refresh_shows_what_its_transaction_sees])
 finally:
     db.drop()

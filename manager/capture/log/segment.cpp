@@ -1,5 +1,6 @@
 #include "capture/log/segment.hpp"
 
+#include "pg/relation_row.hpp"
 #include "pg/versions/heaps.hpp"
 
 extern "C" {

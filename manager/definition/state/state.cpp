@@ -193,7 +193,7 @@ int64_t visible_generation(Oid relid, Snapshot snapshot)
 namespace {
 
 /* Whether this transaction has filled the stream table with rows that its own snapshot does not see (refresh.cpp,
- * begin_fill_in_fixed_transaction()). */
+ * is_fill()). */
 bool is_filled_ahead(const RawRow &raw, Snapshot snapshot)
 {
     if (!raw.is_own || raw.frontier == nullptr || snapshot == nullptr || !IsolationUsesXactSnapshot())

@@ -7,36 +7,17 @@
 
 extern "C" {
 #include "access/genam.h"
-#include "access/table.h"
 #include "access/tableam.h"
 #include "access/tupdesc.h"
 #include "catalog/index.h"
-#include "catalog/indexing.h"
-#include "catalog/pg_class.h"
 #include "commands/defrem.h"
 #include "commands/tablecmds.h"
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
 #include "pgstat.h"
-#include "utils/syscache.h"
 }
 
 namespace pgtrickle {
-
-/* Hides the rows, and their statistics, from all roles but the owner and superusers, also from those that have SELECT
- * on all tables: row-level security without a policy. */
-inline void hide_rows(Oid heap)
-{
-    Relation classes = table_open(RelationRelationId, RowExclusiveLock);
-    HeapTuple row = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(heap));
-    if (!HeapTupleIsValid(row))
-        elog(ERROR, "cache lookup failed for relation %u", heap);
-    reinterpret_cast<Form_pg_class>(GETSTRUCT(row))->relrowsecurity = true;
-    CatalogTupleUpdate(classes, &row->t_self, row);
-    heap_freetuple(row);
-    table_close(classes, RowExclusiveLock);
-    CommandCounterIncrement();
-}
 
 inline int64 live_tuples(const PgStat_StatTabEntry &counted)
 {

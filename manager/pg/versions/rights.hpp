@@ -178,11 +178,10 @@ constexpr int rule_entries = PG_VERSION_NUM < 160000 ? 2 : 0;
 
 #if PG_VERSION_NUM < 160000
 #define object_ownercheck(class_id, object, user)                                                                      \
-    ((class_id) == RelationRelationId        ? pg_class_ownercheck(object, user)                                       \
-     : (class_id) == NamespaceRelationId     ? pg_namespace_ownercheck(object, user)                                   \
-     : (class_id) == ExtensionRelationId     ? pg_extension_ownercheck(object, user)                                   \
-     : (class_id) == ForeignServerRelationId ? pg_foreign_server_ownercheck(object, user)                              \
-                                             : pg_database_ownercheck(object, user))
+    ((class_id) == RelationRelationId    ? pg_class_ownercheck(object, user)                                           \
+     : (class_id) == NamespaceRelationId ? pg_namespace_ownercheck(object, user)                                       \
+     : (class_id) == ExtensionRelationId ? pg_extension_ownercheck(object, user)                                       \
+                                         : pg_database_ownercheck(object, user))
 #define object_aclcheck(class_id, object, user, mode)                                                                  \
     ((class_id) == NamespaceRelationId       ? pg_namespace_aclcheck(object, user, mode)                               \
      : (class_id) == ForeignServerRelationId ? pg_foreign_server_aclcheck(object, user, mode)                          \

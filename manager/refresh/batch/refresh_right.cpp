@@ -1,7 +1,7 @@
 #include "refresh/batch/refresh_right.hpp"
 
 #include "definition/lock_right.hpp"
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 #include "pg/rights.hpp"
 #include "refresh/code/interpreted_code.hpp"
 

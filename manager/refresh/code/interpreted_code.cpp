@@ -3,7 +3,7 @@
 #include "definition/definition_view.hpp"
 #include "definition/stream_table.hpp"
 #include "pg/context.hpp"
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 #include "pg/rights.hpp"
 #include "pg/versions/generated_columns.hpp"
 #include "pg/versions/rights.hpp"

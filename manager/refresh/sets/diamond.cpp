@@ -3,7 +3,7 @@
 #include "definition/definition.hpp"
 #include "definition/options.hpp"
 #include "definition/state/state.hpp"
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 #include "scheduler/graph/diamond.hpp"
 #include "scheduler/graph/refresh_batch.hpp"
 

@@ -2,7 +2,7 @@
 
 #include "definition/state/extension_table.hpp"
 #include "definition/stream_table.hpp"
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 
 extern "C" {
 #include "utils/builtins.h"

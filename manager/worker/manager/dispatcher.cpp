@@ -267,6 +267,7 @@ Job Dispatcher::make_job(const Ids &involved, const PlannedBatch &batch, Request
     job.groups = planner_.refresh_groups_of(batch.members);
     for (size_t i = 0; i < involved.size(); i++) {
         Involved item = involved_of(involved[i]);
+        Assert(i >= batch.members.size() || item.owner == batch.owner);
         item.role = i >= batch.members.size()             ? Involved::Role::upstream
                     : batch.requested.count(item.id) != 0 ? Involved::Role::requested
                     : batch.optional.count(item.id) != 0  ? Involved::Role::optional

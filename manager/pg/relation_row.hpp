@@ -1,12 +1,12 @@
 /*
- * Changes the row of a relation in pg_class.
+ * The row of a relation in pg_class.
  *
  * VACUUM and CREATE INDEX update such a row in place, under a lock of the row, as GRANT and ALTER take it. A writer
- * without that lock would undo their update.
+ * without that lock would undo their update. PostgreSQL frames.
  */
 #pragma once
 
-#include "pg/versions/postgres.hpp"
+#include "pg/boundary.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -18,10 +18,14 @@ extern "C" {
 #include "utils/syscache.h"
 }
 
-namespace pgtrickle::storage {
+namespace pgtrickle {
+
+/* Returns the owner, from the system cache. If there is no such relation, returns InvalidOid if missing_ok, and raises
+ * an error otherwise. */
+Oid owner_of_relation(Oid relation, bool missing_ok = false);
 
 /* Writes the row that `change` makes of a copy of the relation's row: it gets pg_class and the copy, which it may
- * change and return. Ends with CommandCounterIncrement(). PostgreSQL frame. */
+ * change and return. Ends with CommandCounterIncrement(). */
 template <class Change> void change_relation_row(Oid relation, Change change)
 {
     Relation classes = table_open(RelationRelationId, RowExclusiveLock);
@@ -35,4 +39,8 @@ template <class Change> void change_relation_row(Oid relation, Change change)
     CommandCounterIncrement();
 }
 
-} // namespace pgtrickle::storage
+/* Hides the rows of a new heap, and the statistics of the heap and of its indexes, from all roles but the owner and
+ * superusers, also from those that have SELECT on all tables: row-level security without a policy. */
+void hide_rows(Oid heap);
+
+} // namespace pgtrickle

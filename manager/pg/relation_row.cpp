@@ -1,9 +1,7 @@
-#include "pg/relation_owner.hpp"
+#include "pg/relation_row.hpp"
 
 extern "C" {
-#include "access/htup_details.h"
-#include "catalog/pg_class.h"
-#include "utils/syscache.h"
+#include "utils/relcache.h"
 }
 
 namespace pgtrickle {
@@ -19,6 +17,19 @@ Oid owner_of_relation(Oid relation, bool missing_ok)
     const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
     ReleaseSysCache(tuple);
     return owner;
+}
+
+void hide_rows(Oid heap)
+{
+    Relation relation = table_open(heap, AccessShareLock);
+    List *all = lappend_oid(RelationGetIndexList(relation), heap);
+    table_close(relation, NoLock);
+    ListCell *cell;
+    foreach (cell, all)
+        change_relation_row(lfirst_oid(cell), [](Relation, HeapTuple row) {
+            reinterpret_cast<Form_pg_class>(GETSTRUCT(row))->relrowsecurity = true;
+            return row;
+        });
 }
 
 } // namespace pgtrickle
