@@ -45,7 +45,7 @@ void have_filled(const Oid *relids, int count)
     if (unfilled_count == 0 || !guc::enabled)
         return;
     definition::end_restoring(); /* by this session, which is about to read them */
-    (void)request_and_wait(unfilled, unfilled_count, OnDeadlock::give_up);
+    (void)request_and_wait(unfilled, unfilled_count, Waiter::session);
 }
 
 void use_new_keys_here(Oid relid)

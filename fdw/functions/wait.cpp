@@ -33,7 +33,7 @@ Obstacle request_for(Oid relid, int limit_ms)
 {
     int level = NewGUCNestLevel();
     set_for_now("pg_trickle.scan_refresh_timeout", psprintf("%d", limit_ms));
-    Obstacle obstacle = request_and_wait(&relid, 1, OnDeadlock::raise);
+    Obstacle obstacle = request_and_wait(&relid, 1, Waiter::caller);
     AtEOXact_GUC(false, level);
     return obstacle;
 }

@@ -61,8 +61,7 @@ bool request_all(const Oid *relids, int count)
     bool is_fresh = true;
     Obstacle obstacle = Obstacle::none;
     for (int first = 0; first < count && obstacle == Obstacle::none; first += mailbox::max_requested)
-        obstacle =
-            request_and_wait(relids + first, std::min(count - first, mailbox::max_requested), OnDeadlock::give_up);
+        obstacle = request_and_wait(relids + first, std::min(count - first, mailbox::max_requested), Waiter::statement);
     for (int i = 0; i < count; i++) {
         if (obstacle == Obstacle::none) {
             /* It was refreshed as of the request. Later changes do not concern this statement. */
@@ -280,7 +279,7 @@ Passed refresh_ahead(const Oid *relids, int count, const RequiredRights *rights)
         (void)refresh_here(own, own_count);
     for (int first = 0; first < requested_count; first += mailbox::max_requested)
         (void)request_and_wait(requested + first, std::min(requested_count - first, mailbox::max_requested),
-                               OnDeadlock::give_up);
+                               Waiter::statement);
     return {own_count > 0, true, requested_count > 0};
 }
 

@@ -298,6 +298,17 @@ bool can_be_computed_at_once(Oid relid)
     return true;
 }
 
+bool could_all_be_computed_at_once(const Oid *relids, int count)
+{
+    if (!may_all_be_computed(relids, count))
+        return false;
+    ListCell *cell;
+    foreach (cell, tables_of(relids, count))
+        if (!capture::is_readable_now(lfirst_oid(cell)))
+            return false;
+    return true;
+}
+
 Planned plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count, PlanAge age, MemoryContext *memory)
 {
     *memory = AllocSetContextCreate(CurrentMemoryContext, "plan of exact reads", ALLOCSET_DEFAULT_SIZES);

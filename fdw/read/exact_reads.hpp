@@ -46,6 +46,9 @@ bool may_all_be_computed(const Oid *relids, int count);
 
 /* Returns true if the stream table can be read exactly without waiting for another transaction. Locks its sources. */
 bool can_be_computed_at_once(Oid relid);
+/* Returns true if an exact read may run the queries of all of the stream tables, and would wait for no transaction now.
+ * Locks nothing. */
+bool could_all_be_computed_at_once(const Oid *relids, int count);
 
 enum class Planned {
     as_before, /* nothing has to be computed */

@@ -64,8 +64,7 @@ Obstacle request_all(const Oid *relids, int count)
 {
     Obstacle obstacle = Obstacle::none;
     for (int first = 0; first < count && obstacle == Obstacle::none; first += mailbox::max_requested)
-        obstacle =
-            request_and_wait(relids + first, std::min(count - first, mailbox::max_requested), OnDeadlock::give_up);
+        obstacle = request_and_wait(relids + first, std::min(count - first, mailbox::max_requested), Waiter::session);
     return obstacle;
 }
 

@@ -3,6 +3,7 @@
 #include "definition/guc.hpp"
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
+#include "fdw/read/exact_reads.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/lock_chain.hpp"
 #include "pg/stopwatch.hpp"
@@ -57,13 +58,14 @@ enum class Useless { no, for_me, for_idle_transaction };
 
 /* Returns whether waiting longer is useless, as a worker that serves this process waits, directly or through other
  * processes, for this transaction, whose lock may be one that any reader holds, or for one in which nothing runs. */
-Useless useless_wait()
+Useless useless_wait(const Oid *relids, int count, Waiter waiter)
 {
     LockChain chain;
     chain.length = mailbox::serving_pids(chain.pids);
     if (leads_to_me(&chain))
         return Useless::for_me;
-    return has_idle_transaction(chain, idle_ms) ? Useless::for_idle_transaction : Useless::no;
+    const bool is_idle = waiter == Waiter::statement && has_idle_transaction(chain, idle_ms);
+    return is_idle && could_all_be_computed_at_once(relids, count) ? Useless::for_idle_transaction : Useless::no;
 }
 
 /* The stream tables that a request concerns: the requested ones, and those that they read. */
@@ -133,7 +135,7 @@ void pause_waiting()
     sleep(pause_ms);
 }
 
-Obstacle request_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock)
+Obstacle request_and_wait(const Oid *relids, int count, Waiter waiter)
 {
     const Stopwatch waited;
     const int64_t limit_ms = guc::scan_refresh_timeout_ms;
@@ -154,9 +156,9 @@ Obstacle request_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock)
             break;
         const bool is_last = now_ms >= limit_ms;
         if (now_ms >= probe_at_ms || is_last) {
-            if (on_deadlock == OnDeadlock::raise)
+            if (waiter == Waiter::caller)
                 check_for_deadlock();
-            if (const Useless why = useless_wait(); why != Useless::no) {
+            if (const Useless why = useless_wait(relids, count, waiter); why != Useless::no) {
                 if (why == Useless::for_me)
                     waited_for_transaction() = own_local_xid();
                 reply.answer = mailbox::Answer::locked;

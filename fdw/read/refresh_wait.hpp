@@ -9,7 +9,8 @@
  * worker waits for a lock that the reader's transaction has chosen to take, such as one of LOCK TABLE, has to replace
  * the storage, or waits for another process that waits for the reader, such as a VACUUM FULL of the storage that is
  * about to be read. A caller that waits for the refresh itself gets 40P01 in the first case. The reader also gives up
- * if the refresh has to wait for a transaction in which nothing runs, because no one can say when that ends.
+ * if the refresh has to wait for a transaction in which nothing runs and that has refreshed the stream table, because
+ * no one can say when that ends.
  *
  * PostgreSQL frame.
  */
@@ -19,13 +20,16 @@
 
 namespace pgtrickle {
 
-enum class OnDeadlock { raise, give_up };
+/* Who waits: a function whose caller wants to wait, which gets 40P01 in a deadlock; a session for upstreams that it
+ * reads as they stand otherwise; or a statement that would read exactly instead. The last one also gives up for a
+ * transaction in which nothing runs, whatever lock it holds, if that does not keep it from reading exactly. */
+enum class Waiter { caller, session, statement };
 
 /* Sleeps for some milliseconds, or until the latch is set. Interruptible. */
 void pause_waiting();
 
 /* Requests a refresh and waits for it. Obstacle::none: each of `relids` is at least as fresh as at the time
  * of the call. */
-Obstacle request_and_wait(const Oid *relids, int count, OnDeadlock on_deadlock);
+Obstacle request_and_wait(const Oid *relids, int count, Waiter waiter);
 
 } // namespace pgtrickle

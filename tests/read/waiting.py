@@ -116,6 +116,22 @@ def nor_does_one_that_has_locked_anything_else():
         holder.close()
 
 
+def but_one_that_excludes_readers_is_waited_for():
+    db.run("DROP TABLE IF EXISTS locked CASCADE; CREATE TABLE locked (id int); SELECT pgtrickle.create_stream_table('behind', 'SELECT id FROM locked', '520w')")
+    db.run("INSERT INTO locked VALUES (2)")
+    holder = db.connect()
+    holder.cursor().execute("BEGIN; INSERT INTO locked VALUES (1); LOCK TABLE locked")
+    reader = Reader("SELECT sum(id) FROM behind", "pg_trickle.max_staleness = 0", "deadlock_timeout = '40ms'")
+    db.run("SET pg_trickle.max_staleness = '1d'")
+    db.wait_for("SELECT count(*) > 0 FROM pg_locks WHERE relation = 'locked'::regclass AND NOT granted", True)
+    db.wait_for(f"SELECT clock_timestamp() > state_change + interval '1 s' FROM pg_stat_activity WHERE pid = {holder.info.backend_pid}", True)
+    assert reader.is_alive(), reader.answer
+    holder.cursor().execute("COMMIT")
+    reader.ends_with(3)
+    db.run("RESET pg_trickle.max_staleness")
+    holder.close()
+
+
 def nothing_is_said_if_nothing_is_missing():
     holder = Holder()
     Reader().ends_with(True)
@@ -285,7 +301,7 @@ def a_storage_that_is_to_be_replaced_keeps_no_reader_waiting():
 
 try:
     run_cases([an_idle_session_that_has_read_its_own_changes_delays_no_reader, nor_does_one_that_has_locked_anything_else,
-               nothing_is_said_if_nothing_is_missing,
+               but_one_that_excludes_readers_is_waited_for, nothing_is_said_if_nothing_is_missing,
                neither_does_a_prepared_transaction, a_session_that_works_is_waited_for, the_wait_can_be_cancelled,
                it_has_a_timeout,
                its_hint_is_one_that_the_reader_can_follow, it_survives_the_death_of_the_manager, no_lock_of_the_reader_keeps_it_waiting,

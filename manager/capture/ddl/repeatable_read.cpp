@@ -338,6 +338,20 @@ void lock_to_read(Oid source)
     lock_logs(source);
 }
 
+bool is_readable_now(Oid source)
+{
+    ListCell *cell;
+    foreach (cell, list_append_unique_oid(tree_of(source, NoLock), source)) {
+        LOCKTAG tag;
+        SET_LOCKTAG_RELATION(tag, MyDatabaseId, lfirst_oid(cell));
+        int conflicts;
+        (void)GetLockConflicts(&tag, AccessShareLock, &conflicts);
+        if (conflicts > 0)
+            return false;
+    }
+    return true;
+}
+
 bool try_lock_to_read(Oid source)
 {
     if (!ConditionalLockRelationOid(source, AccessShareLock))

@@ -48,5 +48,7 @@ void lock_to_read(Oid source);
 /* As lock_to_read(), but does not wait: returns false if another transaction excludes readers of the source. PostgreSQL
  * frame. */
 bool try_lock_to_read(Oid source);
+/* Returns whether it would return true now. Locks nothing. */
+bool is_readable_now(Oid source);
 
 } // namespace pgtrickle::capture
