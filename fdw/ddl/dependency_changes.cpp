@@ -441,14 +441,15 @@ void reassign_owned(const UtilityCall &utility)
         List *found = relations_of(roles, list_member_oid);
         ListCell *cell;
         foreach (cell, found)
-            owners = lappend_oid(owners, owner_of_relation(lfirst_oid(cell)));
+            owners = lappend_oid(owners, owner_of_relation(lfirst_oid(cell), true));
         utility.run();
         CommandCounterIncrement();
         return found;
     });
     for (int i = 0; i < list_length(relids); i++) {
         const Oid relid = list_nth_oid(relids, i), owner = list_nth_oid(owners, i);
-        if (call([=] { return owner_of_relation(relid) == owner; }))
+        const Oid present = call([=] { return owner_of_relation(relid, true); });
+        if (present == owner || present == InvalidOid) /* a heap may have been replaced meanwhile */
             continue;
         if (!call([=] { return definition::is_stream_table(relid); }))
             note_policies(relid);
