@@ -12,7 +12,9 @@ GRANT SELECT, TRIGGER ON os_giver.src TO os_group, os_granted;
 SELECT pgtrickle.create_stream_table('os_giver.' || name, 'SELECT id FROM os_giver.src', '1h') FROM unnest(ARRAY['one', 'two', 'three']) name;
 ALTER FOREIGN TABLE os_giver.one OWNER TO os_group;
 ALTER TABLE os_giver.one OWNER TO os_group;
+\set VERBOSITY terse
 REASSIGN OWNED BY os_giver TO os_group;
+\set VERBOSITY default
 ALTER FOREIGN TABLE os_giver.two OWNER TO os_granted;
 RESET ROLE;
 ALTER FOREIGN TABLE os_giver.three OWNER TO os_group;
