@@ -289,24 +289,27 @@ bool can_be_read_exactly(const PlannedStmt *plan)
     return carrier_of(plan) != nullptr;
 }
 
-bool can_be_computed_at_once(Oid relid)
+namespace {
+
+template <class Test> bool are_all_tables(const Oid *relids, int count, Test test)
 {
     ListCell *cell;
-    foreach (cell, tables_of(&relid, 1))
-        if (!capture::try_lock_to_read(lfirst_oid(cell)))
+    foreach (cell, tables_of(relids, count))
+        if (!test(lfirst_oid(cell)))
             return false;
     return true;
 }
 
+} // namespace
+
+bool can_be_computed_at_once(Oid relid)
+{
+    return are_all_tables(&relid, 1, capture::try_lock_to_read);
+}
+
 bool could_all_be_computed_at_once(const Oid *relids, int count)
 {
-    if (!may_all_be_computed(relids, count))
-        return false;
-    ListCell *cell;
-    foreach (cell, tables_of(relids, count))
-        if (!capture::is_readable_now(lfirst_oid(cell)))
-            return false;
-    return true;
+    return may_all_be_computed(relids, count) && are_all_tables(relids, count, capture::is_readable_now);
 }
 
 Planned plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int count, PlanAge age, MemoryContext *memory)

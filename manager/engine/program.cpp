@@ -312,8 +312,10 @@ std::string Program::explain(const std::vector<std::string> &source_names) const
     return Explanation(plan_, source_names).text();
 }
 
+namespace {
+
 /* The widest of the rows that a program keeps, or computes as a delta. */
-static std::optional<Objection> objection_to_width(const Program &program)
+std::optional<Objection> objection_to_width(const Program &program)
 {
     size_t widest = 0;
     for (const Step &step : program.steps())
@@ -325,6 +327,8 @@ static std::optional<Objection> objection_to_width(const Program &program)
                          " columns beside the one by which its rows are found.",
                      "Create a stream table for a part of it, or use refresh_mode 'FULL'."};
 }
+
+} // namespace
 
 std::optional<Objection> objection(const PlanPtr &plan)
 {

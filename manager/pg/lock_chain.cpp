@@ -49,15 +49,17 @@ const LockInstanceData *awaited_lock(const LockData *locks, int pid)
     return nullptr;
 }
 
-/* Whether the session is idle in a transaction. */
-bool has_been_idle(int pid, int idle_ms)
+/* Whether the session, if it is one, is idle in a transaction. The first test is cheap, and mostly decides. */
+bool has_been_idle(const PGPROC *process, int idle_ms)
 {
+    if (process == nullptr || process->wait_event_info != WAIT_EVENT_CLIENT_READ)
+        return false;
     const TimestampTz now = GetCurrentTimestamp();
     pgstat_clear_backend_activity_snapshot();
     const int count = pgstat_fetch_stat_numbackends();
     for (int i = 1; i <= count; i++) {
         const LocalPgBackendStatus *local = backend_status(i);
-        if (local == nullptr || local->backendStatus.st_procpid != pid)
+        if (local == nullptr || local->backendStatus.st_procpid != process->pid)
             continue;
         const PgBackendStatus &status = local->backendStatus;
         return (status.st_state == STATE_IDLEINTRANSACTION || status.st_state == STATE_IDLEINTRANSACTION_ABORTED) &&
@@ -116,12 +118,9 @@ void describe_awaited_lock(int pid, StringInfo text)
 
 bool has_idle_transaction(const LockChain &chain, int idle_ms)
 {
-    return std::any_of(chain.pids, chain.pids + chain.length, [=](int pid) {
-        if (pid == 0) /* so pg_blocking_pids() shows a prepared transaction */
-            return true;
-        const PGPROC *process = BackendPidGetProc(pid);
-        return process != nullptr && process->wait_event_info == WAIT_EVENT_CLIENT_READ && has_been_idle(pid, idle_ms);
-    });
+    /* pg_blocking_pids() shows a prepared transaction as 0. */
+    return std::any_of(chain.pids, chain.pids + chain.length,
+                       [=](int pid) { return pid == 0 || has_been_idle(BackendPidGetProc(pid), idle_ms); });
 }
 
 bool is_held_by_idle_transaction(const LOCKTAG &tag, int idle_ms)
@@ -129,11 +128,7 @@ bool is_held_by_idle_transaction(const LOCKTAG &tag, int idle_ms)
     int count = 0;
     const VirtualTransactionId *holders = GetLockConflicts(&tag, ExclusiveLock, &count);
     for (int i = 0; i < count; i++) {
-        if (is_prepared(holders[i]))
-            return true;
-        const PGPROC *process = process_of(holders[i]);
-        if (process != nullptr && process->wait_event_info == WAIT_EVENT_CLIENT_READ &&
-            has_been_idle(process->pid, idle_ms))
+        if (is_prepared(holders[i]) || has_been_idle(process_of(holders[i]), idle_ms))
             return true;
     }
     return false;

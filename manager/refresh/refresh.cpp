@@ -311,13 +311,10 @@ std::vector<Outcome> refresh_members(Batch &batch, const BatchRequest &request, 
 std::vector<Outcome> continue_upstreams(Batch &batch, const BatchRequest &request)
 {
     const std::vector<Member> populated = take_populated(batch);
+    if (populated.empty())
+        return {};
     Batch upstreams = batch;
     upstreams.members = populated;
-    if (upstreams.members.empty())
-        return {};
-    std::vector<Oid> all;
-    for (const Member &member : upstreams.members)
-        all.push_back(member.compiled->relid());
     std::vector<Outcome> outcomes;
     try {
         in_subtransaction([&] { outcomes = refresh_members(upstreams, request, Under::own_snapshot); });
@@ -325,7 +322,8 @@ std::vector<Outcome> continue_upstreams(Batch &batch, const BatchRequest &reques
     } catch (const PgError &error) {
         if (error.data->sqlerrcode != ERRCODE_T_R_SERIALIZATION_FAILURE)
             throw;
-        batch.skipped.upstreams.insert(batch.skipped.upstreams.end(), all.begin(), all.end());
+        for (const Member &member : populated)
+            batch.skipped.upstreams.push_back(member.compiled->relid());
     }
     return outcomes;
 }
