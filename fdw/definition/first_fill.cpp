@@ -31,7 +31,7 @@ template <class IsOne> void use_new_keys_of(Oid relid, IsOne is_one)
 
 void have_filled(const Oid *relids, int count)
 {
-    Oid unfilled[mailbox::max_requested];
+    auto *unfilled = static_cast<Oid *>(palloc(sizeof(Oid) * (count + 1)));
     int unfilled_count = 0;
     for (int i = 0; i < count; i++) {
         const state::VisibleRow row = state::visible_row(relids[i]);
@@ -39,7 +39,7 @@ void have_filled(const Oid *relids, int count)
             continue;
         if (row.is_own)
             use_new_keys_of(relids[i], [](Oid one) { return state::visible_row(one).is_own; });
-        else if (unfilled_count < mailbox::max_requested)
+        else
             unfilled[unfilled_count++] = relids[i];
     }
     if (unfilled_count == 0 || !guc::enabled)

@@ -69,8 +69,8 @@ void report_maintenance(Rows &rows, const Query *query)
     std::vector<std::string> names;
     for (const translate::SourceRef &source : translation.sources)
         names.push_back(call([&] { return definition::qualified_name(source.relid); }));
-    add(rows, "operators",
-        translate::with_literals(engine::Program(translation.plan).explain(names), translation.parts.constants), "OK");
+    add(rows, "operators", translate::with_literals(translation.program.explain(names), translation.parts.constants),
+        "OK");
     for (const translate::SourceRef &source : translation.sources)
         report_source(rows, source);
     for (const refresh::MissingIndex &missing : refresh::missing_indexes(translation, GetUserId()))

@@ -59,9 +59,7 @@ bool lacks_nothing(Oid relid)
 bool request_all(const Oid *relids, int count)
 {
     bool is_fresh = true;
-    Obstacle obstacle = Obstacle::none;
-    for (int first = 0; first < count && obstacle == Obstacle::none; first += mailbox::max_requested)
-        obstacle = request_and_wait(relids + first, std::min(count - first, mailbox::max_requested), Waiter::statement);
+    const Obstacle obstacle = request_and_wait(relids, count, Waiter::statement);
     for (int i = 0; i < count; i++) {
         if (obstacle == Obstacle::none) {
             /* It was refreshed as of the request. Later changes do not concern this statement. */
@@ -277,9 +275,7 @@ Passed refresh_ahead(const Oid *relids, int count, const RequiredRights *rights)
         check_rights(*rights);
     if (own_count > 0)
         (void)refresh_here(own, own_count);
-    for (int first = 0; first < requested_count; first += mailbox::max_requested)
-        (void)request_and_wait(requested + first, std::min(requested_count - first, mailbox::max_requested),
-                               Waiter::statement);
+    (void)request_and_wait(requested, requested_count, Waiter::statement);
     return {own_count > 0, true, requested_count > 0};
 }
 

@@ -57,17 +57,6 @@ Obstacle obstacle_to_request(const mailbox::MailboxStatus &known)
     return known.state.is_suspended ? Obstacle::suspended : known.state.is_failing ? Obstacle::failed : Obstacle::none;
 }
 
-/* Requests a refresh of the stream tables. If a worker waits for this transaction, it gives up, and the
- * stream tables are read as they are: a statement on a source that changes the definition of another role's
- * stream table must not fail because of that. */
-Obstacle request_all(const Oid *relids, int count)
-{
-    Obstacle obstacle = Obstacle::none;
-    for (int first = 0; first < count && obstacle == Obstacle::none; first += mailbox::max_requested)
-        obstacle = request_and_wait(relids + first, std::min(count - first, mailbox::max_requested), Waiter::session);
-    return obstacle;
-}
-
 /* A fixed snapshot does not show a refresh by the manager that happens now. A fill takes a snapshot of its
  * own (refresh.cpp). */
 bool is_under_fixed_snapshot(const Oid *relids, int count)
@@ -106,7 +95,10 @@ SkippedUpstreams refresh_others(const Oid *relids, int count, bool goes_by_sched
         else
             requested[requested_count++] = upstream;
     }
-    if (Obstacle obstacle = request_all(requested, requested_count); obstacle != Obstacle::none)
+    /* If a worker waits for this transaction, the wait ends, and the stream tables are read as they are: a statement on
+     * a source that changes the definition of another role's stream table must not fail because of that. */
+    const Obstacle obstacle = request_and_wait(requested, requested_count, Waiter::session);
+    if (obstacle != Obstacle::none)
         for (int i = 0; i < requested_count; i++)
             if (!mailbox::status_of(requested[i]).is_current())
                 leave(requested[i], obstacle);

@@ -128,14 +128,8 @@ void sleep(long sleep_ms)
     CHECK_FOR_INTERRUPTS();
 }
 
-} // namespace
-
-void pause_waiting()
-{
-    sleep(pause_ms);
-}
-
-Obstacle request_and_wait(const Oid *relids, int count, Waiter waiter)
+/* As request_and_wait(), for stream tables that fit into one request. */
+Obstacle request_at_once(const Oid *relids, int count, Waiter waiter)
 {
     const Stopwatch waited;
     const int64_t limit_ms = guc::scan_refresh_timeout_ms;
@@ -194,6 +188,21 @@ Obstacle request_and_wait(const Oid *relids, int count, Waiter waiter)
     }
     mailbox::withdraw_request();
     return obstacle_of(reply.answer);
+}
+
+} // namespace
+
+void pause_waiting()
+{
+    sleep(pause_ms);
+}
+
+Obstacle request_and_wait(const Oid *relids, int count, Waiter waiter)
+{
+    Obstacle obstacle = Obstacle::none;
+    for (int first = 0; first < count && obstacle == Obstacle::none; first += mailbox::max_requested)
+        obstacle = request_at_once(relids + first, std::min(count - first, mailbox::max_requested), waiter);
+    return obstacle;
 }
 
 } // namespace pgtrickle

@@ -28,8 +28,9 @@ enum class Waiter { caller, session, statement };
 /* Sleeps for some milliseconds, or until the latch is set. Interruptible. */
 void pause_waiting();
 
-/* Requests a refresh and waits for it. Obstacle::none: each of `relids` is at least as fresh as at the time
- * of the call. */
+/* Requests a refresh of the stream tables, as many at a time as a request can hold, and waits for it.
+ * Obstacle::none: each of them is at least as fresh as at the time of the call. After an obstacle, no more of them are
+ * requested. */
 Obstacle request_and_wait(const Oid *relids, int count, Waiter waiter);
 
 } // namespace pgtrickle

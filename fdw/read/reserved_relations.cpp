@@ -1,6 +1,7 @@
 #include "fdw/read/reserved_relations.hpp"
 
 #include "definition/definition_view.hpp"
+#include "definition/stream_table.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -30,16 +31,16 @@ Oid whole_of(Oid relation)
     return name != nullptr && sscanf(name, "pg_toast_%u", &whole) == 1 ? whole : relation;
 }
 
-bool is_reserved(Oid schema)
+bool is_schema_of_functions(Oid schema)
 {
     const char *name = get_namespace_name(schema);
-    return name != nullptr && strncmp(name, "pg_trickle_", strlen("pg_trickle_")) == 0;
+    return name != nullptr && strcmp(name, "pgtrickle") == 0;
 }
 
-bool is_in_schema_of_functions(Oid relation)
+/* Its relations are internal: logs, heaps, and the views of definitions. */
+bool is_internal_schema(Oid schema)
 {
-    const char *schema = get_namespace_name(get_rel_namespace(relation));
-    return schema != nullptr && strcmp(schema, "pgtrickle") == 0;
+    return definition::is_reserved_schema(schema) && !is_schema_of_functions(schema);
 }
 
 /* Whether the privileges were granted on the object itself, or are those of its owner. */
@@ -78,9 +79,9 @@ bool may_use(Oid relation, AclMode privileges, Oid role)
 {
     if (relation < FirstNormalObjectId || !is_to_be_judged(role))
         return true;
-    if (is_reserved(get_rel_namespace(whole_of(relation))))
+    if (is_internal_schema(get_rel_namespace(whole_of(relation))))
         return whole_of(relation) == relation && are_granted_on_table(relation, privileges, role);
-    if (!is_in_schema_of_functions(relation))
+    if (!is_schema_of_functions(get_rel_namespace(relation)))
         return true;
     /* A role that reads all data reads what the owner of the database can dump. */
     if (has_privs_of_role(role, ROLE_PG_READ_ALL_DATA) &&
@@ -145,7 +146,7 @@ void check_lock_of_reserved(const UtilityCall &utility)
 void check_name_of_reserved(ObjectAccessType access, Oid, Oid object, int, void *argument)
 {
     if (access != OAT_NAMESPACE_SEARCH || object < FirstNormalObjectId || !is_to_be_judged(GetUserId()) ||
-        !is_reserved(object) || is_usage_granted(object, GetUserId()))
+        !is_internal_schema(object) || is_usage_granted(object, GetUserId()))
         return;
     auto *search = static_cast<ObjectAccessNamespaceSearch *>(argument);
     search->result = false;

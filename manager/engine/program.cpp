@@ -312,10 +312,17 @@ std::string Program::explain(const std::vector<std::string> &source_names) const
     return Explanation(plan_, source_names).text();
 }
 
-namespace {
+std::optional<Objection> objection(const PlanPtr &plan)
+{
+    if (plan->depth() > max_depth)
+        return Objection{"query of more than " + std::to_string(max_depth) + " nested operators",
+                         "Processing all of them would exceed the stack depth.",
+                         "Create a stream table for a part of it, or use refresh_mode 'FULL'."};
+    std::set<const PlanNode *> visited;
+    return first_objection(plan, visited);
+}
 
-/* The widest of the rows that a program keeps, or computes as a delta. */
-std::optional<Objection> objection_to_width(const Program &program)
+std::optional<Objection> objection(const Program &program)
 {
     size_t widest = 0;
     for (const Step &step : program.steps())
@@ -326,20 +333,6 @@ std::optional<Objection> objection_to_width(const Program &program)
                      "A table has at most " + std::to_string(most_columns) +
                          " columns beside the one by which its rows are found.",
                      "Create a stream table for a part of it, or use refresh_mode 'FULL'."};
-}
-
-} // namespace
-
-std::optional<Objection> objection(const PlanPtr &plan)
-{
-    if (plan->depth() > max_depth)
-        return Objection{"query of more than " + std::to_string(max_depth) + " nested operators",
-                         "Processing all of them would exceed the stack depth.",
-                         "Create a stream table for a part of it, or use refresh_mode 'FULL'."};
-    std::set<const PlanNode *> visited;
-    if (auto found = first_objection(plan, visited))
-        return found;
-    return objection_to_width(Program(plan));
 }
 
 } // namespace pgtrickle::engine

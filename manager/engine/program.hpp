@@ -135,6 +135,9 @@ constexpr int max_depth = 1000;
 /* Maximum number of columns of an arrangement, or of its delta: that of a table, without the hash of a row. */
 constexpr size_t most_columns = 1599;
 
+/* Returns why a plan cannot be maintained by deltas. A plan with an objection must not become a program. */
 std::optional<Objection> objection(const PlanPtr &plan);
+/* Returns why the rows of a program cannot be stored. */
+std::optional<Objection> objection(const Program &program);
 
 } // namespace pgtrickle::engine

@@ -63,7 +63,7 @@ Steps steps_of(const Definition &definition)
     auto translation = translation_of(definition);
     if (!translation)
         return {{step_of_rows(definition.relid)}, {}};
-    return {engine::Program(translation->plan).steps(), translation->parts};
+    return {translation->program.steps(), translation->parts};
 }
 
 } // namespace pgtrickle::setup

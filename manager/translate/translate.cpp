@@ -1,6 +1,5 @@
 #include "translate/translate.hpp"
 
-#include "engine/operators/operator.hpp"
 #include "engine/program.hpp"
 #include "pg/limit.hpp"
 #include "pg/rights.hpp"
@@ -16,9 +15,6 @@ extern "C" {
 #include "mb/pg_wchar.h"
 }
 
-#include <algorithm>
-#include <set>
-
 namespace pgtrickle::translate {
 
 namespace {
@@ -28,25 +24,10 @@ bool is_anonymous_row(const engine::Column &column)
     return column.type == "pg_catalog.record" || column.type == "pg_catalog.record[]";
 }
 
-bool has_anonymous_rows(const engine::PlanPtr &plan, std::set<const engine::PlanNode *> &seen)
-{
-    if (!seen.insert(plan.get()).second)
-        return false;
-    const auto &columns = engine::columns(plan);
-    const auto &inputs = plan->inputs();
-    return std::any_of(columns.begin(), columns.end(), is_anonymous_row) ||
-           std::any_of(inputs.begin(), inputs.end(),
-                       [&](const engine::PlanPtr &input) { return has_anonymous_rows(input, seen); });
-}
-
-/* Returns an objection if the plan stores a value of type record: no heap can have such a column, so keys,
+/* Returns an objection if the program stores a value of type record: no heap can have such a column, so keys,
  * sort keys and values kept by aggregates cannot be anonymous rows. */
-std::optional<engine::Objection> unstorable(const engine::PlanPtr &plan)
+std::optional<engine::Objection> objection_to_rows(const engine::Program &program)
 {
-    std::set<const engine::PlanNode *> seen;
-    if (!has_anonymous_rows(plan, seen))
-        return std::nullopt;
-    const engine::Program program(plan);
     for (const engine::Step &step : program.steps())
         for (const engine::ArrangementColumn &column : step.columns)
             if (is_anonymous_row(column.column))
@@ -55,6 +36,21 @@ std::optional<engine::Objection> unstorable(const engine::PlanPtr &plan)
                     "The value would have to be stored, and a table cannot have a column of this type.",
                     "Use its columns, or a composite type."};
     return std::nullopt;
+}
+
+void refuse_if(const std::optional<engine::Objection> &objection)
+{
+    if (objection)
+        refuse(objection->construct, objection->why, objection->hint);
+}
+
+engine::Program program_of(const engine::PlanPtr &plan)
+{
+    refuse_if(engine::objection(plan));
+    engine::Program program(plan);
+    refuse_if(engine::objection(program));
+    refuse_if(objection_to_rows(program));
+    return program;
 }
 
 void refuse_volatile(const Query *query)
@@ -99,7 +95,7 @@ Translation translate_expanded(Query *query, Oid owner)
         shared.start_pass();
         plan = Translator(sources, shared).query(level, all_targets(query));
     } while (sources.needs_another_pass() || shared.needs_another_pass());
-    return {std::move(plan), sources.result(), {constants.nodes(), known}};
+    return {program_of(plan), sources.result(), {constants.nodes(), known}};
 }
 
 } // namespace
@@ -108,20 +104,12 @@ std::variant<Translation, Objection> translate(const Query *query, Oid owner)
 {
     AsOwner as_owner(owner, Sharing::custom);
     Query *expanded = call([&] { return expand_views(query); });
-    std::variant<Translation, Objection> result;
     try {
         TextSettings text_settings;
-        result = translate_expanded(expanded, owner);
+        return translate_expanded(expanded, owner);
     } catch (const Refusal &refusal) {
-        result = refusal.objection;
+        return refusal.objection;
     }
-    if (const auto *translation = std::get_if<Translation>(&result)) {
-        if (auto objection = engine::objection(translation->plan))
-            result = Objection{*objection, -1};
-        else if (auto anonymous = unstorable(translation->plan))
-            result = Objection{*anonymous, -1};
-    }
-    return result;
 }
 
 void raise_objection(const Objection &objection, const char *query_text)

@@ -1,5 +1,5 @@
 /*
- * From PostgreSQL's Query to the engine's plan.
+ * From PostgreSQL's Query to the engine's program.
  *
  * The input of every function is a parse-analysed Query that is not rewritten: fresh from parse analysis
  * (objections then have a location), or that of the internal view's rule. It is never modified. Views and
@@ -27,13 +27,13 @@ extern "C" {
 namespace pgtrickle::translate {
 
 struct Translation {
-    engine::PlanPtr plan;
+    engine::Program program;
     std::vector<SourceRef> sources; /* indexed by the engine's source number */
-    QueryParts parts;               /* parts of the query that the plan's expressions use */
+    QueryParts parts;               /* parts of the query that the program's expressions use */
 };
 
-/* Returns the plan of `query`, as the role `owner` would run it, or an objection of the translation or of the
- * engine to the finished plan. The plan's columns are the query's output columns, named like the targets.
+/* Returns the program of `query`, as the role `owner` would run it, or an objection of the translation or of the
+ * engine. The output columns of its last step are those of the query, named like the targets.
  * Functions of the query that translation calls are called as `owner`, in a security-restricted operation. */
 std::variant<Translation, Objection> translate(const Query *query, Oid owner);
 

@@ -197,7 +197,7 @@ void compile_query(Compiled *compiled)
         compiled->asked = call([=] { return asked_rights_of(rewritten, context); });
         add_used_by_query(&compiled->objects, rewritten);
         compiled->parts = kept_copy(translation->parts, context);
-        compiled->program = std::make_unique<engine::Program>(translation->plan);
+        compiled->program = std::make_unique<engine::Program>(std::move(translation->program));
         for (const engine::Step &step : compiled->program->steps())
             compiled->steps.emplace_back().step = step;
         for (size_t i = 0; i < compiled->sources.size(); i++) {

@@ -82,8 +82,7 @@ std::vector<MissingIndex> missing_indexes(const translate::Translation &translat
         looked_up.is_stream_table = source.is_stream_table;
         without_heaps.sources.push_back(looked_up);
     }
-    const engine::Program program(translation.plan);
-    for (const engine::Step &step : program.steps())
+    for (const engine::Step &step : translation.program.steps())
         without_heaps.steps.emplace_back().step = step;
     return missing_indexes(without_heaps);
 }
