@@ -6,26 +6,20 @@
 #include "definition/query/rewritten_query.hpp"
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
-#include "fdw/scan/query_shape.hpp"
-#include "fdw/scan/query_trees.hpp"
+#include "fdw/scan/touched_queries.hpp"
 #include "pg/versions/executor.hpp"
-#include "pg/versions/planner.hpp"
-#include "pg/versions/rights.hpp"
-#include "pg/walker.hpp"
+#include "refresh/program/join_search.hpp"
+#include "refresh/program/statement.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
-#include "catalog/pg_type_d.h"
 #include "executor/executor.h"
 #include "executor/tstoreReceiver.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/planner.h"
-#include "parser/parse_clause.h"
-#include "parser/parse_oper.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
-#include "utils/queryenvironment.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 #include "utils/typcache.h"
@@ -33,43 +27,16 @@ extern "C" {
 
 #include <algorithm>
 #include <set>
-#include <string>
 #include <vector>
 
 namespace pgtrickle {
 
 namespace {
 
-/* More logged changes, or more values, than this are not looked through: the defining query is run instead. */
+/* More logged changes than this are not looked through: the defining query is run instead. */
 constexpr int64 most_changes = 10000;
-constexpr int most_values = 10000;
 
 /* ---- changed rows ---------------------------------------------------------------------- */
-
-/* The logged rows of a changed table: the columns that a query for values reads. */
-struct ChangedRows {
-    Oid relid;
-    std::vector<AttrNumber> columns;
-    TupleDesc descriptor;
-    Tuplestorestate *rows;
-    int64 count;
-    std::string name() const { return "changed_" + std::to_string(relid); }
-    int number_of(AttrNumber column) const
-    {
-        return static_cast<int>(std::lower_bound(columns.begin(), columns.end(), column) - columns.begin()) + 1;
-    }
-};
-
-struct Pending {
-    std::vector<ChangedRows> changed;
-    const ChangedRows *of(Oid relid) const
-    {
-        for (const ChangedRows &each : changed)
-            if (each.relid == relid)
-                return &each;
-        return nullptr;
-    }
-};
 
 void add_columns(const Shape &shape, ::Node *node, Oid relid, std::set<AttrNumber> *columns)
 {
@@ -117,153 +84,6 @@ bool read_pending(const Shape &shape, const Column &column, const Source &source
 
 /* ---- values of k that changed rows join ------------------------------------------------- */
 
-/* Returns a range-table entry for the logged rows of a table. PostgreSQL frame. */
-RangeTblEntry *entry_of(const char *name, TupleDesc descriptor, int64 count)
-{
-    RangeTblEntry *entry = makeNode(RangeTblEntry);
-    entry->rtekind = RTE_NAMEDTUPLESTORE;
-    entry->enrname = pstrdup(name);
-    entry->enrtuples = static_cast<double>(count);
-    entry->inFromCl = true;
-    entry->eref = makeAlias(name, NIL);
-    for (int i = 0; i < descriptor->natts; i++) {
-        const FormData_pg_attribute *column = TupleDescAttr(descriptor, i);
-        entry->eref->colnames = lappend(entry->eref->colnames, makeString(pstrdup(NameStr(column->attname))));
-        entry->coltypes = lappend_oid(entry->coltypes, column->atttypid);
-        entry->coltypmods = lappend_int(entry->coltypmods, column->atttypmod);
-        entry->colcollations = lappend_oid(entry->colcollations, column->attcollation);
-    }
-    return entry;
-}
-
-/* Returns SELECT columns FROM entry, with the privileges that the query requires for it. PostgreSQL frame. */
-Query *select_from(const Query *outer, RangeTblEntry *entry, TupleDesc descriptor, const AttrNumber *columns)
-{
-    Query *query = makeNode(Query);
-    if (entry->rtekind == RTE_RELATION) {
-        const EntryRights rights = rights_of(outer, entry);
-        set_rights(query, entry, rights);
-    }
-    query->rtable = list_make1(entry);
-    read_only_entry(query, nullptr);
-    for (int i = 0; i < descriptor->natts - 1; i++) { /* all but the weight */
-        const FormData_pg_attribute *column = TupleDescAttr(descriptor, i);
-        const auto number = static_cast<AttrNumber>(i + 1);
-        Var *var = makeVar(1, columns != nullptr ? columns[i] : number, column->atttypid, column->atttypmod,
-                           column->attcollation, 0);
-        query->targetList = lappend(query->targetList, makeTargetEntry(reinterpret_cast<Expr *>(var), number,
-                                                                       pstrdup(NameStr(column->attname)), false));
-    }
-    return query;
-}
-
-struct Renumbering {
-    Index number;
-    const AttrNumber *columns;
-    int count;
-};
-
-::Node *renumber(::Node *node, void *context)
-{
-    const auto *renumbering = static_cast<Renumbering *>(context);
-    if (node == nullptr)
-        return nullptr;
-    if (IsA(node, Var)) {
-        auto *var = static_cast<Var *>(copyObjectImpl(node));
-        for (int i = 0; static_cast<Index>(var->varno) == renumbering->number && i < renumbering->count; i++)
-            if (var->varattno == renumbering->columns[i]) {
-                var->varattno = static_cast<AttrNumber>(i + 1);
-                break;
-            }
-        return reinterpret_cast<::Node *>(var);
-    }
-    return mutate_expression(node, renumber, context);
-}
-
-/* Nothing refers to the joins of FROM any more. They would be read with the numbers that columns had. PostgreSQL frame.
- */
-void remove_joins(List *range_table)
-{
-    ListCell *cell;
-    foreach (cell, range_table) {
-        const auto *entry = lfirst_node(RangeTblEntry, cell);
-        if (entry->rtekind != RTE_JOIN && !is_group_entry(entry))
-            continue;
-        RangeTblEntry *nothing = makeNode(RangeTblEntry);
-        nothing->rtekind = RTE_RESULT;
-        nothing->eref = makeAlias("join", NIL);
-        lfirst(cell) = nothing;
-    }
-}
-
-/* Returns the query for the values of k that the logged rows join in the place of `changed`. */
-Query *query_for_values(const Shape &shape, const Column &column, const Pending &pending, const Reference &changed)
-{
-    Query *query = call([&] { return static_cast<Query *>(copyObjectImpl(shape.query)); });
-    List *quals = NIL, *from = NIL;
-    std::set<Index> included;
-    for (const Reference &reference : shape.references)
-        if (is_prefix(reference.sides, changed.sides))
-            included.insert(reference.number);
-    for (const Condition &condition : shape.conditions) {
-        bool is_used = is_prefix(condition.sides, changed.sides);
-        Bitmapset *read = call([&] { return pull_varnos(nullptr, condition.clause); });
-        for (int number = -1; (number = bms_next_member(read, number)) >= 0;) {
-            const Reference *reference = reference_of(shape, static_cast<Index>(number));
-            is_used &= reference != nullptr && included.count(reference->number) > 0 &&
-                       is_prefix(reference->sides, condition.sides);
-        }
-        if (is_used)
-            quals = call([&] { return lappend(quals, copyObjectImpl(condition.clause)); });
-    }
-    ::Node *value = call([&] { return static_cast<::Node *>(copyObjectImpl(column.var)); });
-    for (const Reference &reference : shape.references) {
-        if (included.count(reference.number) == 0)
-            continue;
-        const ChangedRows *rows = pending.of(reference.relid);
-        const std::string name = rows != nullptr ? rows->name() : "";
-        call([&] {
-            RangeTblRef *item = makeNode(RangeTblRef);
-            item->rtindex = static_cast<int>(reference.number);
-            from = lappend(from, item);
-            if (rows == nullptr)
-                return;
-            ListCell *cell = list_nth_cell(query->rtable, static_cast<int>(reference.number) - 1);
-            RangeTblEntry *logged = entry_of(name.c_str(), rows->descriptor, rows->count);
-            if (reference.number == changed.number)
-                lfirst(cell) = logged;
-            else
-                lfirst(cell) = subquery_entry(union_all(select_from(query, static_cast<RangeTblEntry *>(lfirst(cell)),
-                                                                    rows->descriptor, rows->columns.data()),
-                                                        select_from(query, logged, rows->descriptor, nullptr)),
-                                              "rows");
-            Renumbering renumbering = {reference.number, rows->columns.data(), static_cast<int>(rows->columns.size())};
-            quals = reinterpret_cast<List *>(renumber(reinterpret_cast<::Node *>(quals), &renumbering));
-            value = renumber(value, &renumbering);
-        });
-    }
-    call([&] {
-        remove_joins(query->rtable);
-        TargetEntry *target = makeTargetEntry(reinterpret_cast<Expr *>(value), 1, pstrdup("value"), false);
-        target->ressortgroupref = 1;
-        query->targetList = list_make1(target);
-        query->jointree =
-            makeFromExpr(from, quals == NIL ? nullptr : reinterpret_cast<::Node *>(make_ands_explicit(quals)));
-        SortGroupClause *distinct = makeNode(SortGroupClause);
-        distinct->tleSortGroupRef = 1;
-        get_sort_group_operators(column.var->vartype, false, true, false, &distinct->sortop, &distinct->eqop, nullptr,
-                                 &distinct->hashable);
-        query->groupClause = query->windowClause = query->sortClause = NIL;
-        query->havingQual = nullptr;
-        clear_group_entry(query);
-        query->limitCount = reinterpret_cast<::Node *>(
-            makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(most_values + 1), false, true));
-        query->hasAggs = query->hasWindowFuncs = query->hasDistinctOn = false;
-        query->distinctClause = list_make1(distinct);
-    });
-    return query;
-}
-
 void add_value(TouchedValues *touched, const Column &column, Datum value, bool is_null)
 {
     if (is_null) {
@@ -291,15 +111,47 @@ void add_values(TouchedValues *touched, const Column &column, Tuplestorestate *r
     ExecDropSingleTupleTableSlot(slot);
 }
 
-/* Runs the query, whose result is one column, and adds its values. PostgreSQL frame. */
-void add_result(TouchedValues *touched, const Column &column, const Query *query, QueryEnvironment *environment,
-                Snapshot snapshot)
+PlannedStmt *planned(const Query *query)
 {
-    PlannedStmt *plan = standard_planner(definition::rewritten(query), "", 0, nullptr);
+    const refresh::JoinSearch join_search;
+    return call([&] { return standard_planner(definition::rewritten(query), "", 0, nullptr); });
+}
+
+/* The costs of the statements that search for values, as the planner estimates them, and that of the defining query,
+ * which is run instead if it costs less. */
+class SearchCosts {
+  public:
+    SearchCosts(const Shape &shape, const Column &column) : shape_(shape), column_(column) {}
+
+    /* Adds a statement, which searches for the values that changes of `changed` concern. Returns false if the search
+     * costs too much. */
+    bool add(const PlannedStmt *plan, const Reference &changed)
+    {
+        all_ += plan->planTree->total_cost;
+        if (all_ <= small_cost)
+            return true;
+        const PlannedStmt *same_joins = planned(query_of_joins(shape_, column_, changed));
+        of_query_ = std::max(of_query_, same_joins->planTree->total_cost);
+        return all_ <= of_query_ * most_of_query;
+    }
+
+  private:
+    static constexpr Cost small_cost = 1000; /* not worth a comparison */
+    static constexpr double most_of_query = 0.5;
+    const Shape &shape_;
+    const Column &column_;
+    Cost all_ = 0;
+    Cost of_query_ = 0; /* at least */
+};
+
+/* Runs the statement, whose result is one column, and adds its values. PostgreSQL frame. */
+void add_result(TouchedValues *touched, const Column &column, const PlannedStmt *plan, Snapshot snapshot)
+{
     Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
     DestReceiver *receiver = CreateTuplestoreDestReceiver();
     SetTuplestoreDestReceiverParams(receiver, rows, CurrentMemoryContext, false, nullptr, nullptr);
-    QueryDesc *running = CreateQueryDesc(plan, "", snapshot, InvalidSnapshot, receiver, nullptr, environment, 0);
+    QueryDesc *running = CreateQueryDesc(const_cast<PlannedStmt *>(plan), "", snapshot, InvalidSnapshot, receiver,
+                                         nullptr, refresh::relations_in_memory(), 0);
     standard_ExecutorStart(running, EXEC_FLAG_SKIP_TRIGGERS);
     run_to_end(running);
     standard_ExecutorFinish(running);
@@ -342,28 +194,22 @@ void remove_duplicates(TouchedValues *touched, const Column &column)
             touched->values = lappend(touched->values, values[i]);
 }
 
-QueryEnvironment *environment_of(const Pending &pending)
+/* Makes the logged rows readable, and their tables known to the planner. */
+void register_pending(const Pending &pending)
 {
-    QueryEnvironment *environment = call([] { return create_queryEnv(); });
-    for (const ChangedRows &changed : pending.changed) {
-        const std::string name = changed.name();
-        call([&] {
-            auto *relation = static_cast<EphemeralNamedRelation>(palloc0(sizeof(EphemeralNamedRelationData)));
-            relation->md.name = pstrdup(name.c_str());
-            relation->md.tupdesc = changed.descriptor;
-            relation->md.enrtype = ENR_NAMED_TUPLESTORE;
-            relation->md.enrtuples = static_cast<double>(changed.count);
-            relation->reldata = changed.rows;
-            register_ENR(environment, relation);
-        });
-    }
-    return environment;
+    for (const ChangedRows &changed : pending.changed)
+        refresh::register_rows(
+            changed.name(), changed.rows, changed.descriptor, changed.count,
+            {changed.relid, changed.columns.data(), static_cast<int>(changed.columns.size()), false});
+    refresh::estimate_rows(true);
 }
 
 bool find_values(const Shape &shape, const Column &column, const Pending &pending, Snapshot snapshot,
                  TouchedValues *touched)
 {
-    QueryEnvironment *environment = environment_of(pending);
+    refresh::RelationsInMemory relations;
+    register_pending(pending);
+    SearchCosts costs(shape, column);
     for (const Reference &reference : shape.references) {
         const ChangedRows *rows = pending.of(reference.relid);
         if (rows == nullptr)
@@ -373,9 +219,12 @@ bool find_values(const Shape &shape, const Column &column, const Pending &pendin
             call([&] { add_values(touched, column, rows->rows, rows->descriptor, number); });
         } else {
             const Query *query = query_for_values(shape, column, pending, reference);
-            call([&] { add_result(touched, column, query, environment, snapshot); });
+            const PlannedStmt *plan = query != nullptr ? planned(query) : nullptr;
+            if (plan == nullptr || !costs.add(plan, reference))
+                return false;
+            call([&] { add_result(touched, column, plan, snapshot); });
         }
-        if (list_length(touched->values) > most_values)
+        if (list_length(touched->values) > most_touched_values)
             return false;
     }
     call([&] { remove_duplicates(touched, column); });

@@ -93,6 +93,29 @@ bool find_in_memory(const RangeTblEntry *entry, AttrNumber column, VariableStatD
 
 bool find_in_cte(PlannerInfo *root, const RangeTblEntry *entry, AttrNumber column, VariableStatData *variable);
 bool find_in_query(PlannerInfo *root, AttrNumber column, VariableStatData *variable);
+bool find_of_expression(PlannerInfo *root, Node *expression, VariableStatData *variable);
+
+/* `number` is that of a UNION ALL in the range table. */
+bool find_in_union(PlannerInfo *root, Index number, AttrNumber column, VariableStatData *variable)
+{
+    for (int i = 0; i < list_length(root->append_rel_list); i++) {
+        const auto *branch = list_nth_node(AppendRelInfo, root->append_rel_list, i);
+        if (branch->parent_relid == number) {
+            auto *value = static_cast<Node *>(list_nth(branch->translated_vars, column - 1));
+            return value != nullptr && find_of_expression(root, value, variable);
+        }
+    }
+    return false;
+}
+
+/* Returns 0 if the entry is not of this level. */
+Index number_of(const PlannerInfo *root, const RangeTblEntry *entry)
+{
+    for (int i = 1; i < root->simple_rel_array_size; i++)
+        if (root->simple_rte_array[i] == entry)
+            return static_cast<Index>(i);
+    return 0;
+}
 
 bool find_of_expression(PlannerInfo *root, Node *expression, VariableStatData *variable)
 {
@@ -111,17 +134,10 @@ bool find_of_expression(PlannerInfo *root, Node *expression, VariableStatData *v
         return find_in_cte(root, entry, var->varattno, variable);
     if (entry->rtekind != RTE_SUBQUERY || entry->security_barrier)
         return false;
-    if (!entry->inh)
-        return planned != nullptr && planned->subroot != nullptr &&
-               find_in_query(planned->subroot, var->varattno, variable);
-    for (int i = 0; i < list_length(root->append_rel_list); i++) {
-        const auto *branch = list_nth_node(AppendRelInfo, root->append_rel_list, i);
-        if (branch->parent_relid == static_cast<Index>(var->varno)) {
-            auto *column = static_cast<Node *>(list_nth(branch->translated_vars, var->varattno - 1));
-            return column != nullptr && find_of_expression(root, column, variable);
-        }
-    }
-    return false;
+    if (entry->inh)
+        return find_in_union(root, static_cast<Index>(var->varno), var->varattno, variable);
+    return planned != nullptr && planned->subroot != nullptr &&
+           find_in_query(planned->subroot, var->varattno, variable);
 }
 
 bool is_constant(const SortGroupClause *clause, List *targets)
@@ -178,7 +194,11 @@ bool find_statistics_of_rows(PlannerInfo *root, RangeTblEntry *entry, AttrNumber
 {
     if (entry->rtekind == RTE_NAMEDTUPLESTORE)
         return find_in_memory(entry, column, variable);
-    return entry->rtekind == RTE_CTE && has_rows_in_memory() && find_in_cte(root, entry, column, variable);
+    if (!has_rows_in_memory() || column < 1)
+        return false;
+    if (entry->rtekind == RTE_SUBQUERY && entry->inh && !entry->security_barrier)
+        return find_in_union(root, number_of(root, entry), column, variable);
+    return entry->rtekind == RTE_CTE && find_in_cte(root, entry, column, variable);
 }
 
 double rows_of_each_value(Oid relation, const char *column)

@@ -114,7 +114,7 @@ struct RowsInMemory {
     int pointer;           /* to read them; -1: none yet */
 };
 
-/* These belong to the current connection; all relations of in_memory are RowsInMemory. */
+/* Those of RelationsInMemory; all relations of in_memory are RowsInMemory. */
 QueryEnvironment *in_memory = nullptr;
 List *rows_in_memory = NIL;
 
@@ -125,32 +125,34 @@ RowsInMemory *rows_named(const char *name)
 
 } // namespace
 
-Connection::Connection() : previous_(CurrentMemoryContext)
+RelationsInMemory::RelationsInMemory() : previous_(in_memory), previous_rows_(rows_in_memory)
 {
-    context_ = call([] {
-        MemoryContext context =
-            AllocSetContextCreate(CurTransactionContext, "pg_trickle refresh", ALLOCSET_DEFAULT_SIZES);
-        MemoryContextSwitchTo(context);
-        in_memory = create_queryEnv();
-        rows_in_memory = NIL;
-        return context;
-    });
-    MemoryContextSwitchTo(context_);
+    in_memory = call([] { return create_queryEnv(); });
+    rows_in_memory = NIL;
+}
+
+RelationsInMemory::~RelationsInMemory()
+{
+    in_memory = previous_;
+    rows_in_memory = previous_rows_;
+}
+
+Connection::Connection()
+    : previous_(CurrentMemoryContext), context_(call([] {
+          MemoryContext context =
+              AllocSetContextCreate(CurTransactionContext, "pg_trickle refresh", ALLOCSET_DEFAULT_SIZES);
+          MemoryContextSwitchTo(context);
+          return context;
+      }))
+{
+    relations_.emplace();
 }
 
 void Connection::finish()
 {
-    in_memory = nullptr;
-    rows_in_memory = NIL;
+    relations_.reset();
     MemoryContextSwitchTo(previous_);
     MemoryContextDelete(context_);
-}
-
-/* After an error the memory is freed with the transaction. */
-Connection::~Connection()
-{
-    in_memory = nullptr;
-    rows_in_memory = NIL;
 }
 
 QueryEnvironment *relations_in_memory()

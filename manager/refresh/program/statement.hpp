@@ -15,9 +15,24 @@ extern "C" {
 #include "utils/tuplestore.h"
 }
 
+#include <optional>
 #include <string>
 
 namespace pgtrickle::refresh {
+
+/* The relations in memory that statements read, and by which the planner estimates them. There are none at first, and
+ * those of before come back at the end. They are in the memory context in which they are registered. */
+class RelationsInMemory {
+  public:
+    RelationsInMemory();
+    ~RelationsInMemory();
+    RelationsInMemory(const RelationsInMemory &) = delete;
+    RelationsInMemory &operator=(const RelationsInMemory &) = delete;
+
+  private:
+    QueryEnvironment *previous_;
+    List *previous_rows_;
+};
 
 /* The state that the statements of a run share: a memory context, which is current until finish(), and the
  * relations in memory. After an error both are freed with the transaction. There is one Connection at a
@@ -25,17 +40,17 @@ namespace pgtrickle::refresh {
 class Connection {
   public:
     Connection();
-    ~Connection();
     Connection(const Connection &) = delete;
     Connection &operator=(const Connection &) = delete;
     void finish();
 
   private:
-    MemoryContext context_;
     MemoryContext previous_;
+    MemoryContext context_; /* becomes current */
+    std::optional<RelationsInMemory> relations_;
 };
 
-/* The relations in memory of the current connection; null if there is none. */
+/* The present relations in memory; null if there can be none. */
 QueryEnvironment *relations_in_memory();
 
 /* Adds the text of the statement to errors until end(), as PostgreSQL does for statements of functions. For
@@ -62,22 +77,21 @@ struct ColumnSample;
  * children. */
 struct Origin {
     Oid relation;
-    const AttrNumber *columns; /* live as long as the connection */
+    const AttrNumber *columns; /* live as long as the relations in memory */
     int column_count;
     bool is_only;
 };
 
-/* Makes `rows` readable as `name` in the statements of this connection. */
+/* Makes `rows` readable as `name`. */
 void register_rows(const std::string &name, Tuplestorestate *rows, TupleDesc descriptor, int64_t count,
                    const Origin &origin);
 void unregister_rows(const std::string &name);
 /* Whether the planner estimates the relations in memory by the number of rows that they have, or takes them for a
  * few. */
 void estimate_rows(bool as_they_are);
-/* Whether a connection has any, as while maintenance statements are planned. */
+/* Whether there are any, as while maintenance statements are planned. */
 bool has_rows_in_memory();
-/* Returns the origin of a relation in memory; null if there is no connection or no relation of that name. PostgreSQL
- * frame. */
+/* Returns the origin of a relation in memory; null if there is no relation of that name. PostgreSQL frame. */
 const Origin *origin_of_rows(const char *name);
 /* Returns a sample of a column of a relation in memory; null if the planner takes it for a few rows. PostgreSQL frame.
  */
