@@ -14,6 +14,7 @@
 #pragma once
 
 #include "mailbox/mailbox.hpp"
+#include "mailbox/process_end.hpp"
 #include "mailbox/zone.hpp"
 
 extern "C" {
@@ -68,6 +69,7 @@ struct Entry {
     bool is_over_time_dependent; /* the stream table or an upstream of it is time-dependent */
     bool has_own_schedule;       /* see set_effective_schedule(), which also sets the next member */
     bool waits_for_others;
+    ProcessEnd process_end;
     Oid atomic_set;     /* see set_atomic_set() */
     int32_t first_cell; /* the first two cells are for the stream table's own slot and the database's */
     TimestampTz as_of;
@@ -124,6 +126,8 @@ struct RequestSlot {
     Reply reply;
 };
 
+constexpr int most_ending_owners = 64;
+
 struct Shared {
     LWLock *entry_lock;
     LWLock *request_lock;
@@ -143,6 +147,8 @@ struct Shared {
     std::atomic<uint32_t> has_lost_start_request; /* any database may need a manager */
     std::atomic<uint64_t> grants;                 /* see note_grant() */
     std::atomic<uint64_t> settings_changes;       /* see note_settings_change() */
+    Oid ending_owners[most_ending_owners];        /* the last ones of has_ended_process(), under entry_lock */
+    uint32_t ending_owner_count;                  /* noted so far */
 };
 
 /* Addresses in this process; `shared` is nullptr without shared memory. */
@@ -169,6 +175,8 @@ void finish(uint32_t slot) noexcept;
 TimestampTz change_time_of(const SourceSlot &slot, uint64_t count) noexcept;
 
 /* ---- stream_tables.cpp ---- */
+/* Requires entry_lock. Returns nullptr if there is no entry. */
+Entry *find_entry(Oid relid) noexcept;
 struct SettledReading {
     uint32_t slot;
     Oid stream_table;

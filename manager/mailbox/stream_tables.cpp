@@ -27,12 +27,6 @@ namespace {
  * called dirty. */
 constexpr int walk_limit = 4096;
 
-Entry *find(Oid relid) noexcept
-{
-    EntryKey key = {MyDatabaseId, relid};
-    return static_cast<Entry *>(hash_search(entries, &key, HASH_FIND, nullptr));
-}
-
 Entry *find_or_make(Oid relid) noexcept
 {
     EntryKey key = {MyDatabaseId, relid};
@@ -47,6 +41,7 @@ Entry *find_or_make(Oid relid) noexcept
         entry->is_over_time_dependent = false;
         entry->has_own_schedule = false;
         entry->waits_for_others = false;
+        entry->process_end = ProcessEnd::none;
         entry->atomic_set = InvalidOid;
         entry->as_of = DT_NOBEGIN;
         entry->refreshed_at = DT_NOBEGIN;
@@ -115,7 +110,7 @@ TimestampTz pending_in_suspended(const Entry *entry, int &steps) noexcept
     for (int32_t cell = entry->first_cell; cell != no_cell; cell = cells[cell].next) {
         if (++steps > walk_limit)
             return DT_NOBEGIN;
-        Entry *upstream = cells[cell].stream_table != InvalidOid ? find(cells[cell].stream_table) : nullptr;
+        Entry *upstream = cells[cell].stream_table != InvalidOid ? find_entry(cells[cell].stream_table) : nullptr;
         if (upstream == nullptr)
             continue;
         const TimestampTz since = is_suspended(upstream) ? pending_since(upstream, Depth::scheduled, steps)
@@ -138,7 +133,7 @@ TimestampTz pending_since(const ReadingCell &cell, const Entry *dependent, Depth
     }
     if (cell.stream_table == InvalidOid)
         return 0;
-    Entry *upstream = find(cell.stream_table);
+    Entry *upstream = find_entry(cell.stream_table);
     if (upstream == nullptr)
         return DT_NOBEGIN;
     if (depth == Depth::scheduled && is_not_refreshed_for(upstream, dependent))
@@ -195,7 +190,7 @@ TimestampTz pending_ignoring(const Entry *entry, const Ignored &ignored, int &st
             TimestampTz at = cell.is_settled ? change_time_of(source_slots[cell.slot], cell.seen + 1) : 0;
             since = at != 0 ? at : cell.as_of;
         } else if (cell.stream_table != InvalidOid && !ignored.has(cell.stream_table)) {
-            const Entry *upstream = find(cell.stream_table);
+            const Entry *upstream = find_entry(cell.stream_table);
             bool is_passed = ignored.own_only && upstream != nullptr && is_not_refreshed_for(upstream, entry);
             since = is_passed ? 0 : pending_ignoring(upstream, ignored, steps);
         }
@@ -229,7 +224,7 @@ bool append_reading(int32_t **link, const SettledReading &reading, Entry *entry)
     cell.observed_at = reading.observed_at;
     cell.as_of = reading.observed_at;
     if (reading.stream_table != InvalidOid) {
-        Entry *upstream = find(reading.stream_table);
+        Entry *upstream = find_entry(reading.stream_table);
         entry->is_over_time_dependent |= upstream == nullptr || upstream->is_over_time_dependent;
         cell.as_of = upstream != nullptr ? std::min(cell.as_of, upstream->as_of) : DT_NOBEGIN;
     }
@@ -250,7 +245,7 @@ TimestampTz time_dependent_since(const Entry *entry, Depth depth, int &steps) no
             return DT_NOBEGIN;
         if (cells[cell].stream_table == InvalidOid)
             continue;
-        const Entry *upstream = find(cells[cell].stream_table);
+        const Entry *upstream = find_entry(cells[cell].stream_table);
         if (upstream != nullptr && depth == Depth::scheduled && is_not_refreshed_for(upstream, entry))
             continue;
         TimestampTz since = upstream != nullptr ? time_dependent_since(upstream, depth, steps) : DT_NOBEGIN;
@@ -278,13 +273,19 @@ bool has_reading(Entry *entry, bool (*matches)(uint32_t slot), int &steps) noexc
         if (++steps > walk_limit || matches(cells[cell].slot))
             return true;
         Oid upstream = cells[cell].stream_table;
-        if (upstream != InvalidOid && has_reading(find(upstream), matches, steps))
+        if (upstream != InvalidOid && has_reading(find_entry(upstream), matches, steps))
             return true;
     }
     return false;
 }
 
 } // namespace
+
+Entry *find_entry(Oid relid) noexcept
+{
+    EntryKey key = {MyDatabaseId, relid};
+    return static_cast<Entry *>(hash_search(entries, &key, HASH_FIND, nullptr));
+}
 
 void apply_refresh(Oid relid, const SettledReading *readings, int count, bool is_time_dependent) noexcept
 {
@@ -339,7 +340,7 @@ void apply_grant() noexcept
 void apply_forget(Oid relid) noexcept
 {
     LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
-    Entry *entry = find(relid);
+    Entry *entry = find_entry(relid);
     if (entry != nullptr)
         remove(entry);
     LWLockRelease(shared->entry_lock);
@@ -359,7 +360,7 @@ bool has_reading(Oid relid, bool (*matches)(uint32_t slot)) noexcept
 {
     int steps = 0;
     LWLockAcquire(shared->entry_lock, LW_SHARED);
-    bool is_found = has_reading(find(relid), matches, steps);
+    bool is_found = has_reading(find_entry(relid), matches, steps);
     LWLockRelease(shared->entry_lock);
     return is_found;
 }
@@ -398,7 +399,7 @@ MailboxStatus status_of(Oid relid) noexcept
     if (!is_available())
         return result;
     LWLockAcquire(shared->entry_lock, LW_SHARED);
-    Entry *entry = find(relid);
+    Entry *entry = find_entry(relid);
     if (entry != nullptr) {
         int steps[4] = {};
         result.is_known = entry->has_state;
@@ -438,7 +439,7 @@ TimestampTz dirty_since_ignoring(Oid relid, const Oid *ignored, int count, bool 
         return DT_NOBEGIN;
     int steps = 0;
     LWLockAcquire(shared->entry_lock, LW_SHARED);
-    TimestampTz since = pending_ignoring(find(relid), {ignored, count, own_only}, steps);
+    TimestampTz since = pending_ignoring(find_entry(relid), {ignored, count, own_only}, steps);
     LWLockRelease(shared->entry_lock);
     return since;
 }

@@ -41,6 +41,7 @@ struct Involved {
     bool is_time_dependent = false;  /* its result may differ without a change */
     bool is_program_written = false; /* its program of this generation is written to the catalog */
     bool has_overrun = false;        /* its last process was terminated: a failure, to be recorded */
+    bool has_ended_process = false;  /* its code has ended its last process, likewise */
     bool is_refreshed_alone = false; /* that refresh had several members: to be refreshed alone */
     int32_t refresh_timeout_ms = 0;
     int32_t failures = 0; /* failures in a row */

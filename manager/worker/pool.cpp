@@ -1,6 +1,7 @@
 #include "worker/pool.hpp"
 
 #include "definition/guc.hpp"
+#include "mailbox/process_end.hpp"
 #include "scheduler/share.hpp"
 #include "worker/queues.hpp"
 
@@ -127,11 +128,12 @@ Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, Timest
     /* If no worker can be started and the existing ones do not end their jobs, this process refreshes for
      * owners that have no worker. */
     const bool is_to_stand_in = workers_.empty() || is_stuck(now);
+    const bool needs_worker = has_worker(owner) || mailbox::has_ended_process(owner);
     if (!can_start && makes_room(owner, now))
         return {Chance::its_own, no_worker};
     if (!can_start && !is_to_stand_in)
         return {};
-    if (!can_start && has_worker(owner))
+    if (!can_start && needs_worker)
         return await_share(owner);
     mailbox::WorkerKey key;
     if (mailbox::Admission admission = mailbox::admit_new(turn, &key); admission != mailbox::Admission::admitted) {
@@ -150,7 +152,7 @@ Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, Timest
             return {Chance::its_own, no_worker};
         }
     }
-    if (!is_to_stand_in || has_worker(owner)) {
+    if (!is_to_stand_in || needs_worker) {
         mailbox::forget_worker(key);
         return is_to_stand_in ? await_share(owner) : Choice{};
     }
@@ -302,18 +304,6 @@ void Pool::let_go(PoolWorker &worker)
     });
 }
 
-namespace {
-
-std::optional<Pool::Overrun> overrun_of(const PoolWorker &worker)
-{
-    const WorkerReport *words = last_words(worker.segment);
-    if (words->has_overrun.load() == 0)
-        return std::nullopt;
-    return Pool::Overrun{words->first_member.load(), words->member_count.load()};
-}
-
-} // namespace
-
 std::vector<Pool::Ended> Pool::attend(TimestampTz now)
 {
     std::vector<Ended> ended;
@@ -332,8 +322,7 @@ std::vector<Pool::Ended> Pool::attend(TimestampTz now)
             mailbox::end_turn(worker->key);
         } else if (received == SHM_MQ_DETACHED) {
             if (worker->is_busy)
-                ended.push_back({worker->number, std::nullopt, overrun_of(*worker),
-                                 last_words(worker->segment)->has_declined != 0});
+                ended.push_back({worker->number, std::nullopt, last_words(worker->segment)->has_declined != 0});
             if (!worker->has_answered)
                 note_start(false, now);
             mailbox::forget_worker(worker->key);

@@ -90,16 +90,10 @@ class Pool {
     /* Records that there is no job that needs a worker. */
     void want_no_worker();
 
-    /* A refresh that took too long, could not be canceled, and whose worker was terminated. */
-    struct Overrun {
-        scheduler::Id first;
-        int count; /* number of stream tables refreshed together, including `first` */
-    };
     struct Ended {
         int worker;
         std::optional<std::string> result; /* none: the worker is gone, and the outcome unknown */
-        std::optional<Overrun> overrun = {};
-        bool has_declined = false; /* the worker is gone, and has not begun the job */
+        bool has_declined = false;         /* the worker is gone, and has not begun the job */
     };
     /* Returns the jobs that have ended since the last call; also sends pending bytes, and lets workers go
      * that are not needed. */

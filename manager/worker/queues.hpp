@@ -19,11 +19,8 @@ namespace pgtrickle::worker {
 constexpr Size queue_bytes = 65536; /* a larger job is sent in several parts */
 constexpr Size segment_bytes = 2 * queue_bytes + 64;
 
-/* Stored after the queues: what a worker was refreshing when it was terminated, and whose code it has run. */
+/* Stored after the queues: whose code a worker has run. */
 struct WorkerReport {
-    std::atomic<uint32_t> has_overrun;
-    std::atomic<uint32_t> first_member; /* of the refresh under way */
-    std::atomic<int32_t> member_count;
     std::atomic<uint32_t> owner;        /* whose code it runs (code_of_owners.hpp); 0: none yet */
     std::atomic<uint32_t> has_declined; /* it exits without running its last job, which another process must run */
 };

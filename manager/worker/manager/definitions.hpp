@@ -40,9 +40,7 @@ struct Known {
     bool is_diamond_slowest = false;
     bool is_program_written = false; /* its program of this generation is written to the catalog */
     bool is_time_dependent = false;  /* its result may differ without a change: volatile functions, now() */
-    bool has_overrun = false;        /* this and the next member: as in a job */
-    bool is_refreshed_alone = false;
-    bool is_frozen = false; /* its tier is frozen */
+    bool is_frozen = false;          /* its tier is frozen */
     bool is_suspended = false;
 };
 

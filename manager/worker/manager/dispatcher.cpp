@@ -3,6 +3,7 @@
 #include "definition/guc.hpp"
 #include "definition/time_zone.hpp"
 #include "mailbox/manager_side.hpp"
+#include "mailbox/process_end.hpp"
 #include "scheduler/graph/refresh_batch.hpp"
 #include "worker/manager/debug_log.hpp"
 #include "worker/refresher/code_of_owners.hpp"
@@ -42,8 +43,6 @@ void Dispatcher::take_results()
             results_.end_unbegun(*job, GetCurrentTimestamp());
             continue;
         }
-        if (ended.overrun)
-            results_.record_overrun(*job, *ended.overrun);
         if (ended.result)
             results_.end(*job, scheduler::job_result_of(*ended.result));
         else
@@ -286,8 +285,10 @@ Involved Dispatcher::involved_of(Id id)
     item.is_program_written = known.is_program_written;
     item.refresh_timeout_ms = known.refresh_timeout_ms;
     item.owner = known.owner;
-    item.has_overrun = known.has_overrun;
-    item.is_refreshed_alone = known.is_refreshed_alone;
+    const mailbox::ProcessEnd end = mailbox::process_end_of(id);
+    item.has_overrun = end == mailbox::ProcessEnd::by_limit;
+    item.has_ended_process = end == mailbox::ProcessEnd::by_code;
+    item.is_refreshed_alone = end == mailbox::ProcessEnd::of_several;
     item.generation = known.generation;
     item.schema_name = known.schema_name;
     item.name = known.name;

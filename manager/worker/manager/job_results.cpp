@@ -1,6 +1,7 @@
 #include "worker/manager/job_results.hpp"
 
 #include "mailbox/mailbox.hpp"
+#include "mailbox/process_end.hpp"
 #include "worker/manager/debug_log.hpp"
 
 #include <algorithm>
@@ -11,19 +12,6 @@ using scheduler::Id;
 using scheduler::MemberResult;
 using scheduler::MemberVerdict;
 using scheduler::Task;
-
-/* If several stream tables were refreshed together, it is not known which of them took too long: the next job
- * refreshes each one alone. */
-void JobResults::record_overrun(const RunningJob &job, const Pool::Overrun &overrun)
-{
-    for (Id id : job.members) {
-        Known *known = definitions_.find(id);
-        if (known == nullptr)
-            continue;
-        known->has_overrun = overrun.count == 1 && id == overrun.first;
-        known->is_refreshed_alone = overrun.count > 1;
-    }
-}
 
 /* The members will be refreshed together again, therefore each is charged for the whole job. */
 void JobResults::record_in_throttles(const RunningJob &job, const scheduler::JobResult &result)
@@ -45,7 +33,7 @@ void JobResults::record(Task &task, const MemberResult &result)
 {
     Known &known = definitions_.at(task.id);
     known.is_program_written = result.is_program_written;
-    known.has_overrun = known.is_refreshed_alone = false;
+    mailbox::forget_process_end(task.id);
     task.failures = result.failures;
     task.not_before = result.not_before;
     if (result.verdict == MemberVerdict::refreshed) {
@@ -89,7 +77,7 @@ void JobResults::settle(Id id, MemberVerdict verdict, const MemberResult *result
         put_back(*task, verdict);
 }
 
-/* If the worker died, the mailbox knows what became of its members. */
+/* If the worker died, the mailbox knows what became of its members, and how it ended (process_end.hpp). */
 void JobResults::end(const RunningJob &job, const std::optional<scheduler::JobResult> &result)
 {
     Verdicts verdicts;

@@ -29,9 +29,6 @@ class JobResults {
     JobResults(const JobResults &) = delete;
     JobResults &operator=(const JobResults &) = delete;
 
-    /* Records that the worker of `job` took too long, could not be canceled, and was terminated; end()
-     * follows. */
-    void record_overrun(const RunningJob &job, const Pool::Overrun &overrun);
     /* Records that the job has ended, and removes it from the running jobs. No result: its worker has
      * died. */
     void end(const RunningJob &job, const std::optional<scheduler::JobResult> &result);

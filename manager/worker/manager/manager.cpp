@@ -3,7 +3,7 @@
 #include "definition/guc.hpp"
 #include "mailbox/manager_side.hpp"
 #include "worker/manager/invalidations.hpp"
-#include "worker/refresher/time_limit.hpp"
+#include "worker/refresher/attempt.hpp"
 #include "worker/wakeup.hpp"
 #include "worker/worker.hpp"
 
@@ -162,14 +162,14 @@ void Manager::run()
 extern "C" void pgtrickle_manager_main(Datum argument)
 {
     using namespace pgtrickle;
-    pqsignal(SIGTERM, die);
+    pqsignal(SIGTERM, worker::pgtrickle_end_process);
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     BackgroundWorkerUnblockSignals();
     const uint64_t settings_changes = mailbox::settings_changes();
     BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(argument), InvalidOid, 0);
     pgstat_report_appname("pg_trickle manager");
     worker::set_read_committed();
-    worker::prepare_time_limits(nullptr);
+    worker::prepare_attempts();
     if (mailbox::become_manager())
         enter([=] {
             worker::Manager manager(settings_changes);

@@ -6,6 +6,7 @@
 #include "mailbox/manager_side.hpp"
 #include "pg/rights.hpp"
 #include "worker/queues.hpp"
+#include "worker/refresher/attempt.hpp"
 #include "worker/refresher/code_of_owners.hpp"
 #include "worker/refresher/refresher.hpp"
 #include "worker/wakeup.hpp"
@@ -87,7 +88,7 @@ void RefreshWorker::run()
             return;
         }
         words_->owner = ServedOwner::owner();
-        Refresher refresher(job, Refresher::Process::worker, words_);
+        Refresher refresher(job, Refresher::Process::worker);
         if (!send(scheduler::to_bytes(refresher.run())))
             return;
         refresher.place_rows();
@@ -127,7 +128,7 @@ extern "C" void pgtrickle_refresh_worker_main(Datum argument)
     using namespace pgtrickle;
     worker::WorkerStart start;
     memcpy(&start, MyBgworkerEntry->bgw_extra, sizeof(start));
-    pqsignal(SIGTERM, die);
+    pqsignal(SIGTERM, worker::pgtrickle_end_process);
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     BackgroundWorkerUnblockSignals();
     /* Before it connects: a worker that is not registered must not delay a DROP DATABASE. */
@@ -140,7 +141,7 @@ extern "C" void pgtrickle_refresh_worker_main(Datum argument)
     BackgroundWorkerInitializeConnectionByOid(start.database, InvalidOid, 0);
     pgstat_report_appname("pg_trickle refresh worker");
     worker::set_read_committed();
-    worker::prepare_time_limits(&words->has_overrun);
+    worker::prepare_attempts();
     enter([&] {
         worker::RefreshWorker worker(jobs, results, words);
         worker.run();

@@ -9,6 +9,7 @@
 #include "refresh/history.hpp"
 #include "refresh/place_rows.hpp"
 #include "refresh/program/compiled.hpp"
+#include "worker/refresher/attempt.hpp"
 #include "worker/refresher/log_upkeep.hpp"
 
 extern "C" {
@@ -84,8 +85,7 @@ bool contains(const Ids &ids, Id id)
 
 } // namespace
 
-Refresher::Refresher(const scheduler::Job &job, Process process, WorkerReport *words)
-    : job_(job), process_(process), words_(words)
+Refresher::Refresher(const scheduler::Job &job, Process process) : job_(job), process_(process)
 {
     for (const Involved &item : job.involved) {
         graph_.set(item.id, item.sources);
@@ -150,13 +150,11 @@ std::optional<TransactionFailure> Refresher::attempt(const Ids &members)
     const TimeLimit limit = time_limit(members);
     std::string text = description_of(members, involved_);
     call([&] { pgstat_report_activity(STATE_RUNNING, text.c_str()); });
-    publish_attempt(members.front(), members.size());
+    const Attempt attempt(members);
     skipped_ = {};
     skipped_.locked = prepare_first_fills(unfilled, limit);
-    if (OidIsValid(skipped_.locked)) {
-        publish_attempt(InvalidOid, 0);
+    if (OidIsValid(skipped_.locked))
         return std::nullopt;
-    }
     grants_ = mailbox::grants();
     std::optional<TransactionFailure> failure = in_transaction([&] {
         if (!call([] { return refresh::take_work_lock(); })) {
@@ -176,7 +174,6 @@ std::optional<TransactionFailure> Refresher::attempt(const Ids &members)
         programs = unwritten_programs(outcomes);
         limit.end();
     });
-    publish_attempt(InvalidOid, 0);
     if (failure)
         limit.explain(*failure);
     is_outdated_ = is_outdated_ || skipped_.is_in_larger_set;
@@ -466,6 +463,8 @@ void Refresher::place_rows()
             return;
         std::erase_if(unplaced_, [](Id id) {
             bool is_placed = false;
+            const Ids members = {id};
+            const Attempt attempt(members); /* indexes run code of their owners */
             std::optional<TransactionFailure> failure = in_transaction(
                 [&] { is_placed = call([] { return refresh::take_work_lock(); }) && refresh::place_rows(id); });
             return is_placed || failure;

@@ -29,9 +29,8 @@ class Refresher {
   public:
     /* The process that runs the job. A manager does nothing else meanwhile, so that its time is limited. */
     enum class Process { worker, manager };
-    /* `job` must outlive the object, as must `words`, where it records what it refreshes; `words` may be
-     * null. */
-    Refresher(const scheduler::Job &job, Process process, struct WorkerReport *words = nullptr);
+    /* `job` must outlive the object. */
+    Refresher(const scheduler::Job &job, Process process);
     Refresher(const Refresher &) = delete;
     Refresher &operator=(const Refresher &) = delete;
 
@@ -54,8 +53,7 @@ class Refresher {
     scheduler::Id prepare_first_fills(const scheduler::Ids &unfilled, const TimeLimit &limit);
     std::optional<TransactionFailure> attempt(const scheduler::Ids &members);
     TimeLimit time_limit(const scheduler::Ids &members) const;
-    void publish_attempt(scheduler::Id first, size_t count) const;
-    void exclude_overrun(scheduler::Ids &members);
+    void exclude_ended(scheduler::Ids &members);
     void note_successes(const std::vector<refresh::Outcome> &outcomes, const scheduler::Ids &dirty);
     void alert_of_reinitialized(const std::vector<refresh::Outcome> &outcomes) const;
     Programs unwritten_programs(const std::vector<refresh::Outcome> &outcomes) const;
@@ -78,7 +76,6 @@ class Refresher {
 
     const scheduler::Job &job_;
     const Process process_;
-    struct WorkerReport *words_;
     uint64_t grants_ = 0;    /* mailbox::grants() before the last attempt */
     size_t attempts_ = 1;    /* number of attempts that share the time of a manager */
     scheduler::Graph graph_; /* of the stream tables that the job involves */

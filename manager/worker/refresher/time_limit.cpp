@@ -27,17 +27,13 @@ constexpr int most_cancels = 10;
 
 TimeoutId timeout = MAX_TIMEOUTS;
 volatile sig_atomic_t fired = 0; /* number of times since begin() */
-std::atomic<uint32_t> *overrun = nullptr;
 
 /* Runs in a signal handler. */
 extern "C" void pgtrickle_refresh_takes_too_long()
 {
     fired = fired + 1;
-    if (fired > most_cancels) {
-        if (overrun != nullptr)
-            overrun->store(1);
+    if (fired > most_cancels)
         ProcDiePending = true;
-    }
     QueryCancelPending = true;
     InterruptPending = true;
     SetLatch(MyLatch);
@@ -50,10 +46,14 @@ std::string in_words(int limit_ms)
 
 } // namespace
 
-void prepare_time_limits(std::atomic<uint32_t> *where)
+void prepare_time_limits()
 {
-    overrun = where;
     timeout = RegisterTimeout(USER_TIMEOUT, pgtrickle_refresh_takes_too_long);
+}
+
+bool has_exceeded_limit() noexcept
+{
+    return fired > most_cancels;
 }
 
 TimeLimit TimeLimit::of_server()

@@ -12,8 +12,6 @@
 
 #include "worker/transaction.hpp"
 
-#include <atomic>
-
 namespace pgtrickle::worker {
 
 class TimeLimit {
@@ -41,8 +39,10 @@ class TimeLimit {
     int limit_ms_ = 0; /* 0: none */
 };
 
-/* Registers the timer. Must be called once by each process that refreshes, before its first refresh.
- * `overrun`, which may be null, is set to 1 before the process is terminated. PostgreSQL frame. */
-void prepare_time_limits(std::atomic<uint32_t> *overrun);
+/* Registers the timer. Must be called once by each process that refreshes, before its first refresh. PostgreSQL
+ * frame. */
+void prepare_time_limits();
+/* Whether the last refresh has exceeded its limit for so long that this process is terminated. */
+bool has_exceeded_limit() noexcept;
 
 } // namespace pgtrickle::worker

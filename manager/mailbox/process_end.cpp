@@ -1,0 +1,62 @@
+#include "mailbox/process_end.hpp"
+
+#include "mailbox/shared.hpp"
+
+extern "C" {
+#include "miscadmin.h"
+}
+
+#include <algorithm>
+
+namespace pgtrickle::mailbox {
+
+namespace {
+
+/* Requires entry_lock. */
+bool is_noted(Oid owner) noexcept
+{
+    return std::find(shared->ending_owners, shared->ending_owners + most_ending_owners, owner) !=
+           shared->ending_owners + most_ending_owners;
+}
+
+} // namespace
+
+void note_process_end(const Oid *relids, int count, Oid owner, ProcessEnd how) noexcept
+{
+    LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
+    for (int i = 0; i < count; i++)
+        if (Entry *entry = find_entry(relids[i]))
+            entry->process_end = count > 1 ? ProcessEnd::of_several : how;
+    if (OidIsValid(owner) && !is_noted(owner))
+        shared->ending_owners[shared->ending_owner_count++ % most_ending_owners] = owner;
+    LWLockRelease(shared->entry_lock);
+}
+
+ProcessEnd process_end_of(Oid relid) noexcept
+{
+    LWLockAcquire(shared->entry_lock, LW_SHARED);
+    const Entry *entry = find_entry(relid);
+    const ProcessEnd end = entry != nullptr ? entry->process_end : ProcessEnd::none;
+    LWLockRelease(shared->entry_lock);
+    return end;
+}
+
+void forget_process_end(Oid relid) noexcept
+{
+    if (process_end_of(relid) == ProcessEnd::none)
+        return;
+    LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
+    if (Entry *entry = find_entry(relid))
+        entry->process_end = ProcessEnd::none;
+    LWLockRelease(shared->entry_lock);
+}
+
+bool has_ended_process(Oid owner) noexcept
+{
+    LWLockAcquire(shared->entry_lock, LW_SHARED);
+    const bool answer = OidIsValid(owner) && is_noted(owner);
+    LWLockRelease(shared->entry_lock);
+    return answer;
+}
+
+} // namespace pgtrickle::mailbox

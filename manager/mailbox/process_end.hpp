@@ -1,0 +1,34 @@
+/*
+ * Refreshes that their process did not survive.
+ *
+ * The code of a query can end the process that runs it: an error is FATAL under exit_on_error, which any role may set.
+ * The process notes that when it exits, so that the next refresh of the stream table is counted as failed. A manager
+ * that ends so can refresh nothing for a while; therefore code of an owner that has ended a process is left to workers.
+ *
+ * Nothing ereports.
+ */
+#pragma once
+
+#include "pg/versions/postgres.hpp"
+
+#include <cstdint>
+
+namespace pgtrickle::mailbox {
+
+enum class ProcessEnd : uint8_t {
+    none,
+    by_code,    /* of the query */
+    by_limit,   /* the refresh took too long, and did not end when it was canceled */
+    of_several, /* stream tables that were refreshed together, any of which may be at fault */
+};
+
+/* Notes that the process of a refresh of these stream tables ends. `owner`: whose code it runs. */
+void note_process_end(const Oid *relids, int count, Oid owner, ProcessEnd how) noexcept;
+/* Returns how the process of the last refresh of the stream table has ended, until forget_process_end(). */
+ProcessEnd process_end_of(Oid relid) noexcept;
+void forget_process_end(Oid relid) noexcept;
+/* Whether code of this role has ended a process since the server has started. Of more than 64 roles, the last ones are
+ * known. */
+bool has_ended_process(Oid owner) noexcept;
+
+} // namespace pgtrickle::mailbox

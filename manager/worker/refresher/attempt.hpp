@@ -1,0 +1,31 @@
+/*
+ * An attempt to refresh some stream tables in one transaction, which may end its process: code of the query makes an
+ * error FATAL, or does not end when it is canceled. The process notes that in the mailbox when it exits, and the next
+ * job counts a failure and does not retry the refresh. A process that is asked to end by SIGTERM, as by
+ * pg_terminate_backend() or at the end of the server, notes nothing.
+ *
+ * C++ frames unless a comment says otherwise.
+ */
+#pragma once
+
+#include "scheduler/job.hpp"
+
+namespace pgtrickle::worker {
+
+/* Lasts as long as the attempt, and shows it to health_check(). There is one at a time. */
+class Attempt {
+  public:
+    /* `members` must outlive the object. */
+    explicit Attempt(const scheduler::Ids &members);
+    ~Attempt();
+    Attempt(const Attempt &) = delete;
+    Attempt &operator=(const Attempt &) = delete;
+};
+
+/* Must be called once by each process that refreshes, before its first refresh. PostgreSQL frame. */
+void prepare_attempts();
+
+/* The handler of SIGTERM in these processes. */
+extern "C" void pgtrickle_end_process(int signal);
+
+} // namespace pgtrickle::worker

@@ -1,0 +1,131 @@
+#!/usr/bin/python3 -B
+"""Shows that code which ends the process of its refresh is counted as failed, and stops no refresh of another owner, with
+and without room for refresh workers. Any role may set exit_on_error, by which an error ends the process."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, Server, run_cases  # noqa: E402: needs the path above
+
+server = Server()
+db = None
+# Client sessions live on, so that stream tables can be filled at creation.
+FATAL = """CREATE FUNCTION public.fatal(i int) RETURNS int LANGUAGE plpgsql VOLATILE AS $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_stat_get_activity(pg_backend_pid()) WHERE backend_type = 'client backend') THEN
+        PERFORM set_config('exit_on_error', 'on', true);
+        RETURN i / (i - i);
+    END IF;
+    RETURN i; END $$"""
+
+
+def restart(**settings):
+    """Restarts the server, with settings, and creates a new database in it."""
+    global db
+    if db:
+        db.drop()
+    server.call("start", *[f"{name}={value}" for name, value in settings.items()])
+    db = Database(server.host)
+    db.run("SET pg_trickle.enabled = off; SET statement_timeout = '1min'")
+    db.run(FATAL)
+    for role in "ended_healthy", "ended_fatal", "ended_other":
+        db.run(f"DO $$ BEGIN CREATE ROLE {role} LOGIN; EXCEPTION WHEN duplicate_object THEN END $$")
+        db.run(f"GRANT USAGE ON FOREIGN SERVER pgtrickle TO {role}; GRANT ALL ON SCHEMA public TO {role}")
+
+
+def create(owner, name, query, mode="AUTO"):
+    """In a session of the owner, who sees what kind of process it is."""
+    session = db.connect(user=owner)
+    cursor = session.cursor()
+    cursor.execute(f"SET client_min_messages = error; CREATE TABLE IF NOT EXISTS {owner}_source (id int PRIMARY KEY)")
+    cursor.execute("SELECT pgtrickle.create_stream_table(%s, %s, '1s', %s)", (name, query.format(f"{owner}_source"), mode))
+    session.close()
+
+
+def write(owner):
+    db.run(f"INSERT INTO {owner}_source SELECT coalesce(max(id), 0) + 1 FROM {owner}_source")
+
+
+def keeps_up(owner, name, times=3):
+    for _ in range(times):
+        write(owner)
+        db.wait_for(f"SELECT (SELECT count(*) FROM {name}) = (SELECT count(*) FROM {owner}_source)", True, 20)
+
+
+def state(name):
+    return db.run("SELECT status, consecutive_errors, last_error_message FROM pgtrickle.pgt_stream_tables WHERE pgt_name = %s", name)[0]
+
+
+def is_suspended(name):
+    db.wait_for(f"SELECT status FROM pgtrickle.pgt_stream_tables WHERE pgt_name = '{name}'", "SUSPENDED", 60)
+    status, errors, message = state(name)
+    assert (errors, message) == (3, "the refresh ended its process, see the server log"), (status, errors, message)
+
+
+def a_worker_that_ends_counts_as_a_failure():
+    create("ended_healthy", "healthy", "SELECT id FROM {}")
+    create("ended_fatal", "fatal", "SELECT public.fatal(id) AS id FROM {}", "FULL")
+    write("ended_fatal")
+    keeps_up("ended_healthy", "healthy")
+    is_suspended("fatal")
+    keeps_up("ended_healthy", "healthy", 1)
+
+
+def an_incremental_refresh_counts_as_well():
+    db.run("ALTER FUNCTION public.fatal(int) IMMUTABLE")
+    create("ended_fatal", "fatal_delta", "SELECT id, public.fatal(id) AS again FROM {}", "DIFFERENTIAL")
+    write("ended_fatal")
+    is_suspended("fatal_delta")
+
+
+def others_refreshed_together_are_not_at_fault():
+    create("ended_other", "below", "SELECT id FROM {}")
+    create("ended_other", "above", "SELECT public.fatal(id) AS id FROM below", "FULL")
+    create("ended_other", "beside", "SELECT id + 1 AS id FROM below")
+    write("ended_other")
+    is_suspended("above")
+    keeps_up("ended_other", "below", 1)
+    keeps_up("ended_other", "beside", 1)
+    assert [state(name)[:2] for name in ("below", "beside")] == [("ACTIVE", 0)] * 2
+
+
+def a_process_that_is_terminated_counts_nothing():
+    db.run("CREATE TABLE switch (is_on bool); INSERT INTO switch VALUES (false); GRANT SELECT ON switch TO PUBLIC")
+    db.run("CREATE FUNCTION maybe_endless() RETURNS int LANGUAGE plpgsql VOLATILE AS "
+           "'BEGIN IF (SELECT is_on FROM public.switch) THEN PERFORM pg_sleep(3600); END IF; RETURN 1; END'")
+    create("ended_healthy", "slow", "SELECT id, maybe_endless() AS z FROM {}", "FULL")
+    db.run("UPDATE switch SET is_on = true")
+    write("ended_healthy")
+    pids = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_trickle refresh worker' AND query LIKE 'refresh of %slow%'"
+    db.wait_for(f"SELECT count(*) > 0 FROM ({pids} AND state = 'active') running", True)
+    db.run("UPDATE switch SET is_on = false")
+    db.run(f"SELECT pg_terminate_backend(pid, 10000) FROM ({pids}) running")
+    keeps_up("ended_healthy", "slow", 1)
+    assert state("slow")[:2] == ("ACTIVE", 0)
+    db.run("SELECT pgtrickle.drop_stream_table('slow')")
+
+
+def a_manager_without_workers_leaves_such_code_alone():
+    """It must not end again and again before it comes to the other stream tables."""
+    restart(max_worker_processes=3)
+    create("ended_healthy", "healthy", "SELECT id FROM {}")
+    keeps_up("ended_healthy", "healthy")
+    create("ended_fatal", "fatal", "SELECT public.fatal(id) AS id FROM {}", "FULL")
+    create("ended_fatal", "fatal_too", "SELECT public.fatal(id) + 1 AS id FROM {}", "FULL")
+    write("ended_fatal")
+    db.wait_for("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager'", 0, 20)
+    keeps_up("ended_healthy", "healthy", 1)
+    manager = db.manager_pid()
+    write("ended_fatal")
+    keeps_up("ended_healthy", "healthy", 5)
+    assert db.manager_pid() == manager, "another manager has ended"
+    restart()
+
+
+try:
+    restart()
+    run_cases([a_worker_that_ends_counts_as_a_failure, an_incremental_refresh_counts_as_well,
+               others_refreshed_together_are_not_at_fault, a_process_that_is_terminated_counts_nothing,
+               a_manager_without_workers_leaves_such_code_alone])
+finally:
+    server.destroy()
