@@ -26,9 +26,13 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -458,6 +462,28 @@ void reassign_owned(const UtilityCall &utility)
         else
             mark_for_new_owner(relid);
     }
+}
+
+List *members_of_extension(Oid extension)
+{
+    List *members = NIL;
+    ScanKeyData keys[2];
+    ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(ExtensionRelationId));
+    ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(extension));
+    Relation depend = table_open(DependRelationId, AccessShareLock);
+    SysScanDesc scan = systable_beginscan(depend, DependReferenceIndexId, true, nullptr, 2, keys);
+    while (HeapTuple row = systable_getnext(scan)) {
+        const auto *found = reinterpret_cast<Form_pg_depend>(GETSTRUCT(row));
+        if (found->deptype != DEPENDENCY_EXTENSION)
+            continue;
+        auto *member = static_cast<ObjectAddress *>(palloc(sizeof(ObjectAddress)));
+        ObjectAddressSet(*member, found->classid, found->objid);
+        members = lappend(members, member);
+    }
+    systable_endscan(scan);
+    table_close(depend, AccessShareLock);
+    return members;
 }
 
 } // namespace pgtrickle

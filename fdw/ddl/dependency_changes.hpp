@@ -58,4 +58,7 @@ void note_policy(Oid policy);
  * role. C++ frame. */
 void note_policies(Oid relid);
 
+/* Returns the objects that are members of the extension (List of ObjectAddress). PostgreSQL frame. */
+List *members_of_extension(Oid extension);
+
 } // namespace pgtrickle

@@ -37,6 +37,7 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_foreign_table.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
@@ -64,6 +65,7 @@ struct AffectedTables {
     List *by_views;
     List *configurations; /* for each in by_text, that of its recorded setting, or InvalidOid */
     Oid relation;         /* the renamed relation, or the relation of the renamed column */
+    List *moved;          /* stream tables that are members of a moved extension */
 };
 
 bool is_relation(ObjectType type)
@@ -113,6 +115,17 @@ void add_users_of_relation(AffectedTables *concerned, Oid relation)
         add_users(concerned, TypeRelationId, row_type);
 }
 
+/* An array type has the schema and the name of its elements' type. */
+void add_users_of_object(AffectedTables *concerned, const ObjectAddress &object)
+{
+    if (object.classId == RelationRelationId)
+        return add_users_of_relation(concerned, object.objectId);
+    add_users(concerned, object.classId, object.objectId);
+    const Oid array = object.classId == TypeRelationId ? get_array_type(object.objectId) : InvalidOid;
+    if (OidIsValid(array))
+        add_users(concerned, TypeRelationId, array);
+}
+
 /* Stream tables in the schema also get another name. */
 void add_users_of_schema(AffectedTables *concerned, Oid schema)
 {
@@ -137,12 +150,29 @@ void lock(ObjectType type, const ObjectAddress &address, ::Node *object)
     definition::lock_for_renaming(address.classId, address.objectId);
 }
 
+/* The objects of an extension move with it. */
+void add_users_of_extension(AffectedTables *concerned, const ObjectAddress &extension, ::Node *name)
+{
+    lock(OBJECT_EXTENSION, extension, name);
+    ListCell *cell;
+    foreach (cell, members_of_extension(extension.objectId)) {
+        const auto *member = static_cast<ObjectAddress *>(lfirst(cell));
+        if (member->classId != RelationRelationId && !XactReadOnly && !RecoveryInProgress())
+            definition::lock_for_renaming(member->classId, member->objectId);
+        add_users_of_object(concerned, *member);
+        if (member->classId == RelationRelationId && definition::is_stream_table(member->objectId)) {
+            concerned->by_views = list_append_unique_oid(concerned->by_views, member->objectId);
+            concerned->moved = lappend_oid(concerned->moved, member->objectId);
+        }
+    }
+}
+
 /* The extension finds its own objects by name: changes would not be captured, or not be found, under another one. An
  * update of the extension may rename them. */
 void refuse_own(const ObjectAddress &address)
 {
     const Oid extension = get_extension_oid("pg_trickle", true);
-    if (!OidIsValid(extension) || creating_extension)
+    if (!OidIsValid(extension) || (creating_extension && CurrentExtensionObject == extension))
         return;
     const bool is_own = address.classId == NamespaceRelationId && definition::is_reserved_schema(address.objectId);
     if (is_own || getExtensionOfObject(address.classId, address.objectId) == extension)
@@ -154,7 +184,7 @@ void refuse_own(const ObjectAddress &address)
 /* `schema` is the name of a renamed schema. */
 AffectedTables find_objects(ObjectType type, RangeVar *relation, ::Node *object, const char *schema)
 {
-    AffectedTables concerned = {NIL, NIL, NIL, InvalidOid};
+    AffectedTables concerned = {NIL, NIL, NIL, InvalidOid, NIL};
     if (is_relation(type) && relation != nullptr) {
         concerned.relation = RangeVarGetRelid(relation, NoLock, true);
         if (!OidIsValid(concerned.relation))
@@ -182,8 +212,13 @@ AffectedTables find_objects(ObjectType type, RangeVar *relation, ::Node *object,
         if (OidIsValid(address.objectId)) {
             refuse_own(address);
             lock(type, address, object);
-            add_users(&concerned, address.classId, address.objectId);
+            add_users_of_object(&concerned, address);
         }
+    } else if (type == OBJECT_EXTENSION) {
+        ObjectAddress address;
+        ObjectAddressSet(address, ExtensionRelationId, get_extension_oid(strVal(object), true));
+        if (OidIsValid(address.objectId))
+            add_users_of_extension(&concerned, address, object);
     } else if (type == OBJECT_FOREIGN_SERVER || type == OBJECT_FDW) {
         Relation opened = nullptr;
         const ObjectAddress address = get_object_address(type, object, &opened, AccessShareLock, true);
@@ -371,8 +406,9 @@ void run_for_column(const UtilityCall &utility, AffectedTables concerned)
 }
 
 /* The indexes of a stream table are in its schema. PostgreSQL frame. */
-void move_indexes(Oid relid)
+void follow_to_schema(Oid relid)
 {
+    definition::refuse_reserved_schema(get_rel_namespace(relid));
     if (Oid storage = storage::storage_of(relid); OidIsValid(storage))
         storage::move_user_indexes(storage, get_rel_namespace(relid));
 }
@@ -380,10 +416,10 @@ void move_indexes(Oid relid)
 /* Processes a renamed label of an enumeration. PostgreSQL frame. */
 void follow_label(Oid type)
 {
-    AffectedTables concerned = {NIL, NIL, NIL, InvalidOid};
-    add_users(&concerned, TypeRelationId, type);
-    if (Oid array = get_array_type(type); OidIsValid(array))
-        add_users(&concerned, TypeRelationId, array);
+    AffectedTables concerned = {NIL, NIL, NIL, InvalidOid, NIL};
+    ObjectAddress address;
+    ObjectAddressSet(address, TypeRelationId, type);
+    add_users_of_object(&concerned, address);
     find_configurations(&concerned);
     follow(concerned);
 }
@@ -424,10 +460,11 @@ void move_object(const UtilityCall &utility)
         call([=] { return find_affected(statement->objectType, statement->relation, statement->object, nullptr); });
     call([&] {
         run(utility, concerned);
-        if (Oid relid = concerned.relation; OidIsValid(relid) && definition::is_stream_table(relid)) {
-            definition::refuse_reserved_schema(get_rel_namespace(relid));
-            move_indexes(relid);
-        }
+        if (Oid relid = concerned.relation; OidIsValid(relid) && definition::is_stream_table(relid))
+            follow_to_schema(relid);
+        ListCell *cell;
+        foreach (cell, concerned.moved)
+            follow_to_schema(lfirst_oid(cell));
     });
     mailbox::note_definition_change();
 }

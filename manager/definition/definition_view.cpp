@@ -81,11 +81,12 @@ Oid create_view(Oid relid, Query *query)
     for (AttrNumber column = 1; column <= described->natts; column++)
         if (TupleDescAttr(described, column - 1)->attisdropped)
             TupleDescInitEntry(described, column, dropped_column(column).name, INT4OID, -1, 0);
-    Oid view = heap_create_with_catalog(name, get_namespace_oid(schema_name, false), InvalidOid, InvalidOid, InvalidOid,
-                                        InvalidOid, owner_of_relation(relid), InvalidOid, described, NIL, RELKIND_VIEW,
-                                        RELPERSISTENCE_PERMANENT, false, false, ONCOMMIT_NOOP, static_cast<Datum>(0),
-                                        false, true, true, InvalidOid, nullptr);
-    CommandCounterIncrement();
+    const Oid view = create_internal_relation({.name = name,
+                                               .schema = get_namespace_oid(schema_name, false),
+                                               .owner = owner_of_relation(relid),
+                                               .columns = described,
+                                               .kind = RELKIND_VIEW,
+                                               .access_method = InvalidOid});
     StoreViewQuery(view, static_cast<Query *>(copyObjectImpl(query)), false);
     CommandCounterIncrement();
     ObjectAddress referencing = relation_address(view), referenced = relation_address(relid);

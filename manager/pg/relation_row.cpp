@@ -1,6 +1,8 @@
 #include "pg/relation_row.hpp"
 
 extern "C" {
+#include "catalog/heap.h"
+#include "commands/extension.h"
 #include "utils/relcache.h"
 }
 
@@ -17,6 +19,27 @@ Oid owner_of_relation(Oid relation, bool missing_ok)
     const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
     ReleaseSysCache(tuple);
     return owner;
+}
+
+Oid create_internal_relation(const InternalRelation &made)
+{
+    const bool is_in_script = creating_extension;
+    Oid relation = InvalidOid;
+    creating_extension = false;
+    PG_TRY();
+    {
+        relation = heap_create_with_catalog(made.name, made.schema, made.tablespace, InvalidOid, InvalidOid, InvalidOid,
+                                            made.owner, made.access_method, made.columns, NIL, made.kind,
+                                            RELPERSISTENCE_PERMANENT, false, false, ONCOMMIT_NOOP, made.options, false,
+                                            true, true, InvalidOid, nullptr);
+    }
+    PG_FINALLY();
+    {
+        creating_extension = is_in_script;
+    }
+    PG_END_TRY();
+    CommandCounterIncrement();
+    return relation;
 }
 
 void hide_rows(Oid heap)

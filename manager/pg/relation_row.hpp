@@ -1,5 +1,5 @@
 /*
- * The row of a relation in pg_class.
+ * The row of a relation in pg_class, and relations of the extension's own.
  *
  * VACUUM and CREATE INDEX update such a row in place, under a lock of the row, as GRANT and ALTER take it. A writer
  * without that lock would undo their update. PostgreSQL frames.
@@ -12,6 +12,7 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_am_d.h"
 #include "catalog/pg_class.h"
 #include "storage/lmgr.h"
 #include "utils/rel.h"
@@ -38,6 +39,23 @@ template <class Change> void change_relation_row(Oid relation, Change change)
     table_close(classes, RowExclusiveLock);
     CommandCounterIncrement();
 }
+
+/* A relation that the extension makes: a heap, a log, an internal view. */
+struct InternalRelation {
+    const char *name;
+    Oid schema;
+    Oid owner;
+    TupleDesc columns;
+    char kind = RELKIND_RELATION;
+    Oid access_method = HEAP_TABLE_AM_OID; /* InvalidOid for a kind without rows of its own */
+    Oid tablespace = InvalidOid;
+    Datum options = 0;
+};
+
+/* Creates the relation. It becomes no member of an extension: a script of another extension may change what a stream
+ * table reads, and DROP EXTENSION would drop the stream table's rows then, or DROP of the stream table the extension.
+ * Ends with CommandCounterIncrement(). */
+Oid create_internal_relation(const InternalRelation &made);
 
 /* Hides the rows of a new heap, and the statistics of the heap and of its indexes, from all roles but the owner and
  * superusers, also from those that have SELECT on all tables: row-level security without a policy. */

@@ -86,12 +86,12 @@ void insert_foreign_table(Oid successor, Oid server, List *options)
 /* The name is that of no heap or internal view. Other transactions that alter `relid` are excluded. */
 Oid create_foreign_table(Oid relid, List *options, const definition::ColumnChanges &changes)
 {
-    const Oid successor = heap_create_with_catalog(
-        psprintf("next_%u", relid), get_namespace_oid(storage::schema_name, false), InvalidOid, InvalidOid, InvalidOid,
-        InvalidOid, owner_of_relation(relid), InvalidOid, columns_of(relid, changes), NIL, RELKIND_FOREIGN_TABLE,
-        RELPERSISTENCE_PERMANENT, false, false, ONCOMMIT_NOOP, static_cast<Datum>(0), false, true, true, InvalidOid,
-        nullptr);
-    CommandCounterIncrement();
+    const Oid successor = create_internal_relation({.name = psprintf("next_%u", relid),
+                                                    .schema = get_namespace_oid(storage::schema_name, false),
+                                                    .owner = owner_of_relation(relid),
+                                                    .columns = columns_of(relid, changes),
+                                                    .kind = RELKIND_FOREIGN_TABLE,
+                                                    .access_method = InvalidOid});
     insert_foreign_table(successor, GetForeignTable(relid)->serverid, options);
     CommandCounterIncrement();
     return successor;

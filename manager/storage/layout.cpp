@@ -274,11 +274,14 @@ Oid create_arrangement(Oid relid, const std::string &relation_name, const engine
 Oid create_heap(Oid relid, const char *name, TupleDesc columns, char kind, Oid tablespace, Datum options)
 {
     const bool is_partitioned_table = kind == RELKIND_PARTITIONED_TABLE;
-    Oid heap = heap_create_with_catalog(
-        name, get_namespace_oid(schema_name, false), tablespace, InvalidOid, InvalidOid, InvalidOid,
-        owner_of_relation(relid), is_partitioned_table ? InvalidOid : HEAP_TABLE_AM_OID, columns, NIL, kind,
-        RELPERSISTENCE_PERMANENT, false, false, ONCOMMIT_NOOP, options, false, false, true, InvalidOid, nullptr);
-    CommandCounterIncrement();
+    const Oid heap = create_internal_relation({.name = name,
+                                               .schema = get_namespace_oid(schema_name, false),
+                                               .owner = owner_of_relation(relid),
+                                               .columns = columns,
+                                               .kind = kind,
+                                               .access_method = is_partitioned_table ? InvalidOid : HEAP_TABLE_AM_OID,
+                                               .tablespace = tablespace,
+                                               .options = options});
     if (!is_partitioned_table)
         NewRelationCreateToastTable(heap, static_cast<Datum>(0));
     withhold_privileges(heap);

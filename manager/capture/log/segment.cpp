@@ -87,11 +87,8 @@ Oid create_segment(Oid source, int number)
         performDeletion(&address, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
         CommandCounterIncrement();
     }
-    Oid segment = heap_create_with_catalog(name, schema, InvalidOid, InvalidOid, InvalidOid, InvalidOid,
-                                           owner_of_namespace(schema), HEAP_TABLE_AM_OID, segment_descriptor(), NIL,
-                                           RELKIND_RELATION, RELPERSISTENCE_PERMANENT, false, false, ONCOMMIT_NOOP,
-                                           static_cast<Datum>(0), false, true, true, InvalidOid, nullptr);
-    CommandCounterIncrement();
+    const Oid segment = create_internal_relation(
+        {.name = name, .schema = schema, .owner = owner_of_namespace(schema), .columns = segment_descriptor()});
     NewRelationCreateToastTable(segment, static_cast<Datum>(0));
     CommandCounterIncrement();
     create_index(segment, index_name);
