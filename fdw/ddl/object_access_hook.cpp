@@ -16,6 +16,8 @@
 #include "refresh/program/scope.hpp"
 #include "refresh/sets/refresh_groups.hpp"
 #include "storage/index_placement.hpp"
+#include "storage/layout.hpp"
+#include "storage/storage.hpp"
 
 extern "C" {
 #include "catalog/objectaccess.h"
@@ -57,6 +59,13 @@ void forget_settings(Oid relid)
     }
 }
 
+/* Only the heap of a stream table may be open, as by a cursor. PostgreSQL would name the heap. */
+void check_rows_are_unused(Oid heap)
+{
+    if (const Oid relid = storage::served_from(heap); OidIsValid(relid))
+        storage::check_not_in_use(relid, heap, "drop");
+}
+
 /* Refuses a column added through a parent, because it would have no place in the defining query. */
 void check_column_of_query(Oid relid)
 {
@@ -82,8 +91,10 @@ void handle_object_access(ObjectAccessType access, Oid class_id, Oid object_id, 
         return;
     if (access == OAT_POST_CREATE && sub_id == 0)
         storage::place_new_index(object_id);
-    if (access == OAT_DROP && sub_id == 0)
+    if (access == OAT_DROP && sub_id == 0) {
+        check_rows_are_unused(object_id);
         forget_settings(object_id);
+    }
     if (access == OAT_DROP && sub_id == 0 && definition::is_stream_table(object_id)) {
         refresh::require_none_running();
         forget_stream_table(object_id);

@@ -115,13 +115,15 @@ void RetypedColumns::release_column(Oid relid, AttrNumber column)
     ListCell *cell;
     foreach (cell, users) {
         const Oid user = lfirst_oid(cell);
-        const bool may_follow = call([=] { return has_rights_of_owner(user); }) && refresh::may_run_here(user);
+        const bool is_released = std::find(released_.begin(), released_.end(), user) != released_.end();
+        const bool may_follow =
+            is_released || (call([=] { return has_rights_of_owner(user); }) && refresh::may_run_here(user));
         call([=] {
             if (!may_follow)
                 refuse(user, get_attname(relid, column, false));
             LockRelationOid(user, AccessExclusiveLock);
         });
-        if (std::find(released_.begin(), released_.end(), user) == released_.end())
+        if (!is_released)
             released_.push_back(user);
         call([=] { release_from_rule(user, relid); });
     }

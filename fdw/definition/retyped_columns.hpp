@@ -15,6 +15,7 @@
  */
 #pragma once
 
+#include "definition/query/released_queries.hpp"
 #include "fdw/definition/redefinition.hpp"
 
 extern "C" {
@@ -45,6 +46,7 @@ class RetypedColumns {
     bool follow_one(Oid relid);
 
     std::vector<Oid> released_; /* stream tables whose queries are to be analyzed again */
+    definition::ReleasedQueries released_queries_{released_};
     std::vector<Redefined> redefined_;
 };
 

@@ -2,6 +2,7 @@
 
 #include "definition/definition.hpp"
 #include "definition/query/query.hpp"
+#include "definition/query/released_queries.hpp"
 #include "definition/query/rules_and_policies.hpp"
 #include "definition/text_search_setting.hpp"
 #include "pg/relation_row.hpp"
@@ -329,6 +330,7 @@ void lock_for_renaming(Oid class_id, Oid object_id)
 
 Query *query_of(Oid relid)
 {
+    ReleasedQueries::refuse(relid);
     Relation view; /* one that is replaced meanwhile is looked up again */
     do {
         if (!OidIsValid(view_of(relid)))

@@ -1,0 +1,30 @@
+-- Drops what a cursor reads: the error names the stream table, not its heap.
+SET client_min_messages = warning;
+CREATE SCHEMA dropped_while_read;
+SET search_path = dropped_while_read;
+CREATE TABLE source (id int);
+INSERT INTO source VALUES (1), (2);
+SELECT pgtrickle.create_stream_table('plain', 'SELECT id FROM source', '0s') \g /dev/null
+CREATE FOREIGN TABLE parted (id int) SERVER pgtrickle OPTIONS (query 'SELECT id FROM source', schedule '0s', partition_by 'HASH (id, 2)');
+BEGIN;
+DECLARE of_plain CURSOR FOR SELECT * FROM plain;
+FETCH 1 FROM of_plain;
+SAVEPOINT before;
+DROP FOREIGN TABLE plain;
+ROLLBACK TO before;
+SELECT pgtrickle.drop_stream_table('plain');
+ROLLBACK TO before;
+DROP TABLE source CASCADE;
+ROLLBACK TO before;
+DROP SCHEMA dropped_while_read CASCADE;
+ROLLBACK TO before;
+ALTER FOREIGN TABLE plain OPTIONS (SET query 'SELECT id + 1 AS id FROM source');
+ROLLBACK TO before;
+CLOSE of_plain;
+DROP FOREIGN TABLE plain;
+DECLARE of_parted CURSOR FOR SELECT * FROM parted;
+FETCH 1 FROM of_parted;
+DROP FOREIGN TABLE parted;
+ROLLBACK;
+DROP SCHEMA dropped_while_read CASCADE;
+RESET search_path; RESET client_min_messages;
