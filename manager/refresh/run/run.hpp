@@ -55,7 +55,8 @@ class Run {
     /* Computes every arrangement from nothing and applies the difference. */
     void replace_all();
     /* Instead of apply_deltas(), for the only step of a program, which keeps groups: computes what apply_deltas() would
-     * store. Returns false if it cannot, because there are too many groups or the arrangement is inconsistent. */
+     * store. Returns false if it cannot, because there are too many groups or the arrangement is inconsistent, or if
+     * the full statement costs less. */
     bool merge_deltas(storage::MergedGroups *merged);
     /* Must be called last. */
     void finish();
@@ -83,6 +84,7 @@ class Run {
     void compare_copies();
     uint64_t changed_inputs(const engine::Step &step) const;
     std::vector<int64_t> rows_of_inputs(const engine::Step &step) const;
+    bool is_full_cheaper(const KeptPlan &delta);
     bool is_worth_a_plan(CompiledStep &step) const;
     bool is_worth_a_plan(const CompiledStep &step, const storage::Touched &touched) const;
     bool touches_most(int index, uint64_t changed);
