@@ -11,8 +11,9 @@ from database import Database, Server, run_cases  # noqa: E402: needs the path a
 server = Server()
 db = None
 # Client sessions live on, so that stream tables can be filled at creation.
-FATAL = """CREATE FUNCTION public.fatal(i int) RETURNS int LANGUAGE plpgsql VOLATILE AS $$ BEGIN
-    IF NOT EXISTS (SELECT FROM pg_stat_get_activity(pg_backend_pid()) WHERE backend_type = 'client backend') THEN
+IS_CLIENT = "EXISTS (SELECT FROM pg_stat_get_activity(pg_backend_pid()) WHERE backend_type = 'client backend')"
+FATAL = f"""CREATE FUNCTION public.fatal(i int) RETURNS int LANGUAGE plpgsql VOLATILE AS $$ BEGIN
+    IF NOT {IS_CLIENT} THEN
         PERFORM set_config('exit_on_error', 'on', true);
         RETURN i / (i - i);
     END IF;
@@ -105,6 +106,27 @@ def a_process_that_is_terminated_counts_nothing():
     db.run("SELECT pgtrickle.drop_stream_table('slow')")
 
 
+def a_limit_of_transactions_ends_no_worker():
+    """From PostgreSQL 17 on."""
+    db.run(f"CREATE FUNCTION slow(i int) RETURNS int LANGUAGE plpgsql VOLATILE AS $$ BEGIN IF NOT {IS_CLIENT} THEN "
+           "PERFORM pg_sleep(1.5); END IF; RETURN i; END $$")
+    db.run(f"ALTER DATABASE {db.name} SET transaction_timeout = '1s'")
+    db.run("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE backend_type ~ '^pg_trickle (manager|refresh worker)'")
+    create("ended_healthy", "slow", "SELECT slow(max(id)) AS id FROM {}", "FULL")
+    write("ended_healthy")
+    db.wait_for("SELECT (SELECT max(id) FROM slow) = (SELECT max(id) FROM ended_healthy_source)", True, 30)
+    assert state("slow")[:2] == ("ACTIVE", 0)
+    db.run(f"ALTER DATABASE {db.name} RESET transaction_timeout; SELECT pgtrickle.drop_stream_table('slow')")
+
+
+def but_code_may_set_one():
+    db.run(f"CREATE OR REPLACE FUNCTION slow(i int) RETURNS int LANGUAGE plpgsql VOLATILE AS $$ BEGIN IF NOT {IS_CLIENT} THEN "
+           "PERFORM set_config('transaction_timeout', '10ms', true); PERFORM pg_sleep(30); END IF; RETURN i; END $$")
+    create("ended_fatal", "timed", "SELECT slow(id) AS id FROM {}", "FULL")
+    write("ended_fatal")
+    is_suspended("timed")
+
+
 def a_manager_without_workers_leaves_such_code_alone():
     """It must not end again and again before it comes to the other stream tables."""
     restart(max_worker_processes=3)
@@ -126,6 +148,7 @@ try:
     restart()
     run_cases([a_worker_that_ends_counts_as_a_failure, an_incremental_refresh_counts_as_well,
                others_refreshed_together_are_not_at_fault, a_process_that_is_terminated_counts_nothing,
+               *([a_limit_of_transactions_ends_no_worker, but_code_may_set_one] if db.session.server_version >= 170000 else []),
                a_manager_without_workers_leaves_such_code_alone])
 finally:
     server.destroy()

@@ -168,7 +168,7 @@ extern "C" void pgtrickle_manager_main(Datum argument)
     const uint64_t settings_changes = mailbox::settings_changes();
     BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(argument), InvalidOid, 0);
     pgstat_report_appname("pg_trickle manager");
-    worker::set_read_committed();
+    worker::set_own_settings();
     worker::prepare_attempts();
     if (mailbox::become_manager())
         enter([=] {

@@ -6,6 +6,7 @@
 #include "capture/installer.hpp"
 #include "capture/source/source_locks.hpp"
 #include "worker/transaction.hpp"
+#include "worker/worker.hpp"
 
 extern "C" {
 #include "pgstat.h"
@@ -89,6 +90,7 @@ extern "C" void pgtrickle_installer_main(Datum argument)
     dsm_pin_mapping(segment);
     auto *task = static_cast<capture::InstallerTask *>(dsm_segment_address(segment));
     BackgroundWorkerInitializeConnectionByOid(task->database, InvalidOid, 0);
+    worker::set_own_settings();
     pgstat_report_appname("pg_trickle installer");
     enter([=] { worker::run(task); });
     proc_exit(0);

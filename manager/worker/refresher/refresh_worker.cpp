@@ -114,11 +114,13 @@ bool attach(dsm_handle handle, shm_mq_handle **jobs, shm_mq_handle **results, Wo
 
 } // namespace
 
-/* Independent of the database's default: with a snapshot older than its locks, a refresh could never state
- * that a stream table is fresh. */
-void set_read_committed()
+/* Independent of the server's and the database's defaults: with a snapshot older than its locks, a refresh could never
+ * state that a stream table is fresh; and from PostgreSQL 17 on, the limit of a transaction ends the process. */
+void set_own_settings()
 {
     SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
+    if (GetConfigOption("transaction_timeout", true, false) != nullptr)
+        SetConfigOption("transaction_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
 }
 
 } // namespace pgtrickle::worker
@@ -140,7 +142,7 @@ extern "C" void pgtrickle_refresh_worker_main(Datum argument)
         proc_exit(0);
     BackgroundWorkerInitializeConnectionByOid(start.database, InvalidOid, 0);
     pgstat_report_appname("pg_trickle refresh worker");
-    worker::set_read_committed();
+    worker::set_own_settings();
     worker::prepare_attempts();
     enter([&] {
         worker::RefreshWorker worker(jobs, results, words);
