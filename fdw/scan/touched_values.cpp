@@ -8,7 +8,7 @@
 #include "definition/stream_table.hpp"
 #include "fdw/scan/touched_queries.hpp"
 #include "pg/versions/executor.hpp"
-#include "refresh/program/join_search.hpp"
+#include "refresh/program/kept_plan.hpp"
 #include "refresh/program/statement.hpp"
 #include "storage/storage.hpp"
 
@@ -113,8 +113,7 @@ void add_values(TouchedValues *touched, const Column &column, Tuplestorestate *r
 
 PlannedStmt *planned(const Query *query)
 {
-    const refresh::JoinSearch join_search;
-    return call([&] { return standard_planner(definition::rewritten(query), "", 0, nullptr); });
+    return refresh::plan_for_present_rows(call([=] { return definition::rewritten(query); }));
 }
 
 /* The costs of the statements that search for values, as the planner estimates them, and that of the defining query,
@@ -132,12 +131,11 @@ class SearchCosts {
             return true;
         const PlannedStmt *same_joins = planned(query_of_joins(shape_, column_, changed));
         of_query_ = std::max(of_query_, same_joins->planTree->total_cost);
-        return all_ <= of_query_ * most_of_query;
+        return all_ <= of_query_;
     }
 
   private:
     static constexpr Cost small_cost = 1000; /* not worth a comparison */
-    static constexpr double most_of_query = 0.5;
     const Shape &shape_;
     const Column &column_;
     Cost all_ = 0;

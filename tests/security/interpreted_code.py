@@ -458,7 +458,7 @@ def an_owner_changes_while_the_worker_waits():
         admin = db.connect()
         admin.cursor().execute(f"BEGIN; ALTER FOREIGN TABLE {name} OWNER TO {owner}")
         db.run(f"INSERT INTO {source} VALUES (100, 'z')")
-        db.wait_for(f"SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name LIKE 'pg_trickle%' AND wait_event_type = 'Lock' AND query LIKE '%{name}%'", True)
+        db.wait_for(f"SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name LIKE 'pg_trickle%' AND wait_event_type = 'Lock' AND query LIKE '%{name}%'", True, 90)
         admin.cursor().execute("COMMIT")
         db.wait_for(f"SELECT count(*) FROM {name}", 1)
         admin.close()

@@ -145,7 +145,7 @@ def nothing_of_theirs_refers_to_what_is_reserved():
 
 
 def not_by_a_view_or_a_function_of_theirs():
-    log = db.value("SELECT oid::regclass::text FROM pg_class WHERE relname ~ '^log_' LIMIT 1")
+    log = db.value("SELECT oid::regclass::text FROM pg_class WHERE relname ~ '^log_' AND relkind = 'r' ORDER BY oid LIMIT 1")
     cursor = as_role("pd_both")
     cursor.execute(f"SET check_function_bodies = off; CREATE FUNCTION pd_both.f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'DELETE FROM {log}; SELECT 1'")
     db.run("GRANT USAGE ON SCHEMA pd_both TO PUBLIC; GRANT EXECUTE ON FUNCTION pd_both.f() TO PUBLIC")

@@ -281,6 +281,11 @@ std::unique_ptr<Prepared> prepare(Query *query, const std::string &sql, Driver d
 
 } // namespace
 
+PlannedStmt *plan_for_present_rows(Query *query)
+{
+    return planned(query, "", Driver::many_changed_rows);
+}
+
 void Prepared::use(UsedObjects used)
 {
     UserIndex<Prepared> &users = kept_plans().users;

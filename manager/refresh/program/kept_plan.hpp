@@ -63,6 +63,10 @@ class KeptPlan {
     std::unique_ptr<Prepared> prepared_;
 };
 
+/* Returns a plan, which is not kept, for the rows that are in memory now. Its cost is comparable with those of others
+ * of this kind. */
+PlannedStmt *plan_for_present_rows(Query *query);
+
 /* Registers the invalidation callbacks; called once, by _PG_init(). */
 void watch_plans();
 
