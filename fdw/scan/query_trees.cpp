@@ -15,7 +15,8 @@ RangeTblEntry *subquery_entry(Query *query, const char *name)
     entry->eref = makeAlias(name, NIL);
     ListCell *cell;
     foreach (cell, query->targetList)
-        entry->eref->colnames = lappend(entry->eref->colnames, makeString(lfirst_node(TargetEntry, cell)->resname));
+        if (const auto *target = lfirst_node(TargetEntry, cell); !target->resjunk)
+            entry->eref->colnames = lappend(entry->eref->colnames, makeString(target->resname));
     return entry;
 }
 

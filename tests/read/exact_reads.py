@@ -41,6 +41,10 @@ QUERIES = {
     "by_float": "SELECT CASE v WHEN 1 THEN 'NaN'::float8 WHEN 2 THEN '-Infinity' ELSE v END AS f, count(DISTINCT k) AS n FROM a GROUP BY 1",
     "by_array": "SELECT ARRAY[k, v] AS pair, max(id) AS last, bool_and(v > 2) AS are_many FROM a GROUP BY 1",
     "global": "SELECT count(*) AS n, sum(v) AS total FROM a",
+    "of_hidden_keys": "SELECT id, max(v) AS high FROM a GROUP BY id, k",
+    "of_hidden_order": "SELECT DISTINCT ON (id) id, k FROM a ORDER BY id, v",
+    "of_hidden_window": "SELECT id, count(*) OVER (PARTITION BY k ORDER BY v, id) AS n FROM a",
+    "of_hidden_limit": "SELECT k, count(*) OVER (ORDER BY k) AS n FROM a ORDER BY id LIMIT 5",
     "distinct_rows": "SELECT DISTINCT k, v FROM a",
     "first_of_each": "SELECT DISTINCT ON (k) k, id, v FROM a ORDER BY k, v, id",
     "numbered": "SELECT k, id, row_number() OVER (PARTITION BY k ORDER BY v, id) AS n FROM a",
@@ -392,5 +396,19 @@ def a_storage_that_is_newer_than_the_snapshot_is_not_read():
     reader.close()
 
 
+def every_query_is_explained():
+    """With what is executed, also to a module that explains each statement."""
+    session = db.connect()
+    cursor = session.cursor()
+    cursor.execute("LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_analyze = on; SET auto_explain.log_verbose = on; "
+                   "SET pg_trickle.read_mode = exact")
+    for name in QUERIES:
+        cursor.execute("UPDATE a SET v = v + 1 WHERE id % 7 = 1; UPDATE b SET v = v + 1 WHERE id % 9 = 1; UPDATE p SET v = v + 1 WHERE id % 9 = 1")
+        for options in ("ANALYZE", "ANALYZE, VERBOSE, FORMAT json", "ANALYZE, VERBOSE, BUFFERS, FORMAT xml", "COSTS off", "VERBOSE"):
+            cursor.execute(f"EXPLAIN ({options}) SELECT * FROM {name}")
+        cursor.execute(f"SELECT count(*) FROM {name} x JOIN {name} y ON x = y")
+    session.close()
+
+
 run_cases([equals_the_query_beside_writers, equals_the_query_beside_other_tables, equals_the_query_beside_other_constraints, within_a_statement_that_writes,
-           a_storage_that_is_newer_than_the_snapshot_is_not_read])
+           a_storage_that_is_newer_than_the_snapshot_is_not_read, every_query_is_explained])
