@@ -196,6 +196,7 @@ void compile_query(Compiled *compiled)
         const Query *rewritten = call([=] { return definition::rewritten(definition::query_of(relid)); });
         compiled->asked = call([=] { return asked_rights_of(rewritten, context); });
         add_used_by_query(&compiled->objects, rewritten);
+        add_known(&compiled->objects, translation->parts.known);
         compiled->parts = kept_copy(translation->parts, context);
         compiled->program = std::make_unique<engine::Program>(std::move(translation->program));
         for (const engine::Step &step : compiled->program->steps())

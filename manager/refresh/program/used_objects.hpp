@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "pg/boundary.hpp"
+#include "pg/known_objects.hpp"
 
 extern "C" {
 #include "nodes/parsenodes.h"
@@ -38,6 +38,9 @@ void add_used(UsedObjects *objects, const List *relations, const List *items);
 
 /* Adds what an analyzed query uses that has not been planned. C++ frame. */
 void add_used_by_query(UsedObjects *objects, const Query *query);
+
+/* Adds the functions and types of users that a printed text names. C++ frame. */
+void add_known(UsedObjects *objects, const KnownObjects &known);
 
 template <class User> class UserIndex {
   public:
