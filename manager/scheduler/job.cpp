@@ -89,6 +89,7 @@ void visit(Visitor &visitor, Item &item)
     visitor(item.is_refreshed_alone);
     visitor(item.refresh_timeout_ms);
     visitor(item.failures);
+    visitor(item.retries);
     visitor(item.owner);
     visitor(item.generation);
     visitor(item.schema_name);
@@ -106,6 +107,7 @@ void visit(Visitor &visitor, Item &item)
     visitor(item.is_program_written);
     visitor(item.has_changed);
     visitor(item.failures);
+    visitor(item.retries);
     visitor(item.started_at);
     visitor(item.not_before);
 }

@@ -45,6 +45,7 @@ struct Involved {
     bool is_refreshed_alone = false; /* that refresh had several members: to be refreshed alone */
     int32_t refresh_timeout_ms = 0;
     int32_t failures = 0; /* failures in a row */
+    int32_t retries = 0;  /* of failures whose cause may pass, in a row */
     Id owner = 0;
     int64_t generation = 0;
     std::string schema_name;
@@ -78,6 +79,7 @@ struct MemberResult {
     bool is_program_written = false;
     bool has_changed = false; /* changes were applied */
     int32_t failures = 0;
+    int32_t retries = 0;
     Microseconds started_at = 0;
     Microseconds not_before = 0;
     bool operator==(const MemberResult &) const = default;

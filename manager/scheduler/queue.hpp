@@ -37,6 +37,7 @@ struct Task : AutoUnlinkDue, AutoUnlinkIdle {
     bool is_suspended = false;
     bool is_running = false;
     int failures = 0;              /* failures in a row */
+    int retries = 0;               /* of failures whose cause may pass, in a row */
     Microseconds refreshed_at = 0; /* start of its last refresh; 0: unknown */
     Microseconds not_before = 0;   /* end of the back-off */
     Microseconds due_at = 0;       /* while queued */

@@ -314,12 +314,16 @@ std::vector<Pool::Ended> Pool::attend(TimestampTz now)
         void *data = nullptr;
         shm_mq_result received = call([&] { return shm_mq_receive(worker->results, &size, &data, true); });
         if (received == SHM_MQ_SUCCESS) {
-            ended.push_back({worker->number, std::string(static_cast<char *>(data), size)});
+            const std::string_view answer(static_cast<char *>(data), size);
+            if (answer != placed)
+                ended.push_back({worker->number, std::string(answer.substr(1))});
             if (!std::exchange(worker->has_answered, true))
                 note_start(true, now);
-            worker->is_busy = false;
-            worker->since = now;
-            mailbox::end_turn(worker->key);
+            if (answer.front() != placing_after_result) {
+                worker->is_busy = false;
+                worker->since = now;
+                mailbox::end_turn(worker->key);
+            }
         } else if (received == SHM_MQ_DETACHED) {
             if (worker->is_busy)
                 ended.push_back({worker->number, std::nullopt, last_words(worker->segment)->has_declined != 0});

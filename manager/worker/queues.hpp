@@ -19,6 +19,10 @@ namespace pgtrickle::worker {
 constexpr Size queue_bytes = 65536; /* a larger job is sent in several parts */
 constexpr Size segment_bytes = 2 * queue_bytes + 64;
 
+/* The first byte of a result: the worker is idle, or still places rows, and then sends `placed`. */
+constexpr char idle_after_result = '=', placing_after_result = '+';
+constexpr char placed[] = ".";
+
 /* Stored after the queues: whose code a worker has run. */
 struct WorkerReport {
     std::atomic<uint32_t> owner;        /* whose code it runs (code_of_owners.hpp); 0: none yet */

@@ -106,6 +106,22 @@ def a_process_that_is_terminated_counts_nothing():
     db.run("SELECT pgtrickle.drop_stream_table('slow')")
 
 
+def an_error_that_may_pass_is_recorded_less_and_less():
+    """Code may raise one each time: it is tried again, but neither the log nor the history grows with each attempt."""
+    db.run("CREATE SEQUENCE attempts; GRANT ALL ON SEQUENCE attempts TO PUBLIC")
+    db.run(f"CREATE FUNCTION unavailable(i int) RETURNS int LANGUAGE plpgsql VOLATILE AS $$ BEGIN IF NOT {IS_CLIENT} THEN "
+           "PERFORM nextval('public.attempts'); RAISE lock_not_available; END IF; RETURN i; END $$")
+    create("ended_fatal", "forged", "SELECT public.unavailable(id) AS id FROM {}", "FULL")
+    write("ended_fatal")
+    db.wait_for("SELECT last_value >= 12 FROM attempts", True, 120)
+    assert state("forged")[:2] == ("ACTIVE", 0), state("forged")
+    recorded = db.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history h JOIN pgtrickle.pgt_stream_tables s USING (pgt_id) "
+                        "WHERE s.pgt_name = 'forged' AND h.status = 'FAILED'")
+    assert 1 <= recorded <= 7, recorded
+    db.run("SELECT pgtrickle.drop_stream_table('forged')")
+    keeps_up("ended_healthy", "healthy", 1)
+
+
 def a_limit_of_transactions_ends_no_worker():
     """From PostgreSQL 17 on."""
     db.run(f"CREATE FUNCTION slow(i int) RETURNS int LANGUAGE plpgsql VOLATILE AS $$ BEGIN IF NOT {IS_CLIENT} THEN "
@@ -148,6 +164,7 @@ try:
     restart()
     run_cases([a_worker_that_ends_counts_as_a_failure, an_incremental_refresh_counts_as_well,
                others_refreshed_together_are_not_at_fault, a_process_that_is_terminated_counts_nothing,
+               an_error_that_may_pass_is_recorded_less_and_less,
                *([a_limit_of_transactions_ends_no_worker, but_code_may_set_one] if db.session.server_version >= 170000 else []),
                a_manager_without_workers_leaves_such_code_alone])
 finally:

@@ -293,8 +293,10 @@ Involved Dispatcher::involved_of(Id id)
     item.schema_name = known.schema_name;
     item.name = known.name;
     item.sources = definitions_.graph().sources(id);
-    if (const Task *task = tasks_.find(id))
+    if (const Task *task = tasks_.find(id)) {
         item.failures = task->failures;
+        item.retries = task->retries;
+    }
     return item;
 }
 
@@ -361,7 +363,6 @@ void Dispatcher::run_here(const Job &job, const RunningJob &running)
     requests_.publish_serving_processes();
     Refresher refresher(job, Refresher::Process::manager);
     scheduler::JobResult result = refresher.run();
-    refresher.place_rows();
     pool_.end_own_turn();
     results_.end(running, result);
 }

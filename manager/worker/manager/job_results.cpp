@@ -35,6 +35,7 @@ void JobResults::record(Task &task, const MemberResult &result)
     known.is_program_written = result.is_program_written;
     mailbox::forget_process_end(task.id);
     task.failures = result.failures;
+    task.retries = result.retries;
     task.not_before = result.not_before;
     if (result.verdict == MemberVerdict::refreshed) {
         task.refreshed_at = result.started_at;

@@ -3,8 +3,9 @@
  * after max_consecutive_errors in a row the stream table is suspended until a user resumes it.
  *
  * A failure whose cause may pass (a lock that was not available, a deadlock, a serialization failure, a
- * cancel request) is recorded in the history and retried, but not counted. A full disk or memory is counted
- * and postponed longer and longer, but suspends no stream table: all of them would be suspended, and a user
+ * cancel request) is retried, but not counted. Code of the query can raise such an error at each retry, so after some
+ * of them in a row the pauses grow a little, and few are recorded in the history and in the log. A full disk or memory
+ * is counted and postponed longer and longer, but suspends no stream table: all of them would be suspended, and a user
  * would have to resume them.
  */
 #include "catalog/process.hpp"
@@ -22,6 +23,9 @@ extern "C" {
 #include "storage/lock.h"
 #include "utils/snapmgr.h"
 }
+
+#include <algorithm>
+#include <bit>
 
 namespace pgtrickle::worker {
 
@@ -118,21 +122,40 @@ bool Refresher::write_failure(const scheduler::Involved &member, const Transacti
     return is_counted && is_suspended;
 }
 
+/* Counts the failure, and sets the time of the next attempt. Returns whether the failure is to be recorded. */
+bool Refresher::count_failure(const scheduler::Involved &member, const TransactionFailure &failure)
+{
+    constexpr int quick_retries = 5;
+    constexpr scheduler::Microseconds longest_retry_us = 8'000'000;
+    scheduler::MemberResult &result = result_of(member.id);
+    auto postpone = [&](int count, scheduler::Microseconds longest_us) {
+        result.not_before = GetCurrentTimestamp() + scheduler::back_off_us(member.id, count, longest_us);
+    };
+    if (failure.is_transient()) {
+        result.retries++;
+        postpone(std::max(1, result.retries - quick_retries), longest_retry_us);
+        return result.retries <= quick_retries || std::has_single_bit(static_cast<unsigned>(result.retries));
+    }
+    result.retries = 0;
+    result.is_suspended = write_failure(member, failure, &result);
+    postpone(guc::auto_backoff ? result.failures : 1,
+             failure.is_lack_of_resources() ? scheduler::longest_wait_for_room_us : scheduler::longest_back_off_us);
+    return true;
+}
+
 void Refresher::note_failure(const scheduler::Involved &member, const TransactionFailure &failure,
                              TimestampTz started_at)
 {
-    call([&] {
-        ereport(LOG, (errmsg("refresh of stream table \"%s.%s\" failed: %s", member.schema_name.c_str(),
-                             member.name.c_str(), failure.message.c_str())));
-    });
-    scheduler::MemberResult &result = result_of(member.id);
-    result.is_suspended = !failure.is_transient() && write_failure(member, failure, &result);
-    int counted = failure.is_transient() || !guc::auto_backoff ? 1 : result.failures;
-    scheduler::Microseconds longest_us =
-        failure.is_lack_of_resources() ? scheduler::longest_wait_for_room_us : scheduler::longest_back_off_us;
-    result.not_before = GetCurrentTimestamp() + scheduler::back_off_us(member.id, counted, longest_us);
-    catalog::append_history(
-        {failed_history_row(member.id, failure.tried, started_at, initiated_by(), failure.message.c_str())});
+    const bool is_recorded = count_failure(member, failure);
+    const scheduler::MemberResult &result = result_of(member.id);
+    if (is_recorded) {
+        call([&] {
+            ereport(LOG, (errmsg("refresh of stream table \"%s.%s\" failed: %s", member.schema_name.c_str(),
+                                 member.name.c_str(), failure.message.c_str())));
+        });
+        catalog::append_history(
+            {failed_history_row(member.id, failure.tried, started_at, initiated_by(), failure.message.c_str())});
+    }
     catalog::run([&](catalog::Database &catalog) {
         catalog::write_back_off(catalog, MyDatabaseId,
                                 {member.id, member.generation, result.failures, result.not_before});

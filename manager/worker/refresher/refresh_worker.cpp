@@ -89,9 +89,15 @@ void RefreshWorker::run()
         }
         words_->owner = ServedOwner::owner();
         Refresher refresher(job, Refresher::Process::worker);
-        if (!send(scheduler::to_bytes(refresher.run())))
+        const std::string result = scheduler::to_bytes(refresher.run());
+        const bool is_placing = refresher.has_rows_to_place();
+        if (!send((is_placing ? placing_after_result : idle_after_result) + result))
             return;
-        refresher.place_rows();
+        if (is_placing) {
+            refresher.place_rows();
+            if (!send(placed))
+                return;
+        }
         report_ms_ = call([] { return pgstat_report_stat(false); });
     }
 }

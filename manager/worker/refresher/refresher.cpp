@@ -7,7 +7,6 @@
 #include "refresh/batch/holds.hpp"
 #include "refresh/batch/new_keys.hpp"
 #include "refresh/history.hpp"
-#include "refresh/place_rows.hpp"
 #include "refresh/program/compiled.hpp"
 #include "worker/refresher/attempt.hpp"
 #include "worker/refresher/log_upkeep.hpp"
@@ -51,23 +50,6 @@ std::string description_of(const Ids &members, const std::map<Id, const Involved
     return text;
 }
 
-/* Limits the time that a refresh waits for locks. A lock that is held for long must not block the other
- * stream tables; and if this process is part of a deadlock, it must be the one that gives way: it can retry,
- * whereas a user's statement would fail. It therefore checks for a deadlock as soon as it waits, and waits no
- * longer than other processes do before they check. A reader that waits for the refresh checks more often
- * than that for a deadlock that it is part of (request_and_wait()). */
-void limit_waiting()
-{
-    const std::string limit = std::to_string(std::max(DeadlockTimeout / 2, 1));
-    call([&] {
-        auto set = [](const char *name, const char *value) {
-            (void)set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
-        };
-        set("lock_timeout", limit.c_str());
-        set("deadlock_timeout", "10");
-    });
-}
-
 bool is_lockable(Oid relation, LOCKMODE mode)
 {
     return call([=] {
@@ -106,6 +88,7 @@ scheduler::MemberResult &Refresher::result_of(Id id)
         result.id = id;
         if (const Involved *item = find(id)) {
             result.failures = item->failures;
+            result.retries = item->retries;
             result.is_program_written = item->is_program_written;
         }
     }
@@ -204,7 +187,7 @@ void Refresher::note_successes(const std::vector<refresh::Outcome> &outcomes, co
         scheduler::MemberResult &result = result_of(outcome.relid);
         bool has_failed = result.failures > 0;
         result.verdict = MemberVerdict::refreshed;
-        result.failures = 0;
+        result.failures = result.retries = 0;
         result.started_at = outcome.started_at;
         result.has_changed = outcome.action != refresh::Action::no_data;
         if (has_failed)
@@ -448,28 +431,6 @@ Ids Refresher::without_busy()
             members.push_back(item.id);
     }
     return members;
-}
-
-/* A reader that waited for the job uses the storage for some more milliseconds. The next job is more urgent. */
-void Refresher::place_rows()
-{
-    constexpr int most_tries = 5;
-    constexpr long pause_ms = 10;
-    const int tries = process_ == Process::worker ? most_tries : 1;
-    for (int i = 0; i < tries && !unplaced_.empty(); i++) {
-        const int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
-        if (i > 0 &&
-            (call([=] { return WaitLatch(MyLatch, events, pause_ms, PG_WAIT_EXTENSION); }) & WL_LATCH_SET) != 0)
-            return;
-        std::erase_if(unplaced_, [](Id id) {
-            bool is_placed = false;
-            const Ids members = {id};
-            const Attempt attempt(members); /* indexes run code of their owners */
-            std::optional<TransactionFailure> failure = in_transaction(
-                [&] { is_placed = call([] { return refresh::take_work_lock(); }) && refresh::place_rows(id); });
-            return is_placed || failure;
-        });
-    }
 }
 
 scheduler::JobResult Refresher::run()

@@ -35,8 +35,10 @@ class Refresher {
     Refresher &operator=(const Refresher &) = delete;
 
     scheduler::JobResult run();
-    /* Gives new ranges of partitioned storages their partitions. Called after the result of run() has been
-     * returned: readers that waited for it then release the storages. */
+    bool has_rows_to_place() const { return !unplaced_.empty(); }
+    /* Gives new ranges of partitioned storages their partitions, in a worker. Called after the result of run() has been
+     * returned: readers that waited for it then release the storages. Moved rows run code of indexes, and the time of
+     * that is limited as that of a refresh. What fails is tried again after the next refresh. */
     void place_rows();
 
   private:
@@ -53,6 +55,7 @@ class Refresher {
     scheduler::Id prepare_first_fills(const scheduler::Ids &unfilled, const TimeLimit &limit);
     std::optional<TransactionFailure> attempt(const scheduler::Ids &members);
     TimeLimit time_limit(const scheduler::Ids &members) const;
+    bool place_rows_of(scheduler::Id id);
     void exclude_ended(scheduler::Ids &members);
     void note_successes(const std::vector<refresh::Outcome> &outcomes, const scheduler::Ids &dirty);
     void alert_of_reinitialized(const std::vector<refresh::Outcome> &outcomes) const;
@@ -70,6 +73,7 @@ class Refresher {
     }
 
     /* failures.cpp */
+    bool count_failure(const scheduler::Involved &member, const TransactionFailure &failure);
     void note_failure(const scheduler::Involved &member, const TransactionFailure &failure, TimestampTz started_at);
     bool write_failure(const scheduler::Involved &member, const TransactionFailure &failure,
                        scheduler::MemberResult *result);

@@ -9,6 +9,8 @@
 extern "C" {
 #include "miscadmin.h"
 #include "storage/latch.h"
+#include "storage/proc.h"
+#include "utils/guc.h"
 #include "utils/timeout.h"
 }
 
@@ -54,6 +56,18 @@ void prepare_time_limits()
 bool has_exceeded_limit() noexcept
 {
     return fired > most_cancels;
+}
+
+void limit_waiting()
+{
+    const std::string limit = std::to_string(std::max(DeadlockTimeout / 2, 1));
+    call([&] {
+        auto set = [](const char *name, const char *value) {
+            (void)set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+        };
+        set("lock_timeout", limit.c_str());
+        set("deadlock_timeout", "10");
+    });
 }
 
 TimeLimit TimeLimit::of_server()
