@@ -27,6 +27,7 @@ Job sample_job()
             involved.is_refreshed_alone = true;
         involved.refresh_timeout_ms = -1;
         involved.failures = 2;
+        involved.retries = 3;
         involved.owner = 16384;
         involved.generation = INT64_MIN;
         involved.schema_name = std::string("with\0nul", 8);
@@ -40,7 +41,7 @@ Job sample_job()
 JobResult sample_result()
 {
     JobResult result;
-    result.members.push_back({9, MemberVerdict::behind, true, true, true, 3, 1234567890123, INT64_MAX});
+    result.members.push_back({9, MemberVerdict::behind, true, true, true, 3, 4, 1234567890123, INT64_MAX});
     result.took_us = 77;
     result.untrimmed = {4, 5};
     result.held_back = {6};
