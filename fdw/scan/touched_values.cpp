@@ -127,7 +127,7 @@ class SearchCosts {
     bool add(const PlannedStmt *plan, const Reference &changed)
     {
         all_ += plan->planTree->total_cost;
-        if (all_ <= small_cost)
+        if (all_ <= std::max(small_cost, of_query_))
             return true;
         const PlannedStmt *same_joins = planned(query_of_joins(shape_, column_, changed));
         of_query_ = std::max(of_query_, same_joins->planTree->total_cost);

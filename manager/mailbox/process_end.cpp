@@ -26,7 +26,7 @@ void note_process_end(const Oid *relids, int count, Oid owner, ProcessEnd how) n
     LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
     for (int i = 0; i < count; i++)
         if (Entry *entry = find_entry(relids[i]))
-            entry->process_end = count > 1 ? ProcessEnd::of_several : how;
+            entry->process_end = how;
     if (OidIsValid(owner) && !is_noted(owner))
         shared->ending_owners[shared->ending_owner_count++ % most_ending_owners] = owner;
     LWLockRelease(shared->entry_lock);

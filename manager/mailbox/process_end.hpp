@@ -2,8 +2,8 @@
  * Refreshes that their process did not survive.
  *
  * The code of a query can end the process that runs it: an error is FATAL under exit_on_error, which any role may set.
- * The process notes that when it exits, so that the next refresh of the stream table is counted as failed. A manager
- * that ends so can refresh nothing for a while; therefore code of an owner that has ended a process is left to workers.
+ * The process notes that when it exits, so that the next refresh of the stream table is counted as failed. While a
+ * manager starts again, nothing is refreshed; therefore it runs no code of an owner that has ended a process.
  *
  * Nothing ereports.
  */
@@ -19,10 +19,10 @@ enum class ProcessEnd : uint8_t {
     none,
     by_code,    /* of the query */
     by_limit,   /* the refresh took too long, and did not end when it was canceled */
-    of_several, /* stream tables that were refreshed together, any of which may be at fault */
+    of_several, /* one of some stream tables that were refreshed together */
 };
 
-/* Notes that the process of a refresh of these stream tables ends. `owner`: whose code it runs. */
+/* Notes that the process of a refresh of these stream tables, which may be none, ends. `owner`: whose code it runs. */
 void note_process_end(const Oid *relids, int count, Oid owner, ProcessEnd how) noexcept;
 /* Returns how the process of the last refresh of the stream table has ended, until forget_process_end(). */
 ProcessEnd process_end_of(Oid relid) noexcept;

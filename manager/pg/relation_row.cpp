@@ -25,13 +25,14 @@ Oid create_internal_relation(const InternalRelation &made)
 {
     const bool is_in_script = creating_extension;
     Oid relation = InvalidOid;
+    /* A subtransaction of the script may catch the error. This is a PostgreSQL frame, with nothing to destroy. */
     creating_extension = false;
     PG_TRY();
     {
         relation = heap_create_with_catalog(made.name, made.schema, made.tablespace, InvalidOid, InvalidOid, InvalidOid,
                                             made.owner, made.access_method, made.columns, NIL, made.kind,
                                             RELPERSISTENCE_PERMANENT, false, false, ONCOMMIT_NOOP, made.options, false,
-                                            true, true, InvalidOid, nullptr);
+                                            false, true, InvalidOid, nullptr);
     }
     PG_FINALLY();
     {

@@ -128,12 +128,12 @@ Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, Timest
     /* If no worker can be started and the existing ones do not end their jobs, this process refreshes for
      * owners that have no worker. */
     const bool is_to_stand_in = workers_.empty() || is_stuck(now);
-    const bool needs_worker = has_worker(owner) || mailbox::has_ended_process(owner);
+    const bool is_left_to_workers = has_worker(owner) || mailbox::has_ended_process(owner);
     if (!can_start && makes_room(owner, now))
         return {Chance::its_own, no_worker};
     if (!can_start && !is_to_stand_in)
         return {};
-    if (!can_start && needs_worker)
+    if (!can_start && is_left_to_workers)
         return await_share(owner);
     mailbox::WorkerKey key;
     if (mailbox::Admission admission = mailbox::admit_new(turn, &key); admission != mailbox::Admission::admitted) {
@@ -152,7 +152,7 @@ Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, Timest
             return {Chance::its_own, no_worker};
         }
     }
-    if (!is_to_stand_in || needs_worker) {
+    if (!is_to_stand_in || is_left_to_workers) {
         mailbox::forget_worker(key);
         return is_to_stand_in ? await_share(owner) : Choice{};
     }
@@ -314,12 +314,12 @@ std::vector<Pool::Ended> Pool::attend(TimestampTz now)
         void *data = nullptr;
         shm_mq_result received = call([&] { return shm_mq_receive(worker->results, &size, &data, true); });
         if (received == SHM_MQ_SUCCESS) {
-            const std::string_view answer(static_cast<char *>(data), size);
-            if (answer != placed)
-                ended.push_back({worker->number, std::string(answer.substr(1))});
+            const char *answer = static_cast<char *>(data);
+            if (*answer != has_placed)
+                ended.push_back({worker->number, std::string(answer + 1, size - 1)});
             if (!std::exchange(worker->has_answered, true))
                 note_start(true, now);
-            if (answer.front() != placing_after_result) {
+            if (*answer != result_before_placing) {
                 worker->is_busy = false;
                 worker->since = now;
                 mailbox::end_turn(worker->key);
@@ -327,7 +327,7 @@ std::vector<Pool::Ended> Pool::attend(TimestampTz now)
         } else if (received == SHM_MQ_DETACHED) {
             if (worker->is_busy)
                 ended.push_back({worker->number, std::nullopt, last_words(worker->segment)->has_declined != 0});
-            if (!worker->has_answered)
+            if (!worker->has_answered && last_words(worker->segment)->owner == 0) /* otherwise it had begun its job */
                 note_start(false, now);
             mailbox::forget_worker(worker->key);
             let_go(*worker);

@@ -19,9 +19,9 @@ namespace pgtrickle::worker {
 constexpr Size queue_bytes = 65536; /* a larger job is sent in several parts */
 constexpr Size segment_bytes = 2 * queue_bytes + 64;
 
-/* The first byte of a result: the worker is idle, or still places rows, and then sends `placed`. */
-constexpr char idle_after_result = '=', placing_after_result = '+';
-constexpr char placed[] = ".";
+/* The first byte of an answer. A result follows, after which the worker is idle, or places rows; or nothing follows:
+ * the worker has placed them. */
+constexpr char last_result = '=', result_before_placing = '+', has_placed = '.';
 
 /* Stored after the queues: whose code a worker has run. */
 struct WorkerReport {

@@ -12,8 +12,8 @@ namespace pgtrickle::worker {
  * settings is reserved. */
 void register_worker();
 
-/* Sets the isolation level to READ COMMITTED, and no limit of the time of transactions: refreshes have limits of their
- * own. Called by a manager or worker that has just connected. A PostgreSQL frame. */
+/* Sets the isolation level to READ COMMITTED, has errors end no process, and sets no limit of the time of transactions:
+ * refreshes have limits of their own. Called by a manager or worker that has just connected. A PostgreSQL frame. */
 void set_own_settings();
 
 /* pg_trickle.max_log_size in bytes; 0: no limit. */

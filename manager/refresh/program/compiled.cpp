@@ -399,6 +399,13 @@ const KeptPlan &full_plan(Compiled &compiled, int step)
     });
 }
 
+bool is_full_cheaper(const Compiled &compiled, int step, const KeptPlan &delta)
+{
+    const KeptPlan full = KeptPlan::of_our_statement(compiled.program->full_sql(step, Names(compiled)), compiled.parts,
+                                                     Driver::many_changed_rows);
+    return full.statement()->planTree->total_cost < delta.statement()->planTree->total_cost;
+}
+
 const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed, KeptPlan *once)
 {
     return ensure_plan(compiled, once != nullptr ? *once : compiled.steps[step].delta_plans[changed], [&] {

@@ -138,6 +138,10 @@ void forget(Oid relid) noexcept;
  * the caller runs it before it requests another plan. Needs a Connection with the relations that the
  * statement reads registered. */
 const KeptPlan &full_plan(Compiled &compiled, int step);
+/* Whether the full statement costs less than a delta that is planned for the number of rows in memory, as the planner
+ * estimates both: if many rows of many tables that are joined have changed, a delta has a join of all for each of them.
+ */
+bool is_full_cheaper(const Compiled &compiled, int step, const KeptPlan &delta);
 /* With `once`, which the caller owns, the plan is made for the number of rows in memory now, and is not kept. */
 const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed, KeptPlan *once);
 const KeptPlan &touched_count_plan(Compiled &compiled, int step, uint64_t changed, KeptPlan *once);

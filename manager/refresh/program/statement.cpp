@@ -95,7 +95,7 @@ extern "C" void statement_error_context(void *argument)
     const int position = geterrposition();
     if (position > 0)
         errposition(0);
-    if (hides_statements())
+    if (hides_statements() || *text == '\0')
         return;
     if (position > 0) {
         internalerrposition(position);

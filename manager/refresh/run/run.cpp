@@ -345,14 +345,6 @@ bool Run::recompute(int index, storage::Arrangement *arrangement, const storage:
     return is_complete;
 }
 
-/* Whether the full statement costs less than this one, as the planner estimates both: if many rows of many tables that
- * are joined have changed, a delta has a join of all for each of them. */
-bool Run::is_full_cheaper(const KeptPlan &delta)
-{
-    const KeptPlan &full = prepared([&]() -> const KeptPlan & { return full_plan(compiled_, 0); });
-    return full.statement()->planTree->total_cost < delta.statement()->planTree->total_cost;
-}
-
 bool Run::merge_deltas(storage::MergedGroups *merged)
 {
     CompiledStep &step = compiled_.steps.front();
@@ -361,7 +353,7 @@ bool Run::merge_deltas(storage::MergedGroups *merged)
     const KeptPlan &plan = prepared([&]() -> const KeptPlan & {
         return delta_plan(compiled_, 0, changed_inputs(step.step), is_of_many ? &once : nullptr);
     });
-    if (is_of_many && is_full_cheaper(plan))
+    if (is_of_many && is_full_cheaper(compiled_, 0, plan))
         return false;
     storage::Arrangement *arrangement =
         call([&] { return storage::open_arrangement(step.heap, step.facts, AccessShareLock); });

@@ -84,7 +84,6 @@ class Run {
     void compare_copies();
     uint64_t changed_inputs(const engine::Step &step) const;
     std::vector<int64_t> rows_of_inputs(const engine::Step &step) const;
-    bool is_full_cheaper(const KeptPlan &delta);
     bool is_worth_a_plan(CompiledStep &step) const;
     bool is_worth_a_plan(const CompiledStep &step, const storage::Touched &touched) const;
     bool touches_most(int index, uint64_t changed);

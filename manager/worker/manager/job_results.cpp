@@ -33,7 +33,8 @@ void JobResults::record(Task &task, const MemberResult &result)
 {
     Known &known = definitions_.at(task.id);
     known.is_program_written = result.is_program_written;
-    mailbox::forget_process_end(task.id);
+    if (result.verdict == MemberVerdict::refreshed || result.verdict == MemberVerdict::failed)
+        mailbox::forget_process_end(task.id);
     task.failures = result.failures;
     task.retries = result.retries;
     task.not_before = result.not_before;

@@ -21,15 +21,13 @@ using scheduler::MemberVerdict;
 
 namespace {
 
-const Ids *under_way = nullptr; /* the members of the attempt; null: there is none */
+const Attempt *under_way = nullptr;
 volatile sig_atomic_t is_asked_to_end = 0;
 
 extern "C" void pgtrickle_note_process_end(int, Datum)
 {
-    if (under_way == nullptr || is_asked_to_end != 0)
-        return;
-    mailbox::note_process_end(under_way->data(), static_cast<int>(under_way->size()), ServedOwner::owner(),
-                              has_exceeded_limit() ? mailbox::ProcessEnd::by_limit : mailbox::ProcessEnd::by_code);
+    if (under_way != nullptr && is_asked_to_end == 0)
+        under_way->note_process_end();
 }
 
 /* The server's log has the error that ended the process. */
@@ -55,10 +53,19 @@ void prepare_attempts()
     before_shmem_exit(pgtrickle_note_process_end, 0);
 }
 
-Attempt::Attempt(const Ids &members)
+Attempt::Attempt(const Ids &members, Blame blame) : members_(members), blame_(blame)
 {
-    under_way = &members;
+    under_way = this;
     mailbox::publish_attempt(members.front(), static_cast<int>(members.size()));
+}
+
+void Attempt::note_process_end() const noexcept
+{
+    using mailbox::ProcessEnd;
+    const int count = blame_ == Blame::none ? 0 : static_cast<int>(members_.size());
+    const ProcessEnd how = has_exceeded_limit() ? ProcessEnd::by_limit : ProcessEnd::by_code;
+    mailbox::note_process_end(members_.data(), count, ServedOwner::owner(),
+                              blame_ == Blame::one ? ProcessEnd::of_several : how);
 }
 
 Attempt::~Attempt()
@@ -76,17 +83,21 @@ TimeLimit Refresher::time_limit(const Ids &members) const
     return limit;
 }
 
-/* Counts a failure for each member whose process ended in its last job, and excludes that member. */
+/* Counts a failure for each member whose process ended in its last job, and excludes these members. */
 void Refresher::exclude_ended(Ids &members)
 {
-    for (const Involved &item : job_.involved) {
-        if ((!item.has_overrun && !item.has_ended_process) ||
-            std::find(members.begin(), members.end(), item.id) == members.end())
-            continue;
-        set_verdict(item.id, MemberVerdict::failed);
-        note_failure(item, item.has_overrun ? time_limit({item.id}).failure_of_terminated() : failure_of_ended(),
+    std::vector<const Involved *> ended;
+    for (const Involved &item : job_.involved)
+        if ((item.has_overrun || item.has_ended_process) && std::ranges::find(members, item.id) != members.end())
+            ended.push_back(&item);
+    for (const Involved *item : ended) {
+        set_verdict(item->id, MemberVerdict::failed);
+        exclude(item->id, members);
+    }
+    for (const Involved *item : ended) {
+        set_verdict(item->id, MemberVerdict::failed);
+        note_failure(*item, item->has_overrun ? time_limit({item->id}).failure_of_terminated() : failure_of_ended(),
                      GetCurrentTimestamp());
-        exclude(item.id, members);
     }
 }
 

@@ -12,14 +12,24 @@
 
 namespace pgtrickle::worker {
 
+/* The ones of which the end of the process is a failure: each of the members, which are refreshed together always; one
+ * of them; or none, where the members have been refreshed already. Code of their owner it is in any case. */
+enum class Blame { each, one, none };
+
 /* Lasts as long as the attempt, and shows it to health_check(). There is one at a time. */
 class Attempt {
   public:
     /* `members` must outlive the object. */
-    explicit Attempt(const scheduler::Ids &members);
+    Attempt(const scheduler::Ids &members, Blame blame);
     ~Attempt();
     Attempt(const Attempt &) = delete;
     Attempt &operator=(const Attempt &) = delete;
+
+    void note_process_end() const noexcept;
+
+  private:
+    const scheduler::Ids &members_;
+    Blame blame_;
 };
 
 /* Must be called once by each process that refreshes, before its first refresh. PostgreSQL frame. */

@@ -91,11 +91,11 @@ void RefreshWorker::run()
         Refresher refresher(job, Refresher::Process::worker);
         const std::string result = scheduler::to_bytes(refresher.run());
         const bool is_placing = refresher.has_rows_to_place();
-        if (!send((is_placing ? placing_after_result : idle_after_result) + result))
+        if (!send((is_placing ? result_before_placing : last_result) + result))
             return;
         if (is_placing) {
             refresher.place_rows();
-            if (!send(placed))
+            if (!send({has_placed}))
                 return;
         }
         report_ms_ = call([] { return pgstat_report_stat(false); });
@@ -121,10 +121,12 @@ bool attach(dsm_handle handle, shm_mq_handle **jobs, shm_mq_handle **results, Wo
 } // namespace
 
 /* Independent of the server's and the database's defaults: with a snapshot older than its locks, a refresh could never
- * state that a stream table is fresh; and from PostgreSQL 17 on, the limit of a transaction ends the process. */
+ * state that a stream table is fresh; a failed refresh is an error; and from PostgreSQL 17 on, the limit of a
+ * transaction ends the process. */
 void set_own_settings()
 {
     SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
+    SetConfigOption("exit_on_error", "off", PGC_SUSET, PGC_S_OVERRIDE);
     if (GetConfigOption("transaction_timeout", true, false) != nullptr)
         SetConfigOption("transaction_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
 }

@@ -133,7 +133,9 @@ std::optional<TransactionFailure> Refresher::attempt(const Ids &members)
     const TimeLimit limit = time_limit(members);
     std::string text = description_of(members, involved_);
     call([&] { pgstat_report_activity(STATE_RUNNING, text.c_str()); });
-    const Attempt attempt(members);
+    const Ids set = atomic_set_of(members.front());
+    const bool is_one_set = std::ranges::all_of(members, [&](Id member) { return contains(set, member); });
+    const Attempt attempt(members, is_one_set ? Blame::each : Blame::one);
     skipped_ = {};
     skipped_.locked = prepare_first_fills(unfilled, limit);
     if (OidIsValid(skipped_.locked))

@@ -5,6 +5,9 @@
  */
 #include "refresh/place_rows.hpp"
 
+#include "mailbox/manager_side.hpp"
+#include "mailbox/process_end.hpp"
+#include "pg/rights.hpp"
 #include "refresh/batch/holds.hpp"
 #include "worker/refresher/attempt.hpp"
 #include "worker/refresher/refresher.hpp"
@@ -17,17 +20,22 @@ extern "C" {
 
 namespace pgtrickle::worker {
 
-/* A reader that waited for the job uses the storage for some more milliseconds. */
+/* A reader that waited for the job uses the storage for some more milliseconds. Code of an owner that has ended a
+ * process is not run for this. */
 void Refresher::place_rows()
 {
     constexpr int most_tries = 5;
     constexpr long pause_ms = 10;
+    if (mailbox::has_ended_process(ServedOwner::owner()))
+        unplaced_.clear();
     for (int i = 0; i < most_tries && !unplaced_.empty(); i++) {
-        const int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
-        if (i > 0 &&
-            (call([=] { return WaitLatch(MyLatch, events, pause_ms, PG_WAIT_EXTENSION); }) & WL_LATCH_SET) != 0)
-            return;
-        std::erase_if(unplaced_, [this](scheduler::Id id) { return place_rows_of(id); });
+        if (i > 0)
+            call([=] {
+                (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, pause_ms, PG_WAIT_EXTENSION);
+                ResetLatch(MyLatch);
+                CHECK_FOR_INTERRUPTS();
+            });
+        std::erase_if(unplaced_, [this](scheduler::Id id) { return mailbox::is_asked_to_exit() || place_rows_of(id); });
     }
     call([] { pgstat_report_activity(STATE_IDLE, nullptr); });
 }
@@ -40,7 +48,7 @@ bool Refresher::place_rows_of(scheduler::Id id)
     const scheduler::Involved &member = *involved_.at(id);
     const std::string text = "partitions of " + member.schema_name + "." + member.name;
     call([&] { pgstat_report_activity(STATE_RUNNING, text.c_str()); });
-    const Attempt attempt(members);
+    const Attempt attempt(members, Blame::none);
     bool is_placed = false;
     std::optional<TransactionFailure> failure = in_transaction([&] {
         if (!call([] { return refresh::take_work_lock(); }))
