@@ -54,6 +54,12 @@ class Database:
                         "AND datname = current_database()")
         return rows[0][0] if rows else None
 
+    def let_own_stream_tables(self, *roles):
+        """Creates the roles unless they exist, which may log in, use the server and create in public."""
+        for role in roles:
+            self.run(f"DO $$ BEGIN CREATE ROLE {role} LOGIN; EXCEPTION WHEN duplicate_object THEN END $$")
+            self.run(f"GRANT USAGE ON FOREIGN SERVER pgtrickle TO {role}; GRANT ALL ON SCHEMA public TO {role}")
+
     def drop(self):
         self.session.close()
         self.admin("DROP DATABASE " + self.name)
@@ -84,6 +90,9 @@ class Server:
 
     def call(self, *arguments):
         subprocess.run([TOP / "tests/scratch", *arguments], env=self.environment, check=True, cwd=TOP)
+
+    def restart(self, **settings):
+        self.call("start", *[f"{name}={value}" for name, value in settings.items()])
 
     def destroy(self):
         self.call("destroy")

@@ -65,7 +65,7 @@ struct AffectedTables {
     List *by_views;
     List *configurations; /* for each in by_text, that of its recorded setting, or InvalidOid */
     Oid relation;         /* the renamed relation, or the relation of the renamed column */
-    List *moved;          /* stream tables that are members of a moved extension */
+    List *moved;          /* stream tables: the relation, or members of a moved extension */
 };
 
 bool is_relation(ObjectType type)
@@ -193,6 +193,8 @@ AffectedTables find_objects(ObjectType type, RangeVar *relation, ::Node *object,
         ObjectAddressSet(address, RelationRelationId, concerned.relation);
         refuse_own(address);
         add_users_of_relation(&concerned, concerned.relation);
+        if (definition::is_stream_table(concerned.relation))
+            concerned.moved = list_make1_oid(concerned.relation);
     } else if (type == OBJECT_SCHEMA) {
         if (Oid oid = get_namespace_oid(schema, true); OidIsValid(oid)) {
             ObjectAddress address;
@@ -460,8 +462,6 @@ void move_object(const UtilityCall &utility)
         call([=] { return find_affected(statement->objectType, statement->relation, statement->object, nullptr); });
     call([&] {
         run(utility, concerned);
-        if (Oid relid = concerned.relation; OidIsValid(relid) && definition::is_stream_table(relid))
-            follow_to_schema(relid);
         ListCell *cell;
         foreach (cell, concerned.moved)
             follow_to_schema(lfirst_oid(cell));

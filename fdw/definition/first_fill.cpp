@@ -6,7 +6,6 @@
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/read/refresh_wait.hpp"
-#include "mailbox/mailbox.hpp"
 #include "refresh/batch/new_keys.hpp"
 
 extern "C" {

@@ -10,17 +10,11 @@
 #pragma once
 
 #include "pg/versions/postgres.hpp"
-
-#include <cstdint>
+#include "scheduler/job.hpp"
 
 namespace pgtrickle::mailbox {
 
-enum class ProcessEnd : uint8_t {
-    none,
-    by_code,    /* of the query */
-    by_limit,   /* the refresh took too long, and did not end when it was canceled */
-    of_several, /* one of some stream tables that were refreshed together */
-};
+using scheduler::ProcessEnd;
 
 /* Notes that the process of a refresh of these stream tables, which may be none, ends. `owner`: whose code it runs. */
 void note_process_end(const Oid *relids, int count, Oid owner, ProcessEnd how) noexcept;

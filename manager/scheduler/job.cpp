@@ -84,9 +84,7 @@ void visit(Visitor &visitor, Item &item)
     visitor(item.role);
     visitor(item.is_time_dependent);
     visitor(item.is_program_written);
-    visitor(item.has_overrun);
-    visitor(item.has_ended_process);
-    visitor(item.is_refreshed_alone);
+    visitor(item.process_end);
     visitor(item.refresh_timeout_ms);
     visitor(item.failures);
     visitor(item.retries);

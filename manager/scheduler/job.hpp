@@ -28,6 +28,15 @@ enum class MemberVerdict : uint8_t {
     locked, /* another transaction holds its lock, or a lock that it needs: to be tried again */
 };
 
+/* How the process of the last refresh of a stream table has ended, if that refresh ended it. The next one does not
+ * retry it, and is a failure, unless several stream tables were refreshed together. */
+enum class ProcessEnd : uint8_t {
+    none,
+    by_code,    /* of the query */
+    by_limit,   /* the refresh took too long, and did not end when it was canceled */
+    of_several, /* any of them may be at fault: each is to be refreshed alone */
+};
+
 /* A stream table that a job involves. */
 struct Involved {
     enum class Role : uint8_t {
@@ -40,9 +49,7 @@ struct Involved {
     Role role = Role::requested;
     bool is_time_dependent = false;  /* its result may differ without a change */
     bool is_program_written = false; /* its program of this generation is written to the catalog */
-    bool has_overrun = false;        /* its last process was terminated: a failure, to be recorded */
-    bool has_ended_process = false;  /* its code has ended its last process, likewise */
-    bool is_refreshed_alone = false; /* that refresh had several members: to be refreshed alone */
+    ProcessEnd process_end = ProcessEnd::none;
     int32_t refresh_timeout_ms = 0;
     int32_t failures = 0; /* failures in a row */
     int32_t retries = 0;  /* of failures whose cause may pass, in a row */

@@ -89,6 +89,12 @@ bool Pool::has_worker(Id owner) const
                                      [=](const PoolWorker &worker) { return worker.is_busy && worker.owner == owner; });
 }
 
+/* Whether this process does no job of the owner itself. */
+bool Pool::is_left_to_workers(Id owner) const
+{
+    return has_worker(owner) || mailbox::has_ended_process(owner);
+}
+
 Pool::Choice Pool::refused(mailbox::Admission admission, Id owner)
 {
     is_waiting_ = admission == mailbox::Admission::not_its_turn;
@@ -128,12 +134,11 @@ Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, Timest
     /* If no worker can be started and the existing ones do not end their jobs, this process refreshes for
      * owners that have no worker. */
     const bool is_to_stand_in = workers_.empty() || is_stuck(now);
-    const bool is_left_to_workers = has_worker(owner) || mailbox::has_ended_process(owner);
     if (!can_start && makes_room(owner, now))
         return {Chance::its_own, no_worker};
     if (!can_start && !is_to_stand_in)
         return {};
-    if (!can_start && is_left_to_workers)
+    if (!can_start && is_left_to_workers(owner))
         return await_share(owner);
     mailbox::WorkerKey key;
     if (mailbox::Admission admission = mailbox::admit_new(turn, &key); admission != mailbox::Admission::admitted) {
@@ -152,7 +157,7 @@ Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, Timest
             return {Chance::its_own, no_worker};
         }
     }
-    if (!is_to_stand_in || is_left_to_workers) {
+    if (!is_to_stand_in || is_left_to_workers(owner)) {
         mailbox::forget_worker(key);
         return is_to_stand_in ? await_share(owner) : Choice{};
     }

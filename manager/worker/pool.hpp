@@ -117,6 +117,7 @@ class Pool {
     Choice await_share(scheduler::Id owner);
     bool is_stuck(TimestampTz now) const;
     bool has_worker(scheduler::Id owner) const;
+    bool is_left_to_workers(scheduler::Id owner) const;
     void send_on(PoolWorker &worker);
     void let_go(PoolWorker &worker);
     void release_idle(TimestampTz now);

@@ -16,9 +16,7 @@ server = Server()
 TABLES = 12  # more than the server has processes for
 server.call("start", "max_worker_processes=8", "pg_trickle.max_concurrent_refreshes=2")
 db = Database(server.host)
-for role in "install_many", "install_one":
-    db.run(f"DO $$ BEGIN CREATE ROLE {role} LOGIN; EXCEPTION WHEN duplicate_object THEN END $$")
-    db.run(f"GRANT USAGE ON FOREIGN SERVER pgtrickle TO {role}; GRANT ALL ON SCHEMA public TO {role}")
+db.let_own_stream_tables("install_many", "install_one")
 INSTALLERS = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle installer'"
 
 

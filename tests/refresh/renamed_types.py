@@ -37,7 +37,7 @@ def change(schema, turn):
 
 
 def in_session(refresher):
-    """Each stream table is compiled anew before a rename: the texts for other changes are parsed after it."""
+    """Each stream table is compiled again before a rename: the texts for other changes are parsed after it."""
     db.run(OBJECTS)
     names = [f"s{n}" for n in range(len(QUERIES))]
     for name, query in zip(names, QUERIES):

@@ -23,8 +23,8 @@ Job sample_job()
         Involved involved;
         involved.id = id;
         involved.role = Involved::Role::optional;
-        involved.is_time_dependent = involved.is_program_written = involved.has_overrun = involved.has_ended_process =
-            involved.is_refreshed_alone = true;
+        involved.is_time_dependent = involved.is_program_written = true;
+        involved.process_end = ProcessEnd::of_several;
         involved.refresh_timeout_ms = -1;
         involved.failures = 2;
         involved.retries = 3;

@@ -25,13 +25,11 @@ def restart(**settings):
     global db
     if db:
         db.drop()
-    server.call("start", *[f"{name}={value}" for name, value in settings.items()])
+    server.restart(**settings)
     db = Database(server.host)
     db.run("SET pg_trickle.enabled = off; SET statement_timeout = '1min'")
     db.run(FATAL)
-    for role in "ended_healthy", "ended_fatal", "ended_other":
-        db.run(f"DO $$ BEGIN CREATE ROLE {role} LOGIN; EXCEPTION WHEN duplicate_object THEN END $$")
-        db.run(f"GRANT USAGE ON FOREIGN SERVER pgtrickle TO {role}; GRANT ALL ON SCHEMA public TO {role}")
+    db.let_own_stream_tables("ended_healthy", "ended_fatal", "ended_other")
 
 
 def create(owner, name, query, mode="AUTO"):
@@ -57,10 +55,13 @@ def state(name):
     return db.run("SELECT status, consecutive_errors, last_error_message FROM pgtrickle.pgt_stream_tables WHERE pgt_name = %s", name)[0]
 
 
+def recorded_failures(name):
+    return db.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history h JOIN pgtrickle.pgt_stream_tables s USING (pgt_id) "
+                    "WHERE s.pgt_name = %s AND h.status = 'FAILED'", name)
+
+
 def has_never_failed(name):
-    failed = db.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history h JOIN pgtrickle.pgt_stream_tables s USING (pgt_id) "
-                      "WHERE s.pgt_name = %s AND h.status = 'FAILED'", name)
-    assert failed == 0, (name, failed)
+    assert recorded_failures(name) == 0, (name, recorded_failures(name))
 
 
 def is_suspended(name):
@@ -134,8 +135,7 @@ def an_error_that_may_pass_is_recorded_less_and_less():
     write("ended_fatal")
     db.wait_for("SELECT last_value >= 12 FROM attempts", True, 120)
     assert state("forged")[:2] == ("ACTIVE", 0), state("forged")
-    recorded = db.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history h JOIN pgtrickle.pgt_stream_tables s USING (pgt_id) "
-                        "WHERE s.pgt_name = 'forged' AND h.status = 'FAILED'")
+    recorded = recorded_failures("forged")
     assert 1 <= recorded <= 7, recorded
     db.run("SELECT pgtrickle.drop_stream_table('forged')")
     keeps_up("ended_healthy", "healthy", 1)

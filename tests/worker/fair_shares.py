@@ -29,7 +29,7 @@ def restart(**settings):
     global db
     if db:
         db.drop()
-    server.call("start", *[f"{name}={value}" for name, value in settings.items()])
+    server.restart(**settings)
     db = new_database()
 
 
@@ -39,9 +39,7 @@ def new_database():
     made.run("CREATE TABLE switch (is_on bool); INSERT INTO switch VALUES (false)")
     made.run("CREATE FUNCTION maybe_endless() RETURNS int LANGUAGE plpgsql VOLATILE SECURITY DEFINER AS "
              "'BEGIN IF (SELECT is_on FROM public.switch) THEN PERFORM pg_sleep(3600); END IF; RETURN 1; END'")
-    for role in "fair_healthy", "fair_endless", "fair_reader":
-        made.run(f"DO $$ BEGIN CREATE ROLE {role}; EXCEPTION WHEN duplicate_object THEN END $$")
-        made.run(f"GRANT USAGE ON FOREIGN SERVER pgtrickle TO {role}; GRANT ALL ON SCHEMA public TO {role}")
+    made.let_own_stream_tables("fair_healthy", "fair_endless", "fair_reader")
     return made
 
 

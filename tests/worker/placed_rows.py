@@ -26,13 +26,11 @@ def restart(**settings):
     global db
     if db:
         db.drop()
-    server.call("start", *[f"{name}={value}" for name, value in settings.items()])
+    server.restart(**settings)
     db = Database(server.host)
     db.run("SET pg_trickle.enabled = off; SET statement_timeout = '1min'")
     db.run(ENDLESS)
-    for role in "placed_healthy", "placed_endless":
-        db.run(f"DO $$ BEGIN CREATE ROLE {role}; EXCEPTION WHEN duplicate_object THEN END $$")
-        db.run(f"GRANT USAGE ON FOREIGN SERVER pgtrickle TO {role}; GRANT ALL ON SCHEMA public TO {role}")
+    db.let_own_stream_tables("placed_healthy", "placed_endless")
     db.run("SET ROLE placed_healthy; CREATE TABLE source (id int PRIMARY KEY)")
     db.run("SELECT pgtrickle.create_stream_table('healthy', 'SELECT id FROM source', '1s'); RESET ROLE")
     keeps_up()

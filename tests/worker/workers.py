@@ -24,7 +24,7 @@ def restart(**settings):
     global db
     if db:
         db.drop()
-    server.call("start", *[f"{name}={value}" for name, value in settings.items()])
+    server.restart(**settings)
     db = new_database()
 
 

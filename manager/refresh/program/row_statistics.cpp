@@ -177,7 +177,7 @@ bool find_in_cte(PlannerInfo *root, const RangeTblEntry *entry, AttrNumber colum
 {
     for (Index level = entry->ctelevelsup; level > 0 && root != nullptr; level--)
         root = root->parent_root;
-    if (root == nullptr || entry->self_reference || column < 1)
+    if (root == nullptr || entry->self_reference)
         return false;
     for (int i = 0; i < list_length(root->parse->cteList); i++) {
         const int plan = i < list_length(root->cte_plan_ids) ? list_nth_int(root->cte_plan_ids, i) : 0;

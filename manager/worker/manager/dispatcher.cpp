@@ -285,10 +285,7 @@ Involved Dispatcher::involved_of(Id id)
     item.is_program_written = known.is_program_written;
     item.refresh_timeout_ms = known.refresh_timeout_ms;
     item.owner = known.owner;
-    const mailbox::ProcessEnd end = mailbox::process_end_of(id);
-    item.has_overrun = end == mailbox::ProcessEnd::by_limit;
-    item.has_ended_process = end == mailbox::ProcessEnd::by_code;
-    item.is_refreshed_alone = end == mailbox::ProcessEnd::of_several;
+    item.process_end = mailbox::process_end_of(id);
     item.generation = known.generation;
     item.schema_name = known.schema_name;
     item.name = known.name;

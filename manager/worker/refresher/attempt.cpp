@@ -18,6 +18,7 @@ namespace pgtrickle::worker {
 using scheduler::Ids;
 using scheduler::Involved;
 using scheduler::MemberVerdict;
+using scheduler::ProcessEnd;
 
 namespace {
 
@@ -61,7 +62,6 @@ Attempt::Attempt(const Ids &members, Blame blame) : members_(members), blame_(bl
 
 void Attempt::note_process_end() const noexcept
 {
-    using mailbox::ProcessEnd;
     const int count = blame_ == Blame::none ? 0 : static_cast<int>(members_.size());
     const ProcessEnd how = has_exceeded_limit() ? ProcessEnd::by_limit : ProcessEnd::by_code;
     mailbox::note_process_end(members_.data(), count, ServedOwner::owner(),
@@ -88,7 +88,8 @@ void Refresher::exclude_ended(Ids &members)
 {
     std::vector<const Involved *> ended;
     for (const Involved &item : job_.involved)
-        if ((item.has_overrun || item.has_ended_process) && std::ranges::find(members, item.id) != members.end())
+        if ((item.process_end == ProcessEnd::by_code || item.process_end == ProcessEnd::by_limit) &&
+            std::ranges::find(members, item.id) != members.end())
             ended.push_back(&item);
     for (const Involved *item : ended) {
         set_verdict(item->id, MemberVerdict::failed);
@@ -96,7 +97,9 @@ void Refresher::exclude_ended(Ids &members)
     }
     for (const Involved *item : ended) {
         set_verdict(item->id, MemberVerdict::failed);
-        note_failure(*item, item->has_overrun ? time_limit({item->id}).failure_of_terminated() : failure_of_ended(),
+        note_failure(*item,
+                     item->process_end == ProcessEnd::by_limit ? time_limit({item->id}).failure_of_terminated()
+                                                               : failure_of_ended(),
                      GetCurrentTimestamp());
     }
 }
@@ -104,8 +107,9 @@ void Refresher::exclude_ended(Ids &members)
 void Refresher::refresh_all(Ids members)
 {
     exclude_ended(members);
-    const bool is_alone = std::any_of(members.begin(), members.end(),
-                                      [&](scheduler::Id member) { return find(member)->is_refreshed_alone; });
+    const bool is_alone = std::any_of(members.begin(), members.end(), [&](scheduler::Id member) {
+        return find(member)->process_end == ProcessEnd::of_several;
+    });
     if (is_alone && members.size() > 1)
         refresh_separately(std::move(members));
     else
