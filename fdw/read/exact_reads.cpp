@@ -80,7 +80,8 @@ bool finds_stream_table(Node *node, void *context)
     return walk_expression(node, finds_stream_table, context);
 }
 
-/* Returns the entry that carries the query, or null. Its `inh` says whether the query may call functions that read. */
+/* Returns the entry that carries the query, or null. Its `inh` says whether the query may call functions that read, and
+ * its `enrtuples` is the count of relation changes when the planning began. */
 const RangeTblEntry *carrier_of(const PlannedStmt *plan)
 {
     if (plan->rtable == NIL)
@@ -245,7 +246,7 @@ const Query *copy_for_exact_plan(const Query *query)
     return is_candidate ? static_cast<const Query *>(copyObjectImpl(query)) : nullptr;
 }
 
-void keep_for_exact_plan(PlannedStmt *plan, const Query *query)
+void keep_for_exact_plan(PlannedStmt *plan, const Query *query, uint64 begun)
 {
     int count = 0;
     if (query != nullptr)
@@ -257,7 +258,15 @@ void keep_for_exact_plan(PlannedStmt *plan, const Query *query)
     carrier->subquery = const_cast<Query *>(query);
     carrier->eref = makeAlias(carried_name, NIL);
     carrier->inh = calls_readers(const_cast<Node *>(reinterpret_cast<const Node *>(query)), nullptr);
+    carrier->enrtuples = static_cast<double>(begun);
+    watch_parents(plan);
     plan->rtable = lappend(plan->rtable, carrier);
+}
+
+bool is_to_be_planned_again(const PlannedStmt *plan)
+{
+    const RangeTblEntry *carrier = carrier_of(plan);
+    return carrier != nullptr && is_older_than_children(plan, static_cast<uint64>(carrier->enrtuples));
 }
 
 bool may_call_readers(const PlannedStmt *plan)

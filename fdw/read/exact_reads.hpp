@@ -18,6 +18,7 @@
 #pragma once
 
 #include "fdw/read/freshness.hpp"
+#include "fdw/read/plan_age.hpp"
 
 extern "C" {
 #include "executor/execdesc.h"
@@ -28,8 +29,11 @@ namespace pgtrickle {
 
 /* Returns a copy of a query that is about to be expanded and planned, or null if it may read no stream table. */
 const Query *copy_for_exact_plan(const Query *query);
-/* Lets `plan` carry the query, which may be null, if it reads stream tables. */
-void keep_for_exact_plan(PlannedStmt *plan, const Query *query);
+/* Lets `plan` carry the query, which may be null, if it reads stream tables; `begun` is count_of_relation_changes() of
+ * when its planning began. */
+void keep_for_exact_plan(PlannedStmt *plan, const Query *query, uint64 begun);
+/* Returns is_older_than_children() of a plan that can be made again; false of another one. */
+bool is_to_be_planned_again(const PlannedStmt *plan);
 
 /* Returns true if the statement may call functions that read stream tables: any but IMMUTABLE ones of users, and those
  * of PostgreSQL that run queries; of a statement that reads no stream table itself, any of users. Costs nothing: it is
@@ -58,8 +62,8 @@ enum class Planned {
                          * those of no moment */
 };
 
-/* Whether a source was replaced after the statement was planned, and before its snapshot was taken: then its plan may
- * lack children or partitions of plain tables whose rows stream tables have. */
+/* Whether the plan may be older than the snapshot in a way that matters (plan_age.hpp): then it may lack children or
+ * partitions of plain tables whose rows stream tables have. */
 enum class PlanAge { of_snapshot, before_replacement };
 
 /* Replaces the plan of a statement that is about to start under its snapshot by one that reads the stream tables with

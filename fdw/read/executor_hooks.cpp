@@ -241,7 +241,7 @@ constexpr int most_in_vain = 10;
 MemoryContext plan_exactly(QueryDesc *query, int flags, const Oid *relids, int count, bool *has_new_snapshot)
 {
     PlannedStmt *plan = query->plannedstmt;
-    PlanAge age = PlanAge::of_snapshot;
+    PlanAge age = is_to_be_planned_again(plan) ? PlanAge::before_replacement : PlanAge::of_snapshot;
     for (int in_vain = 0;;) {
         const uint64 invalidations = SharedInvalidMessageCounter;
         MemoryContext memory;
@@ -288,7 +288,7 @@ bool passes_without_refresh(QueryDesc *query, const Reads &reads)
     List *relids = NIL;
     for (int i = 0; i < reads.count; i++)
         relids = lappend_oid(relids, reads.relids[i]);
-    if (reads_untouched_rows(query, relids, SourceRows::are_not)) {
+    if (!is_to_be_planned_again(query->plannedstmt) && reads_untouched_rows(query, relids, SourceRows::are_not)) {
         record_no_wait();
         return true;
     }
@@ -372,7 +372,7 @@ bool has_exact_stored_rows(QueryDesc *query, const Reads &reads, bool *has_new_s
     for (int i = 0; i < reads.count; i++)
         if (!is_stored_exactly(reads.relids[i], &after) || !are_same(before[i], after))
             return false;
-    return true;
+    return !is_to_be_planned_again(query->plannedstmt);
 }
 
 Prepared read_exactly(QueryDesc *query, int flags, const Reads &reads)

@@ -267,11 +267,12 @@ void visit_query(Query *query, Statement *statement)
 PlannedStmt *plan_expanded(Query *query, const char *text, int options, ParamListInfo parameters)
 {
     Statement statement = {query, false, {}};
+    const uint64 begun = count_of_relation_changes();
     const Query *unexpanded = copy_for_exact_plan(query);
     visit_query(query, &statement);
     PlannedStmt *plan = previous_hooks().planner(query, text, statement.functions.planner_options(options), parameters);
     statement.functions.become_dependencies_of(plan);
-    keep_for_exact_plan(plan, unexpanded);
+    keep_for_exact_plan(plan, unexpanded, begun);
     return plan;
 }
 

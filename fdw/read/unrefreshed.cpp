@@ -271,6 +271,13 @@ void add_choices(const StartingStatement &statement, const List *unrefreshed, co
     }
 }
 
+/* Whether the plain tables of the statement may lack rows that its current stream tables have. */
+bool is_of_older_plan(const StartingStatement &statement)
+{
+    return std::any_of(statement.relids, statement.relids + statement.count, has_to_be_current) &&
+           is_to_be_planned_again(statement.query->plannedstmt);
+}
+
 /* Returns true if the stream tables, other tables of the statement, and functions that it calls may show different
  * states of their sources. */
 bool has_several_states(const StartingStatement &statement)
@@ -322,8 +329,8 @@ const Oid *tables_to_read_exactly(const StartingStatement &statement, const List
         return nullptr;
     /* Current rows may lack a change between their refresh and the snapshot, which the functions see. */
     const bool is_of_snapshot = statement.choices != nullptr && guc::max_staleness_ms == 0;
-    const bool is_any_exact =
-        is_noted(unrefreshed, true) || is_of_snapshot || (guc::has_consistent_reads && has_several_states(statement));
+    const bool is_any_exact = is_noted(unrefreshed, true) || is_of_snapshot || is_of_older_plan(statement) ||
+                              (guc::has_consistent_reads && has_several_states(statement));
     if (statement.choices == nullptr && !is_any_exact)
         return nullptr;
     auto *exact = static_cast<Oid *>(palloc(sizeof(Oid) * statement.count));

@@ -9,7 +9,7 @@ namespace pgtrickle {
 
 namespace {
 
-constexpr int most_listeners = 8;
+constexpr int most_listeners = 10;
 RelationListener listeners[most_listeners];
 int listener_count = 0;
 

@@ -116,6 +116,22 @@ def plain_tables_are_planned_again_after_a_wait():
     assert answer["plain"] == answer["x"] == 7, answer
 
 
+def a_plan_is_not_older_than_what_its_statement_shows():
+    """The reader waits while it is planned, after its plan has got the children of the plain table."""
+    for setting in "pg_trickle.read_mode = exact", "pg_trickle.max_staleness = 0", "pg_trickle.consistent_reads = on":
+        for table, stray, add in CHILD, PARTITION:
+            make(table, stray, "CREATE TABLE gate (k int) PARTITION BY LIST (k)", "CREATE TABLE gate1 PARTITION OF gate FOR VALUES IN (1)")
+            create(db.session.cursor(), "x", "SELECT k, max(v) AS most FROM parent GROUP BY k")
+            closing = connect("BEGIN; LOCK TABLE gate1")
+            reading = Waiting(connect("SET " + setting), "SELECT 'plain', max(v) FROM parent GROUP BY k UNION ALL SELECT 'gate', count(*) FROM gate "
+                                                         "UNION ALL SELECT 'x', most FROM x", is_advisory=False)
+            db.run(add)
+            db.run("SELECT pgtrickle.refresh_stream_table('x')")
+            closing.execute("COMMIT")
+            answer = dict(reading.end(is_advisory=False))
+            assert answer["plain"] == answer["x"] == 7, (setting, add, answer)
+
+
 def steps_of_a_refresh_show_one_tree():
     for privileges in "SELECT", "SELECT, TRIGGER":
         make(*CHILD[:2], f"GRANT {privileges} ON parent TO {LIMITED}",
@@ -150,7 +166,8 @@ def a_stopped_log_stays_stopped():
 try:
     db.run(f"CREATE ROLE {LIMITED} LOGIN; GRANT USAGE ON FOREIGN SERVER pgtrickle TO {LIMITED}")
     run_cases([parts_of_a_statement_show_one_tree, a_child_comes_while_touched_values_are_looked_for,
-               plain_tables_are_planned_again_after_a_wait, steps_of_a_refresh_show_one_tree, a_stopped_log_stays_stopped])
+               plain_tables_are_planned_again_after_a_wait, a_plan_is_not_older_than_what_its_statement_shows,
+               steps_of_a_refresh_show_one_tree, a_stopped_log_stays_stopped])
 finally:
     db.run(f"DROP OWNED BY {LIMITED} CASCADE; DROP ROLE {LIMITED}")
     db.drop()

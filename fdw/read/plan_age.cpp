@@ -1,0 +1,97 @@
+#include "fdw/read/plan_age.hpp"
+
+#include "pg/relation_listeners.hpp"
+
+extern "C" {
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+}
+
+namespace pgtrickle {
+
+namespace {
+
+struct Parent {
+    Oid relid;
+    uint64 changed_at; /* the count of changes with which it was altered, or watched first */
+};
+
+HTAB *parents = nullptr; /* null: nothing is watched yet */
+uint64 changes = 0;
+uint64 all_changed_at = 0; /* the count when any relation may have been altered */
+
+void note_change(Oid relation)
+{
+    changes++;
+    if (!OidIsValid(relation)) {
+        all_changed_at = changes;
+        return;
+    }
+    if (auto *parent = static_cast<Parent *>(hash_search(parents, &relation, HASH_FIND, nullptr)))
+        parent->changed_at = changes;
+}
+
+/* The table grows with PostgreSQL's cache of relations, which has an entry for each of them, too. */
+void watch(Oid relid)
+{
+    bool is_found;
+    auto *parent = static_cast<Parent *>(hash_search(parents, &relid, HASH_ENTER, &is_found));
+    if (!is_found)
+        parent->changed_at = changes; /* perhaps by a change that came while the plan was made */
+}
+
+/* Any table can get its first child. */
+bool can_be_parent(const RangeTblEntry *entry)
+{
+    return entry->rtekind == RTE_RELATION && entry->relkind != RELKIND_VIEW;
+}
+
+void begin_watching()
+{
+    HASHCTL control = {};
+    control.keysize = sizeof(Oid);
+    control.entrysize = sizeof(Parent);
+    control.hcxt = CacheMemoryContext;
+    parents = hash_create("pg_trickle parents", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    listen_to_relations(note_change);
+}
+
+} // namespace
+
+uint64 count_of_relation_changes()
+{
+    if (parents == nullptr)
+        begin_watching();
+    return changes;
+}
+
+void watch_parents(const PlannedStmt *plan)
+{
+    ListCell *cell;
+    foreach (cell, plan->rtable)
+        if (const auto *entry = lfirst_node(RangeTblEntry, cell); can_be_parent(entry))
+            watch(entry->relid);
+}
+
+bool is_older_than_children(const PlannedStmt *plan, uint64 begun)
+{
+    AcceptInvalidationMessages();
+    if (changes == begun)
+        return false;
+    ListCell *cell;
+    foreach (cell, plan->rtable) {
+        const auto *entry = lfirst_node(RangeTblEntry, cell);
+        if (!can_be_parent(entry))
+            continue;
+        const auto *parent = static_cast<const Parent *>(hash_search(parents, &entry->relid, HASH_FIND, nullptr));
+        const bool is_altered = parent == nullptr || parent->changed_at > begun || all_changed_at > begun;
+        if (is_altered && has_subclass(entry->relid))
+            return true;
+    }
+    return false;
+}
+
+} // namespace pgtrickle
