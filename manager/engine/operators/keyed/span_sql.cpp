@@ -291,41 +291,59 @@ std::string unchanged_rows(const SpanSql &sql, const Printer &printer, const Spa
                       is_unchanged_place(sql, printer, rows, delta)});
 }
 
-/* Returns the rows at changed positions: the sum of stored and changed rows by image. A negative sum, of a row that is
- * removed and not stored, is passed on, so that it is noticed when the delta is applied. */
+/* Whether equal values of all stored columns have equal images, so that rows can be summed by their values. */
+bool are_summed_by_values(const SpannedWindow &spanned, int input_width)
+{
+    for (int i = 0; i < input_width; i++) {
+        const Column &column = spanned.window->columns()[i];
+        if (spanned.stored_at[i] >= 0 && (is_loose(column) || column.equals != "=" || !column.has_hash))
+            return false;
+    }
+    return true;
+}
+
+/* Returns the rows c1 … of `both` that have a sum w other than 0, as `total`. The columns that are not stored are NULL.
+ * A window over the images costs three times what a hashed grouping by the values does. */
+std::string summed_rows(const SpannedWindow &spanned, int input_width, const std::string &both, const Texts &kept)
+{
+    if (!are_summed_by_values(spanned, input_width))
+        return "SELECT * FROM (SELECT y.*, (pg_catalog.sum(y.w) OVER same)::pg_catalog.int8 AS total, "
+               "pg_catalog.row_number() OVER same AS copy FROM (SELECT x.*, pgtrickle.image(" +
+               joined(kept, ", ") + ") AS image FROM (" + both +
+               ") AS x) AS y WINDOW same AS (PARTITION BY y.image)) AS s WHERE s.copy = 1 AND s.total <> 0";
+    Texts targets;
+    for (int i = 0; i < input_width; i++)
+        targets.push_back(spanned.stored_at[i] >= 0 ? "x.c" + std::to_string(i + 1)
+                                                    : typed_null(spanned.window->columns()[i]));
+    return "SELECT " + joined(named(targets, "c"), ", ") + ", pg_catalog.sum(x.w)::pg_catalog.int8 AS total FROM (" +
+           both + ") AS x GROUP BY " + joined(kept, ", ") + " HAVING pg_catalog.sum(x.w) <> 0";
+}
+
+/* Returns the rows at changed positions: the sum of stored and changed rows. A negative sum, of a row that is removed
+ * and not stored, is passed on, so that it is noticed when the delta is applied. */
 std::string changed_rows(const SpanSql &sql, const SpannedWindow &spanned, const SpanItem &span, const PlanPtr &delta,
                          const PlanPtr &at_changes)
 {
     const int input_width = sql.input_width();
     const FromItem rows = sql.stored(at_changes), changes = sql.changes(delta);
-    auto with_image = [&](const FromItem &item, const std::string &weight) {
-        Texts kept;
-        for (int i = 0; i < input_width; i++)
-            if (spanned.stored_at[i] >= 0)
-                kept.push_back(item.columns[i]);
-        return "SELECT " + joined(named(item.columns, "c"), ", ") + ", pgtrickle.image(" + joined(kept, ", ") +
-               ") AS image, " + weight + " AS w FROM " + item.from;
+    auto weighted = [](const FromItem &item, const std::string &weight) {
+        return "SELECT " + joined(named(item.columns, "c"), ", ") + ", " + weight + " AS w FROM " + item.from;
     };
-    const std::string both = with_image(rows, "1::pg_catalog.int8") + " UNION ALL " +
-                             with_image(changes, changes.weight) + where(changes.where);
-    /* The spans are joined before the sum, where the planner expects as many rows as there are changes. */
-    const Texts columns = columns_of("y", "c", input_width), outputs = columns_of("z", "c", input_width);
-    Texts nulls_of_values;
+    const std::string both =
+        weighted(rows, "1::pg_catalog.int8") + " UNION ALL " + weighted(changes, changes.weight) + where(changes.where);
+    const Texts columns = columns_of("x", "c", input_width), outputs = columns_of("z", "c", input_width);
+    Texts kept, nulls_of_values;
+    for (int i = 0; i < input_width; i++)
+        if (spanned.stored_at[i] >= 0)
+            kept.push_back(columns[i]);
     for (size_t i = input_width; i < spanned.stored_at.size(); i++)
         nulls_of_values.push_back(typed_null(spanned.window->columns()[i]));
-    const std::string spanned_rows = row_of_span(columns, span, {"y.image AS image", "y.w"}) + "(" + both +
-                                     ") AS y WHERE " + sql.is_of(columns, span.keys(), {span.has_span()});
-    Texts targets = named(outputs, "c");
-    append(targets, {"z.low", "z.high"});
-    append(targets, columns_of("z", "b", span.bases().size()));
-    append(targets, {"CASE WHEN z.total < 0 THEN -1 ELSE 1 END::pg_catalog.int8 AS w", "NULL::pg_catalog.oid AS heap",
-                     "NULL::pg_catalog.tid AS tid"});
-    append(targets, named(sql.stored_values(nulls_of_values), "o"));
-    return "SELECT " + joined(targets, ", ") + " FROM " +
-           "(SELECT s.*, (pg_catalog.sum(s.w) OVER same)::pg_catalog.int8 AS total, pg_catalog.row_number() OVER "
-           "same " +
-           "AS copy FROM (" + spanned_rows + ") AS s WINDOW same AS (PARTITION BY s.image)) AS z, " +
-           "LATERAL pg_catalog.generate_series(1, pg_catalog.abs(z.total)) AS copies WHERE z.copy = 1";
+    Texts further{"CASE WHEN z.total < 0 THEN -1 ELSE 1 END::pg_catalog.int8 AS w", "NULL::pg_catalog.oid AS heap",
+                  "NULL::pg_catalog.tid AS tid"};
+    append(further, named(sql.stored_values(nulls_of_values), "o"));
+    return row_of_span(outputs, span, further) + "(" + summed_rows(spanned, input_width, both, kept) +
+           ") AS z, LATERAL pg_catalog.generate_series(1, pg_catalog.abs(z.total)) AS copies WHERE " +
+           sql.is_of(outputs, span.keys(), {span.has_span()});
 }
 
 /* Returns the value of a call from its value over the rows that were read and its base. */
