@@ -224,24 +224,11 @@ void note_policy(Oid policy)
 {
     /* The policy may read other tables than before, whose changes are to be captured. */
     if (Oid table = definition::table_of_policy(policy); OidIsValid(table)) {
-        ListCell *cell;
-        foreach (cell, definition::users_of(RelationRelationId, table, 0, false))
-            mark_for_new_setup(lfirst_oid(cell), "a policy of a source was created, altered or dropped");
+        mark_users(RelationRelationId, table, "a policy of a source was created, altered or dropped");
     }
 }
 
 namespace {
-
-/* Redefines the stream tables that are maintained by deltas if possible, and otherwise by full refreshes: the
- * choice may change, and then other heaps are needed. */
-void redefine_automatic_users(Oid relid)
-{
-    for (Oid user : users_of_view(relid)) {
-        auto may_fall_back = [=] { return rules_of(definition::load(user).mode).may_fall_back; };
-        if (may_concern(user, may_fall_back))
-            redefine_or_mark(user, "policies of a source, or the role that reads it, decide how it can be maintained");
-    }
-}
 
 /* The owner of a view and security_invoker determine the role as which the view reads; policies of a table do
  * not apply to its owner. */
@@ -311,11 +298,8 @@ void mark_for_new_owner(Oid relid)
     note_owner(relid);
     if (!rules_of(definition::load(relid).mode).may_be_full_only())
         return;
-    const char *reason = "its owner was changed";
-    if (has_policies(relid))
-        call([=] { mark_for_new_setup(relid, reason); });
-    else if (is_full_only(relid))
-        call([=] { mark_for_new_start(list_make1_oid(relid), reason); });
+    if (has_policies(relid) || is_full_only(relid))
+        call([=] { mark_for_new_start(list_make1_oid(relid), "its owner was changed"); });
 }
 
 } // namespace
@@ -333,13 +317,10 @@ void follow_owner(Oid relid)
     const Definition definition = definition::load(relid);
     if (!rules_of(definition.mode).may_be_full_only())
         return; /* policies are an objection to this mode for every owner */
-    if (!refresh::may_run_here(relid)) {
-        call([=] { mark_for_new_setup(relid, "its owner was changed"); });
-        return;
-    }
-    if (!refresh::has_current_layout(relid))
+    const bool may_run = refresh::may_run_here(relid);
+    if (may_run && !refresh::has_current_layout(relid))
         redefine(relid, call([=] { return definition::query_of(relid); }), {}, definition.mode);
-    else if (is_full_only(relid) || refresh::compiled_of(relid).is_full_only())
+    else if (!may_run || is_full_only(relid) || refresh::compiled_of(relid).is_full_only())
         call([=] { mark_for_new_start(list_make1_oid(relid), "its owner was changed"); });
 }
 
@@ -362,7 +343,6 @@ void note_policies(Oid relid)
         mark_users(RelationRelationId, relid,
                    "the role that reads a source, or the policies in force for it, may have changed");
     });
-    redefine_automatic_users(relid);
 }
 
 void switch_policies(const UtilityCall &utility)

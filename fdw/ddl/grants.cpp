@@ -123,7 +123,8 @@ void change_roles(const UtilityCall &utility)
     foreach (cell, readers)
         if (has_policies(lfirst_oid(cell)))
             call([=] {
-                mark_for_new_setup(lfirst_oid(cell), "roles, which the policies in force depend on, were changed");
+                mark_for_new_start(list_make1_oid(lfirst_oid(cell)),
+                                   "roles, which the policies in force depend on, were changed");
             });
     if (IsA(statement, GrantRoleStmt) && reinterpret_cast<const GrantRoleStmt *>(statement)->is_grant) {
         mailbox::note_grant();

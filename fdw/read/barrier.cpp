@@ -54,12 +54,37 @@ bool lacks_nothing(Oid relid)
     return !is_pending;
 }
 
+bool has_no_rows(Oid relid)
+{
+    return !mailbox::status_of(relid).state.is_populated && !state::visible_row(relid).is_populated;
+}
+
+/* Fills those without rows that this session may fill: no manager is in this database, which may have been restored,
+ * and a materialized view over them would stay empty. Returns whether it has filled any. */
+bool fill_without_manager(const Oid *relids, int count)
+{
+    auto *empty = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+    int empty_count = 0;
+    for (int i = 0; i < count; i++)
+        if (has_no_rows(relids[i]) && can_refresh_here(relids[i]) && !is_held(relids[i]))
+            empty[empty_count++] = relids[i];
+    if (empty_count > 0)
+        (void)refresh_here(empty, empty_count);
+    pfree(empty);
+    return empty_count > 0;
+}
+
 /* Requests a refresh of all stream tables at once, and judges again those that were not refreshed, as those for which
  * the refresh would wait for a lock of this transaction. Returns whether all are fresh. */
-bool request_all(const Oid *relids, int count)
+bool request_all(const Oid *relids, int count, bool *has_refreshed)
 {
     bool is_fresh = true;
-    const Obstacle obstacle = request_and_wait(relids, count, Waiter::statement);
+    Obstacle obstacle = request_and_wait(relids, count, Waiter::statement);
+    if (obstacle == Obstacle::no_manager) {
+        *has_refreshed |= fill_without_manager(relids, count);
+        if (std::any_of(relids, relids + count, has_no_rows))
+            obstacle = request_of_next_manager(relids, count);
+    }
     for (int i = 0; i < count; i++) {
         if (obstacle == Obstacle::none) {
             /* It was refreshed as of the request. Later changes do not concern this statement. */
@@ -99,8 +124,12 @@ bool is_to_be_set_up(Oid relid)
 {
     return enter([=] {
         const std::vector<Oid> all = definition::with_upstreams(relid);
-        return std::any_of(all.begin(), all.end(),
-                           [](Oid one) { return call([=] { return state::marks_of(one, nullptr).needs_setup; }); });
+        return std::any_of(all.begin(), all.end(), [](Oid one) {
+            const state::Marks marks = call([=] { return state::marks_of(one, nullptr); });
+            return marks.needs_setup || (marks.reason != nullptr &&
+                                         call([=] { return definition::lock_if_exists(one, RowExclusiveLock); }) &&
+                                         refresh::needs_other_heaps(one));
+        });
     });
 }
 
@@ -233,12 +262,12 @@ Passed pass_barrier(const Oid *relids, int count, const RequiredRights *rights)
     }
     if (rights != nullptr)
         check_rights(*rights);
-    bool is_fresh = !actions.has_stale;
+    bool is_fresh = !actions.has_stale, has_refreshed = actions.own_count > 0;
     if (actions.own_count > 0)
         is_fresh = refresh_here(actions.own, actions.own_count) && is_fresh;
     if (actions.requested_count > 0)
-        is_fresh = request_all(actions.requested, actions.requested_count) && is_fresh;
-    return {actions.own_count > 0, is_fresh, actions.requested_count > 0};
+        is_fresh = request_all(actions.requested, actions.requested_count, &has_refreshed) && is_fresh;
+    return {has_refreshed, is_fresh, actions.requested_count > 0};
 }
 
 Expected expected_of(const Oid *relids, int count)

@@ -205,4 +205,17 @@ Obstacle request_and_wait(const Oid *relids, int count, Waiter waiter)
     return obstacle;
 }
 
+Obstacle request_of_next_manager(const Oid *relids, int count)
+{
+    constexpr long turn_probe_ms = 100;
+    const Stopwatch waited;
+    Obstacle obstacle = Obstacle::no_manager;
+    while (obstacle == Obstacle::no_manager && mailbox::do_managers_take_turns() &&
+           waited.ms() < guc::scan_refresh_timeout_ms) {
+        sleep(turn_probe_ms);
+        obstacle = request_and_wait(relids, count, Waiter::statement);
+    }
+    return obstacle;
+}
+
 } // namespace pgtrickle

@@ -280,7 +280,7 @@ void run_exact_query(Oid relid, PlannedStmt *plan, Snapshot snapshot, ParamListI
     receiver->rDestroy(receiver);
 }
 
-char *explain_exact_query(Oid relid, PlannedStmt *plan, const ExplainState *outer)
+char *explain_exact_query(Oid relid, PlannedStmt *plan, Snapshot snapshot, const ExplainState *outer)
 {
     if (!definition::may_see_texts(relid))
         return nullptr;
@@ -289,7 +289,7 @@ char *explain_exact_query(Oid relid, PlannedStmt *plan, const ExplainState *oute
     nested->costs = outer->costs;
     act_as_owner(relid, [&] {
         call([&] {
-            QueryDesc *query = described(plan, InvalidSnapshot, nullptr, None_Receiver);
+            QueryDesc *query = described(plan, snapshot, nullptr, None_Receiver);
             standard_ExecutorStart(query, EXEC_FLAG_EXPLAIN_ONLY);
             ExplainPrintPlan(nested, query);
             standard_ExecutorEnd(query);

@@ -48,7 +48,7 @@ void scan_explain(ForeignScanState *node, ExplainState *es)
     else
         ExplainPropertyText("Storage", quoted_relation_name(served->storage), es);
     QueryDesc *query = nested_query(node);
-    char *text = exact != nullptr   ? explain_exact_query(served->relid, exact, es)
+    char *text = exact != nullptr   ? explain_exact_query(served->relid, exact, node->ss.ps.state->es_snapshot, es)
                  : query != nullptr ? plan_text(query, es)
                                     : nullptr; /* not fetched from */
     if (text == nullptr)

@@ -7,6 +7,7 @@
 #include "definition/text_search_setting.hpp"
 #include "pg/relation_row.hpp"
 #include "pg/settings.hpp"
+#include "pg/type_name.hpp"
 #include "pg/versions/rights.hpp"
 #include "pg/walker.hpp"
 
@@ -181,7 +182,7 @@ bool is_locked_in_use(Oid class_id)
            class_id == TSDictionaryRelationId || class_id == TypeRelationId || class_id == CollationRelationId;
 }
 
-/* Relations are locked as they are read. */
+/* Other relations are locked as they are read. */
 void lock_what_is_used(Oid view)
 {
     List *views = list_make1_oid(view), *used = NIL;
@@ -201,8 +202,13 @@ void lock_what_is_used(Oid view)
         systable_endscan(scan);
     }
     table_close(depend, AccessShareLock);
-    for (int i = 0; i < list_length(used); i += 2)
-        LockDatabaseObject(list_nth_oid(used, i), list_nth_oid(used, i + 1), 0, RowExclusiveLock);
+    for (int i = 0; i < list_length(used); i += 2) {
+        const Oid class_id = list_nth_oid(used, i), object_id = list_nth_oid(used, i + 1);
+        if (class_id == TypeRelationId)
+            lock_names_of_type(object_id);
+        else
+            LockDatabaseObject(class_id, object_id, 0, RowExclusiveLock);
+    }
 }
 
 /* Records a dependency on the text search configuration that the query uses through a recorded setting, as on

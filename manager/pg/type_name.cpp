@@ -7,8 +7,10 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "parser/parse_type.h"
+#include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 }
@@ -86,6 +88,17 @@ Oid named_collation(const char *text)
     if (!OidIsValid(collation))
         collation = collation_for(name, schema_oid, -1);
     return OidIsValid(collation) ? collation : get_collation_oid(names, false);
+}
+
+void lock_names_of_type(Oid type)
+{
+    for (Oid next = type; OidIsValid(next);) {
+        LockDatabaseObject(TypeRelationId, next, 0, RowExclusiveLock);
+        if (const Oid columns = get_typ_typrelid(next); OidIsValid(columns))
+            LockRelationOid(columns, AccessShareLock);
+        const Oid base = getBaseType(next);
+        next = base != next ? base : get_element_type(next);
+    }
 }
 
 } // namespace pgtrickle

@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
 
-FOLDER = next(Path(os.environ["SCRATCH"]).glob("root/usr/share/postgresql/*/extension"))
+FOLDER = next(Path(os.environ["SCRATCH"], "root").rglob("pg_trickle.control")).parent
 NAME = "used_" + uuid.uuid4().hex[:8]
 # The first one creates the extension; the others are its updates.
 SCRIPTS = [

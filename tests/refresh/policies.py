@@ -140,6 +140,41 @@ def follow(number):
     assert telling > 3, f"policies hid some of the rows in {telling} of {len(done)} steps only"
 
 
+def what_changes_nothing_excludes_no_reader():
+    """A transaction that has read a stream table may stay open: what alters no policy for its owner waits for it neither by itself
+    nor in the refresh that follows."""
+    db.run(f"""CREATE TABLE fixed (id int, own text); GRANT SELECT, TRIGGER ON fixed TO {OWNER}; ALTER TABLE fixed ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY p ON fixed USING (own <> 'a'); CREATE TABLE open (id int, own text); CREATE VIEW of_open AS SELECT own FROM open;
+        INSERT INTO fixed VALUES (1, 'a'), (2, 'b'); INSERT INTO open TABLE fixed; GRANT SELECT, TRIGGER ON open, of_open TO {OWNER}""")
+    names = {"by_policy": (OWNER, "SELECT own, count(*) AS n FROM fixed GROUP BY own"), "exempt": ("postgres", "SELECT own, count(*) AS n FROM open GROUP BY own"),
+             "by_view": (OWNER, "SELECT own FROM of_open")}
+    for name, (role, query) in names.items():
+        db.run(f"SET ROLE {role}")
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, '1h')", name, query)
+    db.run("RESET ROLE")
+    reader = db.connect()
+    reader.cursor().execute("BEGIN; " + "; ".join(f"SELECT FROM {name}" for name in names))
+    db.run("SET lock_timeout = '3s'")
+    for number, statement in enumerate((f"GRANT {FRIENDS} TO {OWNER}", f"REVOKE {FRIENDS} FROM {OWNER}", f"ALTER ROLE {FRIENDS} INHERIT",
+                                        "CREATE POLICY q ON fixed TO rp_other USING (false)", "ALTER POLICY q ON fixed USING (id > 0)",
+                                        "ALTER TABLE fixed FORCE ROW LEVEL SECURITY", "ALTER TABLE open ENABLE ROW LEVEL SECURITY",
+                                        "ALTER TABLE open DISABLE ROW LEVEL SECURITY", "ALTER TABLE fixed OWNER TO rp_other",
+                                        f"GRANT SELECT ON open TO {FRIENDS}; ALTER VIEW of_open SET (security_invoker)")):
+        try:
+            db.run(statement)
+            db.run(f"INSERT INTO fixed VALUES ({number}, 'b'); INSERT INTO open VALUES ({number}, 'c')")
+            for name, (role, query) in names.items():
+                db.run(f"SELECT pgtrickle.refresh_stream_table('{name}')")
+                db.run(f"SET ROLE {role}")
+                assert rows_of(query) == rows_of(f"SELECT * FROM {name}"), (statement, name)
+                db.run("RESET ROLE")
+        except psycopg2.Error as error:
+            raise AssertionError(f"{statement}: {error}") from error
+    db.run("RESET lock_timeout")
+    reader.close()
+    db.run("DROP TABLE fixed, open CASCADE")
+
+
 def one_source_after_another():
     follow(0)
 
@@ -150,7 +185,7 @@ def in_another_order():
 
 try:
     set_up()
-    run_cases([one_source_after_another, in_another_order])
+    run_cases([what_changes_nothing_excludes_no_reader, one_source_after_another, in_another_order])
 finally:
     db.run("RESET ROLE")
     db.drop()

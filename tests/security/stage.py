@@ -44,6 +44,8 @@ class Stage:
         self.done = set()  # actions that succeeded
         self.failed = {}  # the others, with their errors
         owner = self.arena.session("owner")
+        if owner.value("SHOW debug_assertions") == "on":
+            PLACES.pop("deferred_trigger", None)  # one that catches an error fails an assertion of PostgreSQL
         for place in PLACES.values():
             place.prepare(owner.run)
         self.arena.log.events()

@@ -2,7 +2,9 @@
 """Shows that every database gets its manager, whatever started the others, however many need one at once, and
 whatever blocks one."""
 
+import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -126,6 +128,45 @@ def one_without_a_manager_says_why():
     waiting.drop()
     there.wait_for("SELECT detail FROM pgtrickle.health_check() WHERE check_name = 'worker_processes'",
                    "3 of max_worker_processes = 3 are running: unless that is rare, increase max_worker_processes, which requires a restart")
+    there.drop()
+
+
+RESTORED = """CREATE TABLE base (id int PRIMARY KEY, k int); INSERT INTO base SELECT i, i % 3 FROM generate_series(1, 30) i;
+              SELECT pgtrickle.create_stream_table('{name}', '{query}', '1m');
+              CREATE MATERIALIZED VIEW of_{name} AS SELECT * FROM {name}"""
+
+
+def restored_into(name, dump, **settings):
+    """Returns what psql says, without what a dump says about other objects."""
+    environment = dict(os.environ, PGOPTIONS=" ".join(f"-c pg_trickle.{key}={value}" for key, value in settings.items()))
+    done = subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", server.host, "-U", "postgres", "-d", name], input=dump, text=True,
+                          env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return "" if done.returncode == 0 else done.stdout
+
+
+def a_restored_database_need_not_wait_for_its_turn():
+    """A materialized view in a dump is filled from stream tables without rows: by the session that restores them, or, if it must not
+    run the code of their query, by the next manager."""
+    server.call("start", "max_worker_processes=3")
+    there = new_database()
+    there.run("SET pg_trickle.enabled = on; CREATE ROLE restored_owner; GRANT CREATE ON SCHEMA public TO restored_owner; "
+              "GRANT USAGE ON FOREIGN SERVER pgtrickle TO restored_owner")
+    there.run("CREATE FUNCTION public.twice(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 * 2; END'")
+    for role, name, query in ("postgres", "plain", "SELECT k, count(*) AS n FROM base GROUP BY k"), ("restored_owner", "coded", "SELECT twice(id) AS d FROM base"):
+        there.run(f"DROP TABLE IF EXISTS base CASCADE; SET ROLE {role}; SET search_path = public")
+        there.run(RESTORED.format(name=name, query=query))
+        there.run("RESET ROLE; RESET search_path")
+        dump = subprocess.run(["pg_dump", "-h", server.host, "-U", "postgres", there.name], stdout=subprocess.PIPE, text=True, check=True).stdout
+        keep(there)
+        keeps_up(there)
+        made = Database(server.host)
+        made.run("DROP EXTENSION pg_trickle")
+        said = restored_into(made.name, dump, scan_refresh_timeout="500ms" if role == "postgres" else "60s")
+        assert not said, (name, said)
+        assert made.value(f"SELECT count(*) FROM of_{name}") == there.value(f"SELECT count(*) FROM of_{name}") > 0
+        made.drop()
+        there.run("DROP FOREIGN TABLE kept")
+    there.run("DROP OWNED BY restored_owner CASCADE; DROP ROLE restored_owner")
     there.drop()
 
 
@@ -256,7 +297,8 @@ def a_command_that_is_taken_back_keeps_no_manager_away():
 
 
 try:
-    run_cases([databases_take_turns_under_another_launcher, one_without_a_manager_says_why, without_a_launcher_a_check_says_so,
+    run_cases([databases_take_turns_under_another_launcher, one_without_a_manager_says_why, a_restored_database_need_not_wait_for_its_turn,
+               without_a_launcher_a_check_says_so,
                one_whose_database_is_locked_is_not_in_the_way, more_at_once_than_can_be_counted_wait_their_turn, a_database_that_cannot_be_examined_delays_no_other,
                a_second_command_finds_the_database_as_empty_as_the_first, a_command_that_is_taken_back_keeps_no_manager_away])
 finally:

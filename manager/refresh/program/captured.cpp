@@ -17,6 +17,17 @@ bool is_captured_for(const Definition &definition, Oid source)
                        [=](const Source &read) { return read.relid == source && read.is_captured; });
 }
 
+bool has_recorded_sources(const Definition &definition, const std::vector<translate::SourceRef> &sources)
+{
+    /* A source may be read several times, and is recorded once. */
+    std::map<Oid, std::set<AttrNumber>> recorded, read;
+    for (const Source &source : definition.sources)
+        recorded[source.relid].insert(source.columns.begin(), source.columns.end());
+    for (const translate::SourceRef &source : sources)
+        read[source.relid].insert(source.columns.begin(), source.columns.end());
+    return recorded == read;
+}
+
 bool captures_match_privileges(Compiled &compiled)
 {
     const Definition &definition = compiled.definition;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "refresh/program/compiled.hpp"
+#include "translate/translate.hpp"
 
 namespace pgtrickle::refresh {
 
@@ -14,6 +15,10 @@ namespace pgtrickle::refresh {
 bool may_capture(const Definition &definition, const Source &source);
 
 bool is_captured_for(const Definition &definition, Oid source);
+
+/* Whether the recorded sources, with their columns, are those that the query reads now: that depends on the policies in
+ * force, and on the roles for which they are. */
+bool has_recorded_sources(const Definition &definition, const std::vector<translate::SourceRef> &sources);
 
 /* Whether the captured sources are those that may be captured. Stores in `compiled` the relations on which
  * the answer depends. */

@@ -15,6 +15,7 @@
 #include "refresh/program/scope.hpp"
 #include "refresh/program/statement.hpp"
 #include "refresh/sets/refresh_sets.hpp"
+#include "setup/full_refresh_sources.hpp"
 #include "setup/setup.hpp"
 #include "setup/steps.hpp"
 #include "storage/layout.hpp"
@@ -173,6 +174,13 @@ QueryParts kept_copy(const QueryParts &parts, MemoryContext kept)
     });
 }
 
+/* Returns what the query is computed from without a program. */
+std::vector<translate::SourceRef> read_as_a_whole(Oid relid)
+{
+    Query *query = call([=] { return definition::query_of(relid); });
+    return setup::sources_of_full_refresh(query, {});
+}
+
 /* Sets the members that depend on the query. */
 void compile_query(Compiled *compiled)
 {
@@ -189,6 +197,11 @@ void compile_query(Compiled *compiled)
     TextSettings text_settings;
     Running running; /* functions in the query must not have the entries freed that a refresh holds */
     auto translation = setup::translation_of(definition);
+    if (!has_recorded_sources(definition, translation ? translation->sources : read_as_a_whole(relid))) {
+        compiled->has_current_layout = false;
+        call([] { PopActiveSnapshot(); });
+        return;
+    }
     if (translation) {
         for (const translate::SourceRef &source : translation->sources)
             add_source(*compiled, source.relid, source.is_stream_table, source.is_only, source.is_compared,

@@ -111,7 +111,8 @@ bool find_heaps(Compiled &compiled)
 {
     const Definition &definition = compiled.definition;
     int last = static_cast<int>(compiled.steps.size()) - 1;
-    bool has_current_layout = true, has_names = true;
+    /* A program with more steps may have been that of other policies. */
+    bool has_current_layout = !OidIsValid(storage::arrangement_of(definition.relid, last)), has_names = true;
     compiled.has_lost_a_key = compiled.has_gained_a_key = false;
     for (int k = 0; k <= last; k++) {
         CompiledStep &step = compiled.steps[k];
