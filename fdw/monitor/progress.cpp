@@ -1,7 +1,7 @@
 /*
- * Fills and full refreshes in progress, and the current jobs of refresh workers, for SQL. A refresh of this
- * database is shown with its stream table, to roles that may see it; for other databases only the existence
- * of a refresh is shown, as pg_stat_activity shows their sessions.
+ * Fills and full refreshes in progress, and the current jobs of refresh workers, for SQL. Of a refresh that a role may
+ * not see, only the existence is shown, as PostgreSQL's own progress views do: the numbers of rows are those of tables
+ * of its owner.
  */
 #include "mailbox/progress.hpp"
 #include "definition/guc.hpp"
@@ -21,13 +21,14 @@ namespace pgtrickle {
 
 namespace {
 
-/* A stream table that a running transaction creates is not visible in the catalogs, and nothing but its OID
- * is known. */
-bool is_shown(const mailbox::ProgressSeen &seen)
+/* Of a stream table of another database, or one that a running transaction creates, only the owner is known. */
+bool may_see_progress(const mailbox::ProgressSeen &seen)
 {
-    if (seen.database != MyDatabaseId)
-        return true;
-    return call([&] { return !definition::is_stream_table(seen.relid) || may_see(seen.relid); });
+    return call([&] {
+        if (has_privs_of_role(GetUserId(), seen.owner) || has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS))
+            return true;
+        return seen.database == MyDatabaseId && definition::is_stream_table(seen.relid) && may_see(seen.relid);
+    });
 }
 
 void add_row(Rows &rows, const mailbox::ProgressSeen &seen)
@@ -35,6 +36,10 @@ void add_row(Rows &rows, const mailbox::ProgressSeen &seen)
     const char *database = call([&] { return get_database_name(seen.database); });
     rows.integer(seen.pid).oid(seen.database);
     database != nullptr ? rows.text(database) : rows.null();
+    if (!may_see_progress(seen)) {
+        rows.null().null().null().null().null().null().null().add();
+        return;
+    }
     seen.database == MyDatabaseId ? rows.oid(seen.relid) : rows.null();
     rows.text(mailbox::name_of(seen.phase)).integer(seen.part).integer(seen.parts).number(seen.rows_done);
     seen.rows_expected > 0 ? rows.number(seen.rows_expected) : rows.null();
@@ -83,7 +88,6 @@ SQL_FUNCTION(pgtrickle_progress_rows)
     using namespace pgtrickle;
     Rows rows(fcinfo);
     for (const mailbox::ProgressSeen &seen : mailbox::progress_seen())
-        if (is_shown(seen))
-            add_row(rows, seen);
+        add_row(rows, seen);
     return 0;
 }

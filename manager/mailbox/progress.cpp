@@ -23,6 +23,7 @@ struct alignas(64) ProgressSlot {
     std::atomic<int32_t> pid; /* 0: empty */
     std::atomic<uint32_t> database;
     std::atomic<uint32_t> relid;
+    std::atomic<uint32_t> owner;
     std::atomic<int64_t> started_at;
     std::atomic<uint32_t> phase;
     std::atomic<int32_t> part;
@@ -96,7 +97,7 @@ void clear_progress(XactEvent event)
         clear(slot);
 }
 
-Progress::Progress(Oid relid) noexcept : slot_(own_slot())
+Progress::Progress(Oid relid, Oid owner) noexcept : slot_(own_slot())
 {
     if (slot_ == nullptr)
         return;
@@ -104,6 +105,7 @@ Progress::Progress(Oid relid) noexcept : slot_(own_slot())
         slot_->pid.store(MyProcPid);
         slot_->database.store(MyDatabaseId);
         slot_->relid.store(relid);
+        slot_->owner.store(owner);
         slot_->started_at.store(GetCurrentTimestamp());
         slot_->phase.store(static_cast<uint32_t>(Phase::computing));
         slot_->part.store(1);
@@ -157,15 +159,11 @@ std::vector<ProgressSeen> progress_seen()
          * skipped. */
         for (int tries = 0; tries < 1000; tries++) {
             uint32_t version = slot.version.load();
-            ProgressSeen seen = {slot.pid.load(),
-                                 slot.database.load(),
-                                 slot.relid.load(),
-                                 slot.started_at.load(),
-                                 static_cast<Phase>(slot.phase.load()),
-                                 slot.part.load(),
-                                 slot.parts.load(),
-                                 slot.rows_done.load(),
-                                 slot.rows_expected.load()};
+            ProgressSeen seen = {slot.pid.load(),        slot.database.load(),
+                                 slot.relid.load(),      slot.owner.load(),
+                                 slot.started_at.load(), static_cast<Phase>(slot.phase.load()),
+                                 slot.part.load(),       slot.parts.load(),
+                                 slot.rows_done.load(),  slot.rows_expected.load()};
             if ((version & 1) != 0 || slot.version.load() != version)
                 continue;
             if (seen.pid != 0)

@@ -1,7 +1,7 @@
 /*
  * Progress of fills and full refreshes, in shared memory: one slot for each backend.
  *
- *     Progress progress(relid);                  begins
+ *     Progress progress(relid, owner);           begins
  *     progress.enter(Phase::comparing, …);       goes to the next phase
  *     progress.count();                          counts a row: an increment and a store
  *
@@ -28,7 +28,7 @@ const char *name_of(Phase phase);
 
 class Progress {
   public:
-    explicit Progress(Oid relid) noexcept;
+    Progress(Oid relid, Oid owner) noexcept;
     ~Progress();
     Progress(const Progress &) = delete;
     Progress &operator=(const Progress &) = delete;
@@ -48,6 +48,7 @@ struct ProgressSeen {
     int pid;
     Oid database;
     Oid relid;
+    Oid owner; /* of the stream table; roles are those of all databases */
     TimestampTz started_at;
     Phase phase;
     int part; /* from 1 */

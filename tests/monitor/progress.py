@@ -125,18 +125,41 @@ def the_manager_shows_its_own():
     assert name.startswith("pg_trickle"), name
 
 
+HIDDEN = "pgt_name, relid, phase, part, parts, rows_done, rows_expected, started_at"
+
+
+def seen_from(base):
+    return base.run(f"SELECT {HIDDEN} FROM pgtrickle.pg_stat_progress_stream_table WHERE datname = %s", db.name)
+
+
 def others_see_only_what_they_may_read():
+    """Of the others, that a process is at work; also from another database, and of what is not committed."""
     db.run("DROP ROLE IF EXISTS progress_reader")
     db.run("CREATE ROLE progress_reader; GRANT SELECT ON filled TO progress_reader")
+    other, nothing = Database(), [(None,) * 8]
+    other.run("SET ROLE progress_reader")
+    beside = Beside(CREATE.format("uncommitted", "FULL", "true"))
     try:
+        db.wait_for(f"SELECT count(*) {OURS} AND pid = {beside.pid} AND rows_done > 10", 1)
+        db.wait_for("SELECT count(*) FROM pgtrickle.pg_stat_progress_stream_table WHERE pgt_name = 'later'", 0)
+        assert seen_from(other) == nothing, seen_from(other)
+        db.run("SET ROLE progress_reader")
+        assert seen_from(db) == nothing, seen_from(db)
+        db.run("RESET ROLE; GRANT pg_read_all_stats TO progress_reader")
+        assert seen_from(other)[0][5] > 10, seen_from(other)
+        db.run("REVOKE pg_read_all_stats FROM progress_reader")
+        beside.wait()
+        db.run("SELECT pgtrickle.drop_stream_table('later')")
+        db.run(CREATE.format("later", "FULL", "false"))
         db.wait_for(f"SELECT count(*) {OURS} AND pgt_name = 'later'", 1)
         db.run("SET ROLE progress_reader")
-        assert progress("pid") is None
+        assert seen_from(db) == nothing, seen_from(db)
         db.run("RESET ROLE; GRANT SELECT ON later TO progress_reader; SET ROLE progress_reader")
         assert progress("pgt_name") == ("later",)
         db.run("RESET ROLE")
         db.wait_for(f"SELECT count(*) {OURS}", 0)
     finally:
+        other.drop()
         db.run("RESET ROLE; DROP OWNED BY progress_reader; DROP ROLE progress_reader")
 
 

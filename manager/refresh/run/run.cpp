@@ -379,7 +379,7 @@ bool Run::merge_deltas(storage::MergedGroups *merged)
 
 void Run::replace_all()
 {
-    mailbox::Progress progress(definition::ShownAs::of(compiled_.relid()));
+    mailbox::Progress progress(definition::ShownAs::of(compiled_.relid()), compiled_.definition.owner);
     progress_ = &progress;
     for (int i = 0; i < static_cast<int>(compiled_.steps.size()); i++) {
         progress.begin_part(i + 1, static_cast<int>(compiled_.steps.size()));
