@@ -42,6 +42,7 @@ extern "C" {
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/rls.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 }
@@ -230,6 +231,24 @@ void note_policy(Oid policy)
 
 namespace {
 
+/* Redefines a stream table of the session's own role that is maintained by deltas if possible, and otherwise by full
+ * refreshes: the choice may change, and then other heaps are needed. */
+void redefine_if_automatic(Oid user)
+{
+    if (call([=] { return is_owned_by_user(user); }) &&
+        may_concern(user, [=] { return rules_of(definition::load(user).mode).may_fall_back; }))
+        redefine_or_mark(user, "policies of a source, or the role that reads it, decide how it can be maintained");
+}
+
+/* Returns those of the stream tables for whose owners policies of the table are in force. */
+std::vector<Oid> bound_by_policies(Oid relid, std::vector<Oid> users)
+{
+    std::erase_if(users, [=](Oid user) {
+        return call([=] { return check_enable_rls(relid, owner_of_relation(user, true), true) != RLS_ENABLED; });
+    });
+    return users;
+}
+
 /* The owner of a view and security_invoker determine the role as which the view reads; policies of a table do
  * not apply to its owner. */
 bool is_changing_reader(AlterTableType type, Oid relid)
@@ -343,12 +362,17 @@ void note_policies(Oid relid)
         mark_users(RelationRelationId, relid,
                    "the role that reads a source, or the policies in force for it, may have changed");
     });
+    for (Oid user : users_of_view(relid))
+        redefine_if_automatic(user);
 }
 
 void switch_policies(const UtilityCall &utility)
 {
     auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
     Oid relid = call([=] { return RangeVarGetRelid(statement->relation, NoLock, true); });
+    std::vector<Oid> users = OidIsValid(relid) ? users_of_view(relid) : std::vector<Oid>(), changed;
+    std::sort(users.begin(), users.end());
+    const std::vector<Oid> before = bound_by_policies(relid, users);
     call([&] {
         utility.run();
         CommandCounterIncrement();
@@ -356,7 +380,14 @@ void switch_policies(const UtilityCall &utility)
     if (!OidIsValid(relid))
         return;
     note_columns(relid, statement);
-    note_policies(relid);
+    if (call([=] { return get_rel_relkind(relid) == RELKIND_VIEW; }))
+        return note_policies(relid);
+    call([=] { mark_users(RelationRelationId, relid, "the policies in force for a source may have changed"); });
+    const std::vector<Oid> after = bound_by_policies(relid, users);
+    std::set_symmetric_difference(before.begin(), before.end(), after.begin(), after.end(),
+                                  std::back_inserter(changed));
+    for (Oid user : changed)
+        redefine_if_automatic(user);
 }
 
 List *relations_of(const List *roles, bool (*is_owner)(const List *roles, Oid owner))

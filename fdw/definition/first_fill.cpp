@@ -5,12 +5,18 @@
 #include "definition/restoring.hpp"
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
+#include "fdw/read/freshness.hpp"
 #include "fdw/read/refresh_wait.hpp"
+#include "refresh/batch/holds.hpp"
 #include "refresh/batch/new_keys.hpp"
+#include "refresh/history.hpp"
+#include "refresh/refresh.hpp"
 
 extern "C" {
 #include "access/xact.h"
 }
+
+#include <algorithm>
 
 namespace pgtrickle {
 
@@ -24,6 +30,26 @@ template <class IsOne> void use_new_keys_of(Oid relid, IsOne is_one)
         std::erase_if(all, [=](Oid one) { return !call([=] { return is_one(one); }); });
         refresh::use_new_keys(all);
     });
+}
+
+/* Fills those that this session may fill. Nothing has been planned with their heaps yet. */
+void fill_here(const Oid *relids, int count)
+{
+    enter([=] {
+        std::vector<Oid> own(relids, relids + count);
+        std::erase_if(own, [](Oid relid) {
+            return refresh::hold_on(relid).has_value() || !call([=] { return can_refresh_here(relid); });
+        });
+        if (own.empty())
+            return;
+        for (const refresh::Outcome &outcome : refresh::refresh_batch({.members = own}))
+            record_in_history(outcome, catalog::InitiatedBy::scan);
+    });
+}
+
+bool is_unfilled(Oid relid)
+{
+    return !state::visible_row(relid).is_populated;
 }
 
 } // namespace
@@ -44,7 +70,12 @@ void have_filled(const Oid *relids, int count)
     if (unfilled_count == 0 || !guc::enabled)
         return;
     definition::end_restoring(); /* by this session, which is about to read them */
-    (void)request_and_wait(unfilled, unfilled_count, Waiter::session);
+    if (request_and_wait(unfilled, unfilled_count, Waiter::session) != Obstacle::no_manager)
+        return;
+    fill_here(unfilled, unfilled_count);
+    CommandCounterIncrement();
+    if (std::any_of(unfilled, unfilled + unfilled_count, is_unfilled))
+        (void)request_of_next_manager(unfilled, unfilled_count);
 }
 
 void use_new_keys_here(Oid relid)

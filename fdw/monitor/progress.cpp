@@ -21,7 +21,7 @@ namespace pgtrickle {
 
 namespace {
 
-/* Of a stream table of another database, or one that a running transaction creates, only the owner is known. */
+/* Only the owner is known of a stream table of another database, and of one that a running transaction creates. */
 bool may_see_progress(const mailbox::ProgressSeen &seen)
 {
     return call([&] {

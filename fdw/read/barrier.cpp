@@ -54,6 +54,21 @@ bool lacks_nothing(Oid relid)
     return !is_pending;
 }
 
+/* Whether the heaps of the stream table, or of one that it reads, are to be built again. The plan of the statement that
+ * is about to start refers to them as they are. */
+bool is_to_be_set_up(Oid relid)
+{
+    return enter([=] {
+        const std::vector<Oid> all = definition::with_upstreams(relid);
+        return std::any_of(all.begin(), all.end(), [](Oid one) {
+            const state::Marks marks = call([=] { return state::marks_of(one, nullptr); });
+            return marks.needs_setup || (marks.reason != nullptr &&
+                                         call([=] { return definition::lock_if_exists(one, RowExclusiveLock); }) &&
+                                         refresh::needs_other_heaps(one));
+        });
+    });
+}
+
 bool has_no_rows(Oid relid)
 {
     return !mailbox::status_of(relid).state.is_populated && !state::visible_row(relid).is_populated;
@@ -66,7 +81,7 @@ bool fill_without_manager(const Oid *relids, int count)
     auto *empty = static_cast<Oid *>(palloc(sizeof(Oid) * count));
     int empty_count = 0;
     for (int i = 0; i < count; i++)
-        if (has_no_rows(relids[i]) && can_refresh_here(relids[i]) && !is_held(relids[i]))
+        if (has_no_rows(relids[i]) && can_refresh_here(relids[i]) && !is_held(relids[i]) && !is_to_be_set_up(relids[i]))
             empty[empty_count++] = relids[i];
     if (empty_count > 0)
         (void)refresh_here(empty, empty_count);
@@ -117,21 +132,6 @@ struct Actions {
     int own_count;
     bool has_stale;
 };
-
-/* Whether the heaps of the stream table, or of one that it reads, are to be built again. The plan of the statement that
- * is about to start refers to them as they are. */
-bool is_to_be_set_up(Oid relid)
-{
-    return enter([=] {
-        const std::vector<Oid> all = definition::with_upstreams(relid);
-        return std::any_of(all.begin(), all.end(), [](Oid one) {
-            const state::Marks marks = call([=] { return state::marks_of(one, nullptr); });
-            return marks.needs_setup || (marks.reason != nullptr &&
-                                         call([=] { return definition::lock_if_exists(one, RowExclusiveLock); }) &&
-                                         refresh::needs_other_heaps(one));
-        });
-    });
-}
 
 /* Decides by `freshness` whether the stream table, one of at most `count`, is served or put on a list. `snapshot` is
  * the statement's if it is fixed, or null. */

@@ -259,7 +259,7 @@ void keep_for_exact_plan(PlannedStmt *plan, const Query *query, uint64 begun)
     carrier->eref = makeAlias(carried_name, NIL);
     carrier->inh = calls_readers(const_cast<Node *>(reinterpret_cast<const Node *>(query)), nullptr);
     carrier->enrtuples = static_cast<double>(begun);
-    watch_parents(plan);
+    watch_parents(plan, begun);
     plan->rtable = lappend(plan->rtable, carrier);
 }
 

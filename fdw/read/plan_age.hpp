@@ -23,7 +23,7 @@ namespace pgtrickle {
 uint64 count_of_relation_changes();
 
 /* Watches the parents among the tables of a plan; `begun` is count_of_relation_changes() of when its planning began. */
-void watch_parents(const PlannedStmt *plan);
+void watch_parents(const PlannedStmt *plan, uint64 begun);
 /* Returns true if a parent among the tables of a plan that watch_parents() has seen was altered after its planning
  * began, as far as other transactions have announced it until now. Locks nothing. */
 bool is_older_than_children(const PlannedStmt *plan, uint64 begun);

@@ -34,7 +34,7 @@ void pause_waiting();
 Obstacle request_and_wait(const Oid *relids, int count, Waiter waiter);
 
 /* As request_and_wait() after Obstacle::no_manager, for stream tables without rows: where managers take turns, waits
- * for that of this database, for pg_trickle.scan_refresh_timeout at most. */
+ * for that of this database first, for pg_trickle.scan_refresh_timeout at most. */
 Obstacle request_of_next_manager(const Oid *relids, int count);
 
 } // namespace pgtrickle

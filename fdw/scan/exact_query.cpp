@@ -19,6 +19,7 @@ extern "C" {
 #include "tcop/dest.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 }
 
 #include <algorithm>
@@ -289,11 +290,13 @@ char *explain_exact_query(Oid relid, PlannedStmt *plan, Snapshot snapshot, const
     nested->costs = outer->costs;
     act_as_owner(relid, [&] {
         call([&] {
+            PushActiveSnapshot(snapshot);
             QueryDesc *query = described(plan, snapshot, nullptr, None_Receiver);
             standard_ExecutorStart(query, EXEC_FLAG_EXPLAIN_ONLY);
             ExplainPrintPlan(nested, query);
             standard_ExecutorEnd(query);
             FreeQueryDesc(query);
+            PopActiveSnapshot();
         });
     });
     return nested->str->data;

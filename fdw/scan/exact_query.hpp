@@ -60,8 +60,8 @@ List *open_tables_of_exact_query(Oid relid, PlannedStmt *plan);
 /* Runs the exact query of `relid` under the snapshot and puts its rows into `rows`. PostgreSQL frame. */
 void run_exact_query(Oid relid, PlannedStmt *plan, Snapshot snapshot, ParamListInfo parameters, Tuplestorestate *rows);
 
-/* Returns the plan of an exact query as EXPLAIN prints it; null if the user may not see it. The plan is started with
- * the snapshot, and reads nothing. PostgreSQL frame. */
+/* Returns the plan of an exact query as EXPLAIN prints it; null if the user may not see it. The plan is started under
+ * the snapshot: functions may be called to prune partitions. PostgreSQL frame. */
 char *explain_exact_query(Oid relid, PlannedStmt *plan, Snapshot snapshot, const ExplainState *outer);
 
 } // namespace pgtrickle

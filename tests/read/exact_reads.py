@@ -59,6 +59,7 @@ QUERIES = {
     "missing": "SELECT id, k FROM a WHERE id NOT IN (SELECT v FROM b WHERE v IS NOT NULL)",
     "scalar": "SELECT id, (SELECT max(v) FROM b y WHERE y.k = x.k) AS top FROM a x",
     "itself": "SELECT x.id, y.id AS other FROM a x JOIN a y ON x.v = y.k",
+    "of_one_part": "SELECT id, v FROM p WHERE k = the_part()",
     "of_parts": "SELECT id, k, v FROM p WHERE v > 1",
     "parts_by_k": "SELECT k, count(*) AS n, sum(v) AS total FROM p GROUP BY k",
     "viewed": "SELECT k, n FROM counted WHERE n > 2",
@@ -97,6 +98,8 @@ def set_up():
     for name in TABLES:
         db.run(f"INSERT INTO {name} SELECT i, i % 5, i % 7, chr(65 + i % 3) FROM generate_series(1, 40) i")
     db.run("CREATE TABLE c_all (id int, v int); CREATE TABLE c () INHERITS (c_all); INSERT INTO c SELECT i, i FROM generate_series(0, 5) i; CREATE INDEX ON c (id)")
+    db.run("CREATE TABLE chosen AS SELECT 2 AS k")
+    db.run("CREATE FUNCTION the_part() RETURNS int STABLE LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT k FROM public.chosen); END'")
     db.run("CREATE VIEW counted AS SELECT k, count(*) AS n FROM b GROUP BY k")
     for number, (name, query) in enumerate(QUERIES.items()):
         db.run("SELECT pgtrickle.create_stream_table(%s, %s, %s)", name, query, "1h" if number % 2 else "0s")
@@ -410,6 +413,7 @@ def every_query_is_explained():
         for options in ("ANALYZE", "ANALYZE, VERBOSE, FORMAT json", "ANALYZE, VERBOSE, BUFFERS, FORMAT xml", "COSTS off", "VERBOSE"):
             cursor.execute(f"EXPLAIN ({options}) SELECT * FROM {name}")
         cursor.execute(f"SELECT count(*) FROM {name} x JOIN {name} y ON x = y")
+        cursor.execute(f"SELECT * FROM {name}")
     session.close()
 
 

@@ -66,6 +66,8 @@ void add_relations(Compiled &compiled)
             compiled.objects.push_back({UsedObject::relation, relation});
     };
     add(compiled.relid());
+    for (const Source &source : compiled.definition.sources)
+        add(source.relid);
     for (const CompiledSource &source : compiled.sources)
         add(source.relid);
     for (const CompiledStep &step : compiled.steps)
@@ -197,8 +199,14 @@ void compile_query(Compiled *compiled)
     TextSettings text_settings;
     Running running; /* functions in the query must not have the entries freed that a refresh holds */
     auto translation = setup::translation_of(definition);
-    if (!has_recorded_sources(definition, translation ? translation->sources : read_as_a_whole(relid))) {
-        compiled->has_current_layout = false;
+    compiled->has_current_layout =
+        has_recorded_sources(definition, translation ? translation->sources : read_as_a_whole(relid));
+    if (translation || !compiled->has_current_layout) {
+        const Query *rewritten = call([=] { return definition::rewritten(definition::query_of(relid)); });
+        compiled->asked = call([=] { return asked_rights_of(rewritten, context); });
+        add_used_by_query(&compiled->objects, rewritten);
+    }
+    if (!compiled->has_current_layout) {
         call([] { PopActiveSnapshot(); });
         return;
     }
@@ -206,9 +214,6 @@ void compile_query(Compiled *compiled)
         for (const translate::SourceRef &source : translation->sources)
             add_source(*compiled, source.relid, source.is_stream_table, source.is_only, source.is_compared,
                        source.columns, source.is_read_by_owner, is_captured_for(definition, source.relid));
-        const Query *rewritten = call([=] { return definition::rewritten(definition::query_of(relid)); });
-        compiled->asked = call([=] { return asked_rights_of(rewritten, context); });
-        add_used_by_query(&compiled->objects, rewritten);
         add_known(&compiled->objects, translation->parts.known);
         compiled->parts = kept_copy(translation->parts, context);
         compiled->program = std::make_unique<engine::Program>(std::move(translation->program));
@@ -232,7 +237,6 @@ void compile_query(Compiled *compiled)
     if (compiled->has_current_layout)
         for (CompiledStep &step : compiled->steps)
             compile_step(step, compiled->parts, context, compiled->relations);
-    add_relations(*compiled);
     CompiledStep &storage = compiled->steps.back();
     storage.facts.ranges = definition.partition_by.width;
     storage.may_have_rows_to_place = storage.facts.ranges.unit != RangeUnit::none;
@@ -256,6 +260,7 @@ Compiled *compile(Oid relid)
     compiled->has_current_layout = !call([=] { return state::marks_of(relid, nullptr).needs_setup; });
     if (compiled->has_current_layout)
         compile_query(compiled);
+    add_relations(*compiled);
     /* Up to here, an error frees the context with the transaction. */
     MemoryContextSetParent(context, TopMemoryContext);
     return compiled;
