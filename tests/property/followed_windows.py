@@ -17,8 +17,9 @@ from seeds import SEED, dice  # noqa: E402
 
 IN_DATABASE, ROUNDS = 20, 12
 TABLES = """
-CREATE TABLE keyed (id int PRIMARY KEY, k int, l int NOT NULL, p int, q int NOT NULL, d date, v int, m numeric(8,2), x numeric);
-CREATE TABLE loose (k int, l int NOT NULL, p int, q int NOT NULL, d date, v int, m numeric(8,2), x numeric);
+CREATE TYPE pair AS (a int, b int);
+CREATE TABLE keyed (id int PRIMARY KEY, k int, l int NOT NULL, p int, q int NOT NULL, d date, v int, m numeric(8,2), x numeric, r pair);
+CREATE TABLE loose (k int, l int NOT NULL, p int, q int NOT NULL, d date, v int, m numeric(8,2), x numeric, r pair);
 CREATE INDEX ON keyed (k);
 CREATE INDEX ON loose (k);
 """
@@ -51,21 +52,21 @@ class Case:
         """Returns a function and its frame."""
         column = self.pick(["v", "m", "x"])
         condition = self.pick(["", "", " FILTER (WHERE v > 1)"])
-        running = [("rank()", ""), ("dense_rank()", ""), ("count(*)" + condition, ""), ("count(%s)" % column + condition, ""),
+        running = [("rank()", ""), ("dense_rank()", ""), ("count(*)" + condition, ""), ("count(%s)" % self.pick([column, "r"]) + condition, ""),
                    ("sum(%s)" % column + condition, ""), ("sum(v)", " GROUPS UNBOUNDED PRECEDING"),
                    ("sum(m)", " RANGE BETWEEN CURRENT ROW AND CURRENT ROW"), ("min(v)", ""), ("avg(m)", "")]
         total = [("row_number()", ""), ("lag(%s)" % column, ""), ("lead(%s, %d)" % (column, self.pick([1, 2, 5])), ""),
                  ("lag(v, 2, -1)", ""), ("sum(%s)" % column, " ROWS UNBOUNDED PRECEDING"), ("count(v)", " ROWS UNBOUNDED PRECEDING"),
-                 ("last_value(v)", ""), ("first_value(v)", "")]
+                 ("last_value(v)", ""), ("first_value(v)", ""), ("lag(r)", ""), ("count(r)", " ROWS UNBOUNDED PRECEDING")]
         total += [(function, self.frame()) for function in ("sum(%s)" % column, "count(v)", "avg(v)", "max(m)", "last_value(x)", "nth_value(v, 2)")]
         return self.pick(running + total + total if is_total else running)
 
     def query(self):
         table = self.pick(["keyed", "keyed", "keyed", "loose"])
         is_total = table == "keyed" and self.chance(75)
-        partition = self.pick(["", "PARTITION BY k", "PARTITION BY k", "PARTITION BY k, l", "PARTITION BY l"])
+        partition = self.pick(["", "PARTITION BY k", "PARTITION BY k", "PARTITION BY k, l", "PARTITION BY l", "PARTITION BY r"])
         order = self.order(is_total)
-        outputs = [column for column in ("k", "l", "p", "v") if self.chance(40)]
+        outputs = [column for column in ("k", "l", "p", "v", "r") if self.chance(40)]
         outputs += ["id"] if table == "keyed" and self.chance(70) else []
         for _ in range(self.pick([1, 1, 2, 3])):
             function, frame = self.call(is_total)
@@ -78,7 +79,7 @@ class Case:
         value = lambda text, percent=8: "NULL" if self.chance(percent) else str(text)
         n = self.dice.randrange
         return [value(n(4), 4), str(n(2)), value(n(30), self.nulls), str(n(40)), value("'2024-01-%02d'" % (1 + n(20)), self.nulls),
-                value(n(5)), value(n(400) / 100), value(self.pick(["1", "1.0", "2.50", "0.125", "3", "-1"]))]
+                value(n(5)), value(n(400) / 100), value(self.pick(["1", "1.0", "2.50", "0.125", "3", "-1"])), value(self.pick(["'(1,1)'", "'(1,)'", "'(,)'"]))]
 
     def change(self):
         form, table = self.pick(["insert"] * 4 + ["value", "value", "place", "partition", "delete", "delete", "vanish"]), self.pick(["keyed", "loose"])
@@ -92,8 +93,8 @@ class Case:
         if form == "vanish":
             return "DELETE FROM %s WHERE k = %d AND l = %d" % (table, self.dice.randrange(4), self.dice.randrange(2))
         new = self.row()
-        columns = {"value": (5, 6, 7), "place": (2, 3, 4), "partition": (0, 1)}[form]
-        names = "k l p q d v m x".split()
+        columns = {"value": (5, 6, 7, 8), "place": (2, 3, 4), "partition": (0, 1)}[form]
+        names = "k l p q d v m x r".split()
         return "UPDATE %s SET %s WHERE %s" % (table, ", ".join("%s = %s" % (names[i], new[i]) for i in columns), where)
 
     def statements(self):

@@ -198,8 +198,9 @@ Extremum GroupBuilder::extremum(const std::string &value, Column column, bool is
     int place = static_cast<int>(group_.states.size());
     int m = place, t = place + 1, r = place + 2, rt = place + 3;
     std::string suffix = std::to_string(place);
-    std::string is_beaten = delta_value(m) + " IS NOT NULL AND (" + old_value(m) + " IS NULL OR " + delta_value(m) +
-                            (is_maximum ? " > " : " < ") + old_value(m) + ")";
+    std::string is_beaten = delta_value(m) + " IS DISTINCT FROM NULL AND (" + old_value(m) +
+                            " IS NOT DISTINCT FROM NULL OR " + delta_value(m) + (is_maximum ? " > " : " < ") +
+                            old_value(m) + ")";
     std::string ties = "CASE WHEN " + is_beaten + " THEN " + delta_value(t) + " WHEN " + delta_value(m) + " = " +
                        old_value(m) + " THEN " + old_value(t) + " + " + delta_value(t) + " WHEN " + delta_value(r) +
                        " = " + old_value(m) + " THEN " + old_value(t) + " + " + delta_value(rt) + " ELSE coalesce(" +
@@ -216,8 +217,8 @@ Extremum GroupBuilder::extremum(const std::string &value, Column column, bool is
     delta_state(column, "pgtrickle.retracted_extremum" + of_changes);
     delta_state(bigint_column("pgt_retracted_ties_" + suffix), "pgtrickle.retracted_ties" + of_changes);
 
-    std::vector<std::string> lost = {"(" + delta_value(m) + " IS NOT NULL OR " + delta_value(r) + " IS NOT NULL) AND " +
-                                     ties + " <= 0"};
+    std::vector<std::string> lost = {"(" + delta_value(m) + " IS DISTINCT FROM NULL OR " + delta_value(r) +
+                                     " IS DISTINCT FROM NULL) AND " + ties + " <= 0"};
     if (!is_image) {
         lost.push_back(delta_value(r) + " = " + old_value(m));
         lost.push_back(delta_value(r) + " = " + delta_value(m));

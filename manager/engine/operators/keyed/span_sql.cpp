@@ -185,7 +185,7 @@ std::string moves(const Following &following, const FromItem &changes)
             continue;
         Texts counted;
         if (call.argument)
-            counted.push_back("(" + call.argument->print(slot) + ") IS NOT NULL");
+            counted.push_back("(" + call.argument->print(slot) + ") IS DISTINCT FROM NULL");
         if (call.filter)
             counted.push_back("(" + call.filter->print(slot) + ")");
         const std::string rest = (counted.empty() ? "" : " FILTER (WHERE " + joined(counted, " AND ") + ")") + " <> 0";
@@ -212,9 +212,9 @@ std::string changed_positions(const SpanSql &sql, const Following &following, co
         return "(pg_catalog.array_agg(" + position + " ORDER BY " + position + direction + "))[1]";
     };
     Texts targets = named(keys, "k");
-    append(targets,
-           {first(sql.upwards()) + " AS low", first(sql.downwards()) + " AS high",
-            "pg_catalog.bool_or(" + position + " IS NULL) AS has_null", moves(following, changes) + " AS moves"});
+    append(targets, {first(sql.upwards()) + " AS low", first(sql.downwards()) + " AS high",
+                     "pg_catalog.bool_or(" + position + " IS NOT DISTINCT FROM NULL) AS has_null",
+                     moves(following, changes) + " AS moves"});
     return "SELECT " + joined(targets, ", ") + " FROM " + changes.from + where(changes.where) +
            (keys.empty() ? " HAVING pg_catalog.count(*) > 0" : " GROUP BY " + joined(keys, ", "));
 }
@@ -248,7 +248,7 @@ std::string changed_places(const SpanSql &sql, const PlanPtr &delta)
     const Texts place = sql.place_of(changes.columns);
     Texts conditions = changes.where;
     for (const auto &column : place)
-        conditions.push_back(column + " IS NOT NULL");
+        conditions.push_back(column + " IS DISTINCT FROM NULL");
     return "(SELECT " + joined(place, ", ") + " FROM " + changes.from + where(conditions) + ")";
 }
 
@@ -392,11 +392,12 @@ Select Spans::print(Printer &printer) const
     const int64_t after = farthest(following(), &Following::Call::after);
     Texts whole{"g.has_null"};
     for (const auto &key : its_keys)
-        whole.push_back(key + " IS NULL");
+        whole.push_back(key + " IS NOT DISTINCT FROM NULL");
     if (window().columns()[position()].may_be_null) {
         const FromItem rows = sql.stored();
-        whole.push_back("EXISTS (SELECT FROM " + rows.from + " WHERE " +
-                        sql.is_of(rows.columns, its_keys, {sql.position_of(rows.columns) + " IS NULL"}) + ")");
+        whole.push_back(
+            "EXISTS (SELECT FROM " + rows.from + " WHERE " +
+            sql.is_of(rows.columns, its_keys, {sql.position_of(rows.columns) + " IS NOT DISTINCT FROM NULL"}) + ")");
     }
     const std::string end =
         "coalesce((" + sql.positions("g.high", its_keys, sql.behind(), sql.downwards(), 1) + "), g.high)";
