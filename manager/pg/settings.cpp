@@ -9,6 +9,7 @@ extern "C" {
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/rls.h"
 }
 
 #include <algorithm>
@@ -249,6 +250,9 @@ SharedSettings::SharedSettings(Sharing sharing)
 {
     if (depth_ == 0 || sharing == Sharing::all)
         call([=] { share(sharing); });
+    /* With row_security off, as in a restore, PostgreSQL raises an error where a policy applies. */
+    if (sharing == Sharing::all && !row_security)
+        call([] { set_for_now("row_security", "on"); });
     depth_++;
 }
 

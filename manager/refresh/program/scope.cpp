@@ -2,10 +2,6 @@
 
 #include "refresh/program/libraries.hpp"
 
-extern "C" {
-#include "utils/rls.h"
-}
-
 namespace pgtrickle::refresh {
 
 namespace {
@@ -19,9 +15,6 @@ OwnerScope::OwnerScope(const Definition &definition) : as_owner_((load_libraries
 {
     call([&] {
         set_for_now("search_path", "pg_catalog, pg_temp");
-        /* With row_security off, PostgreSQL raises an error where a policy applies. */
-        if (!row_security)
-            set_for_now("row_security", "on");
         for (size_t i = 0; i < definition.settings.size(); i++)
             set_for_now(definition.settings[i].name.c_str(), definition.settings[i].value.c_str());
         if (definition.work_mem_kb > 0)
