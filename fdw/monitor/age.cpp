@@ -5,6 +5,7 @@
  */
 #include "fdw/monitor/age.hpp"
 
+#include "definition/state/frontier.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "mailbox/mailbox.hpp"
 
@@ -19,7 +20,7 @@ namespace {
 
 bool is_pending_on_standby(Oid relid)
 {
-    const Snapshot latest = call([] { return RegisterSnapshot(GetLatestSnapshot()); });
+    const Snapshot latest = call([] { return RegisterSnapshot(latest_snapshot()); });
     const bool is_pending = call([=] { return has_pending_changes(relid, latest); });
     call([=] { UnregisterSnapshot(latest); });
     return is_pending;

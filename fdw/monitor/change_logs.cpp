@@ -10,6 +10,7 @@
 #include "capture/source/source_rows.hpp"
 #include "capture/source/unlogged_sentinel.hpp"
 #include "capture/triggers/trigger_setup.hpp"
+#include "definition/state/frontier.hpp"
 #include "definition/state/state.hpp"
 #include "definition/visibility.hpp"
 #include "fdw/monitor/stream_table_list.hpp"
@@ -152,7 +153,7 @@ void add_pending(Rows &rows, const StreamTableInfo &reader, Oid source)
     }
     Frontier frontier = Frontier::from_text(reader.state.frontier.c_str(), reader.state.own_xid, reader.state.own_seq);
     capture::Pending pending = call([&] {
-        Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+        Snapshot snapshot = RegisterSnapshot(latest_snapshot());
         capture::Pending counted = capture::pending_of(source, frontier, snapshot);
         UnregisterSnapshot(snapshot);
         return counted;

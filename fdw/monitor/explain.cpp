@@ -4,6 +4,7 @@
  */
 #include "definition/guc.hpp"
 #include "definition/options.hpp"
+#include "definition/state/frontier.hpp"
 #include "definition/state/state.hpp"
 #include "definition/visibility.hpp"
 #include "fdw/monitor/age.hpp"
@@ -143,7 +144,7 @@ int64_t count_rows(Oid heap)
 {
     return call([=] {
         int64_t count = 0;
-        Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+        Snapshot snapshot = RegisterSnapshot(latest_snapshot());
         ListCell *cell;
         foreach (cell, storage::row_heaps(heap))
             count += count_rows_seen(lfirst_oid(cell), snapshot);

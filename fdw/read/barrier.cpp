@@ -2,6 +2,7 @@
 
 #include "definition/guc.hpp"
 #include "definition/restoring.hpp"
+#include "definition/state/frontier.hpp"
 #include "definition/state/marks.hpp"
 #include "definition/state/state.hpp"
 #include "fdw/read/freshness.hpp"
@@ -48,7 +49,7 @@ bool lacks_nothing(Oid relid)
     const mailbox::MailboxStatus known = mailbox::status_of(relid);
     if (!known.is_known || known.dirty_since == DT_NOBEGIN || known.time_dependent_since != 0)
         return false;
-    const Snapshot latest = RegisterSnapshot(GetLatestSnapshot());
+    const Snapshot latest = RegisterSnapshot(latest_snapshot());
     const bool is_pending = has_logged_changes(relid, latest);
     UnregisterSnapshot(latest);
     return !is_pending;
@@ -171,7 +172,7 @@ bool lacks_what_was_left_out(Oid relid, const std::vector<Oid> &left_out)
     if (left_out.empty())
         return false;
     const std::vector<Oid> upstreams = definition::upstreams_of(relid);
-    const Snapshot latest = call([] { return RegisterSnapshot(GetLatestSnapshot()); });
+    const Snapshot latest = call([] { return RegisterSnapshot(latest_snapshot()); });
     const bool is_lacking = std::any_of(left_out.begin(), left_out.end(), [&](Oid one) {
         return std::find(upstreams.begin(), upstreams.end(), one) != upstreams.end() &&
                call([=] { return has_pending_changes(one, latest, false, GetCurrentStatementStartTimestamp()); });

@@ -1,5 +1,6 @@
 #include "storage/bound.hpp"
 
+#include "definition/state/frontier.hpp"
 #include "storage/partitions.hpp"
 #include "storage/storage.hpp"
 
@@ -86,7 +87,7 @@ void verify_rows(Oid stream_table, Oid heap)
     if (check == nullptr)
         return;
     bool is_satisfied = true;
-    PushActiveSnapshot(GetLatestSnapshot());
+    PushActiveSnapshot(latest_snapshot());
     ListCell *cell;
     foreach (cell, row_heaps(heap))
         is_satisfied = is_satisfied && do_all_satisfy(check, lfirst_oid(cell));

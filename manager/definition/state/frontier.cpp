@@ -3,6 +3,7 @@
 extern "C" {
 #include "access/transam.h"
 #include "access/xact.h"
+#include "utils/snapmgr.h"
 }
 
 #include <algorithm>
@@ -10,6 +11,11 @@ extern "C" {
 #include <cstring>
 
 namespace pgtrickle {
+
+Snapshot latest_snapshot()
+{
+    return IsInParallelMode() ? GetTransactionSnapshot() : GetLatestSnapshot();
+}
 
 bool Frontier::includes(uint64_t xid, int32_t seq) const
 {

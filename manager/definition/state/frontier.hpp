@@ -23,6 +23,10 @@ extern "C" {
 
 namespace pgtrickle {
 
+/* Returns a snapshot that sees all that has been committed. In a parallel plan, where PostgreSQL takes none beside that
+ * of the transaction, it returns that one, which is as new in READ COMMITTED. PostgreSQL frame. */
+Snapshot latest_snapshot();
+
 struct Frontier {
     uint64_t xmin = 0;         /* all xids below are included */
     uint64_t xmax = 0;         /* no xid at or above is included, except for own changes */
