@@ -16,6 +16,7 @@ SET pg_trickle.max_staleness = 0;   -- this session reads fresh rows only
 SELECT * FROM revenue ORDER BY region;
 CREATE ROLE analyst;
 GRANT USAGE ON FOREIGN SERVER pgtrickle TO analyst;         -- to create stream tables
+GRANT CREATE ON SCHEMA public TO analyst;                   -- or on another schema
 GRANT SELECT, TRIGGER ON orders, customers TO analyst;      -- to read the sources, and to keep up with them by deltas
 SELECT check_name, result FROM pgtrickle.validate_query('SELECT customer, max(amount) FROM orders GROUP BY customer');
 \o /dev/null
@@ -32,6 +33,7 @@ DROP FOREIGN TABLE largest;
 
 -- Not in the document.
 REVOKE ALL ON FOREIGN SERVER pgtrickle FROM analyst;
+REVOKE CREATE ON SCHEMA public FROM analyst;
 DROP FOREIGN TABLE revenue;
 DROP TABLE orders, customers;
 DROP ROLE analyst;
