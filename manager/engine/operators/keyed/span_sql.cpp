@@ -303,7 +303,7 @@ bool are_summed_by_values(const SpannedWindow &spanned, int input_width)
 }
 
 /* Returns the rows c1 … of `both` that have a sum w other than 0, as `total`. The columns that are not stored are NULL.
- * A window over the images costs three times what a hashed grouping by the values does. */
+ * A window over images sorts all rows by them; a grouping by the values can be hashed. */
 std::string summed_rows(const SpannedWindow &spanned, int input_width, const std::string &both, const Texts &kept)
 {
     if (!are_summed_by_values(spanned, input_width))
