@@ -224,9 +224,8 @@ void note_columns(Oid relid, const AlterTableStmt *statement)
 void note_policy(Oid policy)
 {
     /* The policy may read other tables than before, whose changes are to be captured. */
-    if (Oid table = definition::table_of_policy(policy); OidIsValid(table)) {
+    if (Oid table = definition::table_of_policy(policy); OidIsValid(table))
         mark_users(RelationRelationId, table, "a policy of a source was created, altered or dropped");
-    }
 }
 
 namespace {
@@ -247,6 +246,15 @@ std::vector<Oid> bound_by_policies(Oid relid, std::vector<Oid> users)
         return call([=] { return check_enable_rls(relid, owner_of_relation(user, true), true) != RLS_ENABLED; });
     });
     return users;
+}
+
+/* As note_policies(), where only some of the stream tables are to be redefined. */
+void note_policies_for(Oid relid, const std::vector<Oid> &redefined)
+{
+    const char *reason = "the role that reads a source, or the policies in force for it, may have changed";
+    call([=] { mark_users(RelationRelationId, relid, reason); });
+    for (Oid user : redefined)
+        redefine_if_automatic(user);
 }
 
 /* The owner of a view and security_invoker determine the role as which the view reads; policies of a table do
@@ -358,12 +366,7 @@ bool is_switching_policies(const AlterTableStmt *statement)
 
 void note_policies(Oid relid)
 {
-    call([=] {
-        mark_users(RelationRelationId, relid,
-                   "the role that reads a source, or the policies in force for it, may have changed");
-    });
-    for (Oid user : users_of_view(relid))
-        redefine_if_automatic(user);
+    note_policies_for(relid, users_of_view(relid));
 }
 
 void switch_policies(const UtilityCall &utility)
@@ -382,12 +385,9 @@ void switch_policies(const UtilityCall &utility)
     note_columns(relid, statement);
     if (call([=] { return get_rel_relkind(relid) == RELKIND_VIEW; }))
         return note_policies(relid);
-    call([=] { mark_users(RelationRelationId, relid, "the policies in force for a source may have changed"); });
     const std::vector<Oid> after = bound_by_policies(relid, users);
-    std::set_symmetric_difference(before.begin(), before.end(), after.begin(), after.end(),
-                                  std::back_inserter(changed));
-    for (Oid user : changed)
-        redefine_if_automatic(user);
+    std::ranges::set_symmetric_difference(before, after, std::back_inserter(changed));
+    note_policies_for(relid, changed);
 }
 
 List *relations_of(const List *roles, bool (*is_owner)(const List *roles, Oid owner))

@@ -31,11 +31,11 @@ void resolve_types(::Node *raw);
 
 /* Looks up a type as SQL writes it: "pg_catalog.numeric(10,2)", "s.t[]". */
 NamedType named_type(const char *text);
+/* Looks up a collation as SQL writes it: "pg_catalog.\"C\"". */
+Oid named_collation(const char *text);
+
 /* Locks a type, and what it is an array or a domain of, against renaming, to the end of the transaction; and the
  * columns of a composite type, which the text of a query may name. */
 void lock_names_of_type(Oid type);
-
-/* Looks up a collation as SQL writes it: "pg_catalog.\"C\"". */
-Oid named_collation(const char *text);
 
 } // namespace pgtrickle
