@@ -7,6 +7,7 @@
 #include "fdw/read/session/past_exact_reads.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "mailbox/mailbox.hpp"
+#include "refresh/batch/excluded_members.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -96,16 +97,33 @@ bool is_reported(Oid relid, const List *unrefreshed)
     return is_noted(unrefreshed, false, relid);
 }
 
-/* Whether one of the set was reported, for a reason for which a refresh does not exclude it. */
-bool is_any_reported(const List *set, const List *unrefreshed)
+/* Returns those that keep their rows because the stream table was reported: those of its state, but for those that are
+ * refreshed without one that is excluded. */
+List *kept_with(Oid relid, Obstacle obstacle, Snapshot snapshot)
 {
+    List *set = of_one_state(relid);
+    if (!is_excluded(obstacle))
+        return set;
+    ListCell *cell;
+    foreach (cell, set) {
+        const Oid other = lfirst_oid(cell);
+        if (!enter([=] { return refresh::keeps_its_rows(other, snapshot, relid); }))
+            set = foreach_delete_current(set, cell);
+    }
+    return set;
+}
+
+/* Returns those that keep their rows because one was reported, these included; palloc'ed. */
+List *kept_with_reported(const List *unrefreshed, Snapshot snapshot)
+{
+    List *kept = NIL;
     ListCell *cell;
     foreach (cell, unrefreshed) {
         const auto *noted = static_cast<const Unrefreshed *>(lfirst(cell));
-        if (!noted->is_replaceable && !is_excluded(noted->obstacle) && list_member_oid(set, noted->relid))
-            return true;
+        if (!noted->is_replaceable)
+            kept = list_concat_unique_oid(kept, kept_with(noted->relid, noted->obstacle, snapshot));
     }
-    return false;
+    return kept;
 }
 
 /* Whether its rows lack what this session has written or read; if choices bind the statement, what it has read since:
@@ -201,22 +219,18 @@ namespace {
 /* ---- the choice of a statement ---------------------------------------------------------- */
 
 /* Whether a statement that nothing binds, and that reads others exactly, reads the stream table so, too. */
-bool is_read_with_them(Oid relid, const StartingStatement &statement, const List *unrefreshed)
+bool is_read_with_them(Oid relid, const StartingStatement &statement, const List *unrefreshed, const List *kept)
 {
-    if (!is_noted(unrefreshed, false))
-        return true;
     return !is_reported(relid, unrefreshed) &&
-           (lacks_what_is_known_here(relid, statement) || !is_any_reported(of_one_state(relid), unrefreshed));
+           (lacks_what_is_known_here(relid, statement) || !list_member_oid(kept, relid));
 }
 
 /* Whether a statement that nothing binds, and that reads no other one exactly, reads the stream table so, because the
  * session has read one of the same state exactly, which its functions may read. */
-bool is_read_for_functions(Oid relid, const StartingStatement &statement, const List *unrefreshed)
+bool is_read_for_functions(Oid relid, const StartingStatement &statement, const List *kept)
 {
-    if (statement.choices == nullptr || !has_read_exactly())
-        return false;
-    const List *set = of_one_state(relid);
-    return !is_any_reported(set, unrefreshed) && would_any_go_back(set, statement);
+    return statement.choices != nullptr && has_read_exactly() && !list_member_oid(kept, relid) &&
+           would_any_go_back(of_one_state(relid), statement);
 }
 
 bool is_exact_by_itself(Oid relid, const List *unrefreshed)
@@ -234,7 +248,7 @@ bool is_any_exact_by_itself(const List *set, const StartingStatement &statement,
 }
 
 /* Whether a statement that is bound by choices, but by none for the stream table, reads it exactly. */
-bool is_first_read_exact(Oid relid, const StartingStatement &statement, const List *unrefreshed)
+bool is_first_read_exact(Oid relid, const StartingStatement &statement, const List *unrefreshed, const List *kept)
 {
     if (is_reported(relid, unrefreshed))
         return false;
@@ -245,30 +259,34 @@ bool is_first_read_exact(Oid relid, const StartingStatement &statement, const Li
         return true;
     if (const Choice *other = choice_among(statement.choices, set))
         return shows_exact_rows(other, statement);
-    return !is_any_reported(set, unrefreshed) &&
+    return !list_member_oid(kept, relid) &&
            (is_any_exact_by_itself(set, statement, unrefreshed) || would_any_go_back(set, statement));
 }
 
-bool chooses_exact(Oid relid, const StartingStatement &statement, const List *unrefreshed)
+bool chooses_exact(Oid relid, const StartingStatement &statement, const List *unrefreshed, const List *kept)
 {
     const Choice *before = choice_for(statement.choices, relid);
     return before != nullptr
                ? before->is_exact || (is_noted(unrefreshed, true, relid) && lacks_what_is_known_here(relid, statement))
-               : is_first_read_exact(relid, statement, unrefreshed);
+               : is_first_read_exact(relid, statement, unrefreshed, kept);
 }
 
-/* Adds the choices of a statement, which reads the `exact` ones exactly. */
-void add_choices(const StartingStatement &statement, const List *unrefreshed, const Oid *exact, int exact_count)
+/* Adds the choices of a statement, which reads the `exact` ones exactly, and for those that it does not read the choice
+ * to keep their rows. */
+void add_choices(const StartingStatement &statement, const List *unrefreshed, const List *kept, const Oid *exact,
+                 int exact_count)
 {
     for (int i = 0; i < statement.count; i++) {
         const Oid relid = statement.relids[i];
         if (choice_for(statement.choices, relid) != nullptr)
             continue;
         const bool is_exact = std::find(exact, exact + exact_count, relid) != exact + exact_count;
-        const bool is_stale = is_reported(relid, unrefreshed);
-        choose(statement.choices, relid, is_exact, is_stale,
-               !is_stale || is_any_reported(list_make1_oid(relid), unrefreshed));
+        choose(statement.choices, relid, is_exact, is_reported(relid, unrefreshed));
     }
+    ListCell *cell;
+    foreach (cell, kept)
+        if (choice_for(statement.choices, lfirst_oid(cell)) == nullptr)
+            choose(statement.choices, lfirst_oid(cell), false, true);
 }
 
 /* Whether the plain tables of the statement may lack rows that its current stream tables have. */
@@ -301,7 +319,7 @@ bool has_several_states(const StartingStatement &statement)
 void note_exact_read(const StartingStatement &statement)
 {
     if (statement.choices != nullptr)
-        add_choices(statement, NIL, statement.relids, statement.count);
+        add_choices(statement, NIL, NIL, statement.relids, statement.count);
 }
 
 namespace {
@@ -333,12 +351,13 @@ const Oid *tables_to_read_exactly(const StartingStatement &statement, const List
                               (guc::has_consistent_reads && has_several_states(statement));
     if (statement.choices == nullptr && !is_any_exact)
         return nullptr;
+    const List *kept = kept_with_reported(unrefreshed, statement.query->snapshot);
     auto *exact = static_cast<Oid *>(palloc(sizeof(Oid) * statement.count));
     for (int i = 0; i < statement.count; i++) {
         const Oid relid = statement.relids[i];
-        if (is_bound(statement) ? chooses_exact(relid, statement, unrefreshed)
-            : is_any_exact      ? is_read_with_them(relid, statement, unrefreshed)
-                                : is_read_for_functions(relid, statement, unrefreshed))
+        if (is_bound(statement) ? chooses_exact(relid, statement, unrefreshed, kept)
+            : is_any_exact      ? is_read_with_them(relid, statement, unrefreshed, kept)
+                                : is_read_for_functions(relid, statement, kept))
             exact[(*found)++] = relid;
     }
     if (!may_all_be_computed(exact, *found)) {
@@ -346,7 +365,7 @@ const Oid *tables_to_read_exactly(const StartingStatement &statement, const List
         *found = 0;
     }
     if (statement.choices != nullptr)
-        add_choices(statement, unrefreshed, exact, *found);
+        add_choices(statement, unrefreshed, kept, exact, *found);
     return exact;
 }
 

@@ -48,12 +48,11 @@ void add(Choices *choices, const Choice &choice)
     MemoryContextSwitchTo(previous);
 }
 
-Choice make(Oid relid, bool is_exact, bool is_stale, bool is_for_others, int nest_level)
+Choice make(Oid relid, bool is_exact, bool is_stale, int nest_level)
 {
     return {.relid = relid,
             .is_exact = is_exact,
             .is_stale = is_stale,
-            .is_for_others = is_for_others,
             .staleness_ms = guc::max_staleness_ms,
             .is_consistent = guc::has_consistent_reads,
             .nest_level = nest_level,
@@ -65,13 +64,12 @@ void add_from_leader(Choices *choices)
 {
     for (const char *at = leader_reads(); *at != '\0'; at = strchr(at, ';') + 1) {
         Choice choice = {};
-        int is_exact, is_stale, is_for_others, is_consistent;
-        if (sscanf(at, "choice %u %d %d %d " INT64_FORMAT " %d;", &choice.relid, &is_exact, &is_stale, &is_for_others,
-                   &choice.staleness_ms, &is_consistent) != 6)
+        int is_exact, is_stale, is_consistent;
+        if (sscanf(at, "choice %u %d %d " INT64_FORMAT " %d;", &choice.relid, &is_exact, &is_stale,
+                   &choice.staleness_ms, &is_consistent) != 5)
             continue;
         choice.is_exact = is_exact != 0;
         choice.is_stale = is_stale != 0;
-        choice.is_for_others = is_for_others != 0;
         choice.is_consistent = is_consistent != 0;
         add(choices, choice);
     }
@@ -168,7 +166,7 @@ void add_stored(Choices *choices)
     const Oid *relids = stream_tables_of(choices->query->plannedstmt, &count);
     for (int i = 0; i < count; i++)
         if (!is_chosen(choices, relids[i]))
-            add(choices, make(relids[i], false, false, true, 0));
+            add(choices, make(relids[i], false, false, 0));
     choices->has_stored = true;
 }
 
@@ -255,16 +253,16 @@ const Choice *choice_among(const Choices *choices, const List *set)
     ListCell *cell;
     foreach (cell, choices->list) {
         const auto *before = static_cast<const Choice *>(lfirst(cell));
-        if (before->is_for_others && list_member_oid(set, before->relid) && is_of_these_settings(before) &&
+        if (!before->is_stale && list_member_oid(set, before->relid) && is_of_these_settings(before) &&
             (found == nullptr || before->is_exact))
             found = before;
     }
     return found;
 }
 
-void choose(Choices *choices, Oid relid, bool is_exact, bool is_stale, bool is_for_others)
+void choose(Choices *choices, Oid relid, bool is_exact, bool is_stale)
 {
-    add(choices, make(relid, is_exact, is_stale, is_for_others, GetCurrentTransactionNestLevel()));
+    add(choices, make(relid, is_exact, is_stale, GetCurrentTransactionNestLevel()));
 }
 
 void confirm_choices(int position)
@@ -299,8 +297,8 @@ void print_choices(StringInfo text, const QueryDesc *query)
     ListCell *cell;
     foreach (cell, choices != nullptr ? choices->list : NIL) {
         const auto *choice = static_cast<const Choice *>(lfirst(cell));
-        appendStringInfo(text, "choice %u %d %d %d " INT64_FORMAT " %d;", choice->relid, choice->is_exact,
-                         choice->is_stale, choice->is_for_others, choice->staleness_ms, choice->is_consistent);
+        appendStringInfo(text, "choice %u %d %d " INT64_FORMAT " %d;", choice->relid, choice->is_exact,
+                         choice->is_stale, choice->staleness_ms, choice->is_consistent);
     }
 }
 

@@ -25,8 +25,7 @@ namespace pgtrickle {
 struct Choice {
     Oid relid;
     bool is_exact;
-    bool is_stale;        /* it was reported, and keeps its rows */
-    bool is_for_others;   /* it counts for those that are refreshed to the same state */
+    bool is_stale;        /* it was reported, or keeps its rows with one that was */
     int64_t staleness_ms; /* pg_trickle.max_staleness: a choice under other settings does not count */
     bool is_consistent;   /* pg_trickle.consistent_reads */
     int nest_level;       /* of transactions, when the statement began; 0: it has returned */
@@ -48,13 +47,13 @@ bool are_binding(const Choices *choices, const QueryDesc *query);
 TimestampTz made_since(const Choices *choices);
 
 bool has_any_choice(const Choices *choices);
-/* Return the choice for the stream table; or that for one of the set, an exact one if there is one; or null. Other
- * settings than those in force have other choices. */
+/* Return the choice for the stream table; or that for one of the set that is not stale, an exact one if there is one;
+ * or null. Other settings than those in force have other choices. */
 const Choice *choice_for(const Choices *choices, Oid relid);
 const Choice *choice_among(const Choices *choices, const List *set);
 
 /* Adds the choice of a statement that is about to start, under the settings in force. */
-void choose(Choices *choices, Oid relid, bool is_exact, bool is_stale, bool is_for_others);
+void choose(Choices *choices, Oid relid, bool is_exact, bool is_stale);
 
 /* Makes the choices of the statement at the position, and of those that it has called, final: it has returned. */
 void confirm_choices(int position);

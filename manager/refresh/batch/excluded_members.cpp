@@ -326,14 +326,13 @@ bool is_left_out(Oid relid, const BatchRequest &request)
     return is_skipped(relid, is_stopped, &known);
 }
 
-bool keeps_its_rows(Oid relid, Snapshot snapshot)
+bool keeps_its_rows(Oid relid, Snapshot snapshot, Oid left_out)
 {
     refresh_sets().process_invalidations();
     std::set<Oid> known;
     auto is_stopped = [=](Oid each) {
         state::StateRow row;
-        return (state::read(each, &row) && is_suspended(row)) || hold_on(each) ||
-               (snapshot != nullptr && hold_on(each, snapshot));
+        return each == left_out || (state::read(each, &row, snapshot) && is_suspended(row)) || hold_on(each, snapshot);
     };
     return is_skipped(relid, is_stopped, &known);
 }

@@ -32,9 +32,9 @@ bool exclude_failed(Batch &batch, const BatchRequest &request, Oid relid);
 /* Returns whether the request skips the stream table, by what is committed now. */
 bool is_left_out(Oid relid, const BatchRequest &request);
 
-/* Returns whether a refresh now would skip the stream table, or one at the time of the snapshot (may be null): its rows
- * stay as they are. */
-bool keeps_its_rows(Oid relid, Snapshot snapshot);
+/* Returns whether a refresh at the time of the snapshot, or now if that is null, would skip the stream table: its rows
+ * stay as they are. `left_out`, if valid, is another stream table that is skipped. */
+bool keeps_its_rows(Oid relid, Snapshot snapshot, Oid left_out = InvalidOid);
 
 /* Returns why a stream table that is not held is not refreshed all the same: it is suspended, or it reads, or
  * is in an atomic set with, a stream table that is not refreshed. Empty if it is refreshed. */
