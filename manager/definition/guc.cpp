@@ -33,6 +33,7 @@ int log_min_duration_ms = 600000;
 double differential_max_change_ratio = 0.15;
 int min_schedule_seconds = 0;
 int stale_alert_after_s = 60;
+int max_log_mb = 1024;
 bool allow_circular = false;
 int capture_privilege = static_cast<int>(CapturePrivilege::trigger);
 int64_t max_staleness_ms = -1;
@@ -182,6 +183,11 @@ void define_refreshing()
                             "Sets the minimum duration above which refreshes are logged.",
                             "0 logs all refreshes. -1 turns this feature off.", &log_min_duration_ms, 600000, -1,
                             INT_MAX, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pg_trickle.max_log_size",
+                            "Sets the change log size beyond which stream tables that prevent its trimming are "
+                            "reinitialized.",
+                            "0 means no limit.", &max_log_mb, 1024, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MB, nullptr,
+                            nullptr, nullptr);
     DefineCustomIntVariable("pg_trickle.stale_alert_after",
                             "Sets the delay after which an overdue refresh raises a stale_data alert.",
                             "0 turns this feature off.", &stale_alert_after_s, 60, 0, 86400, PGC_SUSET, GUC_UNIT_S,
@@ -196,6 +202,10 @@ void define_refreshing()
                              "much as a delta, until this has been measured.",
                              "0 always replaces a large delta by a full refresh; 1 never does.",
                              &differential_max_change_ratio, 0.15, 0.0, 1.0, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+}
+
+void define_definitions()
+{
     DefineCustomIntVariable("pg_trickle.min_schedule_seconds", "Sets the minimum duration of a schedule.",
                             "The schedule 0s is exempt.", &min_schedule_seconds, 0, 0, 86400, PGC_SUSET, 0, nullptr,
                             nullptr, nullptr);
@@ -220,6 +230,7 @@ void define_settings()
     preloaded = process_shared_preload_libraries_in_progress;
     define_reading();
     define_refreshing();
+    define_definitions();
 }
 
 void warn_of_unknown_setting(const UtilityCall &call)

@@ -1,5 +1,5 @@
 /*
- * The settings pg_trickle.*, all defined in one place.
+ * The settings pg_trickle.*, but for the two sizes of shared memory (mailbox/shared.cpp).
  *
  * PostgreSQL writes the variables (by SET, the configuration file or the command line), and the extension
  * only reads them. A setting that changes how a stream table is read decides about plans, so a change of it
@@ -34,6 +34,7 @@ extern int history_retention_days;
 extern int log_min_duration_ms; /* -1: refreshes are not logged */
 extern double differential_max_change_ratio;
 extern int stale_alert_after_s;
+extern int max_log_mb; /* 0: no limit */
 extern int min_schedule_seconds;
 extern bool allow_circular;
 extern int capture_privilege; /* a CapturePrivilege value */

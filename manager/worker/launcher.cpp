@@ -34,7 +34,6 @@ extern "C" {
 }
 
 #include <algorithm>
-#include <climits>
 #include <map>
 #include <set>
 #include <vector>
@@ -396,23 +395,12 @@ void Launcher::run()
     }
 }
 
-int max_log_mb = 1024;
-
 } // namespace
-
-int64_t max_log_bytes()
-{
-    return static_cast<int64_t>(max_log_mb) * 1024 * 1024;
-}
 
 void register_worker()
 {
     if (!process_shared_preload_libraries_in_progress)
         return;
-    DefineCustomIntVariable(
-        "pg_trickle.max_log_size",
-        "Sets the change log size beyond which stream tables that prevent its trimming are reinitialized.",
-        "0 means no limit.", &max_log_mb, 1024, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MB, nullptr, nullptr, nullptr);
     /* pg_upgrade requires that no other process is connected to the databases. */
     if (IsBinaryUpgrade)
         return;

@@ -8,15 +8,11 @@
 
 namespace pgtrickle::worker {
 
-/* Registers the launcher when the library is being preloaded. Called by _PG_init, before the prefix of the
- * settings is reserved. */
+/* Registers the launcher when the library is being preloaded. Called by _PG_init. */
 void register_worker();
 
 /* Sets the isolation level to READ COMMITTED, has errors end no process, and sets no limit of the time of transactions:
  * refreshes have limits of their own. Called by a manager or worker that has just connected. A PostgreSQL frame. */
 void set_own_settings();
-
-/* pg_trickle.max_log_size in bytes; 0: no limit. */
-int64_t max_log_bytes();
 
 } // namespace pgtrickle::worker

@@ -5,6 +5,7 @@
 #include "capture/trim.hpp"
 #include "catalog/process.hpp"
 #include "definition/alert.hpp"
+#include "definition/guc.hpp"
 #include "definition/stream_table.hpp"
 #include "mailbox/manager_side.hpp"
 #include "pg/relation_name.hpp"
@@ -25,6 +26,12 @@ namespace {
 
 constexpr TimestampTz give_way_after_us = 5'000;
 constexpr int64_t large_without_limit = int64_t{512} << 20;
+
+/* 0: no limit. */
+int64_t max_log_bytes()
+{
+    return int64_t{guc::max_log_mb} << 20;
+}
 
 /* The sources whose logs the job trims, ascending. */
 std::vector<Oid> sources_to_trim(const scheduler::Job &job)
