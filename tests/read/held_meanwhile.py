@@ -1,10 +1,11 @@
 #!/usr/bin/python3 -B
 """Shows that a snapshot shows stream tables that are refreshed together in one state, whatever stops their refreshes, and
-whenever that begins and ends: before the transaction, between its snapshot and its first read, or between two reads.
-Excepted are members of a refresh group that are refreshed without the one that is stopped.
+whenever that begins and ends: before the transaction, between its snapshot and its first read, or between two reads, of
+one statement too. Excepted are members of a refresh group that are refreshed without the one that is stopped.
 """
 
 import itertools
+import threading
 
 import set_members
 from set_members import SETS, db
@@ -91,6 +92,49 @@ def read_while(stop, begins, ends, members, is_snapshot_first, level):
         session.close()
 
 
+def read_in_functions(stop, begins, ends, members):
+    """As read_while(), by one statement in READ COMMITTED, whose functions read under its snapshot. It waits for a lock
+    before each of them."""
+    gates, reader = db.connect(), db.connect()
+    gate, cursor = gates.cursor(), reader.cursor()
+    for number in range(len(members)):
+        gate.execute(f"SELECT pg_advisory_lock({number})")
+    cursor.execute("SET pg_trickle.max_staleness = 0; SET client_min_messages = error")
+    db.run("UPDATE common SET n = n + 1")
+    if begins == -1:
+        db.run(stop.begin)
+        db.run("UPDATE common SET n = n + 1")
+    calls = ", ".join(f"pg_advisory_lock_shared({number}), top_{member}()" for number, member in enumerate(members))
+    statement = threading.Thread(target=cursor.execute, args=(f"SELECT {calls}, n FROM common",))
+    statement.start()
+    try:
+        for number in range(len(members)):
+            db.wait_for(f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = {number} AND NOT granted", 1)
+            if begins == number:
+                db.run(stop.begin)
+            if ends == number:
+                db.run(stop.end)
+            gate.execute(f"SELECT pg_advisory_unlock({number})")
+    finally:
+        gates.close()
+        statement.join()
+        if ends == len(members):
+            db.run(stop.end)
+    row = cursor.fetchone()
+    reader.close()
+    return list(zip(members, row[1:-1:2])), row[-1]
+
+
+def functions_of_one_statement():
+    for name, members in (("group", SETS["group"]), ("diamond", SETS["diamond"]), ("overlap", SETS["overlap"])):
+        answers = {"current": 0, "stored": 0}
+        for stop, (begins, ends) in itertools.product(list(stops_of(members)), [moment for moment in MOMENTS if moment != (-1, -1)]):
+            rows, now = read_in_functions(stop, begins, ends, members)
+            assert is_one_state(rows, stopped_together(name, stop)), (stop.name, begins, ends, rows, now)
+            answers["current" if rows[0][1] == now else "stored"] += 1
+        assert min(answers.values()) > 0, answers
+
+
 def read_beside_all_stops(name):
     answers = {"current": 0, "stored": 0}
     for stop, (begins, ends), members in itertools.product(list(stops_of(SETS[name])), MOMENTS, itertools.permutations(SETS[name])):
@@ -128,6 +172,7 @@ def a_diamond_whose_last_member_fails():
 
 try:
     set_members.set_up()
-    run_cases([a_refresh_group, a_diamond, a_diamond_that_overlaps_a_group, a_diamond_whose_last_member_fails])
+    run_cases([a_refresh_group, a_diamond, a_diamond_that_overlaps_a_group, a_diamond_whose_last_member_fails,
+               functions_of_one_statement])
 finally:
     db.drop()
