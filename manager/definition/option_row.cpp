@@ -1,6 +1,7 @@
 #include "definition/option_row.hpp"
 
 extern "C" {
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/reloptions.h"
 #include "access/table.h"
@@ -9,21 +10,28 @@ extern "C" {
 #include "catalog/pg_foreign_table.h"
 #include "commands/defrem.h"
 #include "nodes/makefuncs.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 }
 
 namespace pgtrickle {
 
-const char *option_of(Oid relid, const char *name)
+const char *option_of(Oid relid, const char *name, Snapshot snapshot)
 {
-    HeapTuple tuple = SearchSysCache1(FOREIGNTABLEREL, ObjectIdGetDatum(relid));
-    if (!HeapTupleIsValid(tuple))
-        return nullptr;
-    bool is_null;
-    const Datum options = SysCacheGetAttr(FOREIGNTABLEREL, tuple, Anum_pg_foreign_table_ftoptions, &is_null);
+    Relation catalog = table_open(ForeignTableRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_foreign_table_ftrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+    SysScanDesc scan = systable_beginscan(catalog, ForeignTableRelidIndexId, true, snapshot, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    bool is_null = true;
+    const Datum options = HeapTupleIsValid(tuple) ? heap_getattr(tuple, Anum_pg_foreign_table_ftoptions,
+                                                                 RelationGetDescr(catalog), &is_null)
+                                                  : Datum{0};
     List *elements = is_null ? NIL : untransformRelOptions(options);
-    ReleaseSysCache(tuple);
+    systable_endscan(scan);
+    table_close(catalog, AccessShareLock);
     ListCell *cell;
     foreach (cell, elements) {
         auto *element = lfirst_node(DefElem, cell);

@@ -272,10 +272,14 @@ void exclude_suspended(Batch &batch, const BatchRequest &request)
 
 void exclude_held(Batch &batch, const BatchRequest &request)
 {
-    scheduler::Holds holds = read_holds(GetActiveSnapshot());
+    const Snapshot snapshot = call([] { return GetActiveSnapshot(); });
+    scheduler::Holds holds = read_holds(snapshot);
+    /* Definitions are read one by one: between two of them, all may have got another tier. */
+    const bool has_frozen = std::any_of(batch.members.begin(), batch.members.end(),
+                                        [](const Member &member) { return member.compiled->definition.is_frozen(); });
     for (const Member &member : batch.members)
-        if (member.compiled->definition.is_frozen())
-            holds.frozen.insert(member.compiled->relid());
+        if (const Oid relid = member.compiled->relid(); has_frozen && call([=] { return is_frozen(relid, snapshot); }))
+            holds.frozen.insert(relid);
     const bool has_holds = !holds.is_empty();
     const scheduler::Graph graph = has_holds ? graph_of(batch) : scheduler::Graph();
     exclude(batch, request, [&](const Member &member, const Stops &stops) -> std::optional<Stop> {

@@ -213,21 +213,16 @@ scheduler::Graph graph_of_upstreams(Oid relid)
     return graph;
 }
 
-namespace {
-
-/* PostgreSQL frame. */
-bool is_frozen(Oid relid)
+bool is_frozen(Oid relid, Snapshot snapshot)
 {
-    const char *tier = option_of(relid, "tier");
+    const char *tier = option_of(relid, "tier", snapshot);
     return tier != nullptr && pg_strcasecmp(tier, "frozen") == 0;
 }
-
-} // namespace
 
 std::optional<Hold> hold_on(Oid relid, Snapshot snapshot)
 {
     Holds holds = read_holds(snapshot);
-    if (call([=] { return is_frozen(relid); }))
+    if (call([=] { return is_frozen(relid, snapshot); }))
         holds.frozen.insert(relid);
     if (holds.is_empty())
         return std::nullopt;

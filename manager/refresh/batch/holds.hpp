@@ -28,6 +28,10 @@ scheduler::Holds read_holds(Snapshot snapshot = nullptr);
  * called in the refresh's transaction, under the object lock of the stream table. */
 void record_applied_watermarks(const scheduler::Holds &holds, const scheduler::Graph &graph, Oid relid);
 
+/* Returns whether the tier of the stream table is frozen, as the snapshot sees it, or the latest one. PostgreSQL
+ * frame. */
+bool is_frozen(Oid relid, Snapshot snapshot = nullptr);
+
 /* Returns the graph of stream table `relid` and all its upstreams. */
 scheduler::Graph graph_of_upstreams(Oid relid);
 /* Returns the hold on one stream table, its tier included, as the snapshot sees it, or the latest one. */
