@@ -1,6 +1,6 @@
 #include "capture/ddl/source_ddl.hpp"
 
-#include "capture/log/log_format.hpp"
+#include "capture/ddl/tree_changes.hpp"
 #include "capture/log/marker.hpp"
 #include "capture/log/segment.hpp"
 #include "capture/source/inheritance.hpp"
@@ -50,182 +50,6 @@ int own_work = 0;
 
 /* Whether the statement is DROP TRIGGER. */
 bool is_dropping_triggers = false;
-
-/* A change of an inheritance tree by the statement, processed when the statement is done and the catalogs are
- * consistent. With a parent: (child, parent) was added or removed; without: a column of the child changed, or
- * a capture trigger was dropped. Changes of a failed statement are removed with its subtransaction: the
- * command that ends it runs outside of a transaction in which catalogs could be read. */
-struct TreeChange {
-    Oid child;
-    Oid parent;
-    bool has_lost_trigger;
-    SubTransactionId made_in;
-};
-List *tree_changes = NIL; /* in TopTransactionContext */
-
-void remember(Oid child, Oid parent, bool has_lost_trigger = false)
-{
-    MemoryContext old_context = MemoryContextSwitchTo(TopTransactionContext);
-    auto *change = static_cast<TreeChange *>(palloc(sizeof(TreeChange)));
-    *change = {child, parent, has_lost_trigger, GetCurrentSubTransactionId()};
-    tree_changes = lappend(tree_changes, change);
-    MemoryContextSwitchTo(old_context);
-}
-
-bool is_captured(Oid relid)
-{
-    SourceRow row;
-    return find_source(relid, &row);
-}
-
-bool is_any_captured(List *relids)
-{
-    ListCell *cell;
-    foreach (cell, relids)
-        if (is_captured(lfirst_oid(cell)))
-            return true;
-    return false;
-}
-
-bool exists(Oid relid)
-{
-    return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid));
-}
-
-/* Whether the table or a partition of it may have rows. */
-bool may_hold_rows(Oid relid)
-{
-    ListCell *cell;
-    foreach (cell, find_all_inheritors(relid, AccessShareLock, nullptr)) {
-        Relation relation = try_relation_open(lfirst_oid(cell), NoLock);
-        if (relation == nullptr)
-            continue;
-        bool answer = relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE &&
-                      (!RELKIND_HAS_STORAGE(relation->rd_rel->relkind) || RelationGetNumberOfBlocks(relation) > 0);
-        relation_close(relation, NoLock);
-        if (answer)
-            return true;
-    }
-    return false;
-}
-
-bool is_child_of(Oid child, Oid parent)
-{
-    return list_member_oid(ancestors_of(child), parent);
-}
-
-/* ---- after a statement ----------------------------------------------------------------- */
-
-void refuse_child(Oid child, Oid parent, Oid source, const char *reason)
-{
-    const char *relation = get_rel_relispartition(child) ? "become a partition of" : "inherit from";
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("table \"%s\" cannot %s \"%s\"", get_rel_name(child), relation, get_rel_name(parent)),
-                    errdetail("Changes of \"%s\", a source of stream tables, could not be captured any "
-                              "more: %s.",
-                              get_rel_name(source), reason)));
-}
-
-/* In a tree of plain inheritance, the shape of the tree decides which triggers write to which log
- * (routing.hpp). A writer must not find one routing for its row triggers and another for its statement
- * triggers, so writers are locked out while the tree changes. */
-void lock_out_writers(const List *levels)
-{
-    ListCell *cell;
-    foreach (cell, levels)
-        if (exists(lfirst_oid(cell)))
-            LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
-}
-
-void install_missing_triggers(const List *levels)
-{
-    ListCell *cell;
-    begin_own_work();
-    foreach (cell, levels)
-        if (is_table(lfirst_oid(cell)) && !has_all_triggers(lfirst_oid(cell))) {
-            LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
-            install_triggers(lfirst_oid(cell));
-        }
-    end_own_work();
-}
-
-void after_attach(Oid child, Oid parent)
-{
-    List *levels = related_relations(child, NoLock);
-    const bool is_partition = get_rel_relispartition(child);
-    if (is_partition)
-        invalidate_targets(child); /* the constraint of a default partition beside it has changed */
-    const bool has_rows = may_hold_rows(child);
-    if (!is_any_captured(levels)) {
-        if (has_rows)
-            lock_out_refreshes(child);
-        return;
-    }
-    ListCell *cell;
-    foreach (cell, levels) {
-        const char *reason = is_captured(lfirst_oid(cell)) ? refusal(lfirst_oid(cell)) : nullptr;
-        if (reason != nullptr)
-            refuse_child(child, parent, lfirst_oid(cell), reason);
-    }
-    /* Taken before writers are locked out: a transaction that has refreshed holds this lock, and may write
-     * afterwards. */
-    if (has_rows)
-        lock_out_refreshes(child);
-    if (!is_partition)
-        lock_out_writers(levels);
-    install_missing_triggers(levels);
-    if (has_rows)
-        write_marker(parent, is_partition ? "a partition was attached" : "a child was added");
-    invalidate_targets(child);
-}
-
-void after_detach(Oid child, Oid parent)
-{
-    if (exists(parent)) {
-        if (is_any_captured(lcons_oid(parent, ancestors_of(parent))) && may_hold_rows(child))
-            write_marker(parent, get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE ? "a partition was detached"
-                                                                                      : "a child was removed");
-        invalidate_targets(parent);
-    }
-    invalidate_targets(child);
-    if (exists(parent) && get_rel_relkind(parent) == RELKIND_RELATION)
-        lock_out_writers(list_concat_unique_oid(related_relations(parent, NoLock), related_relations(child, NoLock)));
-}
-
-void after_column_change(Oid relid)
-{
-    if (is_captured(relid))
-        refit(relid);
-}
-
-void settle_tree_changes()
-{
-    if (tree_changes == NIL)
-        return;
-    List *changes = tree_changes;
-    tree_changes = NIL;
-    CommandCounterIncrement();
-    const bool needs_snapshot = !HaveRegisteredOrActiveSnapshot();
-    if (needs_snapshot)
-        PushActiveSnapshot(GetLatestSnapshot());
-    ListCell *cell;
-    foreach (cell, changes) {
-        auto *change = static_cast<TreeChange *>(lfirst(cell));
-        if (!OidIsValid(source_table()) || !exists(change->child))
-            continue;
-        if (change->has_lost_trigger)
-            mark_around(change->child, "a capture trigger was dropped");
-        else if (!OidIsValid(change->parent))
-            after_column_change(change->child);
-        else if (is_child_of(change->child, change->parent))
-            after_attach(change->child, change->parent);
-        else
-            after_detach(change->child, change->parent);
-    }
-    if (needs_snapshot)
-        PopActiveSnapshot();
-    CommandCounterIncrement();
-}
 
 /* ---- during a statement ---------------------------------------------------------------- */
 
@@ -281,7 +105,7 @@ void before_drop_of_trigger(Oid trigger_oid)
                         errmsg("cannot drop trigger \"%s\" of table \"%s\"", NameStr(name), get_rel_name(relid)),
                         errdetail("It captures changes for stream tables."),
                         errhint("Drop the stream tables that read the table; the trigger is dropped with them.")));
-    remember(relid, InvalidOid, true);
+    note_tree_change(relid, InvalidOid, true);
 }
 
 void after_trigger_change(Oid trigger_oid)
@@ -434,7 +258,7 @@ void after_subscribing(const UtilityCall &)
     CommandCounterIncrement();
     ListCell *cell;
     foreach (cell, captured_sources())
-        if (exists(lfirst_oid(cell)))
+        if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(lfirst_oid(cell))))
             install_missing_triggers(related_relations(lfirst_oid(cell), NoLock));
 }
 
@@ -461,15 +285,15 @@ void watch_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_
     else if (access == OAT_POST_ALTER && class_id == TriggerRelationId)
         after_trigger_change(object_id);
     else if (access == OAT_POST_ALTER && class_id == InheritsRelationId)
-        remember(object_id, static_cast<ObjectAccessPostAlter *>(argument)->auxiliary_id);
+        note_tree_change(object_id, static_cast<ObjectAccessPostAlter *>(argument)->auxiliary_id);
     else if (access == OAT_POST_ALTER && class_id == RelationRelationId && sub_id > 0)
-        remember(object_id, InvalidOid);
+        note_tree_change(object_id, InvalidOid);
 }
 
 void forget_at_end(XactEvent moment)
 {
     if (moment == XACT_EVENT_COMMIT || moment == XACT_EVENT_ABORT || moment == XACT_EVENT_PREPARE) {
-        tree_changes = NIL;
+        forget_tree_changes();
         own_work = 0;
         is_dropping_triggers = false;
     }
@@ -481,10 +305,7 @@ void forget_at_subtransaction_abort(SubXactEvent moment, SubTransactionId aborte
         return;
     own_work = 0;
     is_dropping_triggers = false;
-    ListCell *cell;
-    foreach (cell, tree_changes)
-        if (static_cast<TreeChange *>(lfirst(cell))->made_in >= aborted) /* in it or a child of it */
-            tree_changes = foreach_delete_current(tree_changes, cell);
+    forget_tree_changes_of(aborted);
 }
 
 void begin_own_work()

@@ -2,6 +2,7 @@
 
 #include "capture/log/marker.hpp"
 #include "capture/log/segment.hpp"
+#include "capture/source/routed_values.hpp"
 #include "capture/source/routing.hpp"
 
 extern "C" {
@@ -9,6 +10,8 @@ extern "C" {
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 }
+
+#include <algorithm>
 
 /* PostgreSQL frames: nothing in this file has a destructor. */
 
@@ -41,6 +44,17 @@ int living_columns(Oid relid, const Format *format, AttrNumber *out)
     return n;
 }
 
+/* Adds tableoid to the columns, which have room for it, if the source is to be captured by rows because of them.
+ * Returns their number. */
+int with_table_oid(Oid source, AttrNumber *columns, int count)
+{
+    if ((count > 0 && columns[0] == table_oid_column) || !are_routed_values_incomplete(source, columns, count))
+        return count;
+    memmove(columns + 1, columns, sizeof(AttrNumber) * count);
+    columns[0] = table_oid_column;
+    return count + 1;
+}
+
 } // namespace
 
 bool fits(Oid relid, const Format *format)
@@ -64,17 +78,19 @@ bool ensure_log(Oid source, const AttrNumber *columns, int column_count)
         remove_source(source);
         row = {source, {}, 0, 1, true, 0, false, InvalidTransactionId};
         create_segments(source, &row);
-        insert_format(source, 1, columns, column_count);
+        auto *all = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (column_count + 1)));
+        std::copy(columns, columns + column_count, all);
+        insert_format(source, 1, all, with_table_oid(source, all, column_count));
         insert_source(&row);
     } else {
         Format *format = find_format(source, row.version);
         if (format == nullptr)
             elog(ERROR, "change log of relation %u has no format %d", source, row.version);
         auto *living = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (format->column_count + 1)));
-        auto *all = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (format->column_count + column_count + 1)));
+        auto *all = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (format->column_count + column_count + 2)));
         /* No stream table has read the log while it was inactive, so the old columns are not needed. */
         int living_count = row.is_active ? living_columns(source, format, living) : 0;
-        int count = unite(living, living_count, columns, column_count, all);
+        int count = with_table_oid(source, all, unite(living, living_count, columns, column_count, all));
         bool is_same = count == format->column_count && memcmp(all, format->attnums, sizeof(AttrNumber) * count) == 0 &&
                        fits(source, format);
         if (!is_same) {

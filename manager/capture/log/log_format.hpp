@@ -10,8 +10,8 @@
 
 namespace pgtrickle::capture {
 
-/* Gives the source a log whose current format has at least these columns. Returns whether changes were not
- * logged before. */
+/* Gives the source a log whose current format has at least these columns, and tableoid where they have to be captured
+ * by rows (routed_values.hpp). Returns whether changes were not logged before. */
 bool ensure_log(Oid source, const AttrNumber *columns, int column_count);
 
 /* Whether the columns still exist and have the types of the format. */

@@ -1,0 +1,239 @@
+#include "capture/ddl/tree_changes.hpp"
+
+#include "capture/ddl/source_ddl.hpp"
+#include "capture/log/log_format.hpp"
+#include "capture/log/marker.hpp"
+#include "capture/source/inheritance.hpp"
+#include "capture/source/routed_values.hpp"
+#include "capture/source/routing.hpp"
+#include "capture/source/source_kind.hpp"
+#include "capture/source/source_locks.hpp"
+#include "capture/source/source_rows.hpp"
+#include "capture/triggers/open_statement.hpp"
+#include "capture/triggers/trigger_setup.hpp"
+
+extern "C" {
+#include "access/relation.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+}
+
+/* PostgreSQL frames: nothing in this file has a destructor. */
+
+namespace pgtrickle::capture {
+
+namespace {
+
+struct TreeChange {
+    Oid child;
+    Oid parent;
+    bool has_lost_trigger;
+    SubTransactionId made_in;
+};
+List *tree_changes = NIL; /* in TopTransactionContext */
+
+bool is_captured(Oid relid)
+{
+    SourceRow row;
+    return find_source(relid, &row);
+}
+
+bool exists(Oid relid)
+{
+    return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid));
+}
+
+bool is_child_of(Oid child, Oid parent)
+{
+    return list_member_oid(ancestors_of(child), parent);
+}
+
+} // namespace
+
+bool is_any_captured(List *relids)
+{
+    ListCell *cell;
+    foreach (cell, relids)
+        if (is_captured(lfirst_oid(cell)))
+            return true;
+    return false;
+}
+
+bool may_hold_rows(Oid relid)
+{
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(relid, AccessShareLock, nullptr)) {
+        Relation relation = try_relation_open(lfirst_oid(cell), NoLock);
+        if (relation == nullptr)
+            continue;
+        bool answer = relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE &&
+                      (!RELKIND_HAS_STORAGE(relation->rd_rel->relkind) || RelationGetNumberOfBlocks(relation) > 0);
+        relation_close(relation, NoLock);
+        if (answer)
+            return true;
+    }
+    return false;
+}
+
+void lock_out_writers(const List *levels)
+{
+    ListCell *cell;
+    foreach (cell, levels)
+        if (exists(lfirst_oid(cell)))
+            LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
+}
+
+void install_missing_triggers(const List *levels)
+{
+    ListCell *cell;
+    begin_own_work();
+    foreach (cell, levels)
+        if (is_table(lfirst_oid(cell)) && !has_all_triggers(lfirst_oid(cell))) {
+            LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
+            install_triggers(lfirst_oid(cell));
+        }
+    end_own_work();
+}
+
+namespace {
+
+void refuse_child(Oid child, Oid parent, Oid source, const char *reason)
+{
+    const char *relation = get_rel_relispartition(child) ? "become a partition of" : "inherit from";
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("table \"%s\" cannot %s \"%s\"", get_rel_name(child), relation, get_rel_name(parent)),
+                    errdetail("Changes of \"%s\", a source of stream tables, could not be captured any "
+                              "more: %s.",
+                              get_rel_name(source), reason)));
+}
+
+/* Has sources captured by rows whose generated columns statement triggers do not see any more. */
+void capture_by_rows(const List *levels)
+{
+    ListCell *cell;
+    foreach (cell, levels) {
+        const Oid source = lfirst_oid(cell);
+        SourceRow row;
+        const Format *format = find_source(source, &row) && row.is_active ? find_format(source, row.version) : nullptr;
+        if (format == nullptr || is_captured_by_rows(source) ||
+            !are_routed_values_incomplete(source, format->attnums, format->column_count))
+            continue;
+        const List *around = related_relations(source, NoLock);
+        require_no_unlogged_changes(source);
+        lock_out_writers(around);
+        lock_capture(source);
+        (void)ensure_log(source, nullptr, 0);
+        install_missing_triggers(around);
+    }
+}
+
+void after_attach(Oid child, Oid parent)
+{
+    List *levels = related_relations(child, NoLock);
+    const bool is_partition = get_rel_relispartition(child);
+    if (is_partition)
+        invalidate_targets(child); /* the constraint of a default partition beside it has changed */
+    const bool has_rows = may_hold_rows(child);
+    if (!is_any_captured(levels)) {
+        if (has_rows)
+            lock_out_refreshes(child);
+        return;
+    }
+    ListCell *cell;
+    foreach (cell, levels) {
+        const char *reason = is_captured(lfirst_oid(cell)) ? refusal(lfirst_oid(cell)) : nullptr;
+        if (reason != nullptr)
+            refuse_child(child, parent, lfirst_oid(cell), reason);
+    }
+    /* Taken before writers are locked out: a transaction that has refreshed holds this lock, and may write
+     * afterwards. */
+    if (has_rows)
+        lock_out_refreshes(child);
+    if (!is_partition)
+        lock_out_writers(levels);
+    capture_by_rows(levels);
+    install_missing_triggers(levels);
+    if (has_rows)
+        write_marker(parent, is_partition ? "a partition was attached" : "a child was added");
+    invalidate_targets(child);
+}
+
+void after_detach(Oid child, Oid parent)
+{
+    if (exists(parent)) {
+        if (is_any_captured(lcons_oid(parent, ancestors_of(parent))) && may_hold_rows(child))
+            write_marker(parent, get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE ? "a partition was detached"
+                                                                                      : "a child was removed");
+        invalidate_targets(parent);
+    }
+    invalidate_targets(child);
+    if (exists(parent) && get_rel_relkind(parent) == RELKIND_RELATION)
+        lock_out_writers(list_concat_unique_oid(related_relations(parent, NoLock), related_relations(child, NoLock)));
+}
+
+void after_column_change(Oid relid)
+{
+    if (is_captured(relid))
+        refit(relid);
+}
+
+} // namespace
+
+void note_tree_change(Oid child, Oid parent, bool has_lost_trigger)
+{
+    MemoryContext old_context = MemoryContextSwitchTo(TopTransactionContext);
+    auto *change = static_cast<TreeChange *>(palloc(sizeof(TreeChange)));
+    *change = {child, parent, has_lost_trigger, GetCurrentSubTransactionId()};
+    tree_changes = lappend(tree_changes, change);
+    MemoryContextSwitchTo(old_context);
+}
+
+void settle_tree_changes()
+{
+    if (tree_changes == NIL)
+        return;
+    List *changes = tree_changes;
+    tree_changes = NIL;
+    CommandCounterIncrement();
+    const bool needs_snapshot = !HaveRegisteredOrActiveSnapshot();
+    if (needs_snapshot)
+        PushActiveSnapshot(GetLatestSnapshot());
+    ListCell *cell;
+    foreach (cell, changes) {
+        auto *change = static_cast<TreeChange *>(lfirst(cell));
+        if (!OidIsValid(source_table()) || !exists(change->child))
+            continue;
+        if (change->has_lost_trigger)
+            mark_around(change->child, "a capture trigger was dropped");
+        else if (!OidIsValid(change->parent))
+            after_column_change(change->child);
+        else if (is_child_of(change->child, change->parent))
+            after_attach(change->child, change->parent);
+        else
+            after_detach(change->child, change->parent);
+    }
+    if (needs_snapshot)
+        PopActiveSnapshot();
+    CommandCounterIncrement();
+}
+
+void forget_tree_changes()
+{
+    tree_changes = NIL;
+}
+
+void forget_tree_changes_of(SubTransactionId aborted)
+{
+    ListCell *cell;
+    foreach (cell, tree_changes)
+        if (static_cast<TreeChange *>(lfirst(cell))->made_in >= aborted)
+            tree_changes = foreach_delete_current(tree_changes, cell);
+}
+
+} // namespace pgtrickle::capture

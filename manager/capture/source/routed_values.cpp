@@ -1,0 +1,91 @@
+#include "capture/source/routed_values.hpp"
+
+#include "capture/source/inheritance.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+}
+
+/* PostgreSQL frames: nothing in this file has a destructor. */
+
+namespace pgtrickle::capture {
+
+namespace {
+
+bool is_stored_as_generated(Oid relid, const char *column)
+{
+    HeapTuple tuple = SearchSysCacheAttName(relid, column);
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const bool answer =
+        reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple))->attgenerated == ATTRIBUTE_GENERATED_STORED;
+    ReleaseSysCache(tuple);
+    return answer;
+}
+
+bool is_any_stored_as_generated(const List *relids, const char *column)
+{
+    ListCell *cell;
+    foreach (cell, relids)
+        if (is_stored_as_generated(lfirst_oid(cell), column))
+            return true;
+    return false;
+}
+
+/* Whether PostgreSQL need not convert a row of one relation to a row of the other in this column. */
+bool is_same_column(Oid one, Oid other, AttrNumber number)
+{
+    HeapTuple of_one = SearchSysCache2(ATTNUM, ObjectIdGetDatum(one), Int16GetDatum(number));
+    HeapTuple of_other = SearchSysCache2(ATTNUM, ObjectIdGetDatum(other), Int16GetDatum(number));
+    bool answer = HeapTupleIsValid(of_one) && HeapTupleIsValid(of_other);
+    if (answer) {
+        const auto *a = reinterpret_cast<Form_pg_attribute>(GETSTRUCT(of_one));
+        const auto *b = reinterpret_cast<Form_pg_attribute>(GETSTRUCT(of_other));
+        answer = a->attisdropped == b->attisdropped &&
+                 (a->attisdropped ? a->attlen == b->attlen && a->attalign == b->attalign
+                                  : strcmp(NameStr(a->attname), NameStr(b->attname)) == 0);
+    }
+    if (HeapTupleIsValid(of_one))
+        ReleaseSysCache(of_one);
+    if (HeapTupleIsValid(of_other))
+        ReleaseSysCache(of_other);
+    return answer;
+}
+
+bool has_column(Oid relid, AttrNumber number)
+{
+    return SearchSysCacheExists2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(number));
+}
+
+bool has_same_columns(Oid one, Oid other)
+{
+    for (AttrNumber number = 1; has_column(one, number) || has_column(other, number); number++)
+        if (!is_same_column(one, other, number))
+            return false;
+    return true;
+}
+
+} // namespace
+
+bool are_routed_values_incomplete(Oid source, const AttrNumber *columns, int column_count)
+{
+    if (get_rel_relkind(source) != RELKIND_PARTITIONED_TABLE && !get_rel_relispartition(source))
+        return false;
+    const List *levels = related_relations(source, NoLock);
+    bool has_generated = false;
+    for (int i = 0; i < column_count && !has_generated; i++) {
+        const char *name = columns[i] > 0 ? get_attname(source, columns[i], true) : nullptr;
+        has_generated = name != nullptr && is_any_stored_as_generated(levels, name);
+    }
+    ListCell *cell;
+    foreach (cell, levels)
+        if (has_generated && !has_same_columns(source, lfirst_oid(cell)))
+            return true;
+    return false;
+}
+
+} // namespace pgtrickle::capture

@@ -1,0 +1,186 @@
+#!/usr/bin/python3 -B
+"""Shows that what is logged of partitions is what they store, whatever the numbers of their columns are and whichever
+relation a statement names: PostgreSQL computes generated columns when a row has been routed to its partition.
+
+Random trees of two levels, whose partitions have dropped columns, another order of columns and expressions of their own,
+and become partitions before and after the capture begins; random statements of all kinds through the root, a
+partition of partitions and a leaf; stream tables of all of them."""
+
+import io
+import itertools
+import random
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+from seeds import SEED  # noqa: E402
+
+db = Database()
+TREES, STATEMENTS = 12, 40
+LEAVES = {"low": "FOR VALUES FROM (0) TO (100)", "mid": "FOR VALUES FROM (100) TO (300)", "high": "FOR VALUES FROM (300) TO (400)"}
+BELOW = {"mid_1": "FOR VALUES IN (0)", "mid_2": "FOR VALUES IN (1)"}
+# Partitions have their own from PostgreSQL 16 on.
+EXPRESSIONS = ("net * 2", "net + 100", "coalesce(net, id)")[:3 if int(db.value("SHOW server_version_num")) >= 160000 else 1]
+
+
+class Tree:
+    def __init__(self, number):
+        self.chooser = random.Random(SEED * 1000 + number)
+        self.schema = f"tree_{number}"
+
+    def columns(self, expression):
+        """The columns in any order, with others that are dropped."""
+        columns = ["id int", "part int", "net int", f"gross int GENERATED ALWAYS AS ({expression}) STORED", "note text DEFAULT 'none'"]
+        if self.chooser.random() < 0.6:
+            self.chooser.shuffle(columns)
+        gone = [f"gone_{i} int" for i in range(self.chooser.choice([0, 0, 1, 2]))]
+        for column in gone:
+            columns.insert(self.chooser.randrange(len(columns) + 1), column)
+        return ", ".join(columns), [column.split()[0] for column in gone]
+
+    def make(self, name, partitioned=""):
+        columns, gone = self.columns(self.chooser.choice(EXPRESSIONS))
+        db.run(f"CREATE TABLE {name} ({columns}) {partitioned}")
+        for column in gone:
+            db.run(f"ALTER TABLE {name} DROP COLUMN {column}")
+
+    def add(self, name, parent, bounds, partitioned=""):
+        if self.chooser.random() < 0.5:
+            db.run(f"CREATE TABLE {name} PARTITION OF {parent} {bounds} {partitioned}")
+        else:
+            self.make(name, partitioned)
+            db.run(f"ALTER TABLE {parent} ATTACH PARTITION {name} {bounds}")
+
+    def add_all(self, names):
+        for name in names:
+            if name in BELOW:
+                self.add(name, "mid", BELOW[name])
+            else:
+                self.add(name, "root", LEAVES[name], "PARTITION BY LIST (part)" if name == "mid" else "")
+
+    def create(self, name):
+        mode = self.chooser.choice(["DIFFERENTIAL", "AUTO"])
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, '520w', %s)", f"rows_of_{name}", f"SELECT id, part, net, gross, note FROM {name}", mode)
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, '520w', %s)", f"sums_of_{name}",
+               f"SELECT part, count(*), sum(gross) AS gross, max(gross) AS most FROM {name} GROUP BY part", mode)
+
+    def statement(self):
+        choose = self.chooser
+        id_, net = choose.randrange(400), choose.randrange(-50, 50)
+        name = choose.choice(["root", "root", "mid" if 100 <= id_ < 300 else "root"])
+        if choose.random() < 0.2:
+            name, id_, part = choose.choice([("low", id_ % 100, id_ % 2), ("mid_1", 100 + id_ % 200, 0), ("high", 300 + id_ % 100, id_ % 2)])
+        else:
+            part = choose.randrange(2)
+        some = f"id % 5 = {choose.randrange(5)}"
+        merge = (f"MERGE INTO {name} t USING (VALUES ({id_}, {part}, {net})) v (a, b, c) ON t.id = v.a WHEN MATCHED THEN UPDATE SET net = v.c "
+                 "WHEN NOT MATCHED THEN INSERT (id, part, net) VALUES (v.a, v.b, v.c)")
+        return choose.choice([
+            f"INSERT INTO {name} (id, part, net) VALUES ({id_}, {part}, {net})",
+            f"INSERT INTO {name} (part, net, id) SELECT {part}, i, {id_} FROM generate_series(1, 3) i",
+            ("COPY", f"COPY {name} (id, part, net) FROM stdin", f"{id_}\t{part}\t{net}\n{id_}\t{part}\t\\N\n"),
+            f"UPDATE root SET net = net + 1 WHERE {some}", f"UPDATE root SET id = (id + 150) % 400 WHERE {some}",
+            f"UPDATE mid SET part = 1 - part WHERE {some}", f"DELETE FROM {name} WHERE {some}",
+            f"WITH gone AS (DELETE FROM low WHERE {some} RETURNING *) INSERT INTO root (id, part, net) SELECT 399 - id, part, net FROM gone",
+            f"UPDATE root SET note = note || 'x' WHERE {some}", merge])
+
+    def execute(self, statement):
+        if statement[0] == "COPY":
+            session = db.connect()
+            cursor = session.cursor()
+            cursor.execute(f"SET search_path = {self.schema}, public")
+            cursor.copy_expert(statement[1], io.StringIO(statement[2]))
+            session.close()
+        else:
+            db.run(statement)
+
+    def check(self, names, done):
+        for name, kind in itertools.product(names, ("rows", "sums")):
+            stream_table = f"{kind}_of_{name}"
+            db.run("SELECT pgtrickle.refresh_stream_table(%s)", stream_table)
+            query = (f"SELECT id, part, net, gross, note FROM {name}" if kind == "rows" else
+                     f"SELECT part, count(*), sum(gross), max(gross) FROM {name} GROUP BY part")
+            wrong = db.run(f"(TABLE {stream_table} EXCEPT ALL {query}) UNION ALL ({query} EXCEPT ALL TABLE {stream_table})")
+            assert not wrong, (self.schema, stream_table, wrong[:4], done[-8:])
+
+    def go(self):
+        db.run(f"CREATE SCHEMA {self.schema}; SET search_path = {self.schema}, public; SET client_min_messages = error")
+        self.make("root", "PARTITION BY RANGE (id)")
+        names = ["low", "mid", "mid_1", "mid_2", "high"]
+        later = names[self.chooser.choice([2, 4, 5]):]
+        self.add_all([name for name in names if name not in later])
+        sources = ["root", *(name for name in ("mid", "low", "mid_1") if name not in later)]
+        for name in sources:
+            self.create(name)
+        done = []
+        self.add_all(later)
+        for number in range(STATEMENTS):
+            done.append(self.statement())
+            self.execute(done[-1])
+            if number % 8 == 7:
+                self.check(sources, done)
+        # One that leaves and comes back
+        db.run("ALTER TABLE root DETACH PARTITION low; INSERT INTO low (id, part, net) VALUES (7, 0, 7)")
+        self.check(sources, done)
+        db.run("ALTER TABLE root ATTACH PARTITION low " + LEAVES["low"])
+        db.run("INSERT INTO root (id, part, net) VALUES (8, 1, 8); UPDATE root SET id = 399 - id")
+        self.check(sources, done)
+        db.run(f"DROP SCHEMA {self.schema} CASCADE")
+
+
+def what_is_logged_is_what_is_stored():
+    for number in range(TREES):
+        Tree(number).go()
+
+
+def writers_go_on_while_a_partition_with_other_columns_is_attached():
+    """From then on row triggers log what statement triggers have logged before."""
+    for number in range(4):
+        db.run(f"CREATE SCHEMA beside_{number}; SET search_path = beside_{number}; SET client_min_messages = error")
+        db.run("CREATE TABLE root (id int, net int, gross int GENERATED ALWAYS AS (net * 2) STORED) PARTITION BY RANGE (id);"
+               "CREATE TABLE low PARTITION OF root FOR VALUES FROM (0) TO (100);"
+               "CREATE TABLE high (gross int GENERATED ALWAYS AS (net * 2) STORED, net int, id int)")
+        db.run(f"SELECT pgtrickle.create_stream_table('rows', 'SELECT id, net, gross FROM root', '520w', 'DIFFERENTIAL'), "
+               "pgtrickle.create_stream_table('rows_of_low', 'SELECT id, net, gross FROM low', '520w', 'DIFFERENTIAL')")
+        is_over, written = threading.Event(), []
+
+        def write(table):
+            session = db.connect()
+            cursor = session.cursor()
+            while not is_over.is_set():
+                cursor.execute(f"INSERT INTO beside_{number}.{table} (id, net) SELECT i, i FROM generate_series(1, 3) i")
+                cursor.execute(f"UPDATE beside_{number}.{table} SET net = net + 1 WHERE id = 2 AND net < 5")
+                written.append(table)
+            session.close()
+
+        writers = [threading.Thread(target=write, args=(table,)) for table in ("root", "low", "low")]
+        for writer in writers:
+            writer.start()
+        wait_for_more(written, 20)
+        db.run("ALTER TABLE root ATTACH PARTITION high FOR VALUES FROM (100) TO (200)")
+        db.run("INSERT INTO root (id, net) VALUES (150, 1)")
+        wait_for_more(written, 20)
+        is_over.set()
+        for writer in writers:
+            writer.join()
+        for table, query in (("rows", "TABLE root"), ("rows_of_low", "TABLE low")):
+            db.run("SELECT pgtrickle.refresh_stream_table(%s)", table)
+            wrong = db.run(f"(TABLE {table} EXCEPT ALL {query}) UNION ALL ({query} EXCEPT ALL TABLE {table})")
+            assert not wrong, (number, table, wrong[:4])
+        db.run(f"DROP SCHEMA beside_{number} CASCADE")
+
+
+def wait_for_more(written, count):
+    wanted, deadline = len(written) + count, time.monotonic() + 30
+    while len(written) < wanted:
+        assert time.monotonic() < deadline, "no writer goes on"
+        time.sleep(0.005)
+
+
+try:
+    run_cases([what_is_logged_is_what_is_stored, writers_go_on_while_a_partition_with_other_columns_is_attached])
+finally:
+    db.drop()
