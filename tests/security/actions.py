@@ -60,7 +60,7 @@ CALLS = {
 # Functions without arguments.
 CALLS.update(dict.fromkeys((
     "blocked_refreshes", "change_buffer_sizes", "check_cdc_health", "dependency_tree", "diamond_groups", "health_check", "holds", "is_drained", "is_manager_awaited",
-    "old_transactions", "pgt_capture", "pgt_dumped", "pgt_dumped_rows", "pgt_restore", "pgt_restore_row", "pgt_note_stopped_capture", "pgt_check_group_member", "pgt_status", "pgtrickle_fdw_handler", "progress_rows",
+    "old_transactions", "pgt_capture", "pgt_dumped", "pgt_dumped_rows", "pgt_restore", "pgt_restore_row", "pgt_refuse_replication", "pgt_note_stopped_capture", "pgt_check_group_member", "pgt_status", "pgtrickle_fdw_handler", "progress_rows",
     "refresh_efficiency", "refresh_groups", "refresh_history_rows", "running_refreshes", "server_checks", "server_state", "source_checks", "source_gates", "st_refresh_stats", "statistics_rows",
     "stream_table_checks", "stream_table_rows", "stream_table_states", "trigger_inventory", "trigger_rows", "version", "watermark_groups",
     "stopped_captures", "watermark_status", "watermarks", "worker_checks"), "()"))
@@ -82,7 +82,7 @@ for function, arguments in CALLS.items():
                "SELECT " + call if function in AGGREGATES else "SELECT * FROM " + call,
                is_rolled_back=function not in KEPT and "'" in arguments, only=SUITS.get(function, ""))
 # Statements that this version refuses to all roles.
-REFUSED = {"call drop_partition", "call stream_table_to_publication", "call drop_stream_table_publication", "call pgt_capture", "call pgt_note_stopped_capture", "call pgt_restore", "call pgt_restore_row", "call pgt_check_group_member", "call pgtrickle_fdw_handler", "exact read", "consistent read",
+REFUSED = {"call drop_partition", "call stream_table_to_publication", "call drop_stream_table_publication", "call pgt_capture", "call pgt_note_stopped_capture", "call pgt_restore", "call pgt_restore_row", "call pgt_refuse_replication", "call pgt_check_group_member", "call pgtrickle_fdw_handler", "exact read", "consistent read",
            "COPY the stream table", "add a CHECK to it", "add a column to it", "ALTER DOMAIN"}
 
 # Reads, on both routes.

@@ -187,8 +187,10 @@ def no_statistics_show_rows_of_logs_and_arrangements():
         cursor = as_role(role)
         cursor.execute(seen)
         assert cursor.fetchall() == [(0,)], role
-        cursor.execute("SELECT DISTINCT schemaname || '.' || tablename FROM pg_stats WHERE schemaname = 'pg_trickle_log' OR tablename ~ '^st_[0-9]+_[0-9]+'")
+        cursor.execute("SELECT DISTINCT schemaname || '.' || tablename FROM pg_stats WHERE schemaname = 'pg_trickle_log' OR tablename ~ '^st_[0-9]+_[0-9]+' "
+                       "OR schemaname = 'pgtrickle' AND NOT (schemaname || '.' || tablename)::regclass = ANY (SELECT unnest(extconfig) FROM pg_extension)")
         assert cursor.fetchall() == [], role
+    assert db.value("SELECT count(*) FROM pg_stats WHERE schemaname = 'pgtrickle' AND tablename = 'pgt_state'") > 0
 
 
 def tables_and_stream_tables_are_read_and_written():
