@@ -131,7 +131,10 @@ INSERT INTO shape VALUES
   ('sums_of_filtered_groups_in_a_window', 'SELECT k, rank() OVER (ORDER BY s) AS r FROM (SELECT k, sum(12 / (s - 6)) AS s FROM t GROUP BY k) x WHERE k > 1'),
   ('distinct_of_filtered_rows', 'SELECT d FROM (SELECT DISTINCT k, 12 / (s - 6) AS d FROM t) x WHERE k = 2'),
   ('set_operation_of_filtered_rows', 'SELECT d FROM (SELECT k, 12 / (s - 6) AS d FROM t UNION SELECT k, k FROM q) x WHERE k = 2'),
-  ('partition_of_filtered_rows', 'SELECT d FROM (SELECT k, sum(12 / (s - 6)) OVER (PARTITION BY k) AS d FROM t) x WHERE k = 2');
+  ('partition_of_filtered_rows', 'SELECT d FROM (SELECT k, sum(12 / (s - 6)) OVER (PARTITION BY k) AS d FROM t) x WHERE k = 2'),
+  ('window_over_a_case', 'SELECT id, CASE WHEN s <> 6 THEN d END AS d, rank() OVER (PARTITION BY k ORDER BY id) AS r FROM (SELECT id, k, s, 12 / (s - 6) AS d FROM t) x'),
+  ('window_of_a_case', 'SELECT x.id, lag(CASE WHEN s <> 6 THEN d END) OVER (ORDER BY x.id) AS d FROM (SELECT id, k, s, 12 / (s - 6) AS d FROM t WHERE id > 0) x JOIN q USING (k)'),
+  ('windows_of_several_keys', 'SELECT id, CASE WHEN s <> 6 THEN d END AS d, row_number() OVER (PARTITION BY k ORDER BY id) AS r, count(*) OVER (PARTITION BY s) AS n FROM (SELECT id, k, s, 12 / (s - 6) AS d FROM t) x');
 SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM shape \g /dev/null
 CREATE FUNCTION untrue() RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE one record; found text;

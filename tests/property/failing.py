@@ -43,7 +43,7 @@ def selection(query, depth):
     if not found:
         return None
     query.may_fail = True
-    form = query.choices.weighted((40, over_groups), (20, below_a_filter), (20, over_removed_rows), (20, over_rows))
+    form = query.choices.weighted((35, over_groups), (20, below_a_filter), (15, over_removed_rows), (15, over_rows), (15, behind_a_case))
     return form(query, *found)
 
 
@@ -117,6 +117,25 @@ def over_removed_rows(query, source, columns):
     other = relation(query) if choices.chance(40) else None
     join = " %s %s ON %s = %s.v" % (choices.pick(["JOIN", "LEFT JOIN"]), other[0], choices.pick(other[1]), alias) if other else ""
     return "SELECT %s.v AS c0 FROM (%s) %s%s WHERE is_not_six(%s.v)" % (alias, rows, alias, join, alias), [("c0", "int")]
+
+
+def behind_a_case(query, source, columns):
+    """Returns a sub-query that computes the expression for all rows, and uses it for those for which it has a value:
+    PostgreSQL inlines the sub-query, whatever reads it."""
+    choices, alias, value = query.choices, query.fresh("g"), query.choices.pick(columns)
+    expression, guard = partial(query, value)
+    rows = "(SELECT %s AS k, %s AS v, %s AS d FROM %s) %s" % (choices.pick(columns), value, expression, source, alias)
+    if choices.chance(30):
+        rows += " WHERE %s.k > 0" % alias
+    elif choices.chance(40) and (other := relation(query)):
+        rows += " %s %s ON %s = %s.k" % (choices.pick(["JOIN", "LEFT JOIN"]), other[0], choices.pick(other[1]), alias)
+    used_value = "CASE WHEN %s THEN %s.d END" % (guard.replace(value, alias + ".v"), alias)
+    form = choices.pick([
+        "SELECT %(g)s.k AS c0, %(d)s AS c1, rank() OVER (PARTITION BY %(g)s.k ORDER BY %(g)s.v)::int AS c2 FROM %(rows)s",
+        "SELECT %(g)s.k AS c0, lag(%(d)s) OVER (PARTITION BY %(g)s.k ORDER BY %(g)s.v) AS c1, sum(%(g)s.v) OVER (ORDER BY %(g)s.k)::int AS c2 FROM %(rows)s",
+        "SELECT %(g)s.k AS c0, sum(%(d)s)::int AS c1, max(%(d)s) AS c2 FROM %(rows)s GROUP BY 1",
+        "SELECT DISTINCT %(g)s.k AS c0, %(d)s AS c1, 1 AS c2 FROM %(rows)s"])
+    return form % {"g": alias, "d": used_value, "rows": rows}, [("c0", "int"), ("c1", "int"), ("c2", "int")]
 
 
 def or_core(query, depth, wanted):

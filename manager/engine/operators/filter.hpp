@@ -19,6 +19,7 @@ class Filter final : public PlanNode {
     {
     }
     const Expression &predicate() const { return predicate_; }
+    bool is_fence() const { return is_fence_; }
     const std::optional<UpperBound> &bound() const { return bound_; }
 
     std::string describe() const override;

@@ -1,5 +1,6 @@
 #include "translate/level/window.hpp"
 
+#include "engine/late_columns.hpp"
 #include "pg/walker.hpp"
 #include "translate/level/following.hpp"
 #include "translate/level/ordering.hpp"
@@ -225,6 +226,52 @@ std::vector<WindowsOfKeys> nodes_of(const Query *query, const std::vector<const 
     return nodes;
 }
 
+/* The names of the plan's columns and of more, each once. */
+std::vector<std::string> output_names(const engine::PlanPtr &plan, size_t more)
+{
+    std::vector<std::string> names;
+    for (const auto &column : engine::columns(plan))
+        names.push_back(column.name);
+    names.resize(names.size() + more, "window");
+    return distinct_names(std::move(names));
+}
+
+std::vector<int> over_late(const std::vector<int> &partition, const std::vector<engine::Expression> &columns)
+{
+    std::vector<int> positions;
+    for (const int column : partition)
+        positions.push_back(columns[column].as_column());
+    std::sort(positions.begin(), positions.end());
+    return positions;
+}
+
+std::optional<engine::Following> over_late(std::optional<engine::Following> following,
+                                           const std::vector<engine::Expression> &columns)
+{
+    if (!following)
+        return following;
+    for (auto &term : following->order)
+        term.column = columns[term.column].as_column();
+    for (auto &call : following->calls)
+        for (auto *part : {&call.argument, &call.filter})
+            if (part->has_value())
+                *part = (*part)->compose(columns);
+    return following;
+}
+
+/* The plan as it is where the outputs are its columns. */
+engine::PlanPtr with_outputs(engine::PlanPtr plan, std::vector<engine::Expression> outputs,
+                             const std::vector<std::string> &names)
+{
+    bool is_same = outputs.size() == engine::columns(plan).size();
+    std::vector<engine::NamedExpression> named;
+    for (size_t i = 0; i < outputs.size(); i++) {
+        is_same = is_same && outputs[i].as_column() == static_cast<int>(i);
+        named.push_back({std::move(outputs[i]), names[i]});
+    }
+    return is_same ? plan : engine::project(std::move(plan), std::move(named));
+}
+
 } // namespace
 
 const WindowClause *clause_of(const Query *query, const WindowFunc *function)
@@ -259,20 +306,32 @@ Input windowed(const Query *query, const std::vector<Node *> &outputs, Input inp
             keys.push_back(key);
     input = with_columns(input, keys);
     const Scope scope = input.scope;
-    for (const WindowsOfKeys &node : nodes_of(query, functions, scope, outer)) {
+    const std::vector<WindowsOfKeys> nodes = nodes_of(query, functions, scope, outer);
+    std::set<int> pinned;
+    for (const WindowsOfKeys &node : nodes) {
+        pinned.insert(node.partition.begin(), node.partition.end());
+        if (const auto following = following_of(query, node.functions, scope))
+            for (const auto &term : following->order)
+                pinned.insert(term.column);
+    }
+    const std::vector<std::string> names = output_names(input.plan, functions.size());
+    engine::LateColumns late = engine::with_late_columns(input.plan, pinned);
+    std::vector<engine::Expression> shown = late.columns;
+    for (const WindowsOfKeys &node : nodes) {
         std::vector<engine::NamedExpression> calls;
-        std::vector<std::string> names;
-        for (const auto &column : engine::columns(input.plan))
-            names.push_back(column.name);
-        names.resize(names.size() + node.functions.size(), "window");
-        names = distinct_names(std::move(names));
+        const size_t first = engine::columns(late.plan).size();
+        const std::vector<std::string> call_names = output_names(late.plan, node.functions.size());
         for (const WindowFunc *function : node.functions) {
-            calls.push_back({window_call(query, function, scope, outer), names[input.scope.size()]});
+            const engine::Expression call = window_call(query, function, scope, outer).compose(late.columns);
+            const size_t position = first + calls.size();
+            shown.push_back(engine::column_reference(static_cast<int>(position), call.result));
+            calls.push_back({call, call_names[position]});
             input.scope.push_back(reinterpret_cast<Node *>(const_cast<WindowFunc *>(function)));
         }
-        input.plan =
-            engine::window(input.plan, node.partition, std::move(calls), following_of(query, node.functions, scope));
+        late.plan = engine::window(late.plan, over_late(node.partition, late.columns), std::move(calls),
+                                   over_late(following_of(query, node.functions, scope), late.columns));
     }
+    input.plan = with_outputs(late.plan, std::move(shown), names);
     return input;
 }
 
