@@ -319,24 +319,23 @@ bool is_full_only(Oid relid)
     return state::read(relid, &row) && !row.is_incremental.value_or(false);
 }
 
+/* Whether policies of a source are enabled, for any role. */
+bool has_policies(Oid relid)
+{
+    return std::ranges::any_of(definition::sources_of(relid), [](const Source &source) {
+        return call([&] { return has_row_security(source.relid); });
+    });
+}
+
 /* As follow_owner(), but its query is not run before its next refresh. */
 void mark_for_new_owner(Oid relid)
 {
     note_owner(relid);
-    if (!rules_of(definition::load(relid).mode).may_be_full_only())
-        return;
-    if (has_policies(relid) || is_full_only(relid))
+    if (rules_of(definition::load(relid).mode).may_be_full_only() && (has_policies(relid) || is_full_only(relid)))
         call([=] { mark_for_new_start(list_make1_oid(relid), "its owner was changed"); });
 }
 
 } // namespace
-
-bool has_policies(Oid relid)
-{
-    const std::vector<Source> sources = definition::sources_of(relid);
-    return std::any_of(sources.begin(), sources.end(),
-                       [](const Source &source) { return call([&] { return has_row_security(source.relid); }); });
-}
 
 void follow_owner(Oid relid)
 {

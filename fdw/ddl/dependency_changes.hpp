@@ -47,9 +47,6 @@ void follow_owner(Oid relid);
  * views and tables with policies. PostgreSQL frame. */
 List *relations_of(const List *roles, bool (*is_owner)(const List *roles, Oid owner));
 
-/* Whether policies of a source of the stream table are enabled, for whatever role. C++ frame. */
-bool has_policies(Oid relid);
-
 /* Processes a policy that has been created or altered, or is about to be dropped, possibly with a role.
  * PostgreSQL frame. */
 void note_policy(Oid policy);

@@ -9,11 +9,24 @@
 #include "pg/relation_row.hpp"
 
 extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_policy.h"
+#include "nodes/nodes.h"
+#include "optimizer/optimizer.h"
 #include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
 }
+
+#include <algorithm>
 
 namespace pgtrickle {
 
@@ -45,6 +58,69 @@ void grant(const UtilityCall &utility)
 }
 
 namespace {
+
+/* ---- policies in force -------------------------------------------------------------- */
+
+/* The row-level security policies with which a role reads a table. */
+struct PoliciesInForce {
+    bool are_enabled = false; /* for the role: it is not exempt */
+    List *policies = NIL;     /* OIDs, ascending; palloc'ed */
+    /* A policy has an expression that may depend on roles in another way, as one that calls pg_has_role(). */
+    bool may_ask_for_roles = false;
+};
+
+Datum value_of(HeapTuple policy, AttrNumber column, Relation catalog, bool *is_null)
+{
+    return heap_getattr(policy, column, RelationGetDescr(catalog), is_null);
+}
+
+/* As PostgreSQL decides for SELECT. */
+bool is_for(HeapTuple policy, Relation catalog, Oid role)
+{
+    const char command = reinterpret_cast<Form_pg_policy>(GETSTRUCT(policy))->polcmd;
+    if (command != '*' && command != 'r')
+        return false;
+    bool is_null;
+    const ArrayType *roles = DatumGetArrayTypeP(value_of(policy, Anum_pg_policy_polroles, catalog, &is_null));
+    const auto *ids = reinterpret_cast<const Oid *>(ARR_DATA_PTR(roles));
+    for (int i = 0; i < ARR_DIMS(roles)[0]; i++)
+        if (ids[i] == ACL_ID_PUBLIC || has_privs_of_role(role, ids[i]))
+            return true;
+    return false;
+}
+
+bool has_mutable_condition(HeapTuple policy, Relation catalog)
+{
+    bool is_null;
+    const Datum condition = value_of(policy, Anum_pg_policy_polqual, catalog, &is_null);
+    return !is_null && contain_mutable_functions(static_cast<Node *>(stringToNode(TextDatumGetCString(condition))));
+}
+
+/* PostgreSQL frame. */
+PoliciesInForce policies_in_force(Oid table, Oid role)
+{
+    PoliciesInForce found;
+    if (get_rel_name(table) == nullptr || check_enable_rls(table, role, true) != RLS_ENABLED)
+        return found;
+    found.are_enabled = true;
+    Relation catalog = table_open(PolicyRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_policy_polrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(table));
+    SysScanDesc scan = systable_beginscan(catalog, PolicyPolrelidPolnameIndexId, true, nullptr, 1, &key);
+    HeapTuple policy;
+    while (HeapTupleIsValid(policy = systable_getnext(scan))) {
+        if (!is_for(policy, catalog, role))
+            continue;
+        found.policies = lappend_oid(found.policies, reinterpret_cast<Form_pg_policy>(GETSTRUCT(policy))->oid);
+        found.may_ask_for_roles |= has_mutable_condition(policy, catalog);
+    }
+    systable_endscan(scan);
+    table_close(catalog, AccessShareLock);
+    list_sort(found.policies, list_oid_cmp);
+    return found;
+}
+
+/* ---- changes of roles ------------------------------------------------------------------ */
 
 /* PostgreSQL raises an error for a role that does not exist, when it executes the statement. */
 List *existing_roles(const List *specifications)
@@ -91,20 +167,45 @@ bool is_member_of_any(const List *roles, Oid role)
     return false;
 }
 
-/* Returns the stream tables that read as one of the roles, or one of their members: as their owner, or as that of a
- * view. PostgreSQL frame. */
+/* A stream table that reads sources as a role: as its owner, or as that of a view. */
+struct Reader {
+    Oid relid;
+    Oid role;
+};
+
+/* Returns those that read as one of the roles, or one of their members (List of Reader *). PostgreSQL frame. */
 List *readers_as(const List *roles)
 {
     List *readers = NIL;
-    ListCell *cell;
+    ListCell *cell, *user;
     foreach (cell, roles != NIL ? relations_of(roles, is_member_of_any) : NIL) {
-        const Oid relid = lfirst_oid(cell);
-        if (get_rel_relkind(relid) == RELKIND_VIEW)
-            readers = list_concat_unique_oid(readers, definition::users_of(RelationRelationId, relid, 0, false));
-        else if (definition::is_stream_table(relid))
-            readers = list_append_unique_oid(readers, relid);
+        const Oid relid = lfirst_oid(cell), role = owner_of_relation(relid);
+        List *users = get_rel_relkind(relid) == RELKIND_VIEW ? definition::users_of(RelationRelationId, relid, 0, false)
+                      : definition::is_stream_table(relid)   ? list_make1_oid(relid)
+                                                             : NIL;
+        foreach (user, users) {
+            auto *reader = static_cast<Reader *>(palloc(sizeof(Reader)));
+            *reader = {lfirst_oid(user), role};
+            readers = lappend(readers, reader);
+        }
     }
     return readers;
+}
+
+std::vector<PoliciesInForce> in_force_for(const Reader &reader)
+{
+    std::vector<PoliciesInForce> found;
+    for (const Source &source : definition::sources_of(reader.relid))
+        found.push_back(call([&] { return policies_in_force(source.relid, reader.role); }));
+    return found;
+}
+
+bool is_same(const std::vector<PoliciesInForce> &before, const std::vector<PoliciesInForce> &after)
+{
+    return std::equal(before.begin(), before.end(), after.begin(), after.end(), [](const auto &one, const auto &other) {
+        return !one.may_ask_for_roles && one.are_enabled == other.are_enabled &&
+               call([&] { return equal(one.policies, other.policies); });
+    });
 }
 
 } // namespace
@@ -113,19 +214,23 @@ List *readers_as(const List *roles)
 void change_roles(const UtilityCall &utility)
 {
     const ::Node *statement = utility.statement();
-    List *readers = call([&] {
-        List *found = readers_as(changed_roles(statement));
-        utility.run();
-        CommandCounterIncrement();
-        return found;
-    });
+    List *readers = call([&] { return readers_as(changed_roles(statement)); });
+    std::vector<std::vector<PoliciesInForce>> before;
     ListCell *cell;
     foreach (cell, readers)
-        if (has_policies(lfirst_oid(cell)))
+        before.push_back(in_force_for(*static_cast<const Reader *>(lfirst(cell))));
+    call([&] {
+        utility.run();
+        CommandCounterIncrement();
+    });
+    foreach (cell, readers) {
+        const auto *reader = static_cast<const Reader *>(lfirst(cell));
+        if (!is_same(before[foreach_current_index(cell)], in_force_for(*reader)))
             call([=] {
-                mark_for_new_start(list_make1_oid(lfirst_oid(cell)),
+                mark_for_new_start(list_make1_oid(reader->relid),
                                    "roles, which the policies in force depend on, were changed");
             });
+    }
     if (IsA(statement, GrantRoleStmt) && reinterpret_cast<const GrantRoleStmt *>(statement)->is_grant) {
         mailbox::note_grant();
         request_allowed_captures();

@@ -175,6 +175,27 @@ def what_changes_nothing_excludes_no_reader():
     db.run("DROP TABLE fixed, open CASCADE")
 
 
+def only_a_change_of_policies_in_force_starts_over():
+    """Any role that has ADMIN OPTION on a role can grant that to others, again and again."""
+    db.run(f"""CREATE ROLE rp_named; CREATE ROLE rp_unnamed; CREATE TABLE named (id int PRIMARY KEY, own text); INSERT INTO named VALUES (1, 'a'), (2, 'b');
+        GRANT SELECT, TRIGGER ON named TO {OWNER}; ALTER TABLE named ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY p ON named USING (own <> 'a'); CREATE POLICY q ON named TO rp_named USING (true); CREATE POLICY w ON named FOR UPDATE TO rp_unnamed USING (true);
+        SET ROLE {OWNER}; SELECT pgtrickle.create_stream_table('of_named', 'SELECT id FROM named', '1h'); RESET ROLE""")
+    for statement, starts_over in ((f"GRANT rp_unnamed TO {OWNER}", False), (f"GRANT rp_unnamed TO {OWNER}", False),
+                                   (f"GRANT rp_named TO {OWNER}", True), (f"GRANT rp_named TO {OWNER}", False), (f"REVOKE rp_unnamed FROM {OWNER}", False),
+                                   (f"REVOKE rp_named FROM {OWNER}", True), ("GRANT rp_named TO rp_unnamed", False), (f"GRANT rp_unnamed TO {OWNER}", True),
+                                   (f"ALTER ROLE {OWNER} BYPASSRLS", True), (f"ALTER ROLE {OWNER} NOBYPASSRLS", True),
+                                   ("ALTER POLICY p ON named USING (own <> 'a' OR pg_has_role('rp_other', 'MEMBER'))", True), (f"GRANT {FRIENDS} TO {OWNER}", True)):
+        db.run(statement)
+        marks = db.value("SELECT count(*) FROM pgtrickle.pgt_mark WHERE relid = 'of_named'::regclass AND reason IS NOT NULL")
+        assert (marks > 0) == starts_over, (statement, marks)
+        db.run("SELECT pgtrickle.refresh_stream_table('of_named')")
+        db.run(f"SET ROLE {OWNER}")
+        assert rows_of("SELECT id FROM named") == rows_of("SELECT * FROM of_named"), statement
+        db.run("RESET ROLE")
+    db.run(f"REVOKE {FRIENDS}, rp_unnamed FROM {OWNER}; DROP TABLE named CASCADE; DROP ROLE rp_named, rp_unnamed")
+
+
 def a_session_forgets_what_another_has_set_up_again():
     """It has looked at the stream table while a policy read more than what was captured."""
     db.run(f"""CREATE TABLE ruled (id int, own text); CREATE TABLE rule (own text); INSERT INTO rule VALUES ('b');
@@ -210,7 +231,7 @@ def in_another_order():
 
 try:
     set_up()
-    run_cases([what_changes_nothing_excludes_no_reader, a_session_forgets_what_another_has_set_up_again,
+    run_cases([what_changes_nothing_excludes_no_reader, only_a_change_of_policies_in_force_starts_over, a_session_forgets_what_another_has_set_up_again,
                one_source_after_another, in_another_order])
 finally:
     db.run("RESET ROLE")
