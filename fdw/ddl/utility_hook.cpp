@@ -1,6 +1,5 @@
 #include "fdw/ddl/utility_hook.hpp"
 
-#include "definition/state/extension_table.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/ddl/alter.hpp"
 #include "fdw/ddl/commit_prepared.hpp"
@@ -11,21 +10,26 @@
 #include "fdw/ddl/publication.hpp"
 #include "fdw/ddl/refresh_matview.hpp"
 #include "fdw/ddl/rename.hpp"
+#include "pg/versions/rights.hpp"
 #include "refresh/program/scope.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
 #include "tcop/dest.h"
 #include "utils/acl.h"
+#include "utils/lsyscache.h"
 }
 
 namespace pgtrickle {
 
 namespace {
 
-/* pg_restore --disable-triggers disables all triggers of a table while it restores the rows. The triggers of these
- * tables are what restores them. */
-bool is_switching_restore(const AlterTableStmt *statement)
+/* pg_restore --disable-triggers disables all triggers of a table while it restores the rows, and enables them for
+ * statements of its kind only. The triggers of the extension's tables restore rows, and refuse those of subscriptions.
+ */
+bool is_switching_own_triggers(const AlterTableStmt *statement)
 {
     if (list_length(statement->cmds) != 1)
         return false;
@@ -33,8 +37,8 @@ bool is_switching_restore(const AlterTableStmt *statement)
     if (subtype != AT_DisableTrigAll && subtype != AT_EnableTrigAll)
         return false;
     const Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
-    return OidIsValid(relid) && (relid == definition::extension_relation("pgt_restored") ||
-                                 relid == definition::extension_relation("pgt_dumped_row"));
+    return OidIsValid(relid) && get_rel_namespace(relid) == get_namespace_oid("pgtrickle", true) &&
+           object_ownercheck(RelationRelationId, relid, GetUserId());
 }
 
 void pass_over(const UtilityCall &) {}
@@ -48,7 +52,7 @@ StatementHandler handler_of(const CreateForeignTableStmt *statement)
 
 StatementHandler handler_of(const AlterTableStmt *statement)
 {
-    if (is_switching_restore(statement))
+    if (is_switching_own_triggers(statement))
         return pass_over;
     if (is_our_alter(statement))
         return alter_table;

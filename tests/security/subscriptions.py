@@ -34,6 +34,8 @@ def set_up():
     if VERSION >= 160000:
         subscriber.run("CREATE ROLE evil LOGIN; GRANT pg_create_subscription, pg_write_all_data TO evil; "
                        f"GRANT CREATE ON DATABASE {subscriber.name} TO evil")
+    for table in tables():  # as pg_restore --disable-triggers does
+        subscriber.run(f"ALTER TABLE pgtrickle.{table} DISABLE TRIGGER ALL; ALTER TABLE pgtrickle.{table} ENABLE TRIGGER ALL")
     subscriber.run("CREATE TABLE plain (id int PRIMARY KEY, v text); INSERT INTO plain VALUES (1, 'one')")
     subscriber.run("SELECT pgtrickle.create_stream_table('kept', 'SELECT id, v FROM plain', '520w', 'DIFFERENTIAL')")
     publisher.run("DROP EXTENSION pg_trickle; CREATE SCHEMA pgtrickle")
