@@ -113,7 +113,7 @@ void refuse_child(Oid child, Oid parent, Oid source, const char *reason)
                               get_rel_name(source), reason)));
 }
 
-/* Has sources captured by rows whose generated columns statement triggers do not see any more. */
+/* Has sources captured by rows some of whose values statement triggers do not see any more. */
 void capture_by_rows(const List *levels)
 {
     ListCell *cell;
@@ -122,7 +122,7 @@ void capture_by_rows(const List *levels)
         SourceRow row;
         const Format *format = find_source(source, &row) && row.is_active ? find_format(source, row.version) : nullptr;
         if (format == nullptr || is_captured_by_rows(source) ||
-            !are_routed_values_incomplete(source, format->attnums, format->column_count))
+            !are_routed_values_wrong(source, format->attnums, format->column_count))
             continue;
         const List *around = related_relations(source, NoLock);
         require_no_unlogged_changes(source);

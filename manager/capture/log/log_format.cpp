@@ -48,7 +48,7 @@ int living_columns(Oid relid, const Format *format, AttrNumber *out)
  * Returns their number. */
 int with_table_oid(Oid source, AttrNumber *columns, int count)
 {
-    if ((count > 0 && columns[0] == table_oid_column) || !are_routed_values_incomplete(source, columns, count))
+    if ((count > 0 && columns[0] == table_oid_column) || !are_routed_values_wrong(source, columns, count))
         return count;
     memmove(columns + 1, columns, sizeof(AttrNumber) * count);
     columns[0] = table_oid_column;

@@ -69,21 +69,76 @@ bool has_same_columns(Oid one, Oid other)
     return true;
 }
 
-} // namespace
+bool has_missing_value(HeapTuple attribute)
+{
+    return HeapTupleIsValid(attribute) && reinterpret_cast<Form_pg_attribute>(GETSTRUCT(attribute))->atthasmissing;
+}
 
-bool are_routed_values_incomplete(Oid source, const AttrNumber *columns, int column_count)
+/* Whether rows of the relation may be shorter than its columns, and show a default then. */
+bool has_any_missing_value(Oid relid)
+{
+    bool answer = false;
+    for (AttrNumber number = 1; !answer && has_column(relid, number); number++) {
+        HeapTuple attribute = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(number));
+        answer = has_missing_value(attribute);
+        if (HeapTupleIsValid(attribute))
+            ReleaseSysCache(attribute);
+    }
+    return answer;
+}
+
+bool has_missing_value(Oid relid, const char *column)
+{
+    HeapTuple attribute = SearchSysCacheAttName(relid, column);
+    const bool answer = has_missing_value(attribute);
+    if (HeapTupleIsValid(attribute))
+        ReleaseSysCache(attribute);
+    return answer;
+}
+
+bool are_generated_values_wrong(Oid source, const List *names)
 {
     if (get_rel_relkind(source) != RELKIND_PARTITIONED_TABLE && !get_rel_relispartition(source))
         return false;
     const List *levels = related_relations(source, NoLock);
-    bool has_generated = false;
-    for (int i = 0; i < column_count && !has_generated; i++) {
-        const char *name = columns[i] > 0 ? get_attname(source, columns[i], true) : nullptr;
-        has_generated = name != nullptr && is_any_stored_as_generated(levels, name);
-    }
     ListCell *cell;
+    bool has_generated = false;
+    foreach (cell, names)
+        has_generated |= is_any_stored_as_generated(levels, static_cast<const char *>(lfirst(cell)));
     foreach (cell, levels)
         if (has_generated && !has_same_columns(source, lfirst_oid(cell)))
+            return true;
+    return false;
+}
+
+/* Whether rows below a written relation may be shown with its defaults. */
+bool are_missing_values_wrong(Oid written, const List *names)
+{
+    ListCell *cell;
+    bool has_missing = false;
+    foreach (cell, names)
+        has_missing |= has_missing_value(written, static_cast<const char *>(lfirst(cell)));
+    foreach (cell, has_missing ? tree_of(written, NoLock) : NIL) {
+        const Oid below = lfirst_oid(cell);
+        if (below != written && has_same_columns(written, below) && !has_any_missing_value(below))
+            return true;
+    }
+    return false;
+}
+
+} // namespace
+
+bool are_routed_values_wrong(Oid source, const AttrNumber *columns, int column_count)
+{
+    List *names = NIL;
+    for (int i = 0; i < column_count; i++)
+        if (char *name = columns[i] > 0 ? get_attname(source, columns[i], true) : nullptr; name != nullptr)
+            names = lappend(names, name);
+    if (are_generated_values_wrong(source, names))
+        return true;
+    ListCell *cell;
+    foreach (cell, lcons_oid(source, ancestors_of(source)))
+        if (are_missing_values_wrong(lfirst_oid(cell), names))
             return true;
     return false;
 }

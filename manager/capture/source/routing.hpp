@@ -13,8 +13,8 @@
  *       └ child         its table: a child that is a source is captured by rows, a parent (with
  *                       children) is not;
  *      tableoid         a query that reads it needs the table of each row;
- *      generated        stored generated columns of partitions with other columns (routed_values.hpp), where the
- *                       format has tableoid for that.
+ *      values           those of some columns are not shown as they are stored (routed_values.hpp): the format has
+ *                       tableoid for that.
  *
  * The source's row triggers then write its log, and no statement trigger does.
  *

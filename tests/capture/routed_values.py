@@ -1,10 +1,13 @@
 #!/usr/bin/python3 -B
-"""Shows that what is logged of partitions is what they store, whatever the numbers of their columns are and whichever
-relation a statement names: PostgreSQL computes generated columns when a row has been routed to its partition.
+"""Shows that what is logged of partitions and children is what they store, whichever relation a statement names.
 
-Random trees of two levels, whose partitions have dropped columns, another order of columns and expressions of their own,
-and become partitions before and after the capture begins; random statements of all kinds through the root, a
-partition of partitions and a leaf; stream tables of all of them."""
+PostgreSQL computes generated columns when a row has been routed to its partition: random trees of two levels, whose
+partitions have dropped columns, another order of columns and expressions of their own, and become partitions before and
+after the capture begins; random statements of all kinds through the root, a partition of partitions and a leaf; stream
+tables of all of them.
+
+A transition table shows a short row of a child, which was written before a column was added, with the default that the
+parent got with the column: random trees of inheritance, to whose relations columns are added at different times."""
 
 import io
 import itertools
@@ -147,16 +150,16 @@ def writers_go_on_while_a_partition_with_other_columns_is_attached():
                "pgtrickle.create_stream_table('rows_of_low', 'SELECT id, net, gross FROM low', '520w', 'DIFFERENTIAL')")
         is_over, written = threading.Event(), []
 
-        def write(table):
+        def write(table, own):
             session = db.connect()
             cursor = session.cursor()
             while not is_over.is_set():
-                cursor.execute(f"INSERT INTO beside_{number}.{table} (id, net) SELECT i, i FROM generate_series(1, 3) i")
-                cursor.execute(f"UPDATE beside_{number}.{table} SET net = net + 1 WHERE id = 2 AND net < 5")
+                cursor.execute(f"INSERT INTO beside_{number}.{table} (id, net) SELECT {own}, i FROM generate_series(1, 3) i")
+                cursor.execute(f"UPDATE beside_{number}.{table} SET net = net + 1 WHERE id = {own} AND net < 5")
                 written.append(table)
             session.close()
 
-        writers = [threading.Thread(target=write, args=(table,)) for table in ("root", "low", "low")]
+        writers = [threading.Thread(target=write, args=(table, own)) for own, table in enumerate(("root", "low", "low"))]
         for writer in writers:
             writer.start()
         wait_for_more(written, 20)
@@ -173,6 +176,97 @@ def writers_go_on_while_a_partition_with_other_columns_is_attached():
         db.run(f"DROP SCHEMA beside_{number} CASCADE")
 
 
+class Family:
+    """A tree of inheritance whose relations get the same columns, each with or without a default, in any order."""
+
+    def __init__(self, number):
+        self.chooser = random.Random(SEED * 1000 + number)
+        self.schema = f"family_{number}"
+        self.relations, self.number = ["root"], 0
+
+    def add_rows(self):
+        for relation in self.relations:
+            db.run(f"INSERT INTO {relation} (id) SELECT {self.number} + i FROM generate_series(1, 3) i")
+            self.number += 3
+
+    def columns_of(self, relation):
+        return [name for (name,) in db.run("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped", relation)]
+
+    def add_column(self, relation, name):
+        default = self.chooser.choice(["", f" DEFAULT {self.chooser.randrange(1, 9)}", " DEFAULT random()::int"])
+        if name not in self.columns_of(relation):
+            db.run(f"ALTER TABLE {relation} ADD COLUMN {name} int{default}")
+
+    def grow(self, columns):
+        """Children are made of the parent as it is, or get the columns before it; then the parent gets them."""
+        for name in columns:
+            if self.chooser.random() < 0.7 and len(self.relations) < 4:
+                child, parent = f"child_{len(self.relations)}", self.chooser.choice(self.relations)
+                db.run(f"CREATE TABLE {child} () INHERITS ({parent})")
+                self.relations.append(child)
+                self.add_rows()
+            for relation in self.chooser.sample(self.relations[1:], self.chooser.randrange(len(self.relations))):
+                self.add_column(relation, name)
+            self.add_column("root", name)
+            if self.chooser.random() < 0.3:
+                db.run("VACUUM FULL " + self.chooser.choice(self.relations))
+            self.add_rows()
+
+    def adopt(self):
+        """A table becomes a child that has its columns without defaults, and rows that are shorter."""
+        child = f"adopted_{len(self.relations)}"
+        db.run(f"CREATE TABLE {child} (id int); INSERT INTO {child} VALUES ({1000 + len(self.relations)})")
+        for name in self.columns_of("root")[1:]:
+            db.run(f"ALTER TABLE {child} ADD COLUMN {name} int")
+        db.run(f"ALTER TABLE {child} INHERIT root")
+        self.relations.append(child)
+
+    def create(self, name):
+        columns = self.columns_of(name)
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, '520w', 'DIFFERENTIAL')", f"rows_of_{name}", f"SELECT {', '.join(columns)} FROM {name}")
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, '520w', 'DIFFERENTIAL')", f"sums_of_{name}",
+               "SELECT count(*) AS n, " + ", ".join(f"sum({column}) AS {column}" for column in columns) + f" FROM {name}")
+
+    def statement(self):
+        relation = self.chooser.choice(self.relations + ["root"] * 3)
+        only = self.chooser.choice(["", "", "", "ONLY "])
+        return self.chooser.choice([f"UPDATE {only}{relation} SET id = id + 7 WHERE id % 5 = {self.chooser.randrange(5)}",
+                                    f"DELETE FROM {only}{relation} WHERE id % 11 = {self.chooser.randrange(11)}",
+                                    f"INSERT INTO {relation} (id) VALUES ({self.chooser.randrange(90)})"])
+
+    def check(self, done):
+        for name, kind in itertools.product(self.relations, ("rows", "sums")):
+            stream_table, columns = f"{kind}_of_{name}", ", ".join(self.columns_of(name))
+            if db.value("SELECT to_regclass(%s) IS NULL", stream_table):
+                continue
+            db.run("SELECT pgtrickle.refresh_stream_table(%s)", stream_table)
+            query = f"SELECT {columns} FROM {name}" if kind == "rows" else "SELECT count(*), " + ", ".join(
+                f"sum({column})" for column in self.columns_of(name)) + f" FROM {name}"
+            wrong = db.run(f"(TABLE {stream_table} EXCEPT ALL {query}) UNION ALL ({query} EXCEPT ALL TABLE {stream_table})")
+            assert not wrong, (self.schema, stream_table, wrong[:4], done)
+
+    def go(self):
+        db.run(f"CREATE SCHEMA {self.schema}; SET search_path = {self.schema}, public; SET client_min_messages = error")
+        db.run("CREATE TABLE root (id int)")
+        self.add_rows()
+        self.grow(["a", "b"])
+        done = []
+        for relation in self.relations:
+            self.create(relation)
+        for number in range(12):
+            if number == 6:
+                self.adopt()
+            done.append(self.statement())
+            db.run(done[-1])
+            self.check(done)
+        db.run(f"DROP SCHEMA {self.schema} CASCADE")
+
+
+def a_short_row_of_a_child_has_no_default_of_its_parent():
+    for number in range(TREES):
+        Family(number).go()
+
+
 def wait_for_more(written, count):
     wanted, deadline = len(written) + count, time.monotonic() + 30
     while len(written) < wanted:
@@ -181,6 +275,7 @@ def wait_for_more(written, count):
 
 
 try:
-    run_cases([what_is_logged_is_what_is_stored, writers_go_on_while_a_partition_with_other_columns_is_attached])
+    run_cases([what_is_logged_is_what_is_stored, a_short_row_of_a_child_has_no_default_of_its_parent,
+               writers_go_on_while_a_partition_with_other_columns_is_attached])
 finally:
     db.drop()
