@@ -49,6 +49,8 @@ SET ROLE heap_statements_other;
 \set VERBOSITY sqlstate
 VACUUM st;
 VACUUM (ANALYZE) often;
+VACUUM (ANALYZE) st, often (n), parts, src;
+VACUUM (ANALYZE) st, often, src, parts;
 \set VERBOSITY default
 REINDEX TABLE st;
 RESET ROLE;

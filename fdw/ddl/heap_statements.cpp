@@ -19,8 +19,10 @@ extern "C" {
 #include "commands/defrem.h"
 #include "commands/event_trigger.h"
 #include "commands/tablecmds.h"
+#include "commands/vacuum.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "parser/parse_node.h"
 #include "storage/lmgr.h"
 #include "tcop/dest.h"
 #include "utils/lsyscache.h"
@@ -106,14 +108,15 @@ void check_column_lists(const VacuumStmt *statement)
                             errmsg("ANALYZE option must be specified when a column list is provided")));
 }
 
-/* VACUUM commits, and leaves no snapshot for a command after it. ANALYZE of more than one table pops the one it is
- * given. */
-void run_under_snapshot(const UtilityCall &call)
+/* Analyzes as the second part of the statement, which other modules have seen already. VACUUM commits, and leaves no
+ * snapshot for a command after it. ANALYZE of more than one table pops the one it is given. */
+void analyze_under_snapshot(const UtilityCall &call)
 {
     const bool is_missing = !ActiveSnapshotSet();
     if (is_missing)
         PushActiveSnapshot(GetTransactionSnapshot());
-    call.run();
+    ExecVacuum(make_parsestate(nullptr), castNode(VacuumStmt, call.statement()),
+               call.context == PROCESS_UTILITY_TOPLEVEL);
     if (is_missing && ActiveSnapshotSet())
         PopActiveSnapshot();
 }
@@ -202,19 +205,18 @@ void vacuum_heaps(const UtilityCall &call)
         return;
     }
     check_column_lists(given);
-    UtilityCall vacuum = copy_of(call);
-    auto *statement = castNode(VacuumStmt, vacuum.statement());
-    List *replaced = replace_by_heaps(statement);
-    if (statement->rels != NIL)
+    /* Both are made before the first one commits, and with it frees what is allocated then. */
+    const MemoryContext memory = CurrentMemoryContext;
+    const UtilityCall vacuum = copy_of(call), analyze = copy_of(call);
+    auto *first = castNode(VacuumStmt, vacuum.statement()), *second = castNode(VacuumStmt, analyze.statement());
+    second->is_vacuumcmd = false;
+    second->options = NIL;
+    second->rels = replace_by_heaps(first);
+    if (first->rels != NIL)
         vacuum.run();
-    if (replaced == NIL || !analyzes(statement))
-        return;
-    UtilityCall analyze = copy_of(call);
-    statement = castNode(VacuumStmt, analyze.statement());
-    statement->is_vacuumcmd = false;
-    statement->options = NIL;
-    statement->rels = replaced;
-    run_under_snapshot(analyze);
+    MemoryContextSwitchTo(memory);
+    if (second->rels != NIL && analyzes(first))
+        analyze_under_snapshot(analyze);
 }
 
 void reindex_heaps(const UtilityCall &call)
