@@ -3,9 +3,9 @@
 
 DO $$
 DECLARE
-  -- Libraries that are preloaded already stay in the line.
+  -- Libraries that are preloaded already stay in the line. Those behind pg_trickle see statements as they were sent.
   line text := pg_catalog.format('shared_preload_libraries = %L', pg_catalog.concat_ws(', ',
-    nullif(pg_catalog.current_setting('shared_preload_libraries'), ''), 'pg_trickle'));
+    'pg_trickle', nullif(pg_catalog.current_setting('shared_preload_libraries'), '')));
   -- The file that sets the line now; another file, read later, may override the main one.
   file text := coalesce((SELECT s.sourcefile FROM pg_catalog.pg_settings s WHERE s.name = 'shared_preload_libraries'),
                         pg_catalog.current_setting('config_file'));

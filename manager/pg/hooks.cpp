@@ -62,11 +62,15 @@ extern "C" void pgtrickle_process_utility(PlannedStmt *planned, const char *text
 
 ExecutorCheckPerms_hook_type previous_check_rights = nullptr;
 
-template <class... Lists> bool check_rights(Lists... arguments)
+template <class... Lists> bool check_own_rights(Lists... arguments)
 {
     const bool raises = std::get<sizeof...(Lists) - 1>(std::make_tuple(arguments...));
-    return hooks->check_rights(rights_to_check(arguments...), raises) &&
-           (previous_check_rights == nullptr || previous_check_rights(arguments...));
+    return hooks->check_rights(rights_to_check(arguments...), raises);
+}
+
+template <class... Lists> bool check_all_rights(Lists... arguments)
+{
+    return check_own_rights(arguments...) && (previous_check_rights == nullptr || previous_check_rights(arguments...));
 }
 
 void start_from(size_t place, QueryDesc *query, int flags)
@@ -188,7 +192,7 @@ void install_hooks(const Hooks &list)
     previous_run = replace<ExecutorRun_hook_type>(ExecutorRun_hook, run, standard_ExecutorRun);
     previous_finish = replace(ExecutorFinish_hook, &pgtrickle_executor_finish, &standard_ExecutorFinish);
     previous_check_rights = ExecutorCheckPerms_hook;
-    ExecutorCheckPerms_hook = check_rights;
+    ExecutorCheckPerms_hook = check_all_rights;
     previous.planner = replace(planner_hook, list.planner, &standard_planner);
     previous.explain = replace(ExplainOneQuery_hook, list.explain);
     previous_relation_statistics = replace(get_relation_stats_hook, &pgtrickle_relation_statistics);
@@ -201,6 +205,22 @@ void install_hooks(const Hooks &list)
     }
     RegisterXactCallback(pgtrickle_transaction, nullptr);
     RegisterSubXactCallback(pgtrickle_subtransaction, nullptr);
+}
+
+/* pgaudit, for one, crashes if it is asked while a statement is planned. */
+void check_rights(const RequiredRights &rights)
+{
+    const ExecutorCheckPerms_hook_type all = ExecutorCheckPerms_hook;
+    PG_TRY();
+    {
+        ExecutorCheckPerms_hook = check_own_rights;
+        check_rights_with_hooks(rights);
+    }
+    PG_FINALLY();
+    {
+        ExecutorCheckPerms_hook = all;
+    }
+    PG_END_TRY();
 }
 
 } // namespace pgtrickle

@@ -146,8 +146,8 @@ template <class F> bool for_required(const RequiredRights &rights, F f)
     return true;
 }
 
-/* Raises 42501 unless the current user, or the role as which an entry is checked, has the privileges. */
-inline void check_rights(const RequiredRights &rights)
+/* check_rights(), with all modules that hook this check: they expect it when the executor starts. */
+inline void check_rights_with_hooks(const RequiredRights &rights)
 {
 #if PG_VERSION_NUM < 160000
     ExecCheckRTPerms(rights.entries, true);
@@ -155,6 +155,10 @@ inline void check_rights(const RequiredRights &rights)
     ExecCheckPermissions(rights.entries, rights.infos, true);
 #endif
 }
+
+/* Raises 42501 unless the current user, or the role as which an entry is checked, has the privileges. Other modules are
+ * not asked (pg/hooks.cpp). */
+void check_rights(const RequiredRights &rights);
 
 /* As check_rights(), for one entry of the query's range table. */
 inline void check_rights([[maybe_unused]] const Query *query, const RangeTblEntry *entry)
