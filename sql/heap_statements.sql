@@ -38,6 +38,8 @@ VACUUM (VERBOSE off) src, often (g);
 -- FULL
 SELECT pg_relation_size(oid) AS before FROM heaps('st') \gset
 SET ROLE heap_statements_owner;
+VACUUM (ANALYZE) st, often (n), parts, src;
+VACUUM (ANALYZE) st, often, src, parts;
 VACUUM FULL st;
 RESET ROLE;
 SELECT pg_relation_size(oid) < :before AS is_smaller FROM heaps('st');
@@ -49,8 +51,6 @@ SET ROLE heap_statements_other;
 \set VERBOSITY sqlstate
 VACUUM st;
 VACUUM (ANALYZE) often;
-VACUUM (ANALYZE) st, often (n), parts, src;
-VACUUM (ANALYZE) st, often, src, parts;
 \set VERBOSITY default
 REINDEX TABLE st;
 RESET ROLE;
