@@ -113,6 +113,15 @@ ALTER TABLE owned ALTER v TYPE bigint;
 RESET ROLE;
 ALTER TABLE owned ALTER v TYPE bigint;
 SELECT types('of_owned');
+-- an_enumeration_that_is_replaced_by_another: the_query_is_made_right_for_both_before
+CREATE TYPE old_mood AS ENUM ('low', 'high'); CREATE TYPE new_mood AS ENUM ('low', 'middle', 'high');
+CREATE TABLE feelings (id int PRIMARY KEY, mood old_mood); INSERT INTO feelings VALUES (1, 'low'), (2, 'high');
+SELECT pgtrickle.create_stream_table('low_feelings', 'SELECT id FROM feelings WHERE mood = ''low''', '520w') \g /dev/null
+ALTER TABLE feelings ALTER mood TYPE new_mood USING mood::text::new_mood;
+ALTER FOREIGN TABLE low_feelings OPTIONS (SET query 'SELECT id FROM feelings WHERE mood::text = ''low''');
+ALTER TABLE feelings ALTER mood TYPE new_mood USING mood::text::new_mood;
+ALTER FOREIGN TABLE low_feelings OPTIONS (SET query 'SELECT id FROM feelings WHERE mood = ''low''');
+TABLE low_feelings;
 DROP OWNED BY retyped_other, retyped_owner CASCADE;
 DROP ROLE retyped_other, retyped_owner;
 DROP SCHEMA retyped_sources CASCADE;

@@ -167,16 +167,36 @@ Oid RetypedColumns::take_next()
     return taken;
 }
 
+namespace {
+
+/* An error of the parser does not say whose query it is about. PostgreSQL frame. */
+void explain(ErrorData *error, Oid relid)
+{
+    if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION ||
+        error->detail != nullptr)
+        return;
+    error->detail = psprintf("The query of stream table %s reads the column, and is not valid with its new type.",
+                             definition::qualified_name(relid));
+    error->hint = pstrdup("Alter the query first, so that it is valid with both types, as by a cast to text.");
+}
+
+} // namespace
+
 bool RetypedColumns::follow_one(Oid relid)
 {
     const Definition definition = definition::load(relid);
     definition::ParsedQuery parsed = {};
     List *commands = NIL;
-    refresh::for_stream_table(relid, "redefine", [&] {
-        AsOwner as_owner(definition.owner, Sharing::custom);
-        parsed = setup::parse_defining_query(definition, true, relid);
-        commands = call([&] { return retypings(relid, parsed.query); });
-    });
+    try {
+        refresh::for_stream_table(relid, "redefine", [&] {
+            AsOwner as_owner(definition.owner, Sharing::custom);
+            parsed = setup::parse_defining_query(definition, true, relid);
+            commands = call([&] { return retypings(relid, parsed.query); });
+        });
+    } catch (const PgError &error) {
+        call([&] { explain(error.data, relid); });
+        throw;
+    }
     const bool has_known_children = commands == NIL || !call([=] { return has_subclass(relid); });
     if (!refresh::may_run_query_here(relid, parsed.query) ||
         !(has_known_children || call([=] { return refresh::is_trusted_here(relid); })))
