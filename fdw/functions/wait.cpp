@@ -1,11 +1,14 @@
 /*
- * wait_until_fresh: waits until the manager has applied all changes that were committed before the call.
+ * wait_until_fresh: waits until the manager has applied all changes that were committed before the call; on a standby,
+ * until a refresh is replayed that has all changes which were replayed before the call.
  */
 #include "definition/guc.hpp"
+#include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "definition/visibility.hpp"
 #include "fdw/read/on_stale.hpp"
 #include "fdw/read/refresh_wait.hpp"
+#include "fdw/read/snapshot_state.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/settings.hpp"
@@ -13,9 +16,13 @@
 #include "refresh/batch/excluded_members.hpp"
 
 extern "C" {
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "access/xlogrecovery.h"
 #include "storage/latch.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
+#include "utils/snapmgr.h"
 #include "utils/wait_event.h"
 }
 
@@ -80,6 +87,34 @@ bool wait_until_fresh(Oid relid, int64_t limit_ms)
     return true;
 }
 
+/* Whether the rows that have been replayed have all changes of before the time, or all that were replayed, too. */
+bool is_replayed(Oid relid, TimestampTz wanted)
+{
+    const Snapshot latest = RegisterSnapshot(GetLatestSnapshot());
+    const state::VisibleRow seen = state::visible_row(relid, latest);
+    const bool answer =
+        seen.is_populated && (seen.data_timestamp >= wanted ||
+                              !has_pending_changes(relid, latest, false, GetCurrentStatementStartTimestamp()));
+    UnregisterSnapshot(latest);
+    return answer;
+}
+
+/* As wait_until_fresh(), on a standby. PostgreSQL frame. */
+bool wait_until_replayed(Oid relid, int64_t limit_ms)
+{
+    const Stopwatch waited;
+    const TimestampTz wanted = GetLatestXTime();
+    while (!is_replayed(relid, wanted)) {
+        const int64_t rest_ms = limit_ms - waited.ms();
+        if (rest_ms <= 0) {
+            warn_of_no_refresh(relid, Obstacle::standby);
+            return false;
+        }
+        pause(static_cast<long>(std::min<int64_t>(rest_ms, pause_ms)));
+    }
+    return true;
+}
+
 /* Converts an interval to milliseconds from now. PostgreSQL frame. */
 int64_t ms_of(Interval *timeout)
 {
@@ -101,6 +136,8 @@ SQL_FUNCTION(pgtrickle_wait_until_fresh)
     return call([&] {
         guc::require_stream_tables("wait for a stream table");
         Oid relid = visible_stream_table(name.c_str());
-        return BoolGetDatum(wait_until_fresh(relid, ms_of(PG_GETARG_INTERVAL_P(1))));
+        const int64_t limit_ms = ms_of(PG_GETARG_INTERVAL_P(1));
+        return BoolGetDatum(RecoveryInProgress() ? wait_until_replayed(relid, limit_ms)
+                                                 : wait_until_fresh(relid, limit_ms));
     });
 }

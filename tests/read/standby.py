@@ -174,6 +174,25 @@ def a_refresh_that_does_not_come_is_waited_for_until_the_timeout():
         os.kill(manager, signal.SIGCONT)
 
 
+def wait_until_fresh_waits_for_what_has_been_replayed():
+    session = standby.connect()
+    db.run("INSERT INTO item DEFAULT VALUES")
+    wait_until_replayed(session)
+    assert value(session, "SELECT pgtrickle.wait_until_fresh('by_request', '200ms')") is False
+    assert "has not replayed a later refresh" in session.notices[-1], session.notices
+    found = []
+    waiter = threading.Thread(target=lambda: found.append(value(session, "SELECT pgtrickle.wait_until_fresh('by_request', '30s')")))
+    waiter.start()
+    db.run("SELECT pgtrickle.refresh_stream_table('by_request')")
+    waiter.join(40)
+    assert found == [True], found
+    begun = time.monotonic()
+    for name in "by_request", "unchanged":
+        assert value(session, f"SELECT pgtrickle.wait_until_fresh('{name}', '30s')") is True
+    assert time.monotonic() - begun < 10
+    session.close()
+
+
 try:
     db.run("CREATE TABLE item (id serial)")
     db.run("SELECT pgtrickle.create_stream_table('by_schedule', %s, '2s')", QUERY)
@@ -188,7 +207,7 @@ try:
     try:
         run_cases([a_refresh_that_is_due_is_waited_for, nothing_is_old_without_a_change, what_may_not_be_stale_is_read_exactly,
                    rows_of_an_unlogged_source_are_read_as_far_as_the_log_gives_them,
-                   a_refresh_that_does_not_come_is_waited_for_until_the_timeout])
+                   a_refresh_that_does_not_come_is_waited_for_until_the_timeout, wait_until_fresh_waits_for_what_has_been_replayed])
     finally:
         standby.call("destroy")
 finally:
