@@ -164,5 +164,16 @@ SELECT id, kind, twice FROM st WHERE id = 5;
 ALTER FOREIGN TABLE st OPTIONS (SET query 'SELECT id::bigint, k, kind, price * 2 AS twice, price, 7 AS seven FROM item');
 SELECT id, kind, price FROM st WHERE id = 5;
 ALTER FOREIGN TABLE st DROP COLUMN kind;
+-- the_text_that_was_accepted_at_creation, whatever_its_names
+CREATE TABLE client (id int PRIMARY KEY, name text); CREATE TABLE sale (id int PRIMARY KEY, client int, amount int);
+INSERT INTO client VALUES (1, 'a'), (2, 'b'); INSERT INTO sale VALUES (10, 1, 5), (11, 2, 7);
+CREATE FOREIGN TABLE of_sale (id int, client int) SERVER pgtrickle OPTIONS (query 'SELECT s.id, c.id FROM sale s JOIN client c ON c.id = s.client', schedule '520w');
+ALTER FOREIGN TABLE of_sale OPTIONS (SET query 'SELECT s.id, c.id FROM sale s JOIN client c ON c.id = s.client');
+SELECT pgtrickle.create_or_replace_stream_table('of_sale', 'SELECT s.id, c.id FROM sale s JOIN client c ON c.id = s.client', '520w') \g /dev/null
+ALTER FOREIGN TABLE of_sale OPTIONS (SET query 'SELECT s.id, c.id FROM sale s JOIN client c ON c.id = s.client WHERE s.amount > 5');
+TABLE of_sale;
+-- but_not_in_another_order
+ALTER FOREIGN TABLE of_sale OPTIONS (SET query 'SELECT c.id, s.id FROM sale s JOIN client c ON c.id = s.client');
+ALTER FOREIGN TABLE of_sale OPTIONS (SET query 'SELECT c.id, s.id FROM client c JOIN sale s ON c.id = s.client');
 DROP SCHEMA altered_columns CASCADE;
 RESET client_min_messages;

@@ -139,13 +139,46 @@ ValueType type_of(Expr *value)
     return {exprType(node), exprTypmod(node), exprCollation(node)};
 }
 
-ValueType type_before_cast(const Query *query, AttrNumber number)
+/* Returns null if there is none. */
+Expr *value_before_cast(const Query *query, AttrNumber number)
 {
     ListCell *cell;
     foreach (cell, query->targetList)
         if (auto *target = lfirst_node(TargetEntry, cell); target->resno == number)
-            return type_of(without_cast(target->expr));
-    return {InvalidOid, -1, InvalidOid};
+            return without_cast(target->expr);
+    return nullptr;
+}
+
+ValueType type_before_cast(const Query *query, AttrNumber number)
+{
+    Expr *value = value_before_cast(query, number);
+    return value != nullptr ? type_of(value) : ValueType{InvalidOid, -1, InvalidOid};
+}
+
+/* Whether both queries read the same relations in the same places, and no sub-queries. */
+bool has_same_relations(const Query *one, const Query *other)
+{
+    bool answer = list_length(one->rtable) == list_length(other->rtable);
+    for (int i = 0; answer && i < list_length(one->rtable); i++) {
+        const auto *a = list_nth_node(RangeTblEntry, one->rtable, i),
+                   *b = list_nth_node(RangeTblEntry, other->rtable, i);
+        answer = a->rtekind == b->rtekind && a->relid == b->relid && a->subquery == nullptr && a->functions == NIL &&
+                 a->ctename == nullptr;
+    }
+    return answer;
+}
+
+/* Whether the outputs are those of the present query, of whatever name: names are matched by position at creation, and
+ * the text that was accepted then may be given again. */
+bool are_present_values(const Query *next, const Query *present, const Live &live, const WantedColumn *declared)
+{
+    List *outputs = outputs_of(next);
+    bool answer = list_length(outputs) == live.count && has_same_relations(next, present);
+    for (int i = 0; answer && i < live.count; i++) {
+        const auto number = static_cast<AttrNumber>(live.columns[i] - declared + 1);
+        answer = equal(list_nth_node(TargetEntry, outputs, i)->expr, value_before_cast(present, number));
+    }
+    return answer;
 }
 
 /* A column that was declared with another type than its query returned keeps it as long as the query returns that
@@ -166,11 +199,13 @@ ColumnChanges altered_columns(const ParsedQuery &next, const Query *present, Wan
     ColumnChanges changes;
     List *outputs = outputs_of(next.query);
     Live live = live_of(declared, count);
-    if (is_dropping(next, outputs, live)) {
-        changes.dropped = drop_unnamed(outputs, live, declared);
-        live = live_of(declared, count);
+    if (!are_present_values(next.query, present, live, declared)) {
+        if (is_dropping(next, outputs, live)) {
+            changes.dropped = drop_unnamed(outputs, live, declared);
+            live = live_of(declared, count);
+        }
+        check_places(outputs, live);
     }
-    check_places(outputs, live);
     List *columns = column_definitions(next.query);
     changes.appended = list_copy_tail(columns, live.count);
     for (int i = 0; i < live.count; i++) {
