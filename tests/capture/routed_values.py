@@ -79,7 +79,8 @@ class Tree:
         else:
             part = choose.randrange(2)
         some = f"id % 5 = {choose.randrange(5)}"
-        merge = (f"MERGE INTO {name} t USING (VALUES ({id_}, {part}, {net})) v (a, b, c) ON t.id = v.a WHEN MATCHED THEN UPDATE SET net = v.c "
+        rows = ", ".join(f"({id_ if name != 'root' else (id_ + 97 * i) % 400}, {part}, {net})" for i in range(1 if name != "root" else 4))
+        merge = (f"MERGE INTO {name} t USING (SELECT DISTINCT ON (a) * FROM (VALUES {rows}) w (a, b, c)) v ON t.id = v.a WHEN MATCHED THEN UPDATE SET net = v.c "
                  "WHEN NOT MATCHED THEN INSERT (id, part, net) VALUES (v.a, v.b, v.c)")
         return choose.choice([
             f"INSERT INTO {name} (id, part, net) VALUES ({id_}, {part}, {net})",
@@ -267,6 +268,56 @@ def a_short_row_of_a_child_has_no_default_of_its_parent():
         Family(number).go()
 
 
+# Statements before and after the stream table over `root` is created, and those that write.
+SHAPES = {
+    "written below the source": (
+        "CREATE TABLE root (id int); CREATE TABLE mid () INHERITS (root); CREATE TABLE leaf () INHERITS (mid); INSERT INTO leaf VALUES (1); "
+        "ALTER TABLE leaf ADD COLUMN a int; ALTER TABLE mid ADD COLUMN a int DEFAULT 5; ALTER TABLE root ADD COLUMN a int; INSERT INTO root VALUES (7, 10)",
+        "", "UPDATE mid SET id = 2"),
+    "equal once a column is added": (
+        "CREATE TABLE root (id int); CREATE TABLE child () INHERITS (root); INSERT INTO child VALUES (1); ALTER TABLE child ADD COLUMN a int; "
+        "ALTER TABLE child ADD COLUMN x int; ALTER TABLE root ADD COLUMN a int DEFAULT 5", "ALTER TABLE root ADD COLUMN x int", "UPDATE root SET id = id + 10"),
+    "equal once a column is dropped": (
+        "CREATE TABLE root (id int); CREATE TABLE child () INHERITS (root); INSERT INTO child VALUES (1); ALTER TABLE child ADD COLUMN a int; "
+        "ALTER TABLE root ADD COLUMN a int DEFAULT 5; ALTER TABLE root ADD COLUMN x int; ALTER TABLE child ADD COLUMN y int DEFAULT 7", "ALTER TABLE child DROP COLUMN y; ALTER TABLE root ADD COLUMN y int; ALTER TABLE root DROP COLUMN y",
+        "UPDATE root SET id = id + 10"),
+    "a child is made by the statement": (
+        "CREATE TABLE root (id int); INSERT INTO root VALUES (1); ALTER TABLE root ADD COLUMN a int DEFAULT 5; "
+        "CREATE FUNCTION route() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'CREATE TABLE IF NOT EXISTS child () INHERITS (root)'; "
+        "EXECUTE 'INSERT INTO child VALUES ($1, $2)' USING NEW.id, NEW.a; RETURN NULL; END $$; "
+        "CREATE TRIGGER route BEFORE INSERT ON root FOR EACH ROW EXECUTE FUNCTION route()",
+        "", "INSERT INTO root VALUES (2, 3); INSERT INTO root (id) VALUES (3); UPDATE root SET id = id + 10; DELETE FROM root WHERE id = 12"),
+}
+
+
+def single_shapes():
+    for name, (before, after, writes) in SHAPES.items():
+        db.run("CREATE SCHEMA shape; SET search_path = shape; SET client_min_messages = error")
+        db.run(before)
+        db.run("SELECT pgtrickle.create_stream_table('sums', 'SELECT count(*) AS n, sum(a) AS a, sum(id) AS ids FROM root', '520w', 'DIFFERENTIAL')")
+        for statement in after.split("; ") + writes.split("; "):
+            if statement:
+                db.run(statement)
+                db.run("SELECT pgtrickle.refresh_stream_table('sums')")
+        assert db.run("TABLE sums") == db.run("SELECT count(*), sum(a), sum(id) FROM root"), name
+        db.run("DROP SCHEMA shape CASCADE")
+
+
+def a_stream_table_that_inherits_is_a_source():
+    """Its refreshes write its log."""
+    db.run("CREATE SCHEMA child; SET search_path = child; SET client_min_messages = error; CREATE TABLE src (id int PRIMARY KEY, v int); INSERT INTO src VALUES (1, 1);"
+           "CREATE TABLE parent (id int); ALTER TABLE parent ADD COLUMN v int DEFAULT 0")
+    for number in range(2):
+        db.run(f"SELECT pgtrickle.create_stream_table('st_{number}', 'SELECT id, v FROM src', '520w', 'DIFFERENTIAL')")
+        above = (f"SELECT pgtrickle.create_stream_table('above_{number}', 'SELECT sum(v) AS s FROM st_{number}', '520w', 'DIFFERENTIAL')")
+        for statement in (above, f"ALTER FOREIGN TABLE st_{number} INHERIT parent")[::1 if number else -1]:
+            db.run(statement)
+        db.run(f"INSERT INTO src VALUES ({number + 2}, 5)")
+        db.run(f"SELECT pgtrickle.refresh_stream_table('st_{number}'), pgtrickle.refresh_stream_table('above_{number}')")
+        assert db.value(f"SELECT s FROM above_{number}") == db.value("SELECT sum(v) FROM src"), number
+    db.run("DROP SCHEMA child CASCADE")
+
+
 def wait_for_more(written, count):
     wanted, deadline = len(written) + count, time.monotonic() + 30
     while len(written) < wanted:
@@ -276,6 +327,7 @@ def wait_for_more(written, count):
 
 try:
     run_cases([what_is_logged_is_what_is_stored, a_short_row_of_a_child_has_no_default_of_its_parent,
+               single_shapes, a_stream_table_that_inherits_is_a_source,
                writers_go_on_while_a_partition_with_other_columns_is_attached])
 finally:
     db.drop()

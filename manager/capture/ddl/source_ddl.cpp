@@ -105,7 +105,7 @@ void before_drop_of_trigger(Oid trigger_oid)
                         errmsg("cannot drop trigger \"%s\" of table \"%s\"", NameStr(name), get_rel_name(relid)),
                         errdetail("It captures changes for stream tables."),
                         errhint("Drop the stream tables that read the table; the trigger is dropped with them.")));
-    note_tree_change(relid, InvalidOid, true);
+    note_tree_change(Changed::triggers, relid);
 }
 
 void after_trigger_change(Oid trigger_oid)
@@ -274,7 +274,8 @@ void around_statement(const UtilityCall &call)
 
 void watch_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *argument)
 {
-    if ((access != OAT_DROP && access != OAT_POST_ALTER) || own_work > 0 || IsBootstrapProcessingMode() ||
+    if ((access != OAT_DROP && access != OAT_POST_ALTER && access != OAT_POST_CREATE) || own_work > 0 ||
+        IsBootstrapProcessingMode() ||
         (class_id != RelationRelationId && class_id != TriggerRelationId && class_id != InheritsRelationId) ||
         object_id < FirstNormalObjectId || !OidIsValid(source_table()))
         return;
@@ -285,9 +286,11 @@ void watch_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_
     else if (access == OAT_POST_ALTER && class_id == TriggerRelationId)
         after_trigger_change(object_id);
     else if (access == OAT_POST_ALTER && class_id == InheritsRelationId)
-        note_tree_change(object_id, static_cast<ObjectAccessPostAlter *>(argument)->auxiliary_id);
+        note_tree_change(Changed::parent, object_id, static_cast<ObjectAccessPostAlter *>(argument)->auxiliary_id);
     else if (access == OAT_POST_ALTER && class_id == RelationRelationId && sub_id > 0)
-        note_tree_change(object_id, InvalidOid);
+        note_tree_change(Changed::column, object_id);
+    else if (access != OAT_POST_ALTER && class_id == RelationRelationId && sub_id > 0)
+        note_tree_change(Changed::columns, object_id);
 }
 
 void forget_at_end(XactEvent moment)

@@ -2,6 +2,7 @@
 
 #include "capture/ddl/source_ddl.hpp"
 #include "capture/log/log_format.hpp"
+#include "capture/log/log_state.hpp"
 #include "capture/log/marker.hpp"
 #include "capture/source/inheritance.hpp"
 #include "capture/source/routed_values.hpp"
@@ -31,9 +32,9 @@ namespace pgtrickle::capture {
 namespace {
 
 struct TreeChange {
+    Changed what;
     Oid child;
     Oid parent;
-    bool has_lost_trigger;
     SubTransactionId made_in;
 };
 List *tree_changes = NIL; /* in TopTransactionContext */
@@ -128,6 +129,8 @@ void capture_by_rows(const List *levels)
         require_no_unlogged_changes(source);
         lock_out_writers(around);
         lock_capture(source);
+        if (!is_logged(source)) /* its capture was stopped meanwhile */
+            continue;
         (void)ensure_log(source, nullptr, 0);
         install_missing_triggers(around);
     }
@@ -157,7 +160,8 @@ void after_attach(Oid child, Oid parent)
         lock_out_refreshes(child);
     if (!is_partition)
         lock_out_writers(levels);
-    capture_by_rows(levels);
+    if (is_partition || has_rows) /* a child without rows has no short ones */
+        capture_by_rows(levels);
     install_missing_triggers(levels);
     if (has_rows)
         write_marker(parent, is_partition ? "a partition was attached" : "a child was added");
@@ -177,19 +181,20 @@ void after_detach(Oid child, Oid parent)
         lock_out_writers(list_concat_unique_oid(related_relations(parent, NoLock), related_relations(child, NoLock)));
 }
 
-void after_column_change(Oid relid)
+void after_column_change(Oid relid, Changed what)
 {
-    if (is_captured(relid))
+    if (what == Changed::column && is_captured(relid))
         refit(relid);
+    capture_by_rows(related_relations(relid, NoLock));
 }
 
 } // namespace
 
-void note_tree_change(Oid child, Oid parent, bool has_lost_trigger)
+void note_tree_change(Changed what, Oid child, Oid parent)
 {
     MemoryContext old_context = MemoryContextSwitchTo(TopTransactionContext);
     auto *change = static_cast<TreeChange *>(palloc(sizeof(TreeChange)));
-    *change = {child, parent, has_lost_trigger, GetCurrentSubTransactionId()};
+    *change = {what, child, parent, GetCurrentSubTransactionId()};
     tree_changes = lappend(tree_changes, change);
     MemoryContextSwitchTo(old_context);
 }
@@ -209,10 +214,10 @@ void settle_tree_changes()
         auto *change = static_cast<TreeChange *>(lfirst(cell));
         if (!OidIsValid(source_table()) || !exists(change->child))
             continue;
-        if (change->has_lost_trigger)
+        if (change->what == Changed::triggers)
             mark_around(change->child, "a capture trigger was dropped");
-        else if (!OidIsValid(change->parent))
-            after_column_change(change->child);
+        else if (change->what != Changed::parent)
+            after_column_change(change->child, change->what);
         else if (is_child_of(change->child, change->parent))
             after_attach(change->child, change->parent);
         else

@@ -17,9 +17,14 @@ extern "C" {
 
 namespace pgtrickle::capture {
 
-/* With a parent: (child, parent) was added or removed. Without: a column of the child was changed, or, if
- * `has_lost_trigger`, a capture trigger of it was dropped. */
-void note_tree_change(Oid child, Oid parent, bool has_lost_trigger = false);
+enum class Changed {
+    parent,   /* (child, parent) was added or removed */
+    column,   /* a column of the child was altered */
+    columns,  /* the child has got or lost a column */
+    triggers, /* it has lost a capture trigger */
+};
+
+void note_tree_change(Changed what, Oid child, Oid parent = InvalidOid);
 /* Processes the changes of a statement that is done. */
 void settle_tree_changes();
 

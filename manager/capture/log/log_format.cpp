@@ -70,7 +70,10 @@ bool fits(Oid relid, const Format *format)
     return answer;
 }
 
-bool ensure_log(Oid source, const AttrNumber *columns, int column_count)
+namespace {
+
+/* Whether changes were not logged before. */
+bool set_format(Oid source, const AttrNumber *columns, int column_count, bool may_need_rows)
 {
     SourceRow row;
     bool is_begun = true;
@@ -80,7 +83,7 @@ bool ensure_log(Oid source, const AttrNumber *columns, int column_count)
         create_segments(source, &row);
         auto *all = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (column_count + 1)));
         std::copy(columns, columns + column_count, all);
-        insert_format(source, 1, all, with_table_oid(source, all, column_count));
+        insert_format(source, 1, all, may_need_rows ? with_table_oid(source, all, column_count) : column_count);
         insert_source(&row);
     } else {
         Format *format = find_format(source, row.version);
@@ -90,7 +93,9 @@ bool ensure_log(Oid source, const AttrNumber *columns, int column_count)
         auto *all = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (format->column_count + column_count + 2)));
         /* No stream table has read the log while it was inactive, so the old columns are not needed. */
         int living_count = row.is_active ? living_columns(source, format, living) : 0;
-        int count = with_table_oid(source, all, unite(living, living_count, columns, column_count, all));
+        int count = unite(living, living_count, columns, column_count, all);
+        if (may_need_rows)
+            count = with_table_oid(source, all, count);
         bool is_same = count == format->column_count && memcmp(all, format->attnums, sizeof(AttrNumber) * count) == 0 &&
                        fits(source, format);
         if (!is_same) {
@@ -111,6 +116,13 @@ bool ensure_log(Oid source, const AttrNumber *columns, int column_count)
     return is_begun;
 }
 
+} // namespace
+
+bool ensure_log(Oid source, const AttrNumber *columns, int column_count)
+{
+    return set_format(source, columns, column_count, true);
+}
+
 void refit(Oid source)
 {
     SourceRow row;
@@ -121,7 +133,7 @@ void refit(Oid source)
     if (format == nullptr || fits(source, format))
         return;
     write_marker(source, "a column was dropped, or its type was changed");
-    ensure_log(source, nullptr, 0);
+    (void)set_format(source, nullptr, 0, false);
 }
 
 } // namespace pgtrickle::capture

@@ -18,7 +18,7 @@ bool ensure_log(Oid source, const AttrNumber *columns, int column_count);
 bool fits(Oid relid, const Format *format);
 
 /* Gives the log a format that fits and writes a marker, after a column of `source` was dropped or has
- * changed its type. */
+ * changed its type. The way in which the source is captured stays. */
 void refit(Oid source);
 
 } // namespace pgtrickle::capture

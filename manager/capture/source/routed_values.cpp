@@ -1,6 +1,7 @@
 #include "capture/source/routed_values.hpp"
 
 #include "capture/source/inheritance.hpp"
+#include "capture/source/source_kind.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -130,6 +131,8 @@ bool are_missing_values_wrong(Oid written, const List *names)
 
 bool are_routed_values_wrong(Oid source, const AttrNumber *columns, int column_count)
 {
+    if (!is_table(source)) /* no trigger writes its log */
+        return false;
     List *names = NIL;
     for (int i = 0; i < column_count; i++)
         if (char *name = columns[i] > 0 ? get_attname(source, columns[i], true) : nullptr; name != nullptr)
@@ -137,7 +140,7 @@ bool are_routed_values_wrong(Oid source, const AttrNumber *columns, int column_c
     if (are_generated_values_wrong(source, names))
         return true;
     ListCell *cell;
-    foreach (cell, lcons_oid(source, ancestors_of(source)))
+    foreach (cell, related_relations(source, NoLock))
         if (are_missing_values_wrong(lfirst_oid(cell), names))
             return true;
     return false;
