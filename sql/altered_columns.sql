@@ -175,5 +175,8 @@ TABLE of_sale;
 -- but_not_in_another_order
 ALTER FOREIGN TABLE of_sale OPTIONS (SET query 'SELECT c.id, s.id FROM sale s JOIN client c ON c.id = s.client');
 ALTER FOREIGN TABLE of_sale OPTIONS (SET query 'SELECT c.id, s.id FROM client c JOIN sale s ON c.id = s.client');
+CREATE TABLE left_one (x int, y int); CREATE TABLE right_one (x int, y int);
+SELECT pgtrickle.create_stream_table('merged', 'SELECT x, y FROM left_one FULL JOIN right_one USING (x, y)', '520w') \g /dev/null
+ALTER FOREIGN TABLE merged OPTIONS (SET query 'SELECT y, x FROM left_one FULL JOIN right_one USING (y, x)');
 DROP SCHEMA altered_columns CASCADE;
 RESET client_min_messages;

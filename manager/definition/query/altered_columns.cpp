@@ -155,15 +155,17 @@ ValueType type_before_cast(const Query *query, AttrNumber number)
     return value != nullptr ? type_of(value) : ValueType{InvalidOid, -1, InvalidOid};
 }
 
-/* Whether both queries read the same relations in the same places, and no sub-queries. */
+/* Whether both queries read the same relations in the same places, and nothing else: a Var of a join or of another
+ * entry says by its number only which column it is. */
 bool has_same_relations(const Query *one, const Query *other)
 {
     bool answer = list_length(one->rtable) == list_length(other->rtable);
     for (int i = 0; answer && i < list_length(one->rtable); i++) {
         const auto *a = list_nth_node(RangeTblEntry, one->rtable, i),
                    *b = list_nth_node(RangeTblEntry, other->rtable, i);
-        answer = a->rtekind == b->rtekind && a->relid == b->relid && a->subquery == nullptr && a->functions == NIL &&
-                 a->ctename == nullptr;
+        answer = a->rtekind == b->rtekind &&
+                 (a->rtekind == RTE_RELATION ? a->relid == b->relid
+                                             : a->rtekind == RTE_JOIN && equal(a->joinaliasvars, b->joinaliasvars));
     }
     return answer;
 }
