@@ -17,6 +17,7 @@ extern "C" {
 #include "catalog/pg_policy.h"
 #include "nodes/nodes.h"
 #include "optimizer/optimizer.h"
+#include "rewrite/rewriteManip.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -65,7 +66,8 @@ namespace {
 struct PoliciesInForce {
     bool are_enabled = false; /* for the role: it is not exempt */
     List *policies = NIL;     /* OIDs, ascending; palloc'ed */
-    /* A policy has an expression that may depend on roles in another way, as one that calls pg_has_role(). */
+    /* A policy may depend on roles in another way, as one that calls pg_has_role(), itself or by a view that it reads.
+     */
     bool may_ask_for_roles = false;
 };
 
@@ -93,7 +95,8 @@ bool has_mutable_condition(HeapTuple policy, Relation catalog)
 {
     bool is_null;
     const Datum condition = value_of(policy, Anum_pg_policy_polqual, catalog, &is_null);
-    return !is_null && contain_mutable_functions(static_cast<Node *>(stringToNode(TextDatumGetCString(condition))));
+    auto *node = is_null ? nullptr : static_cast<Node *>(stringToNode(TextDatumGetCString(condition)));
+    return node != nullptr && (contain_mutable_functions(node) || checkExprHasSubLink(node));
 }
 
 /* PostgreSQL frame. */
