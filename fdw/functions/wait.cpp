@@ -16,12 +16,13 @@
 #include "refresh/batch/excluded_members.hpp"
 
 extern "C" {
+#include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "access/xlogrecovery.h"
 #include "storage/latch.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/wait_event.h"
 }
@@ -87,15 +88,33 @@ bool wait_until_fresh(Oid relid, int64_t limit_ms)
     return true;
 }
 
-/* Whether the rows that have been replayed have all changes of before the time, or all that were replayed, too. */
-bool is_replayed(Oid relid, TimestampTz wanted)
+/* Returns the xid from which on the snapshot sees none. */
+uint64 end_of(Snapshot snapshot)
 {
+    const FullTransactionId next = ReadNextFullTransactionId();
+    const uint32 epoch = EpochFromFullTransactionId(next) - (snapshot->xmax > XidFromFullTransactionId(next) ? 1 : 0);
+    return U64FromFullTransactionId(FullTransactionIdFromEpochAndXid(epoch, snapshot->xmax));
+}
+
+/* Whether the rows that have been replayed have the changes of all xids before the given one, or all that have been
+ * replayed. A subtransaction ends the locks on logs, for which replay may have to wait. */
+bool is_replayed(Oid relid, uint64 end)
+{
+    const MemoryContext memory = CurrentMemoryContext;
+    const ResourceOwner owner = CurrentResourceOwner;
+    BeginInternalSubTransaction(nullptr);
     const Snapshot latest = RegisterSnapshot(GetLatestSnapshot());
     const state::VisibleRow seen = state::visible_row(relid, latest);
+    uint64 included = 0;
+    const bool has_frontier =
+        seen.is_populated && seen.frontier != nullptr && sscanf(seen.frontier, UINT64_FORMAT ":", &included) == 1;
     const bool answer =
-        seen.is_populated && (seen.data_timestamp >= wanted ||
+        seen.is_populated && ((has_frontier && included >= end) ||
                               !has_pending_changes(relid, latest, false, GetCurrentStatementStartTimestamp()));
     UnregisterSnapshot(latest);
+    RollbackAndReleaseCurrentSubTransaction();
+    MemoryContextSwitchTo(memory);
+    CurrentResourceOwner = owner;
     return answer;
 }
 
@@ -103,8 +122,8 @@ bool is_replayed(Oid relid, TimestampTz wanted)
 bool wait_until_replayed(Oid relid, int64_t limit_ms)
 {
     const Stopwatch waited;
-    const TimestampTz wanted = GetLatestXTime();
-    while (!is_replayed(relid, wanted)) {
+    const uint64 end = end_of(GetLatestSnapshot());
+    while (!is_replayed(relid, end)) {
         const int64_t rest_ms = limit_ms - waited.ms();
         if (rest_ms <= 0) {
             warn_of_no_refresh(relid, Obstacle::standby);
