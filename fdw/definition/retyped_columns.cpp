@@ -170,13 +170,13 @@ Oid RetypedColumns::take_next()
 namespace {
 
 /* An error of the parser does not say whose query it is about. PostgreSQL frame. */
-void explain(ErrorData *error, Oid relid)
+void explain(ErrorData *error, const char *name)
 {
     if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION ||
-        error->detail != nullptr)
+        error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE || error->detail != nullptr)
         return;
-    error->detail = psprintf("The query of stream table %s reads the column, and is not valid with its new type.",
-                             definition::qualified_name(relid));
+    error->detail =
+        psprintf("The query of stream table %s reads the column, and is not valid with its new type.", name);
     error->hint = pstrdup("Alter the query first, so that it is valid with both types, as by a cast to text.");
 }
 
@@ -187,6 +187,7 @@ bool RetypedColumns::follow_one(Oid relid)
     const Definition definition = definition::load(relid);
     definition::ParsedQuery parsed = {};
     List *commands = NIL;
+    const char *name = call([=] { return definition::qualified_name(relid); });
     try {
         refresh::for_stream_table(relid, "redefine", [&] {
             AsOwner as_owner(definition.owner, Sharing::custom);
@@ -194,7 +195,7 @@ bool RetypedColumns::follow_one(Oid relid)
             commands = call([&] { return retypings(relid, parsed.query); });
         });
     } catch (const PgError &error) {
-        call([&] { explain(error.data, relid); });
+        call([&] { explain(error.data, name); });
         throw;
     }
     const bool has_known_children = commands == NIL || !call([=] { return has_subclass(relid); });
