@@ -3,6 +3,7 @@
  * until a refresh is replayed that has all changes which were replayed before the call.
  */
 #include "definition/guc.hpp"
+#include "definition/state/frontier.hpp"
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "definition/visibility.hpp"
@@ -11,18 +12,17 @@
 #include "fdw/read/snapshot_state.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/attempt.hpp"
 #include "pg/settings.hpp"
 #include "pg/stopwatch.hpp"
 #include "refresh/batch/excluded_members.hpp"
 
 extern "C" {
-#include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "storage/latch.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/wait_event.h"
 }
@@ -88,48 +88,49 @@ bool wait_until_fresh(Oid relid, int64_t limit_ms)
     return true;
 }
 
-/* Returns the xid from which on the snapshot sees none. */
-uint64 end_of(Snapshot snapshot)
+/* Whether the rows that have been replayed have all changes that the frontier includes, or all that have been replayed.
+ * PostgreSQL frame. */
+bool is_replayed(Oid relid, const Frontier &wanted)
 {
-    const FullTransactionId next = ReadNextFullTransactionId();
-    const uint32 epoch = EpochFromFullTransactionId(next) - (snapshot->xmax > XidFromFullTransactionId(next) ? 1 : 0);
-    return U64FromFullTransactionId(FullTransactionIdFromEpochAndXid(epoch, snapshot->xmax));
-}
-
-/* Whether the rows that have been replayed have the changes of all xids before the given one, or all that have been
- * replayed. A subtransaction ends the locks on logs, for which replay may have to wait. */
-bool is_replayed(Oid relid, uint64 end)
-{
-    const MemoryContext memory = CurrentMemoryContext;
-    const ResourceOwner owner = CurrentResourceOwner;
-    BeginInternalSubTransaction(nullptr);
-    const Snapshot latest = RegisterSnapshot(GetLatestSnapshot());
+    const Snapshot latest = RegisterSnapshot(latest_snapshot());
     const state::VisibleRow seen = state::visible_row(relid, latest);
-    uint64 included = 0;
-    const bool has_frontier =
-        seen.is_populated && seen.frontier != nullptr && sscanf(seen.frontier, UINT64_FORMAT ":", &included) == 1;
-    const bool answer =
-        seen.is_populated && ((has_frontier && included >= end) ||
-                              !has_pending_changes(relid, latest, false, GetCurrentStatementStartTimestamp()));
+    const bool has_wanted = seen.is_populated && seen.frontier != nullptr && enter([&] {
+                                return Frontier::from_text(seen.frontier, seen.own_xid, seen.own_seq).includes(wanted);
+                            });
+    const bool answer = seen.is_populated &&
+                        (has_wanted || !has_pending_changes(relid, latest, false, GetCurrentStatementStartTimestamp()));
     UnregisterSnapshot(latest);
-    RollbackAndReleaseCurrentSubTransaction();
-    MemoryContextSwitchTo(memory);
-    CurrentResourceOwner = owner;
     return answer;
 }
 
-/* As wait_until_fresh(), on a standby. PostgreSQL frame. */
+/* As is_replayed(), without a lock on a log afterwards, for which replay would have to wait: the subtransaction that
+ * has taken it is rolled back. C++ frame. */
+bool is_replayed_without_locks(Oid relid, const Frontier &wanted)
+{
+    struct Answer {
+        bool is_replayed;
+    };
+    try {
+        in_subtransaction([&] { throw Answer{call([&] { return is_replayed(relid, wanted); })}; });
+    } catch (const Answer &answer) {
+        return answer.is_replayed;
+    }
+    return false;
+}
+
+/* As wait_until_fresh(), on a standby. A snapshot that is taken there lists no transactions in progress, so its
+ * frontier includes these, too: more is waited for than it sees. C++ frame. */
 bool wait_until_replayed(Oid relid, int64_t limit_ms)
 {
     const Stopwatch waited;
-    const uint64 end = end_of(GetLatestSnapshot());
-    while (!is_replayed(relid, end)) {
+    const Frontier wanted = Frontier::of_snapshot(call([] { return latest_snapshot(); }), 0);
+    while (!is_replayed_without_locks(relid, wanted)) {
         const int64_t rest_ms = limit_ms - waited.ms();
         if (rest_ms <= 0) {
-            warn_of_no_refresh(relid, Obstacle::standby);
+            call([=] { warn_of_no_refresh(relid, Obstacle::standby); });
             return false;
         }
-        pause(static_cast<long>(std::min<int64_t>(rest_ms, pause_ms)));
+        call([=] { pause(static_cast<long>(std::min<int64_t>(rest_ms, pause_ms))); });
     }
     return true;
 }
@@ -156,7 +157,7 @@ SQL_FUNCTION(pgtrickle_wait_until_fresh)
         guc::require_stream_tables("wait for a stream table");
         Oid relid = visible_stream_table(name.c_str());
         const int64_t limit_ms = ms_of(PG_GETARG_INTERVAL_P(1));
-        return BoolGetDatum(RecoveryInProgress() ? wait_until_replayed(relid, limit_ms)
+        return BoolGetDatum(RecoveryInProgress() ? enter([=] { return wait_until_replayed(relid, limit_ms); })
                                                  : wait_until_fresh(relid, limit_ms));
     });
 }

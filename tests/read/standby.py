@@ -186,6 +186,16 @@ def wait_until_fresh_waits_for_what_has_been_replayed():
     db.run("SELECT pgtrickle.refresh_stream_table('by_request')")
     waiter.join(40)
     assert found == [True], found
+    # An error that a block of PL/pgSQL catches ends nothing but the block.
+    session.cursor().execute("DO $$ BEGIN BEGIN PERFORM pgtrickle.wait_until_fresh('by_request', '30s'), 1 / 0; EXCEPTION WHEN division_by_zero THEN NULL; END; "
+                             "PERFORM pgtrickle.wait_until_fresh('by_request', '30s'); END $$")
+    db.run("INSERT INTO item DEFAULT VALUES")
+    wait_until_replayed(session)
+    session.cursor().execute("BEGIN")
+    assert value(session, "SELECT pgtrickle.wait_until_fresh('by_request', '200ms')") is False
+    assert value(session, "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation::regclass::text LIKE 'pg_trickle_log%'") == 0
+    session.cursor().execute("COMMIT")
+    db.run("SELECT pgtrickle.refresh_stream_table('by_request')")
     begun = time.monotonic()
     for name in "by_request", "unchanged":
         assert value(session, f"SELECT pgtrickle.wait_until_fresh('{name}', '30s')") is True
