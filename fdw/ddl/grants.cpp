@@ -66,8 +66,7 @@ namespace {
 struct PoliciesInForce {
     bool are_enabled = false; /* for the role: it is not exempt */
     List *policies = NIL;     /* OIDs, ascending; palloc'ed */
-    /* A policy may depend on roles in another way, as one that calls pg_has_role(), itself or by a view that it reads.
-     */
+    /* One may depend on roles in another way, as one that calls pg_has_role(), itself or by a view that it reads. */
     bool may_ask_for_roles = false;
 };
 

@@ -86,22 +86,21 @@ LateColumns below(const PlanPtr &plan, const Project &top, const std::set<int> &
     return {std::move(outputs).finish(), std::move(columns)};
 }
 
-LateColumns below(const PlanPtr &plan, const Filter &top, std::set<int> pinned)
-{
-    for (const int column : top.predicate().columns())
-        pinned.insert(column);
-    if (top.is_fence() || top.bound())
-        return unchanged(plan);
-    LateColumns input = with_late_columns(plan->inputs()[0], pinned);
-    if (input.plan == plan->inputs()[0])
-        return unchanged(plan);
-    return {filter(input.plan, top.predicate().compose(input.columns)), std::move(input.columns)};
-}
-
 void pin(const Expression &expression, std::set<int> *pinned)
 {
     for (const int column : expression.columns())
         pinned->insert(column);
+}
+
+LateColumns below(const PlanPtr &plan, const Filter &top, std::set<int> pinned)
+{
+    if (top.is_fence() || top.bound())
+        return unchanged(plan);
+    pin(top.predicate(), &pinned);
+    LateColumns input = with_late_columns(plan->inputs()[0], pinned);
+    if (input.plan == plan->inputs()[0])
+        return unchanged(plan);
+    return {filter(input.plan, top.predicate().compose(input.columns)), std::move(input.columns)};
 }
 
 Condition composed(Condition condition, const std::vector<Expression> &columns)

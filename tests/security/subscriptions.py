@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""Shows that no subscription writes to a table of the extension, whoever owns it: a worker that copies or applies rows
+"""Shows that no subscription of any owner writes to a table of the extension: a worker that copies or applies rows
 asks for other rights than a statement does, and pg_write_all_data has them."""
 
 import subprocess

@@ -17,22 +17,38 @@ namespace pgtrickle::capture {
 
 namespace {
 
-bool is_stored_as_generated(Oid relid, const char *column)
+/* Whether `is_so` holds for the row of pg_attribute, which is released; false if there is none. */
+template <class IsSo> bool ask(HeapTuple attribute, IsSo is_so)
 {
-    HeapTuple tuple = SearchSysCacheAttName(relid, column);
-    if (!HeapTupleIsValid(tuple))
+    if (!HeapTupleIsValid(attribute))
         return false;
-    const bool answer =
-        reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple))->attgenerated == ATTRIBUTE_GENERATED_STORED;
-    ReleaseSysCache(tuple);
+    const bool answer = is_so(reinterpret_cast<Form_pg_attribute>(GETSTRUCT(attribute)));
+    ReleaseSysCache(attribute);
     return answer;
 }
 
-bool is_any_stored_as_generated(const List *relids, const char *column)
+HeapTuple attribute_of(Oid relid, AttrNumber number)
+{
+    return SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(number));
+}
+
+bool is_stored_as_generated(Form_pg_attribute attribute)
+{
+    return attribute->attgenerated == ATTRIBUTE_GENERATED_STORED;
+}
+
+/* Whether rows of the relation may be shorter than its columns, and show a default then. */
+bool has_missing_value(Form_pg_attribute attribute)
+{
+    return attribute->atthasmissing;
+}
+
+/* Whether `is_so` holds for one of the columns named. */
+bool is_any(Oid relid, const List *names, bool (*is_so)(Form_pg_attribute attribute))
 {
     ListCell *cell;
-    foreach (cell, relids)
-        if (is_stored_as_generated(lfirst_oid(cell), column))
+    foreach (cell, names)
+        if (ask(SearchSysCacheAttName(relid, static_cast<const char *>(lfirst(cell))), is_so))
             return true;
     return false;
 }
@@ -40,21 +56,13 @@ bool is_any_stored_as_generated(const List *relids, const char *column)
 /* Whether PostgreSQL need not convert a row of one relation to a row of the other in this column. */
 bool is_same_column(Oid one, Oid other, AttrNumber number)
 {
-    HeapTuple of_one = SearchSysCache2(ATTNUM, ObjectIdGetDatum(one), Int16GetDatum(number));
-    HeapTuple of_other = SearchSysCache2(ATTNUM, ObjectIdGetDatum(other), Int16GetDatum(number));
-    bool answer = HeapTupleIsValid(of_one) && HeapTupleIsValid(of_other);
-    if (answer) {
-        const auto *a = reinterpret_cast<Form_pg_attribute>(GETSTRUCT(of_one));
-        const auto *b = reinterpret_cast<Form_pg_attribute>(GETSTRUCT(of_other));
-        answer = a->attisdropped == b->attisdropped &&
-                 (a->attisdropped ? a->attlen == b->attlen && a->attalign == b->attalign
-                                  : strcmp(NameStr(a->attname), NameStr(b->attname)) == 0);
-    }
-    if (HeapTupleIsValid(of_one))
-        ReleaseSysCache(of_one);
-    if (HeapTupleIsValid(of_other))
-        ReleaseSysCache(of_other);
-    return answer;
+    return ask(attribute_of(one, number), [=](Form_pg_attribute a) {
+        return ask(attribute_of(other, number), [=](Form_pg_attribute b) {
+            return a->attisdropped == b->attisdropped &&
+                   (a->attisdropped ? a->attlen == b->attlen && a->attalign == b->attalign
+                                    : strcmp(NameStr(a->attname), NameStr(b->attname)) == 0);
+        });
+    });
 }
 
 bool has_column(Oid relid, AttrNumber number)
@@ -70,42 +78,22 @@ bool has_same_columns(Oid one, Oid other)
     return true;
 }
 
-bool has_missing_value(HeapTuple attribute)
-{
-    return HeapTupleIsValid(attribute) && reinterpret_cast<Form_pg_attribute>(GETSTRUCT(attribute))->atthasmissing;
-}
-
-/* Whether rows of the relation may be shorter than its columns, and show a default then. */
 bool has_any_missing_value(Oid relid)
 {
-    bool answer = false;
-    for (AttrNumber number = 1; !answer && has_column(relid, number); number++) {
-        HeapTuple attribute = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(number));
-        answer = has_missing_value(attribute);
-        if (HeapTupleIsValid(attribute))
-            ReleaseSysCache(attribute);
-    }
-    return answer;
+    for (AttrNumber number = 1; has_column(relid, number); number++)
+        if (ask(attribute_of(relid, number), has_missing_value))
+            return true;
+    return false;
 }
 
-bool has_missing_value(Oid relid, const char *column)
-{
-    HeapTuple attribute = SearchSysCacheAttName(relid, column);
-    const bool answer = has_missing_value(attribute);
-    if (HeapTupleIsValid(attribute))
-        ReleaseSysCache(attribute);
-    return answer;
-}
-
-bool are_generated_values_wrong(Oid source, const List *names)
+bool are_generated_values_wrong(Oid source, const List *names, const List *levels)
 {
     if (get_rel_relkind(source) != RELKIND_PARTITIONED_TABLE && !get_rel_relispartition(source))
         return false;
-    const List *levels = related_relations(source, NoLock);
     ListCell *cell;
     bool has_generated = false;
-    foreach (cell, names)
-        has_generated |= is_any_stored_as_generated(levels, static_cast<const char *>(lfirst(cell)));
+    foreach (cell, levels)
+        has_generated = has_generated || is_any(lfirst_oid(cell), names, is_stored_as_generated);
     foreach (cell, levels)
         if (has_generated && !has_same_columns(source, lfirst_oid(cell)))
             return true;
@@ -115,11 +103,10 @@ bool are_generated_values_wrong(Oid source, const List *names)
 /* Whether rows below a written relation may be shown with its defaults. */
 bool are_missing_values_wrong(Oid written, const List *names)
 {
+    if (!is_any(written, names, has_missing_value))
+        return false;
     ListCell *cell;
-    bool has_missing = false;
-    foreach (cell, names)
-        has_missing |= has_missing_value(written, static_cast<const char *>(lfirst(cell)));
-    foreach (cell, has_missing ? tree_of(written, NoLock) : NIL) {
+    foreach (cell, tree_of(written, NoLock)) {
         const Oid below = lfirst_oid(cell);
         if (below != written && has_same_columns(written, below) && !has_any_missing_value(below))
             return true;
@@ -137,10 +124,11 @@ bool are_routed_values_wrong(Oid source, const AttrNumber *columns, int column_c
     for (int i = 0; i < column_count; i++)
         if (char *name = columns[i] > 0 ? get_attname(source, columns[i], true) : nullptr; name != nullptr)
             names = lappend(names, name);
-    if (are_generated_values_wrong(source, names))
+    const List *levels = related_relations(source, NoLock);
+    if (are_generated_values_wrong(source, names, levels))
         return true;
     ListCell *cell;
-    foreach (cell, related_relations(source, NoLock))
+    foreach (cell, levels)
         if (are_missing_values_wrong(lfirst_oid(cell), names))
             return true;
     return false;
