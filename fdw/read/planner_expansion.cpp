@@ -271,6 +271,7 @@ PlannedStmt *plan_expanded(Query *query, const char *text, int options, ParamLis
     const Query *unexpanded = copy_for_exact_plan(query);
     visit_query(query, &statement);
     PlannedStmt *plan = previous_hooks().planner(query, text, statement.functions.planner_options(options), parameters);
+    drop_unrequired_rights(plan);
     statement.functions.become_dependencies_of(plan);
     keep_for_exact_plan(plan, unexpanded, begun);
     return plan;

@@ -2,6 +2,7 @@
 
 #include "fdw/scan/storage_rte.hpp"
 #include "pg/versions/planner.hpp"
+#include "pg/versions/rights.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {
@@ -161,6 +162,7 @@ NestedPlan plan_nested(RelOptInfo *rel, const ServedRelation *served, Oid read_a
     NestedPlan nested;
     nested.parameters = complete_nested_query(query, rel, rows, columns, clauses, order, order_count);
     nested.plan = standard_planner(query, "", order_count > 0 ? CURSOR_OPT_FAST_PLAN : 0, nullptr);
+    drop_unrequired_rights(nested.plan);
     nested.columns = columns;
     return nested;
 }

@@ -94,6 +94,26 @@ inline RequiredRights asked_rights(const PlannedStmt *statement)
 #endif
 }
 
+/* Removes the list entries of relations of which no privilege is required from a plan. Since 16 the planner demands
+ * such an entry for each relation of a query, and the executor asserts that each requires something. */
+inline void drop_unrequired_rights([[maybe_unused]] PlannedStmt *plan)
+{
+#if PG_VERSION_NUM >= 160000
+    List *required = NIL;
+    ListCell *cell;
+    foreach (cell, plan->rtable) {
+        auto *entry = lfirst_node(RangeTblEntry, cell);
+        if (entry->perminfoindex == 0)
+            continue;
+        RTEPermissionInfo *info = getRTEPermissionInfo(plan->permInfos, entry);
+        if (info->requiredPerms != 0)
+            required = lappend(required, info);
+        entry->perminfoindex = info->requiredPerms != 0 ? static_cast<Index>(list_length(required)) : 0;
+    }
+    plan->permInfos = required;
+#endif
+}
+
 /* Appends copies of the relations of the query's range table, with their required privileges, to `kept`.
  * Since 16, a subquery that was a view has required privileges as well. */
 inline void keep_rights(RequiredRights *kept, const Query *query)
