@@ -20,7 +20,6 @@ CREATE TABLE pgtrickle.pgt_state (
   updated_at         timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE pgtrickle.pgt_state IS 'internal: transactional state of each stream table';
-REVOKE ALL ON pgtrickle.pgt_state FROM PUBLIC;
 
 -- Rows are only inserted and removed, so a transaction that inserts a mark does not block a refresh.
 CREATE TABLE pgtrickle.pgt_mark (
@@ -32,7 +31,6 @@ CREATE TABLE pgtrickle.pgt_mark (
   PRIMARY KEY (relid, xid, number)
 );
 COMMENT ON TABLE pgtrickle.pgt_mark IS 'internal: reasons for reinitialization, and definition changes, that no refresh has processed yet';
-REVOKE ALL ON pgtrickle.pgt_mark FROM PUBLIC;
 
 CREATE TABLE pgtrickle.pgt_dependency (
   relid        oid  NOT NULL,                       -- the stream table
@@ -44,7 +42,6 @@ CREATE TABLE pgtrickle.pgt_dependency (
 );
 CREATE INDEX pgt_dependency_source ON pgtrickle.pgt_dependency (source_relid);
 COMMENT ON TABLE pgtrickle.pgt_dependency IS 'internal: sources of each stream table, with the columns read';
-REVOKE ALL ON pgtrickle.pgt_dependency FROM PUBLIC;
 
 -- The reserved prefix prevents users, even superusers, from changing the contents of these schemas, and
 -- pg_dump from dumping them: both schemas contain derived data.

@@ -11,7 +11,6 @@ CREATE TABLE pgtrickle.pgt_source (
   was_unlogged    bool NOT NULL                     -- rows of it were in an unlogged table: it has a sentinel from then on
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE pgtrickle.pgt_source IS 'internal: relations whose changes are logged';
-REVOKE ALL ON pgtrickle.pgt_source FROM PUBLIC;
 
 -- A chunk is decoded by the format in which it was written, even if the columns have changed since.
 CREATE TABLE pgtrickle.pgt_source_format (
@@ -26,17 +25,14 @@ CREATE TABLE pgtrickle.pgt_source_format (
   PRIMARY KEY (relid, version)
 );
 COMMENT ON TABLE pgtrickle.pgt_source_format IS 'internal: formats in which change logs are written';
-REVOKE ALL ON pgtrickle.pgt_source_format FROM PUBLIC;
 
 -- A crash empties this table together with all unlogged sources.
 CREATE UNLOGGED TABLE pgtrickle.pgt_unlogged_sentinel (
   relid oid PRIMARY KEY                             -- a source that is, or has as a child, an unlogged table
 );
 COMMENT ON TABLE pgtrickle.pgt_unlogged_sentinel IS 'internal: unlogged sources that no crash has emptied since their capture started';
-REVOKE ALL ON pgtrickle.pgt_unlogged_sentinel FROM PUBLIC;
 
 CREATE FUNCTION pgtrickle.pgt_capture() RETURNS trigger
   LANGUAGE c
   AS 'MODULE_PATHNAME', 'pgtrickle_capture';
 COMMENT ON FUNCTION pgtrickle.pgt_capture() IS 'internal: logs the changes of a source';
-REVOKE ALL ON FUNCTION pgtrickle.pgt_capture() FROM PUBLIC;

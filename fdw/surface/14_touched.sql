@@ -26,5 +26,3 @@ CREATE FUNCTION pgtrickle.is_touched(pgtrickle.touched_values, VARIADIC "any") R
   LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE SUPPORT pgtrickle.is_touched_support
   AS 'MODULE_PATHNAME', 'pgtrickle_is_touched';
 COMMENT ON FUNCTION pgtrickle.is_touched(pgtrickle.touched_values, VARIADIC "any") IS 'internal: whether pending changes concern rows with these values';
--- Plans of any reader call it, also in a database where new functions are not executable by PUBLIC.
-GRANT EXECUTE ON FUNCTION pgtrickle.is_touched(pgtrickle.touched_values, VARIADIC "any") TO PUBLIC;

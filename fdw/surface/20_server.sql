@@ -1,8 +1,6 @@
 -- The foreign-data wrapper and server that make a foreign table a stream table. The administrator decides
 -- which roles may create stream tables: GRANT USAGE ON FOREIGN SERVER pgtrickle TO …
 
-GRANT USAGE ON SCHEMA pgtrickle TO PUBLIC;
-
 CREATE FUNCTION pgtrickle.pgtrickle_fdw_handler() RETURNS fdw_handler
   LANGUAGE c STRICT
   AS 'MODULE_PATHNAME', 'pgtrickle_fdw_handler';

@@ -20,7 +20,6 @@ CREATE VIEW pgtrickle.pgt_stream_tables AS
          NULL::text AS requested_cdc_mode, NULL::text AS fuse_mode, NULL::bigint AS fuse_ceiling, NULL::int AS fuse_sensitivity
   FROM pgtrickle.stream_table_rows();
 COMMENT ON VIEW pgtrickle.pgt_stream_tables IS 'stream tables of this database that the caller may read';
-GRANT SELECT ON pgtrickle.pgt_stream_tables TO PUBLIC;
 
 CREATE FUNCTION pgtrickle.pgt_status(
     OUT name text, OUT status text, OUT refresh_mode text, OUT is_populated bool, OUT consecutive_errors int,

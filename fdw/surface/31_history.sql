@@ -12,7 +12,6 @@ COMMENT ON FUNCTION pgtrickle.refresh_history_rows() IS 'internal: rows of pgtri
 
 CREATE VIEW pgtrickle.pgt_refresh_history AS SELECT * FROM pgtrickle.refresh_history_rows();
 COMMENT ON VIEW pgtrickle.pgt_refresh_history IS 'refreshes of the stream tables that the caller may read, including fills and full refreshes in progress; refreshes that are counted in totals only are not listed';
-GRANT SELECT ON pgtrickle.pgt_refresh_history TO PUBLIC;
 
 CREATE FUNCTION pgtrickle.get_refresh_history(name text, max_rows int DEFAULT 20,
     OUT refresh_id bigint, OUT data_timestamp timestamptz, OUT start_time timestamptz, OUT end_time timestamptz,

@@ -9,4 +9,3 @@ COMMENT ON FUNCTION pgtrickle.dependency_rows(oid) IS 'internal: rows of pgtrick
 
 CREATE VIEW pgtrickle.pgt_dependencies AS SELECT * FROM pgtrickle.dependency_rows();
 COMMENT ON VIEW pgtrickle.pgt_dependencies IS 'sources of the stream tables that the caller may read';
-GRANT SELECT ON pgtrickle.pgt_dependencies TO PUBLIC;

@@ -11,8 +11,6 @@ CREATE TABLE pgtrickle.pgt_hold (
   PRIMARY KEY (kind, relation, group_name)
 );
 COMMENT ON TABLE pgtrickle.pgt_hold IS 'internal: pauses, drains, gates and watermark groups that hold refreshes';
-REVOKE ALL ON pgtrickle.pgt_hold FROM PUBLIC;
-GRANT SELECT, INSERT ON pgtrickle.pgt_hold TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_hold', 'WHERE false'); -- its rows are those of pgt_dumped_row
 
 CREATE FUNCTION pgtrickle.pause_scheduler(nodes text[] DEFAULT NULL) RETURNS void
@@ -20,21 +18,18 @@ CREATE FUNCTION pgtrickle.pause_scheduler(nodes text[] DEFAULT NULL) RETURNS voi
   AS 'MODULE_PATHNAME', 'pgtrickle_pause_scheduler';
 COMMENT ON FUNCTION pgtrickle.pause_scheduler(text[])
   IS 'prevents the manager from refreshing the given stream tables until they are resumed; NULL means all stream tables of this database';
-REVOKE ALL ON FUNCTION pgtrickle.pause_scheduler(text[]) FROM PUBLIC;
 
 CREATE FUNCTION pgtrickle.resume_scheduler(nodes text[] DEFAULT NULL) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_resume_scheduler';
 COMMENT ON FUNCTION pgtrickle.resume_scheduler(text[])
   IS 'resumes the given stream tables; NULL ends the pause of the whole database and a drain';
-REVOKE ALL ON FUNCTION pgtrickle.resume_scheduler(text[]) FROM PUBLIC;
 
 CREATE FUNCTION pgtrickle.drain(timeout_s int DEFAULT 60) RETURNS bool
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_drain';
 COMMENT ON FUNCTION pgtrickle.drain(int)
   IS 'stops the manager from starting refreshes in this database, and waits for running refreshes; returns false if they have not finished after timeout_s seconds';
-REVOKE ALL ON FUNCTION pgtrickle.drain(int) FROM PUBLIC;
 
 CREATE FUNCTION pgtrickle.is_drained() RETURNS bool
   LANGUAGE c VOLATILE PARALLEL RESTRICTED

@@ -6,8 +6,6 @@ CREATE TABLE pgtrickle.pgt_stopped_capture (
   by_role    text NOT NULL
 );
 COMMENT ON TABLE pgtrickle.pgt_stopped_capture IS 'internal: relations whose owners have stopped the capture of their changes';
-REVOKE ALL ON pgtrickle.pgt_stopped_capture FROM PUBLIC;
-GRANT SELECT, INSERT ON pgtrickle.pgt_stopped_capture TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_stopped_capture', 'WHERE false'); -- its rows are those of pgt_dumped_row
 
 -- A dump restores rows by COPY, while stream tables are being filled.
@@ -15,7 +13,6 @@ CREATE FUNCTION pgtrickle.pgt_note_stopped_capture() RETURNS trigger
   LANGUAGE c
   AS 'MODULE_PATHNAME', 'pgtrickle_note_stopped_capture';
 COMMENT ON FUNCTION pgtrickle.pgt_note_stopped_capture() IS 'internal: trigger function that invalidates cached decisions about the capture of a relation';
-REVOKE ALL ON FUNCTION pgtrickle.pgt_note_stopped_capture() FROM PUBLIC;
 CREATE TRIGGER pgt_note_stopped_capture AFTER INSERT OR DELETE ON pgtrickle.pgt_stopped_capture
   FOR EACH ROW EXECUTE FUNCTION pgtrickle.pgt_note_stopped_capture();
 

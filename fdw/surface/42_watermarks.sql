@@ -7,8 +7,6 @@ CREATE TABLE pgtrickle.pgt_watermark_group (
   created_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE pgtrickle.pgt_watermark_group IS 'internal: groups of sources that are loaded together, with their tolerances';
-REVOKE ALL ON pgtrickle.pgt_watermark_group FROM PUBLIC;
-GRANT SELECT, INSERT ON pgtrickle.pgt_watermark_group TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_watermark_group', '');
 
 CREATE TABLE pgtrickle.pgt_watermark (
@@ -18,8 +16,6 @@ CREATE TABLE pgtrickle.pgt_watermark (
   advanced_by text NOT NULL
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE pgtrickle.pgt_watermark IS 'internal: watermark of each source';
-REVOKE ALL ON pgtrickle.pgt_watermark FROM PUBLIC;
-GRANT SELECT, INSERT ON pgtrickle.pgt_watermark TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_watermark', 'WHERE false'); -- its rows are those of pgt_dumped_row
 
 -- Not dumped, because restored stream tables are filled from nothing.
@@ -31,7 +27,6 @@ CREATE TABLE pgtrickle.pgt_watermark_taken (
   PRIMARY KEY (relid, group_name)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE pgtrickle.pgt_watermark_taken IS 'internal: watermarks as of the last refresh of each stream table';
-REVOKE ALL ON pgtrickle.pgt_watermark_taken FROM PUBLIC;
 
 CREATE FUNCTION pgtrickle.create_watermark_group(name text, sources text[], tolerance_secs float8 DEFAULT 0) RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -6,8 +6,6 @@ CREATE TABLE pgtrickle.pgt_refresh_group (
   created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE pgtrickle.pgt_refresh_group IS 'internal: stream tables that are refreshed together';
-REVOKE ALL ON pgtrickle.pgt_refresh_group FROM PUBLIC;
-GRANT SELECT, INSERT ON pgtrickle.pgt_refresh_group TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_refresh_group', '');
 
 CREATE TABLE pgtrickle.pgt_refresh_group_member (
@@ -15,15 +13,12 @@ CREATE TABLE pgtrickle.pgt_refresh_group_member (
   group_name text NOT NULL
 );
 COMMENT ON TABLE pgtrickle.pgt_refresh_group_member IS 'internal: members of refresh groups';
-REVOKE ALL ON pgtrickle.pgt_refresh_group_member FROM PUBLIC;
-GRANT SELECT, INSERT ON pgtrickle.pgt_refresh_group_member TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_refresh_group_member', 'WHERE false'); -- its rows are those of pgt_dumped_row
 
 CREATE FUNCTION pgtrickle.pgt_check_group_member() RETURNS trigger
   LANGUAGE c
   AS 'MODULE_PATHNAME', 'pgtrickle_check_group_member';
 COMMENT ON FUNCTION pgtrickle.pgt_check_group_member() IS 'internal: trigger function that requires the owner of a member of a refresh group';
-REVOKE ALL ON FUNCTION pgtrickle.pgt_check_group_member() FROM PUBLIC;
 CREATE TRIGGER pgt_check_group_member BEFORE INSERT OR UPDATE ON pgtrickle.pgt_refresh_group_member
   FOR EACH ROW EXECUTE FUNCTION pgtrickle.pgt_check_group_member();
 

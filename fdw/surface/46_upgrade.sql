@@ -8,18 +8,15 @@ CREATE TABLE pgtrickle.pgt_upgrade (
   indexes    jsonb NOT NULL                         -- that users have created, as in pgt_dumped()
 );
 COMMENT ON TABLE pgtrickle.pgt_upgrade IS 'internal: properties of stream tables that pg_upgrade does not preserve';
-REVOKE ALL ON pgtrickle.pgt_upgrade FROM PUBLIC;
 
 CREATE FUNCTION pgtrickle.prepare_upgrade() RETURNS bigint
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_prepare_upgrade';
 COMMENT ON FUNCTION pgtrickle.prepare_upgrade()
   IS 'prepares a database for pg_upgrade: drops the storage and change logs of all stream tables and keeps their definitions; returns the number of stream tables';
-REVOKE ALL ON FUNCTION pgtrickle.prepare_upgrade() FROM PUBLIC;
 
 CREATE FUNCTION pgtrickle.finish_upgrade() RETURNS bigint
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_finish_upgrade';
 COMMENT ON FUNCTION pgtrickle.finish_upgrade()
   IS 'recreates what prepare_upgrade() dropped, after pg_upgrade or instead of it; the manager then fills the stream tables; returns the number of stream tables';
-REVOKE ALL ON FUNCTION pgtrickle.finish_upgrade() FROM PUBLIC;

@@ -9,8 +9,6 @@ CREATE FUNCTION pgtrickle.pgt_dumped_indexes(
   LANGUAGE c STRICT
   AS 'MODULE_PATHNAME', 'pgtrickle_dumped_indexes';
 COMMENT ON FUNCTION pgtrickle.pgt_dumped_indexes(oid) IS 'internal: the indexes that users have created on a stream table, as they are now';
-REVOKE ALL ON FUNCTION pgtrickle.pgt_dumped_indexes(oid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION pgtrickle.pgt_dumped_indexes(oid) TO pg_database_owner, pg_read_all_data; -- for pgt_dumped()
 
 -- A function, because pg_dump refuses to read views that are not the system's. Each index is an object with the columns of
 -- pgt_dumped_indexes() that are not NULL.
@@ -35,8 +33,6 @@ LEFT JOIN LATERAL (
 WHERE of_relid IS NULL OR f.ftrelid = of_relid;
 $$;
 COMMENT ON FUNCTION pgtrickle.pgt_dumped(oid) IS 'internal: one stream table, or all, as a dump contains them, with the indexes that users have created';
-REVOKE ALL ON FUNCTION pgtrickle.pgt_dumped(oid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION pgtrickle.pgt_dumped(oid) TO pg_database_owner, pg_read_all_data; -- for pg_dump
 
 -- The name is a text, because one that a restore has not created would keep the rows of all others from being copied.
 CREATE TABLE pgtrickle.pgt_restored (
@@ -44,8 +40,6 @@ CREATE TABLE pgtrickle.pgt_restored (
   indexes jsonb NOT NULL
 );
 COMMENT ON TABLE pgtrickle.pgt_restored IS 'internal: receives the stream tables of a dump when it is restored; always empty';
-REVOKE ALL ON pgtrickle.pgt_restored FROM PUBLIC;
-GRANT SELECT, INSERT ON pgtrickle.pgt_restored TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
 -- The name of a relation that was dropped since the snapshot of the dump is its OID.
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_restored',
   'WHERE false UNION ALL SELECT d.relid::text, d.indexes FROM pgtrickle.pgt_dumped() d WHERE d.relid::text !~ ''^[0-9]+$''');
@@ -54,7 +48,6 @@ CREATE FUNCTION pgtrickle.pgt_restore() RETURNS trigger
   LANGUAGE c
   AS 'MODULE_PATHNAME', 'pgtrickle_restore';
 COMMENT ON FUNCTION pgtrickle.pgt_restore() IS 'internal: trigger function that restores the indexes of a stream table and has it filled after the restore';
-REVOKE ALL ON FUNCTION pgtrickle.pgt_restore() FROM PUBLIC;
 CREATE TRIGGER pgt_restore BEFORE INSERT ON pgtrickle.pgt_restored
   FOR EACH ROW EXECUTE FUNCTION pgtrickle.pgt_restore();
 
@@ -74,8 +67,6 @@ FROM (SELECT 'pgt_hold', h.relation, to_jsonb(h) FROM pgtrickle.pgt_hold h WHERE
 WHERE d.relation::oid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = d.relation) AND d.relation::text !~ '^[0-9]+$';
 $$;
 COMMENT ON FUNCTION pgtrickle.pgt_dumped_rows() IS 'internal: the rows of the extension about relations, as a dump contains them';
-REVOKE ALL ON FUNCTION pgtrickle.pgt_dumped_rows() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION pgtrickle.pgt_dumped_rows() TO pg_database_owner, pg_read_all_data; -- for pg_dump
 
 CREATE TABLE pgtrickle.pgt_dumped_row (
   target   text NOT NULL,
@@ -83,8 +74,6 @@ CREATE TABLE pgtrickle.pgt_dumped_row (
   content  jsonb NOT NULL
 );
 COMMENT ON TABLE pgtrickle.pgt_dumped_row IS 'internal: receives the rows of a dump about relations when it is restored; always empty';
-REVOKE ALL ON pgtrickle.pgt_dumped_row FROM PUBLIC;
-GRANT SELECT, INSERT ON pgtrickle.pgt_dumped_row TO pg_database_owner; -- for pg_dump and pg_restore by the owner of the database
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_dumped_row',
   'WHERE false UNION ALL SELECT d.target, d.relation, d.content FROM pgtrickle.pgt_dumped_rows() d');
 
@@ -92,6 +81,5 @@ CREATE FUNCTION pgtrickle.pgt_restore_row() RETURNS trigger
   LANGUAGE c
   AS 'MODULE_PATHNAME', 'pgtrickle_restore_row';
 COMMENT ON FUNCTION pgtrickle.pgt_restore_row() IS 'internal: trigger function that restores a row about a relation';
-REVOKE ALL ON FUNCTION pgtrickle.pgt_restore_row() FROM PUBLIC;
 CREATE TRIGGER pgt_restore_row BEFORE INSERT ON pgtrickle.pgt_dumped_row
   FOR EACH ROW EXECUTE FUNCTION pgtrickle.pgt_restore_row();

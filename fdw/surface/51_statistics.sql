@@ -5,7 +5,6 @@ CREATE VIEW pgtrickle.stream_tables_info AS
   FROM pgtrickle.pgt_stream_tables t JOIN pgtrickle.stream_table_states() s USING (pgt_relid);
 COMMENT ON VIEW pgtrickle.stream_tables_info
   IS 'columns of pgt_stream_tables, with the staleness, whether the staleness exceeds the schedule by far, and the hold';
-GRANT SELECT ON pgtrickle.stream_tables_info TO PUBLIC;
 
 CREATE VIEW pgtrickle.pg_stat_stream_tables AS
   SELECT s.pgt_schema, s.pgt_name, s.pgt_relid,
@@ -35,7 +34,6 @@ CREATE VIEW pgtrickle.pg_stat_stream_tables AS
            s.consecutive_errors, s.last_refresh_at;
 COMMENT ON VIEW pgtrickle.pg_stat_stream_tables
   IS 'state of each stream table, and statistics of its refreshes since its creation, failed ones included; times in milliseconds';
-GRANT SELECT ON pgtrickle.pg_stat_stream_tables TO PUBLIC;
 
 CREATE FUNCTION pgtrickle.st_refresh_stats()
   RETURNS TABLE (pgt_schema text, pgt_name text, status text, refresh_mode text, is_populated bool,

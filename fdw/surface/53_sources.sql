@@ -130,7 +130,6 @@ CREATE VIEW pgtrickle.pgt_heaps AS
                        UNION ALL SELECT source_relid FROM pgtrickle.source_rows());
 COMMENT ON VIEW pgtrickle.pgt_heaps
   IS 'stream table or source that each table in pg_trickle_storage and pg_trickle_log belongs to';
-GRANT SELECT ON pgtrickle.pgt_heaps TO PUBLIC;
 
 CREATE FUNCTION pgtrickle.st_size(name text) RETURNS bigint
   LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off

@@ -8,4 +8,3 @@ CREATE VIEW pgtrickle.pg_stat_progress_stream_table AS
        LEFT JOIN pg_namespace n ON n.oid = c.relnamespace;
 COMMENT ON VIEW pgtrickle.pg_stat_progress_stream_table
   IS 'progress of fills and full refreshes; rows_expected is the estimate of the planner, or the previous number of rows; NULLs of what the caller may not see';
-GRANT SELECT ON pgtrickle.pg_stat_progress_stream_table TO PUBLIC;

@@ -44,7 +44,6 @@ CREATE VIEW pgtrickle.quick_health AS
         FROM pgtrickle.stream_table_states() s, LATERAL (SELECT s.pgt_schema || '.' || s.pgt_name) x (name)) c,
        pgtrickle.server_state() v;
 COMMENT ON VIEW pgtrickle.quick_health IS 'one row: number of stream tables in each state, and overall health';
-GRANT SELECT ON pgtrickle.quick_health TO PUBLIC;
 
 -- Each check is one row. A list of names is NULL if it is empty.
 CREATE FUNCTION pgtrickle.server_checks()

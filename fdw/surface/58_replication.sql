@@ -6,7 +6,6 @@ CREATE FUNCTION pgtrickle.pgt_refuse_replication() RETURNS trigger
   LANGUAGE c
   AS 'MODULE_PATHNAME', 'pgtrickle_refuse_replication';
 COMMENT ON FUNCTION pgtrickle.pgt_refuse_replication() IS 'internal: trigger function that refuses rows of a subscription';
-REVOKE ALL ON FUNCTION pgtrickle.pgt_refuse_replication() FROM PUBLIC;
 
 -- Tables that no role but the extension's owner reads also have row-level security without a policy: it hides their
 -- statistics, which a member of pg_read_all_data would see in pg_stats.
