@@ -203,7 +203,7 @@ NewQuery analyzed(Oid relid, const Definition &definition, bool must_be_readable
 }
 
 /* Has PostgreSQL execute the statement, which changes the options and the columns. */
-void execute(const UtilityCall &utility, Oid relid, bool is_timing, const definition::ColumnChanges &columns)
+void execute(const UserStatement &utility, Oid relid, bool is_timing, const definition::ColumnChanges &columns)
 {
     AppendedColumns appended_columns(relid);
     List *lost = call([&] {
@@ -223,7 +223,7 @@ void execute(const UtilityCall &utility, Oid relid, bool is_timing, const defini
     });
 }
 
-void alter_options(const UtilityCall &utility, Oid relid, AlterTableCmd *command)
+void alter_options(const UserStatement &utility, Oid relid, AlterTableCmd *command)
 {
     const bool is_timing = call([=] { return is_about_timing(reinterpret_cast<List *>(command->def)); });
     Definition before = definition::load(relid);
@@ -300,7 +300,7 @@ List *altered_tables(const AlterTableStmt *statement)
 }
 
 /* Alters a table that may be a parent of stream tables. */
-void alter_other_table(const UtilityCall &utility, Oid relid)
+void alter_other_table(const UserStatement &utility, Oid relid)
 {
     auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
     List *tables = call([=] { return altered_tables(statement); });
@@ -354,7 +354,7 @@ bool is_our_alter(const AlterTableStmt *statement)
                                  (is_passed_on(statement) && has_subclass(relid)));
 }
 
-void alter_table(const UtilityCall &utility)
+void alter_table(const UserStatement &utility)
 {
     auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
     Oid relid = call([=] { return target_of(statement); });
@@ -377,8 +377,6 @@ void alter_table(const UtilityCall &utility)
             if (list_length(statement->cmds) > 1)
                 ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                                 errmsg("the options of a stream table must be altered in a separate statement")));
-            PreventCommandIfReadOnly("ALTER FOREIGN TABLE");
-            PreventCommandDuringRecovery("ALTER FOREIGN TABLE");
             definition::require_owner(relid);
             LockRelationOid(relid, ShareUpdateExclusiveLock);
         });

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "fdw/ddl/utility_call.hpp"
+#include "fdw/ddl/user_statement.hpp"
 
 namespace pgtrickle {
 
@@ -15,6 +15,6 @@ bool is_our_alter(const AlterTableStmt *statement);
 bool has_query(Oid relid, const std::string &text);
 
 /* Executes the statement. C++ frame. */
-void alter_table(const UtilityCall &call);
+void alter_table(const UserStatement &call);
 
 } // namespace pgtrickle

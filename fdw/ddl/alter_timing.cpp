@@ -1,7 +1,6 @@
 #include "fdw/ddl/alter_timing.hpp"
 
 #include "definition/state/state.hpp"
-#include "fdw/ddl/user_statement.hpp"
 
 extern "C" {
 #include "commands/event_trigger.h"
@@ -29,21 +28,20 @@ bool is_about_timing(const List *def_elements)
 }
 
 /* PostgreSQL's utility code would take AccessExclusive for any option. */
-void run_beside_readers(const UtilityCall &utility, Oid relid)
+void run_beside_readers(const UserStatement &utility, Oid relid)
 {
-    UserStatement statement(utility, "ALTER FOREIGN TABLE");
-    statement.begin();
     call([&] {
         const LOCKTAG tag = state::definition_lock(relid);
         (void)LockAcquire(&tag, ExclusiveLock, false, false);
         auto *altered = reinterpret_cast<AlterTableStmt *>(utility.statement());
         AlterTableUtilityContext context = {utility.planned, utility.text, relid, utility.params, utility.environment};
-        EventTriggerAlterTableStart(utility.statement());
-        EventTriggerAlterTableRelid(relid);
-        AlterTable(altered, ShareUpdateExclusiveLock, &context);
-        EventTriggerAlterTableEnd();
+        utility.collect([&] {
+            EventTriggerAlterTableStart(utility.statement());
+            EventTriggerAlterTableRelid(relid);
+            AlterTable(altered, ShareUpdateExclusiveLock, &context);
+            EventTriggerAlterTableEnd();
+        });
     });
-    statement.end();
 }
 
 } // namespace pgtrickle

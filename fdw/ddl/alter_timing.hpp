@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "fdw/ddl/utility_call.hpp"
+#include "fdw/ddl/user_statement.hpp"
 
 extern "C" {
 #include "nodes/pg_list.h"
@@ -23,6 +23,6 @@ namespace pgtrickle {
 bool is_about_timing(const List *def_elements);
 
 /* Executes ALTER FOREIGN TABLE of `relid`, which changes such options only. The caller holds ShareUpdateExclusive. */
-void run_beside_readers(const UtilityCall &utility, Oid relid);
+void run_beside_readers(const UserStatement &utility, Oid relid);
 
 } // namespace pgtrickle

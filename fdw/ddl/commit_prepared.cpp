@@ -35,7 +35,7 @@ void announce_before_prepare(XactEvent event)
         state::invalidate_refresh_sets();
 }
 
-void commit_prepared(const UtilityCall &utility)
+void commit_prepared(const UserStatement &utility)
 {
     call([&] {
         awaited = state::dependency_table();

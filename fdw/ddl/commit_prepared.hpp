@@ -3,11 +3,11 @@
  */
 #pragma once
 
-#include "fdw/ddl/utility_call.hpp"
+#include "fdw/ddl/user_statement.hpp"
 
 namespace pgtrickle {
 
-void commit_prepared(const UtilityCall &utility); /* Executes COMMIT PREPARED. C++ frame. */
+void commit_prepared(const UserStatement &utility); /* Executes COMMIT PREPARED. C++ frame. */
 
 /* Entry of fdw/module.cpp. PostgreSQL frame. */
 void announce_before_prepare(XactEvent event);

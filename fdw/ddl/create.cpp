@@ -18,7 +18,6 @@
 #include "fdw/ddl/publication.hpp"
 #include "fdw/definition/definition_notices.hpp"
 #include "fdw/definition/fill.hpp"
-#include "fdw/definition/uncollected_commands.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/versions/rights.hpp"
 #include "setup/defining_query.hpp"
@@ -237,13 +236,13 @@ Oid created_relation(CreateForeignTableStmt *statement)
 
 } // namespace
 
-void create_stream_table(const UtilityCall &utility)
+void create_stream_table(const UserStatement &utility)
 {
     auto *statement = reinterpret_cast<CreateForeignTableStmt *>(utility.statement());
     if (call([=] { return has_nothing_to_do(statement); }))
         return;
     statement->base.if_not_exists = false;
-    call([=] { check_statement(statement, utility.text); });
+    call([&] { check_statement(statement, utility.text); });
     std::vector<options::Option> given = options::from_list(statement->options);
     options::check(given);
     call([=] { require_usage_of_server(statement->servername); });
@@ -287,11 +286,10 @@ void create_stream_table(const UtilityCall &utility)
     } else {
         call([=] { definition::begin_restoring(relid, definition::Restored::definition); });
     }
-    {
-        UncollectedCommands uncollected;
-        call([=] { inherit_from_all(relid, parents, is_restored); });
-    }
-    call([] { warn_of_publications(); });
+    call([=] {
+        inherit_from_all(relid, parents, is_restored);
+        warn_of_publications();
+    });
     mailbox::note_definition_change();
 }
 

@@ -4,11 +4,11 @@
  */
 #pragma once
 
-#include "fdw/ddl/utility_call.hpp"
+#include "fdw/ddl/user_statement.hpp"
 
 namespace pgtrickle {
 
 /* Executes a CreateForeignTableStmt on the extension's server. C++ frame. */
-void create_stream_table(const UtilityCall &call);
+void create_stream_table(const UserStatement &call);
 
 } // namespace pgtrickle

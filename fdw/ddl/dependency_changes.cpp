@@ -83,7 +83,7 @@ void redefine_users(const std::vector<Oid> &users)
 
 } // namespace
 
-void replace_view(const UtilityCall &utility)
+void replace_view(const UserStatement &utility)
 {
     std::vector<Oid> users;
     {
@@ -123,7 +123,7 @@ bool is_altering_virtual_column(const AlterTableStmt *statement)
     return false;
 }
 
-void alter_columns(const UtilityCall &utility)
+void alter_columns(const UserStatement &utility)
 {
     auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
     Oid relid = call([=] { return RangeVarGetRelid(statement->relation, NoLock, true); });
@@ -368,7 +368,7 @@ void note_policies(Oid relid)
     note_policies_for(relid, users_of_view(relid));
 }
 
-void switch_policies(const UtilityCall &utility)
+void switch_policies(const UserStatement &utility)
 {
     auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
     Oid relid = call([=] { return RangeVarGetRelid(statement->relation, NoLock, true); });
@@ -444,7 +444,7 @@ bool has_privileges_of_all(const List *roles)
 
 /* The query of a stream table reads as its owner, and the owner of a view, or of a table with policies, determines
  * which rows are read through it. So each relation is processed as after ALTER TABLE … OWNER TO. */
-void reassign_owned(const UtilityCall &utility)
+void reassign_owned(const UserStatement &utility)
 {
     const List *roles =
         call([&] { return roleSpecsToIds(reinterpret_cast<ReassignOwnedStmt *>(utility.statement())->roles); });

@@ -4,15 +4,15 @@
  */
 #pragma once
 
-#include "fdw/ddl/utility_call.hpp"
+#include "fdw/ddl/user_statement.hpp"
 
 namespace pgtrickle {
 
 /* Execute the statements. C++ frames. */
-void replace_view(const UtilityCall &call);    /* ViewStmt … OR REPLACE; RuleStmt ON SELECT */
-void alter_columns(const UtilityCall &call);   /* AlterTableStmt on columns: adding, dropping, virtual expressions */
-void switch_policies(const UtilityCall &call); /* AlterTableStmt … ROW LEVEL SECURITY, OWNER TO */
-void reassign_owned(const UtilityCall &call);  /* ReassignOwnedStmt */
+void replace_view(const UserStatement &call);    /* ViewStmt … OR REPLACE; RuleStmt ON SELECT */
+void alter_columns(const UserStatement &call);   /* AlterTableStmt on columns: adding, dropping, virtual expressions */
+void switch_policies(const UserStatement &call); /* AlterTableStmt … ROW LEVEL SECURITY, OWNER TO */
+void reassign_owned(const UserStatement &call);  /* ReassignOwnedStmt */
 
 /* Returns true if an AlterTableStmt on a relation that is no stream table adds, drops or retypes columns. PostgreSQL
  * frame. */

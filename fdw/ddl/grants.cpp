@@ -47,7 +47,7 @@ void request_allowed_captures()
     }
 }
 
-void grant(const UtilityCall &utility)
+void grant(const UserStatement &utility)
 {
     call([&] {
         utility.run();
@@ -213,7 +213,7 @@ bool is_same(const std::vector<PoliciesInForce> &before, const std::vector<Polic
 } // namespace
 
 /* The roles are looked up before: who is a member of them does not change by the statement, unless it drops them. */
-void change_roles(const UtilityCall &utility)
+void change_roles(const UserStatement &utility)
 {
     const ::Node *statement = utility.statement();
     List *readers = call([&] { return readers_as(changed_roles(statement)); });

@@ -5,15 +5,15 @@
  */
 #pragma once
 
-#include "fdw/ddl/utility_call.hpp"
+#include "fdw/ddl/user_statement.hpp"
 
 namespace pgtrickle {
 
 /* Executes a GrantStmt. */
-void grant(const UtilityCall &utility);
+void grant(const UserStatement &utility);
 
 /* Executes a GrantRoleStmt, AlterRoleStmt or DropRoleStmt. */
-void change_roles(const UtilityCall &utility);
+void change_roles(const UserStatement &utility);
 
 /* Requests refreshes, once this transaction has committed, of stream tables that read a source which is not
  * captured for them, but may be now: that refresh begins the capture. */

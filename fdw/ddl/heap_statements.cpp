@@ -1,9 +1,7 @@
 #include "fdw/ddl/heap_statements.hpp"
 
 #include "definition/stream_table.hpp"
-#include "fdw/ddl/user_statement.hpp"
 #include "fdw/definition/stream_table_named.hpp"
-#include "fdw/definition/uncollected_commands.hpp"
 #include "pg/boundary.hpp"
 #include "pg/versions/heaps.hpp"
 #include "pg/versions/rights.hpp"
@@ -180,21 +178,17 @@ void move_all(Oid relid, AlterTableStmt *statement)
 
 } // namespace
 
-void move_heaps(const UtilityCall &utility, Oid relid)
+void move_heaps(const UserStatement &utility, Oid relid)
 {
     auto *moved = reinterpret_cast<AlterTableStmt *>(utility.statement());
-    UserStatement statement(utility, "ALTER FOREIGN TABLE");
-    statement.begin();
-    {
-        UncollectedCommands uncollected;
-        call([=] { move_all(relid, moved); });
-    }
-    call([=] {
+    call([&] {
+        move_all(relid, moved);
         ObjectAddress address;
         ObjectAddressSet(address, RelationRelationId, relid);
-        EventTriggerCollectSimpleCommand(address, InvalidObjectAddress, reinterpret_cast<::Node *>(moved));
+        utility.collect([&] {
+            EventTriggerCollectSimpleCommand(address, InvalidObjectAddress, reinterpret_cast<::Node *>(moved));
+        });
     });
-    statement.end();
 }
 
 void vacuum_heaps(const UtilityCall &call)

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "pg/hooks.hpp"
+#include "fdw/ddl/user_statement.hpp"
 
 namespace pgtrickle {
 
@@ -19,6 +19,6 @@ void reindex_heaps(const UtilityCall &call);
 void refuse_cluster(const UtilityCall &call);
 
 /* Executes an AlterTableStmt whose only command is SET TABLESPACE. C++ frame. */
-void move_heaps(const UtilityCall &call, Oid relid);
+void move_heaps(const UserStatement &call, Oid relid);
 
 } // namespace pgtrickle

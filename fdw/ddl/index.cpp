@@ -13,7 +13,6 @@
 #include "fdw/ddl/index.hpp"
 
 #include "definition/stream_table.hpp"
-#include "fdw/ddl/user_statement.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "pg/attempt.hpp"
 #include "pg/relation_row.hpp"
@@ -217,10 +216,8 @@ ObjectAddress create(Oid relid, IndexStmt *statement, const char *text, const ch
 
 } // namespace
 
-void create_index(const UtilityCall &utility)
+void create_index(const UserStatement &utility)
 {
-    UserStatement statement(utility, "CREATE INDEX");
-    statement.begin();
     auto *copy = call([&] { return reinterpret_cast<IndexStmt *>(copyObjectImpl(utility.statement())); });
     const Oid relid = call([&] {
         const Oid target = owned_target(copy);
@@ -230,9 +227,8 @@ void create_index(const UtilityCall &utility)
     const char *name = nullptr;
     storage::naming_index(relid, name, [&] {
         ObjectAddress index = create(relid, copy, utility.text, &name);
-        EventTriggerCollectSimpleCommand(index, InvalidObjectAddress, utility.statement());
+        utility.collect([&] { EventTriggerCollectSimpleCommand(index, InvalidObjectAddress, utility.statement()); });
     });
-    statement.end();
 }
 
 namespace {

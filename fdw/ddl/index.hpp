@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "fdw/ddl/utility_call.hpp"
+#include "fdw/ddl/user_statement.hpp"
 
 #include <optional>
 #include <string>
@@ -11,7 +11,7 @@
 namespace pgtrickle {
 
 /* Executes an IndexStmt on a stream table. C++ frame. */
-void create_index(const UtilityCall &call);
+void create_index(const UserStatement &call);
 
 /* Executes a DropStmt of any kind. An adopted index (storage/adopted_index.hpp) among those that are dropped becomes
  * the storage's own again before, with CONCURRENTLY in a transaction of its own. PostgreSQL frame. */

@@ -23,7 +23,7 @@ bool is_publishing_all_tables(const CreatePublicationStmt *statement)
     return statement->for_all_tables;
 }
 
-void create_publication(const UtilityCall &utility)
+void create_publication(const UserStatement &utility)
 {
     call([&] {
         utility.run();

@@ -5,14 +5,14 @@
  */
 #pragma once
 
-#include "fdw/ddl/utility_call.hpp"
+#include "fdw/ddl/user_statement.hpp"
 
 namespace pgtrickle {
 
 bool is_publishing_all_tables(const CreatePublicationStmt *statement);
 
 /* Runs the statement, and warns about the publication that it creates. C++ frame. */
-void create_publication(const UtilityCall &utility);
+void create_publication(const UserStatement &utility);
 
 /* Warns about existing publications when a stream table is created. */
 void warn_of_publications();

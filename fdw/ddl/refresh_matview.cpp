@@ -121,7 +121,7 @@ Difference begin_difference(Oid view)
     return difference;
 }
 
-void run_and_log(const UtilityCall &utility, RefreshMatViewStmt *statement)
+void run_and_log(const UserStatement &utility, RefreshMatViewStmt *statement)
 {
     Oid view =
         RangeVarGetRelidExtended(statement->relation, statement->concurrent ? ExclusiveLock : AccessExclusiveLock, 0,
@@ -221,7 +221,7 @@ bool is_our_refresh(const RefreshMatViewStmt *statement)
     return OidIsValid(view) && (capture::find_source(view, &row) || is_to_be_filled(statement, view));
 }
 
-void refresh_materialized_view(const UtilityCall &utility)
+void refresh_materialized_view(const UserStatement &utility)
 {
     auto *statement = reinterpret_cast<RefreshMatViewStmt *>(utility.statement());
     const Oid view =

@@ -16,13 +16,13 @@
  */
 #pragma once
 
-#include "fdw/ddl/utility_call.hpp"
+#include "fdw/ddl/user_statement.hpp"
 
 namespace pgtrickle {
 
 /* Returns true if the statement refreshes a source, or fills a view. PostgreSQL frame. */
 bool is_our_refresh(const RefreshMatViewStmt *statement);
 /* Executes the statement, after the refreshes that it needs, and logs the difference. C++ frame. */
-void refresh_materialized_view(const UtilityCall &call);
+void refresh_materialized_view(const UserStatement &call);
 
 } // namespace pgtrickle

@@ -388,7 +388,7 @@ void follow_column(Oid relation, const char *old_name, const char *new_name)
     }
 }
 
-void run(const UtilityCall &utility, const AffectedTables &concerned)
+void run(const UserStatement &utility, const AffectedTables &concerned)
 {
     utility.run();
     CommandCounterIncrement();
@@ -396,7 +396,7 @@ void run(const UtilityCall &utility, const AffectedTables &concerned)
 }
 
 /* A column of a parent or of a type is renamed in other relations, too. They are known only when they are locked. */
-void run_for_column(const UtilityCall &utility, AffectedTables concerned)
+void run_for_column(const UserStatement &utility, AffectedTables concerned)
 {
     utility.run();
     CommandCounterIncrement();
@@ -439,7 +439,7 @@ void follow_label_in_partitions(Oid type, const std::string &old_label, const st
 
 } // namespace
 
-void rename_object(const UtilityCall &utility)
+void rename_object(const UserStatement &utility)
 {
     auto *statement = reinterpret_cast<RenameStmt *>(utility.statement());
     AffectedTables concerned = call([=] {
@@ -455,7 +455,7 @@ void rename_object(const UtilityCall &utility)
     mailbox::note_definition_change();
 }
 
-void move_object(const UtilityCall &utility)
+void move_object(const UserStatement &utility)
 {
     auto *statement = reinterpret_cast<AlterObjectSchemaStmt *>(utility.statement());
     AffectedTables concerned =
@@ -469,7 +469,7 @@ void move_object(const UtilityCall &utility)
     mailbox::note_definition_change();
 }
 
-void alter_enumeration(const UtilityCall &utility)
+void alter_enumeration(const UserStatement &utility)
 {
     auto *statement = reinterpret_cast<AlterEnumStmt *>(utility.statement());
     const Oid type = call([&] {

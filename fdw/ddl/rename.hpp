@@ -4,13 +4,13 @@
  */
 #pragma once
 
-#include "fdw/ddl/utility_call.hpp"
+#include "fdw/ddl/user_statement.hpp"
 
 namespace pgtrickle {
 
 /* Execute a RenameStmt, an AlterObjectSchemaStmt and an AlterEnumStmt. C++ frames. */
-void rename_object(const UtilityCall &call);
-void move_object(const UtilityCall &call);
-void alter_enumeration(const UtilityCall &call);
+void rename_object(const UserStatement &call);
+void move_object(const UserStatement &call);
+void alter_enumeration(const UserStatement &call);
 
 } // namespace pgtrickle

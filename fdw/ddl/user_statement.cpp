@@ -1,49 +1,108 @@
 #include "fdw/ddl/user_statement.hpp"
 
+#include "definition/definition_view.hpp"
+#include "definition/stream_table.hpp"
+#include "fdw/definition/uncollected_commands.hpp"
+
 extern "C" {
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "commands/event_trigger.h"
+#include "tcop/utility.h"
 }
 
 namespace pgtrickle {
 
 namespace {
 
-/* Event triggers do not fire for a part of another statement, such as CREATE SCHEMA, but only for that
- * statement. */
-bool is_complete(const UtilityCall &utility)
+/* Returns the relation that a statement is about; null for kinds of statements whose effects on stream tables change no
+ * answer that an event trigger could ask for. */
+const RangeVar *relation_of(const ::Node *statement)
 {
-    return utility.context != PROCESS_UTILITY_SUBCOMMAND;
+    switch (nodeTag(statement)) {
+    case T_AlterTableStmt: return reinterpret_cast<const AlterTableStmt *>(statement)->relation;
+    case T_RenameStmt: return reinterpret_cast<const RenameStmt *>(statement)->relation;
+    case T_AlterObjectSchemaStmt: return reinterpret_cast<const AlterObjectSchemaStmt *>(statement)->relation;
+    case T_ViewStmt: return reinterpret_cast<const ViewStmt *>(statement)->view;
+    case T_RuleStmt: return reinterpret_cast<const RuleStmt *>(statement)->relation;
+    case T_RefreshMatViewStmt: return reinterpret_cast<const RefreshMatViewStmt *>(statement)->relation;
+    default: return nullptr;
+    }
+}
+
+/* Whether the statement is about a stream table, or a relation that one may read. Other statements stay as they are,
+ * with the event triggers that PostgreSQL fires: a module that was loaded before may expect these inside of its own
+ * hook. */
+bool is_about_stream_tables(const ::Node *statement)
+{
+    if (IsA(statement, CreateForeignTableStmt) || IsA(statement, IndexStmt))
+        return true;
+    const RangeVar *relation = relation_of(statement);
+    const Oid relid = relation != nullptr ? RangeVarGetRelid(relation, NoLock, true) : InvalidOid;
+    return OidIsValid(relid) && (definition::is_stream_table(relid) || has_subclass(relid) ||
+                                 definition::users_of(RelationRelationId, relid, 0, false) != NIL);
 }
 
 } // namespace
 
+UserStatement::UserStatement(const UtilityCall &call)
+    : UtilityCall(call), fires_(context != PROCESS_UTILITY_SUBCOMMAND &&
+                                pgtrickle::call([this] { return is_about_stream_tables(statement()); }))
+{
+}
+
 UserStatement::~UserStatement()
 {
+    if (is_hiding_)
+        EventTriggerEndCompleteQuery();
     if (is_collecting_)
         EventTriggerEndCompleteQuery();
 }
 
 void UserStatement::begin()
 {
-    call([this] {
-        PreventCommandIfReadOnly(tag_);
-        PreventCommandIfParallelMode(tag_);
-        PreventCommandDuringRecovery(tag_);
-    });
-    if (!is_complete(utility_))
-        return;
-    is_collecting_ = call([] { return EventTriggerBeginCompleteQuery(); });
-    call([this] { EventTriggerDDLCommandStart(utility_.statement()); });
+    if (fires_) {
+        call([this] {
+            const char *tag = CreateCommandName(statement());
+            PreventCommandIfReadOnly(tag);
+            PreventCommandIfParallelMode(tag);
+            PreventCommandDuringRecovery(tag);
+        });
+        is_collecting_ = call([] { return EventTriggerBeginCompleteQuery(); });
+        call([this] { EventTriggerDDLCommandStart(statement()); });
+    }
+    call([this] { hide_commands(); });
 }
 
 void UserStatement::end()
 {
-    if (!is_complete(utility_))
-        return;
-    call([this] {
-        EventTriggerSQLDrop(utility_.statement());
-        EventTriggerDDLCommandEnd(utility_.statement());
-    });
+    if (fires_)
+        call([this] {
+            show_commands();
+            EventTriggerSQLDrop(statement());
+            EventTriggerDDLCommandEnd(statement());
+        });
+}
+
+void UserStatement::run() const
+{
+    UtilityCall part = *this;
+    if (fires_)
+        part.context = PROCESS_UTILITY_SUBCOMMAND;
+    collect([&] { part.run(); });
+}
+
+void UserStatement::hide_commands() const
+{
+    is_hiding_ = begin_uncollected();
+}
+
+void UserStatement::show_commands() const
+{
+    if (is_hiding_)
+        EventTriggerEndCompleteQuery();
+    is_hiding_ = false;
 }
 
 } // namespace pgtrickle

@@ -1,35 +1,58 @@
 /*
- * A statement of the user that the extension executes in PostgreSQL's place. It does what PostgreSQL does
- * before and after such a statement, so that the statement is refused where PostgreSQL refuses it, and event
- * triggers fire for it once, as the current user, under the session's settings.
+ * A utility statement of the user whose effects on stream tables are a part of it. To event triggers it is one
+ * statement: they fire before anything is read for it and after all of it is done, as the current user, under the
+ * session's settings. So a trigger may alter or drop what the statement names, and may use what it has created.
  *
- *     UserStatement statement(utility, "CREATE INDEX");
- *     statement.begin();      ddl_command_start
- *     …                       the actions of the statement; EventTriggerCollectSimpleCommand()
+ *     UserStatement statement(call);
+ *     statement.begin();      refused where PostgreSQL refuses it; ddl_command_start
+ *     …                       commands and dropped objects of the extension's own are shown to no trigger
+ *     statement.run();        PostgreSQL's part, which is
+ *     …
  *     statement.end();        sql_drop, ddl_command_end
- *
- * Nothing that runs in between is passed to ProcessUtility(). C++ frames.
  */
 #pragma once
 
-#include "fdw/ddl/utility_call.hpp"
+#include "pg/boundary.hpp"
+#include "pg/hooks.hpp"
 
 namespace pgtrickle {
 
-class UserStatement {
+class UserStatement : public UtilityCall {
   public:
-    UserStatement(const UtilityCall &utility, const char *tag) : utility_(utility), tag_(tag) {}
+    /* `planned` is a copy, which may be changed. */
+    explicit UserStatement(const UtilityCall &call);
     ~UserStatement();
     UserStatement(const UserStatement &) = delete;
     UserStatement &operator=(const UserStatement &) = delete;
 
+    /* C++ frames. */
     void begin();
     void end();
 
+    /* Has PostgreSQL run the statement. PostgreSQL frame. */
+    void run() const;
+    /* Runs `part`, whose commands event triggers see: for what PostgreSQL does not run. PostgreSQL frame. */
+    template <class Part> void collect(Part part) const
+    {
+        show_commands();
+        part();
+        hide_commands();
+    }
+
   private:
-    const UtilityCall &utility_;
-    const char *tag_;
-    bool is_collecting_ = false; /* for event triggers */
+    void show_commands() const;
+    void hide_commands() const;
+
+    bool fires_;                     /* event triggers; not PostgreSQL's part does */
+    bool is_collecting_ = false;     /* for them */
+    mutable bool is_hiding_ = false; /* what is done from them */
 };
+
+/* Executes a statement. C++ frame. */
+using StatementHandler = void (*)(const UserStatement &statement);
+
+/* Runs `statement` as a part of another statement, through every hook, including the extension's own.
+ * PostgreSQL frame. */
+void run_statement(::Node *statement, const char *text);
 
 } // namespace pgtrickle

@@ -41,7 +41,7 @@ bool is_switching_own_triggers(const AlterTableStmt *statement)
            object_ownercheck(RelationRelationId, relid, GetUserId());
 }
 
-void pass_over(const UtilityCall &) {}
+void pass_over(const UserStatement &) {}
 
 } // namespace
 
@@ -152,7 +152,12 @@ void carry_out(const UtilityCall &call, StatementHandler handler)
     UtilityCall copied = call;
     copied.planned = static_cast<PlannedStmt *>(copyObjectImpl(call.planned));
     copied.is_read_only = false;
-    enter([&] { handler(copied); });
+    enter([&] {
+        UserStatement statement(copied);
+        statement.begin();
+        handler(statement);
+        statement.end();
+    });
 }
 
 void follow_commit_prepared(const UtilityCall &call)

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "fdw/ddl/utility_call.hpp"
+#include "fdw/ddl/user_statement.hpp"
 #include "fdw/definition/stream_table_named.hpp"
 
 namespace pgtrickle {

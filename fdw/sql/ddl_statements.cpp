@@ -1,6 +1,6 @@
 #include "fdw/sql/ddl_statements.hpp"
 
-#include "fdw/ddl/utility_call.hpp"
+#include "fdw/ddl/user_statement.hpp"
 #include "pg/versions/names.hpp"
 
 extern "C" {
