@@ -25,6 +25,11 @@ extern "C" {
 #include "utils/timestamp.h"
 }
 
+/* Rows of catalogs are changed under locks that these releases have first. */
+#if PG_VERSION_NUM < 150009 || (PG_VERSION_NUM >= 160000 && PG_VERSION_NUM < 160005) || PG_VERSION_NUM == 170000
+#error "pg_trickle requires PostgreSQL 15.9, 16.5, 17.1, 18 or a later minor release of these"
+#endif
+
 /* PostgreSQL's port layer redefines names that the C++ library declares. */
 #undef printf
 #undef fprintf
