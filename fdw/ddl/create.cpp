@@ -16,6 +16,7 @@
 #include "definition/query/rewritten_query.hpp"
 #include "definition/restoring.hpp"
 #include "fdw/ddl/publication.hpp"
+#include "fdw/definition/altering.hpp"
 #include "fdw/definition/definition_notices.hpp"
 #include "fdw/definition/fill.hpp"
 #include "mailbox/mailbox.hpp"
@@ -214,10 +215,10 @@ void inherit(Oid relid, RangeVar *parent, bool is_restored)
     AlterTableCmd *command = command_of(AT_AddInherit, nullptr);
     command->def = reinterpret_cast<::Node *>(parent);
     commands = lappend(commands, command);
-    AlterTableInternal(relid, commands, false);
+    altering([&] { AlterTableInternal(relid, commands, false); });
     CommandCounterIncrement();
     if (afterwards != NIL)
-        AlterTableInternal(relid, afterwards, false);
+        altering([&] { AlterTableInternal(relid, afterwards, false); });
     CommandCounterIncrement();
 }
 

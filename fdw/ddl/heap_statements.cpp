@@ -1,6 +1,7 @@
 #include "fdw/ddl/heap_statements.hpp"
 
 #include "definition/stream_table.hpp"
+#include "fdw/definition/altering.hpp"
 #include "fdw/definition/stream_table_named.hpp"
 #include "pg/boundary.hpp"
 #include "pg/versions/heaps.hpp"
@@ -159,7 +160,8 @@ void move_heap(Oid relid, Oid heap, AlterTableStmt *statement)
             moved = lappend_oid(moved, lfirst_oid(cell));
     table_close(relation, NoLock);
     foreach (cell, moved)
-        AlterTableInternal(lfirst_oid(cell), static_cast<List *>(copyObjectImpl(statement->cmds)), false);
+        altering(
+            [&] { AlterTableInternal(lfirst_oid(cell), static_cast<List *>(copyObjectImpl(statement->cmds)), false); });
 }
 
 void move_all(Oid relid, AlterTableStmt *statement)

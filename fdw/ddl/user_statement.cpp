@@ -2,7 +2,6 @@
 
 #include "definition/definition_view.hpp"
 #include "definition/stream_table.hpp"
-#include "fdw/definition/uncollected_commands.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
@@ -10,6 +9,7 @@ extern "C" {
 #include "catalog/pg_inherits.h"
 #include "commands/event_trigger.h"
 #include "tcop/utility.h"
+#include "utils/evtcache.h"
 }
 
 namespace pgtrickle {
@@ -31,24 +31,51 @@ const RangeVar *relation_of(const ::Node *statement)
     }
 }
 
-/* Whether the statement is about a stream table, or a relation that one may read. Other statements stay as they are,
- * with the event triggers that PostgreSQL fires: a module that was loaded before may expect these inside of its own
- * hook. */
+/* Statements of these kinds change the catalog. */
+bool is_of_relation(const ::Node *statement)
+{
+    return IsA(statement, CreateForeignTableStmt) || IsA(statement, IndexStmt) || relation_of(statement) != nullptr;
+}
+
+bool is_read_or_made(Oid relid)
+{
+    return definition::is_stream_table(relid) || definition::users_of(RelationRelationId, relid, 0, false) != NIL;
+}
+
+/* Whether the statement is about a stream table, or a relation that one reads; or about an ancestor of these. */
 bool is_about_stream_tables(const ::Node *statement)
 {
     if (IsA(statement, CreateForeignTableStmt) || IsA(statement, IndexStmt))
         return true;
     const RangeVar *relation = relation_of(statement);
     const Oid relid = relation != nullptr ? RangeVarGetRelid(relation, NoLock, true) : InvalidOid;
-    return OidIsValid(relid) && (definition::is_stream_table(relid) || has_subclass(relid) ||
-                                 definition::users_of(RelationRelationId, relid, 0, false) != NIL);
+    if (!OidIsValid(relid))
+        return false;
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(relid, NoLock, nullptr))
+        if (is_read_or_made(lfirst_oid(cell)))
+            return true;
+    return false;
+}
+
+bool has_event_triggers()
+{
+    return EventCacheLookup(EVT_DDLCommandStart) != NIL || EventCacheLookup(EVT_DDLCommandEnd) != NIL ||
+           EventCacheLookup(EVT_SQLDrop) != NIL || EventCacheLookup(EVT_TableRewrite) != NIL;
+}
+
+/* Other statements stay as they are, with the event triggers that PostgreSQL fires: a module that was loaded before may
+ * expect these inside of its own hook, and statements that are not part of another. */
+bool has_to_fire(const UtilityCall &utility)
+{
+    return utility.context != PROCESS_UTILITY_SUBCOMMAND && has_event_triggers() &&
+           is_about_stream_tables(utility.statement());
 }
 
 } // namespace
 
 UserStatement::UserStatement(const UtilityCall &call)
-    : UtilityCall(call), fires_(context != PROCESS_UTILITY_SUBCOMMAND &&
-                                pgtrickle::call([this] { return is_about_stream_tables(statement()); }))
+    : UtilityCall(call), fires_(pgtrickle::call([this] { return has_to_fire(*this); }))
 {
 }
 
@@ -62,13 +89,14 @@ UserStatement::~UserStatement()
 
 void UserStatement::begin()
 {
-    if (fires_) {
+    if (is_of_relation(statement()))
         call([this] {
             const char *tag = CreateCommandName(statement());
             PreventCommandIfReadOnly(tag);
             PreventCommandIfParallelMode(tag);
             PreventCommandDuringRecovery(tag);
         });
+    if (fires_) {
         is_collecting_ = call([] { return EventTriggerBeginCompleteQuery(); });
         call([this] { EventTriggerDDLCommandStart(statement()); });
     }
@@ -95,7 +123,7 @@ void UserStatement::run() const
 
 void UserStatement::hide_commands() const
 {
-    is_hiding_ = begin_uncollected();
+    is_hiding_ = EventTriggerBeginCompleteQuery();
 }
 
 void UserStatement::show_commands() const

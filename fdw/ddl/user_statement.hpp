@@ -1,11 +1,12 @@
 /*
  * A utility statement of the user whose effects on stream tables are a part of it. To event triggers it is one
  * statement: they fire before anything is read for it and after all of it is done, as the current user, under the
- * session's settings. So a trigger may alter or drop what the statement names, and may use what it has created.
+ * session's settings. So a trigger may alter or drop what the statement names, and may use what it has created. What
+ * the extension does itself belongs to a list of commands and dropped objects of its own, which no trigger sees.
  *
  *     UserStatement statement(call);
  *     statement.begin();      refused where PostgreSQL refuses it; ddl_command_start
- *     …                       commands and dropped objects of the extension's own are shown to no trigger
+ *     …                       the extension's own part
  *     statement.run();        PostgreSQL's part, which is
  *     …
  *     statement.end();        sql_drop, ddl_command_end

@@ -4,7 +4,7 @@
 #include "definition/query/query.hpp"
 #include "fdw/definition/alter_commands.hpp"
 #include "fdw/definition/redefinition.hpp"
-#include "fdw/definition/uncollected_commands.hpp"
+#include "fdw/definition/altering.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/rights.hpp"
 #include "pg/versions/rights.hpp"
@@ -103,7 +103,10 @@ void alter_columns(Oid relid, List *commands)
     planned->commandType = CMD_UTILITY;
     planned->utilityStmt = reinterpret_cast<::Node *>(statement);
     AlterTableUtilityContext context = {planned, "", relid, nullptr, nullptr};
-    AlterTable(statement, AccessExclusiveLock, &context);
+    altering([&] {
+        EventTriggerAlterTableRelid(relid);
+        AlterTable(statement, AccessExclusiveLock, &context);
+    });
     CommandCounterIncrement();
 }
 
@@ -208,7 +211,6 @@ bool RetypedColumns::follow_one(Oid relid)
     if (commands != NIL) {
         /* Children are rewritten, and constraints of these, indexes and extended statistics parsed again. */
         AsOwner as_owner(definition.owner, Sharing::custom);
-        UncollectedCommands uncollected;
         call([=] { alter_columns(relid, commands); });
     }
     redefined_.push_back(replace_by_analysis(relid, parsed));

@@ -185,19 +185,33 @@ void make_plan(QueryDesc *query, int flags, const List *computed)
     });
 }
 
-/* As make_plan(). ATTACH and INHERIT wait for no reader, nor does CREATE OR REPLACE FUNCTION. Returns false if such a
- * command came in between: the plan may combine rows from before it with others from after it. `invalidations` is
+/* As make_plan(). ATTACH and INHERIT wait for no reader, nor does CREATE OR REPLACE FUNCTION, and planning may wait for
+ * a transaction that gives an upstream another query: the plan may combine what was before such a command with what was
+ * after it. Under the snapshot of a transaction, the statement is planned again then, with `computed` as it is now.
+ * Returns false if it needs a new snapshot, or there is always another command. `invalidations` is
  * SharedInvalidMessageCounter from before the tables were found to be seen as logged. */
-bool make_consistent_plan(QueryDesc *query, int flags, const List *computed, const Oid *relids, int count,
+bool make_consistent_plan(QueryDesc *query, int flags, List **computed, const Oid *relids, int count,
                           uint64 invalidations)
 {
-    /* Under the snapshot of a transaction, what was redefined before is computed as a whole (state::VisibleRow). */
-    const int64 generations = generations_of(relids, count, IsolationUsesXactSnapshot() ? nullptr : query->snapshot);
-    make_plan(query, flags, computed);
-    AcceptInvalidationMessages();
-    return generations_of(relids, count, nullptr) == generations &&
-           (SharedInvalidMessageCounter == invalidations ||
-            are_seen_as_logged(locked_tables_of(relids, count), query->snapshot));
+    PlannedStmt *before = query->plannedstmt;
+    const bool is_fixed = IsolationUsesXactSnapshot();
+    for (int left = is_fixed ? 10 : 1; left > 0; left--) {
+        /* Under the snapshot of a transaction, what was redefined before is computed as a whole (state::VisibleRow). */
+        const int64 generations = generations_of(relids, count, is_fixed ? nullptr : query->snapshot);
+        query->plannedstmt = before;
+        make_plan(query, flags, *computed);
+        AcceptInvalidationMessages();
+        const bool is_of_one_state = generations_of(relids, count, nullptr) == generations;
+        if (is_of_one_state && SharedInvalidMessageCounter == invalidations)
+            return true;
+        invalidations = SharedInvalidMessageCounter;
+        if (!are_seen_as_logged(locked_tables_of(relids, count), query->snapshot))
+            return false;
+        if (is_of_one_state)
+            return true;
+        *computed = find_computed(query, relids, count);
+    }
+    return false;
 }
 
 /* Replaces the plan, if there is need to. Allocates in the current memory context. */
@@ -231,7 +245,7 @@ Planned replace_plan(QueryDesc *query, int flags, const Oid *relids, int count, 
         computed = find_computed(query, relids, count);
     const bool is_as_before =
         age == PlanAge::of_snapshot && reads_untouched_rows(query, computed, SourceRows::are_read);
-    if (!is_as_before && !make_consistent_plan(query, flags, computed, relids, count, invalidations))
+    if (!is_as_before && !make_consistent_plan(query, flags, &computed, relids, count, invalidations))
         return Planned::source_is_replaced;
     remember_exact_reads(computed, now);
     return is_as_before ? Planned::as_before : Planned::again;

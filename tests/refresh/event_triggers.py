@@ -138,8 +138,24 @@ def at_the_end():
     tries("ddl_command_end")
 
 
+def statements_of_functions_in_the_query_are_listed():
+    """They are the owner's, also where the fill is a part of the statement that makes the stream table."""
+    db.run("SET x.acts = 'no'")
+    db.run(SET_UP)
+    db.run("""CREATE FUNCTION makes(int) RETURNS int LANGUAGE plpgsql AS
+              $$BEGIN IF to_regclass('s.made_in_fill') IS NULL THEN CREATE TABLE s.made_in_fill (a int); END IF; RETURN $1; END$$;
+              CREATE FUNCTION hides(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$BEGIN RETURN s.makes($1); END$$;
+              CREATE TABLE listed (what text); RESET ROLE; DROP EVENT TRIGGER IF EXISTS act;
+              CREATE OR REPLACE FUNCTION public.act() RETURNS event_trigger LANGUAGE plpgsql AS
+              $$BEGIN INSERT INTO s.listed SELECT object_identity FROM pg_event_trigger_ddl_commands(); END$$;
+              CREATE EVENT TRIGGER act ON ddl_command_end EXECUTE FUNCTION public.act(); SET ROLE et_owner;
+              CREATE FOREIGN TABLE made () SERVER pgtrickle OPTIONS (query 'SELECT a, s.hides(a) AS b FROM t', schedule '1h')""")
+    listed = [what for (what,) in db.run("SELECT what FROM listed ORDER BY 1")]
+    assert listed == ["s.made", "s.made_in_fill"], str(listed)
+
+
 try:
-    run_cases([at_the_begin, at_the_end])
+    run_cases([at_the_begin, at_the_end, statements_of_functions_in_the_query_are_listed])
 finally:
     db.run("RESET ROLE; DROP EVENT TRIGGER IF EXISTS act")
     db.drop()
