@@ -143,11 +143,15 @@ inline void finish_column([[maybe_unused]] TupleDesc columns, [[maybe_unused]] i
 #endif
 }
 
-/* Sets a column of a new relation NOT NULL. */
+/* Sets a column of a new relation NOT NULL. Since 18 it is also known whether the rows before that have been checked.
+ */
 inline void set_not_null(TupleDesc columns, AttrNumber column)
 {
     TupleDescAttr(columns, column - 1)->attnotnull = true;
     finish_column(columns, column - 1);
+#if PG_VERSION_NUM >= 180000
+    TupleDescCompactAttr(columns, column - 1)->attnullability = ATTNULLABLE_VALID;
+#endif
 }
 
 /* Whether no row has a NULL in the column. Since 18, a NOT NULL constraint may be NOT VALID. */
