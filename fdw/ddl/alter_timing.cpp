@@ -1,9 +1,9 @@
 #include "fdw/ddl/alter_timing.hpp"
 
 #include "definition/state/state.hpp"
+#include "fdw/definition/altering.hpp"
 
 extern "C" {
-#include "commands/event_trigger.h"
 #include "commands/tablecmds.h"
 #include "nodes/parsenodes.h"
 #include "storage/lock.h"
@@ -36,10 +36,7 @@ void run_beside_readers(const UserStatement &utility, Oid relid)
         auto *altered = reinterpret_cast<AlterTableStmt *>(utility.statement());
         AlterTableUtilityContext context = {utility.planned, utility.text, relid, utility.params, utility.environment};
         utility.collect([&] {
-            EventTriggerAlterTableStart(utility.statement());
-            EventTriggerAlterTableRelid(relid);
-            AlterTable(altered, ShareUpdateExclusiveLock, &context);
-            EventTriggerAlterTableEnd();
+            altering(relid, utility.statement(), [&] { AlterTable(altered, ShareUpdateExclusiveLock, &context); });
         });
     });
 }

@@ -215,10 +215,10 @@ void inherit(Oid relid, RangeVar *parent, bool is_restored)
     AlterTableCmd *command = command_of(AT_AddInherit, nullptr);
     command->def = reinterpret_cast<::Node *>(parent);
     commands = lappend(commands, command);
-    altering([&] { AlterTableInternal(relid, commands, false); });
+    altering(relid, [&] { AlterTableInternal(relid, commands, false); });
     CommandCounterIncrement();
     if (afterwards != NIL)
-        altering([&] { AlterTableInternal(relid, afterwards, false); });
+        altering(relid, [&] { AlterTableInternal(relid, afterwards, false); });
     CommandCounterIncrement();
 }
 

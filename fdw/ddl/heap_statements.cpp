@@ -160,8 +160,9 @@ void move_heap(Oid relid, Oid heap, AlterTableStmt *statement)
             moved = lappend_oid(moved, lfirst_oid(cell));
     table_close(relation, NoLock);
     foreach (cell, moved)
-        altering(
-            [&] { AlterTableInternal(lfirst_oid(cell), static_cast<List *>(copyObjectImpl(statement->cmds)), false); });
+        altering(lfirst_oid(cell), [&] {
+            AlterTableInternal(lfirst_oid(cell), static_cast<List *>(copyObjectImpl(statement->cmds)), false);
+        });
 }
 
 void move_all(Oid relid, AlterTableStmt *statement)

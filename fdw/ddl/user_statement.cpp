@@ -21,6 +21,8 @@ namespace {
 const RangeVar *relation_of(const ::Node *statement)
 {
     switch (nodeTag(statement)) {
+    case T_CreateForeignTableStmt: return reinterpret_cast<const CreateForeignTableStmt *>(statement)->base.relation;
+    case T_IndexStmt: return reinterpret_cast<const IndexStmt *>(statement)->relation;
     case T_AlterTableStmt: return reinterpret_cast<const AlterTableStmt *>(statement)->relation;
     case T_RenameStmt: return reinterpret_cast<const RenameStmt *>(statement)->relation;
     case T_AlterObjectSchemaStmt: return reinterpret_cast<const AlterObjectSchemaStmt *>(statement)->relation;
@@ -31,12 +33,6 @@ const RangeVar *relation_of(const ::Node *statement)
     }
 }
 
-/* Statements of these kinds change the catalog. */
-bool is_of_relation(const ::Node *statement)
-{
-    return IsA(statement, CreateForeignTableStmt) || IsA(statement, IndexStmt) || relation_of(statement) != nullptr;
-}
-
 bool is_read_or_made(Oid relid)
 {
     return definition::is_stream_table(relid) || definition::users_of(RelationRelationId, relid, 0, false) != NIL;
@@ -45,7 +41,7 @@ bool is_read_or_made(Oid relid)
 /* Whether the statement is about a stream table, or a relation that one reads; or about an ancestor of these. */
 bool is_about_stream_tables(const ::Node *statement)
 {
-    if (IsA(statement, CreateForeignTableStmt) || IsA(statement, IndexStmt))
+    if (IsA(statement, CreateForeignTableStmt))
         return true;
     const RangeVar *relation = relation_of(statement);
     const Oid relid = relation != nullptr ? RangeVarGetRelid(relation, NoLock, true) : InvalidOid;
@@ -89,7 +85,7 @@ UserStatement::~UserStatement()
 
 void UserStatement::begin()
 {
-    if (is_of_relation(statement()))
+    if (relation_of(statement()) != nullptr)
         call([this] {
             const char *tag = CreateCommandName(statement());
             PreventCommandIfReadOnly(tag);

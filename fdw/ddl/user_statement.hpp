@@ -52,8 +52,4 @@ class UserStatement : public UtilityCall {
 /* Executes a statement. C++ frame. */
 using StatementHandler = void (*)(const UserStatement &statement);
 
-/* Runs `statement` as a part of another statement, through every hook, including the extension's own.
- * PostgreSQL frame. */
-void run_statement(::Node *statement, const char *text);
-
 } // namespace pgtrickle

@@ -17,7 +17,6 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
-#include "tcop/dest.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 }
@@ -163,16 +162,6 @@ void carry_out(const UtilityCall &call, StatementHandler handler)
 void follow_commit_prepared(const UtilityCall &call)
 {
     carry_out(call, is_definition_followed() ? commit_prepared : nullptr);
-}
-
-void run_statement(::Node *statement, const char *text)
-{
-    PlannedStmt *planned = makeNode(PlannedStmt);
-    planned->commandType = CMD_UTILITY;
-    planned->utilityStmt = statement;
-    planned->stmt_location = -1;
-    ProcessUtility(planned, text, false, PROCESS_UTILITY_QUERY, nullptr, nullptr, None_Receiver, nullptr);
-    CommandCounterIncrement();
 }
 
 } // namespace pgtrickle

@@ -13,12 +13,19 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* Runs `alter`, which calls AlterTable() or AlterTableInternal(), with an entry. */
-template <class Alter> void altering(Alter alter)
+/* Runs `alter`, which calls AlterTable() or AlterTableInternal() of the relation, with an entry for `statement`. */
+template <class Alter> void altering(Oid relid, ::Node *statement, Alter alter)
 {
-    EventTriggerAlterTableStart(reinterpret_cast<::Node *>(makeNode(AlterTableStmt)));
+    EventTriggerAlterTableStart(statement);
+    EventTriggerAlterTableRelid(relid);
     alter();
     EventTriggerAlterTableEnd();
+}
+
+/* As above, where no event trigger sees the entry. */
+template <class Alter> void altering(Oid relid, Alter alter)
+{
+    altering(relid, reinterpret_cast<::Node *>(makeNode(AlterTableStmt)), alter);
 }
 
 } // namespace pgtrickle

@@ -103,10 +103,7 @@ void alter_columns(Oid relid, List *commands)
     planned->commandType = CMD_UTILITY;
     planned->utilityStmt = reinterpret_cast<::Node *>(statement);
     AlterTableUtilityContext context = {planned, "", relid, nullptr, nullptr};
-    altering([&] {
-        EventTriggerAlterTableRelid(relid);
-        AlterTable(statement, AccessExclusiveLock, &context);
-    });
+    altering(relid, [&] { AlterTable(statement, AccessExclusiveLock, &context); });
     CommandCounterIncrement();
 }
 

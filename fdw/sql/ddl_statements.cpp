@@ -1,11 +1,13 @@
 #include "fdw/sql/ddl_statements.hpp"
 
-#include "fdw/ddl/user_statement.hpp"
+#include "pg/boundary.hpp"
 #include "pg/versions/names.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
 #include "nodes/makefuncs.h"
+#include "tcop/dest.h"
+#include "tcop/utility.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 }
@@ -13,6 +15,18 @@ extern "C" {
 namespace pgtrickle {
 
 namespace {
+
+/* Runs `statement` as a part of another statement, through every hook, including the extension's own.
+ * PostgreSQL frame. */
+void run_statement(::Node *statement, const char *text)
+{
+    PlannedStmt *planned = makeNode(PlannedStmt);
+    planned->commandType = CMD_UTILITY;
+    planned->utilityStmt = statement;
+    planned->stmt_location = -1;
+    ProcessUtility(planned, text, false, PROCESS_UTILITY_QUERY, nullptr, nullptr, None_Receiver, nullptr);
+    CommandCounterIncrement();
+}
 
 RangeVar *parse_name(const char *name)
 {

@@ -8,8 +8,6 @@ statement, except to show it.
 import re
 
 RUNNING = {
-    "fdw/ddl/utility_hook.cpp": "run_statement() sends those of SQL functions through every hook",
-    "fdw/ddl/user_statement.hpp": "declares run_statement()",
     "fdw/sql/ddl_statements.cpp": "an SQL function is its statement: the caller's, with the caller's rights",
     "fdw/functions/bulk.cpp": "calls the function for one stream table as the caller",
     "fdw/sql/extension_tables.cpp": "SELECT, INSERT, UPDATE and DELETE on rows of the extension",
