@@ -1,5 +1,6 @@
 #include "fdw/read/plan_age.hpp"
 
+#include "pg/context.hpp"
 #include "pg/relation_listeners.hpp"
 
 extern "C" {
@@ -78,11 +79,7 @@ bool can_be_parent(const RangeTblEntry *entry)
 
 void begin_watching()
 {
-    HASHCTL control = {};
-    control.keysize = sizeof(Oid);
-    control.entrysize = sizeof(Parent);
-    control.hcxt = CacheMemoryContext;
-    parents = hash_create("pg_trickle parents", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    parents = new_session_table<Oid, Parent>("pg_trickle parents", 64);
     listen_to_relations(note_change);
 }
 

@@ -5,6 +5,7 @@
 #include "definition/option_row.hpp"
 #include "definition/options.hpp"
 #include "definition/query/query.hpp"
+#include "pg/context.hpp"
 #include "pg/relation_listeners.hpp"
 #include "storage/storage.hpp"
 #include "translate/check/dependence.hpp"
@@ -170,11 +171,7 @@ ServedRelation *look_up(Oid relid)
     if (found_last != nullptr && found_last->relid == relid && found_last->is_valid)
         return found_last;
     if (served_relations == nullptr) {
-        HASHCTL control = {};
-        control.keysize = sizeof(Oid);
-        control.entrysize = sizeof(ServedRelation);
-        control.hcxt = CacheMemoryContext;
-        served_relations = hash_create("stream table servings", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+        served_relations = new_session_table<Oid, ServedRelation>("stream table servings", 64);
     }
     bool is_found;
     auto *entry = static_cast<ServedRelation *>(hash_search(served_relations, &relid, HASH_ENTER, &is_found));

@@ -7,6 +7,8 @@
  *
  * A Scratch is a memory context for work that allocates much and returns little. A result that is kept is
  * allocated, or copied, under a ContextSwitch inside the Scratch.
+ *
+ * A session table is a hash table that lives as long as the process.
  */
 #pragma once
 
@@ -14,6 +16,11 @@
 
 #include <new>
 #include <utility>
+
+extern "C" {
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+}
 
 namespace pgtrickle {
 
@@ -64,5 +71,16 @@ class Scratch {
     MemoryContext previous_;
     MemoryContext context_;
 };
+
+/* Returns an empty session table of `Entry` objects, which begin with their `Key`, of which all bytes are compared.
+ * `name` is for reports of memory contexts; the table grows beyond `expected` entries. PostgreSQL frame. */
+template <class Key, class Entry> HTAB *new_session_table(const char *name, long expected)
+{
+    HASHCTL control = {};
+    control.keysize = sizeof(Key);
+    control.entrysize = sizeof(Entry);
+    control.hcxt = CacheMemoryContext;
+    return hash_create(name, expected, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
 
 } // namespace pgtrickle

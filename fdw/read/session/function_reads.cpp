@@ -1,6 +1,7 @@
 #include "fdw/read/session/function_reads.hpp"
 
 #include "fdw/scan/served_relation.hpp"
+#include "pg/context.hpp"
 
 extern "C" {
 #include "utils/hsearch.h"
@@ -22,16 +23,6 @@ struct KnownFunction {
 };
 
 HTAB *known = nullptr;
-
-HTAB *new_table()
-{
-    HASHCTL control = {};
-    control.keysize = sizeof(uint32);
-    control.entrysize = sizeof(KnownFunction);
-    control.hcxt = TopMemoryContext;
-    return hash_create("pg_trickle functions that read stream tables", 16, &control,
-                       HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-}
 
 bool has(const Oid *relids, int count, Oid relid)
 {
@@ -65,7 +56,7 @@ void remember_function_reads(const PlannedStmt *caller, const Oid *relids, int c
             known = nullptr;
         }
         if (known == nullptr)
-            known = new_table();
+            known = new_session_table<uint32, KnownFunction>("pg_trickle functions that read stream tables", 16);
         for (int i = 0; i < count; i++)
             add(item->hashValue, relids[i]);
     }

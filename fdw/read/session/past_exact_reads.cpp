@@ -6,6 +6,7 @@
 #include "fdw/read/session/leader_reads.hpp"
 #include "fdw/read/session/running_statements.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/context.hpp"
 
 extern "C" {
 #include "utils/hsearch.h"
@@ -37,11 +38,7 @@ List *unconfirmed = NIL; /* of statements that have not returned yet, in the mem
 
 void create_table()
 {
-    HASHCTL control = {};
-    control.keysize = sizeof(Oid);
-    control.entrysize = sizeof(PastRead);
-    control.hcxt = CacheMemoryContext;
-    past_reads = hash_create("exact reads", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    past_reads = new_session_table<Oid, PastRead>("exact reads", 64);
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 #include "capture/source/routing.hpp"
 
 #include "capture/source/inheritance.hpp"
+#include "pg/context.hpp"
 #include "pg/relation_listeners.hpp"
 
 extern "C" {
@@ -42,10 +43,7 @@ void forget_targets(Oid relid)
 
 void create_table()
 {
-    HASHCTL control = {};
-    control.keysize = sizeof(Oid);
-    control.entrysize = sizeof(Targets);
-    known = hash_create("pg_trickle capture targets", 64, &control, HASH_ELEM | HASH_BLOBS);
+    known = new_session_table<Oid, Targets>("pg_trickle capture targets", 64);
     listen_to_relations(forget_targets);
 }
 
