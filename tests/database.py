@@ -13,12 +13,12 @@ TOP = Path(__file__).resolve().parents[1]
 
 
 class Database:
-    """A database with the extension; dropped at the end."""
+    """A database with the extension; dropped at the end. `options` are those of CREATE DATABASE."""
 
-    def __init__(self, host=None):
+    def __init__(self, host=None, options=""):
         self.host = host or os.environ["PGHOST"]
         self.name = "test_" + uuid.uuid4().hex[:12]
-        self.admin("CREATE DATABASE " + self.name)
+        self.admin(f"CREATE DATABASE {self.name} {options}")
         self.session = self.connect()
         self.run("CREATE EXTENSION pg_trickle")
         self.run("SET client_min_messages = error")
@@ -78,10 +78,10 @@ def as_soon_as_it_connects(connect, limit_s=60):
 
 
 class Server:
-    """A scratch server of this test's own."""
+    """A scratch server of this test's own, in a folder whose name ends with `suffix`."""
 
-    def __init__(self):
-        self.environment = dict(os.environ, SCRATCH=os.environ["SCRATCH"] + ".other")
+    def __init__(self, suffix=".other"):
+        self.environment = dict(os.environ, SCRATCH=os.environ["SCRATCH"] + suffix)
         self.call("share", os.environ["SCRATCH"])
         self.call("fresh")  # a test that was killed may have left one
         self.call("start")

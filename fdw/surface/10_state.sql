@@ -13,6 +13,7 @@ CREATE TABLE pgtrickle.pgt_state (
   consecutive_errors int4 NOT NULL DEFAULT 0,
   generation         int8 NOT NULL DEFAULT 1,       -- counts changes of the definition, without those in pgt_mark
   is_incremental     bool,                          -- whether a program has computed the rows, or the query itself
+  collation_versions text,                          -- of what its query compares and orders by, when it was filled
   last_refresh_at    timestamptz,
   last_error_message text,
   last_error_at      timestamptz,

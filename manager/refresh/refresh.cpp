@@ -135,6 +135,7 @@ void write_state(Member &member, const Frontier &frontier, TimestampTz data_time
         set(state::data_timestamp, TimestampTzGetDatum(data_timestamp));
         set(state::is_populated, BoolGetDatum(true));
         set(state::is_incremental, BoolGetDatum(!member.compiled->is_full_only()));
+        set(state::collation_versions, CStringGetTextDatum(member.compiled->collation_versions.c_str()));
         set(state::status, CStringGetTextDatum(state::name_of(state::Status::active)));
         set(state::consecutive_errors, Int32GetDatum(0));
         set(state::last_refresh_at, TimestampTzGetDatum(GetCurrentTimestamp()));

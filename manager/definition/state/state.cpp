@@ -5,6 +5,7 @@
  */
 #include "definition/state/state.hpp"
 
+#include "definition/state/collation_versions.hpp"
 #include "definition/state/extension_table.hpp"
 #include "definition/state/frontier.hpp"
 #include "pg/known_row.hpp"
@@ -111,6 +112,13 @@ RawRow read_raw(Oid relid, Snapshot snapshot)
     return raw;
 }
 
+bool has_other_collations(const RawRow &raw)
+{
+    constexpr int index = Column::collation_versions - 1;
+    return DatumGetBool(raw.values[Column::is_populated - 1]) && !raw.nulls[index] &&
+           !are_present_versions(TextDatumGetCString(raw.values[index]));
+}
+
 int64_t generation_of(const RawRow &raw)
 {
     return raw.is_found ? DatumGetInt64(raw.values[Column::generation - 1]) + raw.marks.count : 0;
@@ -161,9 +169,11 @@ bool read(Oid relid, StateRow *row, Snapshot snapshot)
     auto is_null = [&](Column column) { return raw.nulls[column - 1]; };
     auto value = [&](Column column) { return raw.values[column - 1]; };
     row->is_populated = DatumGetBool(value(Column::is_populated));
-    row->needs_reinit = raw.marks.reason != nullptr;
+    row->has_other_collations = call([&] { return has_other_collations(raw); });
+    row->needs_reinit = raw.marks.reason != nullptr || row->has_other_collations;
     row->needs_setup = raw.marks.needs_setup;
-    row->reinit_reason = row->needs_reinit ? raw.marks.reason : "";
+    if (row->needs_reinit)
+        row->reinit_reason = raw.marks.reason != nullptr ? raw.marks.reason : "a collation has another version now";
     row->marks.assign(raw.marks.ids, raw.marks.ids + raw.marks.count);
     row->status = raw.status;
     row->frontier = raw.frontier != nullptr ? raw.frontier : "";
@@ -217,7 +227,7 @@ VisibleRow visible_row(Oid relid, Snapshot snapshot)
     seen.exists = true;
     seen.is_own = raw.is_own;
     seen.is_populated = DatumGetBool(value(Column::is_populated));
-    seen.needs_reinit = raw.marks.reason != nullptr || is_filled_ahead(raw, snapshot) ||
+    seen.needs_reinit = raw.marks.reason != nullptr || has_other_collations(raw) || is_filled_ahead(raw, snapshot) ||
                         (snapshot != nullptr && IsolationUsesXactSnapshot() &&
                          generation_of(raw) != generation_of(read_raw(relid, nullptr)));
     seen.status = raw.status;
@@ -413,7 +423,8 @@ void set_unpopulated(Oid relid)
 void take_over(Oid relid, Oid successor)
 {
     constexpr Column taken[] = {frontier,       own_xid,      own_seq,        system_identifier,
-                                data_timestamp, is_populated, is_incremental, last_refresh_at};
+                                data_timestamp, is_populated, is_incremental, collation_versions,
+                                last_refresh_at};
     Relation table = definition::open_extension_table("pgt_state", RowExclusiveLock);
     HeapTuple from = table != nullptr ? find_row(table, successor, nullptr) : nullptr;
     if (from == nullptr)

@@ -34,6 +34,7 @@ enum Column : int {
     consecutive_errors,
     generation,
     is_incremental,
+    collation_versions,
     last_refresh_at,
     last_error_message,
     last_error_at,
@@ -47,8 +48,10 @@ const char *name_of(Status status); /* INITIALIZING … */
 
 struct StateRow {
     bool is_populated = false;
-    bool needs_reinit = false; /* a mark says so */
-    bool needs_setup = false;  /* a mark says so: the refresh replaces the heaps, for which it excludes readers */
+    bool needs_reinit = false; /* a mark says so, or has_other_collations */
+    bool has_other_collations =
+        false;                /* the rows were computed under other versions of collations (collation_versions.hpp) */
+    bool needs_setup = false; /* a mark says so: the refresh replaces the heaps, for which it excludes readers */
     std::string reinit_reason;
     std::vector<MarkId> marks; /* the marks that were visible */
     Status status = Status::initializing;

@@ -4,7 +4,9 @@
 #include "definition/catalog_caches.hpp"
 #include "definition/guc.hpp"
 #include "definition/query/rewritten_query.hpp"
-#include "definition/state/marks.hpp"
+#include "definition/query/used_collations.hpp"
+#include "definition/state/collation_versions.hpp"
+#include "definition/state/state.hpp"
 #include "pg/context.hpp"
 #include "pg/relation_listeners.hpp"
 #include "pg/rights.hpp"
@@ -201,8 +203,10 @@ void compile_query(Compiled *compiled)
     auto translation = setup::translation_of(definition);
     compiled->has_current_layout =
         has_recorded_sources(definition, translation ? translation->sources : read_as_a_whole(relid));
+    const Query *rewritten = call([=] { return definition::rewritten(definition::query_of(relid)); });
+    compiled->collation_versions =
+        call([=] { return state::versions_of_collations(definition::used_collations(rewritten)); });
     if (translation || !compiled->has_current_layout) {
-        const Query *rewritten = call([=] { return definition::rewritten(definition::query_of(relid)); });
         compiled->asked = call([=] { return asked_rights_of(rewritten, context); });
         add_used_by_query(&compiled->objects, rewritten);
     }
@@ -258,6 +262,8 @@ Compiled *compile(Oid relid)
     compiled->relations.push_back(relid);
     /* The recorded sources may not be those of the query any more. */
     compiled->has_current_layout = !call([=] { return state::marks_of(relid, nullptr).needs_setup; });
+    state::StateRow row;
+    compiled->has_other_collations = state::read(relid, &row) && row.has_other_collations;
     if (compiled->has_current_layout)
         compile_query(compiled);
     add_relations(*compiled);
@@ -386,7 +392,7 @@ Compiled &compiled_beside_heaps(Oid relid)
 bool needs_other_heaps(Oid relid)
 {
     const Compiled &compiled = look_up(relid);
-    return !compiled.has_current_layout || compiled.has_lost_a_key;
+    return !compiled.has_current_layout || compiled.has_lost_a_key || compiled.has_other_collations;
 }
 
 bool has_unused_key(Oid relid)
@@ -397,7 +403,7 @@ bool has_unused_key(Oid relid)
 void rebuild_heaps(Oid relid)
 {
     const Compiled &compiled = look_up(relid);
-    if (compiled.is_only_renamed)
+    if (compiled.is_only_renamed && !compiled.has_other_collations)
         for (size_t k = 0; k + 1 < compiled.steps.size(); k++)
             storage::rename_columns(compiled.steps[k].heap, compiled.steps[k].step);
     else

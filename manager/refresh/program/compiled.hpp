@@ -71,6 +71,7 @@ struct Compiled : CacheEntry {
     bool has_current_layout = true;             /* otherwise its heaps are those of another program, or are missing, or
                                                  * it is marked for a new setup */
     bool has_lost_a_key = false;                /* it finds rows by columns that are no key of its sources any more */
+    bool has_other_collations = false;          /* its rows and indexes are of other versions of collations */
     bool has_gained_a_key = false;              /* it finds rows by their hash, and its sources have a key now */
     bool is_only_renamed = false;               /* … only columns of its arrangements have other names than there */
     bool captures_match_privileges = true;      /* otherwise sources must begin or cease to be captured for it */
@@ -83,8 +84,9 @@ struct Compiled : CacheEntry {
     bool is_time_dependent = false;             /* the answer changes without its sources; see translate */
     /* Absent if the stream table is maintained by full refreshes; it then has one step, of layout rows. */
     std::unique_ptr<engine::Program> program;
-    QueryParts parts;    /* constants and objects that the texts of the program use */
-    UsedObjects objects; /* an invalidation of any of them makes this stale */
+    QueryParts parts;               /* constants and objects that the texts of the program use */
+    UsedObjects objects;            /* an invalidation of any of them makes this stale */
+    std::string collation_versions; /* of what the query uses; see definition/state/collation_versions.hpp */
     std::vector<CompiledSource> sources;
     std::vector<CompiledStep> steps;
     /* All relations that the query reads, views included, with the columns and the role as which they are
@@ -106,8 +108,8 @@ bool is_incremental(const Definition &definition);
  * program, and roles can change without a lock. The caller holds a lock on the stream table. */
 bool has_current_layout(Oid relid);
 
-/* Whether the heaps are not those that the query needs, or have lost a key. The caller holds a lock on the stream
- * table. */
+/* Whether the heaps are not those that the query needs, have lost a key, or are of other collations. The caller holds a
+ * lock on the stream table. */
 bool needs_other_heaps(Oid relid);
 /* Whether rows are found by their hash although the sources have a key by now. The heaps are right, but larger and
  * slower than needed. A restore creates the keys of sources after the stream tables. The caller holds a lock on the
