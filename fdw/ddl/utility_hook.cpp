@@ -1,5 +1,6 @@
 #include "fdw/ddl/utility_hook.hpp"
 
+#include "definition/state/extension_table.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/ddl/alter.hpp"
 #include "fdw/ddl/commit_prepared.hpp"
@@ -36,7 +37,7 @@ bool is_switching_own_triggers(const AlterTableStmt *statement)
     if (subtype != AT_DisableTrigAll && subtype != AT_EnableTrigAll)
         return false;
     const Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
-    return OidIsValid(relid) && get_rel_namespace(relid) == get_namespace_oid("pgtrickle", true) &&
+    return OidIsValid(relid) && get_rel_namespace(relid) == definition::extension_schema() &&
            object_ownercheck(RelationRelationId, relid, GetUserId());
 }
 

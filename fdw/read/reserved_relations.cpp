@@ -1,6 +1,7 @@
 #include "fdw/read/reserved_relations.hpp"
 
 #include "definition/definition_view.hpp"
+#include "definition/state/extension_table.hpp"
 #include "definition/stream_table.hpp"
 
 extern "C" {
@@ -33,8 +34,7 @@ Oid whole_of(Oid relation)
 
 bool is_schema_of_functions(Oid schema)
 {
-    const char *name = get_namespace_name(schema);
-    return name != nullptr && strcmp(name, "pgtrickle") == 0;
+    return OidIsValid(schema) && schema == definition::extension_schema();
 }
 
 /* Its relations are internal: logs, heaps, and the views of definitions. */

@@ -1,6 +1,7 @@
 #include "definition/guc.hpp"
 
 #include "definition/options.hpp"
+#include "definition/state/extension_table.hpp"
 #include "pg/versions/settings.hpp"
 #include "scheduler/time/schedule.hpp"
 
@@ -266,7 +267,7 @@ void require_preload(const char *what)
 void require_stream_tables(const char *what)
 {
     require_preload(what);
-    if (OidIsValid(get_namespace_oid("pg_trickle_storage", true)) || !OidIsValid(get_namespace_oid("pgtrickle", true)))
+    if (OidIsValid(get_namespace_oid("pg_trickle_storage", true)) || !OidIsValid(definition::extension_schema()))
         return;
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("cannot %s: the stream tables of this database are prepared for pg_upgrade", what),

@@ -1,6 +1,7 @@
 #include "definition/stream_table.hpp"
 
 #include "definition/shown_as.hpp"
+#include "definition/state/extension_table.hpp"
 #include "definition/state/state.hpp"
 #include "pg/versions/names.hpp"
 #include "pg/versions/rights.hpp"
@@ -220,10 +221,12 @@ std::vector<Oid> all()
 
 bool is_reserved_schema(Oid schema)
 {
-    static const char *const reserved[] = {"pgtrickle", "pg_trickle_log", "pg_trickle_storage"};
+    static const char *const internal[] = {"pg_trickle_log", "pg_trickle_storage"}; /* no user may use this prefix */
     const char *name = get_namespace_name(schema);
-    return name != nullptr &&
-           std::any_of(std::begin(reserved), std::end(reserved), [=](auto other) { return strcmp(name, other) == 0; });
+    if (name == nullptr)
+        return false;
+    return schema == extension_schema() ||
+           std::any_of(std::begin(internal), std::end(internal), [=](auto other) { return strcmp(name, other) == 0; });
 }
 
 void refuse_reserved_schema(Oid schema)

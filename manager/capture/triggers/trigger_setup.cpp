@@ -3,6 +3,7 @@
 #include "capture/source/inheritance.hpp"
 #include "capture/source/routing.hpp"
 #include "capture/source/source_kind.hpp"
+#include "definition/state/extension_table.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -124,8 +125,7 @@ void enable_always(Relation relation, Oid trigger_oid)
 
 Oid trigger_function()
 {
-    Oid schema = get_namespace_oid("pgtrickle", true);
-    if (!OidIsValid(schema))
+    if (!OidIsValid(definition::extension_schema()))
         return InvalidOid;
     List *name = list_make2(makeString(const_cast<char *>("pgtrickle")), makeString(const_cast<char *>("pgt_capture")));
     return LookupFuncName(name, 0, nullptr, true);

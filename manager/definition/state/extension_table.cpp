@@ -8,17 +8,64 @@ extern "C" {
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_extension.h"
 #include "storage/bufmgr.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 }
 
 namespace pgtrickle::definition {
 
+namespace {
+
+Oid known_schema = InvalidOid; /* of the extension */
+uint64 schema_changes = 0;
+
+void forget_schema(Datum, int, uint32)
+{
+    known_schema = InvalidOid;
+    schema_changes++;
+}
+
+bool is_schema_of_extension(Oid schema)
+{
+    Relation extensions = table_open(ExtensionRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum("pg_trickle"));
+    SysScanDesc scan = systable_beginscan(extensions, ExtensionNameIndexId, true, nullptr, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    const bool answer =
+        HeapTupleIsValid(tuple) && reinterpret_cast<Form_pg_extension>(GETSTRUCT(tuple))->extnamespace == schema;
+    systable_endscan(scan);
+    table_close(extensions, AccessShareLock);
+    return answer;
+}
+
+} // namespace
+
+Oid extension_schema()
+{
+    const Oid schema = get_namespace_oid("pgtrickle", true);
+    if (!OidIsValid(schema) || schema == known_schema)
+        return schema;
+    static bool is_registered = false;
+    if (!is_registered)
+        CacheRegisterSyscacheCallback(NAMESPACEOID, forget_schema, 0);
+    is_registered = true;
+    const uint64 as_of = schema_changes; /* an invalidation may arrive during the look-up */
+    if (!is_schema_of_extension(schema))
+        return InvalidOid;
+    if (schema_changes == as_of)
+        known_schema = schema;
+    return schema;
+}
+
 Oid extension_relation(const char *name)
 {
-    Oid schema = get_namespace_oid("pgtrickle", true);
+    const Oid schema = extension_schema();
     return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 }
 

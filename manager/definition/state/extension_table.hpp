@@ -2,6 +2,9 @@
  * Small tables of the extension, read and written as heaps: no privileges are checked, and no SPI is needed.
  * They are looked up by name each time, because an OID kept over DROP EXTENSION would be wrong. PostgreSQL
  * frames.
+ *
+ * Invariant: a table of this name counts only in the schema of the extension. Where the extension is not, whoever may
+ * create schemas may create one of the same name, with tables of any shape.
  */
 #pragma once
 
@@ -30,6 +33,10 @@ struct TableRows {
     bool is_null(int row, int column) const { return nulls[row * column_count + column - 1]; }
     Oid type(int column) const { return types[column - 1]; }
 };
+
+/* Returns the schema `pgtrickle` of the extension, or InvalidOid if the extension is not (or no longer) in this
+ * database. */
+Oid extension_schema();
 
 /* Returns the OID of a table or index of the extension, or InvalidOid if the extension is not (or no longer)
  * in this database. */

@@ -131,8 +131,7 @@ void add_upstreams(Oid relid, scheduler::Graph &graph)
  * PostgreSQL frame. */
 void write_applied_watermark(Oid relid, const char *name, TimestampTz created_at, TimestampTz watermark)
 {
-    Relation table =
-        table_open(get_relname_relid("pgt_watermark_taken", get_namespace_oid("pgtrickle", false)), RowExclusiveLock);
+    Relation table = table_open(definition::extension_relation("pgt_watermark_taken"), RowExclusiveLock);
     Datum values[taken_column_count] = {ObjectIdGetDatum(relid), CStringGetTextDatum(name),
                                         TimestampTzGetDatum(watermark), TimestampTzGetDatum(created_at)};
     bool nulls[taken_column_count] = {};
