@@ -39,6 +39,17 @@ MERGE INTO cap_parent p USING (VALUES (1, 0), (3, 33), (8, 80)) AS s (id, val) O
 SELECT pgtrickle.refresh_stream_table('cap_parents');
 SELECT * FROM cap_parents ORDER BY id;
 
+-- merge_beside_an_insert_and_another_merge of the same table
+WITH more AS (INSERT INTO cap_parent VALUES (11, 11) RETURNING id)
+MERGE INTO cap_parent p USING (VALUES (12, 12)) AS s (id, val) ON p.id = s.id
+  WHEN NOT MATCHED THEN INSERT (id, val) VALUES (s.id, s.val);
+SELECT pgtrickle.refresh_stream_table('cap_parents');
+SELECT * FROM cap_parents ORDER BY id;
+WITH gone AS (DELETE FROM cap_parent WHERE id = 11 RETURNING id)
+MERGE INTO cap_parent p USING (VALUES (12)) AS s (id) ON p.id = s.id WHEN MATCHED THEN DELETE;
+SELECT pgtrickle.refresh_stream_table('cap_parents');
+SELECT * FROM cap_parents ORDER BY id;
+
 -- writable_ctes_over_two_sources, one of them written twice
 WITH gone AS (DELETE FROM cap_parent WHERE id IN (6, 7) RETURNING id),
      more AS (INSERT INTO cap_parent VALUES (9, 90) RETURNING id)

@@ -7,7 +7,8 @@ CREATE TABLE pgtrickle.pgt_source (
   current_segment int2 NOT NULL,                    -- the segment to which writers write; readers probe all
   version         int2 NOT NULL,                    -- of the format in which writers write
   is_active       bool NOT NULL,                    -- false: the log has no readers, and the triggers do nothing
-  trim_horizon    xid8,                             -- a snapshot older than this must not read the log
+  trim_horizon    xid8,                             -- a snapshot that does not see this transaction must not read the log,
+  standby_horizon xid8,                             -- nor one of a standby that does not see this one
   was_unlogged    bool NOT NULL                     -- rows of it were in an unlogged table: it has a sentinel from then on
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE pgtrickle.pgt_source IS 'internal: relations whose changes are logged';

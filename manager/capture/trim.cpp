@@ -13,7 +13,8 @@
  * TRUNCATE empties the segment for old snapshots too, and those may see older frontiers. Therefore it is
  * recorded when a segment was first found not to be needed, and the segment is emptied when every snapshot is
  * younger than that, provided that nothing was added since. (Frontiers advance all the time; waiting for the
- * latest one would never end.)
+ * latest one would never end.) Snapshots of standbys are not known here: they may not read a log that was emptied
+ * after them.
  */
 #include "capture/trim.hpp"
 #include "capture/capture.hpp"
@@ -29,6 +30,7 @@
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/context.hpp"
 #include "pg/versions/heaps.hpp"
 
 extern "C" {
@@ -140,10 +142,7 @@ HTAB *findings = nullptr;
 Finding *finding_of(Oid segment)
 {
     if (findings == nullptr) {
-        HASHCTL control = {};
-        control.keysize = sizeof(Oid);
-        control.entrysize = sizeof(Finding);
-        findings = hash_create("pg_trickle unneeded segments", 64, &control, HASH_ELEM | HASH_BLOBS);
+        findings = new_session_table<Oid, Finding>("pg_trickle unneeded segments", 64);
     }
     bool found;
     auto *finding = static_cast<Finding *>(hash_search(findings, &segment, HASH_ENTER, &found));
@@ -210,9 +209,12 @@ void empty_segment(Oid segment_oid)
     table_close(segment, NoLock);
 }
 
-void note_horizon(SourceRow *row)
+/* `force`: old snapshots of this server may need the segment, too. */
+void note_horizon(SourceRow *row, bool force)
 {
-    row->trim_horizon = U64FromFullTransactionId(GetTopFullTransactionId());
+    row->standby_horizon = U64FromFullTransactionId(GetTopFullTransactionId());
+    if (force)
+        row->trim_horizon = row->standby_horizon;
     update_source(row);
 }
 
@@ -244,8 +246,7 @@ bool trim_segment(Oid source, SourceRow *row, int number, bool force)
     call([&] {
         forget_finding(segment);
         empty_segment(segment);
-        if (force)
-            note_horizon(row);
+        note_horizon(row, force);
     });
     return true;
 }

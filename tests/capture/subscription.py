@@ -111,6 +111,26 @@ def a_prepared_transaction_is_reported_at_its_commit():
     assert subscriber.value("SELECT count(*) FROM rows WHERE id = 500") == 1, "called clean"
 
 
+def a_row_trigger_that_refreshes_before_the_row_is_logged():
+    """Triggers fire in the order of their names. A refresh would show the row to one side of a join, and its log to the other."""
+    for database in publisher, subscriber:
+        database.run("CREATE TABLE a (id int PRIMARY KEY, k int); CREATE TABLE b (id int PRIMARY KEY, k int)")
+    subscriber.run("SELECT pgtrickle.create_stream_table('pairs', 'SELECT a.id, b.id AS other FROM a JOIN b USING (k)', '520w', 'DIFFERENTIAL')")
+    subscriber.run("""CREATE TABLE refused (code text);
+        CREATE FUNCTION refresh() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            PERFORM pgtrickle.refresh_stream_table('public.pairs'); RETURN NULL;
+          EXCEPTION WHEN OTHERS THEN INSERT INTO public.refused VALUES (SQLSTATE); RETURN NULL; END $$;
+        CREATE TRIGGER a_first AFTER INSERT ON b FOR EACH ROW EXECUTE FUNCTION refresh(); ALTER TABLE b ENABLE ALWAYS TRIGGER a_first""")
+    publisher.run("ALTER PUBLICATION everything ADD TABLE a, b")
+    subscriber.run("ALTER SUBSCRIPTION follower REFRESH PUBLICATION WITH (copy_data = false)")
+    subscriber.wait_for("SELECT count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'", 0)
+    publisher.run("BEGIN; INSERT INTO a VALUES (1, 7); INSERT INTO b VALUES (1, 7); COMMIT")
+    caught_up()
+    subscriber.run("SELECT pgtrickle.refresh_stream_table('pairs')")
+    assert subscriber.run("TABLE pairs") == [(1, 1)], subscriber.run("TABLE pairs")
+    assert subscriber.run("TABLE refused") == [("55006",)], subscriber.run("TABLE refused")
+
+
 def clean_up():
     subscriber.run("ALTER SUBSCRIPTION follower DISABLE")
     subscriber.run("ALTER SUBSCRIPTION follower SET (slot_name = NONE)")
@@ -119,6 +139,7 @@ def clean_up():
 
 try:
     run_cases([the_initial_copy_is_captured_once, applied_changes_are_captured, local_statements_are_captured_beside_them,
-               a_truncation_there_starts_over, a_prepared_transaction_is_reported_at_its_commit, clean_up])
+               a_truncation_there_starts_over, a_prepared_transaction_is_reported_at_its_commit,
+               a_row_trigger_that_refreshes_before_the_row_is_logged, clean_up])
 finally:
     server.destroy()

@@ -203,6 +203,57 @@ def wait_until_fresh_waits_for_what_has_been_replayed():
     session.close()
 
 
+def a_log_that_was_emptied_after_the_snapshot_is_not_read():
+    """The primary knows nothing of snapshots of its standbys."""
+    db.run("CREATE TABLE long (id int, filling text); SELECT pgtrickle.create_stream_table('of_long', 'SELECT id, filling FROM long', '520w', 'DIFFERENTIAL')")
+    db.run("INSERT INTO long SELECT i, repeat(md5(i::text), 10) FROM generate_series(1, 10000) i")
+    session, watcher, deadline = standby.connect(), standby.connect(), time.monotonic() + 60
+    while value(watcher, "SELECT count(*) FROM pg_class WHERE relname = 'of_long'") == 0 or value(watcher, "SELECT count(*) FROM long") != 10000:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    session.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL pg_trickle.read_mode = exact")
+    assert value(session, "SELECT count(*) FROM long") == 10000
+    db.run("SELECT pgtrickle.refresh_stream_table('of_long')")
+    size = "SELECT sum(pg_relation_size(s)) FROM pgtrickle.pgt_source, unnest(segments) s WHERE relid = 'long'::regclass"
+    while value(watcher, size) > 0:
+        assert time.monotonic() < deadline
+        db.run("INSERT INTO item DEFAULT VALUES")
+        time.sleep(0.1)
+    try:
+        assert value(session, "SELECT count(*) FROM of_long") == 10000
+    except psycopg2.errors.SerializationFailure as error:
+        assert "was trimmed after the snapshot was taken" in str(error) or "recovery" in str(error), error
+    session.close()
+    watcher.close()
+
+
+def a_partition_that_was_attached_after_the_snapshot_has_no_rows():
+    """Its transaction ran when the snapshot was taken: a standby's snapshot lists it apart from those of a primary."""
+    db.run("CREATE TABLE tree (k int) PARTITION BY LIST (k); CREATE TABLE tree_1 PARTITION OF tree FOR VALUES IN (1)")
+    db.run("CREATE TABLE tree_9 (k int); INSERT INTO tree_9 SELECT 9 FROM generate_series(1, 5)")
+    db.run("SELECT pgtrickle.create_stream_table('of_tree', 'SELECT count(*) AS n FROM tree', '520w', 'DIFFERENTIAL')")
+    other, session = db.connect(), standby.connect("pg_trickle.read_mode = exact")
+    other.cursor().execute("BEGIN; ALTER TABLE tree ATTACH PARTITION tree_9 FOR VALUES IN (9)")
+    db.run("INSERT INTO tree VALUES (1)")
+    deadline = time.monotonic() + 30
+    while value(session, "SELECT count(*) FROM pg_class WHERE relname = 'of_tree'") == 0 or value(session, "SELECT count(*) FROM tree_1") == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    session.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    assert value(session, "SELECT n FROM of_tree") == 1
+    other.cursor().execute("COMMIT")
+    watcher = standby.connect()
+    while value(watcher, "SELECT count(*) FROM pg_inherits WHERE inhrelid = 'tree_9'::regclass") == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    try:
+        assert value(session, "SELECT n FROM of_tree") == 1
+    except psycopg2.errors.SerializationFailure:
+        pass
+    for one in session, watcher, other:
+        one.close()
+
+
 try:
     db.run("CREATE TABLE item (id serial)")
     db.run("SELECT pgtrickle.create_stream_table('by_schedule', %s, '2s')", QUERY)
@@ -217,7 +268,8 @@ try:
     try:
         run_cases([a_refresh_that_is_due_is_waited_for, nothing_is_old_without_a_change, what_may_not_be_stale_is_read_exactly,
                    rows_of_an_unlogged_source_are_read_as_far_as_the_log_gives_them,
-                   a_refresh_that_does_not_come_is_waited_for_until_the_timeout, wait_until_fresh_waits_for_what_has_been_replayed])
+                   a_refresh_that_does_not_come_is_waited_for_until_the_timeout, wait_until_fresh_waits_for_what_has_been_replayed,
+                   a_log_that_was_emptied_after_the_snapshot_is_not_read, a_partition_that_was_attached_after_the_snapshot_has_no_rows])
     finally:
         standby.call("destroy")
 finally:

@@ -7,7 +7,6 @@
 #include "capture/source/unlogged_sentinel.hpp"
 #include "definition/stream_table.hpp"
 #include "pg/versions/heaps.hpp"
-#include "pg/versions/processes.hpp"
 #include "pg/versions/varlena.hpp"
 
 extern "C" {
@@ -19,6 +18,7 @@ extern "C" {
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "storage/predicate.h"
+#include "storage/sinval.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -204,8 +204,10 @@ void take_rows(Reader *reader, const Decoder *decoder, char *at, const char *end
             reader->out_nulls[i] = nulls[decoder->positions[i]];
         }
         if (reader->table_oid_position >= 0 &&
-            DatumGetObjectId(reader->out_values[reader->table_oid_position]) != reader->source)
+            DatumGetObjectId(reader->out_values[reader->table_oid_position]) != reader->source) {
+            reader->changes.unneeded++;
             continue;
+        }
         reader->out_values[reader->column_count] = Int64GetDatum(weight);
         reader->out_nulls[reader->column_count] = false;
         if (!is_needed(reader)) {
@@ -289,17 +291,23 @@ void read_segment(Reader *reader, Oid segment_oid)
     table_close(segment, AccessShareLock); /* a caller that needs the lock for longer has called lock_logs() */
 }
 
+/* Raises 40001 if a segment was emptied that the snapshot may need: without regard to old snapshots, or on the primary
+ * of this standby, which knows nothing of its snapshots. */
+void require_untrimmed(const Reader *reader, const SourceRow *row)
+{
+    const Snapshot snapshot = reader->snapshot;
+    const uint64 horizon = snapshot->takenDuringRecovery ? row->standby_horizon : row->trim_horizon;
+    const bool is_old = horizon + MaxTransactionId / 2 < U64FromFullTransactionId(ReadNextFullTransactionId());
+    if (horizon == 0 || is_old || !IsMVCCSnapshot(snapshot) ||
+        !XidInMVCCSnapshot(static_cast<TransactionId>(horizon), snapshot))
+        return;
+    ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                    errmsg("change log of \"%s\" was trimmed after the snapshot was taken", get_rel_name(row->relid)),
+                    errhint("The transaction might succeed if retried.")));
+}
+
 void read_log(Reader *reader, const SourceRow *row)
 {
-    if (row->trim_horizon != 0) {
-        /* A segment was emptied without regard to old snapshots, which must not read the log any more. */
-        TransactionId xid = static_cast<TransactionId>(row->trim_horizon);
-        if (TransactionIdIsNormal(xid) && IsMVCCSnapshot(reader->snapshot) &&
-            TransactionIdPrecedesOrEquals(reader->snapshot->xmin, xid) && XidInMVCCSnapshot(xid, reader->snapshot))
-            ereport(ERROR, (errcode(errcode_snapshot_too_old),
-                            errmsg("change log of \"%s\" was trimmed after the snapshot was taken",
-                                   get_rel_name(row->relid))));
-    }
     for (int i = 0; i < segment_count && !reader->is_done; i++)
         read_segment(reader, row->segments[i]);
 }
@@ -308,12 +316,20 @@ void read_log(Reader *reader, const SourceRow *row)
 void read_since_stored(Reader *reader, Oid source)
 {
     SourceRow row;
-    if (!find_captured(source, reader->snapshot, &row))
+    const uint64 invalidations = SharedInvalidMessageCounter;
+    if (!find_captured(source, reader->snapshot, &row)) {
         stop_at_marker(reader, "its capture was stopped");
-    else if (is_sentinel_missing(row, reader->snapshot))
+        return;
+    }
+    if (is_sentinel_missing(row, reader->snapshot)) {
         stop_at_marker(reader, emptied_by_a_crash);
-    else
-        read_log(reader, &row);
+        return;
+    }
+    require_untrimmed(reader, &row);
+    read_log(reader, &row);
+    /* Unless the caller has called lock_logs(), a segment may have been emptied since the row was read. */
+    if (SharedInvalidMessageCounter != invalidations && find_source(source, &row))
+        require_untrimmed(reader, &row);
 }
 
 } // namespace

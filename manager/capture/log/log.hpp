@@ -44,7 +44,7 @@ TupleDesc changes_descriptor(Oid source, const AttrNumber *columns, int column_c
 
 struct Changes {
     int64 rows = 0;               /* rows put into the tuplestore */
-    int64 unneeded = 0;           /* rows left out because they do not meet the condition */
+    int64 unneeded = 0;           /* rows left out: of children, or because they do not meet the condition */
     int64 logged = 0;             /* rows of the chunks that were read, whether put or not */
     bool is_cut = false;          /* there may be more rows: see Portion */
     bool has_marker = false;      /* or a chunk lacks a column: start from nothing */

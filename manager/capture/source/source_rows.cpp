@@ -2,6 +2,7 @@
 
 #include "capture/source/unlogged_sentinel.hpp"
 #include "definition/state/extension_table.hpp"
+#include "pg/latest_row.hpp"
 #include "pg/versions/heaps.hpp"
 
 extern "C" {
@@ -37,6 +38,7 @@ enum SourceColumn {
     s_version,
     s_active,
     s_horizon,
+    s_standby_horizon,
     s_unlogged,
     s_count = s_unlogged
 };
@@ -89,6 +91,7 @@ void read_row(HeapTuple tuple, TupleDesc desc, SourceRow *row)
     row->version = DatumGetInt16(values[s_version - 1]);
     row->is_active = DatumGetBool(values[s_active - 1]);
     row->trim_horizon = nulls[s_horizon - 1] ? 0 : DatumGetUInt64(values[s_horizon - 1]);
+    row->standby_horizon = nulls[s_standby_horizon - 1] ? 0 : DatumGetUInt64(values[s_standby_horizon - 1]);
     row->was_unlogged = DatumGetBool(values[s_unlogged - 1]);
 }
 
@@ -105,6 +108,8 @@ void write_row(const SourceRow *row, Datum *values, bool *nulls)
     values[s_active - 1] = BoolGetDatum(row->is_active);
     values[s_horizon - 1] = UInt64GetDatum(row->trim_horizon);
     nulls[s_horizon - 1] = row->trim_horizon == 0;
+    values[s_standby_horizon - 1] = UInt64GetDatum(row->standby_horizon);
+    nulls[s_standby_horizon - 1] = row->standby_horizon == 0;
     values[s_unlogged - 1] = BoolGetDatum(row->was_unlogged);
 }
 
@@ -208,6 +213,8 @@ bool find_captured(Oid relid, Snapshot snapshot, SourceRow *row)
         read_row(tuple, RelationGetDescr(table), row);
     systable_endscan(scan);
     table_close(table, AccessShareLock);
+    row->trim_horizon = now.trim_horizon;
+    row->standby_horizon = now.standby_horizon;
     return is_seen && row->is_active && memcmp(row->segments, now.segments, sizeof(now.segments)) == 0;
 }
 
@@ -276,7 +283,7 @@ void remove_source(Oid relid)
         SysScanDesc scan = begin_scan(table, index, relid, -1);
         HeapTuple tuple;
         while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-            CatalogTupleDelete(table, &tuple->t_self);
+            (void)remove_latest(table, tuple); /* upkeep may change it, under a lock that excludes no DROP */
         systable_endscan(scan);
         table_close(table, RowExclusiveLock);
     }

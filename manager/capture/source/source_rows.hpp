@@ -29,9 +29,10 @@ struct SourceRow {
     int16 current_segment;
     int16 version;
     bool is_active;
-    uint64 trim_horizon; /* 0: none */
-    bool was_unlogged;   /* rows of it are, or were, in an unlogged table */
-    TransactionId xmin;  /* that wrote this version of the row; set by find_source() */
+    uint64 trim_horizon;    /* 0: none */
+    uint64 standby_horizon; /* 0: none */
+    bool was_unlogged;      /* rows of it are, or were, in an unlogged table */
+    TransactionId xmin;     /* that wrote this version of the row; set by find_source() */
 };
 
 /* One format version: which columns a chunk contains, and their layout. */
@@ -66,7 +67,8 @@ Oid source_table();
 
 /* Returns false if `relid` is not captured, or its log is gone. */
 bool find_source(Oid relid, SourceRow *row);
-/* As find_source(), but the row is that which `snapshot` sees. Returns false unless the source is captured, and was
+/* As find_source(), but the row is that which `snapshot` sees, except for the horizons: a segment that was emptied is
+ * empty for all snapshots. Returns false unless the source is captured, and was
  * when the snapshot was taken, with the same log: otherwise a frontier that the snapshot sees may be older than a time
  * in which changes were not logged. */
 bool find_captured(Oid relid, Snapshot snapshot, SourceRow *row);

@@ -49,6 +49,26 @@ void watch_merge(ModifyTableState *state)
     mark_around(RelationGetRelid(relation), "a MERGE may have moved rows between its partitions");
 }
 
+/* Minor releases before 2026 collect the rows of a MERGE apart from those of the other commands of the statement, and
+ * fire the statement triggers of one relation for one of these collections only. */
+void watch_other_commands(const List *commands)
+{
+    ListCell *merge, *other;
+    foreach (merge, commands) {
+        const auto *state = lfirst_node(ModifyTableState, merge);
+        const Relation relation = state->rootResultRelInfo->ri_RelationDesc;
+        if (state->operation != CMD_MERGE || find_targets(relation)->count == 0)
+            continue;
+        foreach (other, commands)
+            if (lfirst(other) != state &&
+                RelationGetRelid(lfirst_node(ModifyTableState, other)->rootResultRelInfo->ri_RelationDesc) ==
+                    RelationGetRelid(relation)) {
+                mark_around(RelationGetRelid(relation), "a MERGE was part of a statement with other commands");
+                break;
+            }
+    }
+}
+
 } // namespace
 
 void start_merge(QueryDesc *query, int flags, const Next &next)
@@ -56,11 +76,15 @@ void start_merge(QueryDesc *query, int flags, const Next &next)
     next();
     if ((flags & EXEC_FLAG_EXPLAIN_ONLY) != 0 || query->planstate == nullptr)
         return;
+    List *commands = list_copy(query->estate->es_auxmodifytables); /* those within WITH */
     if (IsA(query->planstate, ModifyTableState))
-        watch_merge(castNode(ModifyTableState, query->planstate));
+        commands = list_append_unique_ptr(commands, query->planstate);
     ListCell *cell;
-    foreach (cell, query->estate->es_auxmodifytables) /* MERGE within WITH */
+    foreach (cell, commands)
         watch_merge(lfirst_node(ModifyTableState, cell));
+    if (list_length(commands) > 1)
+        watch_other_commands(commands);
+    list_free(commands);
 }
 
 } // namespace pgtrickle::capture

@@ -7,6 +7,7 @@
 extern "C" {
 #include "access/relation.h"
 #include "access/xact.h"
+#include "replication/logicalworker.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 }
@@ -102,9 +103,20 @@ void close_statement(Oid relid, CmdType command)
     }
 }
 
+namespace {
+
+/* A subscription changes row after row, and fires no statement triggers. A user's row trigger may come before that
+ * which logs the row. */
+bool is_applying_rows()
+{
+    return IsLogicalWorker() && TransactionIdIsValid(GetTopTransactionIdIfAny());
+}
+
+} // namespace
+
 bool has_open_statement()
 {
-    return count > 0;
+    return count > 0 || is_applying_rows();
 }
 
 namespace {
@@ -124,6 +136,8 @@ bool has_changed_rows(const OpenStatement &statement, Relation relation, Command
 
 bool has_unlogged_changes(Oid source, CommandId reader)
 {
+    if (is_applying_rows())
+        return true;
     for (int i = 0; i < count; i++) {
         Relation relation = try_relation_open(statements[i].relid, NoLock);
         if (relation == nullptr)

@@ -4,8 +4,8 @@
  * A BEFORE STATEMENT trigger opens a statement; the AFTER STATEMENT trigger of the same relation and command
  * closes it. In between (row triggers, other CTEs of the statement, cascades) the table is changed and its
  * log is not complete: what the statement has changed is *unlogged*. After an error, the statement stays open until the
- * (sub)transaction aborts. A statement that is still open at commit was stopped before its AFTER triggers (SPI with a
- * row limit does that): a marker is written.
+ * (sub)transaction aborts. What a subscription applies counts as one statement, on all relations. A statement that is
+ * still open at commit was stopped before its AFTER triggers (SPI with a row limit does that): a marker is written.
  */
 #pragma once
 

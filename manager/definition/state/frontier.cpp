@@ -56,6 +56,10 @@ Frontier Frontier::of_snapshot(Snapshot snapshot, int32_t own_seq)
     frontier.xmax = widened(snapshot->xmax, next);
     for (uint32_t i = 0; i < snapshot->xcnt; i++)
         frontier.xip.push_back(widened(snapshot->xip[i], next));
+    /* That of a standby has all running transactions among its subtransactions; those that it leaves out when they
+     * become too many have logged nothing under an xid of their own. */
+    for (int32_t i = 0; snapshot->takenDuringRecovery && i < snapshot->subxcnt; i++)
+        frontier.xip.push_back(widened(snapshot->subxip[i], next));
 
     /* A snapshot does not list its own transaction in xip. For later readers of the frontier, the own
      * transaction must count as not included, except for its changes up to own_seq. */

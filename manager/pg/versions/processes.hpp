@@ -66,9 +66,6 @@ inline bool is_prepared(const VirtualTransactionId &holder)
            TransactionIdIsValid(TwoPhaseGetXidByVirtualXID(holder, &has_more));
 }
 
-/* snapshot_too_old was removed with old_snapshot_threshold, in 17. */
-constexpr int errcode_snapshot_too_old = MAKE_SQLSTATE('7', '2', '0', '0', '0');
-
 /* Whether this process holds the lock in this mode. */
 inline bool holds_lock(const LOCKTAG &tag, LOCKMODE mode)
 {

@@ -1,0 +1,64 @@
+#!/usr/bin/python3 -B
+"""Shows what trimming a change log leaves to those that may still need it: an old snapshot reads its own answer or gets 40001,
+however the log was emptied, and a log whose changes concern no reader is emptied, too."""
+
+import sys
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, Server, run_cases  # noqa: E402: needs the path above
+
+server = Server()
+server.restart(**{"pg_trickle.max_log_size": "1MB"})
+db = Database(server.host)
+FILL = "INSERT INTO {} SELECT i, (SELECT string_agg(md5((i + j)::text), '') FROM generate_series(1, 10) j) FROM generate_series({}, {}) i"
+
+
+def log_size(source):
+    return f"SELECT sum(pg_relation_size(s)) FROM pgtrickle.pgt_source, unnest(segments) s WHERE relid = '{source}'::regclass"
+
+
+def an_old_snapshot_after_a_log_has_exceeded_its_limit():
+    db.run("CREATE TABLE source (id int, filling text); SELECT pgtrickle.create_stream_table('st', 'SELECT id, filling FROM source', '520w', 'DIFFERENTIAL')")
+    for read in "SELECT count(*) FROM st", "SELECT count(*) FROM st WHERE id > 0", "SELECT max(id) FROM st":
+        db.run(FILL.format("source", 1, 10000))
+        old = db.connect()
+        cursor = old.cursor()
+        cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        cursor.execute(read.replace(" st", " source"))
+        wanted = cursor.fetchall()
+        db.run("SELECT pgtrickle.refresh_stream_table('st')")
+        db.wait_for(log_size("source"), 0)
+        cursor.execute("SET LOCAL pg_trickle.read_mode = exact")
+        try:
+            cursor.execute(read)
+            found = cursor.fetchall()
+            assert found == wanted, (read, found, wanted)
+        except psycopg2.errors.SerializationFailure as error:
+            assert "was trimmed after the snapshot was taken" in str(error), error
+        old.close()
+        db.run("DELETE FROM source; SELECT pgtrickle.refresh_stream_table('st')")
+
+
+def a_log_of_which_only_rows_of_children_come():
+    db.run("CREATE TABLE parent (id int, filling text); CREATE TABLE child () INHERITS (parent)")
+    db.run("SELECT pgtrickle.create_stream_table('only', 'SELECT id FROM ONLY parent', '1s', 'DIFFERENTIAL')")
+    frontier, seen = "SELECT frontier::text FROM pgtrickle.pgt_state WHERE relid = 'only'::regclass", []
+    for turn in range(4):
+        db.run(FILL.format("child", turn * 300, turn * 300 + 299))
+        db.run("SELECT pgtrickle.refresh_stream_table('only')")
+        seen.append(db.value(frontier))
+    assert len(set(seen)) == len(seen), seen
+    for turn in range(5):
+        db.run(FILL.format("child", 5000, 8000))
+    db.wait_for(f"SELECT ({log_size('parent')}) < 2000000", True)
+    assert db.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE action = 'REINITIALIZE' "
+                    "AND pgt_id = (SELECT pgt_id FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'only')") == 0
+
+
+try:
+    run_cases([an_old_snapshot_after_a_log_has_exceeded_its_limit, a_log_of_which_only_rows_of_children_come])
+finally:
+    server.destroy()
