@@ -162,15 +162,18 @@ void fail(Refresh *refresh)
     }
 }
 
-void end_transaction(bool is_committed)
+void end_transaction(XactEvent event)
 {
     Local &own = local();
     if (own.waiting.empty())
         return;
     std::vector<Refresh> refreshes;
     for (Waiting &waiting : own.waiting) {
-        if (!is_committed)
+        if (event == XACT_EVENT_ABORT)
             fail(&waiting.refresh);
+        /* It is not known whether a prepared transaction will be committed. */
+        if (event == XACT_EVENT_PREPARE && waiting.refresh.status == RefreshStatus::completed)
+            continue;
         refreshes.push_back(std::move(waiting.refresh));
     }
     own.waiting.clear();
@@ -188,8 +191,10 @@ void at_transaction_event(XactEvent event)
     enter([&] {
         /* The transaction is over: an error here would be a PANIC, so history is lost instead. */
         try {
-            end_transaction(event != XACT_EVENT_ABORT);
+            end_transaction(event);
         } catch (const std::bad_alloc &) {
+            local().waiting.clear();
+        } catch (const PgError &) {
             local().waiting.clear();
         }
     });

@@ -30,7 +30,7 @@ def preload_full_disk():
 
 library = preload_full_disk()
 try:
-    server = Server()
+    server = Server(".目録")  # errors that name files are not in every client's encoding
 finally:
     del os.environ["LD_PRELOAD"], os.environ["FULL_DISK"]
 db = Database(server.host)
@@ -135,6 +135,30 @@ def refreshes_are_in_the_history():
     refresh()
     assert history() == 1
     db.wait_for("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager'", 1)
+
+
+def a_warning_that_the_client_cannot_show_ends_no_process():
+    """The folder's name is not in its encoding. An error while a transaction commits would end all sessions."""
+    stranger, away = db.connect(), folder.with_name("away")
+    stranger.cursor().execute("SET client_encoding = LATIN1; SET pg_trickle.enabled = off")
+    folder.rename(away)
+    folder.touch()
+    try:
+        refresh(stranger)
+    finally:
+        folder.unlink()
+        away.rename(folder)
+    refresh(stranger)
+    stranger.close()
+
+
+def a_prepared_refresh_is_not_recorded_before_its_end_is_known():
+    before = history()
+    db.run("BEGIN; INSERT INTO source VALUES (1); SELECT pgtrickle.refresh_stream_table('kept'); PREPARE TRANSACTION 'undone'")
+    db.run("ROLLBACK PREPARED 'undone'")
+    assert history() == before, history()
+    refresh()
+    assert history() == before + 1, history()
 
 
 def the_queries_of_the_document_run_beside_the_server():
@@ -395,6 +419,7 @@ try:
                keep_older_copy, an_older_copy_over_it, an_older_copy_in_its_place, an_index_of_no_bytes, a_removed_log,
                a_folder_in_its_place, a_file_that_may_not_be_written, a_file_of_a_later_release,
                a_full_disk_costs_history_only, a_full_disk_is_reported_to_readers, the_manager_works_on_a_full_disk, a_crash_loses_no_history,
+               a_warning_that_the_client_cannot_show_ends_no_process, a_prepared_refresh_is_not_recorded_before_its_end_is_known,
                no_days_of_retention_keep_nothing])
 finally:
     server.destroy()
