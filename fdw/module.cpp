@@ -13,6 +13,7 @@
 #include "fdw/ddl/heap_statements.hpp"
 #include "fdw/ddl/index.hpp"
 #include "fdw/ddl/object_access_hook.hpp"
+#include "fdw/ddl/refusals/alterations.hpp"
 #include "fdw/ddl/refusals/hints.hpp"
 #include "fdw/ddl/utility_hook.hpp"
 #include "fdw/drop_extension.hpp"
@@ -86,6 +87,7 @@ constexpr UtilityEntry utility[] = {
 
     /* Definitions of stream tables. */
     {T_CreateForeignTableStmt, When::around, follow<CreateForeignTableStmt>},
+    {T_AlterTableStmt, When::before, refuse_alterations_meanwhile},
     {T_AlterTableStmt, When::around, follow<AlterTableStmt>},
     {T_RefreshMatViewStmt, When::around, follow<RefreshMatViewStmt>},
     {T_RenameStmt, When::around, follow<RenameStmt>},

@@ -29,6 +29,12 @@ ALTER VIEW rn_a.vista RENAME TO few;
 SELECT rn_query('rn_st');
 SELECT rn_query('rn_of_view');
 
+-- alter_index_renames_a_table, as PostgreSQL accepts
+ALTER INDEX rn_c.origin RENAME TO root;
+SELECT rn_query('rn_st');
+ALTER INDEX rn_c.root RENAME TO origin;
+SELECT rn_query('rn_st');
+
 -- old_name_is_taken_by_another_table
 CREATE TABLE rn_a.source (id int PRIMARY KEY, n int);
 INSERT INTO rn_a.source VALUES (99, 99);

@@ -15,6 +15,19 @@ ALTER FOREIGN TABLE sd_short OPTIONS (ADD work_mem '8MB');
 SELECT pgtrickle.alter_stream_table('sd_short', refresh_mode => 'FULL');
 ALTER FOREIGN TABLE sd_short OPTIONS (SET schedule '1m');
 ALTER FOREIGN TABLE sd_short OPTIONS (SET schedule '90s');
+-- what_a_dump_would_contain_is_raised_to_the_minimum, unless the owner of the database restores it
+CREATE ROLE sd_owner;
+GRANT USAGE ON FOREIGN SERVER pgtrickle TO sd_owner;
+CREATE SCHEMA sd_owned AUTHORIZATION sd_owner;
+GRANT SELECT ON sd_source TO sd_owner;
+SET ROLE sd_owner;
+CREATE FOREIGN TABLE sd_owned.fast (id int) SERVER pgtrickle OPTIONS (query 'SELECT id FROM public.sd_source', original_query 'x', schedule '1s');
+RESET ROLE;
+CREATE FOREIGN TABLE sd_owned.as_dumped (id int) SERVER pgtrickle OPTIONS (query 'SELECT id FROM public.sd_source', original_query 'x', schedule '1s');
+SELECT name, schedule FROM pgtrickle.pgt_status() WHERE name LIKE '%sd_owned%' ORDER BY 1;
+DROP SCHEMA sd_owned CASCADE;
+DROP OWNED BY sd_owner;
+DROP ROLE sd_owner;
 RESET pg_trickle.min_schedule_seconds;
 -- names_and_abbreviations
 SELECT pgtrickle.alter_stream_table('sd_short', schedule => '0 6 * jan-mar,DEC fri-sun');

@@ -12,6 +12,7 @@
 #include "fdw/ddl/create.hpp"
 
 #include "definition/definition_view.hpp"
+#include "definition/guc.hpp"
 #include "definition/query/altered_columns.hpp"
 #include "definition/query/rewritten_query.hpp"
 #include "definition/restoring.hpp"
@@ -28,8 +29,10 @@
 extern "C" {
 #include "access/table.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_database.h"
 #include "commands/tablecmds.h"
 #include "foreign/foreign.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
 #include "utils/lsyscache.h"
@@ -235,6 +238,24 @@ Oid created_relation(CreateForeignTableStmt *statement)
     return RangeVarGetRelid(statement->base.relation, NoLock, false);
 }
 
+/* Whether a definition was dumped can only be seen by its options, which any role can write. */
+void require_interval_of_restored(CreateForeignTableStmt *statement, Definition *definition)
+{
+    if (!options::is_too_short(definition->schedule) ||
+        call([] { return object_ownercheck(DatabaseRelationId, MyDatabaseId, GetUserId()); }))
+        return;
+    const std::string minimum = std::to_string(guc::min_schedule_seconds) + "s";
+    std::string fault;
+    definition->schedule = *scheduler::parse_schedule(minimum, &fault);
+    call([&] {
+        set_option(&statement->options, "schedule", minimum.c_str());
+        ereport(WARNING,
+                (errmsg("schedule of stream table \"%s\" is raised to the minimum", statement->base.relation->relname),
+                 errdetail("The minimum of %s is set by pg_trickle.min_schedule_seconds.", minimum.c_str()),
+                 errhint("The owner of the database can restore shorter schedules.")));
+    });
+}
+
 } // namespace
 
 void create_stream_table(const UserStatement &utility)
@@ -251,7 +272,9 @@ void create_stream_table(const UserStatement &utility)
     options::apply(given, &definition);
     bool is_restored = !definition.original_query.empty() || !definition.settings.empty();
 
-    if (!is_restored)
+    if (is_restored)
+        require_interval_of_restored(statement, &definition);
+    else
         options::check_interval(definition.schedule);
     definition::ParsedQuery parsed = setup::parse_defining_query(definition, is_restored, InvalidOid);
     if (!is_restored)

@@ -75,6 +75,7 @@ bool is_relation(ObjectType type)
     case OBJECT_VIEW:
     case OBJECT_MATVIEW:
     case OBJECT_FOREIGN_TABLE:
+    case OBJECT_INDEX: /* ALTER INDEX renames relations of all kinds */
     case OBJECT_SEQUENCE:
     case OBJECT_COLUMN:
     case OBJECT_ATTRIBUTE: return true;

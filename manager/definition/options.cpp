@@ -329,9 +329,14 @@ bool parse_boolean(const std::string &name, const std::string &value)
     return result;
 }
 
+bool is_too_short(const scheduler::Schedule &schedule)
+{
+    return schedule.shortest_interval_s(guc::min_schedule_seconds) < guc::min_schedule_seconds;
+}
+
 void check_interval(const scheduler::Schedule &schedule)
 {
-    if (schedule.shortest_interval_s(guc::min_schedule_seconds) < guc::min_schedule_seconds)
+    if (is_too_short(schedule))
         raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
                .message = "schedule must be at least " + std::to_string(guc::min_schedule_seconds) + "s",
                .detail = "The minimum is set by pg_trickle.min_schedule_seconds.",

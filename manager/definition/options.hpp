@@ -35,6 +35,8 @@ void check_value(const std::string &name, const std::string &value);
 /* Raises 22023 if a schedule that is about to be set is shorter than the present minimum. Schedules that were
  * set earlier stay valid. C++ frame. */
 void check_interval(const scheduler::Schedule &schedule);
+/* Whether it is. */
+bool is_too_short(const scheduler::Schedule &schedule);
 
 /* Returns true if pg_trickle itself writes this option. */
 bool is_internal(const std::string &name);

@@ -5,6 +5,7 @@
 
 extern "C" {
 #include "nodes/parsenodes.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 }
 
@@ -52,9 +53,15 @@ Oid owned_stream_table(const char *name)
 Oid locked_stream_table(Oid (*find)(const char *name), const char *name, LOCKMODE mode)
 {
     Oid relid = find(name);
-    while (!definition::lock_if_exists(relid, mode))
-        relid = find(name);
-    return relid;
+    for (;;) {
+        const bool is_locked = definition::lock_if_exists(relid, mode);
+        const Oid found = find(name);
+        if (is_locked && found == relid)
+            return relid;
+        if (is_locked)
+            UnlockRelationOid(relid, mode);
+        relid = found;
+    }
 }
 
 } // namespace pgtrickle

@@ -18,7 +18,8 @@ Oid stream_table_with_texts(const char *name);
 /* As visible_stream_table(), and raises 42501 unless the user owns it. */
 Oid owned_stream_table(const char *name);
 /* Returns the stream table that `find` finds by that name, locked. While the lock waits, another transaction
- * may drop the stream table or create another one of that name, so the name is looked up again afterwards. */
+ * may drop the stream table, create another one of that name, or give it to another role, so it is found again
+ * afterwards. */
 Oid locked_stream_table(Oid (*find)(const char *name), const char *name, LOCKMODE mode);
 
 } // namespace pgtrickle

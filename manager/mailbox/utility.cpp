@@ -205,10 +205,14 @@ void before_database_statement(const UtilityCall &utility)
     block(database);
 }
 
-/* The settings include time zones, which the manager reads with the definitions. */
-void after_settings_statement(const UtilityCall &)
+/* The settings include time zones, which the manager reads with the definitions. Those of one role are not: any role
+ * may set its own, and all managers of the server would look at their definitions. */
+void after_settings_statement(const UtilityCall &utility)
 {
-    if (is_available())
+    const ::Node *statement = utility.statement();
+    const bool is_of_one_role =
+        IsA(statement, AlterRoleSetStmt) && castNode(AlterRoleSetStmt, statement)->role != nullptr;
+    if (is_available() && !is_of_one_role)
         note_settings_change();
 }
 

@@ -1,8 +1,12 @@
 #include "fdw/ddl/refusals/alterations.hpp"
 
+#include "definition/guc.hpp"
 #include "definition/stream_table.hpp"
 
 extern "C" {
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "miscadmin.h"
 #include "utils/lsyscache.h"
 }
 
@@ -99,6 +103,16 @@ void refuse_other_alterations(Oid relid, const AlterTableStmt *statement)
                         errmsg("cannot alter stream table \"%s\" in this way", get_rel_name(relid)),
                         errdetail("%s", refusal.reason), errhint("%s", refusal.alternative)));
     }
+}
+
+void refuse_alterations_meanwhile(const UtilityCall &call)
+{
+    const auto *statement = castNode(AlterTableStmt, call.statement());
+    if (IsBinaryUpgrade || !guc::is_preloaded() || !IsTransactionState())
+        return;
+    const Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
+    if (OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE && definition::is_stream_table(relid))
+        guc::require_stream_tables("alter a stream table");
 }
 
 } // namespace pgtrickle

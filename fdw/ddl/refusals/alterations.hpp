@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "pg/versions/postgres.hpp"
+#include "pg/hooks.hpp"
 
 extern "C" {
 #include "nodes/parsenodes.h"
@@ -14,5 +14,9 @@ namespace pgtrickle {
 /* Raises an error if a command of the statement cannot be executed on the stream table: 42501 for other roles than its
  * owner. SET TABLESPACE is allowed as the only command, and does not pass here. PostgreSQL frame. */
 void refuse_other_alterations(Oid relid, const AlterTableStmt *statement);
+
+/* An entry of fdw/module.cpp: raises 55000 for a stream table of a database that is prepared for pg_upgrade, where no
+ * statement is followed. */
+void refuse_alterations_meanwhile(const UtilityCall &call);
 
 } // namespace pgtrickle
