@@ -15,7 +15,7 @@ ALTER FOREIGN TABLE sd_short OPTIONS (ADD work_mem '8MB');
 SELECT pgtrickle.alter_stream_table('sd_short', refresh_mode => 'FULL');
 ALTER FOREIGN TABLE sd_short OPTIONS (SET schedule '1m');
 ALTER FOREIGN TABLE sd_short OPTIONS (SET schedule '90s');
--- what_a_dump_would_contain_is_raised_to_the_minimum, unless the owner of the database restores it
+-- a_schedule_as_in_a_dump_is_raised_to_the_minimum, unless the owner of the database restores it
 CREATE ROLE sd_owner;
 GRANT USAGE ON FOREIGN SERVER pgtrickle TO sd_owner;
 CREATE SCHEMA sd_owned AUTHORIZATION sd_owner;

@@ -15,6 +15,7 @@
 #include "definition/option_row.hpp"
 #include "definition/options.hpp"
 #include "definition/query/altered_columns.hpp"
+#include "definition/state/all_states.hpp"
 #include "definition/state/state.hpp"
 #include "definition/text_search_setting.hpp"
 #include "fdw/ddl/dependency_changes.hpp"

@@ -9,6 +9,7 @@
 #include "definition/definition.hpp"
 #include "definition/definition_view.hpp"
 #include "definition/query/rules_and_policies.hpp"
+#include "definition/state/all_states.hpp"
 #include "definition/state/state.hpp"
 #include "definition/text_search_setting.hpp"
 #include "pg/walker.hpp"

@@ -1,6 +1,7 @@
 #include "definition/stream_table.hpp"
 
 #include "definition/shown_as.hpp"
+#include "definition/state/all_states.hpp"
 #include "definition/state/extension_table.hpp"
 #include "definition/state/state.hpp"
 #include "pg/versions/names.hpp"

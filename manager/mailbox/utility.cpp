@@ -211,7 +211,7 @@ void after_settings_statement(const UtilityCall &utility)
 {
     const ::Node *statement = utility.statement();
     const bool is_of_one_role =
-        IsA(statement, AlterRoleSetStmt) && castNode(AlterRoleSetStmt, statement)->role != nullptr;
+        IsA(statement, AlterRoleSetStmt) && reinterpret_cast<const AlterRoleSetStmt *>(statement)->role != nullptr;
     if (is_available() && !is_of_one_role)
         note_settings_change();
 }

@@ -3,8 +3,8 @@
  * They are looked up by name each time, because an OID kept over DROP EXTENSION would be wrong. PostgreSQL
  * frames.
  *
- * Invariant: a table of this name counts only in the schema of the extension. Where the extension is not, whoever may
- * create schemas may create one of the same name, with tables of any shape.
+ * Invariant: a table of this name counts only in the schema of the extension. Where the extension is not, a role
+ * that may create schemas may create one of this name, with tables of any shape.
  */
 #pragma once
 

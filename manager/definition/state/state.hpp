@@ -134,23 +134,6 @@ void take_over(Oid relid, Oid successor);
  * the generation, which stays the same in sum. */
 void remove_applied_marks(Oid relid, const MarkId *marks, int count);
 
-/* The part of a stream table's state that shows whether anything about it has changed. Trivial, because a
- * PostgreSQL frame creates it. */
-struct StateSummary {
-    Oid relid;
-    int64_t generation; /* including marks */
-    int32_t consecutive_errors;
-    bool is_populated;
-    TimestampTz data_timestamp; /* 0: unpopulated */
-    char status[16];
-};
-/* Returns the state of all stream tables of this database, read by one scan, palloc'ed; sets `count` to their
- * number. PostgreSQL frame. */
-StateSummary *all_summaries(int *count);
-
-/* Returns the relids of all stream tables of this database (allocated List of OIDs). PostgreSQL frame. */
-List *all_stream_tables();
-
 /* Returns the OIDs of a list of the functions below. C++ frame. */
 std::vector<Oid> to_vector(const List *oids);
 

@@ -232,8 +232,7 @@ void compile_query(Compiled *compiled)
             add_source(*compiled, source.relid, source.kind == SourceKind::stream_table, false, false, source.columns,
                        false, source.is_captured);
         compiled->steps.emplace_back().step = setup::step_of_rows(relid);
-        Query *query = call([&] { return definition::query_of(relid); });
-        translate::TimeDependence time_dependence = translate::time_dependence_of(query);
+        const auto time_dependence = translate::time_dependence_of(call([=] { return definition::query_of(relid); }));
         compiled->is_time_dependent = time_dependence.is_volatile || time_dependence.is_now_dependent;
     }
     compiled->captures_match_privileges = captures_match_privileges(*compiled);

@@ -13,6 +13,7 @@
 #include "definition/catalog_caches.hpp"
 #include "definition/definition.hpp"
 #include "definition/definition_view.hpp"
+#include "definition/state/all_states.hpp"
 #include "definition/state/state.hpp"
 #include "definition/time_zone.hpp"
 #include "mailbox/manager_side.hpp"
