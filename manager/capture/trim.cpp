@@ -141,9 +141,8 @@ HTAB *findings = nullptr;
 /* PostgreSQL frame. */
 Finding *finding_of(Oid segment)
 {
-    if (findings == nullptr) {
+    if (findings == nullptr)
         findings = new_session_table<Oid, Finding>("pg_trickle unneeded segments", 64);
-    }
     bool found;
     auto *finding = static_cast<Finding *>(hash_search(findings, &segment, HASH_ENTER, &found));
     if (!found)

@@ -76,15 +76,15 @@ void start_merge(QueryDesc *query, int flags, const Next &next)
     next();
     if ((flags & EXEC_FLAG_EXPLAIN_ONLY) != 0 || query->planstate == nullptr)
         return;
-    List *commands = list_copy(query->estate->es_auxmodifytables); /* those within WITH */
-    if (IsA(query->planstate, ModifyTableState))
-        commands = list_append_unique_ptr(commands, query->planstate);
+    List *within_with = query->estate->es_auxmodifytables;
+    PlanState *top = IsA(query->planstate, ModifyTableState) ? query->planstate : nullptr;
+    if (top != nullptr)
+        watch_merge(castNode(ModifyTableState, top));
     ListCell *cell;
-    foreach (cell, commands)
+    foreach (cell, within_with)
         watch_merge(lfirst_node(ModifyTableState, cell));
-    if (list_length(commands) > 1)
-        watch_other_commands(commands);
-    list_free(commands);
+    if (within_with != NIL)
+        watch_other_commands(top != nullptr ? lappend(list_copy(within_with), top) : within_with);
 }
 
 } // namespace pgtrickle::capture

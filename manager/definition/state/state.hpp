@@ -49,8 +49,8 @@ const char *name_of(Status status); /* INITIALIZING … */
 struct StateRow {
     bool is_populated = false;
     bool needs_reinit = false; /* a mark says so, or has_other_collations */
-    bool has_other_collations =
-        false;                /* the rows were computed under other versions of collations (collation_versions.hpp) */
+    /* The rows were computed under other versions of collations (collation_versions.hpp). */
+    bool has_other_collations = false;
     bool needs_setup = false; /* a mark says so: the refresh replaces the heaps, for which it excludes readers */
     std::string reinit_reason;
     std::vector<MarkId> marks; /* the marks that were visible */
