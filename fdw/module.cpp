@@ -70,6 +70,7 @@ constexpr UtilityEntry utility[] = {
 
     {T_AlterTableStmt, When::after, storage::verify_bounds},
     {T_CreateStmt, When::after, storage::verify_bounds},
+    {T_CreateForeignTableStmt, When::after, storage::verify_bounds},
 
     /* Reading stream tables. */
     {T_DoStmt, When::before, use_snapshot_in_block},
@@ -95,6 +96,7 @@ constexpr UtilityEntry utility[] = {
     {T_ReassignOwnedStmt, When::around, follow<ReassignOwnedStmt>},
     {T_GrantStmt, When::around, follow<GrantStmt>},
     {T_GrantRoleStmt, When::around, follow<GrantRoleStmt>},
+    {T_CreateRoleStmt, When::around, follow<CreateRoleStmt>},
     {T_AlterRoleStmt, When::around, follow<AlterRoleStmt>},
     {T_DropRoleStmt, When::around, follow<DropRoleStmt>},
     {T_ViewStmt, When::around, follow<ViewStmt>},

@@ -25,7 +25,9 @@ CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT relname FR
 CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT id, random() AS r FROM bi_source', refresh_mode 'DIFFERENTIAL');
 CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT id FROM bi_st');
 CREATE TEMP TABLE bi_temp (id int);
+CREATE FUNCTION pg_temp.bi_twice(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 2 * $1';
 CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT id FROM bi_temp');
+CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT pg_temp.bi_twice(id) AS d FROM bi_source');
 
 -- columns
 CREATE FOREIGN TABLE bi_st (id int) SERVER pgtrickle OPTIONS (query 'SELECT id, n FROM bi_source');

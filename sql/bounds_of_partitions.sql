@@ -46,6 +46,17 @@ ALTER TABLE parts ATTACH PARTITION of_c FOR VALUES IN ('c');
 INSERT INTO item VALUES (34, 'd', 34);
 \set VERBOSITY terse
 SELECT pgtrickle.refresh_stream_table('of_all');
+-- and_where_the_new_partition_is_a_foreign_table
+CREATE EXTENSION file_fdw;
+CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+CREATE TABLE parts_by_kind (kind text, n bigint) PARTITION BY LIST (kind);
+SELECT pgtrickle.create_stream_table('by_default', 'SELECT kind, n FROM item', '520w');
+ALTER TABLE parts_by_kind ATTACH PARTITION by_default DEFAULT;
+CREATE FOREIGN TABLE part_a PARTITION OF parts_by_kind FOR VALUES IN ('a') SERVER files OPTIONS (filename '/dev/null', format 'csv');
+CREATE FOREIGN TABLE part_z PARTITION OF parts_by_kind FOR VALUES IN ('zz') SERVER files OPTIONS (filename '/dev/null', format 'csv');
+SELECT count(*) > 0 FROM parts_by_kind WHERE kind = 'a';
+DROP TABLE parts_by_kind;
+DROP EXTENSION file_fdw CASCADE;
 -- and_by_each_exact_read_that_would_return_one
 SET pg_trickle.read_mode = exact;
 SELECT count(*) FROM parts;

@@ -39,6 +39,8 @@ REVOKE por_group FROM por_owner; SELECT * FROM compare('its end');
 GRANT por_group TO por_outer; SELECT * FROM compare('nothing yet');
 GRANT por_outer TO por_owner; SELECT * FROM compare('membership in a member');
 DROP ROLE por_outer; SELECT * FROM compare('the role in between is gone');
+CREATE ROLE por_bridge IN ROLE por_group ROLE por_owner; SELECT * FROM compare('a new role in between');
+DROP ROLE por_bridge; SELECT * FROM compare('it is gone');
 ALTER ROLE por_owner BYPASSRLS; SELECT * FROM compare('exempt');
 ALTER ROLE por_owner NOBYPASSRLS; SELECT * FROM compare('bound');
 ALTER ROLE por_owner SUPERUSER; SELECT * FROM compare('superuser');

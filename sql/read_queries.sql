@@ -15,6 +15,12 @@ SELECT count(*), min(k), max(k) FROM total;
 SELECT * FROM total WHERE k = 5 OR s = 620;
 SELECT sum(1 / (s - 620)) FROM total;
 -- views
+-- views_without_tables, which the planner's hook meets in every database
+CREATE VIEW months AS SELECT 1 AS m UNION ALL SELECT 2;
+CREATE VIEW of_values AS VALUES (1) INTERSECT SELECT 1;
+CREATE VIEW of_sets AS (SELECT 1 AS m EXCEPT SELECT 2) UNION SELECT m FROM months;
+SELECT * FROM months, of_values, of_sets ORDER BY 1;
+DROP VIEW of_sets, of_values, months;
 CREATE VIEW plain AS SELECT k, n * 2 AS twice, total FROM total;
 CREATE VIEW barrier WITH (security_barrier) AS SELECT * FROM total WHERE k % 2 = 0;
 SELECT plain FROM plain ORDER BY k LIMIT 2;

@@ -26,6 +26,31 @@ ALTER TYPE rt_pair ADD ATTRIBUTE c int;
 SELECT * FROM rt_json ORDER BY p;
 DROP FOREIGN TABLE rt_text, rt_array, rt_json;
 
+-- results_of_functions_and_operators
+CREATE TYPE rt_two AS (x int, y text);
+CREATE TYPE rt_level AS ENUM ('low', 'high');
+CREATE FUNCTION rt_two_of(int) RETURNS rt_two IMMUTABLE LANGUAGE sql AS $$ SELECT $1, 'q'::text $$;
+CREATE FUNCTION rt_level_of(n int) RETURNS rt_level IMMUTABLE LANGUAGE sql
+  BEGIN ATOMIC SELECT CASE WHEN n > 0 THEN 'high'::rt_level ELSE 'low'::rt_level END; END;
+CREATE OPERATOR @@~ (FUNCTION = rt_level_of, RIGHTARG = int);
+CREATE TABLE rt_numbers (id int PRIMARY KEY, n int);
+INSERT INTO rt_numbers VALUES (1, 0);
+CREATE FOREIGN TABLE rt_of_function (id int, j jsonb, m text, o text) SERVER pgtrickle
+    OPTIONS (query 'SELECT id, to_jsonb(rt_two_of(n)), rt_level_of(n)::text, (@@~ n)::text FROM rt_numbers', schedule '520w');
+CREATE FOREIGN TABLE rt_rows_of_function (id int, j jsonb) SERVER pgtrickle
+    OPTIONS (query 'SELECT id, to_jsonb(r) FROM rt_numbers, rt_two_of(n) r', schedule '520w');
+ALTER TYPE rt_two RENAME ATTRIBUTE x TO z;
+ALTER TYPE rt_level RENAME VALUE 'low' TO 'deep';
+INSERT INTO rt_numbers VALUES (2, 0);
+SELECT * FROM rt_of_function ORDER BY id;
+SELECT * FROM rt_rows_of_function ORDER BY id;
+ALTER TYPE rt_two ADD ATTRIBUTE w int;
+SELECT * FROM rt_rows_of_function ORDER BY id;
+DROP TABLE rt_numbers CASCADE;
+DROP OPERATOR @@~ (NONE, int);
+DROP FUNCTION rt_two_of, rt_level_of;
+DROP TYPE rt_two, rt_level;
+
 -- whole rows that a full refresh reads, also through a view
 CREATE TABLE rt_rows (id int PRIMARY KEY, x int);
 INSERT INTO rt_rows VALUES (1, 2);

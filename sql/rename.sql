@@ -29,6 +29,42 @@ ALTER VIEW rn_a.vista RENAME TO few;
 SELECT rn_query('rn_st');
 SELECT rn_query('rn_of_view');
 
+-- names_of_the_first_branch_of_a_set_operation
+CREATE TABLE rn_more (g text, v int);
+CREATE FOREIGN TABLE rn_set () SERVER pgtrickle OPTIONS (schedule '520w',
+  query '(SELECT g, count(*) AS n FROM rn_more GROUP BY g EXCEPT SELECT g, 3 FROM rn_more) UNION ALL SELECT g, 4 FROM rn_more ORDER BY 1');
+CREATE FOREIGN TABLE rn_declared (name text) SERVER pgtrickle OPTIONS (query 'SELECT upper(g) FROM rn_more UNION SELECT g FROM rn_more', schedule '520w');
+ALTER FOREIGN TABLE rn_set RENAME COLUMN n TO m;
+SELECT rn_query('rn_set');
+SELECT rn_query('rn_declared');
+ALTER TABLE rn_more ALTER g TYPE varchar(50), ALTER v TYPE bigint;
+INSERT INTO rn_more VALUES ('a', 1);
+SELECT pgtrickle.refresh_stream_table('rn_set');
+SELECT * FROM rn_set ORDER BY m;
+SELECT * FROM rn_declared ORDER BY name;
+DROP TABLE rn_more CASCADE;
+
+-- types_that_only_the_text_names: of an array constructor, of a cast by a function, of rows of a table
+CREATE SCHEMA rn_m;
+CREATE TYPE rn_m.mood AS ENUM ('sad', 'ok');
+CREATE TYPE rn_m.pair AS (x int, y int);
+CREATE FUNCTION rn_m.pair_of(int) RETURNS rn_m.pair IMMUTABLE LANGUAGE sql AS 'SELECT $1, $1';
+CREATE CAST (int AS rn_m.pair) WITH FUNCTION rn_m.pair_of(int);
+CREATE TABLE rn_line (sku text, qty int);
+CREATE TABLE rn_lines (id int PRIMARY KEY, es rn_m.mood[], ls rn_line[]);
+CREATE FOREIGN TABLE rn_types () SERVER pgtrickle OPTIONS (schedule '520w',
+  query $$SELECT id, coalesce(es, ARRAY[]::rn_m.mood[]) AS es, coalesce(ls, '{}'::rn_line[]) AS ls, id::rn_m.pair AS p FROM rn_lines$$);
+ALTER TYPE rn_m.mood RENAME TO feeling;
+ALTER TYPE rn_m.pair RENAME TO two;
+ALTER TABLE rn_line RENAME TO rn_item;
+SELECT rn_query('rn_types');
+ALTER SCHEMA rn_m RENAME TO rn_n;
+SELECT rn_query('rn_types');
+ALTER TABLE rn_lines ALTER id TYPE bigint;
+DROP TABLE rn_lines CASCADE;
+DROP TABLE rn_item;
+DROP SCHEMA rn_n CASCADE;
+
 -- alter_index_renames_a_table, as PostgreSQL accepts
 ALTER INDEX rn_c.origin RENAME TO root;
 SELECT rn_query('rn_st');

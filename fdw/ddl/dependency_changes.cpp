@@ -7,6 +7,7 @@
 
 #include "definition/definition.hpp"
 #include "definition/definition_view.hpp"
+#include "definition/indirect_users.hpp"
 #include "definition/query/rules_and_policies.hpp"
 #include "definition/query/type_columns.hpp"
 #include "definition/state/state.hpp"
@@ -25,7 +26,6 @@ extern "C" {
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "access/tableam.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
@@ -165,7 +165,8 @@ std::vector<Oid> users_of_type(Oid type)
 {
     List *users = NIL, *relations = NIL;
     call([&] {
-        users = definition::users_of(TypeRelationId, type, 0, false);
+        users = list_concat_unique_oid(definition::users_of(TypeRelationId, type, 0, false),
+                                       definition::users_of_functions_with(type));
         ListCell *cell;
         foreach (cell, definition::columns_holding(type)) {
             auto *column = static_cast<ObjectAddress *>(lfirst(cell));

@@ -146,9 +146,16 @@ List *changed_roles(const ::Node *statement)
         return existing_roles(reinterpret_cast<const GrantRoleStmt *>(statement)->grantee_roles);
     if (IsA(statement, DropRoleStmt))
         return existing_roles(reinterpret_cast<const DropRoleStmt *>(statement)->roles);
-    const auto *alter = reinterpret_cast<const AlterRoleStmt *>(statement);
     List *roles = NIL;
     ListCell *cell;
+    if (IsA(statement, CreateRoleStmt)) { /* its members become members of those that it is a member of */
+        foreach (cell, reinterpret_cast<const CreateRoleStmt *>(statement)->options)
+            if (auto *option = lfirst_node(DefElem, cell);
+                strcmp(option->defname, "rolemembers") == 0 || strcmp(option->defname, "adminmembers") == 0)
+                roles = list_concat(roles, existing_roles(reinterpret_cast<List *>(option->arg)));
+        return roles;
+    }
+    const auto *alter = reinterpret_cast<const AlterRoleStmt *>(statement);
     foreach (cell, alter->options) {
         auto *option = lfirst_node(DefElem, cell);
         if (strcmp(option->defname, "rolemembers") == 0)

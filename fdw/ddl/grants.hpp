@@ -12,7 +12,7 @@ namespace pgtrickle {
 /* Executes a GrantStmt. */
 void grant(const UserStatement &utility);
 
-/* Executes a GrantRoleStmt, AlterRoleStmt or DropRoleStmt. */
+/* Executes a GrantRoleStmt, CreateRoleStmt, AlterRoleStmt or DropRoleStmt. */
 void change_roles(const UserStatement &utility);
 
 /* Requests refreshes, once this transaction has committed, of stream tables that read a source which is not

@@ -109,23 +109,17 @@ void add_users(AffectedTables *concerned, Oid class_id, Oid object_id)
         list_concat_unique_oid(concerned->by_views, definition::users_of(class_id, object_id, 0, false));
 }
 
-/* The row type of a relation has the name of the relation, and those of its columns. */
-void add_users_of_relation(AffectedTables *concerned, Oid relation)
-{
-    add_users(concerned, RelationRelationId, relation);
-    if (const Oid row_type = get_rel_type_id(relation); OidIsValid(row_type))
-        add_users(concerned, TypeRelationId, row_type);
-}
-
-/* An array type has the schema and the name of its elements' type. */
+/* The row type of a relation has the name of the relation, and those of its columns; an array type has the schema and
+ * the name of its elements' type. */
 void add_users_of_object(AffectedTables *concerned, const ObjectAddress &object)
 {
-    if (object.classId == RelationRelationId)
-        return add_users_of_relation(concerned, object.objectId);
     add_users(concerned, object.classId, object.objectId);
-    const Oid array = object.classId == TypeRelationId ? get_array_type(object.objectId) : InvalidOid;
-    if (OidIsValid(array))
-        add_users(concerned, TypeRelationId, array);
+    const Oid type = object.classId == TypeRelationId       ? object.objectId
+                     : object.classId == RelationRelationId ? get_rel_type_id(object.objectId)
+                                                            : InvalidOid;
+    for (const Oid one : {type, OidIsValid(type) ? get_array_type(type) : InvalidOid})
+        if (OidIsValid(one))
+            add_users(concerned, TypeRelationId, one);
 }
 
 /* Stream tables in the schema also get another name. */
@@ -194,7 +188,7 @@ AffectedTables find_objects(ObjectType type, RangeVar *relation, ::Node *object,
         ObjectAddress address;
         ObjectAddressSet(address, RelationRelationId, concerned.relation);
         refuse_own(address);
-        add_users_of_relation(&concerned, concerned.relation);
+        add_users_of_object(&concerned, address);
         if (definition::is_stream_table(concerned.relation))
             concerned.moved = list_make1_oid(concerned.relation);
     } else if (type == OBJECT_SCHEMA) {
@@ -404,7 +398,7 @@ void run_for_column(const UserStatement &utility, AffectedTables concerned)
     CommandCounterIncrement();
     ListCell *cell;
     foreach (cell, OidIsValid(concerned.relation) ? altered_with(concerned.relation) : NIL)
-        add_users_of_relation(&concerned, lfirst_oid(cell));
+        add_users_of_object(&concerned, {RelationRelationId, lfirst_oid(cell), 0});
     find_configurations(&concerned);
     follow(concerned);
 }

@@ -91,6 +91,11 @@ StatementHandler handler_of(const GrantRoleStmt *)
     return refresh::is_running() ? nullptr : change_roles;
 }
 
+StatementHandler handler_of(const CreateRoleStmt *)
+{
+    return refresh::is_running() ? nullptr : change_roles;
+}
+
 StatementHandler handler_of(const AlterRoleStmt *)
 {
     return refresh::is_running() ? nullptr : change_roles;

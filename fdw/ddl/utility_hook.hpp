@@ -21,6 +21,7 @@ StatementHandler handler_of(const AlterObjectSchemaStmt *statement);
 StatementHandler handler_of(const ReassignOwnedStmt *statement);
 StatementHandler handler_of(const GrantStmt *statement);
 StatementHandler handler_of(const GrantRoleStmt *statement);
+StatementHandler handler_of(const CreateRoleStmt *statement);
 StatementHandler handler_of(const AlterRoleStmt *statement);
 StatementHandler handler_of(const DropRoleStmt *statement);
 StatementHandler handler_of(const ViewStmt *statement);

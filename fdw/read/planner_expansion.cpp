@@ -179,8 +179,12 @@ bool is_expanded(const RangeTblEntry *entry)
     if (!OidIsValid(entry->relid) || rows->rtable == NIL)
         return false;
     const auto *first = linitial_node(RangeTblEntry, rows->rtable);
-    if (rows->setOperations != nullptr && first->rtekind == RTE_SUBQUERY) /* the stored rows, beside the touched ones */
+    if (rows->setOperations != nullptr &&
+        first->rtekind == RTE_SUBQUERY) {   /* the stored rows, beside the touched ones */
+        if (first->subquery->rtable == NIL) /* of a view, without FROM */
+            return false;
         first = linitial_node(RangeTblEntry, first->subquery->rtable);
+    }
     return first->relkind == RELKIND_FOREIGN_TABLE && first->relid == entry->relid;
 }
 

@@ -1,6 +1,7 @@
 #include "definition/definition_view.hpp"
 
 #include "definition/definition.hpp"
+#include "definition/query/printed_types.hpp"
 #include "definition/query/query.hpp"
 #include "definition/query/released_queries.hpp"
 #include "definition/query/rules_and_policies.hpp"
@@ -248,19 +249,15 @@ void copy_rule_dependencies(Oid relid, Oid view)
     CommandCounterIncrement();
 }
 
-struct NamedRelations {
-    List *relids;
-};
-
 bool collect_named(::Node *node, void *context)
 {
-    auto *found = static_cast<NamedRelations *>(context);
+    auto *found = static_cast<List **>(context);
     if (node == nullptr)
         return false;
     if (IsA(node, RangeTblEntry)) {
         auto *entry = reinterpret_cast<RangeTblEntry *>(node);
         if (entry->rtekind == RTE_RELATION)
-            found->relids = list_append_unique_oid(found->relids, entry->relid);
+            *found = list_append_unique_oid(*found, entry->relid);
         return false;
     }
     if (IsA(node, Query))
@@ -318,6 +315,7 @@ void store_query(Oid relid, Query *query)
     if (OidIsValid(view))
         drop_view(relid, view);
     view = create_view(relid, query);
+    depend_on_printed_types(rule_of(view), query);
     depend_on_settings(relid, view);
     forget_query_dependencies(relid);
     copy_rule_dependencies(relid, view);
@@ -363,6 +361,7 @@ char *canonical_text(Query *query)
     set_text_settings();
     auto *copy = static_cast<Query *>(copyObjectImpl(query));
     remove_dropped_columns(copy);
+    name_first_branch(copy);
     char *text = pg_get_querydef(copy, false);
     AtEOXact_GUC(false, level);
     while (*text == ' ')
@@ -372,9 +371,9 @@ char *canonical_text(Query *query)
 
 List *relations_named(Query *query)
 {
-    NamedRelations found = {NIL};
-    collect_named(reinterpret_cast<::Node *>(query), &found);
-    return found.relids;
+    List *relids = NIL;
+    collect_named(reinterpret_cast<::Node *>(query), &relids);
+    return relids;
 }
 
 List *relations_depended_on(Oid relid)

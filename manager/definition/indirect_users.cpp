@@ -34,6 +34,7 @@ extern "C" {
 #include "nodes/readfuncs.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 }
 
@@ -168,7 +169,33 @@ List *direct_users(ObjectAddress *object)
     return users_of(object->classId, object->objectId, 0, false);
 }
 
+void add_functions_with(List **functions, Oid type)
+{
+    ScanKeyData keys[2];
+    ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(TypeRelationId));
+    ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(type));
+    Relation depend = table_open(DependRelationId, AccessShareLock);
+    SysScanDesc scan = systable_beginscan(depend, DependReferenceIndexId, true, nullptr, 2, keys);
+    while (HeapTuple tuple = systable_getnext(scan))
+        if (auto *form = reinterpret_cast<Form_pg_depend>(GETSTRUCT(tuple)); form->classid == ProcedureRelationId)
+            *functions = list_append_unique_oid(*functions, form->objid);
+    systable_endscan(scan);
+    table_close(depend, AccessShareLock);
+}
+
 } // namespace
+
+List *users_of_functions_with(Oid type)
+{
+    List *functions = NIL, *users = NIL;
+    for (const Oid one : {type, get_array_type(type)})
+        if (OidIsValid(one))
+            add_functions_with(&functions, one);
+    ListCell *cell;
+    foreach (cell, functions)
+        users = list_concat_unique_oid(users, indirect_users_of(ProcedureRelationId, lfirst_oid(cell)));
+    return users;
+}
 
 List *indirect_users_of(Oid class_id, Oid object_id)
 {

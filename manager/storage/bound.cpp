@@ -204,8 +204,8 @@ Bitmapset *columns_of_bound(Oid stream_table)
 void verify_bounds(const UtilityCall &utility)
 {
     ::Node *statement = utility.statement();
-    if (IsA(statement, CreateStmt)) {
-        const auto *create = castNode(CreateStmt, statement);
+    if (IsA(statement, CreateStmt) || IsA(statement, CreateForeignTableStmt)) {
+        const auto *create = reinterpret_cast<CreateStmt *>(statement); /* the other one begins with it */
         if (create->partbound != nullptr && !create->partbound->is_default) {
             CommandCounterIncrement();
             verify_default_partition(RangeVarGetRelid(linitial_node(RangeVar, create->inhRelations), NoLock, true));

@@ -1,11 +1,14 @@
 #include "storage/storage.hpp"
 
 extern "C" {
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -100,14 +103,35 @@ Oid served_from(Oid heap)
     return name != nullptr ? owner_of_storage_name(name) : InvalidOid;
 }
 
+namespace {
+
+/* Returns the file of the relation that the snapshot sees; InvalidOid if it sees no such relation. */
+Oid file_seen(Oid relation, Snapshot snapshot)
+{
+    Relation classes = table_open(RelationRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
+    SysScanDesc scan = systable_beginscan(classes, ClassOidIndexId, true, snapshot, 1, &key);
+    HeapTuple row = systable_getnext(scan);
+    const Oid file = HeapTupleIsValid(row) ? reinterpret_cast<Form_pg_class>(GETSTRUCT(row))->relfilenode : InvalidOid;
+    systable_endscan(scan);
+    table_close(classes, AccessShareLock);
+    return file;
+}
+
+} // namespace
+
 bool is_seen_as_it_is(Oid heap, Snapshot snapshot)
 {
     HeapTuple row = SearchSysCache1(RELOID, ObjectIdGetDatum(heap));
     if (!HeapTupleIsValid(row))
         return true; /* reading it raises the error */
     const TransactionId writer = HeapTupleHeaderGetXmin(row->t_data);
+    const auto *form = reinterpret_cast<Form_pg_class>(GETSTRUCT(row));
+    /* Rows of a partitioned storage may have been moved; another owner or fillfactor of a heap moves none. */
     const bool is_seen = !TransactionIdIsNormal(writer) || HeapTupleHeaderXminFrozen(row->t_data) ||
-                         TransactionIdIsCurrentTransactionId(writer) || !XidInMVCCSnapshot(writer, snapshot);
+                         TransactionIdIsCurrentTransactionId(writer) || !XidInMVCCSnapshot(writer, snapshot) ||
+                         (form->relkind == RELKIND_RELATION && file_seen(heap, snapshot) == form->relfilenode);
     ReleaseSysCache(row);
     return is_seen;
 }

@@ -17,6 +17,7 @@ extern "C" {
 #include "parser/parse_node.h"
 #include "parser/parse_relation.h"
 #include "parser/parse_type.h"
+#include "parser/parsetree.h"
 #include "tcop/tcopprot.h"
 #include "utils/lsyscache.h"
 }
@@ -450,6 +451,24 @@ Query *fit_columns(const ParsedQuery &parsed, WantedColumn *wanted, int count, c
         target->resname = pstrdup(column->name);
     }
     return query;
+}
+
+void name_first_branch(Query *query)
+{
+    ::Node *branch = query->setOperations;
+    while (branch != nullptr && IsA(branch, SetOperationStmt))
+        branch = castNode(SetOperationStmt, branch)->larg;
+    if (branch == nullptr)
+        return;
+    Query *first = rt_fetch(castNode(RangeTblRef, branch)->rtindex, query->rtable)->subquery;
+    ListCell *own, *of_whole;
+    forboth(own, first->targetList, of_whole, query->targetList)
+    {
+        auto *target = lfirst_node(TargetEntry, own);
+        if (!target->resjunk)
+            target->resname = lfirst_node(TargetEntry, of_whole)->resname;
+    }
+    name_first_branch(first);
 }
 
 } // namespace pgtrickle::definition

@@ -50,6 +50,10 @@ void remove_dropped_columns(Query *query);
  * top of a target. PostgreSQL frame. */
 Expr *without_cast(Expr *expression);
 
+/* Gives the first branch of a set operation, from which the names of its columns are printed, those of the whole query.
+ * PostgreSQL frame. */
+void name_first_branch(Query *query);
+
 /* Returns the columns that `query` has without a declaration, with types and collations resolved, as
  * ColumnDefs. PostgreSQL frame. */
 List *column_definitions(Query *query);
