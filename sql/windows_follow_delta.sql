@@ -61,6 +61,15 @@ SELECT pgtrickle.create_stream_table('windows_follow_delta.paid', 'SELECT id, su
 UPDATE price SET x = 1.5 WHERE id = 2;
 SELECT pgtrickle.refresh_stream_table('windows_follow_delta.paid');
 SELECT * FROM paid ORDER BY id;
+-- copies_of_a_row_have_different_sums, of which the rows behind them continue the last one
+CREATE TABLE copied (p int, o int, x int);
+INSERT INTO copied SELECT p, 1, x FROM generate_series(1, 50), (VALUES (1, 5), (2, -5)) v (p, x);
+SELECT pgtrickle.create_stream_table('windows_follow_delta.summed', 'SELECT p, o, x, sum(x) OVER w AS s, sum(x) FILTER (WHERE o <> 1) OVER w AS f FROM copied WINDOW w AS (PARTITION BY p ORDER BY o, x ROWS UNBOUNDED PRECEDING)', '520w', 'DIFFERENTIAL');
+INSERT INTO copied VALUES (1, 0, 1), (2, 0, 1);
+SELECT pgtrickle.refresh_stream_table('windows_follow_delta.summed');
+INSERT INTO copied VALUES (1, 2, 7), (2, 2, 7);
+SELECT pgtrickle.refresh_stream_table('windows_follow_delta.summed');
+SELECT * FROM summed WHERE o = 2 ORDER BY p;
 -- where rows may share a key, it does not show which row is before which: the partition is read from the source
 CREATE TABLE at_any_time (id int PRIMARY KEY, v int);
 CREATE TABLE at_commit (id int PRIMARY KEY DEFERRABLE, v int);

@@ -1,6 +1,6 @@
 /*
  * Window functions of the toy language: `f(cN) [FILTER (…)] OVER ([PARTITION BY cN, …]
- * [ORDER BY cN [DESC], …])` with the default frame. NULLs are the largest, as in SQL.
+ * [ORDER BY cN [DESC], …] [ROWS UNBOUNDED PRECEDING])`, else with the default frame. NULLs are the largest, as in SQL.
  */
 #include "toy.hpp"
 
@@ -16,6 +16,7 @@ struct Over {
     std::string function;
     std::vector<int> partition, order;
     std::vector<bool> is_descending; /* by column of the order */
+    bool is_of_rows = false;
 };
 
 Over over_of(const std::string &text)
@@ -32,6 +33,8 @@ Over over_of(const std::string &text)
             list = &result.order;
         else if (word.rfind("DESC", 0) == 0)
             result.is_descending.back() = true;
+        else if (word == "ROWS")
+            result.is_of_rows = true;
         else if (word[0] == 'c')
             list->push_back(std::stoi(word.substr(1)));
         result.is_descending.resize(result.order.size());
@@ -62,12 +65,16 @@ Lookup lookup_in(const Row &row)
     return [&row](const std::string &name) { return row.at(std::stoi(name.substr(1))); };
 }
 
-Value aggregate(const Over &over, const Row &row, const std::vector<Row> &rows)
+/* Returns the value of an aggregate over the partition of the row at `place`, up to its peers or to the row itself. */
+Value aggregate(const Over &over, const std::vector<Row> &rows, const std::vector<size_t> &sorted, size_t place)
 {
+    const Row &row = rows[sorted[place]];
     Rows frame;
-    for (const auto &other : rows)
-        if (is_beside(over, row, other) && !is_before(over, row, other))
+    for (size_t i = 0; i < sorted.size(); i++) {
+        const Row &other = rows[sorted[i]];
+        if (is_beside(over, row, other) && (over.is_of_rows ? i <= place : !is_before(over, row, other)))
             frame.push_back(lookup_in(other));
+    }
     return evaluate_text(over.function, lookup_in(row), &frame);
 }
 
@@ -113,7 +120,7 @@ std::vector<Value> evaluate_window(const pgtrickle::engine::Expression &call, co
                                 : is_number ? number
                                 : is_dense  ? dense
                                 : is_rank   ? rank
-                                            : aggregate(over, row, rows);
+                                            : aggregate(over, rows, sorted, place);
     }
     return values;
 }

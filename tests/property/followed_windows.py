@@ -4,7 +4,7 @@
 Random windows over two tables, one without a key, of which partitions, positions and values are few, so that ranges
 of changes meet each other, ties and the ends of partitions. After each round of random changes every stream table is
 refreshed and compared with its query, as multisets of texts. A function that depends on the order of ties gets an
-order without ties.
+order without ties, or with ties of copies of a row only.
 
 Runs for DURATION_S seconds, in databases of twenty queries."""
 import os
@@ -16,6 +16,7 @@ from database import Database  # noqa: E402
 from seeds import SEED, dice  # noqa: E402
 
 IN_DATABASE, ROUNDS = 20, 12
+READ_OF_COPIES = ["k", "l", "p", "v", "m"]  # all columns that a query over copies may read, and then orders by
 TABLES = """
 CREATE TYPE pair AS (a int, b int);
 CREATE TABLE keyed (id int PRIMARY KEY, k int, l int NOT NULL, p int, q int NOT NULL, d date, v int, m numeric(8,2), x numeric, r pair);
@@ -37,9 +38,11 @@ class Case:
     def pick(self, choices):
         return self.dice.choice(choices)
 
-    def order(self, is_total):
+    def order(self, table, is_total):
         first = self.pick(["p", "q", "q", "d"])
-        terms = [first] + (["v"] if self.chance(30) else []) + (["id"] if is_total else [])
+        terms = [first] + (["v"] if self.chance(30) else [])
+        if is_total:
+            terms += ["id"] if table == "keyed" else [column for column in READ_OF_COPIES if column not in terms]
         return ", ".join(term + self.pick(["", "", " DESC", " NULLS FIRST", " DESC NULLS LAST"]) for term in terms)
 
     def frame(self):
@@ -48,9 +51,10 @@ class Case:
         bound = lambda n: "CURRENT ROW" if n == 0 else "%d %s" % (abs(n), "PRECEDING" if n < 0 else "FOLLOWING")
         return " ROWS BETWEEN %s AND %s%s" % (bound(start), bound(end), self.pick(["", "", "", " EXCLUDE CURRENT ROW", " EXCLUDE TIES"]))
 
-    def call(self, is_total):
+    def call(self, table, is_total):
         """Returns a function and its frame."""
-        column = self.pick(["v", "m", "x"])
+        is_of_copies = is_total and table == "loose"
+        column = self.pick(["v", "m"] if is_of_copies else ["v", "m", "x"])
         condition = self.pick(["", "", " FILTER (WHERE v > 1)"])
         running = [("rank()", ""), ("dense_rank()", ""), ("count(*)" + condition, ""), ("count(%s)" % self.pick([column, "r"]) + condition, ""),
                    ("sum(%s)" % column + condition, ""), ("sum(v)", " GROUPS UNBOUNDED PRECEDING"),
@@ -59,17 +63,20 @@ class Case:
                  ("lag(v, 2, -1)", ""), ("sum(%s)" % column, " ROWS UNBOUNDED PRECEDING"), ("count(v)", " ROWS UNBOUNDED PRECEDING"),
                  ("last_value(v)", ""), ("first_value(v)", ""), ("lag(r)", ""), ("count(r)", " ROWS UNBOUNDED PRECEDING")]
         total += [(function, self.frame()) for function in ("sum(%s)" % column, "count(v)", "avg(v)", "max(m)", "last_value(x)", "nth_value(v, 2)")]
-        return self.pick(running + total + total if is_total else running)
+        calls = running + total + total if is_total else running
+        return self.pick([call for call in calls if not (is_of_copies and ("(x)" in call[0] or "(r)" in call[0]))])
 
     def query(self):
-        table = self.pick(["keyed", "keyed", "keyed", "loose"])
-        is_total = table == "keyed" and self.chance(75)
-        partition = self.pick(["", "PARTITION BY k", "PARTITION BY k", "PARTITION BY k, l", "PARTITION BY l", "PARTITION BY r"])
-        order = self.order(is_total)
-        outputs = [column for column in ("k", "l", "p", "v", "r") if self.chance(40)]
+        table = self.pick(["keyed", "keyed", "loose"])
+        is_total = self.chance(75)
+        is_of_copies = is_total and table == "loose"
+        partitions = ["", "PARTITION BY k", "PARTITION BY k", "PARTITION BY k, l", "PARTITION BY l", "PARTITION BY r"]
+        partition = self.pick(partitions[:-1] if is_of_copies else partitions)
+        order = self.order(table, is_total)
+        outputs = [column for column in (READ_OF_COPIES if is_of_copies else ("k", "l", "p", "v", "r")) if self.chance(40)]
         outputs += ["id"] if table == "keyed" and self.chance(70) else []
         for _ in range(self.pick([1, 1, 2, 3])):
-            function, frame = self.call(is_total)
+            function, frame = self.call(table, is_total)
             outputs.append("%s OVER (%s ORDER BY %s%s)" % (function, partition, order, frame))
             if self.chance(10):
                 outputs[-1] = "(%s) IS NULL OR v > 2" % outputs[-1]
@@ -87,6 +94,8 @@ class Case:
                  "ctid = (SELECT ctid FROM loose ORDER BY md5(ctid::text || '%d') LIMIT 1)") % self.dice.randrange(1000)
         if form == "insert":
             self.key += 1
+            if table == "loose" and self.chance(30):
+                return "INSERT INTO loose SELECT %s FROM generate_series(1, %d)" % (", ".join(self.row()), self.pick([2, 8, 40]))
             return "INSERT INTO %s VALUES (%s)" % (table, ", ".join(([str(self.key)] if table == "keyed" else []) + self.row()))
         if form == "delete":
             return "DELETE FROM %s WHERE %s" % (table, where)

@@ -12,6 +12,11 @@ namespace pgtrickle::engine {
 /* Columns of the spans, after the partition keys: whether there is no span, the ranges, and the bases. */
 enum SpanColumn { is_whole, emit_low, emit_high, read_low, read_high, first_base };
 
+/* Returns what copies of a row are sorted by in a frame of rows, so that the last one has the sum of all: their sums
+ * grow, or fall if the argument is negative, and are equal if the row does not count. */
+std::string place_among_copies(const Following::Call &call, const std::function<std::string(int)> &slot,
+                               const std::string &sum);
+
 class SpanNode : public PlanNode {
   public:
     SpanNode(SpannedWindow spanned, std::vector<PlanPtr> inputs, std::vector<Column> columns)

@@ -224,18 +224,21 @@ std::string bases(const SpanSql &sql, const Following &following, const Texts &k
 {
     const std::string last = "(" + sql.positions(low, keys, sql.before(), sql.downwards(), 1) + ")";
     const FromItem rows = sql.stored();
+    auto slot = [&](int i) { return rows.columns.at(i); };
     Texts order, targets;
     for (const auto &term : following.order)
-        order.push_back(rows.columns.at(term.column) + term.direction);
-    for (int call : running_calls(following)) {
-        const std::string &value = rows.values.at(call);
-        if (following.calls[call].kind == Following::Kind::rank)
+        order.push_back(slot(term.column) + term.direction);
+    for (int number : running_calls(following)) {
+        const std::string &value = rows.values.at(number);
+        const Following::Call &call = following.calls[number];
+        if (call.kind == Following::Kind::rank)
             targets.push_back("pg_catalog.min(" + value + ") - 1 + pg_catalog.count(*)");
-        else if (following.calls[call].kind == Following::Kind::sum)
-            targets.push_back("(pg_catalog.array_agg(" + value + " ORDER BY " + joined(order, ", ") +
-                              "))[pg_catalog.count(*)]");
-        else
+        else if (call.kind != Following::Kind::sum)
             targets.push_back("pg_catalog.max(" + value + ")");
+        else
+            targets.push_back("(pg_catalog.array_agg(" + value + " ORDER BY " + joined(order, ", ") +
+                              (call.is_of_peers ? "" : ", " + place_among_copies(call, slot, value)) +
+                              "))[pg_catalog.count(*)]");
     }
     return "SELECT " + joined(named(targets, "b"), ", ") + " FROM " + rows.from + " WHERE " +
            sql.is_of(rows.columns, keys, {sql.position_of(rows.columns) + " = " + last});

@@ -156,8 +156,8 @@ Expression sample_call(Sampler &sampler, const std::vector<int> &partition, int 
     return call;
 }
 
-/* Returns a call that follows the delta, and its rule. All columns order the rows if `has_no_ties`: row_number(), lag()
- * and lead() depend on the order of ties. */
+/* Returns a call that follows the delta, and its rule. All columns order the rows if `has_no_ties`: row_number(),
+ * lag(), lead() and sums over frames of rows depend on the order of ties. */
 std::pair<Expression, Following::Call> sample_followed(Sampler &sampler, int width, bool has_no_ties)
 {
     struct Known {
@@ -169,16 +169,17 @@ std::pair<Expression, Following::Call> sample_followed(Sampler &sampler, int wid
                                   {"dense_rank(", {Following::Kind::dense_rank}},
                                   {"count(", {Following::Kind::count}},
                                   {"sum(", {Following::Kind::sum}},
+                                  {"sum(", {Following::Kind::sum, 0, 0, false}},
                                   {"lag(", {Following::Kind::nearby, 1, 0, false}},
                                   {"lead(", {Following::Kind::nearby, 0, 1, false}}};
-    const int function = has_no_ties ? sampler.below(7) : 1 + sampler.below(4);
+    const int function = has_no_ties ? sampler.below(8) : 1 + sampler.below(4);
     Following::Call rule = known[function].rule;
     Expression call;
     append(call, std::string("pg_catalog.") + known[function].function);
     if (function > 2) {
         const int column = sampler.below(width);
         append(call, column);
-        if (function < 5)
+        if (function < 6)
             rule.argument = column_reference(column, {});
     }
     append(call, std::string(")"));
@@ -210,7 +211,8 @@ PlanPtr sample_following(Sampler &sampler, PlanPtr plan, const std::vector<int> 
         append(call, std::string(" OVER ("));
         append(call, "PARTITION BY ", partition);
         append(call, " ORDER BY ", order);
-        append(call, std::string(is_descending ? " DESC)" : ")"));
+        const bool is_of_rows = rule.kind == Following::Kind::sum && !rule.is_of_peers;
+        append(call, std::string(is_descending ? " DESC" : "") + (is_of_rows ? " ROWS UNBOUNDED PRECEDING)" : ")"));
         call.result = sampler.column();
         calls.push_back({call, name + std::to_string(i + 1)});
         following.calls.push_back(rule);

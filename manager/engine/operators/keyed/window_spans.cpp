@@ -29,6 +29,13 @@ int64_t farthest(const Following &following, int64_t Following::Call::*reach)
     return most;
 }
 
+std::string place_among_copies(const Following::Call &call, const std::function<std::string(int)> &slot,
+                               const std::string &sum)
+{
+    const std::string place = sum + " * pg_catalog.sign((" + call.argument->print(slot) + ")::pg_catalog.numeric)";
+    return call.filter ? "CASE WHEN " + call.filter->print(slot) + " THEN " + place + " END" : place;
+}
+
 namespace {
 
 std::vector<Column> columns_of_spans(const Window &window)
@@ -88,7 +95,7 @@ class Ranges {
     Value moved_by(const Value &from, const Weighted &rows, int64_t count, bool is_backwards) const;
     Value last(const Value &from, const Weighted &rows, bool is_backwards) const;
     bool moves(const Evaluation &evaluation, const Weighted &changes) const;
-    Value base(int call, const Weighted &rows) const;
+    Value base(const Evaluation &evaluation, int call, const Weighted &rows) const;
 
   private:
     template <class Get> Partitions by_key(const ZSet &rows, Get get) const
@@ -168,10 +175,22 @@ bool Ranges::precedes(const Row &left, const Row &right) const
     return false;
 }
 
+/* The twin of the function of that name that prints it. */
+int64_t place_among_copies(const Evaluation &evaluation, const Following::Call &call, const Row &row, const Value &sum)
+{
+    if (call.kind != Following::Kind::sum || !sum || (call.filter && !evaluation.is_true(*call.filter, row)))
+        return 0;
+    const Value argument = evaluation.evaluate(*call.argument, row);
+    return !argument || *argument == 0 ? 0 : *argument < 0 ? -*sum : *sum;
+}
+
 /* Returns the base of a call from the stored rows of one position. */
-Value Ranges::base(int call, const Weighted &rows) const
+Value Ranges::base(const Evaluation &evaluation, int call, const Weighted &rows) const
 {
     const size_t column = window_.inputs()[0]->width() + call;
+    auto place = [&](const Row &row) {
+        return place_among_copies(evaluation, following().calls[call], row, row[column]);
+    };
     Value least, most;
     int64_t count = 0;
     const Row *last = nullptr;
@@ -179,7 +198,7 @@ Value Ranges::base(int call, const Weighted &rows) const
         least = count == 0 ? row[column] : std::min(least, row[column]);
         most = count == 0 ? row[column] : std::max(most, row[column]);
         count += weight;
-        if (last == nullptr || precedes(*last, row))
+        if (last == nullptr || precedes(*last, row) || (!precedes(row, *last) && place(*last) < place(row)))
             last = &row;
     }
     if (last == nullptr)
@@ -234,7 +253,7 @@ Row span_of(const Ranges &ranges, const Evaluation &evaluation, const Row &key, 
         if (ranges.is_before(last_before, first) && ranges.position(row.first) == last_before)
             base.push_back(row);
     for (int call : runs)
-        span.push_back(ranges.base(call, base));
+        span.push_back(ranges.base(evaluation, call, base));
     return span;
 }
 
