@@ -22,6 +22,20 @@ SELECT differential('SELECT id, sum(val) OVER (ORDER BY id ROWS (SELECT 1) PRECE
 SELECT differential('SELECT ctid AS c FROM a');
 SELECT differential('SELECT (r).f1 AS x FROM (SELECT ROW(id, val) AS r FROM a) z');
 
+-- equality of another operator class than the default one, which full refreshes use
+CREATE TYPE pair AS (n numeric);
+CREATE TABLE r (id int PRIMARY KEY, r pair);
+INSERT INTO r VALUES (1, ROW(1.0)), (2, ROW(1.00)), (3, ROW(2));
+SELECT differential('SELECT DISTINCT r FROM r ORDER BY r USING OPERATOR(pg_catalog.*<) LIMIT 10');
+SELECT differential('SELECT r, count(*) AS n FROM r GROUP BY r ORDER BY r USING OPERATOR(pg_catalog.*<) LIMIT 10');
+SELECT differential('SELECT id, count(*) OVER (PARTITION BY r ORDER BY r USING OPERATOR(pg_catalog.*<)) AS n FROM r');
+SELECT pgtrickle.create_stream_table('objections.full_groups', 'SELECT r, count(*) AS n FROM r GROUP BY r ORDER BY r USING OPERATOR(pg_catalog.*<) LIMIT 10', '1m', 'AUTO');
+SELECT pgtrickle.create_stream_table('objections.counted', 'SELECT count(DISTINCT r) AS n, count(DISTINCT r ORDER BY r USING OPERATOR(pg_catalog.*<)) AS m FROM r', '1m', 'DIFFERENTIAL');
+SELECT * FROM full_groups ORDER BY r::text;
+INSERT INTO r VALUES (4, ROW(1.000));
+SELECT pgtrickle.refresh_stream_table('objections.counted');
+SELECT * FROM counted;
+
 -- nothing is left behind
 SELECT count(*) AS left_behind FROM pg_class WHERE relname = 'st' AND relnamespace = 'objections'::regnamespace;
 

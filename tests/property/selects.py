@@ -42,7 +42,7 @@ def select(query, depth, wanted=None, plain=False):
     with query.choices.span("select"):
         is_whole = query.nesting == 0 and not (wanted or plain)
         form = query.choices.weighted((50, core), (20, grouped), (10, windowed), (6, first_of_partitions), (6, extrema_of_groups), (6, ordered), (8, set_operation), (6, distinct_on),
-                                      (10 if is_whole else 0, failing.or_core))
+                                      (10 if is_whole else 0, failing.or_core), (1 if is_whole and query.images else 0, distinct_images))
         if plain and form in (ordered, distinct_on, set_operation):
             form = core
         if depth <= 0 and form is set_operation:
@@ -74,6 +74,16 @@ def core(query, depth, wanted):
         outputs.append(("generate_series(1, least(%s, 3))" % expressions.of_kind(query, scope, "int", expressions.NEST), "int"))
     return "SELECT %s%s%s%s" % ("DISTINCT " if is_distinct else "", output_list(outputs), from_sql and " FROM " + from_sql,
                                 filter_sql), columns(outputs)
+
+
+def distinct_images(query, depth, wanted):
+    """Returns DISTINCT or GROUP BY of values that are equal and look different, by an operator of ORDER BY that
+    tells them apart."""
+    from_sql, scope, conditions = from_items.from_clause(query, depth)
+    found = aggregates.loose(query, scope) or "'(1.0,X)'::loose"
+    form = query.choices.pick(["SELECT DISTINCT %s AS c0 FROM %s%s %s", "SELECT %s AS c0 FROM %s%s GROUP BY 1 %s"])
+    sql = form % (found, from_sql, where(query, scope, conditions), "ORDER BY 1 USING OPERATOR(pg_catalog.*<)")
+    return "SELECT * FROM (%s) %s" % (sql, query.fresh("i")), [("c0", "loose")]
 
 
 def group_keys(query, scope):

@@ -159,7 +159,7 @@ bool is_default_order(const SortGroupClause *clause, Oid type)
     });
 }
 
-/* Returns the order, if all its terms are columns of the scope. */
+/* Returns the order, if all its terms are columns of the scope and find the same values equal as keys do. */
 std::optional<std::vector<Following::Term>> order_of(const Query *query, const List *clauses, const Scope &scope)
 {
     std::vector<Following::Term> order;
@@ -170,7 +170,7 @@ std::optional<std::vector<Following::Term>> order_of(const Query *query, const L
             call([&] { return get_sortgroupclause_expr(const_cast<SortGroupClause *>(clause), query->targetList); });
         const Oid type = value_type(sorted).type;
         const int column = position_in(scope, sorted);
-        if (column < 0 || (order.empty() && !is_default_order(clause, type)))
+        if (column < 0 || !has_equality_of_type(clause, sorted) || (order.empty() && !is_default_order(clause, type)))
             return {};
         const bool is_descending =
             call([&] { return clause->sortop == lookup_type_cache(type, TYPECACHE_GT_OPR)->gt_opr; });

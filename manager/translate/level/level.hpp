@@ -310,6 +310,8 @@ KeptCall aggregate_call(const Aggref *aggregate, const Scope &scope);
 bool is_builtin(const Aggref *aggregate);
 
 /* Returns the parts of a conjunction; an empty list for no condition. What all alternatives of an OR have in common
+/* Whether the aggregate's DISTINCT, if it has one, is by the equality of the types of its arguments. */
+bool has_plain_distinct(const Aggref *aggregate);
  * becomes parts of their own: a join finds its keys there, and a scan its filters. */
 std::vector<Node *> conjuncts_of(Node *condition);
 engine::PlanPtr filtered(const Input &input, const std::vector<Node *> &conjuncts);

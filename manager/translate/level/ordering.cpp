@@ -118,6 +118,11 @@ std::string direction_of(const SortGroupClause *clause, Oid type)
     });
 }
 
+bool has_equality_of_type(const SortGroupClause *clause, const Node *sorted)
+{
+    return call([&] { return lookup_type_cache(exprType(sorted), TYPECACHE_EQ_OPR)->eq_opr == clause->eqop; });
+}
+
 bool has_limit(const Query *query)
 {
     const Bound limit = bound_of(query->limitCount, "LIMIT");

@@ -22,6 +22,10 @@ using engine::SortKey;
 /* Returns the text of `clause` that follows an expression of type `type`. */
 std::string direction_of(const SortGroupClause *clause, Oid type);
 
+/* Whether the clause compares values as their type does. ORDER BY … USING may name an operator of another operator
+ * class; GROUP BY, DISTINCT and PARTITION BY of the same expression then compare by that class, too. */
+bool has_equality_of_type(const SortGroupClause *clause, const Node *sorted);
+
 /* Whether the query has a LIMIT or OFFSET that may exclude rows; LIMIT NULL and OFFSET NULL do not. */
 bool has_limit(const Query *query);
 

@@ -5,7 +5,7 @@
  *
  * DISTINCT changes no minimum, and the order of the rows no exact sum: in these cases they are omitted.
  */
-#include "translate/level/level.hpp"
+#include "translate/level/ordering.hpp"
 
 #include "engine/operators/aggregates/family.hpp"
 
@@ -13,6 +13,7 @@ extern "C" {
 #include "catalog/pg_aggregate.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
+#include "optimizer/optimizer.h"
 #include "utils/lsyscache.h"
 }
 
@@ -21,6 +22,17 @@ namespace pgtrickle::translate {
 bool is_builtin(const Aggref *aggregate)
 {
     return call([=] { return get_func_namespace(aggregate->aggfnoid); }) == PG_CATALOG_NAMESPACE;
+}
+
+bool has_plain_distinct(const Aggref *aggregate)
+{
+    ListCell *cell;
+    foreach (cell, aggregate->aggdistinct) {
+        auto *clause = lfirst_node(SortGroupClause, cell);
+        if (!has_equality_of_type(clause, call([&] { return get_sortgroupclause_expr(clause, aggregate->args); })))
+            return false;
+    }
+    return true;
 }
 
 namespace {
@@ -35,7 +47,7 @@ bool is_inexact(const engine::AggregateCall &call)
 
 bool is_kept_by_states(const Aggref *aggregate, const engine::AggregateCall &call)
 {
-    if (call.family->objection(call))
+    if (call.family->objection(call) || !has_plain_distinct(aggregate))
         return false;
     if (call.family->is_idempotent)
         return true;
@@ -166,7 +178,7 @@ bool is_exact_number(const engine::Expression &argument)
 std::optional<KeptCall> composite_call(const Aggref *aggregate, const std::string &name, const Scope &scope)
 {
     const bool is_and = name == "bool_and" || name == "every";
-    if (!is_builtin(aggregate))
+    if (!is_builtin(aggregate) || !has_plain_distinct(aggregate))
         return std::nullopt;
     if (is_and || name == "bool_or")
         return boolean_call(Parts(aggregate, scope), is_and);

@@ -102,7 +102,8 @@ class Union {
         KeptCall kept = aggregate_call(aggregate, from_.scope);
         int set = -1;
         if (is_whole(kept)) {
-            auto values = aggregate->aggdistinct == NIL ? std::nullopt : values_of(aggregate, from_.scope);
+            const bool is_distinct = aggregate->aggdistinct != NIL && has_plain_distinct(aggregate);
+            auto values = is_distinct ? values_of(aggregate, from_.scope) : std::nullopt;
             auto over = values ? call_over(aggregate, *values) : std::nullopt;
             if (!over)
                 return false;

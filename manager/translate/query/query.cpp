@@ -36,11 +36,30 @@ void refuse_policies(const Query *query)
     }
 }
 
+/* Refuses clauses that divide rows by another equality than the one by which groups and distinct rows are kept. */
+void refuse_other_equality(const Query *query, const List *clauses, const char *written)
+{
+    ListCell *cell;
+    foreach (cell, clauses) {
+        auto *clause = lfirst_node(SortGroupClause, cell);
+        Node *divided = call([&] { return get_sortgroupclause_expr(clause, query->targetList); });
+        if (!has_equality_of_type(clause, divided))
+            refuse(std::string(written) + " by the operator of ORDER BY ... USING",
+                   "Rows are divided by the default equality of their types.",
+                   "Remove USING, or use refresh_mode 'FULL'.", call([&] { return exprLocation(divided); }));
+    }
+}
+
 /* Refuses a level with clauses that cannot be translated. */
 void refuse_clauses(const Query *query)
 {
     if (query->commandType != CMD_SELECT || query->hasModifyingCTE)
         refuse("data-modifying statement", "It is not a query.", "Write a SELECT.");
+    refuse_other_equality(query, query->groupClause, "GROUP BY");
+    refuse_other_equality(query, query->distinctClause, "DISTINCT");
+    ListCell *cell;
+    foreach (cell, query->windowClause)
+        refuse_other_equality(query, lfirst_node(WindowClause, cell)->partitionClause, "PARTITION BY");
 }
 
 void note_used(FromClause::UsedColumns &used, Node *node)
