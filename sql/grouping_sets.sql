@@ -22,6 +22,9 @@ INSERT INTO kept VALUES
   ('mixed', 'SELECT c, a, b, avg(m), min(id) FROM t GROUP BY c, ROLLUP (a, b)'),
   ('determined', 'SELECT id, a, m, b, count(*) FROM t GROUP BY id, ROLLUP (b)'),
   ('one_set', 'SELECT a, grouping(a) AS g, count(*) FROM t GROUP BY a'),
+  ('equal_keys', 'SELECT b AS a1, b AS a2, b + 1 AS b1, grouping(b) AS g, count(*) FROM t GROUP BY a1, ROLLUP (a2) HAVING b IS DISTINCT FROM 2'),
+  ('equal_keys_cubed', 'SELECT b % 2 AS x, b % 2 AS y, c, sum(m) AS s, rank() OVER (ORDER BY sum(m)) AS r FROM t GROUP BY CUBE (x, y), c'),
+  ('equal_keys_of_lateral', 'SELECT u.id, q.* FROM u, LATERAL (SELECT t.b AS a1, t.b AS a2, u.id AS a3, u.id AS a4, count(*) AS n FROM t WHERE t.id = u.id GROUP BY a1, ROLLUP (a2, a3), CUBE (a4)) q'),
   ('of_join', 'SELECT u.name, t.a, count(*), sum(t.m) FROM t JOIN u ON u.id = t.id GROUP BY ROLLUP (u.name, t.a)'),
   ('under_join', 'SELECT t.id, q.n, q.b FROM t JOIN (SELECT a, b, count(*) AS n FROM t GROUP BY CUBE (a, b)) q ON q.a = t.a AND q.b IS NULL'),
   ('of_groups', 'SELECT n, count(*) AS groups, sum(g) AS s FROM (SELECT a, b, count(*) AS n, grouping(a, b) AS g FROM t GROUP BY CUBE (a, b)) q GROUP BY ROLLUP (n)');

@@ -18,6 +18,7 @@ class Query:
         self.positional = None  # partition and order of the windows in which the position of a row decides
         self.fuel = choices.pick([1, 2, 2, 3, 3, 4, 5, 6])
         self.images = choices.chance(30)
+        self.is_operand = False  # of a set operation
         self.may_fail = False  # the query fails for some values
 
     def fresh(self, prefix):

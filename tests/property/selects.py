@@ -96,34 +96,47 @@ def group_keys(query, scope):
     return keys
 
 
-def grouping(query, keys, may_have_sets):
+def grouping(query, keys, may_have_sets, is_by_number):
     """Returns GROUP BY …, with the plain keys for which `grouping()` is allowed. Sets consist of keys of
-    different kinds only: two columns of a sub-query may be one column of a table, and before version 18
-    PostgreSQL's HAVING confuses them. ROW() is not used: before version 18 PostgreSQL takes a field of it
-    from the row's expression, which is no key of the set."""
-    names = [sql for sql, _ in keys]
-    form = query.choices.weighted((70, "plain"), (9, "rollup"), (7, "cube"), (9, "sets"), (5, "mixed"))
-    is_plain_only = not may_have_sets or len({kind for _, kind in keys}) < len(keys) or any(sql.startswith("ROW(") for sql in names)
+    different kinds, or of equal keys: two columns of a sub-query may be one column of a table, and before
+    version 18 PostgreSQL's HAVING confuses them. ROW() is not used: before version 18 PostgreSQL takes a field
+    of it from the row's expression, which is no key of the set."""
+    names = [str(number) for number, _ in enumerate(keys, 1)] if is_by_number else [sql for sql, _ in keys]
+    form = query.choices.weighted((10 if is_by_number else 70, "plain"), (9, "rollup"), (7, "cube"), (9, "sets"), (5, "mixed"))
+    is_plain_only = not may_have_sets or len({kind for _, kind in keys}) < len(set(keys)) or any(sql.startswith("ROW(") for sql, _ in keys)
     if form == "plain" or not names or is_plain_only:
         return " GROUP BY " + ", ".join(names) if names else query.choices.pick(["", "", "", " GROUP BY ()"]), []
+    plain = [sql for sql, _ in keys]
     if form == "rollup":
-        return " GROUP BY ROLLUP (%s)" % ", ".join(names), names
+        return " GROUP BY ROLLUP (%s)" % ", ".join(names), plain
     if form == "cube":
-        return " GROUP BY CUBE (%s)" % ", ".join(names), names
+        return " GROUP BY CUBE (%s)" % ", ".join(names), plain
     if form == "mixed" and len(names) > 1:
-        return " GROUP BY %s, ROLLUP (%s)" % (names[0], ", ".join(names[1:])), names
+        return " GROUP BY %s, ROLLUP (%s)" % (names[0], ", ".join(names[1:])), plain
     sets = ["(%s)" % ", ".join(query.choices.some(names)) for _ in range(1 + query.choices.below(3))]
-    return " GROUP BY GROUPING SETS ((%s), %s)" % (", ".join(names), ", ".join(sets)), names
+    return " GROUP BY GROUPING SETS ((%s), %s)" % (", ".join(names), ", ".join(sets)), plain
 
 
-def grouped_scope(query, depth, is_below_windows=False):
+def with_equal_keys(query, keys):
+    """Returns the keys, one of them twice, and sometimes a constant. Before version 18 PostgreSQL takes a key of an
+    operand of a set operation for a constant in the sets without it, too."""
+    keys = keys + [query.choices.pick(keys)]
+    if not query.is_operand and query.choices.chance(30):
+        keys = [("'all'::text", "text")] + [key for key in keys if key[1] != "text"]
+    return query.choices.some(keys, len(keys))
+
+
+def grouped_scope(query, depth, is_below_windows=False, may_be_by_number=False):
     """Returns (FROM … GROUP BY … HAVING …, the columns of the groups): keys and aggregates. Before version 18
     PostgreSQL takes a key that WHERE sets equal to a constant for a constant in the sets without it, too, and
     sorts the rows of windows without it."""
     from_sql, scope, conditions = from_items.from_clause(query, depth)
     filter_sql = where(query, scope, conditions)
     keys = group_keys(query, scope)
-    group_sql, sets = grouping(query, keys, not (is_below_windows and " = " in filter_sql))
+    is_by_number = may_be_by_number and bool(keys) and query.choices.chance(20)
+    if is_by_number:
+        keys = with_equal_keys(query, keys)
+    group_sql, sets = grouping(query, keys, not (is_below_windows and " = " in filter_sql), is_by_number)
     found = []
     for _ in range(1 + query.choices.below(3)):
         with query.choices.span("aggregate"):
@@ -144,11 +157,14 @@ def having(query, offered):
 
 
 def grouped(query, depth, wanted):
-    sql, offered = grouped_scope(query, depth)
+    is_all = not wanted and not query.choices.chance(25)
+    sql, offered = grouped_scope(query, depth, may_be_by_number=is_all)
     if wanted:
         outputs = outputs_of(query, offered, wanted)
     else:
-        outputs = offered if not query.choices.chance(25) else outputs_of(query, offered, None)
+        outputs = offered if is_all else outputs_of(query, offered, None)
+        if is_all and query.choices.chance(10):
+            outputs = outputs + [("'all'::text", "text")]
     return "SELECT %s %s" % (output_list(outputs), sql), columns(outputs)
 
 
@@ -227,16 +243,17 @@ def distinct_on(query, depth, wanted):
 
 
 def set_operation(query, depth, wanted):
-    choices = query.choices
+    choices, is_inner, query.is_operand = query.choices, query.is_operand, True
     left, names = select(query, depth - 1, wanted, plain=True)
     word = choices.weighted((30, "UNION ALL"), (20, "UNION"), (15, "EXCEPT"), (12, "INTERSECT"), (12, "EXCEPT ALL"),
                             (11, "INTERSECT ALL"))
     kinds_of = [kind for _, kind in names]
     is_fit = all(kind in kinds.STORED for kind in kinds_of) if word != "UNION ALL" else all(
         kind in kinds.STORED or kind == "plain_numeric" for kind in kinds_of)
+    query.is_operand = is_inner
     if not is_fit or (query.images and word != "UNION ALL" and any(kind in kinds.AMBIGUOUS for kind in kinds_of)):
         return left, names
-    right, _ = select(query, depth - 1, kinds_of, plain=True)
+    right, _ = select(query, depth - 1, kinds_of, plain=True)  # has no keys by number
     sql = "(%s) %s (%s)" % (left, word, right)
     if choices.chance(20):
         third, _ = select(query, 0, kinds_of, plain=True)

@@ -5,7 +5,7 @@
  *   targets.cpp    expressions computed from the rows
  *   from.cpp       FROM items, joins, and the place of each condition
  *   grouping.cpp   GROUP BY, aggregates, HAVING
- *   grouping_sets.cpp   GROUPING SETS, ROLLUP, CUBE as a union of groupings
+ *   grouping_sets.cpp   GROUPING SETS, ROLLUP, CUBE as a union of groupings; own_keys.cpp: keys that are equal
  *   aggregate_call.cpp   an aggregate: the calls by which it is maintained
  *   set_operation.cpp   trees of set operations; counted_operation.cpp: INTERSECT and EXCEPT
  *   computed_rows.cpp   FROM items that read no relation: VALUES
@@ -227,10 +227,12 @@ Input with_made_up_rows(const Domain &domain, Input rows, Node *marker);
 /* Returns the aggregate restricted to rows that were not added. */
 Node *without_made_up_rows(Node *aggregate, Node *marker);
 
-/* Separates grouping keys from the domain. A grouping set without a key returns NULL for that key. If the key
- * is also a column of the domain, which every set contains, `query` gets a separate column for it. The
- * domain's own targets are the last of `query`. */
-Input with_own_keys(Query *query, Input input, const Domain &domain, int &next_param);
+/* Returns `rows` with one more column, which `node` represents. */
+Input with_column(Input rows, engine::Expression value, Node *node);
+
+/* Gives keys of grouping sets that cannot be found by their expressions columns of their own (own_keys.cpp). `domain`
+ * is null if the level is not correlated; else its targets are the last of `query`. */
+Input with_own_keys(Query *query, Input input, const Domain *domain, int &next_param);
 
 /* How the empty grouping set of a correlated level gets its rows. */
 struct EmptySet {
@@ -308,10 +310,10 @@ struct KeptCall {
 KeptCall aggregate_call(const Aggref *aggregate, const Scope &scope);
 /* Whether the aggregate is one of pg_catalog. */
 bool is_builtin(const Aggref *aggregate);
-
-/* Returns the parts of a conjunction; an empty list for no condition. What all alternatives of an OR have in common
 /* Whether the aggregate's DISTINCT, if it has one, is by the equality of the types of its arguments. */
 bool has_plain_distinct(const Aggref *aggregate);
+
+/* Returns the parts of a conjunction; an empty list for no condition. What all alternatives of an OR have in common
  * becomes parts of their own: a join finds its keys there, and a scan its filters. */
 std::vector<Node *> conjuncts_of(Node *condition);
 engine::PlanPtr filtered(const Input &input, const std::vector<Node *> &conjuncts);

@@ -250,8 +250,7 @@ Input Translator::grouped(const Level &level, Input input, Query *query,
                           const std::function<std::vector<Node *>()> &outputs, const Domain *made_up)
 {
     evaluate_before_grouping(level, input, query, outputs());
-    if (level.domain != nullptr)
-        input = with_own_keys(query, std::move(input), *level.domain, next_param_);
+    input = with_own_keys(query, with_sets(std::move(input), grouping_keys(query)), level.domain, next_param_);
     std::vector<Node *> later;
     List *having = NIL;
     for (Node *conjunct : conjuncts_of(query->havingQual)) {
@@ -271,7 +270,7 @@ Input Translator::grouped(const Level &level, Input input, Query *query,
         }
     }
     const EmptySet empty = {made_up, new_param({BOOLOID, -1, InvalidOid}, next_param_)};
-    return filtered(level, group(query, read, with_sets(std::move(input), grouping_keys(query)), empty), later);
+    return filtered(level, group(query, read, std::move(input), empty), later);
 }
 
 std::vector<Node *> conjuncts_of(Node *condition)

@@ -5,7 +5,6 @@
  * In a global aggregate under a domain D each combination of D is a group, including those without rows: the
  * input is D ⟕ rows with a marker, grouped by D, and every aggregate is filtered by the marker.
  */
-#include "translate/level/targets.hpp"
 #include "translate/subquery/sublink.hpp"
 
 #include "pg/walker.hpp"
@@ -61,26 +60,6 @@ engine::Column marker_column()
     return column;
 }
 
-/* Returns `rows` with one more column, which `node` represents. */
-Input with_column(Input rows, engine::Expression value, Node *node)
-{
-    std::vector<engine::NamedExpression> expressions;
-    std::vector<std::string> names;
-    const auto columns = engine::columns(rows.plan);
-    for (size_t i = 0; i < columns.size(); i++) {
-        expressions.push_back({engine::column_reference(static_cast<int>(i), columns[i]), {}});
-        names.push_back(columns[i].name);
-    }
-    names.push_back(value.result.name);
-    expressions.push_back({std::move(value), {}});
-    names = distinct_names(std::move(names));
-    for (size_t i = 0; i < names.size(); i++)
-        expressions[i].name = names[i];
-    rows.plan = engine::project(rows.plan, std::move(expressions));
-    rows.scope.push_back(node);
-    return rows;
-}
-
 /* Returns `rows` with a column that is true, which `marker` represents. */
 Input marked(Input rows, Node *marker)
 {
@@ -103,6 +82,25 @@ Input beside(const Input &outer, const Input &rows, engine::Condition condition)
 
 } // namespace
 
+Input with_column(Input rows, engine::Expression value, Node *node)
+{
+    std::vector<engine::NamedExpression> expressions;
+    std::vector<std::string> names;
+    const auto columns = engine::columns(rows.plan);
+    for (size_t i = 0; i < columns.size(); i++) {
+        expressions.push_back({engine::column_reference(static_cast<int>(i), columns[i]), {}});
+        names.push_back(columns[i].name);
+    }
+    names.push_back(value.result.name);
+    expressions.push_back({std::move(value), {}});
+    names = distinct_names(std::move(names));
+    for (size_t i = 0; i < names.size(); i++)
+        expressions[i].name = names[i];
+    rows.plan = engine::project(rows.plan, std::move(expressions));
+    rows.scope.push_back(node);
+    return rows;
+}
+
 Input with_made_up_rows(const Domain &domain, Input rows, Node *marker)
 {
     const Input all = {domain.plan, domain.scope};
@@ -110,35 +108,6 @@ Input with_made_up_rows(const Domain &domain, Input rows, Node *marker)
     engine::Condition condition = joining_back(all, references_to(domain), rows);
     hide(rows.scope, references_to(domain));
     return beside(all, rows, std::move(condition));
-}
-
-Input with_own_keys(Query *query, Input input, const Domain &domain, int &next_param)
-{
-    std::vector<Node *> shared;
-    std::vector<Node *> own;
-    if (query->groupingSets == NIL)
-        return input;
-    const std::vector<Node *> keys = grouping_keys(query);
-    for (size_t i = domain.scope.size(); i < keys.size(); i++) {
-        if (position_in(domain.scope, keys[i]) < 0 || position_in(shared, keys[i]) >= 0)
-            continue;
-        const int position = position_in(input.scope, keys[i]);
-        shared.push_back(keys[i]);
-        own.push_back(new_param(value_type(keys[i]), next_param));
-        input = with_column(std::move(input), engine::column_reference(position, engine::columns(input.plan)[position]),
-                            own.back());
-    }
-    if (shared.empty())
-        return input;
-    query->targetList = call([&] { return list_copy(query->targetList); });
-    const int first = list_length(query->targetList) - static_cast<int>(domain.scope.size());
-    for (int i = 0; i < first; i++) {
-        auto *entry = call([&] { return flatCopyTargetEntry(list_nth_node(TargetEntry, query->targetList, i)); });
-        entry->expr = reinterpret_cast<Expr *>(replaced(reinterpret_cast<Node *>(entry->expr), shared, own));
-        list_nth_cell(query->targetList, i)->ptr_value = entry;
-    }
-    query->havingQual = replaced(query->havingQual, shared, own);
-    return input;
 }
 
 Node *without_made_up_rows(Node *aggregate, Node *marker)
