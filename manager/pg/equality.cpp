@@ -11,7 +11,10 @@
 
 extern "C" {
 #include "access/nbtree.h"
+#include "access/stratnum.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 }
@@ -34,6 +37,43 @@ bool is_equality_identity(Oid type, int32 typmod, Oid collation)
         get_opfamily_proc(entry->btree_opf, entry->btree_opintype, entry->btree_opintype, BTEQUALIMAGE_PROC);
     return OidIsValid(vouches) &&
            DatumGetBool(OidFunctionCall1Coll(vouches, collation, ObjectIdGetDatum(entry->btree_opintype)));
+}
+
+namespace {
+
+/* Whether the operator is an equality in the family by which values of the type are compared by default. */
+bool is_equality_of(Oid number, Oid type)
+{
+    TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY | TYPECACHE_HASH_OPFAMILY);
+    if (OidIsValid(entry->btree_opf))
+        return get_op_opfamily_strategy(number, entry->btree_opf) == BTEqualStrategyNumber;
+    return OidIsValid(entry->hash_opf) && get_op_opfamily_strategy(number, entry->hash_opf) == HTEqualStrategyNumber;
+}
+
+/* Whether the same values are equal under both collations. Under every deterministic one these are the same bytes. */
+bool have_same_equality(Oid one, Oid other)
+{
+    return one == other || (OidIsValid(one) && OidIsValid(other) && get_collation_isdeterministic(one) &&
+                            get_collation_isdeterministic(other));
+}
+
+} // namespace
+
+/* Equality is transitive in a family of operators, also across types. The family of dates and times breaks this rule
+ * where an operator converts to a time zone, in which two local times may be the same instant. Such an operator is not
+ * immutable. */
+bool is_own_equality(const OpExpr *test)
+{
+    if (op_volatile(test->opno) != PROVOLATILE_IMMUTABLE)
+        return false;
+    ListCell *cell;
+    foreach (cell, test->args) {
+        const auto *argument = static_cast<const Node *>(lfirst(cell));
+        if (!is_equality_of(test->opno, exprType(argument)) ||
+            (OidIsValid(test->inputcollid) && !have_same_equality(exprCollation(argument), test->inputcollid)))
+            return false;
+    }
+    return true;
 }
 
 } // namespace pgtrickle

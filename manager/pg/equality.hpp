@@ -10,5 +10,8 @@ namespace pgtrickle {
 /* Whether values of the type that are equal under its own equality and `collation` have the same image.
  * PostgreSQL frame. */
 bool is_equality_identity(Oid type, int32 typmod, Oid collation);
+/* Whether the values that `test` finds equal are those that are equal by the type and collation of either argument. The
+ * operator has two arguments and can drive a merge or hash join. PostgreSQL frame. */
+bool is_own_equality(const OpExpr *test);
 
 } // namespace pgtrickle

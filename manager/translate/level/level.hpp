@@ -289,7 +289,7 @@ Input with_sets(Input input, const std::vector<Node *> &nodes);
 /* Returns INTERSECT or EXCEPT of plans with the same columns (counted_operation.cpp). */
 engine::PlanPtr counted_operation(SetOperation operation, bool all, engine::PlanPtr left, engine::PlanPtr right);
 
-/* Returns the arguments if the node is an equality that can drive a merge or hash join, else nulls. */
+/* Returns the arguments if the node is the own equality of both and can drive a merge or hash join, else nulls. */
 std::pair<Node *, Node *> equality_arguments(Node *node);
 
 /* Returns a shallow copy of the level in whose expressions Vars of JOINs are replaced. */

@@ -12,6 +12,7 @@
  * In a correlated subquery the domain (domain.hpp) is added wherever it is read: to the preserved side of an
  * outer join, to each subquery of FROM, else as an input.
  */
+#include "pg/equality.hpp"
 #include "pg/versions/rights.hpp"
 #include "translate/check/security_barrier.hpp"
 #include "translate/query/or_condition.hpp"
@@ -93,7 +94,7 @@ std::pair<Node *, Node *> equality_arguments(Node *node)
     const Oid op = castNode(OpExpr, node)->opno;
     const bool is_equality = call([&] {
         const Oid type = exprType(left);
-        return op_mergejoinable(op, type) || op_hashjoinable(op, type);
+        return (op_mergejoinable(op, type) || op_hashjoinable(op, type)) && is_own_equality(castNode(OpExpr, node));
     });
     if (!is_equality)
         return {nullptr, nullptr};

@@ -14,6 +14,7 @@ extern "C" {
 #include "access/stratnum.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_operator.h"
+#include "catalog/pg_proc.h"
 #include "commands/defrem.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -42,7 +43,8 @@ constexpr StrategyNumber opposites[] = {0, BTGreaterEqualStrategyNumber, BTGreat
 
 /* Returns the order if the comparison belongs to the family by which indexes are ordered by default, and has
  * the collation of its arguments: otherwise the extremes of a plain ORDER BY, and an index, would have
- * another order. */
+ * another order. A comparison that is not immutable may convert one side to another time zone, which does not keep the
+ * order of local times. */
 Order order_of(const OpExpr *test)
 {
     Order order = {};
@@ -53,7 +55,7 @@ Order order_of(const OpExpr *test)
         return order;
     const Oid family = get_opclass_family(opclass);
     const int strategy = get_op_opfamily_strategy(test->opno, family);
-    if (strategy == 0 || opposites[strategy] == 0)
+    if (strategy == 0 || opposites[strategy] == 0 || op_volatile(test->opno) != PROVOLATILE_IMMUTABLE)
         return order;
     ListCell *cell;
     foreach (cell, test->args)
