@@ -268,7 +268,7 @@ class Lowering {
   private:
     /* Returns the grouping that `plan` is an arrangement of; nothing if it is none. Projections that may fail
      * are computed above the arrangement of a grouping that is not the root: a filter there may exclude a row
-     * before an expression is evaluated that fails for it. */
+     * before an expression is evaluated that fails for it. The expressions of an arrangement have no subqueries. */
     std::optional<Chain> chain_of(const PlanPtr &plan) const
     {
         Chain chain;
@@ -280,7 +280,11 @@ class Lowering {
             if (auto project = std::dynamic_pointer_cast<const Project>(node)) {
                 if (plan.get() != root_ && may_fail(*project))
                     return std::nullopt;
-                compose_all(chain, expressions_of(*project));
+                const std::vector<Expression> inner = expressions_of(*project);
+                if (std::any_of(chain.outputs.begin(), chain.outputs.end(),
+                                [&](const Expression &output) { return output.needs_columns(inner); }))
+                    return std::nullopt;
+                compose_all(chain, inner);
             } else if (auto distinct = std::dynamic_pointer_cast<const Distinct>(node)) {
                 chain.grouping = distinct->as_aggregate();
                 return chain;

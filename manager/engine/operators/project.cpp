@@ -1,5 +1,8 @@
 /*
  * Project: linear, D(π P) = π D(P). Duplicates are kept: it is SELECT, not SELECT DISTINCT.
+ *
+ * It is printed as its expressions in place of the columns, except those that need a column. They become columns of
+ * an item of FROM, which the planner merges.
  */
 #include "engine/operators/project.hpp"
 
@@ -61,13 +64,24 @@ Select Project::print(Printer &printer) const
     Select select = input;
     select.outputs.clear();
     select.is_atom.clear();
+    std::string alias;
+    std::vector<std::string> columns;
     for (const auto &named : expressions_) {
-        int position = named.expression.as_column();
-        if (position >= 0)
+        const int position = named.expression.as_column();
+        const std::string text = named.expression.print([&](int i) { return input.slot(i); });
+        if (position >= 0) {
             select.add_output(input.outputs.at(position), input.is_atom.at(position));
-        else
-            select.add_output(named.expression.print([&](int i) { return input.slot(i); }), false);
+        } else if (!named.expression.needs_column) {
+            select.add_output(text, false);
+        } else {
+            alias = alias.empty() ? printer.alias() : alias;
+            const std::string name = "c" + std::to_string(columns.size() + 1);
+            columns.push_back(text + " AS " + name);
+            select.add_output(alias + "." + name, true);
+        }
     }
+    if (!columns.empty())
+        select.from.push_back("LATERAL (SELECT " + joined(columns, ", ") + ") AS " + alias);
     return select;
 }
 

@@ -3,6 +3,7 @@
  */
 #include "engine/plan/expression.hpp"
 
+#include <algorithm>
 #include <set>
 #include <stdexcept>
 
@@ -40,9 +41,33 @@ void append(std::vector<std::variant<std::string, int>> &pieces, const std::vari
         pieces.push_back(piece);
 }
 
+/* Returns the expression as a subquery, whose collation is implicit. An index cannot have a subquery. */
+Expression as_subquery(Expression expression)
+{
+    expression.pieces.insert(expression.pieces.begin(), "SELECT ");
+    expression.needs_column = expression.is_immutable = false;
+    return expression;
+}
+
 } // namespace
 
+bool Expression::needs_columns(const std::vector<Expression> &inner) const
+{
+    const std::vector<int> read = columns();
+    return as_column() < 0 && std::any_of(read.begin(), read.end(), [&](int i) { return inner.at(i).needs_column; });
+}
+
 Expression Expression::compose(const std::vector<Expression> &inner) const
+{
+    if (!needs_columns(inner))
+        return around(inner);
+    std::vector<Expression> parts(inner.size());
+    for (const int i : columns())
+        parts[i] = inner.at(i).needs_column ? as_subquery(inner.at(i)) : inner.at(i);
+    return around(parts);
+}
+
+Expression Expression::around(const std::vector<Expression> &inner) const
 {
     Expression result = *this;
     int only = as_column();
@@ -71,6 +96,7 @@ Expression Expression::compose(const std::vector<Expression> &inner) const
         result.may_fail = result.may_fail || part.may_fail;
         result.is_strict = result.is_strict && part.is_strict;
         result.is_immutable = result.is_immutable && part.is_immutable;
+        result.needs_column = result.needs_column || part.needs_column;
     }
     return result;
 }
@@ -81,6 +107,16 @@ std::string typed_null(const Column &column)
     if (column.is_domain)
         null = "(ARRAY[]::" + column.type + "[])[1]";
     return column.collation.empty() ? null : null + " COLLATE " + column.collation;
+}
+
+Expression null_of(const Column &column)
+{
+    Expression expression;
+    expression.pieces = {typed_null(column)};
+    expression.result = column;
+    expression.may_fail = false;
+    expression.needs_column = !column.collation.empty();
+    return expression;
 }
 
 Column column_of(TypeKind kind)

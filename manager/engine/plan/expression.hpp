@@ -6,7 +6,8 @@
  * integers and NULL, printed into the same form.
  *
  * Invariant: the text between the slots is a complete SQL fragment, parenthesised where needed and fully
- * qualified, so that it has the same meaning wherever it is inserted.
+ * qualified, so that it has the same meaning wherever it is inserted. The expressions around it do not, if it is
+ * inserted for a column and needs_column(): a column has an implicit collation, whatever expression it is.
  */
 #pragma once
 
@@ -54,6 +55,7 @@ struct Expression {
     bool is_strict = false;    /* NULL whenever one of its columns is NULL */
     bool may_fail = true;      /* may raise an error (division by zero …) for some values, or runs code of a user */
     bool is_immutable = false; /* its value depends only on its columns */
+    bool needs_column = false; /* its collation is explicit or indeterminate */
 
     /* Returns the text with slot i printed by print_slot(i). */
     std::string print(const std::function<std::string(int)> &print_slot) const;
@@ -61,14 +63,21 @@ struct Expression {
     std::vector<int> columns() const;
     /* Returns the column position if the expression is a plain column, else -1. */
     int as_column() const;
-    /* Returns the expression with each slot i replaced by inner[i], parenthesised. */
+    /* Whether a slot i is part of the expression, and inner[i] needs a column. */
+    bool needs_columns(const std::vector<Expression> &inner) const;
+    /* Returns the expression with each slot i replaced by inner[i]: by a subquery if it needs a column. */
     Expression compose(const std::vector<Expression> &inner) const;
+    /* Returns the expression with the text inner[i], parenthesised, in place of each slot i. */
+    Expression around(const std::vector<Expression> &inner) const;
 };
 
 /* Returns a NULL of the column's type, as SQL. For a domain it is an element that an empty array does not
  * have: a cast to a domain checks its constraints, including NOT NULL, while the padding of an outer join and
  * an aggregate over no rows do not. */
 std::string typed_null(const Column &column);
+
+/* Returns that NULL as an expression. */
+Expression null_of(const Column &column);
 
 /* Returns a column without a name of a kind that is not `other`. */
 Column column_of(TypeKind kind);

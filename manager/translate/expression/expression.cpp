@@ -43,6 +43,7 @@ struct Printed {
     bool is_strict;
     bool may_fail;
     bool is_immutable;
+    bool needs_column;
 };
 
 /* The functions from here to print() are PostgreSQL frames. */
@@ -213,6 +214,11 @@ bool calls_users_function(Node *node, void *context)
     return check_functions_in_node(node, is_of_user, nullptr) || walk_expression(node, calls_users_function, context);
 }
 
+bool has_collate_clause(Node *node, void *context)
+{
+    return node != nullptr && (IsA(node, CollateExpr) || walk_expression(node, has_collate_clause, context));
+}
+
 Printed print(Node *node, Nodes *nodes, bool is_call)
 {
     /* For a call, the arguments are read from the input; the call itself is not. */
@@ -237,6 +243,8 @@ Printed print(Node *node, Nodes *nodes, bool is_call)
     printed.is_strict = !contain_nonstrict_functions(tree);
     printed.may_fail = may_fail(tree);
     printed.is_immutable = !contain_mutable_functions(tree);
+    printed.needs_column = !IsA(node, TableFunc) && type_is_collatable(exprType(node)) &&
+                           (!OidIsValid(exprCollation(node)) || has_collate_clause(node, nullptr));
     return printed;
 }
 
@@ -299,6 +307,7 @@ engine::Expression printed_expression(Node *node, const Scope &scope, bool is_ca
     expression.is_strict = printed.is_strict;
     expression.may_fail = printed.may_fail;
     expression.is_immutable = printed.is_immutable;
+    expression.needs_column = printed.needs_column;
     return expression;
 }
 

@@ -32,11 +32,6 @@ engine::Expression that_cannot_fail(std::vector<std::variant<std::string, int>> 
     return made;
 }
 
-engine::Expression null_of(const engine::Column &column)
-{
-    return that_cannot_fail({engine::typed_null(column)}, column);
-}
-
 bool is_whole(const KeptCall &kept)
 {
     return std::any_of(kept.calls.begin(), kept.calls.end(),
@@ -168,12 +163,12 @@ class Union {
         };
         for (int i = 0; i < row_width(); i++) {
             const engine::Column &column = engine::columns(from_.plan)[i];
-            add(set < 0 ? engine::column_reference(i, column) : null_of(column));
+            add(set < 0 ? engine::column_reference(i, column) : engine::null_of(column));
         }
         for (size_t i = 0; i < sets_.size(); i++) {
             const engine::Column type = value_column(i).result;
             if (static_cast<int>(i) != set)
-                add(null_of(type));
+                add(engine::null_of(type));
             else
                 add(sets_[i].is_row ? that_cannot_fail({std::string("true")}, type)
                                     : engine::column_reference(0, type));

@@ -120,15 +120,8 @@ class SetBranch {
         if (position_in(result_.scope, node) >= 0)
             return;
         const int position = position_in(groups_.scope, node);
-        engine::Expression expression;
-        if (position >= 0) {
-            expression = engine::column_reference(position, engine::columns(groups_.plan)[position]);
-        } else {
-            expression.result = column_of(value_type(node));
-            expression.pieces = {engine::typed_null(expression.result)};
-            expression.may_fail = false;
-        }
-        output(node, expression);
+        output(node, position >= 0 ? engine::column_reference(position, engine::columns(groups_.plan)[position])
+                                   : engine::null_of(column_of(value_type(node))));
     }
     static engine::Expression constant(int value)
     {

@@ -15,16 +15,6 @@ namespace pgtrickle::translate {
 
 namespace {
 
-engine::Expression null_of(engine::Column column)
-{
-    engine::Expression null;
-    column.may_be_null = true;
-    null.result = column;
-    null.pieces = {engine::typed_null(column)};
-    null.may_fail = false;
-    return null;
-}
-
 /* Returns the columns [first, first + count) of `plan`, with NULLs in place of the other columns. */
 engine::PlanPtr padded(const engine::PlanPtr &plan, size_t first, const std::vector<engine::Column> &columns)
 {
@@ -33,8 +23,8 @@ engine::PlanPtr padded(const engine::PlanPtr &plan, size_t first, const std::vec
     const auto own = engine::columns(plan);
     for (size_t i = 0; i < columns.size(); i++) {
         const bool is_own = i >= first && i < first + own.size();
-        engine::Expression value =
-            is_own ? engine::column_reference(static_cast<int>(i - first), own[i - first]) : null_of(columns[i]);
+        engine::Expression value = is_own ? engine::column_reference(static_cast<int>(i - first), own[i - first])
+                                          : engine::null_of(columns[i]);
         value.result.may_be_null = true;
         expressions.push_back({std::move(value), {}});
         names.push_back(columns[i].name);

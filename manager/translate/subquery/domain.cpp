@@ -264,11 +264,11 @@ bool is_text(const Reference &reference)
     return what_is_read(reference).outer != reference.outer;
 }
 
-/* Returns `pair` with its slots replaced. */
+/* Returns `pair` with its slots replaced by operands of one collation. */
 engine::Condition::Pair with_operands(const engine::Condition::Pair &pair,
                                       const std::vector<engine::Expression> &operands)
 {
-    return {pair.left.compose(operands), pair.right.compose(operands), pair.whole.compose(operands)};
+    return {pair.left.around(operands), pair.right.around(operands), pair.whole.around(operands)};
 }
 
 } // namespace

@@ -75,7 +75,7 @@ std::string GroupBuilder::argument(const AggregateCall &call)
         Expression frame;
         frame.pieces = {std::string("CASE WHEN "), 0, std::string(" THEN "), 1, std::string(" END")};
         frame.result = argument.result;
-        argument = frame.compose({*call.filter, argument});
+        argument = frame.around({*call.filter, argument});
         argument.result = frame.result;
     }
     return add_argument(argument);

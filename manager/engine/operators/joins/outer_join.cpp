@@ -30,15 +30,6 @@ std::vector<Column> side_by_side(const PlanPtr &left, const PlanPtr &right)
     return columns;
 }
 
-Expression null_of(const Column &column)
-{
-    Expression expression;
-    expression.pieces = {typed_null(column)};
-    expression.result = column;
-    expression.may_fail = false;
-    return expression;
-}
-
 /* Returns the condition of A ⋈ B with B's columns first. */
 Condition swapped(const Condition &condition, int left_width, int right_width)
 {
