@@ -4,10 +4,13 @@ grouping.
 Columns of outer queries are in `query.outer`: code that chooses from a scope sometimes chooses from there
 instead, which makes a sub-query correlated.
 """
+import re
+
 import kinds
 import subqueries
 
 NEST = 3
+COLUMN = re.compile(r"\w+\.\w+")
 
 
 def columns_of(scope, wanted):
@@ -115,6 +118,8 @@ def of_kind(query, scope, kind, depth=0):
     if form == "case":
         return "CASE WHEN %s THEN %s ELSE %s END" % (condition(query, scope, depth + 1), found, kinds.constant(choices, kind))
     if form == "function":
+        if kind == "text" and choices.chance(60):
+            return "(%s COLLATE \"default\")" % found
         return {"text": "upper(%s)", "numeric": "(%s + 1)", "money2": "(%s * 2)::numeric(8,2)", "float8": "(%s * 2)",
                 "bigint": "(%s - 1)", "timestamp": "date_trunc('day', %s)", "ints": "(%s || 1)", "bool": "(NOT %s)",
                 "range": "(%s * int4range(0, 4))", "plain_numeric": "trim_scale(abs(%s))"}.get(kind, "%s") % found
@@ -150,10 +155,21 @@ def any_of(query, scope, wanted=None):
     return of_kind(query, scope, "int"), "int"
 
 
+def with_coarser(query, scope):
+    """Returns a comparison of columns of two kinds, or None. It is that of the coarser equality, which a collation
+    that is not that of a column would replace."""
+    pairs = [(one, other) for one, kind in scope + query.outer for other, finer in scope + query.outer
+             if kinds.COARSER.get(kind) == finer and COLUMN.fullmatch(one) and COLUMN.fullmatch(other)]
+    if not pairs:
+        return None
+    left, right = query.choices.pick(pairs)
+    return "%s %s %s" % (left, query.choices.pick(["=", "=", "<>"]), right)
+
+
 def condition(query, scope, depth=0):
     choices = query.choices
     form = choices.weighted((34, "integers"), (8, "test"), (14, "same kind"), (8, "null"), (6, "in list"), (5, "not"), (10, "and or"),
-                            (4, "row"), (3, "distinct"), (2, "bool"), (16 if depth < 2 else 4, "sub-query"))
+                            (4, "row"), (4, "other kind"), (3, "distinct"), (2, "bool"), (16 if depth < 2 else 4, "sub-query"))
     if form == "sub-query" and query.may_nest():
         return subqueries.condition(query, scope)
     if form in ("not", "and or") and depth < NEST:
@@ -172,6 +188,10 @@ def condition(query, scope, depth=0):
         return "(%s, %s) %s (%s, %s)" % (integer(query, scope, NEST), integer(query, scope, NEST),
                                          choices.pick(["=", "<", ">=", "IS DISTINCT FROM"]),
                                          integer(query, scope, NEST), integer(query, scope, NEST))
+    if form == "other kind":
+        found = with_coarser(query, scope)
+        if found:
+            return found
     if form in ("same kind", "distinct"):
         found = [(sql, kind) for sql, kind in scope if kind in kinds.STORED]
         if found:

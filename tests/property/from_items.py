@@ -92,6 +92,8 @@ def lateral(query, scope, depth):
 def equality(query, left, right):
     pairs = [(a, b) for a, ka in left for b, kb in right
              if (ka == kb and ka in kinds.STORED) or (ka in kinds.INTEGERS and kb in kinds.INTEGERS)]
+    if query.choices.chance(40) or not pairs:
+        pairs = [(a, b) for a, ka in left for b, kb in right if kb == kinds.COARSER.get(ka) or ka == kinds.COARSER.get(kb)] or pairs
     return "%s = %s" % query.choices.pick(pairs) if pairs else "true"
 
 

@@ -14,7 +14,7 @@ SQL_TYPE = {
     "ints": "int[]", "jsonb": "jsonb", "json": "json", "mood": "mood", "range": "int4range", "ci": "citext",
     "icu": "icu_text", "bytea": "bytea", "pair": "pair", "small": "small", "bits": "bit(4)", "date": "date",
     "multirange": "int4multirange", "texts": "text[]", "nums": "numeric[]", "loose": "loose", "vector": "tsvector",
-    "spot": "point",
+    "spot": "point", "instant": "timestamptz",
 }
 TYPES_DDL = """
 CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
@@ -33,13 +33,16 @@ NUMBERS = ("int", "bigint", "small", "numeric", "money2", "float8")
 AMBIGUOUS = ("numeric", "float8", "interval", "ci", "icu", "nums", "loose")
 NOT_COMPARED = ("inexact", "json", "spot")  # no equality, or an unreliable one
 STORED = ("int", "bigint", "numeric", "money2", "float8", "text", "bool", "timestamp", "interval", "ints", "jsonb",
-          "mood", "range", "ci", "icu", "pair", "small", "bits", "date", "nums", "loose", "vector")
+          "mood", "range", "ci", "icu", "pair", "small", "bits", "date", "nums", "loose", "vector", "instant")
+# Kinds that are compared with another one. Several values of the other one may be equal to one value.
+COARSER = {"icu": "text", "instant": "timestamp", "timestamp": "date"}
 # Kinds of columns, the frequent ones more often.
 COLUMN_KINDS = ("int", "int", "int", "int", "text", "text", "numeric", "numeric", "bigint", "money2", "float8", "bool",
                 "timestamp", "date", "ints", "jsonb", "mood", "range", "ci", "interval", "icu", "pair", "small", "bits",
-                "nums", "loose", "vector", "spot", "json")
+                "nums", "loose", "vector", "spot", "json", "instant")
 LITERALS = {
-    "text": ["'x'", "'y'", "''", "'zz'", "'ä'''"],
+    "text": ["'x'", "'y'", "''", "'zz'", "'ä'''", "'X'"],
+    "instant": ["'2024-03-31 01:30+00'", "'2024-03-31 01:15+00'", "'2024-01-02 23:00+00'"],
     "ci": ["'x'", "'X'", "'y'", "'yY'"],
     "icu": ["'x'", "'X'", "'y'", "'yY'"],
     "money2": ["0.00", "1.25", "-3.10", "99.99"],
@@ -71,6 +74,8 @@ def literal(choices, kind, nulls=12):
         if choices.chance(6):
             return choices.pick(["'NaN'", "'Infinity'", "100", "'-Infinity'"])
         return choices.pick(["1", "1.0", "1.00", "0", "-2.5", "7.125", "2", "2.000"])
+    if kind == "timestamp" and choices.chance(25):
+        return choices.pick(["'2024-03-31 02:30'", "'2024-03-31 03:30'"])  # equal in time zones with summer time
     if kind in ("timestamp", "date"):
         return "'2024-01-0%d%s'" % (1 + choices.below(5), choices.pick(["", " 12:00"]) if kind == "timestamp" else "")
     if kind == "float8":

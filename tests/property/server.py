@@ -7,7 +7,7 @@ import psycopg2.extensions
 import kinds
 
 SETTINGS = ("SET client_min_messages = warning; SET pg_trickle.on_stale = 'error'; SET statement_timeout = '6s'; "
-            "SET pg_trickle.scan_refresh_timeout = '60s'; SET search_path = play, public")
+            "SET pg_trickle.scan_refresh_timeout = '60s'; SET search_path = play, public; SET timezone = 'Europe/Berlin'")
 
 
 class Database:

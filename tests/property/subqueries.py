@@ -63,6 +63,8 @@ def condition(query, scope):
 def with_one_value(query, scope):
     """Returns a comparison with a value that is the same for all rows, from either end, also of another type."""
     choices = query.choices
+    if choices.chance(30) and expressions.columns_of(scope, ("instant",)):
+        return with_local_time(query, scope)
     kind = choices.pick(["int", "text"] + [kind for _, kind in scope if kind in COMPARED])
     left = expressions.of_kind(query, scope, kind, 2)
     outer, query.outer = query.outer, []
@@ -70,6 +72,16 @@ def with_one_value(query, scope):
     query.outer = outer
     sides = (left, right) if choices.chance(70) else (right, left)
     return "%s %s %s" % (sides[0], choices.pick(["<", "<=", ">", ">=", "=", "<>"]), sides[1])
+
+
+def with_local_time(query, scope):
+    """Returns a comparison with a local time near the beginning of summer time, when later ones are earlier instants."""
+    left = query.choices.pick(expressions.columns_of(scope, ("instant",)))
+    outer, query.outer = query.outer, []
+    right = scalar(query, [], "int")
+    query.outer = outer
+    return "%s %s timestamp '2024-03-31 01:30' + (%s %% 5) * interval '30 minutes'" % (
+        left, query.choices.pick(["<", "<=", ">", ">=", "="]), right)
 
 
 def array(query, scope):
