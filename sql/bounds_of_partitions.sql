@@ -49,7 +49,7 @@ SELECT pgtrickle.refresh_stream_table('of_all');
 -- and_where_the_new_partition_is_a_foreign_table
 CREATE EXTENSION file_fdw;
 CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
-CREATE TABLE parts_by_kind (kind text, n bigint) PARTITION BY LIST (kind);
+CREATE TABLE parts_by_kind (kind text, n int) PARTITION BY LIST (kind);
 SELECT pgtrickle.create_stream_table('by_default', 'SELECT kind, n FROM item', '520w');
 ALTER TABLE parts_by_kind ATTACH PARTITION by_default DEFAULT;
 CREATE FOREIGN TABLE part_a PARTITION OF parts_by_kind FOR VALUES IN ('a') SERVER files OPTIONS (filename '/dev/null', format 'csv');

@@ -44,8 +44,6 @@ ALTER TYPE rt_level RENAME VALUE 'low' TO 'deep';
 INSERT INTO rt_numbers VALUES (2, 0);
 SELECT * FROM rt_of_function ORDER BY id;
 SELECT * FROM rt_rows_of_function ORDER BY id;
-ALTER TYPE rt_two ADD ATTRIBUTE w int;
-SELECT * FROM rt_rows_of_function ORDER BY id;
 DROP TABLE rt_numbers CASCADE;
 DROP OPERATOR @@~ (NONE, int);
 DROP FUNCTION rt_two_of, rt_level_of;
