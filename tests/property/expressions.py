@@ -169,7 +169,7 @@ def with_coarser(query, scope):
 def condition(query, scope, depth=0):
     choices = query.choices
     form = choices.weighted((34, "integers"), (8, "test"), (14, "same kind"), (8, "null"), (6, "in list"), (5, "not"), (10, "and or"),
-                            (4, "row"), (4, "other kind"), (3, "distinct"), (2, "bool"), (16 if depth < 2 else 4, "sub-query"))
+                            (4, "row"), (12, "other kind"), (3, "distinct"), (2, "bool"), (16 if depth < 2 else 4, "sub-query"))
     if form == "sub-query" and query.may_nest():
         return subqueries.condition(query, scope)
     if form in ("not", "and or") and depth < NEST:

@@ -149,6 +149,40 @@ def using(query):
     return "(%s %s %s %s %s USING (%s) AS %s)" % (one, left, word, other, right, name, alias), scope + shared
 
 
+def with_collated(query, name):
+    """Returns the relation, sometimes with texts whose collation, which is that of a column, is computed."""
+    if query.choices.chance(40):
+        return name
+    shown = ["%s COLLATE \"default\" AS %s" % (column, column) if kind == "text" else column
+             for column, kind in query.relations[name]]
+    return "(SELECT %s FROM %s)" % (", ".join(shown), name)
+
+
+def of_two_kinds(query):
+    """Returns a join of two relations by columns of two kinds, or of a relation and those rows of it that match another
+    one; None if there are no such columns."""
+    choices = query.choices
+    pairs = [(one, name, other, coarser) for one in query.relations for other in query.relations
+             for name, kind in query.relations[one] for coarser, other_kind in query.relations[other]
+             if kinds.COARSER.get(kind) == other_kind]
+    if not pairs:
+        return None
+    one, name, other, coarser = choices.pick(pairs)
+    query.fuel -= 2
+    left, right = query.fresh("x"), query.fresh("x")
+    scopes = [[("%s.%s" % (alias, column), kind) for column, kind in query.relations[relation]]
+              for alias, relation in ((left, one), (right, other))]
+    on = "%s.%s = %s.%s" % (left, name, right, coarser)
+    one_item, other_item = with_collated(query, one), with_collated(query, other)
+    if choices.chance(40):
+        alias, (kept, mine, item_kept), (_, its, tested) = query.fresh("q"), *choices.some([(one, left, one_item), (other, right, other_item)], 2)
+        test = "%sEXISTS (SELECT FROM %s %s WHERE %s)" % (choices.pick(["", "NOT "]), tested, its, on)
+        return "(SELECT %s.* FROM %s %s WHERE %s) %s" % (mine, item_kept, mine, test, alias), [
+            ("%s.%s" % (alias, column), kind) for column, kind in query.relations[kept]]
+    word = choices.pick(["LEFT JOIN", "RIGHT JOIN", "FULL JOIN"])
+    return "(%s %s %s %s %s ON %s)" % (one_item, left, word, other_item, right, on), scopes[0] + scopes[1]
+
+
 def from_clause(query, depth):
     """Returns (sql, scope, conditions): several items, joined by conditions that belong in WHERE."""
     choices = query.choices
@@ -159,7 +193,7 @@ def from_clause(query, depth):
         if number and choices.chance(28):
             sql, columns = lateral(query, scope, depth)
         else:
-            found = using(query) if choices.chance(5) else None
+            found = using(query) if choices.chance(5) else of_two_kinds(query) if choices.chance(15) else None
             sql, columns = found or item(query, depth)
             if items:
                 conditions.append(equality(query, scope, columns))

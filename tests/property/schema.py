@@ -29,11 +29,14 @@ class Table:
 
 def tables(choices):
     made = []
+    two_kinds = choices.weighted((60, "icu"), (25, "instant"), (15, "timestamp"))
     for name in ("r", "s", "t", "u")[:2 + choices.below(3)]:
         has_key = choices.chance(50)
         columns = [("id", choices.weighted((70, "int"), (30, "text")))] if has_key else []
         for letter in "abcdef"[:3 + choices.below(4)]:
             columns.append((letter, "int" if letter == "a" else choices.pick(kinds.COLUMN_KINDS)))
+        if choices.chance(40):
+            columns.append(("y", choices.pick([two_kinds, kinds.COARSER[two_kinds]])))
         plain = [column for column, kind in columns if kind in ("int", "text", "bigint", "numeric")]
         indexes = choices.some(plain)[:2]
         for _ in range(choices.weighted((50, 0), (30, 1), (20, 2))):
@@ -95,6 +98,8 @@ class Changes:
         new = kinds.literal(self.choices, kind, 0 if name in table.attributes["not null"] else self.skew)
         if kind in ("int", "bigint") and self.choices.chance(30):
             new = "least(%s + 1, 6)" % name
+        if kind in kinds.SAME_IN_OTHERS and self.choices.chance(50):
+            return "UPDATE %s SET %s = %s" % (table.name, name, kinds.SAME_IN_OTHERS[kind].format(name))
         if table.has_key and self.choices.chance(10):
             self.key += 100
             return "UPDATE %s SET id = %s WHERE %s" % (table.name, self.other_key(table) % self.key, self.condition(table))

@@ -53,6 +53,8 @@ def condition(query, scope):
             return "%s %s (%s)" % (left, choices.pick(["IN", "NOT IN", "= ANY", "<> ALL"]), inner)
         kind = choices.pick(["int", "int", "text"] + [kind for _, kind in scope if kind in kinds.STORED])
         left = expressions.of_kind(query, scope, kind, 2)
+        if kind in kinds.COARSER and choices.chance(50):
+            kind = kinds.COARSER[kind]
         with Inside(query, scope):
             inner = selects.select(query, 1, [kind])[0]
         if form == "in":
