@@ -39,15 +39,21 @@ CREATE FOREIGN TABLE rt_of_function (id int, j jsonb, m text, o text) SERVER pgt
     OPTIONS (query 'SELECT id, to_jsonb(rt_two_of(n)), rt_level_of(n)::text, (@@~ n)::text FROM rt_numbers', schedule '520w');
 CREATE FOREIGN TABLE rt_rows_of_function (id int, j jsonb) SERVER pgtrickle
     OPTIONS (query 'SELECT id, to_jsonb(r) FROM rt_numbers, rt_two_of(n) r', schedule '520w');
+CREATE TYPE rt_placed AS (n int, l rt_level);
+CREATE TYPE rt_levels AS RANGE (SUBTYPE = rt_level);
+CREATE FOREIGN TABLE rt_literals (id int, p text, r text) SERVER pgtrickle OPTIONS (schedule '520w',
+    query $$SELECT id, CASE WHEN n = 0 THEN '(1,low)'::rt_placed END::text, CASE WHEN n = 0 THEN '[low,high]'::rt_levels END::text FROM rt_numbers$$);
 ALTER TYPE rt_two RENAME ATTRIBUTE x TO z;
 ALTER TYPE rt_level RENAME VALUE 'low' TO 'deep';
 INSERT INTO rt_numbers VALUES (2, 0);
+SELECT * FROM rt_literals ORDER BY id;
+SELECT defining_query LIKE '%(1,deep)%[deep,high]%' FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'rt_literals';
 SELECT * FROM rt_of_function ORDER BY id;
 SELECT * FROM rt_rows_of_function ORDER BY id;
 DROP TABLE rt_numbers CASCADE;
 DROP OPERATOR @@~ (NONE, int);
 DROP FUNCTION rt_two_of, rt_level_of;
-DROP TYPE rt_two, rt_level;
+DROP TYPE rt_two, rt_placed, rt_levels, rt_level;
 
 -- whole rows that a full refresh reads, also through a view
 CREATE TABLE rt_rows (id int PRIMARY KEY, x int);

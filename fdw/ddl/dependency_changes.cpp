@@ -27,7 +27,6 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/dependency.h"
-#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
@@ -43,7 +42,6 @@ extern "C" {
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
-#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 }
 
@@ -165,9 +163,11 @@ std::vector<Oid> users_of_type(Oid type)
 {
     List *users = NIL, *relations = NIL;
     call([&] {
-        users = list_concat_unique_oid(definition::users_of(TypeRelationId, type, 0, false),
-                                       definition::users_of_functions_with(type));
+        const List *types = definition::types_holding(type);
+        users = definition::users_of_functions_with(types);
         ListCell *cell;
+        foreach (cell, types)
+            users = list_concat_unique_oid(users, definition::users_of(TypeRelationId, lfirst_oid(cell), 0, false));
         foreach (cell, definition::columns_holding(type)) {
             auto *column = static_cast<ObjectAddress *>(lfirst(cell));
             users = list_concat_unique_oid(

@@ -15,6 +15,7 @@
 #include "definition/option_row.hpp"
 #include "definition/options.hpp"
 #include "definition/query/altered_columns.hpp"
+#include "definition/query/type_columns.hpp"
 #include "definition/state/all_states.hpp"
 #include "definition/state/state.hpp"
 #include "definition/text_search_setting.hpp"
@@ -415,9 +416,9 @@ void follow_to_schema(Oid relid)
 void follow_label(Oid type)
 {
     AffectedTables concerned = {NIL, NIL, NIL, InvalidOid, NIL};
-    ObjectAddress address;
-    ObjectAddressSet(address, TypeRelationId, type);
-    add_users_of_object(&concerned, address);
+    ListCell *cell;
+    foreach (cell, definition::types_holding(type)) /* a literal of a composite type has labels, too */
+        add_users(&concerned, TypeRelationId, lfirst_oid(cell));
     find_configurations(&concerned);
     follow(concerned);
 }

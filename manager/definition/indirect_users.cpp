@@ -34,7 +34,6 @@ extern "C" {
 #include "nodes/readfuncs.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 }
 
@@ -185,13 +184,12 @@ void add_functions_with(List **functions, Oid type)
 
 } // namespace
 
-List *users_of_functions_with(Oid type)
+List *users_of_functions_with(const List *types)
 {
     List *functions = NIL, *users = NIL;
-    for (const Oid one : {type, get_array_type(type)})
-        if (OidIsValid(one))
-            add_functions_with(&functions, one);
     ListCell *cell;
+    foreach (cell, types)
+        add_functions_with(&functions, lfirst_oid(cell));
     foreach (cell, functions)
         users = list_concat_unique_oid(users, indirect_users_of(ProcedureRelationId, lfirst_oid(cell)));
     return users;

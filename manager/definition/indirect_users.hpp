@@ -17,8 +17,8 @@ namespace pgtrickle::definition {
  * transactions that define such a stream table, and blocks new ones (lock_for_redefinition). PostgreSQL frame. */
 List *indirect_users_of(Oid class_id, Oid object_id);
 
-/* As indirect_users_of(), of the functions that take or return values of the type, or arrays of it: a rule depends on
- * the functions, and not on their results. PostgreSQL frame. */
-List *users_of_functions_with(Oid type);
+/* As indirect_users_of(), of the functions that take or return values of one of the types (List of OIDs): a rule
+ * depends on the functions, and not on their results. PostgreSQL frame. */
+List *users_of_functions_with(const List *types);
 
 } // namespace pgtrickle::definition

@@ -107,7 +107,7 @@ def plain(sql, kind):
     if kind == "loose":
         return "trim_scale((%s).x)" % sql, "plain_numeric"
     if kind in ("ci", "icu"):
-        return "lower(%s::text COLLATE \"C\")" % sql, "text"
+        return "lower(%s::text COLLATE \"default\")" % sql, "text"
     if kind in NOT_COMPARED or kind == "interval":
         return "(%s IS NULL)" % sql, "bool"
     return sql, kind

@@ -49,15 +49,28 @@ void collect_dependents(Oid type, List **columns, List **types)
     table_close(depend, AccessShareLock);
 }
 
+struct Holders {
+    List *columns, *types;
+};
+
+Holders holders_of(Oid type)
+{
+    Holders found = {NIL, list_make1_oid(type)};
+    for (int i = 0; i < list_length(found.types); i++)
+        collect_dependents(list_nth_oid(found.types, i), &found.columns, &found.types);
+    return found;
+}
+
 } // namespace
 
 List *columns_holding(Oid type)
 {
-    List *columns = NIL;
-    List *types = list_make1_oid(type);
-    for (int i = 0; i < list_length(types); i++)
-        collect_dependents(list_nth_oid(types, i), &columns, &types);
-    return columns;
+    return holders_of(type).columns;
+}
+
+List *types_holding(Oid type)
+{
+    return holders_of(type).types;
 }
 
 } // namespace pgtrickle::definition

@@ -13,4 +13,7 @@ namespace pgtrickle::definition {
  * frame. */
 List *columns_holding(Oid type);
 
+/* Returns `type`, and the types whose values contain values of it, at any depth (List of OIDs). PostgreSQL frame. */
+List *types_holding(Oid type);
+
 } // namespace pgtrickle::definition
