@@ -189,13 +189,16 @@ void at_transaction_event(XactEvent event)
     if (local().waiting.empty())
         return;
     enter([&] {
-        /* The transaction is over: an error here would be a PANIC, so history is lost instead. */
+        /* The transaction is over: an error here would be a PANIC, so history is lost instead. PostgreSQL's end of a
+         * transaction holds interrupts off, and an error would forget that. */
+        const uint32 holdoffs = InterruptHoldoffCount;
         try {
             end_transaction(event);
         } catch (const std::bad_alloc &) {
             local().waiting.clear();
         } catch (const PgError &) {
             local().waiting.clear();
+            InterruptHoldoffCount = holdoffs;
         }
     });
 }

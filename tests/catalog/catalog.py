@@ -149,7 +149,12 @@ def a_warning_that_the_client_cannot_show_ends_no_process():
         folder.unlink()
         away.rename(folder)
     refresh(stranger)
-    stranger.close()
+    stranger.cursor().execute("SET statement_timeout = '100ms'")
+    try:
+        stranger.cursor().execute("SELECT pg_sleep(60)")  # interrupts are served as before
+        raise AssertionError("not interrupted")
+    except psycopg2.errors.QueryCanceled:
+        stranger.close()
 
 
 def a_prepared_refresh_is_not_recorded_before_its_end_is_known():
