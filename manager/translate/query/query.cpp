@@ -46,7 +46,7 @@ void refuse_other_equality(const Query *query, const List *clauses, const char *
         if (!has_equality_of_type(clause, divided))
             refuse(std::string(written) + " by the operator of ORDER BY ... USING",
                    "Rows are divided by the default equality of their types.",
-                   "Remove USING, or use refresh_mode 'FULL'.", call([&] { return exprLocation(divided); }));
+                   "Remove USING, or use refresh_mode 'FULL'.");
     }
 }
 
