@@ -37,12 +37,6 @@ bool is_schema_of_functions(Oid schema)
     return OidIsValid(schema) && schema == definition::extension_schema();
 }
 
-/* Its relations are internal: logs, heaps, and the views of definitions. */
-bool is_internal_schema(Oid schema)
-{
-    return definition::is_reserved_schema(schema) && !is_schema_of_functions(schema);
-}
-
 /* Whether the privileges were granted on the object itself, or are those of its owner. */
 bool are_granted(int cache, Oid object, AttrNumber owner, AttrNumber grants, AclMode privileges, Oid role)
 {
@@ -79,7 +73,7 @@ bool may_use(Oid relation, AclMode privileges, Oid role)
 {
     if (relation < FirstNormalObjectId || !is_to_be_judged(role))
         return true;
-    if (is_internal_schema(get_rel_namespace(whole_of(relation))))
+    if (definition::is_internal_schema(get_rel_namespace(whole_of(relation))))
         return whole_of(relation) == relation && are_granted_on_table(relation, privileges, role);
     if (!is_schema_of_functions(get_rel_namespace(relation)))
         return true;
@@ -146,7 +140,7 @@ void check_lock_of_reserved(const UtilityCall &utility)
 void check_name_of_reserved(ObjectAccessType access, Oid, Oid object, int, void *argument)
 {
     if (access != OAT_NAMESPACE_SEARCH || object < FirstNormalObjectId || !is_to_be_judged(GetUserId()) ||
-        !is_internal_schema(object) || is_usage_granted(object, GetUserId()))
+        !definition::is_internal_schema(object) || is_usage_granted(object, GetUserId()))
         return;
     auto *search = static_cast<ObjectAccessNamespaceSearch *>(argument);
     search->result = false;

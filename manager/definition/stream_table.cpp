@@ -220,14 +220,17 @@ std::vector<Oid> all()
     return relids;
 }
 
-bool is_reserved_schema(Oid schema)
+bool is_internal_schema(Oid schema)
 {
     static const char *const internal[] = {"pg_trickle_log", "pg_trickle_storage"}; /* no user may use this prefix */
     const char *name = get_namespace_name(schema);
-    if (name == nullptr)
-        return false;
-    return schema == extension_schema() ||
+    return name != nullptr &&
            std::any_of(std::begin(internal), std::end(internal), [=](auto other) { return strcmp(name, other) == 0; });
+}
+
+bool is_reserved_schema(Oid schema)
+{
+    return OidIsValid(schema) && (schema == extension_schema() || is_internal_schema(schema));
 }
 
 void refuse_reserved_schema(Oid schema)

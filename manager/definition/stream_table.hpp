@@ -41,7 +41,10 @@ bool lock_if_exists(Oid relid, LOCKMODE mode);
 /* Returns true if foreign tables of this server are stream tables. PostgreSQL frame. */
 bool is_server_for_stream_tables(const char *server_name);
 
-/* Returns true for the schemas of the extension, which hold no relation of a user. PostgreSQL frame. */
+/* Returns true for the schemas of logs, heaps and the views of definitions. PostgreSQL frame. */
+bool is_internal_schema(Oid schema);
+/* Returns true for these, and the schema of the extension's own tables and functions: none holds a relation of a user.
+ * PostgreSQL frame. */
 bool is_reserved_schema(Oid schema);
 /* Raises 42939 for a stream table that is created in such a schema, or moved there. PostgreSQL frame. */
 void refuse_reserved_schema(Oid schema);

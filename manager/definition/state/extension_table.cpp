@@ -21,7 +21,7 @@ namespace pgtrickle::definition {
 
 namespace {
 
-Oid known_schema = InvalidOid; /* of the extension */
+Oid known_schema = InvalidOid; /* of the extension, as long as no schema is altered or dropped */
 uint64 schema_changes = 0;
 
 void forget_schema(Datum, int, uint32)
@@ -48,9 +48,11 @@ bool is_schema_of_extension(Oid schema)
 
 Oid extension_schema()
 {
+    if (OidIsValid(known_schema))
+        return known_schema;
     const Oid schema = get_namespace_oid("pgtrickle", true);
-    if (!OidIsValid(schema) || schema == known_schema)
-        return schema;
+    if (!OidIsValid(schema))
+        return InvalidOid;
     static bool is_registered = false;
     if (!is_registered)
         CacheRegisterSyscacheCallback(NAMESPACEOID, forget_schema, 0);
