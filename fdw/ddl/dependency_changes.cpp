@@ -163,12 +163,12 @@ std::vector<Oid> users_of_type(Oid type)
 {
     List *users = NIL, *relations = NIL;
     call([&] {
-        const List *types = definition::types_holding(type);
-        users = definition::users_of_functions_with(types);
+        const definition::Holders holders = definition::holders_of(type);
+        users = definition::users_of_functions_with(holders.types);
         ListCell *cell;
-        foreach (cell, types)
+        foreach (cell, holders.types)
             users = list_concat_unique_oid(users, definition::users_of(TypeRelationId, lfirst_oid(cell), 0, false));
-        foreach (cell, definition::columns_holding(type)) {
+        foreach (cell, holders.columns) {
             auto *column = static_cast<ObjectAddress *>(lfirst(cell));
             users = list_concat_unique_oid(
                 users, definition::users_of(RelationRelationId, column->objectId, column->objectSubId, false));

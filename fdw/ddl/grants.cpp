@@ -148,20 +148,15 @@ List *changed_roles(const ::Node *statement)
         return existing_roles(reinterpret_cast<const DropRoleStmt *>(statement)->roles);
     List *roles = NIL;
     ListCell *cell;
-    if (IsA(statement, CreateRoleStmt)) { /* its members become members of those that it is a member of */
-        foreach (cell, reinterpret_cast<const CreateRoleStmt *>(statement)->options)
-            if (auto *option = lfirst_node(DefElem, cell);
-                strcmp(option->defname, "rolemembers") == 0 || strcmp(option->defname, "adminmembers") == 0)
-                roles = list_concat(roles, existing_roles(reinterpret_cast<List *>(option->arg)));
-        return roles;
-    }
-    const auto *alter = reinterpret_cast<const AlterRoleStmt *>(statement);
-    foreach (cell, alter->options) {
+    /* Who becomes a member of a new role becomes one of those that it is a member of. */
+    const bool is_new = IsA(statement, CreateRoleStmt);
+    const auto *alter = is_new ? nullptr : reinterpret_cast<const AlterRoleStmt *>(statement);
+    foreach (cell, is_new ? reinterpret_cast<const CreateRoleStmt *>(statement)->options : alter->options) {
         auto *option = lfirst_node(DefElem, cell);
-        if (strcmp(option->defname, "rolemembers") == 0)
+        if (strcmp(option->defname, "rolemembers") == 0 || strcmp(option->defname, "adminmembers") == 0)
             roles = list_concat(roles, existing_roles(reinterpret_cast<List *>(option->arg)));
-        else if (strcmp(option->defname, "superuser") == 0 || strcmp(option->defname, "bypassrls") == 0 ||
-                 strcmp(option->defname, "inherit") == 0)
+        else if (!is_new && (strcmp(option->defname, "superuser") == 0 || strcmp(option->defname, "bypassrls") == 0 ||
+                             strcmp(option->defname, "inherit") == 0))
             roles = list_concat(roles, existing_roles(list_make1(alter->role)));
     }
     return roles;

@@ -417,7 +417,7 @@ void follow_label(Oid type)
 {
     AffectedTables concerned = {NIL, NIL, NIL, InvalidOid, NIL};
     ListCell *cell;
-    foreach (cell, definition::types_holding(type)) /* a literal of a composite type has labels, too */
+    foreach (cell, definition::holders_of(type).types) /* a literal of a composite type has labels, too */
         add_users(&concerned, TypeRelationId, lfirst_oid(cell));
     find_configurations(&concerned);
     follow(concerned);

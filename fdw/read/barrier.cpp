@@ -62,11 +62,10 @@ bool is_to_be_set_up(Oid relid)
     return enter([=] {
         const std::vector<Oid> all = definition::with_upstreams(relid);
         return std::any_of(all.begin(), all.end(), [](Oid one) {
-            if (call([=] { return state::marks_of(one, nullptr).needs_setup; }))
-                return true;
-            return call([=] { return state::visible_row(one).needs_reinit; }) &&
-                   call([=] { return definition::lock_if_exists(one, RowExclusiveLock); }) &&
-                   refresh::needs_other_heaps(one);
+            const state::VisibleRow seen = call([=] { return state::visible_row(one); });
+            return seen.needs_setup ||
+                   (seen.needs_reinit && call([=] { return definition::lock_if_exists(one, RowExclusiveLock); }) &&
+                    refresh::needs_other_heaps(one));
         });
     });
 }

@@ -61,20 +61,28 @@ bool passes_meaning_on(Oid class_id)
     return class_id == ProcedureRelationId || class_id == OperatorRelationId || class_id == PolicyRelationId;
 }
 
-void add_dependents(List **objects, const ObjectAddress &object)
+/* Calls `visit` with the class and OID of each object that depends on this one. */
+template <class Visit> void visit_dependents(Oid class_id, Oid object_id, Visit visit)
 {
     ScanKeyData keys[2];
-    ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object.classId));
-    ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object.objectId));
+    ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(class_id));
+    ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object_id));
     Relation depend = table_open(DependRelationId, AccessShareLock);
     SysScanDesc scan = systable_beginscan(depend, DependReferenceIndexId, true, nullptr, 2, keys);
     while (HeapTuple tuple = systable_getnext(scan)) {
         auto *form = reinterpret_cast<Form_pg_depend>(GETSTRUCT(tuple));
-        if (passes_meaning_on(form->classid))
-            add(objects, form->classid, form->objid);
+        visit(form->classid, form->objid);
     }
     systable_endscan(scan);
     table_close(depend, AccessShareLock);
+}
+
+void add_dependents(List **objects, const ObjectAddress &object)
+{
+    visit_dependents(object.classId, object.objectId, [=](Oid class_id, Oid object_id) {
+        if (passes_meaning_on(class_id))
+            add(objects, class_id, object_id);
+    });
 }
 
 void add_configurations_with(List **objects, Oid dictionary)
@@ -168,20 +176,6 @@ List *direct_users(ObjectAddress *object)
     return users_of(object->classId, object->objectId, 0, false);
 }
 
-void add_functions_with(List **functions, Oid type)
-{
-    ScanKeyData keys[2];
-    ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(TypeRelationId));
-    ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(type));
-    Relation depend = table_open(DependRelationId, AccessShareLock);
-    SysScanDesc scan = systable_beginscan(depend, DependReferenceIndexId, true, nullptr, 2, keys);
-    while (HeapTuple tuple = systable_getnext(scan))
-        if (auto *form = reinterpret_cast<Form_pg_depend>(GETSTRUCT(tuple)); form->classid == ProcedureRelationId)
-            *functions = list_append_unique_oid(*functions, form->objid);
-    systable_endscan(scan);
-    table_close(depend, AccessShareLock);
-}
-
 } // namespace
 
 List *users_of_functions_with(const List *types)
@@ -189,7 +183,10 @@ List *users_of_functions_with(const List *types)
     List *functions = NIL, *users = NIL;
     ListCell *cell;
     foreach (cell, types)
-        add_functions_with(&functions, lfirst_oid(cell));
+        visit_dependents(TypeRelationId, lfirst_oid(cell), [&](Oid class_id, Oid object_id) {
+            if (class_id == ProcedureRelationId)
+                functions = list_append_unique_oid(functions, object_id);
+        });
     foreach (cell, functions)
         users = list_concat_unique_oid(users, indirect_users_of(ProcedureRelationId, lfirst_oid(cell)));
     return users;

@@ -1,8 +1,10 @@
 #include "pg/relation_row.hpp"
 
 extern "C" {
+#include "access/genam.h"
 #include "catalog/heap.h"
 #include "commands/extension.h"
+#include "utils/fmgroids.h"
 #include "utils/relcache.h"
 }
 
@@ -19,6 +21,24 @@ Oid owner_of_relation(Oid relation, bool missing_ok)
     const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
     ReleaseSysCache(tuple);
     return owner;
+}
+
+HeapTuple relation_row_seen(Oid relation, Snapshot snapshot)
+{
+    Relation classes = table_open(RelationRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
+    SysScanDesc scan = systable_beginscan(classes, ClassOidIndexId, true, snapshot, 1, &key);
+    HeapTuple row = systable_getnext(scan);
+    row = HeapTupleIsValid(row) ? heap_copytuple(row) : nullptr;
+    systable_endscan(scan);
+    table_close(classes, AccessShareLock);
+    return row;
+}
+
+Oid file_of(HeapTuple row)
+{
+    return HeapTupleIsValid(row) ? reinterpret_cast<Form_pg_class>(GETSTRUCT(row))->relfilenode : InvalidOid;
 }
 
 Oid create_internal_relation(const InternalRelation &made)

@@ -16,6 +16,7 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "storage/lmgr.h"
 #include "utils/rel.h"
+#include "utils/snapshot.h"
 #include "utils/syscache.h"
 }
 
@@ -24,6 +25,11 @@ namespace pgtrickle {
 /* Returns the owner, from the system cache. If there is no such relation, returns InvalidOid if missing_ok, and raises
  * an error otherwise. */
 Oid owner_of_relation(Oid relation, bool missing_ok = false);
+
+/* Returns the row of the relation that the snapshot sees, in the current memory context; null if there is none. */
+HeapTuple relation_row_seen(Oid relation, Snapshot snapshot);
+/* Returns the file of the relation by its row; InvalidOid for null. */
+Oid file_of(HeapTuple row);
 
 /* Writes the row that `change` makes of a copy of the relation's row: it gets pg_class and the copy, which it may
  * change and return. Ends with CommandCounterIncrement(). */

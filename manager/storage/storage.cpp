@@ -1,15 +1,14 @@
 #include "storage/storage.hpp"
 
+#include "definition/state/extension_table.hpp"
+#include "pg/relation_row.hpp"
+
 extern "C" {
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "utils/fmgroids.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -20,27 +19,15 @@ namespace pgtrickle::storage {
 namespace {
 
 /* Every query that is planned in the database asks for it. */
-Oid known_namespace = InvalidOid;
-uint64 known_as_of = 0; /* as of which change of namespaces; 0: none */
-uint64 namespace_changes = 1;
-
-void count_namespace_change(Datum, int, uint32)
-{
-    namespace_changes++;
-}
-
 Oid find_namespace()
 {
-    if (known_as_of == namespace_changes)
-        return known_namespace;
-    static bool is_registered = false;
-    if (!is_registered)
-        CacheRegisterSyscacheCallback(NAMESPACEOID, count_namespace_change, 0);
-    is_registered = true;
-    const uint64 as_of = namespace_changes; /* an invalidation may arrive during the look-up */
-    known_namespace = get_namespace_oid(schema_name, true);
+    static Oid known = InvalidOid;
+    static uint64 known_as_of = 0;
+    const uint64 as_of = definition::schema_changes();
+    if (known_as_of != as_of)
+        known = get_namespace_oid(schema_name, true);
     known_as_of = as_of;
-    return known_namespace;
+    return known;
 }
 
 Oid relation_of(const char *name)
@@ -103,35 +90,17 @@ Oid served_from(Oid heap)
     return name != nullptr ? owner_of_storage_name(name) : InvalidOid;
 }
 
-namespace {
-
-/* Returns the file of the relation that the snapshot sees; InvalidOid if it sees no such relation. */
-Oid file_seen(Oid relation, Snapshot snapshot)
-{
-    Relation classes = table_open(RelationRelationId, AccessShareLock);
-    ScanKeyData key;
-    ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
-    SysScanDesc scan = systable_beginscan(classes, ClassOidIndexId, true, snapshot, 1, &key);
-    HeapTuple row = systable_getnext(scan);
-    const Oid file = HeapTupleIsValid(row) ? reinterpret_cast<Form_pg_class>(GETSTRUCT(row))->relfilenode : InvalidOid;
-    systable_endscan(scan);
-    table_close(classes, AccessShareLock);
-    return file;
-}
-
-} // namespace
-
 bool is_seen_as_it_is(Oid heap, Snapshot snapshot)
 {
     HeapTuple row = SearchSysCache1(RELOID, ObjectIdGetDatum(heap));
     if (!HeapTupleIsValid(row))
         return true; /* reading it raises the error */
     const TransactionId writer = HeapTupleHeaderGetXmin(row->t_data);
-    const auto *form = reinterpret_cast<Form_pg_class>(GETSTRUCT(row));
+    const bool is_plain = reinterpret_cast<Form_pg_class>(GETSTRUCT(row))->relkind == RELKIND_RELATION;
     /* Rows of a partitioned storage may have been moved; another owner or fillfactor of a heap moves none. */
     const bool is_seen = !TransactionIdIsNormal(writer) || HeapTupleHeaderXminFrozen(row->t_data) ||
                          TransactionIdIsCurrentTransactionId(writer) || !XidInMVCCSnapshot(writer, snapshot) ||
-                         (form->relkind == RELKIND_RELATION && file_seen(heap, snapshot) == form->relfilenode);
+                         (is_plain && file_of(relation_row_seen(heap, snapshot)) == file_of(row));
     ReleaseSysCache(row);
     return is_seen;
 }

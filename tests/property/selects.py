@@ -77,8 +77,8 @@ def core(query, depth, wanted):
 
 
 def distinct_images(query, depth, wanted):
-    """Returns DISTINCT or GROUP BY of values that are equal and look different, by an operator of ORDER BY that
-    tells them apart."""
+    """Returns DISTINCT or GROUP BY of values that are equal and look different, by an operator of ORDER BY
+    under which they differ."""
     from_sql, scope, conditions = from_items.from_clause(query, depth)
     found = aggregates.loose(query, scope) or "'(1.0,X)'::loose"
     form = query.choices.pick(["SELECT DISTINCT %s AS c0 FROM %s%s %s", "SELECT %s AS c0 FROM %s%s GROUP BY 1 %s"])

@@ -1,11 +1,12 @@
 #!/usr/bin/python3 -B
-"""Shows that tables in a schema named pgtrickle mean nothing where the extension is not, whoever made them and whatever is in
-them: no statement of any role ends a process, changes a relation of another role, runs code with its rights, or behaves otherwise
+"""Shows that tables in a schema named pgtrickle mean nothing where the extension is not, by which role they are made, and with which
+rows: no statement of any role ends a process, changes a relation of another role, runs code with its rights, or behaves otherwise
 than without them; and no manager serves the database.
 
 Each table of the extension is made once with its own columns, once with columns whose values are no pointers, and once with more
 columns than it has, with rows about every relation of the database."""
 
+import io
 import sys
 import time
 from pathlib import Path
@@ -83,7 +84,6 @@ def outcomes(shape=None, segments=None):
         cursor = session.cursor()
         try:
             if statement.startswith("COPY"):
-                import io
                 cursor.copy_expert(statement, io.StringIO("7\n8\n"))
             else:
                 cursor.execute(statement)

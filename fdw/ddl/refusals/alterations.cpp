@@ -2,6 +2,7 @@
 
 #include "definition/guc.hpp"
 #include "definition/stream_table.hpp"
+#include "fdw/definition/stream_table_named.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -108,10 +109,10 @@ void refuse_other_alterations(Oid relid, const AlterTableStmt *statement)
 void refuse_alterations_meanwhile(const UtilityCall &call)
 {
     const auto *statement = castNode(AlterTableStmt, call.statement());
-    if (IsBinaryUpgrade || !guc::is_preloaded() || !IsTransactionState())
+    if (is_definition_followed() || IsBinaryUpgrade || !guc::is_preloaded() || !IsTransactionState())
         return;
     const Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
-    if (OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE && definition::is_stream_table(relid))
+    if (OidIsValid(relid) && definition::is_stream_table(relid))
         guc::require_stream_tables("alter a stream table");
 }
 

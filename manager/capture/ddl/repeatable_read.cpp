@@ -7,6 +7,7 @@
 #include "capture/source/source_kind.hpp"
 #include "capture/source/source_rows.hpp"
 #include "definition/stream_table.hpp"
+#include "pg/relation_row.hpp"
 #include "pg/versions/heaps.hpp"
 
 extern "C" {
@@ -65,18 +66,9 @@ bool is_in_own_file(Oid relid)
     return answer;
 }
 
-Oid file_of(HeapTuple row)
-{
-    return reinterpret_cast<Form_pg_class>(GETSTRUCT(row))->relfilenode;
-}
-
 HeapSeen heap_seen(Oid relid, Snapshot snapshot)
 {
-    Relation classes = table_open(RelationRelationId, AccessShareLock);
-    ScanKeyData key;
-    ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-    SysScanDesc scan = systable_beginscan(classes, ClassOidIndexId, true, snapshot, 1, &key);
-    HeapTuple then = systable_getnext(scan);
+    HeapTuple then = relation_row_seen(relid, snapshot);
     HeapTuple now = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
     HeapSeen seen = {Heap::unknown, false, false};
     if (HeapTupleIsValid(then) && HeapTupleIsValid(now)) {
@@ -85,8 +77,6 @@ HeapSeen heap_seen(Oid relid, Snapshot snapshot)
     }
     if (HeapTupleIsValid(now))
         ReleaseSysCache(now);
-    systable_endscan(scan);
-    table_close(classes, AccessShareLock);
     seen.is_own_file = seen.is_own_row && is_in_own_file(relid);
     return seen;
 }

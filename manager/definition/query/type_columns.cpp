@@ -49,9 +49,7 @@ void collect_dependents(Oid type, List **columns, List **types)
     table_close(depend, AccessShareLock);
 }
 
-struct Holders {
-    List *columns, *types;
-};
+} // namespace
 
 Holders holders_of(Oid type)
 {
@@ -59,18 +57,6 @@ Holders holders_of(Oid type)
     for (int i = 0; i < list_length(found.types); i++)
         collect_dependents(list_nth_oid(found.types, i), &found.columns, &found.types);
     return found;
-}
-
-} // namespace
-
-List *columns_holding(Oid type)
-{
-    return holders_of(type).columns;
-}
-
-List *types_holding(Oid type)
-{
-    return holders_of(type).types;
 }
 
 } // namespace pgtrickle::definition

@@ -8,12 +8,13 @@ extern "C" {
 
 namespace pgtrickle::definition {
 
-/* Returns the columns of tables whose values contain values of `type`: columns of the type itself, and of
- * arrays, domains, ranges and composite types of it, at any depth (List of ObjectAddress *). PostgreSQL
- * frame. */
-List *columns_holding(Oid type);
+struct Holders {
+    List *columns; /* of tables and composite types (ObjectAddress *) */
+    List *types;   /* OIDs; the type itself is the first */
+};
 
-/* Returns `type`, and the types whose values contain values of it, at any depth (List of OIDs). PostgreSQL frame. */
-List *types_holding(Oid type);
+/* Returns what has values that contain values of `type`: the type, arrays, domains, ranges and composite types of it,
+ * at any depth, and columns of these types. PostgreSQL frame. */
+Holders holders_of(Oid type);
 
 } // namespace pgtrickle::definition

@@ -21,13 +21,11 @@ namespace pgtrickle::definition {
 
 namespace {
 
-Oid known_schema = InvalidOid; /* of the extension, as long as no schema is altered or dropped */
-uint64 schema_changes = 0;
+uint64 changes = 1; /* of schemas */
 
-void forget_schema(Datum, int, uint32)
+void count_change(Datum, int, uint32)
 {
-    known_schema = InvalidOid;
-    schema_changes++;
+    changes++;
 }
 
 bool is_schema_of_extension(Oid schema)
@@ -46,23 +44,28 @@ bool is_schema_of_extension(Oid schema)
 
 } // namespace
 
-Oid extension_schema()
+uint64 schema_changes()
 {
-    if (OidIsValid(known_schema))
-        return known_schema;
-    const Oid schema = get_namespace_oid("pgtrickle", true);
-    if (!OidIsValid(schema))
-        return InvalidOid;
     static bool is_registered = false;
     if (!is_registered)
-        CacheRegisterSyscacheCallback(NAMESPACEOID, forget_schema, 0);
+        CacheRegisterSyscacheCallback(NAMESPACEOID, count_change, 0);
     is_registered = true;
-    const uint64 as_of = schema_changes; /* an invalidation may arrive during the look-up */
-    if (!is_schema_of_extension(schema))
+    return changes;
+}
+
+Oid extension_schema()
+{
+    static Oid known = InvalidOid;
+    static uint64 known_as_of = 0;
+    const uint64 as_of = schema_changes();
+    if (known_as_of == as_of)
+        return known;
+    const Oid schema = get_namespace_oid("pgtrickle", true);
+    /* Its absence is not remembered: CREATE EXTENSION changes no schema that exists. */
+    if (!OidIsValid(schema) || !is_schema_of_extension(schema))
         return InvalidOid;
-    if (schema_changes == as_of)
-        known_schema = schema;
-    return schema;
+    known_as_of = as_of;
+    return known = schema;
 }
 
 Oid extension_relation(const char *name)

@@ -34,6 +34,10 @@ struct TableRows {
     Oid type(int column) const { return types[column - 1]; }
 };
 
+/* Returns how many changes of schemas have arrived in this process. What was looked up by the name of a schema holds as
+ * long as the count from before the look-up stays. */
+uint64 schema_changes();
+
 /* Returns the schema `pgtrickle` of the extension, or InvalidOid if the extension is not (or no longer) in this
  * database. */
 Oid extension_schema();

@@ -230,6 +230,7 @@ VisibleRow visible_row(Oid relid, Snapshot snapshot)
     seen.needs_reinit = raw.marks.reason != nullptr || has_other_collations(raw) || is_filled_ahead(raw, snapshot) ||
                         (snapshot != nullptr && IsolationUsesXactSnapshot() &&
                          generation_of(raw) != generation_of(read_raw(relid, nullptr)));
+    seen.needs_setup = raw.marks.needs_setup;
     seen.status = raw.status;
     seen.frontier = raw.frontier;
     seen.own_xid = is_null(Column::own_xid) ? 0 : DatumGetUInt64(value(Column::own_xid));

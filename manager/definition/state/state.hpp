@@ -81,6 +81,7 @@ struct VisibleRow {
      * that the query calls, has been replaced since: functions have no snapshot; or if this transaction has filled the
      * stream table as of a later moment. */
     bool needs_reinit = false;
+    bool needs_setup = false; /* a mark says so */
     Status status = Status::initializing;
     char *frontier = nullptr; /* as text; null: none */
     uint64 own_xid = 0;

@@ -259,10 +259,10 @@ Compiled *compile(Oid relid)
     compiled->experience = cost_hints_of(relid);
     compiled->capture_privilege = guc::capture_privilege;
     compiled->relations.push_back(relid);
-    /* The recorded sources may not be those of the query any more. */
-    compiled->has_current_layout = !call([=] { return state::marks_of(relid, nullptr).needs_setup; });
     state::StateRow row;
-    compiled->has_other_collations = state::read(relid, &row) && row.has_other_collations;
+    (void)state::read(relid, &row);
+    compiled->has_current_layout = !row.needs_setup; /* the recorded sources may not be those of the query any more */
+    compiled->has_other_collations = row.has_other_collations;
     if (compiled->has_current_layout)
         compile_query(compiled);
     add_relations(*compiled);
