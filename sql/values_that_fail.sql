@@ -134,7 +134,14 @@ INSERT INTO shape VALUES
   ('partition_of_filtered_rows', 'SELECT d FROM (SELECT k, sum(12 / (s - 6)) OVER (PARTITION BY k) AS d FROM t) x WHERE k = 2'),
   ('window_over_a_case', 'SELECT id, CASE WHEN s <> 6 THEN d END AS d, rank() OVER (PARTITION BY k ORDER BY id) AS r FROM (SELECT id, k, s, 12 / (s - 6) AS d FROM t) x'),
   ('window_of_a_case', 'SELECT x.id, lag(CASE WHEN s <> 6 THEN d END) OVER (ORDER BY x.id) AS d FROM (SELECT id, k, s, 12 / (s - 6) AS d FROM t WHERE id > 0) x JOIN q USING (k)'),
-  ('windows_of_several_keys', 'SELECT id, CASE WHEN s <> 6 THEN d END AS d, row_number() OVER (PARTITION BY k ORDER BY id) AS r, count(*) OVER (PARTITION BY s) AS n FROM (SELECT id, k, s, 12 / (s - 6) AS d FROM t) x');
+  ('windows_of_several_keys', 'SELECT id, CASE WHEN s <> 6 THEN d END AS d, row_number() OVER (PARTITION BY k ORDER BY id) AS r, count(*) OVER (PARTITION BY s) AS n FROM (SELECT id, k, s, 12 / (s - 6) AS d FROM t) x'),
+  ('window_over_preserved_rows', 'SELECT x.id, CASE WHEN s <> 6 THEN d END AS d, rank() OVER (PARTITION BY x.k ORDER BY x.id) AS r FROM (SELECT id, k, s, 12 / (s - 6) AS d FROM t) x LEFT JOIN q ON q.k = x.k'),
+  ('window_over_padded_rows', 'SELECT q.k, x.id, CASE WHEN s <> 6 THEN d END AS d, x.c, rank() OVER (PARTITION BY q.k ORDER BY x.id) AS r FROM (SELECT id, k, s, 12 / (s - 6) AS d, coalesce(12 / nullif(s - 6, 0), 99) AS c FROM t) x RIGHT JOIN q ON q.k = x.k - 1'),
+  ('window_over_rows_of_both', 'SELECT q.k, x.id, CASE WHEN s <> 6 THEN d END AS d, x.c, rank() OVER (PARTITION BY q.k ORDER BY x.id) AS r FROM (SELECT id, k, s, 12 / (s - 6) AS d, coalesce(12 / nullif(s - 6, 0), 99) AS c FROM t) x FULL JOIN q ON q.k = x.k - 1'),
+  ('window_over_rows_with_a_match', 'SELECT x.id, CASE WHEN s <> 6 THEN d END AS d, rank() OVER (PARTITION BY x.k ORDER BY x.id) AS r FROM (SELECT id, k, s, 12 / (s - 6) AS d FROM t) x WHERE EXISTS (SELECT FROM q WHERE q.k = x.k)'),
+  ('window_over_rows_without_one', 'SELECT x.id, CASE WHEN s <> 6 THEN d END AS d, rank() OVER (PARTITION BY x.k ORDER BY x.id) AS r FROM (SELECT id, k, s, 12 / (s - 6) AS d FROM t) x WHERE NOT EXISTS (SELECT FROM q WHERE q.k = x.k)'),
+  ('window_over_marked_rows', 'SELECT x.id, CASE WHEN s <> 6 THEN d END AS d, x.k IN (SELECT k FROM q) AS m, rank() OVER (PARTITION BY x.k ORDER BY x.id) AS r FROM (SELECT id, k, s, 12 / (s - 6) AS d FROM t) x'),
+  ('window_over_values_of_a_subquery', 'SELECT x.id, CASE WHEN s <> 6 THEN d END AS d, (SELECT max(q.k) FROM q WHERE q.k <= x.k) AS m, rank() OVER (PARTITION BY x.k ORDER BY x.id) AS r FROM (SELECT id, k, s, 12 / (s - 6) AS d FROM t) x');
 SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM shape \g /dev/null
 CREATE FUNCTION untrue() RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE one record; found text;

@@ -2,6 +2,7 @@
 
 #include "engine/operators/filter.hpp"
 #include "engine/operators/joins/join.hpp"
+#include "engine/operators/joins/semi_join.hpp"
 #include "engine/operators/project.hpp"
 
 #include <algorithm>
@@ -103,6 +104,14 @@ LateColumns below(const PlanPtr &plan, const Filter &top, std::set<int> pinned)
     return {filter(input.plan, top.predicate().compose(input.columns)), std::move(input.columns)};
 }
 
+void pin(const Condition &condition, std::set<int> *pinned)
+{
+    for (const auto &pair : condition.equalities)
+        pin(pair.whole, pinned);
+    for (const auto &other : condition.others)
+        pin(other, pinned);
+}
+
 Condition composed(Condition condition, const std::vector<Expression> &columns)
 {
     for (auto &pair : condition.equalities)
@@ -112,33 +121,112 @@ Condition composed(Condition condition, const std::vector<Expression> &columns)
     return condition;
 }
 
-LateColumns below(const PlanPtr &plan, const Join &top, std::set<int> pinned)
+Expression true_expression()
 {
-    for (const auto &pair : top.condition().equalities)
-        pin(pair.whole, &pinned);
-    for (const auto &other : top.condition().others)
-        pin(other, &pinned);
-    std::vector<PlanPtr> inputs;
+    Expression expression;
+    expression.pieces = {std::string("true")};
+    expression.result.type = "pg_catalog.bool";
+    expression.may_fail = false;
+    expression.is_immutable = true;
+    return expression;
+}
+
+/* Takes what is computed from an input whose rows an outer join may pad. A late column is NULL in padding, where its
+ * expression over NULLs may have a value. */
+LateColumns null_in_padding(LateColumns late)
+{
+    Outputs outputs(late.plan);
+    for (int i = 0; i < late.plan->width(); i++)
+        outputs.add(column_reference(i, late.plan->columns()[i]), late.plan->columns()[i].name);
+    const Expression is_row = outputs.add(true_expression(), "is_row");
+    for (Expression &column : late.columns)
+        if (column.as_column() < 0) {
+            Expression frame;
+            frame.pieces = {std::string("CASE WHEN "), 0, std::string(" THEN "), 1,
+                            " ELSE " + typed_null(column.result) + " END"};
+            frame.result = column.result;
+            frame.result.may_be_null = true;
+            frame.is_immutable = true;
+            column = frame.compose({is_row, column});
+        }
+    return {std::move(outputs).finish(), std::move(late.columns)};
+}
+
+/* The inputs of a join: what is kept of them, side by side, and their columns over that. */
+struct LateInputs {
+    std::vector<PlanPtr> plans;
     std::vector<Expression> columns;
+};
+
+/* `pinned` numbers the columns of the inputs side by side; `is_padded` is whether the join pads rows of an input. */
+LateInputs late_inputs(const PlanPtr &plan, const std::set<int> &pinned, const std::vector<bool> &is_padded)
+{
+    LateInputs inputs;
     int offset = 0, new_offset = 0;
-    for (const auto &input : plan->inputs()) {
+    for (size_t number = 0; number < plan->inputs().size(); number++) {
+        const PlanPtr &input = plan->inputs()[number];
         std::set<int> own;
         for (const int column : pinned)
             if (column >= offset && column < offset + input->width())
                 own.insert(column - offset);
-        const LateColumns late = with_late_columns(input, own);
+        LateColumns late = with_late_columns(input, own);
+        if (late.plan != input && is_padded[number])
+            late = null_in_padding(std::move(late));
         std::vector<Expression> shifted;
         for (int i = 0; i < late.plan->width(); i++)
             shifted.push_back(column_reference(new_offset + i, late.plan->columns()[i]));
         for (const auto &column : late.columns)
-            columns.push_back(column.compose(shifted));
-        inputs.push_back(late.plan);
+            inputs.columns.push_back(column.compose(shifted));
+        inputs.plans.push_back(late.plan);
         offset += input->width();
         new_offset += late.plan->width();
     }
-    if (inputs == plan->inputs())
+    return inputs;
+}
+
+LateColumns below(const PlanPtr &plan, const Join &top, std::set<int> pinned)
+{
+    pin(top.condition(), &pinned);
+    LateInputs inputs = late_inputs(plan, pinned, std::vector<bool>(plan->inputs().size(), false));
+    if (inputs.plans == plan->inputs())
         return unchanged(plan);
-    return {join(std::move(inputs), composed(top.condition(), columns)), std::move(columns)};
+    return {join(inputs.plans, composed(top.condition(), inputs.columns)), std::move(inputs.columns)};
+}
+
+LateColumns below(const PlanPtr &plan, const OuterJoin &top, std::set<int> pinned)
+{
+    pin(top.condition(), &pinned);
+    const LateInputs inputs =
+        late_inputs(plan, pinned, {top.kind() != OuterKind::left, top.kind() != OuterKind::right});
+    if (inputs.plans == plan->inputs())
+        return unchanged(plan);
+    const PlanPtr made =
+        outer_join(top.kind(), inputs.plans[0], inputs.plans[1], composed(top.condition(), inputs.columns));
+    LateColumns late{made, {}};
+    for (const Expression &column : inputs.columns)
+        late.columns.push_back(column.compose(unchanged(made).columns));
+    return late;
+}
+
+LateColumns below(const PlanPtr &plan, const SemiJoin &top, std::set<int> pinned)
+{
+    const PlanPtr &rows = plan->inputs()[0], &other = plan->inputs()[1];
+    pin(top.condition(), &pinned);
+    pinned.erase(pinned.lower_bound(rows->width()), pinned.end());
+    LateColumns late = with_late_columns(rows, pinned);
+    if (late.plan == rows)
+        return unchanged(plan);
+    std::vector<Expression> columns = late.columns;
+    for (int i = 0; i < other->width(); i++)
+        columns.push_back(column_reference(late.plan->width() + i, other->columns()[i]));
+    std::optional<Comparison> comparison = top.comparison();
+    if (comparison)
+        comparison->left = comparison->left.compose(late.columns);
+    const PlanPtr made =
+        semi_join(top.kind(), late.plan, other, composed(top.condition(), columns), std::move(comparison));
+    if (top.kind() == SemiKind::mark)
+        late.columns.push_back(column_reference(late.plan->width(), made->columns().back()));
+    return {made, std::move(late.columns)};
 }
 
 } // namespace
@@ -150,6 +238,10 @@ LateColumns with_late_columns(const PlanPtr &plan, const std::set<int> &pinned)
     if (const auto *top = dynamic_cast<const Filter *>(plan.get()))
         return below(plan, *top, pinned);
     if (const auto *top = dynamic_cast<const Join *>(plan.get()))
+        return below(plan, *top, pinned);
+    if (const auto *top = dynamic_cast<const OuterJoin *>(plan.get()))
+        return below(plan, *top, pinned);
+    if (const auto *top = dynamic_cast<const SemiJoin *>(plan.get()))
         return below(plan, *top, pinned);
     return unchanged(plan);
 }

@@ -18,7 +18,7 @@ struct LateColumns {
     std::vector<Expression> columns; /* those of the original plan, over this one */
 };
 
-/* Takes the columns that may fail out of projections on top of the plan, also below its filters and inner joins. Those
+/* Takes the columns that may fail out of projections on top of the plan, also below its filters and joins. Those
  * at the `pinned` positions stay columns. */
 LateColumns with_late_columns(const PlanPtr &plan, const std::set<int> &pinned);
 

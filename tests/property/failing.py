@@ -128,7 +128,9 @@ def behind_a_case(query, source, columns):
     if choices.chance(30):
         rows += " WHERE %s.k > 0" % alias
     elif choices.chance(40) and (other := relation(query)):
-        rows += " %s %s ON %s = %s.k" % (choices.pick(["JOIN", "LEFT JOIN"]), other[0], choices.pick(other[1]), alias)
+        rows += choices.pick([" JOIN %s ON %s = %s.k", " LEFT JOIN %s ON %s = %s.k", " RIGHT JOIN %s ON %s = %s.k", " FULL JOIN %s ON %s = %s.k",
+                              " WHERE EXISTS (SELECT FROM %s WHERE %s = %s.k)", " WHERE NOT EXISTS (SELECT FROM %s WHERE %s = %s.k)"]) % (
+                                  other[0], choices.pick(other[1]), alias)
     used_value = "CASE WHEN %s THEN %s.d END" % (guard.replace(value, alias + ".v"), alias)
     form = choices.pick([
         "SELECT %(g)s.k AS c0, %(d)s AS c1, rank() OVER (PARTITION BY %(g)s.k ORDER BY %(g)s.v)::int AS c2 FROM %(rows)s",

@@ -79,9 +79,14 @@ class Database:
         return found
 
 
+def compared_rows(relation, built):
+    """Returns a query for the rows of the relation in the form in which they are compared."""
+    outputs = ", ".join("%s AS %s" % (kinds.compared(column, kind, built.images), column) for column, kind in built.columns)
+    return "SELECT %s FROM %s" % (outputs, relation)
+
+
 def comparison(name, built):
     """Returns a query for rows that are in only one of stream table and defining query, as multisets."""
-    outputs = ", ".join("%s AS %s" % (kinds.compared(column, kind, built.images), column) for column, kind in built.columns)
-    kept, true = "SELECT %s FROM %s" % (outputs, name), "SELECT %s FROM (%s) q" % (outputs, built.sql)
+    kept, true = compared_rows(name, built), compared_rows("(%s) q" % built.sql, built)
     return ("(SELECT 'only kept', d::text FROM (%s EXCEPT ALL %s) d LIMIT 3) UNION ALL "
             "(SELECT 'only true', d::text FROM (%s EXCEPT ALL %s) d LIMIT 3)" % (kept, true, true, kept))

@@ -49,6 +49,7 @@ class Join final : public PlanNode {
 class OuterJoin final : public PlanNode {
   public:
     OuterJoin(OuterKind kind, PlanPtr left, PlanPtr right, Condition condition);
+    OuterKind kind() const { return kind_; }
     const Condition &condition() const { return condition_; }
     const Condition *joins_on() const override { return &condition_; }
 

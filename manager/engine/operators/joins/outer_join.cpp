@@ -23,10 +23,15 @@ namespace pgtrickle::engine {
 
 namespace {
 
-std::vector<Column> side_by_side(const PlanPtr &left, const PlanPtr &right)
+std::vector<Column> side_by_side(OuterKind kind, const PlanPtr &left, const PlanPtr &right)
 {
     std::vector<Column> columns = left->columns();
     columns.insert(columns.end(), right->columns().begin(), right->columns().end());
+    for (size_t i = 0; i < columns.size(); i++) {
+        const bool is_of_left = i < left->columns().size();
+        if (kind == OuterKind::full || (kind == OuterKind::right) == is_of_left)
+            columns[i].may_be_null = true;
+    }
     return columns;
 }
 
@@ -59,7 +64,7 @@ Select as_one_item(Printer &printer, const PlanPtr &plan)
 } // namespace
 
 OuterJoin::OuterJoin(OuterKind kind, PlanPtr left, PlanPtr right, Condition condition)
-    : PlanNode({left, right}, side_by_side(left, right)), kind_(kind), condition_(std::move(condition))
+    : PlanNode({left, right}, side_by_side(kind, left, right)), kind_(kind), condition_(std::move(condition))
 {
 }
 

@@ -14,6 +14,7 @@ class SemiJoin final : public PlanNode {
     const Expression *ranges_over() const override;
     SemiKind kind() const { return kind_; }
     const Condition &condition() const { return condition_; }
+    const std::optional<Comparison> &comparison() const { return comparison_; }
     /* Whether it passes rows on or not, by whether they have a match among any number of rows. */
     bool is_filter() const { return kind_ != SemiKind::mark && !is_by_one_row_; }
 
