@@ -1,5 +1,6 @@
 #include "fdw/import_schema.hpp"
 
+#include "definition/definition_view.hpp"
 #include "definition/options.hpp"
 #include "fdw/sql/ddl_statements.hpp"
 #include "pg/relation_name.hpp"
@@ -12,6 +13,7 @@ extern "C" {
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
@@ -32,10 +34,9 @@ char *query_of(Oid relid, char kind)
 {
     if (kind == RELKIND_VIEW)
         return psprintf("SELECT * FROM %s", quoted_relation_name(relid));
-    char *query = TextDatumGetCString(DirectFunctionCall1(pg_get_viewdef, ObjectIdGetDatum(relid)));
-    const size_t length = strlen(query);
-    if (length > 0 && query[length - 1] == ';')
-        query[length - 1] = '\0';
+    Relation view = table_open(relid, AccessShareLock);
+    char *query = definition::canonical_text(get_view_query(view));
+    table_close(view, AccessShareLock);
     return query;
 }
 
@@ -79,6 +80,7 @@ List *statements_for(const ImportForeignSchemaStmt *statement)
         const auto *view = static_cast<const View *>(list_nth(views, i));
         std::vector<options::Option> options = given;
         options.push_back({"query", view->query});
+        options.push_back({"canonical", "true"});
         const std::string name = call([=] { return quote_identifier(view->name); });
         const std::string text = create_statement(name, "", options);
         statements = call([&] { return lappend(statements, pstrdup(text.c_str())); });

@@ -28,6 +28,12 @@ CREATE TEMP TABLE bi_temp (id int);
 CREATE FUNCTION pg_temp.bi_twice(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 2 * $1';
 CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT id FROM bi_temp');
 CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT pg_temp.bi_twice(id) AS d FROM bi_source');
+CREATE DOMAIN pg_temp.bi_small AS int;
+CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT id::pg_temp.bi_small::int AS d FROM bi_source');
+CREATE TYPE pg_temp.bi_mood AS ENUM ('x');
+CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT id, ''x''::pg_temp.bi_mood AS m FROM bi_source', refresh_mode 'FULL');
+CREATE OPERATOR pg_temp.@+ (FUNCTION = int4pl, LEFTARG = int, RIGHTARG = int);
+CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT id OPERATOR(pg_temp.@+) 1 AS d FROM bi_source');
 
 -- columns
 CREATE FOREIGN TABLE bi_st (id int) SERVER pgtrickle OPTIONS (query 'SELECT id, n FROM bi_source');

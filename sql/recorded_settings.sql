@@ -76,11 +76,26 @@ SELECT pgtrickle.refresh_stream_table('rs_of_function');
 SELECT * FROM rs_of_function ORDER BY day;
 RESET TimeZone;
 
+-- a column of another type makes a query depend on further settings
+CREATE TABLE rs_local (id int PRIMARY KEY, at timestamp);
+INSERT INTO rs_local VALUES (1, '2026-03-01 12:00'), (2, '2026-03-01 20:00');
+SET TimeZone = 'Asia/Tokyo';
+CREATE FOREIGN TABLE rs_by_day () SERVER pgtrickle
+  OPTIONS (query 'SELECT date_trunc(''day'', at) AS day, count(*) AS n FROM rs_local GROUP BY 1', schedule '520w', refresh_mode 'DIFFERENTIAL');
+ALTER TABLE rs_local ALTER COLUMN at TYPE timestamptz;
+SET TimeZone = 'America/New_York';
+INSERT INTO rs_local VALUES (3, '2026-03-01 14:00+09');
+SELECT pgtrickle.refresh_stream_table('rs_by_day');
+SET TimeZone = 'Asia/Tokyo';
+SELECT * FROM rs_by_day ORDER BY day;
+RESET TimeZone;
+SELECT o.* FROM pg_foreign_table, pg_options_to_table(ftoptions) o WHERE ftrelid = 'rs_by_day'::regclass AND option_name LIKE 'setting%';
+
 -- a definition contains no setting by which names are looked up
 CREATE FOREIGN TABLE rs_path () SERVER pgtrickle
   OPTIONS (query 'SELECT id FROM public.rs_event', original_query 'SELECT id FROM rs_event', "setting_search_path" 'rs_schema, pg_catalog');
 CREATE FOREIGN TABLE rs_role () SERVER pgtrickle OPTIONS (query 'SELECT id FROM public.rs_event', "setting_role" 'postgres');
 SET client_min_messages = warning;
-DROP TABLE rs_event CASCADE;
+DROP TABLE rs_event, rs_local CASCADE;
 DROP FUNCTION rs_day;
 RESET client_min_messages;

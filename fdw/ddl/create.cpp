@@ -182,6 +182,14 @@ void set_option(List **list, const char *name, const char *value)
     *list = lappend(*list, makeDefElem(pstrdup(name), reinterpret_cast<::Node *>(makeString(pstrdup(value))), -1));
 }
 
+void remove_option(List **list, const char *name)
+{
+    ListCell *cell;
+    foreach (cell, *list)
+        if (strcmp(static_cast<DefElem *>(lfirst(cell))->defname, name) == 0)
+            *list = foreach_delete_current(*list, cell);
+}
+
 /* Returns the columns that are NOT NULL in the parent and not in the stream table. */
 List *columns_not_null_above(Oid relid, const RangeVar *parent)
 {
@@ -276,7 +284,9 @@ void create_stream_table(const UserStatement &utility)
         require_interval_of_restored(statement, &definition);
     else
         options::check_interval(definition.schedule);
-    definition::ParsedQuery parsed = setup::parse_defining_query(definition, is_restored, InvalidOid);
+    definition::ParsedQuery parsed =
+        setup::parse_defining_query(definition, is_restored || definition.is_canonical, InvalidOid);
+    call([&] { remove_option(&statement->options, "canonical"); });
     if (!is_restored)
         call([&] { definition::check_read_privileges(parsed.query); });
     Query *query = call([&] { return reconcile_columns(statement, parsed, utility.text); });

@@ -13,6 +13,7 @@
 #include "definition/state/state.hpp"
 #include "fdw/ddl/altered_object.hpp"
 #include "fdw/ddl/inherited_columns.hpp"
+#include "fdw/ddl/query_text.hpp"
 #include "fdw/ddl/whole_rows.hpp"
 #include "fdw/definition/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
@@ -208,6 +209,7 @@ void note_row_type(Oid relid)
 {
     for (Oid altered : to_vector(call([=] { return altered_with(relid); })))
         note_rows_of(altered);
+    call([=] { follow_columns_in_text(altered_with(relid)); });
 }
 
 void note_columns(Oid relid, const AlterTableStmt *statement)
@@ -473,28 +475,6 @@ void reassign_owned(const UserStatement &utility)
         else
             mark_for_new_owner(relid);
     }
-}
-
-List *members_of_extension(Oid extension)
-{
-    List *members = NIL;
-    ScanKeyData keys[2];
-    ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
-                ObjectIdGetDatum(ExtensionRelationId));
-    ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(extension));
-    Relation depend = table_open(DependRelationId, AccessShareLock);
-    SysScanDesc scan = systable_beginscan(depend, DependReferenceIndexId, true, nullptr, 2, keys);
-    while (HeapTuple row = systable_getnext(scan)) {
-        const auto *found = reinterpret_cast<Form_pg_depend>(GETSTRUCT(row));
-        if (found->deptype != DEPENDENCY_EXTENSION)
-            continue;
-        auto *member = static_cast<ObjectAddress *>(palloc(sizeof(ObjectAddress)));
-        ObjectAddressSet(*member, found->classid, found->objid);
-        members = lappend(members, member);
-    }
-    systable_endscan(scan);
-    table_close(depend, AccessShareLock);
-    return members;
 }
 
 } // namespace pgtrickle

@@ -31,8 +31,8 @@ bool is_switching_policies(const AlterTableStmt *statement);
 void mark_users_of_type(Oid type, const char *reason);
 
 /* Processes changed columns, or changed names of columns, of a table or composite type, and of its descendants and
- * typed tables: stream tables that read rows as a whole are redefined, and stream tables that print values of the type
- * start from nothing. C++ frame. */
+ * typed tables: stream tables that read rows as a whole are redefined, stream tables that print values of the type
+ * start from nothing, and texts of queries follow. C++ frame. */
 void note_row_type(Oid relid);
 
 /* Processes a statement that has run: columns have changed as described at note_row_type(), or virtual
@@ -54,8 +54,5 @@ void note_policy(Oid policy);
 /* Processes policies of a table, or of tables that a view reads, that have been enabled or disabled for a
  * role. C++ frame. */
 void note_policies(Oid relid);
-
-/* Returns the objects that are members of the extension (List of ObjectAddress). PostgreSQL frame. */
-List *members_of_extension(Oid extension);
 
 } // namespace pgtrickle

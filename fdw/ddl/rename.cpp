@@ -21,14 +21,15 @@
 #include "definition/text_search_setting.hpp"
 #include "fdw/ddl/dependency_changes.hpp"
 #include "fdw/ddl/inherited_columns.hpp"
+#include "fdw/ddl/query_text.hpp"
 #include "fdw/definition/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
-#include "pg/attempt.hpp"
 #include "storage/index_placement.hpp"
 #include "storage/partitions.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/reloptions.h"
 #include "access/table.h"
@@ -39,6 +40,7 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_foreign_table.h"
 #include "catalog/pg_inherits.h"
@@ -50,6 +52,7 @@ extern "C" {
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
 #include "storage/lmgr.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -147,6 +150,29 @@ void lock(ObjectType type, const ObjectAddress &address, ::Node *object)
     definition::lock_for_renaming(address.classId, address.objectId);
 }
 
+/* Returns the objects that are members of the extension (List of ObjectAddress). */
+List *members_of_extension(Oid extension)
+{
+    List *members = NIL;
+    ScanKeyData keys[2];
+    ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(ExtensionRelationId));
+    ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(extension));
+    Relation depend = table_open(DependRelationId, AccessShareLock);
+    SysScanDesc scan = systable_beginscan(depend, DependReferenceIndexId, true, nullptr, 2, keys);
+    while (HeapTuple row = systable_getnext(scan)) {
+        const auto *found = reinterpret_cast<Form_pg_depend>(GETSTRUCT(row));
+        if (found->deptype != DEPENDENCY_EXTENSION)
+            continue;
+        auto *member = static_cast<ObjectAddress *>(palloc(sizeof(ObjectAddress)));
+        ObjectAddressSet(*member, found->classid, found->objid);
+        members = lappend(members, member);
+    }
+    systable_endscan(scan);
+    table_close(depend, AccessShareLock);
+    return members;
+}
+
 /* The objects of an extension move with it. */
 void add_users_of_extension(AffectedTables *concerned, const ObjectAddress &extension, ::Node *name)
 {
@@ -240,53 +266,6 @@ AffectedTables find_affected(ObjectType type, RangeVar *relation, ::Node *object
     AffectedTables concerned = find_objects(type, relation, object, schema);
     find_configurations(&concerned);
     return concerned;
-}
-
-/* Writes the text with the present names. */
-void rewrite_text(Oid relid)
-{
-    if (OidIsValid(definition::view_of(relid)))
-        write_option(relid, "query", definition::canonical_text(definition::query_of(relid)), DEFELEM_SET);
-}
-
-/* Takes the locks of rewrite_text() on a stream table and on what its query names, if no transaction has to be waited
- * for. */
-bool try_lock_to_rewrite(Oid relid)
-{
-    if (!ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock))
-        return false;
-    ListCell *cell;
-    foreach (cell, definition::relations_depended_on(relid))
-        if (!ConditionalLockRelationOid(lfirst_oid(cell), AccessShareLock))
-            return false;
-    return definition::is_stream_table(relid);
-}
-
-/* As rewrite_text(). Returns false if that fails, as it may for a query that is nested too deeply. */
-bool try_rewrite_text(Oid relid)
-{
-    return enter([=] {
-        try {
-            in_subtransaction([=] { call([=] { rewrite_text(relid); }); });
-        } catch (const PgError &error) {
-            if (error.data->sqlerrcode == ERRCODE_QUERY_CANCELED)
-                throw;
-            return false;
-        }
-        return true;
-    });
-}
-
-/* The owner of another role's stream table can neither delay the statement nor make it fail: a text that cannot be
- * written at once is written when the stream table is set up again. */
-void follow_in_text(Oid relid)
-{
-    if (is_owned_by_user(relid)) {
-        if (definition::lock_if_exists(relid, ShareUpdateExclusiveLock))
-            rewrite_text(relid);
-    } else if (!try_lock_to_rewrite(relid) || !try_rewrite_text(relid)) {
-        mark_for_new_setup(relid, "an object that its query names was renamed");
-    }
 }
 
 /* Writes the name of the configuration that a recorded setting means, if that has another name now. Nothing but the

@@ -122,6 +122,7 @@ template <class Make> Redefined replace_by(Oid relid, Make make)
             query = call([&] { return make(); });
             call([=] { write_option(relid, "query", definition::canonical_text(query), DEFELEM_SET); });
         }
+        setup::record_further_settings(relid, query);
         redefined =
             replace_openly(relid, query, definition.original_query, definition.mode, setup::DeniedCapture::is_noted);
     });

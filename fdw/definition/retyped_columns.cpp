@@ -184,7 +184,9 @@ void explain(ErrorData *error, const char *name)
 
 bool RetypedColumns::follow_one(Oid relid)
 {
-    const Definition definition = definition::load(relid);
+    Definition definition = definition::load(relid);
+    /* The statement may also have added columns, which lists of aliases in the text do not have. */
+    definition.query = call([=] { return definition::canonical_text(definition::query_of(relid)); });
     definition::ParsedQuery parsed = {};
     List *commands = NIL;
     const char *name = call([=] { return definition::qualified_name(relid); });

@@ -15,6 +15,7 @@
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "definition/state/state.hpp"
+#include "fdw/ddl/query_text.hpp"
 #include "fdw/definition/redefinition.hpp"
 #include "fdw/functions/restored_indexes.hpp"
 #include "fdw/sql/arguments.hpp"
@@ -157,6 +158,8 @@ int64_t prepare_upgrade()
     const std::vector<Oid> stream_tables = relids_of(foreign_tables_of_ours);
     for (Oid relid : stream_tables)
         call([=] { (void)definition::lock_if_exists(relid, AccessExclusiveLock); });
+    for (Oid relid : stream_tables)
+        call([=] { (void)try_rewrite_text(relid); });
     warn_of_inactive();
     (void)run_extension_sql(remember);
     call([] { capture::remove_all(); });

@@ -68,6 +68,7 @@ SQL_FUNCTION(pgtrickle_export_definition)
     std::erase_if(options, [](const options::Option &option) {
         return options::is_internal(option.name) && !option.name.starts_with(options::setting_prefix);
     });
+    options.push_back({"canonical", "true"});
     const TextSettings text_settings;
     std::string columns = call([=] { return column_list(relid); });
     std::string quoted = call([=] { return quoted_relation_name(relid); });

@@ -39,6 +39,7 @@ struct Definition {
     std::string name;
     std::string query;          /* canonical text */
     std::string original_query; /* as the user wrote it */
+    bool is_canonical = false;  /* of a new one: `query` is a canonical text, which does not depend on the session */
     std::string schedule_text;
     scheduler::Schedule schedule;
     RefreshMode mode = RefreshMode::automatic; /* as configured */

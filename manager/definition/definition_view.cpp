@@ -1,7 +1,8 @@
 #include "definition/definition_view.hpp"
 
 #include "definition/definition.hpp"
-#include "definition/query/printed_types.hpp"
+#include "definition/query/printed_names.hpp"
+#include "definition/query/printed_query.hpp"
 #include "definition/query/query.hpp"
 #include "definition/query/released_queries.hpp"
 #include "definition/query/rules_and_policies.hpp"
@@ -183,6 +184,17 @@ bool is_locked_in_use(Oid class_id)
            class_id == TSDictionaryRelationId || class_id == TypeRelationId || class_id == CollationRelationId;
 }
 
+/* It would be dropped at the end of the session, and the stream table with it. */
+void refuse_temporary(Oid class_id, Oid object_id)
+{
+    const ObjectAddress object = {class_id, object_id, 0};
+    const char *kind = getObjectTypeDescription(&object, false);
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("a temporary %s cannot be used by a stream table", kind),
+             errdetail("It is dropped at the end of the session, and so would be the stream table."),
+             errhint("Create the %s in another schema.", kind)));
+}
+
 /* Other relations are locked as they are read. */
 void lock_what_is_used(Oid view)
 {
@@ -197,7 +209,10 @@ void lock_what_is_used(Oid view)
                 views = list_append_unique_oid(views, form->refobjid);
             else if (is_locked_in_use(form->refclassid))
                 used = lappend_oid(lappend_oid(used, form->refclassid), form->refobjid);
-            if (const Oid schema = namespace_of(form->refclassid, form->refobjid); OidIsValid(schema))
+            const Oid schema = namespace_of(form->refclassid, form->refobjid);
+            if (isAnyTempNamespace(schema))
+                refuse_temporary(form->refclassid, form->refobjid);
+            if (OidIsValid(schema))
                 used = lappend_oid(lappend_oid(used, NamespaceRelationId), schema);
         }
         systable_endscan(scan);
@@ -210,20 +225,6 @@ void lock_what_is_used(Oid view)
         else
             LockDatabaseObject(class_id, object_id, 0, RowExclusiveLock);
     }
-}
-
-/* Records a dependency on the text search configuration that the query uses through a recorded setting, as on
- * one that the query names. */
-void depend_on_settings(Oid relid, Oid view)
-{
-    const Oid configuration = recorded_configuration(relid);
-    if (!OidIsValid(configuration))
-        return;
-    ObjectAddress rule, referenced;
-    ObjectAddressSet(rule, RewriteRelationId, rule_of(view));
-    ObjectAddressSet(referenced, TSConfigRelationId, configuration);
-    recordDependencyOn(&rule, &referenced, DEPENDENCY_NORMAL);
-    CommandCounterIncrement();
 }
 
 /* Makes the foreign table depend on each whole object on which the view's rule depends. */
@@ -315,8 +316,7 @@ void store_query(Oid relid, Query *query)
     if (OidIsValid(view))
         drop_view(relid, view);
     view = create_view(relid, query);
-    depend_on_printed_types(rule_of(view), query);
-    depend_on_settings(relid, view);
+    depend_on_printed_names(rule_of(view), query, recorded_configuration(relid));
     forget_query_dependencies(relid);
     copy_rule_dependencies(relid, view);
     lock_what_is_used(view);
@@ -359,7 +359,7 @@ char *canonical_text(Query *query)
 {
     int level = NewGUCNestLevel();
     set_text_settings();
-    auto *copy = static_cast<Query *>(copyObjectImpl(query));
+    auto *copy = in_printed_form(static_cast<Query *>(copyObjectImpl(query)));
     remove_dropped_columns(copy);
     name_first_branch(copy);
     char *text = pg_get_querydef(copy, false);

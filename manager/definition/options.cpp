@@ -185,6 +185,11 @@ constexpr Known known_options[] = {
     {"original_query", check_any,
      [](Definition &definition, const std::string &value) { definition.original_query = value; },
      [](const Definition &definition) { return definition.original_query; }, true},
+    {"canonical", check_boolean,
+     [](Definition &definition, const std::string &value) {
+         definition.is_canonical = parse_boolean("canonical", value);
+     },
+     [](const Definition &definition) { return text_of(definition.is_canonical); }, true},
 };
 
 bool is_setting(const std::string &name)

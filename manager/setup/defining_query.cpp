@@ -59,13 +59,14 @@ const char *value_to_record(const char *name)
 
 } // namespace
 
-definition::ParsedQuery parse_defining_query(const Definition &definition, bool is_restored, Oid self)
+definition::ParsedQuery parse_defining_query(const Definition &definition, bool is_canonical, Oid self)
 {
-    if (!is_restored)
+    if (!is_canonical)
         return parse_checked(definition.query, self);
-    TextSettings text_settings;
+    const SettingsLevel recorded;
     for (const Setting &setting : definition.settings)
         call([&] { set_for_now(setting.name.c_str(), setting.value.c_str()); });
+    const TextSettings text_settings; /* literals are read as they were printed */
     return parse_checked(definition.query, self);
 }
 

@@ -16,10 +16,10 @@
 
 namespace pgtrickle::setup {
 
-/* Parses the query of `definition`, under its recorded settings if it is being restored, otherwise under the
+/* Parses the query of `definition`, under its recorded settings if the text is a canonical one, otherwise under the
  * session's. `self` is the stream table, or InvalidOid before it exists. Raises what parse_query() raises,
  * and an error if no refresh mode accepts the query. */
-definition::ParsedQuery parse_defining_query(const Definition &definition, bool is_restored, Oid self);
+definition::ParsedQuery parse_defining_query(const Definition &definition, bool is_canonical, Oid self);
 
 /* Returns the query of `parsed` cast to the columns that the stream table has. Raises 42P16 or 42804 if it
  * does not fit. PostgreSQL frame. */

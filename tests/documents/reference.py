@@ -216,7 +216,8 @@ def option_section():
     for name, (default, values, meaning) in OPTIONS.items():
         lines.append(f"| `{name}` | {values or values_of(name)} | {default and f'`{default}`'} | {meaning} |")
     return lines + ["", "`original_query` and options whose names begin with `setting_` are written by pg_trickle: the text of the query as given, and",
-                    "the settings of the session that decide what the query means. A dump carries them.", ""]
+                    "the settings of the session that decide what the query means. A dump carries them. `canonical`, in a definition that",
+                    "`export_definition()` returns, states that the text of the query means the same in every session.", ""]
 
 
 def setting_section():

@@ -23,18 +23,7 @@ namespace pgtrickle::translate {
 
 namespace {
 
-enum class Ground {
-    none,
-    statement,
-    row_marks,
-    table_sample,
-    limit,
-    offset,
-    system_catalog,
-    temporary,
-    temporary_function,
-    itself
-};
+enum class Ground { none, statement, row_marks, table_sample, limit, offset, system_catalog, temporary, itself };
 
 struct Search {
     Oid self;
@@ -115,11 +104,6 @@ bool search_level(Query *query, Search *search, bool is_counted)
     return walk_query(query, search_query, search, 0);
 }
 
-bool is_temporary_function(Oid function, void *)
-{
-    return isAnyTempNamespace(get_func_namespace(function));
-}
-
 bool search_query(Node *node, void *context)
 {
     if (node == nullptr)
@@ -128,8 +112,6 @@ bool search_query(Node *node, void *context)
         return search_level(castNode(Query, node), static_cast<Search *>(context), false);
     if (IsA(node, SubLink) && castNode(SubLink, node)->subLinkType == EXISTS_SUBLINK)
         return search_level(castNode(Query, castNode(SubLink, node)->subselect), static_cast<Search *>(context), true);
-    if (check_functions_in_node(node, is_temporary_function, nullptr))
-        return found(static_cast<Search *>(context), Ground::temporary_function, exprLocation(node), InvalidOid);
     return walk_expression(node, search_query, context);
 }
 
@@ -179,10 +161,6 @@ Rejection rejection_for(const Search &search)
         return {ERRCODE_FEATURE_NOT_SUPPORTED, "temporary relation " + name + " cannot be a source of a stream table",
                 "It is dropped at the end of the session, and its rows are not visible to other sessions.",
                 "Use a permanent table.", search.location};
-    case Ground::temporary_function:
-        return {ERRCODE_FEATURE_NOT_SUPPORTED, "a temporary function cannot be used by a stream table",
-                "It is dropped at the end of the session, and so would be the stream table.",
-                "Create the function in another schema.", search.location};
     default:
         return {ERRCODE_INVALID_SCHEMA_DEFINITION, "cycle detected in dependency graph: " + name + " -> " + name,
                 "The stream table reads itself.", "Remove it from its own defining query.", search.location};

@@ -1,5 +1,6 @@
 #include "translate/expression/expression.hpp"
 
+#include "definition/query/own_operator.hpp"
 #include "pg/internal_query.hpp"
 #include "pg/versions/deparse.hpp"
 #include "pg/walker.hpp"
@@ -7,7 +8,6 @@
 #include "translate/check/refusal.hpp"
 #include "translate/check/usable_names.hpp"
 #include "translate/expression/constants.hpp"
-#include "translate/expression/own_operator.hpp"
 #include "translate/expression/scale.hpp"
 #include "translate/expression/slots.hpp"
 
@@ -223,7 +223,7 @@ Printed print(Node *node, Nodes *nodes, bool is_call)
 {
     /* For a call, the arguments are read from the input; the call itself is not. */
     Node *tree = is_call ? mutate_expression(node, substitute, nodes) : substitute(node, nodes);
-    tree = with_own_operators_spelled(tree);
+    tree = definition::with_own_operators_spelled(tree);
     tree = with_flat_lists(with_lengths_spelled(tree, nullptr), nullptr);
     Printed printed = {};
     printed.unusable = unusable_name(tree);

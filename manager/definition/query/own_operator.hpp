@@ -15,9 +15,12 @@ extern "C" {
 #include "nodes/nodes.h"
 }
 
-namespace pgtrickle::translate {
+namespace pgtrickle::definition {
 
-/* Returns the equivalent expression; `node` itself is not modified. */
-Node *with_own_operators_spelled(Node *node);
+/* Returns the equivalent expression or Query; `node` itself is not modified. */
+::Node *with_own_operators_spelled(::Node *node);
 
-} // namespace pgtrickle::translate
+/* Whether the operator has to be named with its schema. */
+bool is_own_operator(Oid operator_oid);
+
+} // namespace pgtrickle::definition
