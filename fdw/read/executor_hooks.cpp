@@ -404,7 +404,10 @@ void start_behind_barrier(QueryDesc *query, int flags, const Next &next)
             prepared = refresh_or_read_exactly(query, flags, reads);
     }
     use_transaction_snapshot();
+    /* Functions are called to prune partitions. */
+    const int position = begin_running(query);
     next();
+    end_running_from(position);
     if (prepared.plan_memory != nullptr)
         MemoryContextSetParent(prepared.plan_memory, query->estate->es_query_cxt);
     attach_choices(query, has_readers);

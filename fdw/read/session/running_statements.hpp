@@ -1,5 +1,6 @@
 /*
- * The statements that run, innermost last.
+ * The statements that run, innermost last. A statement runs from the moment it has its snapshot: its functions may be
+ * called when the executor starts, runs and finishes.
  *
  * A STABLE function reads under its caller's snapshot, which is recognized by comparison with those of the running
  * statements. An error that unwinds the stack is noticed as the abort of its (sub)transaction.
