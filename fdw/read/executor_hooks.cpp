@@ -226,9 +226,17 @@ bool pass(QueryDesc *query, const Reads &reads)
     return has_new_snapshot;
 }
 
+void free_reads(const Reads &reads)
+{
+    for (const Oid *relids : {reads.relids, reads.by_functions})
+        if (relids != nullptr)
+            pfree(const_cast<Oid *>(relids));
+}
+
 struct Prepared {
     bool has_new_snapshot;
     MemoryContext plan_memory; /* of plan_exact_reads() */
+    MemoryContext memory;      /* of prepare() */
 };
 
 constexpr int most_in_vain = 10;
@@ -308,7 +316,7 @@ Prepared refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads
                                   : Expected::anything;
     if (expected == Expected::request && passes_without_refresh(query, reads)) {
         note_exact_read(statement);
-        return {true, nullptr};
+        return {true, nullptr, nullptr};
     }
     if (expected == Expected::nothing) {
         renew_snapshot(query, false);
@@ -325,7 +333,7 @@ Prepared refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads
         int count = 0;
         const Oid *relids = tables_to_read_exactly(statement, unrefreshed, &count);
         MemoryContext memory = count > 0 ? plan_exactly(query, flags, relids, count, &has_new_snapshot) : nullptr;
-        return {has_new_snapshot, memory};
+        return {has_new_snapshot, memory, nullptr};
     }
     ListCell *cell;
     foreach (cell, unrefreshed) {
@@ -333,7 +341,7 @@ Prepared refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads
         if (noted->is_replaceable)
             apply_on_stale(noted->relid, noted->obstacle);
     }
-    return {has_new_snapshot, nullptr};
+    return {has_new_snapshot, nullptr, nullptr};
 }
 
 /* ---- exact reads that find nothing pending ---------------------------------------------- */
@@ -377,10 +385,24 @@ bool has_exact_stored_rows(QueryDesc *query, const Reads &reads, bool *has_new_s
 
 Prepared read_exactly(QueryDesc *query, int flags, const Reads &reads)
 {
-    Prepared prepared = {false, nullptr};
+    Prepared prepared = {};
     note_exact_read({query, reads.relids, reads.count, begin_choices(query, may_call_readers(query->plannedstmt))});
     if (!has_exact_stored_rows(query, reads, &prepared.has_new_snapshot))
         prepared.plan_memory = plan_exactly(query, flags, reads.relids, reads.count, &prepared.has_new_snapshot);
+    return prepared;
+}
+
+/* Passes the barrier in memory of its own: the caller's may be that of an SQL function, which is kept from one call to
+ * the next. */
+Prepared prepare(QueryDesc *query, int flags, const Reads &reads)
+{
+    MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle barrier", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext previous = MemoryContextSwitchTo(memory);
+    Prepared prepared = is_read_exactly(query->plannedstmt, reads.relids, reads.count)
+                            ? read_exactly(query, flags, reads)
+                            : refresh_or_read_exactly(query, flags, reads);
+    MemoryContextSwitchTo(previous);
+    prepared.memory = memory;
     return prepared;
 }
 
@@ -395,14 +417,10 @@ void start_behind_barrier(QueryDesc *query, int flags, const Next &next)
     Reads reads = {};
     reads.relids = stream_tables_of(query->plannedstmt, &reads.count);
     reads.by_functions = function_reads_of(query->plannedstmt, &reads.by_functions_count);
-    Prepared prepared = {false, nullptr};
+    Prepared prepared = {};
     const bool has_readers = may_call_readers(query->plannedstmt);
-    if (reads.count + reads.by_functions_count > 0 && is_reader()) {
-        if (is_read_exactly(query->plannedstmt, reads.relids, reads.count))
-            prepared = read_exactly(query, flags, reads);
-        else
-            prepared = refresh_or_read_exactly(query, flags, reads);
-    }
+    if (reads.count + reads.by_functions_count > 0 && is_reader())
+        prepared = prepare(query, flags, reads);
     use_transaction_snapshot();
     /* Functions are called to prune partitions. */
     const int position = begin_running(query);
@@ -413,6 +431,9 @@ void start_behind_barrier(QueryDesc *query, int flags, const Next &next)
     attach_choices(query, has_readers);
     if (prepared.has_new_snapshot)
         PopActiveSnapshot();
+    if (prepared.memory != nullptr)
+        MemoryContextDelete(prepared.memory);
+    free_reads(reads);
 }
 
 void run_under_own_snapshot(QueryDesc *query, const Next &next)

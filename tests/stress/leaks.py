@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 """Shows that a session's memory does not grow with its work: refreshes, failing ones, stream tables that were
-dropped.
+dropped, and reads that one statement repeats.
 
 After each kind of work has been done some times, its memory is the amount a session needs; after as many
 times again it may not have grown by more than a few of them would leave.
@@ -29,6 +29,18 @@ MAINTAINED = {
     "common": "SELECT k FROM a INTERSECT ALL SELECT k FROM b",
     "reached": "WITH RECURSIVE r AS (SELECT id, v FROM a WHERE id < 5 UNION SELECT b.id, b.v FROM r JOIN b ON b.id = r.id + 60) SELECT * FROM r",
 }
+REPEATS = 2000
+ALLOWED_BYTES_OF_STATEMENT = 20 * REPEATS
+# For a read that a statement repeats for each row i of ROWS: the settings, and an expression.
+REPEATED = {
+    "in_stable_function": ((), "of_group(i)"),
+    "in_volatile_function": (("max_staleness = 0",), "of_latest_group(i)"),
+}
+READERS = """
+CREATE FUNCTION used_bytes() RETURNS bigint LANGUAGE sql AS 'SELECT sum(used_bytes) FROM pg_backend_memory_contexts';
+CREATE FUNCTION of_group(i int) RETURNS bigint STABLE LANGUAGE sql AS 'SELECT n FROM totals WHERE k = i % 20 LIMIT 1';
+CREATE FUNCTION of_latest_group(i int) RETURNS bigint LANGUAGE sql AS 'SELECT n FROM totals WHERE k = i % 20 LIMIT 1';
+"""
 FAILING = ("inverse", "windows", "arrays", "valued")
 
 
@@ -54,6 +66,7 @@ class Session:
             self.run(f"INSERT INTO {table} SELECT i, i % 20, i FROM generate_series(1, 300) i")
         for name, query in MAINTAINED.items():
             self.run("SELECT pgtrickle.create_stream_table(%s, %s, '520w', 'DIFFERENTIAL')", name, query)
+        self.run(READERS)
 
     def refresh_all(self):
         for name in MAINTAINED:
@@ -88,6 +101,17 @@ class Session:
         self.run("DROP FOREIGN TABLE short_lived")
         self.run("SELECT pgtrickle.refresh_stream_table('totals')")
 
+    def growth_in_statement(self, name):
+        settings, expression = REPEATED[name]
+        self.run("BEGIN; UPDATE a SET v = v + 1 WHERE id = 1; COMMIT; BEGIN")
+        for setting in settings:
+            self.run("SET LOCAL pg_trickle." + setting)
+        self.run(f"SELECT count({expression}), array_agg(used_bytes()) FILTER (WHERE i %% {REPEATS} = 0) FROM generate_series(1, %s) i", 3 * REPEATS)
+        count, used = self.cursor.fetchone()
+        assert count == 3 * REPEATS, count
+        self.run("COMMIT")
+        return used[2] - used[1]
+
 
 def growth(session, kind):
     before = session.used_bytes()
@@ -115,6 +139,11 @@ def main():
         is_flat = grown <= ALLOWED_BYTES
         failed += not is_flat
         print("ok" if is_flat else "not ok", kind.__name__, f"({grown} bytes)")
+    for name in REPEATED:
+        grown = Session(database).growth_in_statement(name)  # a session remembers what functions read, and has it refreshed
+        is_flat = grown <= ALLOWED_BYTES_OF_STATEMENT
+        failed += not is_flat
+        print("ok" if is_flat else "not ok", "repeated_read_" + name, f"({grown} bytes)")
     session.session.close()
     admin.run(f"DROP DATABASE {database} WITH (FORCE)")
     return 1 if failed else 0
