@@ -35,11 +35,15 @@ ALLOWED_BYTES_OF_STATEMENT = 20 * REPEATS
 REPEATED = {
     "in_stable_function": ((), "of_group(i)"),
     "in_volatile_function": (("max_staleness = 0",), "of_latest_group(i)"),
+    "exact_in_stable_function": (("read_mode = exact",), "of_changed(i)"),
+    "exact_in_volatile_function": (("read_mode = exact",), "of_latest_changed(i)"),
 }
 READERS = """
 CREATE FUNCTION used_bytes() RETURNS bigint LANGUAGE sql AS 'SELECT sum(used_bytes) FROM pg_backend_memory_contexts';
 CREATE FUNCTION of_group(i int) RETURNS bigint STABLE LANGUAGE sql AS 'SELECT n FROM totals WHERE k = i % 20 LIMIT 1';
 CREATE FUNCTION of_latest_group(i int) RETURNS bigint LANGUAGE sql AS 'SELECT n FROM totals WHERE k = i % 20 LIMIT 1';
+CREATE FUNCTION of_changed(i int) RETURNS bigint STABLE LANGUAGE sql AS 'SELECT share + i FROM inverse WHERE id = 1 LIMIT 1';
+CREATE FUNCTION of_latest_changed(i int) RETURNS bigint LANGUAGE sql AS 'SELECT share + i FROM inverse WHERE id = 1 LIMIT 1';
 """
 FAILING = ("inverse", "windows", "arrays", "valued")
 

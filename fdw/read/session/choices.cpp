@@ -283,9 +283,13 @@ void forget_unconfirmed_choices(SubXactEvent event, SubTransactionId, SubTransac
         return;
     for_all_choices([](Choices *choices) {
         ListCell *cell;
-        foreach (cell, choices->list)
-            if (static_cast<const Choice *>(lfirst(cell))->nest_level >= GetCurrentTransactionNestLevel())
-                choices->list = foreach_delete_current(choices->list, cell);
+        foreach (cell, choices->list) {
+            auto *choice = static_cast<Choice *>(lfirst(cell));
+            if (choice->nest_level < GetCurrentTransactionNestLevel())
+                continue;
+            choices->list = foreach_delete_current(choices->list, cell);
+            pfree(choice);
+        }
     });
 }
 

@@ -111,11 +111,12 @@ void confirm_exact_reads(int position)
 {
     ListCell *cell;
     foreach (cell, unconfirmed) {
-        const auto *noted = static_cast<const Unconfirmed *>(lfirst(cell));
+        auto *noted = static_cast<Unconfirmed *>(lfirst(cell));
         if (noted->depth < position)
             continue;
         count(&noted->read);
         unconfirmed = foreach_delete_current(unconfirmed, cell);
+        pfree(noted);
     }
 }
 
@@ -127,9 +128,13 @@ bool has_read_exactly()
 void forget_unconfirmed_reads(SubXactEvent event, SubTransactionId, SubTransactionId)
 {
     ListCell *cell;
-    foreach (cell, event == SUBXACT_EVENT_ABORT_SUB ? unconfirmed : NIL)
-        if (static_cast<const Unconfirmed *>(lfirst(cell))->nest_level >= GetCurrentTransactionNestLevel())
-            unconfirmed = foreach_delete_current(unconfirmed, cell);
+    foreach (cell, event == SUBXACT_EVENT_ABORT_SUB ? unconfirmed : NIL) {
+        auto *noted = static_cast<Unconfirmed *>(lfirst(cell));
+        if (noted->nest_level < GetCurrentTransactionNestLevel())
+            continue;
+        unconfirmed = foreach_delete_current(unconfirmed, cell);
+        pfree(noted);
+    }
 }
 
 TimestampTz read_exactly_at(Oid relid)
