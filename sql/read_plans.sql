@@ -101,4 +101,25 @@ DROP INDEX big_qty_idx;
 SELECT plan('EXECUTE kept');
 EXECUTE kept;
 RESET pg_trickle.enable_expansion;
+RESET plan_cache_mode;
+
+-- an_exact_query_runs_again_only_if_a_parameter_changes
+CREATE FUNCTION counted(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1; END';
+CREATE TABLE added (id int, v int);
+CREATE FOREIGN TABLE united (id int, qty int) SERVER pgtrickle
+  OPTIONS (query 'SELECT id, qty FROM sale WHERE id < 3 UNION ALL SELECT counted(id), v FROM added', schedule '520w');
+INSERT INTO added VALUES (1, 5), (2, 7);
+CREATE FUNCTION of_parameter(wanted int) RETURNS bigint LANGUAGE sql AS
+  'SELECT sum((SELECT sum(qty + g) FROM united WHERE id = wanted)) FROM generate_series(1, 10) g';
+CREATE FUNCTION of_changing_parameter() RETURNS bigint LANGUAGE sql AS
+  'SELECT sum((SELECT sum(qty) FROM united WHERE id = g)) FROM generate_series(1, 10) g';
+SET pg_trickle.read_mode = exact;
+SET track_functions = pl;
+BEGIN;
+SELECT of_parameter(2);
+SELECT calls FROM pg_stat_xact_user_functions WHERE funcname = 'counted';
+SELECT of_changing_parameter();
+SELECT calls FROM pg_stat_xact_user_functions WHERE funcname = 'counted';
+COMMIT;
+RESET pg_trickle.read_mode;
 DROP SCHEMA read_plans CASCADE;

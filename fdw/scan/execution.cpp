@@ -8,6 +8,7 @@
 #include "fdw/scan/execution.hpp"
 
 #include "fdw/scan/exact_query.hpp"
+#include "fdw/scan/nested_query.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "storage/apply/delta_sort.hpp"
 #include "storage/bound.hpp"
@@ -36,9 +37,10 @@ struct NestedScan {
     AttrNumber *columns; /* the foreign table's column of each of them; negative: a system column */
     bool has_system_columns;
     bool is_exact;
-    List *tables;          /* open for an exact query */
-    Tuplestorestate *rows; /* of an exact query; null: not run yet, or there is none */
-    List *known_rows;      /* if there is no plan */
+    List *tables;             /* open for an exact query */
+    Tuplestorestate *rows;    /* of an exact query; null: not run yet, or there is none */
+    MemoryContext run_memory; /* of each run of it */
+    List *known_rows;         /* if there is no plan */
     int next_known;
     int known_columns;
     TupleTableSlot *row;        /* the present one of these */
@@ -47,7 +49,9 @@ struct NestedScan {
     bool has_to_rewind;         /* rewind before the next fetch */
     List *parameter_states;     /* ExprStates of the outer scan */
     ParamListInfo parameters;
-    MemoryContext parameter_memory; /* memory for values passed by reference */
+    MemoryContext parameter_memory; /* memory for values passed by reference; null: there are no parameters */
+    bool has_values;                /* of all parameters */
+    bool has_changing_parameters;   /* between rescans */
 };
 
 template <class Type> Type *part(ForeignScanState *node, ScanPrivate which)
@@ -79,6 +83,7 @@ void prepare_parameters(ForeignScanState *node, NestedScan *scan)
     int count = list_length(expressions);
     scan->parameter_states = ExecInitExprList(expressions, &node->ss.ps);
     scan->parameters = makeParamList(count);
+    scan->has_changing_parameters = has_changing_parameter(reinterpret_cast<Node *>(expressions));
     for (int i = 0; i < count; i++)
         scan->parameters->params[i].ptype = exprType(static_cast<Node *>(list_nth(expressions, i)));
     if (count > 0)
@@ -88,8 +93,9 @@ void prepare_parameters(ForeignScanState *node, NestedScan *scan)
 
 void set_parameters(ForeignScanState *node, NestedScan *scan)
 {
-    if (scan->parameter_memory == nullptr)
+    if (scan->parameter_memory == nullptr || (scan->has_values && !scan->has_changing_parameters))
         return;
+    scan->has_values = true;
     MemoryContextReset(scan->parameter_memory);
     ListCell *cell;
     foreach (cell, scan->parameter_states) {
@@ -130,7 +136,7 @@ void stop(NestedScan *scan)
  * parameters of the executor; they are started again for other values. */
 bool can_rewind(NestedScan *scan)
 {
-    if (scan->parameter_memory == nullptr)
+    if (!scan->has_changing_parameters)
         return true;
     switch (nodeTag(scan->plan->planTree)) {
     case T_SeqScan:
@@ -173,16 +179,24 @@ bool is_next_collected(NestedScan *scan)
     return !TupIsNull(scan->row);
 }
 
+void begin_bound(ForeignScanState *node, NestedScan *scan)
+{
+    MemoryContext previous = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
+    scan->bound = storage::begin_bound_check(RelationGetRelid(node->ss.ss_currentRelation));
+    MemoryContextSwitchTo(previous);
+}
+
 /* Raises 23514 if a computed row is outside of the bound of the stream table: the planner would not find it by another
  * condition. */
-void verify_collected(Oid relid, NestedScan *scan)
+void verify_collected(ForeignScanState *node, NestedScan *scan)
 {
+    const Oid relid = RelationGetRelid(node->ss.ss_currentRelation);
     if (!get_rel_relispartition(relid))
         return;
     act_as_owner(relid, [=] {
         call([=] {
             if (scan->bound == nullptr)
-                scan->bound = storage::begin_bound_check(relid);
+                begin_bound(node, scan);
             while (is_next_collected(scan)) {
                 CHECK_FOR_INTERRUPTS();
                 slot_getallattrs(scan->row);
@@ -193,25 +207,32 @@ void verify_collected(Oid relid, NestedScan *scan)
     });
 }
 
+void begin_rows(ForeignScanState *node, NestedScan *scan)
+{
+    MemoryContext previous = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
+    scan->rows = tuplestore_begin_heap(false, false, work_mem);
+    scan->row = MakeSingleTupleTableSlot(ExecCleanTypeFromTL(scan->plan->planTree->targetlist), &TTSOpsMinimalTuple);
+    scan->run_memory = AllocSetContextCreate(CurrentMemoryContext, "run of an exact query", ALLOCSET_DEFAULT_SIZES);
+    MemoryContextSwitchTo(previous);
+}
+
 /* Collects the rows of an exact query, or goes back to the first one. */
 void make_rows_ready(ForeignScanState *node, NestedScan *scan)
 {
-    MemoryContext previous = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
-    if (scan->rows != nullptr && scan->parameter_memory == nullptr)
+    if (scan->rows != nullptr && !scan->has_changing_parameters) {
         tuplestore_rescan(scan->rows);
-    else {
-        if (scan->rows == nullptr) {
-            scan->rows = tuplestore_begin_heap(false, false, work_mem);
-            scan->row =
-                MakeSingleTupleTableSlot(ExecCleanTypeFromTL(scan->plan->planTree->targetlist), &TTSOpsMinimalTuple);
-        }
-        tuplestore_clear(scan->rows);
-        run_exact_query(RelationGetRelid(node->ss.ss_currentRelation), scan->plan, node->ss.ps.state->es_snapshot,
-                        scan->parameters, scan->rows);
-        verify_collected(RelationGetRelid(node->ss.ss_currentRelation), scan);
-        tuplestore_rescan(scan->rows);
+        return;
     }
+    if (scan->rows == nullptr)
+        begin_rows(node, scan);
+    tuplestore_clear(scan->rows);
+    MemoryContext previous = MemoryContextSwitchTo(scan->run_memory);
+    run_exact_query(RelationGetRelid(node->ss.ss_currentRelation), scan->plan, node->ss.ps.state->es_snapshot,
+                    scan->parameters, scan->rows);
+    verify_collected(node, scan);
+    tuplestore_rescan(scan->rows);
     MemoryContextSwitchTo(previous);
+    MemoryContextReset(scan->run_memory);
 }
 
 void make_ready(ForeignScanState *node, NestedScan *scan)
@@ -221,7 +242,7 @@ void make_ready(ForeignScanState *node, NestedScan *scan)
         scan->next_known = 0;
         if (scan->bound == nullptr) {
             MemoryContext previous = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
-            verify_collected(RelationGetRelid(node->ss.ss_currentRelation), scan);
+            verify_collected(node, scan);
             MemoryContextSwitchTo(previous);
             scan->next_known = 0;
         }

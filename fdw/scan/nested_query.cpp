@@ -118,7 +118,19 @@ List *sort_clauses(Query *query, const Translation &translation, const SortColum
     return clauses;
 }
 
+bool is_changing(Node *node, void *context)
+{
+    if (node != nullptr && IsA(node, Param))
+        return reinterpret_cast<Param *>(node)->paramkind != PARAM_EXTERN;
+    return node != nullptr && walk_expression(node, is_changing, context);
+}
+
 } // namespace
+
+bool has_changing_parameter(Node *expression)
+{
+    return is_changing(expression, nullptr);
+}
 
 bool can_be_nested(RelOptInfo *rel, RestrictInfo *clause)
 {

@@ -42,6 +42,10 @@ struct NestedRows {
  * on where it is evaluated. */
 bool can_be_nested(RelOptInfo *rel, RestrictInfo *clause);
 
+/* Returns true if the expression (may be null) has a parameter that may change between rescans. One of the statement
+ * does not. */
+bool has_changing_parameter(Node *expression);
+
 /* Completes `query` to SELECT `columns` FROM rows WHERE `clauses` ORDER BY `order`, and returns its parameters. */
 List *complete_nested_query(Query *query, RelOptInfo *rel, const NestedRows &rows, List *columns, List *clauses,
                             const SortColumn *order = nullptr, int order_count = 0);

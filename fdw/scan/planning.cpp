@@ -81,14 +81,6 @@ List *needed_columns(RelOptInfo *rel, const ServedRelation *served, List *own_cl
     return columns;
 }
 
-/* Whether the value may change between rescans. */
-bool has_changing_parameter(Node *node, void *context)
-{
-    if (node != nullptr && IsA(node, Param))
-        return reinterpret_cast<Param *>(node)->paramkind != PARAM_EXTERN;
-    return node != nullptr && walk_expression(node, has_changing_parameter, context);
-}
-
 /* Returns the clauses of `restrictions` that the nested query cannot evaluate. */
 List *clauses_left_to_the_scan(RelOptInfo *rel, Oid relid, List *restrictions)
 {
@@ -98,7 +90,7 @@ List *clauses_left_to_the_scan(RelOptInfo *rel, Oid relid, List *restrictions)
     foreach (cell, restrictions) {
         auto *clause = lfirst_node(RestrictInfo, cell);
         if (!(is_exact ? can_be_in_exact_query(rel, relid, clause) : can_be_nested(rel, clause)) ||
-            (is_of_touched_rows && has_changing_parameter(reinterpret_cast<Node *>(clause->clause), nullptr)))
+            (is_of_touched_rows && has_changing_parameter(reinterpret_cast<Node *>(clause->clause))))
             left = lappend(left, clause);
     }
     return left;

@@ -27,16 +27,18 @@ MAINTAINED = {
     "valued": "SELECT id, (SELECT v / a.v FROM b WHERE b.id = a.k) AS w, (SELECT max(v) FROM b WHERE b.k = a.k) AS m FROM a",
     "arrays": "SELECT k, array_agg(100 / v ORDER BY id) AS ids, count(DISTINCT v) AS n FROM a GROUP BY k",
     "common": "SELECT k FROM a INTERSECT ALL SELECT k FROM b",
+    "signed": "SELECT id, v FROM a UNION ALL SELECT id, -v FROM b",
     "reached": "WITH RECURSIVE r AS (SELECT id, v FROM a WHERE id < 5 UNION SELECT b.id, b.v FROM r JOIN b ON b.id = r.id + 60) SELECT * FROM r",
 }
 REPEATS = 2000
 ALLOWED_BYTES_OF_STATEMENT = 20 * REPEATS
-# For a read that a statement repeats for each row i of ROWS: the settings, and an expression.
+# For a read that a statement repeats for each of many rows i: the settings, and an expression.
 REPEATED = {
     "in_stable_function": ((), "of_group(i)"),
     "in_volatile_function": (("max_staleness = 0",), "of_latest_group(i)"),
     "exact_in_stable_function": (("read_mode = exact",), "of_changed(i)"),
     "exact_in_volatile_function": (("read_mode = exact",), "of_latest_changed(i)"),
+    "exact_with_parameter": (("read_mode = exact",), "(SELECT sum(v) FROM signed WHERE id = i % 300 + 1)"),
 }
 READERS = """
 CREATE FUNCTION used_bytes() RETURNS bigint LANGUAGE sql AS 'SELECT sum(used_bytes) FROM pg_backend_memory_contexts';
@@ -110,7 +112,7 @@ class Session:
         self.run("BEGIN; UPDATE a SET v = v + 1 WHERE id = 1; COMMIT; BEGIN")
         for setting in settings:
             self.run("SET LOCAL pg_trickle." + setting)
-        self.run(f"SELECT count({expression}), array_agg(used_bytes()) FILTER (WHERE i %% {REPEATS} = 0) FROM generate_series(1, %s) i", 3 * REPEATS)
+        self.run(f"SELECT count({expression}), array_agg(used_bytes()) FILTER (WHERE i % {REPEATS} = 0) FROM generate_series(1, {3 * REPEATS}) i")
         count, used = self.cursor.fetchone()
         assert count == 3 * REPEATS, count
         self.run("COMMIT")
