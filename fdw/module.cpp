@@ -56,6 +56,7 @@ constexpr UtilityEntry utility[] = {
     {T_AlterTableStmt, When::before, capture::lock_named_relation},
     {T_RenameStmt, When::before, capture::lock_named_relation},
     {T_AlterObjectSchemaStmt, When::before, capture::lock_named_relation},
+    {T_RefreshMatViewStmt, When::before, capture::lock_named_relation},
 
     /* Sources: statements that are not permitted on them are refused before all other functions begin, and
      * the effects of the permitted ones are handled after all others have ended. */

@@ -179,7 +179,6 @@ List *add_stream_tables(Oid view, List *found, List **visited)
     Query *query = query_of(relation);
     List *named = query == nullptr ? NIL : definition::relations_named(query);
     const Oid owner = relation->rd_rel->relowner;
-    /* A lock that is held until REFRESH takes a stronger one would deadlock with another REFRESH. */
     table_close(relation, AccessShareLock);
     ListCell *cell;
     foreach (cell, named) {
