@@ -64,6 +64,7 @@ constexpr UtilityEntry utility[] = {
     {T_AlterSubscriptionStmt, When::after, capture::after_subscribing},
     {T_DropStmt, When::before, capture::before_drop},
     {T_DropStmt, When::around, drop_schema_of_extension},
+    {T_CopyStmt, When::before, capture::before_copy},
     {T_AlterTableStmt, When::around, capture::around_alter_table},
     {T_AlterObjectDependsStmt, When::before, capture::before_alter_of_trigger},
     {T_RenameStmt, When::before, capture::before_alter_of_trigger},

@@ -4,6 +4,7 @@ reader, add rows to a source in between, and the source may not be captured; and
 rows of the transaction's own rewrite are missing, is not taken for the changes of its source. Each case is one order of the
 sessions' statements."""
 
+import io
 import sys
 import threading
 import uuid
@@ -150,6 +151,36 @@ def steps_of_a_refresh_show_one_tree():
         assert rows in ([(7, 6, 1)], [(7, 7, 2)]), (privileges, rows)
 
 
+def frozen_rows_of_a_child_that_came_empty_are_taken_once():
+    """The child and its rows come between two steps of a refresh, whose snapshot shows the rows."""
+    query = ("SELECT x.k, x.n, y.s FROM (SELECT k, count(*) AS n FROM other WHERE slow(k) = 7 GROUP BY k) x "
+             "JOIN (SELECT k, sum(v) AS s FROM parent GROUP BY k) y ON x.k = y.k")
+    for table, add in ((CHILD[0], "CREATE TABLE child () INHERITS (parent)"),
+                       (PARTITION[0], "CREATE TABLE child PARTITION OF parent FOR VALUES IN (7)"),
+                       (CHILD[0], "CREATE TABLE middle () INHERITS (parent); CREATE TABLE child () INHERITS (middle)"),
+                       (CHILD[0], "TRUNCATE stray; ALTER TABLE stray INHERIT parent; ALTER TABLE stray RENAME TO child")):
+        make(table, CHILD[1], "CREATE TABLE other (k int); INSERT INTO other VALUES (7)",
+             f"CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM {WAIT}; RETURN $1; END'")
+        creating = Waiting(connect(), f"SELECT pgtrickle.create_stream_table('x', '{query}', '520w', 'DIFFERENTIAL')")
+        adding = connect("SET lock_timeout = '100ms'")
+        try:
+            add_frozen(adding, add)
+        except psycopg2.errors.LockNotAvailable:
+            creating.end()
+            adding.execute("ROLLBACK; SET lock_timeout = 0")
+            add_frozen(adding, add)
+        else:
+            creating.end()
+        db.run("SELECT pgtrickle.refresh_stream_table('x')")
+        assert db.run("TABLE x") == db.run(query) == [(7, 1, 13)], (add, db.run("TABLE x"))
+
+
+def add_frozen(cursor, add):
+    cursor.execute("BEGIN; " + add)
+    cursor.copy_expert("COPY child FROM STDIN WITH (FREEZE)", io.StringIO("7\t7\n"))
+    cursor.execute("COMMIT")
+
+
 def a_stopped_log_stays_stopped():
     for alter in "ALTER x TYPE bigint", "DROP COLUMN y":
         make("CREATE TABLE parent (k int, v int, x int, y int); CREATE TABLE stray (k int, v int)")
@@ -167,7 +198,8 @@ try:
     db.run(f"CREATE ROLE {LIMITED} LOGIN; GRANT USAGE ON FOREIGN SERVER pgtrickle TO {LIMITED}")
     run_cases([parts_of_a_statement_show_one_tree, a_child_comes_while_touched_values_are_looked_for,
                plain_tables_are_planned_again_after_a_wait, a_plan_is_not_older_than_what_its_statement_shows,
-               steps_of_a_refresh_show_one_tree, a_stopped_log_stays_stopped])
+               steps_of_a_refresh_show_one_tree,
+               frozen_rows_of_a_child_that_came_empty_are_taken_once, a_stopped_log_stays_stopped])
 finally:
     db.run(f"DROP OWNED BY {LIMITED} CASCADE; DROP ROLE {LIMITED}")
     db.drop()

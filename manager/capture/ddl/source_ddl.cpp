@@ -24,6 +24,7 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
+#include "commands/defrem.h"
 #include "commands/extension.h"
 #include "commands/tablecmds.h"
 #include "commands/trigger.h"
@@ -226,6 +227,24 @@ void before_drop(const UtilityCall &call)
         else if (statement->removeType == OBJECT_TABLE || statement->removeType == OBJECT_INDEX)
             refuse_drop_of_log(castNode(List, lfirst(cell)));
     }
+}
+
+/* Rows of COPY FREEZE are visible under every snapshot, also of a refresh that has read the tree without the relation,
+ * while their log is not. Where the relation joined its tree before, this transaction has truncated it, which refreshes
+ * and a marker exclude. */
+void before_copy(const UtilityCall &call)
+{
+    const auto *statement = castNode(CopyStmt, call.statement());
+    if (!statement->is_from || !follows_ddl())
+        return;
+    bool is_frozen = false;
+    ListCell *cell;
+    foreach (cell, statement->options)
+        if (auto *option = lfirst_node(DefElem, cell); strcmp(option->defname, "freeze") == 0)
+            is_frozen = defGetBoolean(option);
+    const Oid relid = is_frozen ? RangeVarGetRelid(statement->relation, NoLock, true) : InvalidOid;
+    if (OidIsValid(relid) && has_joined_a_tree(relid))
+        lock_out_refreshes(relid);
 }
 
 void around_alter_table(const UtilityCall &call)

@@ -3,6 +3,7 @@
  *
  *   DROP of a partition or child, DETACH, NO INHERIT  marker for its ancestors
  *   ATTACH, CREATE … PARTITION OF, INHERIT           triggers on the relation; marker if it has rows
+ *   COPY FREEZE into a new partition or child        waits for refreshes, as ATTACH of one with rows does
  *   ENABLE, DISABLE TRIGGER of a capture trigger     marker
  *   ALTER TYPE of a column logged                    marker, and a format that fits
  *   DROP of a source                                 removal of its rows in the extension's tables
@@ -20,6 +21,7 @@ namespace pgtrickle::capture {
 /* Entries of fdw/module.cpp. Changes of inheritance trees are processed at the end of a statement of any
  * kind, so each statement passes around_statement(); the other entries run around it. */
 void before_drop(const UtilityCall &call);             /* DropStmt */
+void before_copy(const UtilityCall &call);             /* CopyStmt */
 void around_alter_table(const UtilityCall &call);      /* AlterTableStmt */
 void before_alter_of_trigger(const UtilityCall &call); /* AlterObjectDependsStmt, RenameStmt */
 void after_subscribing(const UtilityCall &call);       /* CreateSubscriptionStmt, AlterSubscriptionStmt */

@@ -6,6 +6,7 @@ extern "C" {
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_inherits.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
@@ -17,7 +18,9 @@ extern "C" {
 
 namespace pgtrickle::capture {
 
-List *ancestors_of(Oid relid)
+namespace {
+
+List *find_ancestors(Oid relid, bool *is_any_own)
 {
     List *ancestors = NIL;
     List *todo = list_make1_oid(relid);
@@ -32,7 +35,10 @@ List *ancestors_of(Oid relid)
         HeapTuple tuple;
         while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
             auto *form = reinterpret_cast<Form_pg_inherits>(GETSTRUCT(tuple));
-            if (form->inhdetachpending || list_member_oid(ancestors, form->inhparent))
+            if (form->inhdetachpending)
+                continue;
+            *is_any_own |= TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
+            if (list_member_oid(ancestors, form->inhparent))
                 continue;
             ancestors = lappend_oid(ancestors, form->inhparent);
             todo = lappend_oid(todo, form->inhparent);
@@ -41,6 +47,21 @@ List *ancestors_of(Oid relid)
     }
     table_close(inherits, AccessShareLock);
     return ancestors;
+}
+
+} // namespace
+
+List *ancestors_of(Oid relid)
+{
+    bool is_any_own = false;
+    return find_ancestors(relid, &is_any_own);
+}
+
+bool has_joined_a_tree(Oid relid)
+{
+    bool is_any_own = false;
+    (void)find_ancestors(relid, &is_any_own);
+    return is_any_own;
 }
 
 List *tree_of(Oid relid, LOCKMODE mode)

@@ -27,5 +27,7 @@ List *tree_under(Oid relid, Snapshot snapshot);
 bool has_detaching_partition(Oid relid);
 /* Returns the ancestors of `relid`, nearest first, each once; a partition that is being detached has none. */
 List *ancestors_of(Oid relid);
+/* Whether this transaction has made `relid`, or one of its ancestors, a partition or child. */
+bool has_joined_a_tree(Oid relid);
 
 } // namespace pgtrickle::capture
