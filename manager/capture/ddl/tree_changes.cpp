@@ -104,6 +104,49 @@ void install_missing_triggers(const List *levels)
 
 namespace {
 
+/* Whether this session is executing a statement on one of the relations. */
+bool is_any_in_use(const List *relids)
+{
+    ListCell *cell;
+    foreach (cell, relids) {
+        Relation relation = try_relation_open(lfirst_oid(cell), NoLock);
+        const bool is_in_use = relation != nullptr && relation->rd_refcnt > 1;
+        if (relation != nullptr)
+            relation_close(relation, NoLock);
+        if (is_in_use)
+            return true;
+    }
+    return false;
+}
+
+/* The source may turn from capture by statements to capture by rows, or back, for statements on all relations of its
+ * tree. One that this session is executing may log a row in both ways, or in none. */
+List *follow_routing(Oid source)
+{
+    List *levels = related_relations(source, NoLock);
+    lock_out_writers(levels);
+    invalidate_targets(source);
+    if (is_any_in_use(levels))
+        mark_own(source, "its tree was changed within a statement");
+    return levels;
+}
+
+} // namespace
+
+List *follow_routings_by(Oid child)
+{
+    List *levels = NIL;
+    const List *below = tree_of(child, NoLock);
+    ListCell *cell;
+    foreach (cell, lcons_oid(child, ancestors_of(child)))
+        if (is_captured(lfirst_oid(cell)) && is_written_from_outside(lfirst_oid(cell), NIL) &&
+            !is_written_from_outside(lfirst_oid(cell), below))
+            levels = list_concat_unique_oid(levels, follow_routing(lfirst_oid(cell)));
+    return levels;
+}
+
+namespace {
+
 void refuse_child(Oid child, Oid parent, Oid source, const char *reason)
 {
     const char *relation = get_rel_relispartition(child) ? "become a partition of" : "inherit from";
@@ -162,6 +205,8 @@ void after_attach(Oid child, Oid parent)
         lock_out_writers(levels);
     if (is_partition || has_rows) /* a child without rows has no short ones */
         capture_by_rows(levels);
+    if (!is_partition)
+        levels = list_concat_unique_oid(levels, follow_routings_by(child));
     install_missing_triggers(levels);
     if (has_rows)
         write_marker(parent, is_partition ? "a partition was attached" : "a child was added");
@@ -177,8 +222,13 @@ void after_detach(Oid child, Oid parent)
         invalidate_targets(parent);
     }
     invalidate_targets(child);
-    if (exists(parent) && get_rel_relkind(parent) == RELKIND_RELATION)
-        lock_out_writers(list_concat_unique_oid(related_relations(parent, NoLock), related_relations(child, NoLock)));
+    if (!exists(parent) || get_rel_relkind(parent) != RELKIND_RELATION)
+        return;
+    lock_out_writers(list_concat_unique_oid(related_relations(parent, NoLock), related_relations(child, NoLock)));
+    ListCell *cell;
+    foreach (cell, list_concat(lcons_oid(child, ancestors_of(child)), lcons_oid(parent, ancestors_of(parent))))
+        if (is_captured(lfirst_oid(cell)) && !is_written_from_outside(lfirst_oid(cell), NIL))
+            (void)follow_routing(lfirst_oid(cell));
 }
 
 void after_column_change(Oid relid, Changed what)

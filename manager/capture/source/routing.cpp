@@ -58,29 +58,13 @@ AttrNumber column_named(TupleDesc desc, const char *name)
     return 0;
 }
 
-/* Whether the source or a descendant of it has a parent outside of its tree, through which its rows are
- * written as well. A partition has one parent, whose rows its constraint distinguishes. */
-bool is_written_from_outside(Oid source)
-{
-    ListCell *cell, *above;
-    List *tree = tree_of(source, NoLock);
-    foreach (cell, tree) {
-        if (get_rel_relispartition(lfirst_oid(cell)))
-            continue;
-        foreach (above, ancestors_of(lfirst_oid(cell)))
-            if (!list_member_oid(tree, lfirst_oid(above)))
-                return true;
-    }
-    return false;
-}
-
 /* Whether the captured source is captured by row triggers. */
 bool needs_rows(Oid source, const Format *format)
 {
     for (int i = 0; i < format->column_count; i++)
         if (format->attnums[i] == table_oid_column)
             return true;
-    return get_rel_relkind(source) == RELKIND_RELATION && is_written_from_outside(source);
+    return get_rel_relkind(source) == RELKIND_RELATION && is_written_from_outside(source, NIL);
 }
 
 /* Fills `target` for changes of `source` that are written through `written`. Returns false if the source is
@@ -205,6 +189,20 @@ void remove_dropped()
 }
 
 } // namespace
+
+bool is_written_from_outside(Oid source, const List *without)
+{
+    ListCell *cell, *above;
+    List *tree = tree_of(source, NoLock);
+    foreach (cell, tree) {
+        if (list_member_oid(without, lfirst_oid(cell)) || get_rel_relispartition(lfirst_oid(cell)))
+            continue;
+        foreach (above, ancestors_of(lfirst_oid(cell)))
+            if (!list_member_oid(tree, lfirst_oid(above)))
+                return true;
+    }
+    return false;
+}
 
 bool is_captured_by_rows(Oid source)
 {

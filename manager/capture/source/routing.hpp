@@ -65,6 +65,10 @@ struct Targets {
 /* Whether `source`, which need not exist, is captured by row triggers. */
 bool is_captured_by_rows(Oid source);
 
+/* Whether `source`, or a descendant that is not in `without`, has a parent outside of the source's tree, through which
+ * its rows are written as well. A partition has one parent, whose rows its constraint distinguishes. */
+bool is_written_from_outside(Oid source, const List *without);
+
 /* Never returns nullptr; `touched` is NIL if no stream table reads rows of `relation`. */
 const Targets *find_targets(Relation relation);
 
