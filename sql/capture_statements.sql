@@ -63,6 +63,15 @@ SELECT pgtrickle.refresh_stream_table('cap_children');
 SELECT * FROM cap_children ORDER BY id;
 SELECT action FROM pgtrickle.get_refresh_history('cap_children', 1);
 
+-- merge_into_a_table_with_cascades_to_itself
+CREATE TABLE cap_tree (id int PRIMARY KEY, above int REFERENCES cap_tree ON DELETE CASCADE);
+INSERT INTO cap_tree VALUES (1, NULL), (2, 1), (3, 2), (4, NULL);
+SELECT pgtrickle.create_stream_table('cap_nodes', 'SELECT id, above FROM cap_tree', '520w', 'DIFFERENTIAL');
+MERGE INTO cap_tree t USING (VALUES (1)) AS s (id) ON t.id = s.id WHEN MATCHED THEN DELETE;
+SELECT pgtrickle.refresh_stream_table('cap_nodes');
+SELECT * FROM cap_nodes ORDER BY id;
+DROP TABLE cap_tree CASCADE;
+
 -- triggers_of_the_user_change_and_suppress_rows
 CREATE FUNCTION cap_twist() RETURNS trigger LANGUAGE plpgsql AS
 $$BEGIN IF new.val < 0 THEN RETURN NULL; END IF; new.val := new.val + 1; RETURN new; END$$;

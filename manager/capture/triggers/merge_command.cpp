@@ -1,15 +1,21 @@
 #include "capture/triggers/merge_command.hpp"
 
 #include "capture/log/marker.hpp"
+#include "capture/source/inheritance.hpp"
 #include "capture/source/routing.hpp"
 #include "capture/triggers/trigger_setup.hpp"
+#include "pg/versions/executor.hpp"
 
 extern "C" {
+#include "access/genam.h"
+#include "access/table.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
+#include "utils/fmgroids.h"
 }
 
 /* PostgreSQL frames: nothing in this file has a destructor. */
@@ -49,23 +55,73 @@ void watch_merge(ModifyTableState *state)
     mark_around(RelationGetRelid(relation), "a MERGE may have moved rows between its partitions");
 }
 
-/* Minor releases before 2026 collect the rows of a MERGE apart from those of the other commands of the statement, and
- * fire the statement triggers of one relation for one of these collections only. */
-void watch_other_commands(const List *commands)
+/* Returns the relations that `relid` references by a foreign key with an action on UPDATE, or on DELETE where
+ * `has_deletions`. */
+List *referenced_with_action(Oid relid, bool has_deletions)
 {
+    List *referenced = NIL;
+    Relation constraints = table_open(ConstraintRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+    SysScanDesc scan = systable_beginscan(constraints, ConstraintRelidTypidNameIndexId, true, nullptr, 1, &key);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        const auto *form = reinterpret_cast<Form_pg_constraint>(GETSTRUCT(tuple));
+        const auto acts = [](char action) {
+            return action != FKCONSTR_ACTION_NOACTION && action != FKCONSTR_ACTION_RESTRICT;
+        };
+        if (form->contype == CONSTRAINT_FOREIGN &&
+            (acts(form->confupdtype) || (has_deletions && acts(form->confdeltype))))
+            referenced = list_append_unique_oid(referenced, form->confrelid);
+    }
+    systable_endscan(scan);
+    table_close(constraints, AccessShareLock);
+    return referenced;
+}
+
+/* Whether actions of foreign keys, which changes of `changed` begin, may change `relid`. */
+bool may_cascade_to(Oid relid, const List *changed, bool has_deletions)
+{
+    List *reached = list_make1_oid(relid);
+    for (int i = 0; i < list_length(reached); i++) {
+        ListCell *cell;
+        foreach (cell, referenced_with_action(list_nth_oid(reached, i), has_deletions)) {
+            if (list_member_oid(changed, lfirst_oid(cell)))
+                return true;
+            reached = list_concat_unique_oid(reached, related_relations(lfirst_oid(cell), NoLock));
+        }
+    }
+    return false;
+}
+
+Oid target_of(const ListCell *command)
+{
+    return RelationGetRelid(lfirst_node(ModifyTableState, command)->rootResultRelInfo->ri_RelationDesc);
+}
+
+/* Actions of foreign keys are part of the statement, too. */
+void watch_whole_statement(const List *commands)
+{
+    if (!collects_merge_apart())
+        return;
+    List *changed = NIL;
+    bool has_deletions = false;
     ListCell *merge, *other;
+    foreach (other, commands) {
+        const auto *state = lfirst_node(ModifyTableState, other);
+        changed = list_concat_unique_oid(changed, related_relations(target_of(other), NoLock));
+        has_deletions |= state->operation == CMD_DELETE || (state->mt_merge_subcommands & MERGE_DELETE) != 0;
+    }
     foreach (merge, commands) {
         const auto *state = lfirst_node(ModifyTableState, merge);
-        const Relation relation = state->rootResultRelInfo->ri_RelationDesc;
-        if (state->operation != CMD_MERGE || find_targets(relation)->count == 0)
+        const Oid relid = target_of(merge);
+        if (state->operation != CMD_MERGE || find_targets(state->rootResultRelInfo->ri_RelationDesc)->count == 0)
             continue;
+        bool is_changed_twice = may_cascade_to(relid, changed, has_deletions);
         foreach (other, commands)
-            if (lfirst(other) != state &&
-                RelationGetRelid(lfirst_node(ModifyTableState, other)->rootResultRelInfo->ri_RelationDesc) ==
-                    RelationGetRelid(relation)) {
-                mark_around(RelationGetRelid(relation), "a MERGE was part of a statement with other commands");
-                break;
-            }
+            is_changed_twice |= lfirst(other) != state && target_of(other) == relid;
+        if (is_changed_twice)
+            mark_around(relid, "a MERGE was part of a statement with other changes of the table");
     }
 }
 
@@ -83,8 +139,8 @@ void start_merge(QueryDesc *query, int flags, const Next &next)
     ListCell *cell;
     foreach (cell, within_with)
         watch_merge(lfirst_node(ModifyTableState, cell));
-    if (within_with != NIL)
-        watch_other_commands(top != nullptr ? lappend(list_copy(within_with), top) : within_with);
+    if (within_with != NIL || (top != nullptr && castNode(ModifyTableState, top)->operation == CMD_MERGE))
+        watch_whole_statement(top != nullptr ? lappend(list_copy(within_with), top) : within_with);
 }
 
 } // namespace pgtrickle::capture

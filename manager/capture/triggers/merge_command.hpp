@@ -1,10 +1,12 @@
 /*
- * MERGE that moves a row to another partition.
+ * MERGE that moves a row to another partition, or is not alone in changing its target.
  *
  * PostgreSQL executes such a move as a DELETE and an INSERT, but fires statement triggers only for the
  * actions that the MERGE names: a MERGE that only updates shows neither row to a trigger. For a captured
  * partitioned table the triggers of all three actions are made to fire; if that would fire a user's trigger
- * too, a marker is written instead. PostgreSQL frames.
+ * too, a marker is written instead. So it is where the server shows the rows of the MERGE, or those that other commands
+ * of the statement or actions of foreign keys change in its target, to no trigger (pg/versions/executor.hpp).
+ * PostgreSQL frames.
  */
 #pragma once
 
