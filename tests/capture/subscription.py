@@ -7,6 +7,7 @@ triggers only, but copies a table by a COPY, which fires both kinds: each row mu
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
@@ -131,6 +132,27 @@ def a_row_trigger_that_refreshes_before_the_row_is_logged():
     assert subscriber.run("TABLE refused") == [("55006",)], subscriber.run("TABLE refused")
 
 
+def a_subscription_beside_the_beginning_of_capture():
+    """Neither transaction sees what the other one has not committed: the one that is later finds that row triggers are needed."""
+    for database in publisher, subscriber:
+        database.run("CREATE TABLE late (id int PRIMARY KEY, k int) PARTITION BY RANGE (id); CREATE TABLE late_1 PARTITION OF late FOR VALUES FROM (0) TO (9)")
+    publisher.run("CREATE PUBLICATION of_late FOR TABLE late WITH (publish_via_partition_root)")
+    subscribing = subscriber.connect()
+    subscribing.autocommit = False
+    subscribing.cursor().execute(f"CREATE SUBSCRIPTION second CONNECTION 'host={server.host} user=postgres dbname={publisher.name}' "
+                                 "PUBLICATION of_late WITH (create_slot = false, slot_name = NONE, enabled = false, copy_data = false)")
+    creating = threading.Thread(target=subscriber.connect().cursor().execute, args=(
+        "SELECT pgtrickle.create_stream_table('of_late', 'SELECT id, k FROM late', '520w', 'DIFFERENTIAL')",))
+    creating.start()
+    subscriber.wait_for("SELECT EXISTS (SELECT FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'of_late') OR EXISTS "
+                        "(SELECT FROM pg_locks WHERE NOT granted)", True)
+    subscribing.commit()
+    creating.join()
+    found = subscriber.value("SELECT count(*) FROM pg_trigger WHERE tgrelid = 'late_1'::regclass AND tgname ~ 'pg_trickle_row'")
+    assert found == 1, "no row trigger"
+    subscriber.run("DROP SUBSCRIPTION second")
+
+
 def clean_up():
     subscriber.run("ALTER SUBSCRIPTION follower DISABLE")
     subscriber.run("ALTER SUBSCRIPTION follower SET (slot_name = NONE)")
@@ -140,6 +162,7 @@ def clean_up():
 try:
     run_cases([the_initial_copy_is_captured_once, applied_changes_are_captured, local_statements_are_captured_beside_them,
                a_truncation_there_starts_over, a_prepared_transaction_is_reported_at_its_commit,
-               a_row_trigger_that_refreshes_before_the_row_is_logged, clean_up])
+               a_row_trigger_that_refreshes_before_the_row_is_logged,
+               a_subscription_beside_the_beginning_of_capture, clean_up])
 finally:
     server.destroy()

@@ -23,6 +23,7 @@ extern "C" {
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_subscription_rel.h"
 #include "catalog/pg_trigger.h"
 #include "commands/defrem.h"
 #include "commands/extension.h"
@@ -215,6 +216,22 @@ void after_alter_table(const AlterTableStmt *statement)
     }
 }
 
+/* Returns the relations that this transaction has added to a subscription. */
+List *newly_subscribed()
+{
+    List *relations = NIL;
+    Relation subscribed = table_open(SubscriptionRelRelationId, AccessShareLock);
+    SysScanDesc scan = systable_beginscan(subscribed, InvalidOid, false, nullptr, 0, nullptr);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+        if (TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)))
+            relations = lappend_oid(relations, reinterpret_cast<Form_pg_subscription_rel>(GETSTRUCT(tuple))->srrelid);
+    systable_endscan(scan);
+    table_close(subscribed, AccessShareLock);
+    list_sort(relations, list_oid_cmp);
+    return relations;
+}
+
 } // namespace
 
 void before_drop(const UtilityCall &call)
@@ -271,12 +288,14 @@ void before_alter_of_trigger(const UtilityCall &call)
         refuse_alter_of_trigger(rename->relation, rename->subname);
 }
 
-/* The workers of the subscription begin when this has committed, and find the row triggers. */
+/* The workers of the subscription begin when this has committed, and find the row triggers. A capture that is just
+ * beginning is waited for, or waits until the subscription is known. */
 void after_subscribing(const UtilityCall &)
 {
     if (!IsTransactionState() || !OidIsValid(source_table()))
         return;
     CommandCounterIncrement();
+    lock_out_writers(newly_subscribed());
     ListCell *cell;
     foreach (cell, captured_sources())
         if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(lfirst_oid(cell))))
