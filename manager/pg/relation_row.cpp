@@ -1,7 +1,10 @@
 #include "pg/relation_row.hpp"
 
+#include "pg/latest_row.hpp"
+
 extern "C" {
 #include "access/genam.h"
+#include "access/multixact.h"
 #include "catalog/heap.h"
 #include "commands/extension.h"
 #include "utils/fmgroids.h"
@@ -9,6 +12,32 @@ extern "C" {
 }
 
 namespace pgtrickle {
+
+namespace {
+
+/* Whether another transaction that has not ended has written or locked the row. */
+bool is_taken(HeapTuple row)
+{
+    const uint16 marks = row->t_data->t_infomask;
+    if ((marks & (HEAP_XMAX_INVALID | HEAP_XMAX_IS_MULTI)) == HEAP_XMAX_IS_MULTI)
+        return MultiXactIdIsRunning(HeapTupleHeaderGetRawXmax(row->t_data), HEAP_XMAX_IS_LOCKED_ONLY(marks));
+    return TransactionIdIsValid(writer_of(row));
+}
+
+/* Returns the locked row, or null. The row is read after it is locked, as no other transaction can write it then. */
+HeapTuple lock_row_at_once(Relation classes, Oid relation)
+{
+    HeapTuple row = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(relation));
+    if (!HeapTupleIsValid(row) || !ConditionalLockTuple(classes, &row->t_self, InplaceUpdateTupleLock))
+        return nullptr;
+    HeapTuple latest = relation_row_seen(relation, nullptr);
+    if (HeapTupleIsValid(latest) && ItemPointerEquals(&latest->t_self, &row->t_self) && !is_taken(latest))
+        return row;
+    UnlockTuple(classes, &row->t_self, InplaceUpdateTupleLock);
+    return nullptr;
+}
+
+} // namespace
 
 Oid owner_of_relation(Oid relation, bool missing_ok)
 {
@@ -39,6 +68,33 @@ HeapTuple relation_row_seen(Oid relation, Snapshot snapshot)
 Oid file_of(HeapTuple row)
 {
     return HeapTupleIsValid(row) ? reinterpret_cast<Form_pg_class>(GETSTRUCT(row))->relfilenode : InvalidOid;
+}
+
+List *lock_rows_at_once(const List *relations)
+{
+    List *rows = NIL;
+    Relation classes = table_open(RelationRelationId, AccessShareLock);
+    ListCell *cell;
+    foreach (cell, relations) {
+        HeapTuple row = lock_row_at_once(classes, lfirst_oid(cell));
+        if (row == nullptr) {
+            unlock_rows(rows);
+            rows = NIL;
+            break;
+        }
+        rows = lappend(rows, row);
+    }
+    table_close(classes, NoLock);
+    return rows;
+}
+
+void unlock_rows(List *rows)
+{
+    Relation classes = table_open(RelationRelationId, AccessShareLock);
+    ListCell *cell;
+    foreach (cell, rows)
+        UnlockTuple(classes, &static_cast<HeapTuple>(lfirst(cell))->t_self, InplaceUpdateTupleLock);
+    table_close(classes, NoLock);
 }
 
 Oid create_internal_relation(const InternalRelation &made)

@@ -46,6 +46,13 @@ template <class Change> void change_relation_row(Oid relation, Change change)
     CommandCounterIncrement();
 }
 
+/* Locks the rows of these relations in pg_class as an update in place does, if it would wait for no other transaction:
+ * such an update waits for the end of a transaction that has written or locked the row, as GRANT and ALTER INDEX do
+ * without a lock of the relation. Returns the locked rows, for unlock_rows(), or NIL if one of them is taken. An error
+ * leaves the locks to the end of the transaction. */
+List *lock_rows_at_once(const List *relations);
+void unlock_rows(List *rows);
+
 /* A relation that the extension makes: a heap, a log, an internal view. */
 struct InternalRelation {
     const char *name;

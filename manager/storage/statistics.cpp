@@ -1,5 +1,6 @@
 #include "storage/statistics.hpp"
 
+#include "pg/relation_row.hpp"
 #include "pg/settings.hpp"
 #include "pg/versions/analyze.hpp"
 #include "storage/partitions.hpp"
@@ -66,9 +67,15 @@ bool has_outgrown_statistics(Oid heap, const Growth &growth)
 
 /* Calls vacuum(), as analyze_rel() is not reentrant and only vacuum() refuses to be nested: ANALYZE runs the
  * functions of expression indexes; it may run the extension's functions, and may itself be running in a
- * function that a user's ANALYZE has called. */
+ * function that a user's ANALYZE has called. It updates the rows of the heap and of its indexes in pg_class in place;
+ * those of partitions and their indexes are not in reach of users. */
 void gather_statistics(Oid heap)
 {
+    Relation relation = table_open(heap, AccessShareLock);
+    List *rows = lock_rows_at_once(lcons_oid(heap, RelationGetIndexList(relation)));
+    table_close(relation, NoLock);
+    if (rows == NIL)
+        return;
     VacuumParams params = {};
     params.options = VACOPT_ANALYZE | VACOPT_SKIP_LOCKED;
     params.log_min_duration = -1;
@@ -77,6 +84,7 @@ void gather_statistics(Oid heap)
     set_for_now("vacuum_cost_delay", "0");
     vacuum_relation(heap, &params);
     AtEOXact_GUC(false, level);
+    unlock_rows(rows);
     CommandCounterIncrement();
 }
 
@@ -215,10 +223,12 @@ void show_size(Oid relid, Oid storage)
     }
     if (is_near(shown, rows) || !ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock))
         return;
-    if (Relation relation = try_relation_open(relid, NoLock); relation != nullptr) {
+    List *locked = lock_rows_at_once(list_make1_oid(relid));
+    if (Relation relation = locked != NIL ? try_relation_open(relid, NoLock) : nullptr; relation != nullptr) {
         set_relation_size(relation, known_blocks(storage), rows);
         relation_close(relation, NoLock);
     }
+    unlock_rows(locked);
     UnlockRelationOid(relid, ShareUpdateExclusiveLock);
 }
 

@@ -23,8 +23,9 @@ namespace pgtrickle::storage {
 BlockNumber stored_blocks(Oid heap);
 
 /* To be called after each write to `heap`, by its owner: compares its size with that of the last ANALYZE, and
- * analyzes it if necessary. Never waits: a heap that another session analyzes or alters is skipped until a
- * later call. Holds ShareUpdateExclusive until the end of the transaction if it has analyzed the heap. */
+ * analyzes it if necessary. Never waits: a heap that another session analyzes or alters, or whose index it alters, is
+ * skipped until a later call. Holds ShareUpdateExclusive until the end of the transaction if it has analyzed the heap.
+ */
 void maintain_statistics(Oid heap);
 
 /* Returns the number of rows of a relation as of its last ANALYZE or VACUUM; negative if it is unknown. */
