@@ -6,6 +6,7 @@
 #include "refresh/batch/excluded_members.hpp"
 #include "refresh/batch/refresh_right.hpp"
 #include "refresh/sets/refresh_sets.hpp"
+#include "storage/index_locks.hpp"
 
 extern "C" {
 #include "storage/lmgr.h"
@@ -74,10 +75,8 @@ void rebuild_if_needed(Oid relid)
 {
     if (!needs_other_heaps(relid))
         return;
-    call([=] {
-        UnlockRelationOid(relid, RowExclusiveLock);
-        LockRelationOid(relid, AccessExclusiveLock);
-    });
+    call([=] { UnlockRelationOid(relid, RowExclusiveLock); });
+    storage::lock_with_storage(relid);
     if (!call([=] { return definition::is_stream_table(relid); }))
         definition::raise_dropped(relid);
     if (needs_other_heaps(relid))

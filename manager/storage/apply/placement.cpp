@@ -1,5 +1,6 @@
 #include "storage/apply/placement.hpp"
 
+#include "storage/index_locks.hpp"
 #include "storage/partitions.hpp"
 
 extern "C" {
@@ -66,6 +67,18 @@ int64 stored_hash(Arrangement *arrangement, const Datum *values, const bool *nul
     return arrangement->place.hash(arrangement->identity_values, arrangement->identity_nulls);
 }
 
+/* The indexes are locked before the storage, as readers wait for that lock. */
+bool lock_for_partitions(Relation storage)
+{
+    const Oid oid = RelationGetRelid(storage);
+    if (OidIsValid(lock_with_indexes_at_once(oid)))
+        return false;
+    if (ConditionalLockRelation(storage, AccessExclusiveLock))
+        return true;
+    unlock_with_indexes(oid);
+    return false;
+}
+
 } // namespace
 
 RowHeap *row_heap_for_fill(Arrangement *arrangement, const Datum *values, const bool *nulls)
@@ -93,7 +106,7 @@ bool place_rows(Arrangement *arrangement)
         if (has_range_of_its_own(arrangement, values, nulls, &range))
             add(&missing, range);
     });
-    const bool may_place = missing.count == 0 || ConditionalLockRelation(arrangement->heap, AccessExclusiveLock);
+    const bool may_place = missing.count == 0 || lock_for_partitions(arrangement->heap);
     if (may_place && missing.count > 0) {
         for (int i = 0; i < missing.count; i++)
             create_range_partition(arrangement->heap, missing.ranges[i]);
