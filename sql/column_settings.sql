@@ -38,6 +38,19 @@ GRANT USAGE ON SCHEMA column_settings TO column_settings_other;
 SET ROLE column_settings_other;
 ALTER FOREIGN TABLE st ALTER a SET STATISTICS 3;
 RESET ROLE;
+-- columns_without_statistics_are_no_reason_to_analyze
+CREATE TABLE grown (id int PRIMARY KEY, a int, t text);
+SELECT pgtrickle.create_stream_table('unsampled', 'SELECT id, a, t FROM grown', '520w', 'DIFFERENTIAL');
+ALTER FOREIGN TABLE unsampled ALTER t SET STATISTICS 0;
+SELECT pgtrickle.create_stream_table('none_sampled', 'SELECT a, id FROM grown', '520w', 'DIFFERENTIAL');
+ALTER FOREIGN TABLE none_sampled ALTER id SET STATISTICS 0, ALTER a SET STATISTICS 0;
+INSERT INTO grown SELECT * FROM src;
+SELECT pgtrickle.refresh_stream_table(name) FROM unnest('{unsampled,none_sampled}'::text[]) name;
+UPDATE grown SET a = 0 WHERE id = 1;
+SELECT pgtrickle.refresh_stream_table(name) FROM unnest('{unsampled,none_sampled}'::text[]) name;
+UPDATE grown SET a = 1 WHERE id = 1;
+SELECT pgtrickle.refresh_stream_table(name) FROM unnest('{unsampled,none_sampled}'::text[]) name;
+SELECT name, pg_stat_get_analyze_count(to_regclass('pg_trickle_storage.st_' || name::oid)) AS times FROM unnest('{unsampled,none_sampled}'::regclass[]) name;
 -- a_new_partition_gets_them, and_no_other_is_written
 BEGIN;
 CREATE TABLE numbered AS SELECT g AS id, g % 7 AS n FROM generate_series(1, 60) g;

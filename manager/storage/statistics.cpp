@@ -36,14 +36,29 @@ constexpr BlockNumber smallest_to_sample = 10;
  * with the usual target. */
 constexpr const char *sampling_target = "10";
 
-/* Looks at the last column. */
+/* Whether ANALYZE samples the column. SET STATISTICS 0 excludes it. */
+bool is_sampled(Oid heap, AttrNumber column)
+{
+    HeapTuple row = SearchSysCacheAttNum(heap, column);
+    if (!HeapTupleIsValid(row))
+        return false;
+    bool has_no_target;
+    const Datum target = SysCacheGetAttr(ATTNUM, row, Anum_pg_attribute_attstattarget, &has_no_target);
+    const bool is_excluded = !has_no_target && DatumGetInt16(target) == 0;
+    ReleaseSysCache(row);
+    return !is_excluded;
+}
+
+/* Looks at the last column that ANALYZE samples. */
 bool has_statistics(Oid heap)
 {
     Relation relation = table_open(heap, AccessShareLock);
-    const auto last = static_cast<AttrNumber>(RelationGetNumberOfAttributes(relation));
+    auto column = static_cast<AttrNumber>(RelationGetNumberOfAttributes(relation));
     table_close(relation, NoLock);
-    return SearchSysCacheExists3(STATRELATTINH, ObjectIdGetDatum(heap), Int16GetDatum(last),
-                                 BoolGetDatum(is_partitioned(heap)));
+    while (column > 0 && !is_sampled(heap, column))
+        column--;
+    return column == 0 || SearchSysCacheExists3(STATRELATTINH, ObjectIdGetDatum(heap), Int16GetDatum(column),
+                                                BoolGetDatum(is_partitioned(heap)));
 }
 
 /* The size of heaps now, and when they were analyzed. */
