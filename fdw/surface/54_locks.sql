@@ -30,8 +30,19 @@ BEGIN ATOMIC
   ), writers AS MATERIALIZED (
     SELECT l.transactionid, l.mode, l.granted, l.pid, l.virtualtransaction
     FROM others_locks l WHERE l.locktype = 'transactionid' AND l.granted
+  ), awaited AS MATERIALIZED (
+    /* A running refresh may wait for any other lock, as for one that code of the query takes. */
+    SELECT r.objid AS relid, coalesce(w.relation, r.objid) AS named, l.mode, l.granted, l.pid, l.virtualtransaction
+    FROM all_locks r
+         JOIN all_locks w ON w.pid = r.pid AND NOT w.granted
+         JOIN others_locks l ON (l.locktype, l.database, l.relation, l.page, l.tuple, l.virtualxid, l.transactionid, l.classid, l.objid, l.objsubid)
+              IS NOT DISTINCT FROM (w.locktype, w.database, w.relation, w.page, w.tuple, w.virtualxid, w.transactionid, w.classid, w.objid, w.objsubid)
+    WHERE r.locktype = 'object' AND r.classid = 'pgtrickle.pgt_state'::regclass AND r.objsubid = 0 AND r.granted
+      AND r.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+      AND coalesce(l.pid, 0) = ANY (pg_blocking_pids(w.pid))
   ), states AS MATERIALIZED (
-    SELECT s.* FROM pgtrickle.stream_table_states() s WHERE EXISTS (SELECT FROM locks) OR EXISTS (SELECT FROM writers)
+    SELECT s.* FROM pgtrickle.stream_table_states() s
+    WHERE EXISTS (SELECT FROM locks) OR EXISTS (SELECT FROM writers) OR EXISTS (SELECT FROM awaited)
   ), sources AS MATERIALIZED (
     SELECT d.pgt_id::oid AS reader, d.source_relid, d.source_type FROM pgtrickle.dependency_rows() d
     WHERE d.source_type <> 'VIEW' AND EXISTS (SELECT FROM states)
@@ -59,6 +70,9 @@ BEGIN ATOMIC
     /* A refresh updates the row of its state, so it waits for other writers of that row, such as a resume. */
     SELECT s.pgt_relid, s.pgt_relid, w.mode, w.granted, w.pid, w.virtualtransaction
     FROM states s JOIN writers w ON w.transactionid = s.written_by
+    UNION
+    SELECT s.pgt_relid, a.named, a.mode, a.granted, a.pid, a.virtualtransaction
+    FROM awaited a JOIN states s ON s.pgt_relid = a.relid
     UNION
     /* Dependents are blocked, too. */
     SELECT s.reader, b.named, b.mode, b.granted, b.pid, b.virtualtransaction

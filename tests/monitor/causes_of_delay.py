@@ -70,6 +70,27 @@ def a_lock_on_a_source_is_named_with_its_holder():
     other.close()
 
 
+def a_transaction_that_a_refresh_waits_for_is_named():
+    """Whatever the lock is: code of the query may wait for any."""
+    db.run("CREATE FUNCTION locking(n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS "
+           "$$ BEGIN PERFORM pg_advisory_xact_lock_shared(78124); RETURN n; END $$; CREATE TABLE locked (n int)")
+    db.run("SELECT pgtrickle.create_stream_table('of_locked', 'SELECT locking(n) AS n FROM locked', '1s', 'DIFFERENTIAL')")
+    other = db.connect()
+    other.autocommit = False
+    other.cursor().execute("SELECT pg_advisory_xact_lock(78124)")
+    db.run("INSERT INTO locked VALUES (1)")
+    pid = other.info.backend_pid
+    db.wait_for("SELECT count(*) FROM pgtrickle.blocked_refreshes()", 1)
+    assert db.run(OTHERS) == [("of_locked", "public.of_locked", "ExclusiveLock", True, pid, f"process {pid} of postgres")], db.run(OTHERS)
+    other.cursor().execute("PREPARE TRANSACTION 'locking'")
+    other.close()
+    assert [row[2:] for row in db.run(OTHERS)] == [("ExclusiveLock", True, None, "prepared transaction 'locking'")], db.run(OTHERS)
+    db.run("ROLLBACK PREPARED 'locking'")
+    db.wait_for("SELECT count(*) FROM of_locked", 1)
+    db.wait_for("SELECT count(*) FROM pgtrickle.blocked_refreshes()", 0)
+    db.run("SET client_min_messages = error; DROP TABLE locked CASCADE; DROP FUNCTION locking; RESET client_min_messages")
+
+
 def a_reader_is_named_who_delays_a_new_setup():
     """A view of another role is replaced, so the next refresh replaces the heaps, and excludes readers for that."""
     db.run("CREATE ROLE causes_owner; GRANT CREATE ON SCHEMA public TO causes_owner; CREATE VIEW viewed AS SELECT id, n FROM source")
@@ -278,7 +299,8 @@ def finish():
     db.drop()
 
 
-run_cases([prepare, a_lock_on_a_source_is_named_with_its_holder, a_reader_is_named_who_delays_a_new_setup,
+run_cases([prepare, a_lock_on_a_source_is_named_with_its_holder, a_transaction_that_a_refresh_waits_for_is_named,
+           a_reader_is_named_who_delays_a_new_setup,
            no_process_of_the_extension_is_named, health_reports_locks_that_delay_refreshes,
            health_reports_old_transactions, health_reports_large_logs, health_reports_slots_that_retain_wal,
            settings_of_the_database_reach_its_manager, a_failing_one_says_how_to_see_why,
