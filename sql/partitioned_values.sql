@@ -28,4 +28,20 @@ SET TimeZone = 'UTC';
 SELECT * FROM places('by_time');
 ALTER FOREIGN TABLE by_time OPTIONS (SET query 'SELECT id, at FROM source WHERE id > 0');
 SELECT * FROM places('by_time');
+
+-- a_group_is_in_the_partition_of_its_key_whichever_equal_value_it_shows
+CREATE TABLE loose (id int PRIMARY KEY, v numeric, w interval);
+INSERT INTO loose SELECT g, CASE WHEN g % 2 = 0 THEN 1.00 ELSE 1.0 END + g % 5, g % 3 * interval '24 hours' FROM generate_series(1, 40) g;
+INSERT INTO loose VALUES (50, NULL, '1 day');
+SELECT pgtrickle.create_stream_table('partitioned_values.by_loose', 'SELECT v, w, count(*) FROM loose GROUP BY v, w', '520w', 'DIFFERENTIAL', partition_by => 'HASH (v, w, 4)');
+SELECT pgtrickle.create_stream_table('partitioned_values.by_loose_list', 'SELECT DISTINCT v FROM loose', '520w', 'DIFFERENTIAL', partition_by => 'LIST (v, ''2.000'', ''3'')');
+DELETE FROM loose WHERE id % 2 = 0 AND id < 30;
+UPDATE loose SET v = v + 1, w = w + interval '1 day' WHERE id > 35;
+INSERT INTO loose VALUES (60, 2, '0'), (61, 3.000, '48 hours'), (62, 17, NULL);
+SELECT pgtrickle.refresh_stream_table(name) FROM unnest('{by_loose,by_loose_list}'::text[]) name;
+SELECT * FROM test.differences('by_loose') UNION ALL SELECT * FROM test.differences('by_loose_list');
+SELECT sum(n) = (SELECT count(*) FROM by_loose) AS all_are_placed, count(*) FROM places('by_loose');
+SELECT * FROM places('by_loose_list');
+SELECT v = 2 AS is_found FROM by_loose_list WHERE v = 2;
+SELECT pgtrickle.create_stream_table('partitioned_values.by_sum', 'SELECT v, sum(v) FROM loose GROUP BY v', '520w', 'DIFFERENTIAL', partition_by => 'HASH (sum, 4)');
 DROP SCHEMA partitioned_values CASCADE;

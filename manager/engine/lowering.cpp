@@ -112,8 +112,10 @@ class Arrangement {
                 add_change(static_cast<int>(slot));
             else if (place_of_[slot] < 0)
                 add_hidden(static_cast<int>(slot));
-        for (int slot = 0; slot < key_count_; slot++)
+        for (int slot = 0; slot < key_count_; slot++) {
             step_.key.push_back(place_of_[slot]);
+            step_.shown_keys.push_back(place_of_[group_.outputs[slot].as_column()]);
+        }
         step_.count_column = place_of_[key_count_];
         name_everything();
         plan_.input = group_.input;

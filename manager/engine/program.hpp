@@ -54,6 +54,9 @@ struct Step {
     std::vector<ArrangementColumn> columns;
     int output_count = 0;
     std::vector<int> key; /* groups: positions in `columns`; empty: the global aggregate */
+    /* groups: for each of `key`, the position of the column that shows it: the key itself, or one whose value is equal
+     * but may look different. */
+    std::vector<int> shown_keys;
     /* Positions in `columns` of those by which its rows are found, through a btree; empty: by the hash of their
      * identity. Few rows have the same values in them. */
     std::vector<int> found_by;

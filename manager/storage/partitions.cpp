@@ -87,7 +87,7 @@ Oid operator_class_of(Oid type, const PartitionBy &by)
 
 void check_is_grouping_column(const engine::Step &step, int position)
 {
-    if (step.layout != engine::Layout::groups || std::ranges::find(step.key, position) != step.key.end())
+    if (step.layout != engine::Layout::groups || std::ranges::find(step.shown_keys, position) != step.shown_keys.end())
         return;
     raise({.sqlstate = ERRCODE_FEATURE_NOT_SUPPORTED,
            .message = "cannot partition a stream table by column \"" + step.columns[position].column.name +

@@ -173,6 +173,7 @@ void describe_heap(CompiledStep &compiled, MemoryContext compiled_in, std::vecto
                       step.output_count,
                       static_cast<int>(compiled.key.size()),
                       compiled.key.data(),
+                      step.shown_keys.data(),
                       step.count_column,
                       static_cast<int>(compiled.found_by.size()),
                       compiled.found_by.data(),

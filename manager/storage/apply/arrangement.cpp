@@ -230,10 +230,10 @@ void locate_partition(Arrangement *arrangement)
     for (int i = 0; i < key->partnatts; i++) {
         const int position = key->partattrs[i] - 1;
         arrangement->partition_in_row[i] = position;
-        arrangement->partition_in_key[i] =
-            static_cast<int>(std::find(facts.key, facts.key + facts.key_count, position) - facts.key);
+        arrangement->partition_in_key[i] = static_cast<int>(
+            std::find(facts.shown_keys, facts.shown_keys + facts.key_count, position) - facts.shown_keys);
         if (facts.layout == RowLayout::groups && arrangement->partition_in_key[i] == facts.key_count)
-            elog(ERROR, "storage \"%s\" is partitioned by a column that is not in its key",
+            elog(ERROR, "storage \"%s\" is partitioned by a column that does not show its key",
                  RelationGetRelationName(arrangement->heap));
     }
 }

@@ -39,6 +39,7 @@ struct StepFacts {
     int output_count;
     int key_count;
     const int *key;
+    const int *shown_keys; /* of the same count, as in engine::Step */
     int count_column;
     int found_by_count; /* 0: rows are found by pgt_hash */
     const int *found_by;
