@@ -1,11 +1,11 @@
 #include "definition/definition_view.hpp"
 
 #include "definition/definition.hpp"
-#include "definition/query/printed_names.hpp"
 #include "definition/query/printed_query.hpp"
 #include "definition/query/query.hpp"
 #include "definition/query/released_queries.hpp"
 #include "definition/query/rules_and_policies.hpp"
+#include "definition/query/unrecorded_objects.hpp"
 #include "definition/text_search_setting.hpp"
 #include "pg/relation_row.hpp"
 #include "pg/settings.hpp"
@@ -316,7 +316,7 @@ void store_query(Oid relid, Query *query)
     if (OidIsValid(view))
         drop_view(relid, view);
     view = create_view(relid, query);
-    depend_on_printed_names(rule_of(view), query, recorded_configuration(relid));
+    depend_on_unrecorded(rule_of(view), query, recorded_configuration(relid));
     forget_query_dependencies(relid);
     copy_rule_dependencies(relid, view);
     lock_what_is_used(view);

@@ -60,46 +60,17 @@ void add_type(KnownObjects *found, Oid type)
             add_type(found, part);
 }
 
+void add_types(KnownObjects *found, List *types)
+{
+    ListCell *cell;
+    foreach (cell, types)
+        add_type(found, lfirst_oid(cell));
+}
+
 bool add_function(Oid function, void *context)
 {
     add(&static_cast<Found *>(context)->functions, function);
     return false;
-}
-
-void add_clauses(KnownObjects *found, List *clauses)
-{
-    ListCell *cell;
-    foreach (cell, clauses) {
-        const auto *clause = lfirst_node(SortGroupClause, cell);
-        add_operator(found, clause->eqop);
-        add_operator(found, clause->sortop);
-    }
-}
-
-void add_windows(KnownObjects *found, List *windows)
-{
-    ListCell *cell;
-    foreach (cell, windows) {
-        const auto *window = lfirst_node(WindowClause, cell);
-        add_clauses(found, window->partitionClause);
-        add_clauses(found, window->orderClause);
-        for (Oid function : {window->startInRangeFunc, window->endInRangeFunc})
-            add(&found->functions, function);
-    }
-}
-
-void add_set_operations(Found *found, Node *node)
-{
-    if (node == nullptr || !IsA(node, SetOperationStmt))
-        return;
-    auto *operation = castNode(SetOperationStmt, node);
-    ListCell *cell;
-    foreach (cell, operation->colTypes)
-        if (!found->is_of_text)
-            add_type(found, lfirst_oid(cell));
-    add_clauses(found, operation->groupClauses);
-    add_set_operations(found, operation->larg);
-    add_set_operations(found, operation->rarg);
 }
 
 /* Whether the node is one that calls the functions of a type, or evaluates the CHECK of a domain. */
@@ -122,22 +93,17 @@ bool collect(Node *node, void *context)
     if (node == nullptr)
         return false;
     auto *found = static_cast<Found *>(context);
-    if (IsA(node, Query)) {
-        auto *query = castNode(Query, node);
-        add_clauses(found, query->groupClause);
-        add_clauses(found, query->distinctClause);
-        add_clauses(found, query->sortClause);
-        add_windows(found, query->windowClause);
-        add_set_operations(found, query->setOperations);
-        return walk_query(query, collect, context, 0);
-    }
+    if (IsA(node, Query))
+        return walk_calls(castNode(Query, node), collect, context);
     if (found->is_of_text ? is_coercion(node) : has_type(node))
         add_type(found, exprType(node));
-    if (IsA(node, Aggref)) {
-        add_clauses(found, castNode(Aggref, node)->aggorder);
-        add_clauses(found, castNode(Aggref, node)->aggdistinct);
+    if (IsA(node, SortGroupClause)) {
+        add_operator(found, castNode(SortGroupClause, node)->eqop);
+        add_operator(found, castNode(SortGroupClause, node)->sortop);
     }
-    (void)check_functions_in_node(node, add_function, context);
+    if (IsA(node, SetOperationStmt) && !found->is_of_text)
+        add_types(found, castNode(SetOperationStmt, node)->colTypes);
+    (void)check_called_functions(node, add_function, context);
     return walk_expression(node, collect, context);
 }
 

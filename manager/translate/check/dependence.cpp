@@ -205,7 +205,8 @@ void note_aggregate(Search *search, Oid function)
     if (!HeapTupleIsValid(tuple))
         return;
     auto *form = reinterpret_cast<Form_pg_aggregate>(GETSTRUCT(tuple));
-    for (Oid part : {static_cast<Oid>(form->aggtransfn), static_cast<Oid>(form->aggfinalfn)}) {
+    for (regproc part : {form->aggtransfn, form->aggfinalfn, form->aggcombinefn, form->aggserialfn, form->aggdeserialfn,
+                         form->aggmtransfn, form->aggminvtransfn, form->aggmfinalfn}) {
         if (OidIsValid(part))
             note_function(search, part, Direction::output, InvalidOid);
     }
@@ -278,7 +279,7 @@ bool visit(Node *node, void *context)
     if (node == nullptr)
         return false;
     if (IsA(node, Query))
-        return walk_query(castNode(Query, node), visit, context, 0);
+        return walk_calls(castNode(Query, node), visit, context);
     search->node = node;
     switch (nodeTag(node)) {
     case T_CoerceViaIO:
@@ -304,7 +305,7 @@ bool visit(Node *node, void *context)
         break;
     case T_TableFunc: note_read_columns(search, castNode(TableFunc, node)->coltypes); break;
     default:
-        (void)check_functions_in_node(node, note_called, context);
+        (void)check_called_functions(node, note_called, context);
         note_json(search, json_work(node));
         break;
     }
@@ -337,7 +338,7 @@ bool reads_uncaptured(Node *node, void *context)
 Dependence dependence_of(Query *query)
 {
     Search search = {{}, query, nullptr, reinterpret_cast<Node *>(query), nullptr};
-    (void)walk_query(query, visit, &search, 0);
+    (void)walk_calls(query, visit, &search);
     return search.found;
 }
 

@@ -101,7 +101,7 @@ bool search_level(Query *query, Search *search, bool is_counted)
     }
     if (search_from(reinterpret_cast<Node *>(query->jointree), &referenced))
         return true;
-    return walk_query(query, search_query, search, 0);
+    return walk_calls(query, search_query, search);
 }
 
 bool search_query(Node *node, void *context)

@@ -5,14 +5,13 @@
  * Parse analysis leaves the operands with their own types, and records the types of the operation: the casts
  * are added here, below each operation.
  */
+#include "pg/walker.hpp"
 #include "translate/level/ordering.hpp"
 
 extern "C" {
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-#include "parser/parse_coerce.h"
-#include "parser/parse_collate.h"
 #include "parser/parsetree.h"
 }
 
@@ -49,24 +48,6 @@ void add_operands(const SetOperationStmt *operation, std::vector<Node *> &operan
         else
             operands.push_back(operand);
     }
-}
-
-/* Returns `var` as a value of the type `wanted`. PostgreSQL frame. */
-Node *coerced(Var *var, const ValueType &wanted)
-{
-    Node *node = coerce_to_common_type(nullptr, reinterpret_cast<Node *>(var), wanted.type, "UNION");
-    if (exprTypmod(node) != wanted.typmod)
-        node = coerce_to_target_type(nullptr, node, exprType(node), wanted.type, wanted.typmod, COERCION_IMPLICIT,
-                                     COERCE_IMPLICIT_CAST, -1);
-    assign_expr_collations(nullptr, node);
-    if (OidIsValid(wanted.collation) && exprCollation(node) != wanted.collation) {
-        CollateExpr *collate = makeNode(CollateExpr);
-        collate->arg = reinterpret_cast<Expr *>(node);
-        collate->collOid = wanted.collation;
-        collate->location = -1;
-        node = reinterpret_cast<Node *>(collate);
-    }
-    return node;
 }
 
 /* Returns the needed columns, and those by which a LIMIT sorts. */
@@ -113,9 +94,10 @@ engine::PlanPtr cast_columns(engine::PlanPtr plan, const std::vector<int> &neede
         const ValueType &from = present[needed[i] - 1];
         const ValueType &to = wanted[needed[i] - 1];
         is_same &= from == to;
-        Var *var = call([&] { return makeVar(1, i + 1, from.type, from.typmod, from.collation, 0); });
-        scope.push_back(reinterpret_cast<Node *>(var));
-        nodes.push_back(call([&] { return coerced(var, to); }));
+        auto *var = reinterpret_cast<Node *>(
+            call([&] { return makeVar(1, i + 1, from.type, from.typmod, from.collation, 0); }));
+        scope.push_back(var);
+        nodes.push_back(call([&] { return coerced_column(var, to.type, to.typmod, to.collation); }));
     }
     if (is_same)
         return plan;

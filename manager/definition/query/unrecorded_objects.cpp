@@ -1,4 +1,4 @@
-#include "definition/query/printed_names.hpp"
+#include "definition/query/unrecorded_objects.hpp"
 
 #include "pg/walker.hpp"
 
@@ -6,6 +6,8 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/transam.h"
 #include "catalog/dependency.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_cast.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_namespace.h"
@@ -29,8 +31,8 @@ namespace {
 /* Adds an object that exists and is not built in. */
 void add(ObjectAddresses *found, Oid class_id, Oid object_id)
 {
-    if (object_id < FirstNormalObjectId ||
-        !SearchSysCacheExists1(get_object_catcache_oid(class_id), ObjectIdGetDatum(object_id)))
+    const int cache = is_objectclass_supported(class_id) ? get_object_catcache_oid(class_id) : -1;
+    if (object_id < FirstNormalObjectId || (cache != -1 && !SearchSysCacheExists1(cache, ObjectIdGetDatum(object_id))))
         return;
     ObjectAddress address;
     ObjectAddressSet(address, class_id, object_id);
@@ -125,13 +127,43 @@ Oid printed_type(const ::Node *node)
     return InvalidOid;
 }
 
+::Node *cast_value(::Node *node)
+{
+    if (IsA(node, FuncExpr))
+        return static_cast<::Node *>(linitial(castNode(FuncExpr, node)->args));
+    if (IsA(node, RelabelType))
+        return reinterpret_cast<::Node *>(castNode(RelabelType, node)->arg);
+    return IsA(node, CoerceViaIO) ? reinterpret_cast<::Node *>(castNode(CoerceViaIO, node)->arg) : nullptr;
+}
+
+bool add_called(Oid function, void *found)
+{
+    add(static_cast<ObjectAddresses *>(found), ProcedureRelationId, function);
+    return false;
+}
+
+/* `node` is part of a conversion that a set operation does. */
+bool collect_cast(::Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    auto *found = static_cast<ObjectAddresses *>(context);
+    (void)check_functions_in_node(node, add_called, found);
+    if (::Node *value = cast_value(node); value != nullptr)
+        add(found, CastRelationId, get_cast_oid(getBaseType(exprType(value)), exprType(node), true));
+    return walk_expression(node, collect_cast, context);
+}
+
 bool collect(::Node *node, void *context)
 {
     if (node == nullptr)
         return false;
-    if (IsA(node, Query))
-        return walk_query(castNode(Query, node), collect, context, 0);
     auto *found = static_cast<ObjectAddresses *>(context);
+    if (IsA(node, Query)) {
+        auto *query = castNode(Query, node);
+        (void)walk_expression(reinterpret_cast<::Node *>(set_operation_casts(query)), collect_cast, found);
+        return walk_query(query, collect, context, 0);
+    }
     add(found, TypeRelationId, printed_type(node));
     if (IsA(node, Const) && !castNode(Const, node)->constisnull)
         add_named_by(found, castNode(Const, node)->consttype, castNode(Const, node)->constvalue);
@@ -140,15 +172,15 @@ bool collect(::Node *node, void *context)
 
 } // namespace
 
-void depend_on_printed_names(Oid rule, const Query *query, Oid configuration)
+void depend_on_unrecorded(Oid rule, const Query *query, Oid configuration)
 {
-    ObjectAddresses *names = new_object_addresses();
-    add(names, TSConfigRelationId, configuration);
-    (void)collect(reinterpret_cast<::Node *>(const_cast<Query *>(query)), names);
+    ObjectAddresses *found = new_object_addresses();
+    add(found, TSConfigRelationId, configuration);
+    (void)collect(reinterpret_cast<::Node *>(const_cast<Query *>(query)), found);
     ObjectAddress referencing;
     ObjectAddressSet(referencing, RewriteRelationId, rule);
-    record_object_address_dependencies(&referencing, names, DEPENDENCY_NORMAL);
-    free_object_addresses(names);
+    record_object_address_dependencies(&referencing, found, DEPENDENCY_NORMAL);
+    free_object_addresses(found);
 }
 
 } // namespace pgtrickle::definition
