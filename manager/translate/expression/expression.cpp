@@ -16,12 +16,14 @@ extern "C" {
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_clause.h"
+#include "parser/parse_coerce.h"
 #include "parser/parse_collate.h"
 #include "parser/parse_expr.h"
 #include "parser/parse_node.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
+#include "utils/typcache.h"
 }
 
 namespace pgtrickle::translate {
@@ -202,6 +204,38 @@ Node *with_flat_lists(Node *node, void *context)
     return result;
 }
 
+Node *null_field(const FormData_pg_attribute *column)
+{
+    if (column->attisdropped)
+        return reinterpret_cast<Node *>(makeNullConst(INT4OID, -1, InvalidOid));
+    auto *null = reinterpret_cast<Node *>(makeNullConst(UNKNOWNOID, -1, InvalidOid));
+    Node *field = coerce_to_target_type(nullptr, null, UNKNOWNOID, column->atttypid, column->atttypmod,
+                                        COERCION_EXPLICIT, COERCE_IMPLICIT_CAST, -1);
+    assign_expr_collations(nullptr, field);
+    return field;
+}
+
+/* Returns the tree with rows of named types as the parser makes them of the fields that are printed: a type may have
+ * got columns since the query was analyzed, and may have lost some. */
+Node *with_present_fields(Node *node, void *context)
+{
+    if (node == nullptr)
+        return nullptr;
+    Node *result = mutate_expression(node, with_present_fields, context);
+    if (!IsA(result, RowExpr) || castNode(RowExpr, result)->row_typeid == RECORDOID)
+        return result;
+    auto *row = castNode(RowExpr, result);
+    TupleDesc descriptor = lookup_rowtype_tupdesc_domain(row->row_typeid, -1, false);
+    List *fields = NIL;
+    for (int i = 0; i < descriptor->natts; i++) {
+        const bool has_field = i < list_length(row->args) && !TupleDescAttr(descriptor, i)->attisdropped;
+        fields = lappend(fields, has_field ? list_nth(row->args, i) : null_field(TupleDescAttr(descriptor, i)));
+    }
+    ReleaseTupleDesc(descriptor);
+    row->args = fields;
+    return result;
+}
+
 bool is_of_user(Oid function, void *)
 {
     return function >= FirstNormalObjectId;
@@ -224,7 +258,7 @@ Printed print(Node *node, Nodes *nodes, bool is_call)
     /* For a call, the arguments are read from the input; the call itself is not. */
     Node *tree = is_call ? mutate_expression(node, substitute, nodes) : substitute(node, nodes);
     tree = definition::with_own_operators_spelled(tree);
-    tree = with_flat_lists(with_lengths_spelled(tree, nullptr), nullptr);
+    tree = with_present_fields(with_flat_lists(with_lengths_spelled(tree, nullptr), nullptr), nullptr);
     Printed printed = {};
     printed.unusable = unusable_name(tree);
     if (printed.unusable.name != nullptr)

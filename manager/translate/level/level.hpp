@@ -272,6 +272,10 @@ Input with_whole_row(int number, const RangeTblEntry *entry, Input input, Node *
 /* Whether the item is computed only from other FROM items: VALUES, functions, XMLTABLE
  * (computed_rows.cpp). */
 bool is_computed(const RangeTblEntry *entry);
+/* Returns the names and Vars of the columns that a FROM item has today, with constants for dropped ones. The row type
+ * of a function may have more columns than when the query was analyzed: a Var without FROM item represents each of
+ * them, unless the whole row of the item has it, too. PostgreSQL frame. */
+void present_columns(int number, const RangeTblEntry *entry, List **names, List **vars);
 /* Returns the expressions that compute the item's rows. */
 Node *computation_of(const RangeTblEntry *entry);
 /* Returns the Vars of this level that the item reads. */

@@ -7,6 +7,9 @@
 #include "translate/subquery/sublink.hpp"
 
 extern "C" {
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "nodes/makefuncs.h"
 #include "parser/parse_relation.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -16,15 +19,26 @@ namespace pgtrickle::translate {
 
 namespace {
 
-/* Adds all columns of a FROM item; scope[i] is the Var of column i. */
+/* Returns the row type of a function today; nullptr: it has none that can get columns. PostgreSQL frame. */
+TupleDesc row_type_of(const RangeTblFunction *function)
+{
+    TupleDesc columns = nullptr;
+    const TypeFuncClass kind = get_expr_result_type(function->funcexpr, nullptr, &columns);
+    return kind == TYPEFUNC_COMPOSITE || kind == TYPEFUNC_COMPOSITE_DOMAIN ? columns : nullptr;
+}
+
+/* Adds the present columns of a FROM item; scope[i] is the Var of column i. */
 void add_columns(int number, const RangeTblEntry *entry, std::vector<engine::Column> &columns, Scope &scope)
 {
     List *names = NIL;
     List *vars = NIL;
-    call([&] { columns_of_entry(entry, number, false, &names, &vars); });
+    call([&] { present_columns(number, entry, &names, &vars); });
     for (int i = 0; i < list_length(vars); i++) {
-        scope.push_back(static_cast<Node *>(list_nth(vars, i)));
-        columns.push_back(column_of(value_type(scope.back()), strVal(list_nth(names, i))));
+        auto *node = static_cast<Node *>(list_nth(vars, i));
+        if (!IsA(node, Var))
+            continue;
+        scope.push_back(castNode(Var, node)->varno == 0 ? nullptr : node);
+        columns.push_back(column_of(value_type(node), strVal(list_nth(names, i))));
     }
 }
 
@@ -124,6 +138,28 @@ Node *computation_of(const RangeTblEntry *entry)
     return entry->rtekind == RTE_VALUES      ? reinterpret_cast<Node *>(entry->values_lists)
            : entry->rtekind == RTE_TABLEFUNC ? reinterpret_cast<Node *>(entry->tablefunc)
                                              : reinterpret_cast<Node *>(entry->functions);
+}
+
+void present_columns(int number, const RangeTblEntry *entry, List **names, List **vars)
+{
+    ListCell *cell;
+    int place = 0;
+    columns_of_entry(entry, number, true, names, vars);
+    const bool is_alone = list_length(entry->functions) == 1 && !entry->funcordinality;
+    foreach (cell, entry->functions) {
+        const auto *function = lfirst_node(RangeTblFunction, cell);
+        const TupleDesc today = row_type_of(function);
+        place += function->funccolcount;
+        for (int i = function->funccolcount; today != nullptr && i < today->natts; i++) {
+            const auto *column = TupleDescAttr(today, i);
+            auto *var = column->attisdropped
+                            ? reinterpret_cast<Node *>(makeNullConst(INT4OID, -1, InvalidOid))
+                            : reinterpret_cast<Node *>(makeVar(is_alone ? number : 0, column->attnum, column->atttypid,
+                                                               column->atttypmod, column->attcollation, 0));
+            *names = list_insert_nth(*names, place, makeString(pstrdup(NameStr(column->attname))));
+            *vars = list_insert_nth(*vars, place++, var);
+        }
+    }
 }
 
 std::vector<Var *> vars_of_entry(const RangeTblEntry *entry)

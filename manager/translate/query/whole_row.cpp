@@ -26,38 +26,32 @@ namespace {
 
 struct Columns {
     List *names;
-    List *vars; /* includes a constant for a dropped column, if requested */
+    List *vars;
 };
 
-Columns all_columns(int number, const RangeTblEntry *entry, bool with_dropped)
+Columns all_columns(int number, const RangeTblEntry *entry)
 {
     List *names = NIL;
     List *vars = NIL;
-    call([&] { columns_of_entry(entry, number, with_dropped, &names, &vars); });
+    call([&] { columns_of_entry(entry, number, false, &names, &vars); });
     return {names, vars};
 }
 
-/* Returns a row of a named type. Dropped columns are the constants that the parser puts in their place.
- * PostgreSQL frame. */
-Node *row_of_type(List *vars, Oid type)
+/* PostgreSQL frame. */
+Node *row_of_type(List *fields, Oid type)
 {
     RowExpr *row = makeNode(RowExpr);
-    ListCell *cell;
-    foreach (cell, vars) {
-        auto *field = static_cast<Node *>(lfirst(cell));
-        row->args = lappend(row->args,
-                            IsA(field, Var) ? field : reinterpret_cast<Node *>(makeNullConst(INT4OID, -1, InvalidOid)));
-    }
+    row->args = fields;
     row->row_typeid = type;
     row->row_format = COERCE_EXPLICIT_CAST;
     row->location = -1;
     return reinterpret_cast<Node *>(row);
 }
 
-bool has_dropped(const Columns &columns)
+bool has_dropped(const List *fields)
 {
     ListCell *cell;
-    foreach (cell, columns.vars) {
+    foreach (cell, fields) {
         if (!IsA(lfirst(cell), Var))
             return true;
     }
@@ -66,10 +60,12 @@ bool has_dropped(const Columns &columns)
 
 Input with_named_row(int number, const RangeTblEntry *entry, Input input, Node *whole)
 {
-    const Columns all = all_columns(number, entry, true);
+    List *names = NIL;
+    List *fields = NIL;
+    call([&] { present_columns(number, entry, &names, &fields); });
     const Oid type = value_type(whole).type;
-    const engine::Expression row = expression_of(call([&] { return row_of_type(all.vars, type); }), input.scope);
-    if (has_dropped(all)) {
+    const engine::Expression row = expression_of(call([&] { return row_of_type(fields, type); }), input.scope);
+    if (has_dropped(fields)) {
         engine::Expression hidden;
         hidden.pieces = row.pieces;
         hidden.pieces.insert(hidden.pieces.begin(), std::string("(SELECT "));
@@ -90,7 +86,7 @@ Input with_named_row(int number, const RangeTblEntry *entry, Input input, Node *
 
 Input with_anonymous_row(int number, const RangeTblEntry *entry, Input input, Node *whole)
 {
-    const Columns all = all_columns(number, entry, false);
+    const Columns all = all_columns(number, entry);
     engine::Expression row;
     /* A name alone would be that of a column, if there is one around, and r.* would be the columns. */
     row.pieces.emplace_back(std::string("(SELECT COALESCE(r.*) FROM (SELECT "));
@@ -113,7 +109,7 @@ void add_columns_of_whole_rows(const Query *query, std::map<int, std::map<AttrNu
         if (!columns.contains(0))
             continue;
         ListCell *cell;
-        foreach (cell, all_columns(number, rt_fetch(number, query->rtable), false).vars) {
+        foreach (cell, all_columns(number, rt_fetch(number, query->rtable)).vars) {
             auto *var = lfirst_node(Var, cell);
             columns.emplace(var->varattno, reinterpret_cast<Node *>(var));
         }
