@@ -91,6 +91,15 @@ SELECT * FROM rs_by_day ORDER BY day;
 RESET TimeZone;
 SELECT o.* FROM pg_foreign_table, pg_options_to_table(ftoptions) o WHERE ftrelid = 'rs_by_day'::regclass AND option_name LIKE 'setting%';
 
+-- constants of the query follow them, too
+SET bytea_output = 'escape';
+CREATE FOREIGN TABLE rs_bytes (id int, a text[]) SERVER pgtrickle
+  OPTIONS (query $$SELECT id, ARRAY['abc'::bytea] AS a FROM rs_event$$, schedule '520w');
+RESET bytea_output;
+INSERT INTO rs_event VALUES (5, '2024-06-01 12:00-04');
+SELECT pgtrickle.refresh_stream_table('rs_bytes');
+SELECT DISTINCT a FROM rs_bytes;
+
 -- a definition contains no setting by which names are looked up
 CREATE FOREIGN TABLE rs_path () SERVER pgtrickle
   OPTIONS (query 'SELECT id FROM public.rs_event', original_query 'SELECT id FROM rs_event', "setting_search_path" 'rs_schema, pg_catalog');

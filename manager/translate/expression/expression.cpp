@@ -5,6 +5,7 @@
 #include "pg/versions/deparse.hpp"
 #include "pg/walker.hpp"
 #include "translate/check/can_fail.hpp"
+#include "translate/check/known_function.hpp"
 #include "translate/check/refusal.hpp"
 #include "translate/check/usable_names.hpp"
 #include "translate/expression/constants.hpp"
@@ -236,16 +237,18 @@ Node *with_present_fields(Node *node, void *context)
     return result;
 }
 
-bool is_of_user(Oid function, void *)
+/* Whether the value of an IMMUTABLE function may be another one under the text settings, or is computed by a user. */
+bool is_not_foldable(Oid function, void *)
 {
-    return function >= FirstNormalObjectId;
+    const KnownFunction *known = known_function(function);
+    return function >= FirstNormalObjectId || (known != nullptr && known->settings != 0);
 }
 
-bool calls_users_function(Node *node, void *context)
+bool has_unfoldable(Node *node, void *context)
 {
     if (node == nullptr)
         return false;
-    return check_functions_in_node(node, is_of_user, nullptr) || walk_expression(node, calls_users_function, context);
+    return check_functions_in_node(node, is_not_foldable, nullptr) || walk_expression(node, has_unfoldable, context);
 }
 
 bool has_collate_clause(Node *node, void *context)
@@ -286,7 +289,7 @@ Printed print(Node *node, Nodes *nodes, bool is_call)
 
 Node *fold_constants(Node *node)
 {
-    return calls_users_function(node, nullptr) ? node : eval_const_expressions(nullptr, node);
+    return has_unfoldable(node, nullptr) ? node : eval_const_expressions(nullptr, node);
 }
 
 Node *with_typmod(Node *node, int32 typmod)

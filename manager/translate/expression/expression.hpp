@@ -33,7 +33,8 @@ struct ValueType {
 
 ValueType value_type(Node *node);
 
-/* Returns the node with constants folded, unless that would call functions of users. PostgreSQL frame. */
+/* Returns the node with constants folded, unless that would call functions of users, or of settings: those in force are
+ * not those of the definition. PostgreSQL frame. */
 Node *fold_constants(Node *node);
 engine::Column column_of(const ValueType &value, std::string name = {});
 /* Returns the name of the operator for use between two operands; `=` for InvalidOid. PostgreSQL frame. */
