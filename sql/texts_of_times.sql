@@ -31,4 +31,10 @@ UPDATE t SET d = '2024-01-01' WHERE id = 30;
 SELECT * FROM test.wrong('kept');
 DELETE FROM t;
 SELECT * FROM test.wrong('kept');
+-- texts_in_arrays_are_not_checked
+SELECT pgtrickle.create_stream_table('texts_of_times.in_arrays', 'SELECT id, string_to_array(d, '','')::date[] AS a FROM t', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('texts_of_times.in_arrays', 'SELECT id, string_to_array(d, '','')::date[] AS a FROM t', '520w', 'AUTO') \g /dev/null
+INSERT INTO t VALUES (1, '2024-02-03');
+SELECT pgtrickle.refresh_stream_table('texts_of_times.in_arrays');
+SELECT id, a = '{2024-02-03}' AS is_read FROM in_arrays;
 DROP SCHEMA texts_of_times CASCADE;

@@ -34,6 +34,11 @@ Node *look_at_texts(Node *node, void *context)
         return nullptr;
     if (IsA(node, Query))
         return reinterpret_cast<Node *>(query_tree_mutator(castNode(Query, node), for_core(look_at_texts), context, 0));
+    if (IsA(node, ArrayCoerceExpr)) { /* no text could show that the texts of the elements are checked */
+        auto *cast = static_cast<ArrayCoerceExpr *>(copyObjectImpl(node));
+        cast->arg = reinterpret_cast<Expr *>(look_at_texts(reinterpret_cast<Node *>(cast->arg), context));
+        return reinterpret_cast<Node *>(cast);
+    }
     node = mutate_expression(node, look_at_texts, context);
     if (!IsA(node, CoerceViaIO) || !is_of_text(castNode(CoerceViaIO, node)))
         return node;
@@ -42,8 +47,10 @@ Node *look_at_texts(Node *node, void *context)
     Node *text = coerce_to_target_type(nullptr, value, exprType(value), TEXTOID, -1, COERCION_IMPLICIT,
                                        COERCE_IMPLICIT_CAST, -1);
     const Oid collation = exprCollation(value);
-    exprSetCollation(text, collation);
-    exprSetInputCollation(text, collation);
+    if (text != value) {
+        exprSetCollation(text, collation);
+        exprSetInputCollation(text, collation);
+    }
     cast->arg = reinterpret_cast<Expr *>(
         makeFuncExpr(time_text_function(), TEXTOID, list_make1(text), collation, collation, COERCE_EXPLICIT_CALL));
     return node;
