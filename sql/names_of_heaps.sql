@@ -31,4 +31,20 @@ BEGIN
   RETURN found;
 END $$;
 SELECT name, differing(name, query) FROM queries;
+
+-- names_that_are_as_long_as_a_name_can_be
+SELECT repeat('c', 60) || 'd_1' AS long, repeat('ü', 31) || 'x' AS wide \gset
+CREATE TABLE one (id int PRIMARY KEY, :"long" int, :"wide" int);
+CREATE TABLE other (id int PRIMARY KEY, :"long" int, :"wide" int);
+INSERT INTO one SELECT g, g % 3, g % 4 FROM generate_series(1, 10) g;
+INSERT INTO other SELECT g, g % 5, g % 2 FROM generate_series(3, 12) g;
+TRUNCATE queries;
+INSERT INTO queries VALUES
+  ('long_windows', format('SELECT a.id, a.%1$I k, b.%1$I l, sum(a.%2$I) OVER (PARTITION BY a.%1$I ORDER BY b.%1$I, a.id), max(b.%2$I) OVER (PARTITION BY b.%1$I) AS m FROM one a LEFT JOIN other b USING (id)', :'long', :'wide')),
+  ('wide_windows', format('SELECT a.id, a.%1$I k, b.%1$I l, sum(a.%2$I) OVER (PARTITION BY a.%1$I ORDER BY b.%1$I, a.id), max(b.%2$I) OVER (PARTITION BY b.%1$I) AS m FROM one a LEFT JOIN other b USING (id)', :'wide', :'long')),
+  ('long_pairs', format('SELECT a.%1$I, b.%2$I FROM one a FULL JOIN (SELECT DISTINCT x.%1$I, y.%1$I AS %2$I FROM one x JOIN other y USING (id)) b ON a.%1$I = b.%1$I', :'long', :'wide'));
+SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM queries \g /dev/null
+UPDATE one SET :"long" = 2 WHERE id < 5;
+DELETE FROM other WHERE id = 4;
+SELECT name, differing(name, query) FROM queries;
 DROP SCHEMA names_of_heaps CASCADE;

@@ -20,6 +20,7 @@
 #include "engine/operators/recursion/recursive.hpp"
 #include "engine/operators/sql.hpp"
 #include "engine/ordered_lookup.hpp"
+#include "engine/plan/unique_name.hpp"
 #include "engine/recompute_step.hpp"
 #include "engine/step_plan.hpp"
 
@@ -148,12 +149,12 @@ class Arrangement {
     void add_change(int slot)
     {
         step_.changes.push_back(base_column(slot));
-        step_.changes.back().name = unique_name(base_column(slot).name);
+        step_.changes.back().name = free_name(base_column(slot).name);
     }
     void add_output(int position)
     {
         Column column = top_->columns()[position];
-        column.name = unique_name(column.name);
+        column.name = free_name(column.name);
         int slot = chain_.outputs[position].as_column();
         if (slot < 0 || place_of_[slot] >= 0 || !is_same_type(column, base_column(slot))) {
             step_.columns.push_back({column, Role::final, {}});
@@ -165,20 +166,18 @@ class Arrangement {
     void add_hidden(int slot)
     {
         Column column = base_column(slot);
-        column.name = unique_name(slot < key_count_ ? "pgt_key_" + std::to_string(slot + 1) : column.name);
+        column.name = free_name(slot < key_count_ ? "pgt_key_" + std::to_string(slot + 1) : column.name);
         place_of_[slot] = static_cast<int>(step_.columns.size());
         step_.columns.push_back({column, slot < key_count_ ? Role::key : Role::state, {}});
     }
-    std::string unique_name(const std::string &wanted)
+    std::string free_name(const std::string &wanted)
     {
-        std::string name = wanted;
-        for (int i = 1; std::any_of(step_.columns.begin(), step_.columns.end(),
-                                    [&](const auto &column) { return column.column.name == name; }) ||
-                        std::any_of(step_.changes.begin(), step_.changes.end(),
-                                    [&](const Column &column) { return column.name == name; });
-             i++)
-            name = wanted + "_" + std::to_string(i);
-        return name;
+        return unique_name(wanted, [&](const std::string &name) {
+            return std::any_of(step_.columns.begin(), step_.columns.end(),
+                               [&](const auto &column) { return column.column.name == name; }) ||
+                   std::any_of(step_.changes.begin(), step_.changes.end(),
+                               [&](const Column &column) { return column.name == name; });
+        });
     }
     std::string print(const Expression &expression) const
     {

@@ -5,6 +5,7 @@
 #include "engine/operators/keyed/recompute.hpp"
 #include "engine/operators/project.hpp"
 #include "engine/ordered_lookup.hpp"
+#include "engine/plan/unique_name.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -183,11 +184,9 @@ std::vector<ArrangementColumn> physical(const std::vector<Column> &columns)
 {
     std::vector<ArrangementColumn> result;
     for (Column column : columns) {
-        const std::string wanted = column.name;
-        for (int i = 1;
-             std::any_of(result.begin(), result.end(), [&](const auto &one) { return one.column.name == column.name; });
-             i++)
-            column.name = wanted + "_" + std::to_string(i);
+        column.name = unique_name(column.name, [&](const std::string &name) {
+            return std::any_of(result.begin(), result.end(), [&](const auto &one) { return one.column.name == name; });
+        });
         result.push_back({column, Role::value, {}});
     }
     return result;

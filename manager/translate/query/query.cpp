@@ -1,5 +1,6 @@
 #include "translate/subquery/domain.hpp"
 
+#include "engine/plan/unique_name.hpp"
 #include "pg/versions/planner.hpp"
 #include "translate/level/ordering.hpp"
 #include "translate/level/targets.hpp"
@@ -417,10 +418,8 @@ std::vector<std::string> distinct_names(std::vector<std::string> names)
 {
     std::set<std::string> taken(std::begin(names_of_heaps), std::end(names_of_heaps));
     for (std::string &name : names) {
-        std::string candidate = name;
-        for (int i = 1; !taken.insert(candidate).second; i++)
-            candidate = name + "_" + std::to_string(i);
-        name = candidate;
+        name = engine::unique_name(name, [&](const std::string &candidate) { return taken.contains(candidate); });
+        taken.insert(name);
     }
     return names;
 }
