@@ -107,6 +107,13 @@ DELETE FROM c WHERE id = 1;
 UPDATE c SET n = n * 1.0 WHERE id > 4;
 SELECT * FROM test.wrong('kept');
 
+-- arrays_of_vectors
+CREATE TABLE v (id int PRIMARY KEY, o oidvector, i int2vector);
+INSERT INTO v VALUES (1, '1 2', '3 4'), (2, '5', '');
+SELECT pgtrickle.create_stream_table('subquery_values.oids', 'SELECT id, ARRAY(SELECT o FROM v x ORDER BY x.id) AS r FROM v', '520w', 'AUTO'),
+       pgtrickle.create_stream_table('subquery_values.ints', 'SELECT id, ARRAY(SELECT i FROM v x WHERE x.id = v.id) AS r FROM v', '520w', 'AUTO') \g /dev/null
+SELECT * FROM oids JOIN ints USING (id) ORDER BY id;
+
 -- all_of_it_by_deltas
 SELECT name, action, count(*) FROM kept, LATERAL pgtrickle.get_refresh_history('subquery_values.' || name) WHERE action NOT IN ('DIFFERENTIAL', 'NO_DATA') GROUP BY 1, 2 HAVING action <> 'FULL' OR count(*) > 1;
 DROP SCHEMA subquery_values CASCADE;

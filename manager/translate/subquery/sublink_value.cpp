@@ -74,10 +74,11 @@ Aggref *array_agg_of(const Query *subquery)
 {
     List *columns = columns_of(subquery);
     auto *value = static_cast<Node *>(linitial(columns));
-    const bool is_array = OidIsValid(get_element_type(exprType(value)));
+    /* An int2vector has elements, but the array of such values is another type. */
+    const Oid type = get_promoted_array_type(exprType(value));
     Aggref *aggregate = makeNode(Aggref);
-    aggregate->aggfnoid = is_array ? F_ARRAY_AGG_ANYARRAY : F_ARRAY_AGG_ANYNONARRAY;
-    aggregate->aggtype = is_array ? exprType(value) : get_promoted_array_type(exprType(value));
+    aggregate->aggfnoid = type == exprType(value) ? F_ARRAY_AGG_ANYARRAY : F_ARRAY_AGG_ANYNONARRAY;
+    aggregate->aggtype = type;
     aggregate->aggcollid = exprCollation(value);
     aggregate->inputcollid = exprCollation(value);
     aggregate->aggargtypes = list_make1_oid(exprType(value));
