@@ -90,6 +90,11 @@ def processes_of_server():
     return found
 
 
+def cpu_s(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(int(field) for field in fields[11:13]) / os.sysconf("SC_CLK_TCK")
+
+
 def a_slow_refresh_delays_no_other():
     restart()
     create_quick("quick")
@@ -226,6 +231,31 @@ def logs_are_emptied_under_overload():
     assert db.value(size.format("")) > 1 << 20
     db.wait_for(size.format(" < 1 << 20"), True, 60)
     wait_until(lambda: is_running("slow"), "nothing was due any more")
+
+
+def without_a_free_turn_the_manager_sleeps():
+    """What is due, upkeep and what a reader requests wait for the turn that the endless refresh has."""
+    restart(**{"pg_trickle.max_concurrent_refreshes": 1})
+    for name in "quick", "requested":
+        create_quick(name)
+        keeps_up(name)
+    create_slow("endless", 600)
+    wait_until(lambda: is_running("endless"), "the slow one does not begin")
+    reader = db.connect()
+    cursor = reader.cursor()
+    cursor.execute("SET pg_trickle.max_staleness = 0; SET pg_trickle.scan_refresh_timeout = '14s'; INSERT INTO requested_source VALUES (1000)")
+    reading = threading.Thread(target=lambda: cursor.execute("SELECT FROM requested"))
+    reading.start()
+    for n in range(11):
+        if n == 6:  # upkeep became due within five seconds
+            before_s, started = cpu_s(db.manager_pid()), time.monotonic()
+        db.run("INSERT INTO quick_source VALUES (%s)", 1000 + n)
+        time.sleep(1)
+    share = (cpu_s(db.manager_pid()) - before_s) / (time.monotonic() - started)
+    reading.join()
+    reader.close()
+    assert is_running("endless")
+    assert share < 0.1, share
 
 
 def an_idle_process_accepts_invalidations():
@@ -457,6 +487,7 @@ try:
                a_terminated_worker_leaves_nothing_undone, a_cancelled_refresh_is_tried_again,
                an_orphan_leaves_after_its_refresh, idle_workers_leave_but_one, locked_sources_delay_no_other,
                no_more_at_once_than_the_setting_says, a_reader_jumps_the_queue, logs_are_emptied_under_overload,
+               without_a_free_turn_the_manager_sleeps,
                an_idle_process_accepts_invalidations, a_launcher_that_could_not_look_at_the_databases_looks_again,
                a_manager_that_fails_as_it_begins_is_started_again,
                without_room_for_workers_the_manager_does_it, connections_that_are_not_allowed_are_not_attempted_forever,

@@ -54,6 +54,7 @@ void Dispatcher::take_results()
 
 void Dispatcher::dispatch()
 {
+    dispatched_at_ = GetCurrentTimestamp();
     no_longer_wait_at_ = 0;
     if (mailbox::is_asked_for_room() && !jobs_.has_long_job(GetCurrentTimestamp()))
         return pool_.want_no_worker();
@@ -83,7 +84,6 @@ bool Dispatcher::dispatch_requested()
 bool Dispatcher::dispatch_due()
 {
     TimestampTz now = GetCurrentTimestamp();
-    dispatched_at_ = now;
     queue_dependents(now);
     std::set<Id> seen;
     auto is_wanted = [&](Task &task) { return is_ready(task, now); };

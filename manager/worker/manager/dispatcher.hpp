@@ -43,6 +43,10 @@ class Dispatcher {
     /* Time at which dispatch() may begin a job that it could not begin at its last call; does not include
      * jobs that become possible by a result. */
     std::optional<TimestampTz> next_at() const;
+    /* Time of the last dispatch(): what was due then and has not begun waits for an event, as a result or a turn. */
+    TimestampTz dispatched_at() const { return dispatched_at_; }
+    /* The clock was set back. */
+    void forget_pauses() { dispatched_at_ = 0; }
     void forget(scheduler::Id id) { preferred_workers_.erase(id); }
     /* Whether this process is to be replaced: it has run code of one owner, and would have to run that of another, as
      * no worker can be started (code_of_owners.hpp). Running jobs, which end with it, are waited for, but not for ever.
@@ -81,8 +85,8 @@ class Dispatcher {
     std::map<scheduler::Id, int> preferred_workers_;
     TimestampTz wanted_since_ = 0;              /* another process in place of this one; 0: it is not */
     std::map<uint32_t, uint64_t> commits_read_; /* by slot: commits at the last job that read the source */
-    TimestampTz dispatched_at_ = 0;             /* what was due then and has not begun waits for an event */
-    TimestampTz no_longer_wait_at_ = 0;         /* end of the first wait for other owners' stream tables; 0: none */
+    TimestampTz dispatched_at_ = 0;
+    TimestampTz no_longer_wait_at_ = 0; /* end of the first wait for other owners' stream tables; 0: none */
 };
 
 } // namespace pgtrickle::worker

@@ -40,6 +40,7 @@ void Manager::forget_pauses(TimestampTz now)
     projection_.forget_pauses(now);
     upkeep_.forget_pauses(now);
     stale_alerts_.forget_pauses(now);
+    dispatcher_.forget_pauses();
 }
 
 /* Checks the tasks that have become idle, and those whose sources have changed. */
@@ -130,7 +131,7 @@ long Manager::sleep_ms() const
     if (mailbox::is_asked_for_room() && now < jobs_.long_job_at())
         take(jobs_.long_job_at());
     take(stale_alerts_.next_at());
-    take(upkeep_.next_at());
+    take(upkeep_.next_at(dispatcher_.dispatched_at()));
     take(definitions_.next_at());
     take(projection_.next_at());
     take(pool_.attend_at());

@@ -36,9 +36,9 @@ bool Upkeep::is_late(TimestampTz now) const
 }
 
 /* There are no notifications of writes to the sources of tasks that are not idle, but their logs grow. */
-std::optional<TimestampTz> Upkeep::next_at() const
+std::optional<TimestampTz> Upkeep::next_at(TimestampTz examined_at) const
 {
-    if (is_running_ || (!is_wanted() && tasks_.all_idle()))
+    if (is_running_ || begin_after_ <= examined_at || (!is_wanted() && tasks_.all_idle()))
         return std::nullopt;
     return begin_after_;
 }

@@ -38,7 +38,9 @@ class Upkeep {
     /* Whether it has been due for long, while refreshes were due as well. */
     bool is_late(TimestampTz now) const;
     TimestampTz due_since() const { return begin_after_; }
-    std::optional<TimestampTz> next_at() const;
+    /* Time at which upkeep becomes due, if that is after `examined_at`, when the Dispatcher last examined what is due:
+     * upkeep that was due then and has not begun waits for an event. */
+    std::optional<TimestampTz> next_at(TimestampTz examined_at) const;
     /* Called when there is nothing else to do. */
     void begin_soon() { begin_after_ = 0; }
     void forget_pauses(TimestampTz now);
