@@ -207,8 +207,10 @@ void _PG_init(void)
     pgtrickle::define_leader_reads();
     pgtrickle::worker::register_worker();
     pgtrickle::guc::define_settings();
-    if (pgtrickle::guc::is_preloaded())
+    if (pgtrickle::guc::is_preloaded()) {
+        pgtrickle::mailbox::register_invalidations();
         pgtrickle::register_prepared();
+    }
     pgtrickle::register_served_relations();
     pgtrickle::register_known_touched();
     pgtrickle::refresh::register_refresh();

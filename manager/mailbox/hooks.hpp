@@ -16,9 +16,12 @@ void start_progress_memory();
 
 /* ---- commands that concern a whole database (utility.cpp) ---- */
 void around_commit_prepared(const UtilityCall &call);
-/* DropdbStmt, CreatedbStmt, AlterDatabaseStmt, RenameStmt: makes the database's manager exit. */
+/* DropdbStmt, CreatedbStmt, AlterDatabaseStmt, RenameStmt: makes the database's manager exit if the command needs the
+ * database without sessions. */
 void before_database_statement(const UtilityCall &call);
 void after_settings_statement(const UtilityCall &call); /* AlterDatabaseSetStmt, AlterRoleSetStmt */
+/* Registers the invalidation callback. Called once, by _PG_init, if the library is preloaded. */
+void register_invalidations();
 
 /* ---- the end of a transaction (transaction.cpp) ---- */
 void at_transaction_event(XactEvent event);

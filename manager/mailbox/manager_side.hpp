@@ -41,6 +41,8 @@ bool has_come(Oid database) noexcept;
  * have not been asked yet, asks the one that has been running for the longest time to exit when it has
  * finished its jobs. */
 void ask_for_room(TimestampTz now, int64_t turn_us) noexcept;
+/* Asks the manager of the database, if there is one, to exit when it has finished its jobs. */
+void ask_to_leave(Oid database) noexcept;
 /* Whether a backend is dropping, renaming or copying the database, which must have no manager meanwhile. */
 bool is_blocked(Oid database) noexcept;
 /* True once after each restart and each doubt_registry(): the registry may not list every database. */
@@ -49,7 +51,7 @@ bool take_registry_doubt() noexcept;
  * concerned. */
 bool take_lost_start_request() noexcept;
 void doubt_registry() noexcept;
-/* Frees the entries of stream tables in databases other than these: those databases were dropped. */
+/* Frees the entries of stream tables in databases other than these, which exist: the others were dropped. */
 void keep_databases(const std::vector<Oid> &databases) noexcept;
 
 /* ---- a manager ---- */

@@ -278,6 +278,16 @@ void ask_for_room(TimestampTz now, int64_t turn_us) noexcept
     LWLockRelease(shared->request_lock);
 }
 
+void ask_to_leave(Oid database) noexcept
+{
+    LWLockAcquire(shared->request_lock, LW_EXCLUSIVE);
+    if (ManagerSlot *slot = find_manager(database); slot != nullptr && slot->pid.load() != 0) {
+        slot->is_asked_for_room.store(1);
+        wake_process(slot->process);
+    }
+    LWLockRelease(shared->request_lock);
+}
+
 void make_room() noexcept
 {
     my_manager_slot->is_asked_for_room.store(1);

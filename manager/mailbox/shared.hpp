@@ -211,6 +211,9 @@ void announce_settings_change() noexcept;
 /* Notes that this transaction changes settings of a database, or of all of them; announced when it
  * commits. */
 void note_settings_change() noexcept;
+/* Notes that this transaction creates, alters or drops a database: the launcher looks at the databases when it
+ * commits. */
+void note_database_change() noexcept;
 
 /* ---- requests.cpp ---- */
 int32_t my_process() noexcept;

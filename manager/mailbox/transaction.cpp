@@ -16,6 +16,7 @@
  * not see, and dirty_since is their time.
  */
 #include "mailbox/hooks.hpp"
+#include "mailbox/manager_side.hpp"
 #include "mailbox/shared.hpp"
 
 extern "C" {
@@ -61,6 +62,7 @@ struct Local {
     bool has_definition_change = false;
     bool has_definition_attempt = false;
     bool has_settings_change = false;
+    bool has_database_change = false;
     bool has_grant = false;
 };
 
@@ -189,6 +191,7 @@ void reset() noexcept
     mine.has_definition_change = false;
     mine.has_definition_attempt = false;
     mine.has_settings_change = false;
+    mine.has_database_change = false;
     mine.has_grant = false;
     finish_commit_prepared();
     remove_blocks();
@@ -208,6 +211,8 @@ void commit() noexcept
         announce_definition_change();
     if (mine.has_settings_change)
         announce_settings_change();
+    if (mine.has_database_change)
+        doubt_registry();
     reset();
 }
 
@@ -346,6 +351,11 @@ void note_definition_attempt() noexcept
 void note_settings_change() noexcept
 {
     local().has_settings_change = true;
+}
+
+void note_database_change() noexcept
+{
+    local().has_database_change = true;
 }
 
 bool has_definition_change() noexcept

@@ -7,17 +7,23 @@
  * DROP DATABASE, ALTER DATABASE … RENAME or SET TABLESPACE and CREATE DATABASE … TEMPLATE need the database
  * without sessions: its manager is asked to exit, and the launcher starts none until the command's
  * transaction has ended. PostgreSQL itself waits some seconds for sessions to exit.
+ *
+ * When a command on a database has been committed, the launcher reads the list of databases. A command also invalidates
+ * the relation that it writes: PostgreSQL stores the invalidation with a prepared transaction, and sends it after
+ * COMMIT PREPARED to all sessions, including the one that commits.
  */
 #include "mailbox/hooks.hpp"
 #include "mailbox/manager_side.hpp"
 #include "mailbox/shared.hpp"
 
+#include "pg/relation_listeners.hpp"
 #include "pg/versions/rights.hpp"
 
 extern "C" {
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
+#include "catalog/pg_db_role_setting.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "miscadmin.h"
@@ -25,6 +31,7 @@ extern "C" {
 #include "storage/ipc.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
+#include "utils/inval.h"
 #include "utils/syscache.h"
 }
 
@@ -37,6 +44,11 @@ namespace pgtrickle::mailbox {
 namespace {
 
 bool is_committing_prepared = false; /* `started` was incremented, `finished` was not */
+
+struct Invalidated {
+    bool databases = false;
+    bool settings = false;
+} invalidated; /* since the last COMMIT PREPARED began */
 
 struct Block {
     Oid database;
@@ -51,6 +63,12 @@ std::vector<Block> &own_blocks() noexcept
 }
 
 /* ---- COMMIT PREPARED ---- */
+
+void note_invalidated(Oid relation)
+{
+    invalidated.databases |= relation == InvalidOid || relation == DatabaseRelationId;
+    invalidated.settings |= relation == InvalidOid || relation == DbRoleSettingRelationId;
+}
 
 void start_commit_prepared() noexcept
 {
@@ -161,9 +179,9 @@ bool is_template(Oid database)
     return is_one;
 }
 
-/* The database that the command needs without sessions; InvalidOid if there is none, or if the command will
+/* The database that the command alters, drops or copies; InvalidOid if there is none, or if the command will
  * be refused: a role without the right must not make a manager exit. A PostgreSQL frame. */
-Oid database_to_leave(::Node *utility)
+Oid database_of(::Node *utility)
 {
     const char *name = nullptr;
     bool is_copy = IsA(utility, CreatedbStmt);
@@ -192,14 +210,26 @@ void around_commit_prepared(const UtilityCall &utility)
     }
     enter([&] {
         CommitPrepared guard;
-        call([&] { utility.run(); });
+        invalidated = {};
+        call([&] {
+            utility.run();
+            AcceptInvalidationMessages();
+        });
+        if (invalidated.databases)
+            note_database_change();
+        if (invalidated.settings)
+            note_settings_change();
     });
 }
 
 void before_database_statement(const UtilityCall &utility)
 {
-    Oid database = is_available() ? database_to_leave(utility.statement()) : InvalidOid;
-    if (database == InvalidOid || database == MyDatabaseId)
+    Oid database = is_available() ? database_of(utility.statement()) : InvalidOid;
+    if (database == InvalidOid)
+        return;
+    note_database_change();
+    CacheInvalidateRelcacheByRelid(DatabaseRelationId);
+    if (database == MyDatabaseId)
         return;
     remove_blocks_at_exit();
     block(database);
@@ -212,8 +242,15 @@ void after_settings_statement(const UtilityCall &utility)
     const ::Node *statement = utility.statement();
     const bool is_of_one_role =
         IsA(statement, AlterRoleSetStmt) && reinterpret_cast<const AlterRoleSetStmt *>(statement)->role != nullptr;
-    if (is_available() && !is_of_one_role)
-        note_settings_change();
+    if (!is_available() || is_of_one_role)
+        return;
+    note_settings_change();
+    CacheInvalidateRelcacheByRelid(DbRoleSettingRelationId);
+}
+
+void register_invalidations()
+{
+    listen_to_relations(note_invalidated);
 }
 
 void finish_commit_prepared() noexcept

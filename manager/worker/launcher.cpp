@@ -5,7 +5,10 @@
  * had stream tables. A backend that needs a manager and finds none wakes the launcher. After the start, and
  * whenever databases were created or dropped, it examines each database that it has not examined yet, one
  * after the other, by starting a manager there, which retires if there is nothing to do. The launcher runs no
- * SQL, and reads pg_database only in the last case.
+ * SQL, and reads pg_database only in the last case, and before it starts a manager.
+ *
+ * A database that accepts no connections has no manager: one that has is asked to exit. While one lacks a manager for
+ * that reason, each idle wake-up reads pg_database, as an UPDATE of it signals nothing.
  *
  * If there are more databases than processes (max_worker_processes), the databases take turns: the one that
  * has been without a manager for the longest time is next, in place of the manager that has been running for
@@ -89,60 +92,76 @@ class Launcher {
     uint64_t start_count_ = 0;
     std::set<Oid> examined_;
     std::set<Oid> to_examine_;
-    std::set<Oid> gone_; /* dropped databases of which the catalog still has rows */
+    std::set<Oid> closed_; /* databases that need a manager or an examination, but accept no connections */
+    std::set<Oid> gone_;   /* dropped databases of which the catalog still has rows */
     Oid examining_ = InvalidOid;
     TimestampTz no_room_since_ = 0; /* or since the last start or request to make room; 0: none had to wait */
     TimestampTz logged_at_ = 0;
     bool is_registry_doubtful_ = false; /* the list of databases must be read, or could not be read */
 };
 
-/* The databases that accept connections; with `is_any` all databases, including templates and partly dropped
- * ones. The list is allocated in the current memory context. A PostgreSQL frame. */
-List *list_databases(bool is_any)
+/* The databases that accept connections, and all others, including templates and partly dropped ones. */
+struct Databases {
+    std::vector<Oid> open, closed;
+};
+
+/* The lists of the databases that accept connections and of all others are allocated in the current memory context. A
+ * PostgreSQL frame. */
+void list_databases(List **open, List **closed)
 {
-    List *databases = NIL;
     ::Relation relation = table_open(DatabaseRelationId, AccessShareLock);
     TableScanDesc scan = table_beginscan_catalog(relation, 0, nullptr);
     while (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection)) {
         auto *form = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
-        if (is_any || (form->datallowconn && !database_is_invalid_form(form)))
-            databases = lappend_oid(databases, form->oid);
+        List **list = form->datallowconn && !database_is_invalid_form(form) ? open : closed;
+        *list = lappend_oid(*list, form->oid);
     }
     table_endscan(scan);
     table_close(relation, AccessShareLock);
-    return databases;
 }
 
 /* Returns no databases if they could not be read. */
-std::vector<Oid> read_databases(bool is_any = false)
+Databases read_databases()
 {
-    std::vector<Oid> databases;
+    Databases databases;
     const bool has_failed = in_transaction([&] {
-                                List *list = call([=] { return list_databases(is_any); });
+                                List *open = NIL, *closed = NIL;
+                                call([&] { list_databases(&open, &closed); });
                                 ListCell *cell;
-                                foreach (cell, list)
-                                    databases.push_back(lfirst_oid(cell));
+                                foreach (cell, open)
+                                    databases.open.push_back(lfirst_oid(cell));
+                                foreach (cell, closed)
+                                    databases.closed.push_back(lfirst_oid(cell));
                             }).has_value();
-    return has_failed ? std::vector<Oid>() : databases;
+    return has_failed ? Databases() : databases;
+}
+
+bool contains(const std::vector<Oid> &databases, Oid database)
+{
+    return std::find(databases.begin(), databases.end(), database) != databases.end();
 }
 
 /* Returns false if the databases could not be read. */
 bool Launcher::notice_databases()
 {
-    const std::vector<Oid> databases = read_databases(), existing = read_databases(true);
-    if (databases.empty() || existing.empty())
+    const auto [open, closed] = read_databases();
+    if (open.empty())
         return false;
+    std::vector<Oid> existing = open;
+    existing.insert(existing.end(), closed.begin(), closed.end());
     catalog::Cluster cluster = catalog::this_cluster();
     std::vector<catalog::KnownDatabase> known;
     const bool is_known =
         catalog::run([&](catalog::Database &catalog) { known = catalog::known_databases(catalog, cluster); });
     gone_.clear();
     for (const catalog::KnownDatabase &row : known)
-        if (std::find(existing.begin(), existing.end(), row.database) == existing.end())
+        if (!contains(existing, row.database))
             gone_.insert(row.database);
-    mailbox::keep_databases(databases);
-    forget_others(databases);
-    for (Oid database : databases) {
+    mailbox::keep_databases(existing);
+    std::for_each(closed.begin(), closed.end(), mailbox::ask_to_leave);
+    std::erase_if(closed_, [&](Oid database) { return !contains(closed, database); });
+    forget_others(open);
+    for (Oid database : open) {
         auto row = std::find_if(known.begin(), known.end(), [&](auto &k) { return k.database == database; });
         bool had_some = row != known.end() && row->stream_tables > 0;
         if (has_manager(database)) {
@@ -166,9 +185,7 @@ void Launcher::forget_gone()
 
 void Launcher::forget_others(const std::vector<Oid> &databases)
 {
-    auto is_gone = [&](Oid database) {
-        return std::find(databases.begin(), databases.end(), database) == databases.end();
-    };
+    auto is_gone = [&](Oid database) { return !contains(databases, database); };
     std::erase_if(not_before_, [&](auto &item) { return is_gone(item.first); });
     std::erase_if(pauses_us_, [&](auto &item) { return is_gone(item.first); });
     std::erase_if(last_started_, [&](auto &item) { return is_gone(item.first); });
@@ -215,14 +232,18 @@ bool Launcher::may_start(Oid database) const
     return !is_paused && !mailbox::is_blocked(database);
 }
 
-/* Removes a database that no longer accepts connections: a manager would fail to begin again and again. */
+/* Removes a database that does not accept connections: a manager would fail to begin again and again. It is examined
+ * when it accepts them. */
 bool Launcher::pass_over(Oid database)
 {
-    std::vector<Oid> databases = read_databases();
-    if (databases.empty() || std::find(databases.begin(), databases.end(), database) != databases.end())
+    const Databases databases = read_databases();
+    if (databases.open.empty() || contains(databases.open, database))
         return false;
     mailbox::settle_start_request(database);
     to_examine_.erase(database);
+    examined_.erase(database);
+    if (contains(databases.closed, database))
+        closed_.insert(database);
     return true;
 }
 
@@ -311,7 +332,7 @@ std::vector<Oid> Launcher::waiting() const
 {
     std::vector<Oid> databases = mailbox::requested_managers();
     for (Oid database : to_examine_)
-        if (std::find(databases.begin(), databases.end(), database) == databases.end())
+        if (!contains(databases, database))
             databases.push_back(database);
     auto last_started = [this](Oid database) {
         auto found = last_started_.find(database);
@@ -389,9 +410,11 @@ void Launcher::run()
         start_waiting();
         forget_gone();
         long sleep_ms = pause_ms();
-        call([=] {
-            (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, sleep_ms, PG_WAIT_EXTENSION);
+        const int events = call([=] {
+            return WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, sleep_ms, PG_WAIT_EXTENSION);
         });
+        if (sleep_ms == idle_ms && (events & WL_TIMEOUT) != 0 && !closed_.empty())
+            is_registry_doubtful_ = true;
     }
 }
 

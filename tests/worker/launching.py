@@ -301,10 +301,53 @@ def a_command_that_is_taken_back_keeps_no_manager_away():
     base.drop()
 
 
+def close_to_connections(base):
+    base.admin(f"ALTER DATABASE {base.name} ALLOW_CONNECTIONS false")
+    base.wait_for(MANAGERS, 0)
+
+
+def one_that_accepts_connections_again_has_a_manager_again():
+    """Whether a session in the database allows connections again or another one."""
+    server.call("start")
+    base = new_database()
+    keep(base)
+    keeps_up(base)
+    admin = base.connect("postgres")
+    for allow in (base.session.cursor(), admin.cursor()):
+        close_to_connections(base)
+        base.run("INSERT INTO source DEFAULT VALUES")
+        allow.execute(f"ALTER DATABASE {base.name} ALLOW_CONNECTIONS true")
+        keeps_up(base)
+    admin.close()
+    base.drop()
+
+
+def commit_prepared(base, statement):
+    session = base.connect("postgres")
+    cursor = session.cursor()
+    cursor.execute(f"BEGIN; {statement}; PREPARE TRANSACTION 'of_database'")
+    cursor.execute("COMMIT PREPARED 'of_database'")
+    session.close()
+
+
+def a_prepared_transaction_allows_connections_again_and_changes_settings():
+    base = new_database()
+    keep(base)
+    keeps_up(base)
+    close_to_connections(base)
+    commit_prepared(base, f"ALTER DATABASE {base.name} ALLOW_CONNECTIONS true")
+    keeps_up(base)
+    before = base.manager_pid()
+    commit_prepared(base, f"ALTER DATABASE {base.name} SET work_mem = '5MB'")
+    base.wait_for(f"{MANAGERS} AND pid <> {before}", 1)
+    base.drop()
+
+
 try:
     run_cases([databases_take_turns_under_another_launcher, one_without_a_manager_says_why, a_restored_database_need_not_wait_for_its_turn,
                without_a_launcher_a_check_says_so,
                one_whose_database_is_locked_is_not_in_the_way, more_at_once_than_can_be_counted_wait_their_turn, a_database_that_cannot_be_examined_delays_no_other,
-               a_second_command_finds_the_database_as_empty_as_the_first, a_command_that_is_taken_back_keeps_no_manager_away])
+               a_second_command_finds_the_database_as_empty_as_the_first, a_command_that_is_taken_back_keeps_no_manager_away,
+               one_that_accepts_connections_again_has_a_manager_again, a_prepared_transaction_allows_connections_again_and_changes_settings])
 finally:
     server.destroy()
