@@ -200,6 +200,19 @@ Oid database_of(::Node *utility)
     return may ? database : InvalidOid;
 }
 
+/* Whether the command needs its database without sessions: any but ALTER DATABASE with options other than TABLESPACE.
+ */
+bool needs_no_sessions(::Node *utility)
+{
+    if (!IsA(utility, AlterDatabaseStmt))
+        return true;
+    ListCell *cell;
+    foreach (cell, castNode(AlterDatabaseStmt, utility)->options)
+        if (strcmp(lfirst_node(DefElem, cell)->defname, "tablespace") == 0)
+            return true;
+    return false;
+}
+
 } // namespace
 
 void around_commit_prepared(const UtilityCall &utility)
@@ -229,7 +242,7 @@ void before_database_statement(const UtilityCall &utility)
         return;
     note_database_change();
     CacheInvalidateRelcacheByRelid(DatabaseRelationId);
-    if (database == MyDatabaseId)
+    if (database == MyDatabaseId || !needs_no_sessions(utility.statement()))
         return;
     remove_blocks_at_exit();
     block(database);

@@ -301,6 +301,22 @@ def a_command_that_is_taken_back_keeps_no_manager_away():
     base.drop()
 
 
+def an_option_of_a_database_keeps_no_manager_away():
+    base = new_database()
+    keep(base)
+    keeps_up(base)
+    before = base.manager_pid()
+    keeper = base.connect("postgres")
+    keeper.autocommit = False
+    keeper.cursor().execute(f"ALTER DATABASE {base.name} CONNECTION LIMIT 50")
+    keeps_up(base)
+    keeper.commit()
+    keeper.close()
+    keeps_up(base)
+    assert base.manager_pid() == before
+    base.drop()
+
+
 def close_to_connections(base):
     base.admin(f"ALTER DATABASE {base.name} ALLOW_CONNECTIONS false")
     base.wait_for(MANAGERS, 0)
@@ -348,6 +364,6 @@ try:
                without_a_launcher_a_check_says_so,
                one_whose_database_is_locked_is_not_in_the_way, more_at_once_than_can_be_counted_wait_their_turn, a_database_that_cannot_be_examined_delays_no_other,
                a_second_command_finds_the_database_as_empty_as_the_first, a_command_that_is_taken_back_keeps_no_manager_away,
-               one_that_accepts_connections_again_has_a_manager_again, a_prepared_transaction_allows_connections_again_and_changes_settings])
+               an_option_of_a_database_keeps_no_manager_away, one_that_accepts_connections_again_has_a_manager_again, a_prepared_transaction_allows_connections_again_and_changes_settings])
 finally:
     server.destroy()
