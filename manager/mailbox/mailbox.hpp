@@ -105,7 +105,7 @@ void offer_state(Oid relid, const State &state) noexcept;
 /* For the manager. `has_own_schedule`: refreshing a dependent that is due does not refresh `relid`.
  * `waits_for_others`: `relid` is not refreshed at the times of its own schedule, because its atomic set waits
  * for its slowest member. Takes effect at once. Both
- * are false until the first call, and after the mailbox has lost the entry of `relid`. */
+ * are false until the first call, and after the mailbox has lost the entry of `relid` or had no room for one. */
 void set_effective_schedule(Oid relid, bool has_own_schedule, bool waits_for_others) noexcept;
 /* Records that the stream table is dropped. Takes effect when the transaction commits. */
 void forget(Oid relid) noexcept;
@@ -127,7 +127,8 @@ struct MailboxStatus {
      * their own: covers what a refresh of this stream table, when it is due, would apply. */
     TimestampTz scheduled_dirty_since = DT_NOBEGIN;
     TimestampTz scheduled_time_dependent_since = 0;
-    bool waits_for_others = false; /* see set_effective_schedule() */
+    bool is_schedule_known = false; /* set_effective_schedule() has been called, and is in effect */
+    bool waits_for_others = false;  /* see set_effective_schedule() */
 
     bool is_without_rows() const { return is_known && !state.is_populated; }
     /* True if no change can be missing. */

@@ -67,7 +67,8 @@ struct Entry {
     bool has_readings;
     bool is_time_dependent;      /* as of the last refresh; the next member likewise */
     bool is_over_time_dependent; /* the stream table or an upstream of it is time-dependent */
-    bool has_own_schedule;       /* see set_effective_schedule(), which also sets the next member */
+    bool is_schedule_known;      /* see set_effective_schedule(), which also sets the next two members */
+    bool has_own_schedule;
     bool waits_for_others;
     ProcessEnd process_end;
     Oid atomic_set;     /* see set_atomic_set() */

@@ -39,6 +39,7 @@ Entry *find_or_make(Oid relid) noexcept
         entry->first_cell = no_cell;
         entry->is_time_dependent = false;
         entry->is_over_time_dependent = false;
+        entry->is_schedule_known = false;
         entry->has_own_schedule = false;
         entry->waits_for_others = false;
         entry->process_end = ProcessEnd::none;
@@ -377,6 +378,7 @@ void set_effective_schedule(Oid relid, bool has_own_schedule, bool waits_for_oth
         return;
     LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
     if (Entry *entry = find_or_make(relid)) {
+        entry->is_schedule_known = true;
         entry->has_own_schedule = has_own_schedule;
         entry->waits_for_others = waits_for_others;
     }
@@ -405,6 +407,7 @@ MailboxStatus status_of(Oid relid) noexcept
         result.is_known = entry->has_state;
         result.is_state_doubtful = may_have_other_state(entry);
         result.state = entry->state;
+        result.is_schedule_known = entry->is_schedule_known;
         result.waits_for_others = entry->waits_for_others;
         result.dirty_since = pending_since(entry, Depth::base, steps[0]);
         result.is_clean = result.dirty_since == 0;

@@ -59,6 +59,26 @@ def those_without_room_are_not_refreshed_over_and_over():
     db.drop()
 
 
+def one_that_gets_room_keeps_its_schedule():
+    """Otherwise its dependent would be due because of changes that are not to be applied yet, over and over."""
+    full, db = filled(60, "520w"), Database(server.host)
+    db.run("CREATE TABLE source (value int)")
+    db.run("SELECT pgtrickle.create_stream_table('kept_0', 'SELECT value FROM source', '520w')")
+    db.run("SELECT pgtrickle.create_stream_table('kept_1', 'SELECT count(*) AS value FROM kept_0', '1s')")
+    full.drop()
+    db.run("SET pg_trickle.max_staleness = '1h'; INSERT INTO source VALUES (1)")
+    refreshes, deadline = "SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE pgt_id = 'kept_1'::regclass", time.monotonic() + 30
+    ran = None
+    while ran != 0:
+        assert time.monotonic() < deadline, "it is refreshed over and over although there is room"
+        db.run("SELECT pgtrickle.refresh_stream_table('kept_0'); SELECT pgtrickle.refresh_stream_table('kept_1')")
+        db.run("INSERT INTO source VALUES (1)")
+        before = db.value(refreshes)
+        time.sleep(3)
+        ran = db.value(refreshes) - before
+    db.drop()
+
+
 def one_without_room_is_refreshed_when_due():
     db = filled(30, "1s")
     db.run("UPDATE source SET value = 7")
@@ -111,7 +131,7 @@ def room_that_is_not_used_takes_no_memory():
 
 try:
     run_cases([a_dropped_database_gives_its_room_back, those_without_room_are_not_refreshed_over_and_over,
-               one_without_room_is_refreshed_when_due, a_manager_reads_more_definitions_than_it_could_lock,
+               one_that_gets_room_keeps_its_schedule, one_without_room_is_refreshed_when_due, a_manager_reads_more_definitions_than_it_could_lock,
                room_that_is_not_used_takes_no_memory])
 finally:
     server.destroy()

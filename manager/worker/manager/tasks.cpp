@@ -67,10 +67,16 @@ void Tasks::set_effective_schedule(Id relid)
     scheduler::Task &task = queue_.task(relid);
     task.schedules = schedule.schedules;
     task.waits_for_all = schedule.waits_for_all;
-    mailbox::set_atomic_set(relid, schedule.atomic_set);
-    mailbox::set_effective_schedule(relid, schedule.has_own_schedule, schedule.waits_for_all);
+    publish_schedule(relid);
     if (task.is_queued())
         make_idle(task);
+}
+
+void Tasks::publish_schedule(Id relid)
+{
+    const scheduler::EffectiveSchedule &schedule = definitions_.effective_schedule(relid);
+    mailbox::set_atomic_set(relid, schedule.atomic_set);
+    mailbox::set_effective_schedule(relid, schedule.has_own_schedule, schedule.waits_for_all);
 }
 
 void Tasks::forget(Id relid)
@@ -105,12 +111,19 @@ std::optional<TimestampTz> Tasks::due_of(const scheduler::Task &task, TimestampT
     return !due && is_released(task.id) ? now : due;
 }
 
-/* A transaction that creates a stream table fills it, and records that in the mailbox after its commit has become
+/* The mailbox may have had no room for the stream table, or have lost what it knew of it, when the schedule was
+ * published.
+ *
+ * A transaction that creates a stream table fills it, and records that in the mailbox after its commit has become
  * visible, but before it releases its locks: until then, nothing is known of the stream table, and it is not due. Its
  * definition will be read again, and it is checked again then. */
 bool Tasks::queue_if_due(scheduler::Task &task, TimestampTz now, const scheduler::Zone &zone)
 {
-    const mailbox::MailboxStatus known = mailbox::status_of(task.id);
+    mailbox::MailboxStatus known = mailbox::status_of(task.id);
+    if (!known.is_schedule_known) {
+        publish_schedule(task.id);
+        known = mailbox::status_of(task.id);
+    }
     const TimestampTz since = own_pending_since(task.id, known);
     task.is_unfilled = known.is_without_rows();
     if (since == DT_NOBEGIN && definitions_.is_locked(task.id))

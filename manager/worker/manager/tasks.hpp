@@ -91,6 +91,7 @@ class Tasks {
   private:
     void set(scheduler::Id relid, const StoredState &state);
     void set_effective_schedule(scheduler::Id relid);
+    void publish_schedule(scheduler::Id relid);
     void forget(scheduler::Id relid);
     TimestampTz own_pending_since(scheduler::Id id, const mailbox::MailboxStatus &known) const;
     bool queue_if_due(scheduler::Task &task, TimestampTz now, const scheduler::Zone &zone);
