@@ -172,6 +172,39 @@ def switch_on():
     db.run("UPDATE switch SET is_on = true")
 
 
+def a_due_one_is_refreshed_beside_readers():
+    """There is always a reader that waits: in all, and of the owner. A reader waits for few due ones, however many there are."""
+    for limit in "pg_trickle.max_concurrent_refreshes", "pg_trickle.max_workers_per_owner":
+        restart(**{limit: 1})
+        create_healthy()
+        for k in range(4):
+            db.run(f"SET ROLE fair_healthy; CREATE TABLE asked{k}_source AS SELECT 1 AS id; RESET ROLE")
+            create("fair_healthy", f"asked{k}", f"SELECT id, pg_sleep(0.2)::text AS z FROM asked{k}_source", schedule="520w", mode="FULL", is_filled=True)
+        is_over, waited = threading.Event(), []
+
+        def ask(k, is_over=is_over, waited=waited):
+            session = db.connect()
+            cursor = session.cursor()
+            cursor.execute("SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = error; SET pg_trickle.scan_refresh_timeout = '60s'")
+            while not is_over.is_set():
+                cursor.execute(f"UPDATE asked{k}_source SET id = id + 1")
+                asked_at = time.monotonic()
+                cursor.execute(f"SELECT FROM asked{k}")
+                waited.append(time.monotonic() - asked_at)
+            session.close()
+
+        threads = [threading.Thread(target=ask, args=(k,)) for k in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            wait_until(lambda waited=waited: len(waited) > 4, "no reader is served")
+            keeps_up(times=3)
+        finally:
+            is_over.set()
+            for thread in threads:
+                thread.join()
+
+
 def nor_what_they_read():
     """The upstreams of endless stream tables are refreshed, in a diamond or not. One worker refreshes connected
     stream tables."""
@@ -423,7 +456,7 @@ def nor_does_one_whose_only_worker_is_occupied():
 
 try:
     run_cases([case for case in [endless_ones_leave_a_worker_to_other_owners, however_many_they_are, and_in_whatever_database,
-               nor_do_they_take_it_when_readers_ask_for_them, nor_what_they_read, nor_upstreams_refreshed_with_them,
+               nor_do_they_take_it_when_readers_ask_for_them, a_due_one_is_refreshed_beside_readers, nor_what_they_read, nor_upstreams_refreshed_with_them,
                a_first_fill_is_its_owners_too, a_reader_gets_the_upstreams_that_others_refresh,
                upstreams_that_fail_for_a_moment_over_and_over_do_not_keep_others_busy, a_chain_that_comes_back_to_an_owner_is_refreshed_in_order, a_superuser_is_an_owner_like_others, health_check_names_them, a_limit_may_be_set,
                a_refresh_longer_than_the_limit_fails, also_one_that_catches_the_cancellation,

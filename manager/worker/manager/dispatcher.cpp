@@ -18,6 +18,12 @@ extern "C" {
 
 namespace pgtrickle::worker {
 
+namespace {
+
+constexpr TimestampTz late_after_us = 1'000'000;
+
+} // namespace
+
 using scheduler::Id;
 using scheduler::Ids;
 using scheduler::Involved;
@@ -61,7 +67,7 @@ void Dispatcher::dispatch()
     pool_.begin_round();
     bool is_all_begun = !upkeep_.is_late(GetCurrentTimestamp()) || dispatch_upkeep();
     if (is_all_begun && guc::enabled)
-        is_all_begun = dispatch_requested() && dispatch_due();
+        is_all_begun = dispatch_overtaken() && dispatch_requested() && dispatch_due();
     if (is_all_begun && dispatch_upkeep())
         pool_.want_no_worker();
     pool_.end_round();
@@ -81,17 +87,35 @@ bool Dispatcher::dispatch_requested()
     return true;
 }
 
+/* Begins the tasks that are late, and that a reader's job has overtaken; each that begins takes the turn of those after
+ * it. */
+bool Dispatcher::dispatch_overtaken()
+{
+    if (requests_.is_empty())
+        return true;
+    const TimestampTz now = GetCurrentTimestamp();
+    std::set<Id> seen;
+    const Ids late = tasks_.due(now - late_after_us);
+    return std::all_of(late.begin(), late.end(), [&](Id id) {
+        const bool is_its_turn = was_for_reader_ || served_.count(definitions_.owner_of(id)) != 0;
+        return !is_its_turn || dispatch_due(id, now, &seen);
+    });
+}
+
+bool Dispatcher::dispatch_due(Id id, TimestampTz now, std::set<Id> *seen)
+{
+    Task *task = tasks_.find(id);
+    auto is_wanted = [&](Task &other) { return is_ready(other, now); };
+    return seen->count(id) != 0 || jobs_.is_busy(id) || waits_for_share(id) || !is_ready(*task, now) ||
+           dispatch_batch(id, {task->due_at, is_wanted, RequestedBy::scheduler, {}}, seen);
+}
+
 bool Dispatcher::dispatch_due()
 {
     TimestampTz now = GetCurrentTimestamp();
     queue_dependents(now);
     std::set<Id> seen;
-    auto is_wanted = [&](Task &task) { return is_ready(task, now); };
-    auto dispatch_one = [&](Id id) {
-        Task *task = tasks_.find(id);
-        return seen.count(id) != 0 || jobs_.is_busy(id) || waits_for_share(id) || !is_ready(*task, now) ||
-               dispatch_batch(id, {task->due_at, is_wanted, RequestedBy::scheduler, {}}, &seen);
-    };
+    auto dispatch_one = [&](Id id) { return dispatch_due(id, now, &seen); };
     /* Stream tables whose preferred workers are free come first: an idle worker refreshes others when none of
      * its own is due. */
     Ids without_preferred;
@@ -321,6 +345,8 @@ void Dispatcher::start(const Pool::Choice &choice, Job job, RunningJob begun)
     begun.kind = job.kind;
     begun.worker = choice.worker;
     begun.commits = count_commits(begun.involved);
+    if (job.kind == Job::Kind::refresh)
+        note_turn(definitions_.owner_of(begun.members.front()), job.requested_by == RequestedBy::reader);
     if (!requests_.is_empty())
         for (Id id : begun.involved)
             if (const mailbox::MailboxStatus known = mailbox::status_of(id); !known.is_current())
@@ -340,6 +366,15 @@ void Dispatcher::start(const Pool::Choice &choice, Job job, RunningJob begun)
     run_here(job, running);
     /* The loop must serve waiting readers without delay. */
     SetLatch(MyLatch);
+}
+
+void Dispatcher::note_turn(Id owner, bool is_for_reader)
+{
+    was_for_reader_ = is_for_reader;
+    if (is_for_reader)
+        served_.insert(owner);
+    else
+        served_.erase(owner);
 }
 
 bool Dispatcher::has_to_be_replaced() const

@@ -4,6 +4,9 @@
  *   requests, then due tasks ─► batch (batch_planner.hpp) ─► a free worker, preferably its own ─► job
  *   upkeep when nothing is due, but also when it is late: where refreshes do not keep up, logs grow most
  *
+ * A reader's job overtakes due tasks. Where there is always a reader that waits, they take turns: after a reader's job,
+ * a task that is late comes before the next one, among all jobs and among those of each owner.
+ *
  * Two jobs run at the same time if nothing that one occupies (its members, and everything of their owner
  * that they read) is occupied by the other. An owner whose share of the workers is exhausted waits, and
  * others overtake it.
@@ -55,13 +58,16 @@ class Dispatcher {
 
   private:
     bool dispatch_requested();
+    bool dispatch_overtaken();
     bool dispatch_due();
+    bool dispatch_due(scheduler::Id id, TimestampTz now, std::set<scheduler::Id> *seen);
     bool dispatch_upkeep();
     bool dispatch_batch(scheduler::Id id, const Wanted &wanted, std::set<scheduler::Id> *seen);
     bool dispatch_before(const scheduler::Ids &needed, const scheduler::Ids &members, const Wanted &wanted,
                          std::set<scheduler::Id> *seen);
     bool begin(const PlannedBatch &batch, const Wanted &wanted);
     void start(const Pool::Choice &choice, scheduler::Job job, RunningJob begun);
+    void note_turn(scheduler::Id owner, bool is_for_reader);
     void run_here(const scheduler::Job &job, const RunningJob &running);
     scheduler::Job make_job(const scheduler::Ids &involved, const PlannedBatch &batch,
                             scheduler::RequestedBy requested_by);
@@ -86,6 +92,8 @@ class Dispatcher {
     TimestampTz wanted_since_ = 0;              /* another process in place of this one; 0: it is not */
     std::map<uint32_t, uint64_t> commits_read_; /* by slot: commits at the last job that read the source */
     TimestampTz dispatched_at_ = 0;
+    bool was_for_reader_ = false;       /* the last refresh that began */
+    std::set<scheduler::Id> served_;    /* owners whose last refresh that began was for a reader */
     TimestampTz no_longer_wait_at_ = 0; /* end of the first wait for other owners' stream tables; 0: none */
 };
 
