@@ -248,14 +248,14 @@ void before_database_statement(const UtilityCall &utility)
     block(database);
 }
 
-/* The settings include time zones, which the manager reads with the definitions. Those of one role are not: any role
- * may set its own, and all managers of the server would look at their definitions. */
+/* The settings include time zones, which the manager reads with the definitions. Those of one role are not, unless it
+ * is the one as which managers log in: any role may set its own, and all managers of the server would look at their
+ * definitions. */
 void after_settings_statement(const UtilityCall &utility)
 {
-    const ::Node *statement = utility.statement();
-    const bool is_of_one_role =
-        IsA(statement, AlterRoleSetStmt) && reinterpret_cast<const AlterRoleSetStmt *>(statement)->role != nullptr;
-    if (!is_available() || is_of_one_role)
+    ::Node *statement = utility.statement();
+    const RoleSpec *role = IsA(statement, AlterRoleSetStmt) ? castNode(AlterRoleSetStmt, statement)->role : nullptr;
+    if (!is_available() || (role != nullptr && get_rolespec_oid(role, true) != BOOTSTRAP_SUPERUSERID))
         return;
     note_settings_change();
     CacheInvalidateRelcacheByRelid(DbRoleSettingRelationId);

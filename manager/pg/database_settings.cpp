@@ -5,6 +5,7 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
@@ -15,14 +16,13 @@ extern "C" {
 
 namespace pgtrickle {
 
-ArrayType *settings_given_in(Oid database)
+ArrayType *settings_given_in(Oid database, Oid role)
 {
     Relation catalog = table_open(DbRoleSettingRelationId, AccessShareLock);
     ScanKeyData keys[2];
     ScanKeyInit(&keys[0], Anum_pg_db_role_setting_setdatabase, BTEqualStrategyNumber, F_OIDEQ,
                 ObjectIdGetDatum(database));
-    ScanKeyInit(&keys[1], Anum_pg_db_role_setting_setrole, BTEqualStrategyNumber, F_OIDEQ,
-                ObjectIdGetDatum(InvalidOid));
+    ScanKeyInit(&keys[1], Anum_pg_db_role_setting_setrole, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(role));
     SysScanDesc scan = systable_beginscan(catalog, DbRoleSettingDatidRolidIndexId, true, nullptr, 2, keys);
     ArrayType *settings = nullptr;
     if (HeapTuple row = systable_getnext(scan); HeapTupleIsValid(row)) {
@@ -42,21 +42,30 @@ const char *value_of(const char *entry, const char *name)
     return pg_strncasecmp(entry, name, length) == 0 && entry[length] == '=' ? entry + length + 1 : nullptr;
 }
 
+namespace {
+
+void append_settings(StringInfo all, ArrayType *settings)
+{
+    Datum *entries = nullptr;
+    int count = 0;
+    if (settings != nullptr)
+        deconstruct_array(settings, TEXTOID, -1, false, TYPALIGN_INT, &entries, nullptr, &count);
+    for (int i = 0; i < count; i++) {
+        char *entry = TextDatumGetCString(entries[i]);
+        if (value_of(entry, "TimeZone") == nullptr)
+            appendStringInfo(all, "%s\n", entry);
+    }
+}
+
+} // namespace
+
 char *settings_to_begin_with()
 {
     StringInfoData all;
     initStringInfo(&all);
-    for (Oid database : {InvalidOid, MyDatabaseId}) {
-        Datum *entries = nullptr;
-        int count = 0;
-        if (ArrayType *settings = settings_given_in(database); settings != nullptr)
-            deconstruct_array(settings, TEXTOID, -1, false, TYPALIGN_INT, &entries, nullptr, &count);
-        for (int i = 0; i < count; i++) {
-            char *entry = TextDatumGetCString(entries[i]);
-            if (value_of(entry, "TimeZone") == nullptr)
-                appendStringInfo(&all, "%s\n", entry);
-        }
-    }
+    for (Oid role : {Oid{InvalidOid}, Oid{BOOTSTRAP_SUPERUSERID}})
+        for (Oid database : {Oid{InvalidOid}, MyDatabaseId})
+            append_settings(&all, settings_given_in(database, role));
     return all.data;
 }
 

@@ -1,6 +1,7 @@
 /*
  * Settings that ALTER DATABASE … SET and ALTER ROLE ALL SET give to new sessions of a database. Running
- * processes keep the values with which they started.
+ * processes keep the values with which they started. Background workers of the extension log in as the bootstrap
+ * superuser, and also have its settings.
  */
 #pragma once
 
@@ -12,15 +13,15 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* Returns the settings for all roles in `database`, or in all databases if `database` is invalid:
- * "name=value" for each setting, or null if there are none. Must be called in a transaction; the result is
- * allocated in the current memory context. PostgreSQL frame. */
-ArrayType *settings_given_in(Oid database);
+/* Returns the settings for `role`, or those for all roles if `role` is invalid, in `database`, or in all databases if
+ * `database` is invalid: "name=value" for each setting, or null if there are none. Must be called in a transaction; the
+ * result is allocated in the current memory context. PostgreSQL frame. */
+ArrayType *settings_given_in(Oid database, Oid role = InvalidOid);
 
 /* Returns the part of an entry after "name="; null if the entry sets another setting. */
 const char *value_of(const char *entry, const char *name);
 
-/* Returns the settings that a new process of this database starts with, as one text for comparison. TimeZone
+/* Returns the settings that a new background worker of this database starts with, as one text for comparison. TimeZone
  * is left out: a running manager reads its changes. Must be called in a transaction; the result is allocated
  * in the current memory context. PostgreSQL frame. */
 char *settings_to_begin_with();

@@ -359,11 +359,29 @@ def a_prepared_transaction_allows_connections_again_and_changes_settings():
     base.drop()
 
 
+def settings_of_the_role_of_all_managers_replace_them():
+    """Processes of the extension log in as the bootstrap superuser."""
+    base = new_database()
+    keep(base)
+    keeps_up(base)
+    base.run("CREATE ROLE other_role")
+    for role, in_database in (("other_role", ""), ("postgres", ""), ("postgres", f"IN DATABASE {base.name}")):
+        before = base.manager_pid()
+        base.run(f"ALTER ROLE {role} {in_database} SET work_mem = '6MB'")
+        if role == "postgres":
+            base.wait_for(f"{MANAGERS} AND pid <> {before}", 1)
+        keeps_up(base)
+        assert (base.manager_pid() == before) == (role != "postgres"), (role, in_database)
+    base.run(f"ALTER ROLE postgres RESET work_mem; ALTER ROLE postgres IN DATABASE {base.name} RESET work_mem; DROP ROLE other_role")
+    base.drop()
+
+
 try:
     run_cases([databases_take_turns_under_another_launcher, one_without_a_manager_says_why, a_restored_database_need_not_wait_for_its_turn,
                without_a_launcher_a_check_says_so,
                one_whose_database_is_locked_is_not_in_the_way, more_at_once_than_can_be_counted_wait_their_turn, a_database_that_cannot_be_examined_delays_no_other,
                a_second_command_finds_the_database_as_empty_as_the_first, a_command_that_is_taken_back_keeps_no_manager_away,
-               an_option_of_a_database_keeps_no_manager_away, one_that_accepts_connections_again_has_a_manager_again, a_prepared_transaction_allows_connections_again_and_changes_settings])
+               an_option_of_a_database_keeps_no_manager_away, one_that_accepts_connections_again_has_a_manager_again, a_prepared_transaction_allows_connections_again_and_changes_settings,
+               settings_of_the_role_of_all_managers_replace_them])
 finally:
     server.destroy()
