@@ -73,11 +73,12 @@ bool may_use(Oid relation, AclMode privileges, Oid role)
 {
     if (relation < FirstNormalObjectId || !is_to_be_judged(role))
         return true;
-    if (definition::is_internal_schema(get_rel_namespace(whole_of(relation))))
+    const Oid schema = get_rel_namespace(whole_of(relation));
+    if (definition::is_internal_schema(schema))
         return whole_of(relation) == relation && are_granted_on_table(relation, privileges, role);
-    if (!is_schema_of_functions(get_rel_namespace(relation)))
+    if (!is_schema_of_functions(schema))
         return true;
-    /* A role that reads all data reads what the owner of the database can dump. */
+    /* A role that reads all data reads what the owner of the database can dump, which is no TOAST table. */
     if (has_privs_of_role(role, ROLE_PG_READ_ALL_DATA) &&
         are_granted_on_table(relation, ACL_SELECT, ROLE_PG_DATABASE_OWNER))
         privileges &= ~ACL_SELECT;

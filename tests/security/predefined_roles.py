@@ -17,7 +17,8 @@ db = Database()
 INTERNAL = """SELECT c.oid::regclass::text, n.nspname, (SELECT quote_ident(attname) FROM pg_attribute a WHERE attrelid = c.oid AND attnum = 1)
   FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
   WHERE (n.nspname ~ '^pg_trickle_' OR n.nspname = 'pgtrickle' AND relkind = 'r') AND relkind IN ('r', 'p', 'v', 'm')
-  UNION ALL SELECT c.oid::regclass::text, 'pg_trickle_log', 'chunk_id' FROM pg_class o JOIN pg_class c ON c.oid = o.reltoastrelid WHERE o.relnamespace = 'pg_trickle_log'::regnamespace ORDER BY 1"""
+  UNION ALL SELECT c.oid::regclass::text, n.nspname, 'chunk_id' FROM pg_class o JOIN pg_class c ON c.oid = o.reltoastrelid JOIN pg_namespace n ON n.oid = o.relnamespace
+  WHERE n.nspname ~ '^pg_trickle_|^pgtrickle$' ORDER BY 1"""
 ROLES = {"pd_reader": "pg_read_all_data", "pd_writer": "pg_write_all_data", "pd_both": "pg_read_all_data, pg_write_all_data"}
 
 
@@ -55,6 +56,7 @@ def nothing_of_the_extension_is_reached():
     reached = []
     internal, dumped = db.run(INTERNAL), {name for name, in db.run(DUMPED)}
     assert dumped and any(schema == "pg_trickle_log" for _, schema, _ in internal) and any(schema == "pg_trickle_storage" for _, schema, _ in internal)
+    assert {"pg_trickle_log", "pg_trickle_storage", "pgtrickle"} <= {schema for name, schema, _ in internal if name.startswith("pg_toast.")}
     for role in ROLES:
         cursor = as_role(role)
         for relation, schema, column in internal:
