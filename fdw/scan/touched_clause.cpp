@@ -1,5 +1,6 @@
 #include "fdw/scan/touched_clause.hpp"
 
+#include "definition/state/extension_table.hpp"
 #include "fdw/scan/query_trees.hpp"
 #include "pg/versions/varlena.hpp"
 
@@ -13,7 +14,6 @@ extern "C" {
 #include "nodes/nodeFuncs.h"
 #include "nodes/supportnodes.h"
 #include "optimizer/optimizer.h"
-#include "parser/parse_func.h"
 #include "port/pg_bitutils.h"
 #include "utils/array.h"
 #include "utils/datum.h"
@@ -59,11 +59,6 @@ struct TouchedSet {
 Size size_of_columns(int count)
 {
     return MAXALIGN(offsetof(TouchedSet, columns) + sizeof(SetColumn) * count);
-}
-
-List *qualified(const char *name)
-{
-    return list_make2(makeString(pstrdup("pgtrickle")), makeString(pstrdup(name)));
 }
 
 Oid type_of_sets()
@@ -383,8 +378,7 @@ Node *touched_clause(const TouchedKeys &touched, List *values)
 {
     const Oid type = type_of_sets();
     Const *constant = makeConst(type, -1, InvalidOid, -1, PointerGetDatum(set_of(touched, values)), false, false);
-    Oid arguments[] = {type, ANYOID};
-    const Oid function = LookupFuncName(qualified("is_touched"), 2, arguments, false);
+    const Oid function = definition::extension_function("is_touched", {type, ANYOID});
     return reinterpret_cast<Node *>(
         makeFuncExpr(function, BOOLOID, lcons(constant, values), InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL));
 }

@@ -18,7 +18,6 @@ extern "C" {
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
 #include "nodes/makefuncs.h"
-#include "parser/parse_func.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -125,10 +124,7 @@ void enable_always(Relation relation, Oid trigger_oid)
 
 Oid trigger_function()
 {
-    if (!OidIsValid(definition::extension_schema()))
-        return InvalidOid;
-    List *name = list_make2(makeString(const_cast<char *>("pgtrickle")), makeString(const_cast<char *>("pgt_capture")));
-    return LookupFuncName(name, 0, nullptr, true);
+    return definition::extension_function("pgt_capture", {}, true);
 }
 
 bool is_capture_trigger(Oid trigger_function_oid)

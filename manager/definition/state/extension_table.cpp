@@ -9,7 +9,9 @@ extern "C" {
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_proc.h"
 #include "storage/bufmgr.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -72,6 +74,18 @@ Oid extension_relation(const char *name)
 {
     const Oid schema = extension_schema();
     return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
+Oid extension_function(const char *name, std::initializer_list<Oid> arguments, bool missing_ok)
+{
+    const Oid schema = extension_schema();
+    const oidvector *types = buildoidvector(arguments.begin(), static_cast<int>(arguments.size()));
+    const Oid function = !OidIsValid(schema) ? InvalidOid
+                                             : GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+                                                               PointerGetDatum(types), ObjectIdGetDatum(schema));
+    if (!OidIsValid(function) && !missing_ok)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION), errmsg("function pgtrickle.%s() does not exist", name)));
+    return function;
 }
 
 ::Relation open_extension_table(const char *name, LOCKMODE lock)

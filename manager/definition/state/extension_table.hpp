@@ -16,6 +16,8 @@ extern "C" {
 #include "utils/snapshot.h"
 }
 
+#include <initializer_list>
+
 namespace pgtrickle::definition {
 
 /* The rows of a table, copied into the current memory context. */
@@ -45,6 +47,10 @@ Oid extension_schema();
 /* Returns the OID of a table or index of the extension, or InvalidOid if the extension is not (or no longer)
  * in this database. */
 Oid extension_relation(const char *name);
+
+/* Returns a function of the extension. Unlike LookupFuncName(), it asks for no USAGE on the schema, which roles whose
+ * statements pass our hooks may not have. If there is none, raises 42883, or returns InvalidOid if `missing_ok`. */
+Oid extension_function(const char *name, std::initializer_list<Oid> arguments, bool missing_ok = false);
 
 /* Opens the table. Returns NULL if the extension is not (or no longer) in this database. */
 ::Relation open_extension_table(const char *name, LOCKMODE lock);

@@ -1,11 +1,11 @@
 #include "translate/check/time_text.hpp"
 
+#include "definition/state/extension_table.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {
 #include "nodes/makefuncs.h"
 #include "parser/parse_coerce.h"
-#include "parser/parse_func.h"
 #include "utils/lsyscache.h"
 }
 
@@ -15,9 +15,7 @@ namespace {
 
 Oid time_text_function()
 {
-    Oid text[] = {TEXTOID};
-    return LookupFuncName(list_make2(makeString(pstrdup("pgtrickle")), makeString(pstrdup("pgt_time_text"))), 1, text,
-                          false);
+    return definition::extension_function("pgt_time_text", {TEXTOID});
 }
 
 bool is_of_text(const CoerceViaIO *cast)

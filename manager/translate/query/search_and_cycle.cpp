@@ -1,5 +1,6 @@
 #include "translate/query/search_and_cycle.hpp"
 
+#include "definition/state/extension_table.hpp"
 #include "pg/walker.hpp"
 #include "translate/check/refusal.hpp"
 #include "translate/expression/expression.hpp"
@@ -11,7 +12,6 @@ extern "C" {
 #include "parser/parse_clause.h"
 #include "parser/parse_coerce.h"
 #include "parser/parse_collate.h"
-#include "parser/parse_func.h"
 #include "parser/parse_oper.h"
 #include "parser/parsetree.h"
 #include "utils/fmgroids.h"
@@ -158,9 +158,7 @@ Node *next_depth(const HeldColumn &column)
 
 Node *image_of(List *values)
 {
-    Oid any[] = {ANYOID};
-    const Oid function =
-        LookupFuncName(list_make2(makeString(pstrdup("pgtrickle")), makeString(pstrdup("image"))), 1, any, false);
+    const Oid function = definition::extension_function("image", {ANYOID});
     CollateExpr *collated = makeNode(CollateExpr);
     collated->arg =
         reinterpret_cast<Expr *>(makeFuncExpr(function, TEXTOID, values, InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL));

@@ -9,6 +9,7 @@
  */
 #include "translate/subquery/domain.hpp"
 
+#include "definition/state/extension_table.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {
@@ -16,7 +17,6 @@ extern "C" {
 #include "catalog/pg_collation.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_coerce.h"
-#include "parser/parse_func.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 }
@@ -62,9 +62,7 @@ bool is_shown(Node *node, void *context)
 /* Returns pgtrickle.image(value) COLLATE "C". */
 Node *image_of(Node *value)
 {
-    Oid any[] = {ANYOID};
-    const Oid function =
-        LookupFuncName(list_make2(makeString(pstrdup("pgtrickle")), makeString(pstrdup("image"))), 1, any, false);
+    const Oid function = definition::extension_function("image", {ANYOID});
     const Oid input = exprCollation(value);
     CollateExpr *collated = makeNode(CollateExpr);
     collated->arg = reinterpret_cast<Expr *>(makeFuncExpr(function, TEXTOID, list_make1(copyObjectImpl(value)),

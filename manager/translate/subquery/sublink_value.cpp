@@ -7,6 +7,7 @@
  */
 #include "translate/subquery/sublink.hpp"
 
+#include "definition/state/extension_table.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {
@@ -14,7 +15,6 @@ extern "C" {
 #include "catalog/pg_aggregate.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
-#include "parser/parse_func.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"
@@ -44,9 +44,7 @@ Query *copied(const Query *query)
 
 Oid find_only_row_function()
 {
-    Oid types[] = {ANYELEMENTOID, INT8OID};
-    return LookupFuncName(list_make2(makeString(pstrdup("pgtrickle")), makeString(pstrdup("pgt_only_row"))), 2, types,
-                          false);
+    return definition::extension_function("pgt_only_row", {ANYELEMENTOID, INT8OID});
 }
 
 Node *only_row(Node *value, Node *count)
