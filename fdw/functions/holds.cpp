@@ -174,11 +174,12 @@ void add_row(Rows &rows, const Definition &definition, const scheduler::Hold &ho
 {
     rows.text(definition.schema_name).text(definition.name).text(refresh::name_of(hold.kind));
     rows.text(refresh::sentence_of(hold));
-    if (hold.culprit != InvalidOid)
+    const bool is_shown = refresh::may_show_group(hold.sources);
+    if (is_shown && hold.culprit != InvalidOid)
         rows.text(call([&] { return quoted_relation_name(hold.culprit); }));
     else
-        rows.text(hold.group.empty() ? Text() : Text(hold.group));
-    std::vector<Text> origin = origin_of(hold, definition.relid);
+        rows.text(!is_shown || hold.group.empty() ? Text() : Text(hold.group));
+    std::vector<Text> origin = is_shown ? origin_of(hold, definition.relid) : std::vector<Text>(2);
     rows.time(origin[0] ? std::stoll(*origin[0]) : 0).text(origin[1]).add();
 }
 

@@ -146,12 +146,6 @@ void list_watermarks(FunctionCallInfo fcinfo)
     }
 }
 
-bool may_see_group(const scheduler::WatermarkGroup &group)
-{
-    return std::all_of(group.sources.begin(), group.sources.end(),
-                       [](Oid source) { return !is_there(source) || call([=] { return may_see(source); }); });
-}
-
 enum GroupColumn : int { group_column_name = 1, group_tolerance, group_created };
 
 void list_groups(FunctionCallInfo fcinfo)
@@ -162,7 +156,7 @@ void list_groups(FunctionCallInfo fcinfo)
     for (int i = 0; i < found.count; i++) {
         std::string name = call([&] { return TextDatumGetCString(found.value(i, group_column_name)); });
         const scheduler::WatermarkGroup *group = find_group(holds, name);
-        if (group != nullptr && !may_see_group(*group))
+        if (group != nullptr && !refresh::may_show_group(group->sources))
             continue;
         rows.text(name).datum(name_array(group != nullptr ? group->sources : std::vector<Oid>()), TEXTARRAYOID);
         rows.copy(found, i, group_tolerance).copy(found, i, group_created).add();
@@ -218,7 +212,7 @@ void list_status(FunctionCallInfo fcinfo)
         graph.set(relid, std::move(sources));
     }
     for (const scheduler::WatermarkGroup &group : holds.groups)
-        if (may_see_group(group))
+        if (refresh::may_show_group(group.sources))
             add_status(rows, holds, group, count_waiting(holds, graph, stream_tables, group.name));
 }
 

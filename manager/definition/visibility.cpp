@@ -13,8 +13,7 @@ namespace pgtrickle {
 
 bool may_see(Oid relid)
 {
-    return definition::may_see_texts(relid) || pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
-           pg_attribute_aclcheck_all(relid, GetUserId(), ACL_SELECT, ACLMASK_ANY) == ACLCHECK_OK;
+    return definition::may_see_state(relid);
 }
 
 namespace {

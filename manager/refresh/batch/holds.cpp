@@ -5,6 +5,7 @@
 #include "definition/state/extension_table.hpp"
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
+#include "definition/texts.hpp"
 #include "pg/latest_row.hpp"
 #include "pg/relation_name.hpp"
 
@@ -231,9 +232,7 @@ std::optional<Hold> hold_on(Oid relid, Snapshot snapshot)
 std::string explain_hold_to_all(Oid relid)
 {
     std::optional<Hold> hold = hold_on(relid);
-    if (hold && hold->kind == Hold::Kind::not_advanced)
-        return "A watermark group of its sources has not advanced.";
-    return hold ? sentence_of(*hold) : explain_hold(relid).sentence;
+    return hold ? sentence_to_all(*hold) : explain_hold(relid).sentence;
 }
 
 HoldExplanation explain_hold(Oid relid)
@@ -260,7 +259,17 @@ const char *name_of(Hold::Kind kind)
     return "";
 }
 
-std::string sentence_of(const Hold &hold)
+bool may_show_group(const Ids &sources)
+{
+    return call([&] {
+        for (const Oid source : sources)
+            if (get_rel_name(source) != nullptr && !definition::may_show_state(source))
+                return false;
+        return true;
+    });
+}
+
+std::string sentence_to_all(const Hold &hold)
 {
     switch (hold.kind) {
     case Hold::Kind::drained: return "This database is drained.";
@@ -268,8 +277,15 @@ std::string sentence_of(const Hold &hold)
     case Hold::Kind::paused: return "It is paused.";
     case Hold::Kind::frozen: return "Its tier is frozen.";
     case Hold::Kind::gated: return "Its source " + name_of_relation(hold.culprit) + " is gated.";
-    case Hold::Kind::not_advanced: break;
+    case Hold::Kind::not_advanced: return "A watermark group of its sources has not advanced.";
     }
+    return "";
+}
+
+std::string sentence_of(const Hold &hold)
+{
+    if (hold.kind != Hold::Kind::not_advanced || !may_show_group(hold.sources))
+        return sentence_to_all(hold);
     if (hold.culprit != InvalidOid)
         return "Watermark group \"" + hold.group + "\" is held back by " + name_of_relation(hold.culprit) + ".";
     return "Watermark group \"" + hold.group + "\" has not advanced since the last refresh.";

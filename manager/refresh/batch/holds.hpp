@@ -43,11 +43,16 @@ struct HoldExplanation {
     std::string hint;
 };
 HoldExplanation explain_hold(Oid relid);
-/* Returns the explanation as a sentence for every role: it contains no names but those of relations. */
+/* Returns the explanation as a sentence for every role. */
 std::string explain_hold_to_all(Oid relid);
 
-/* Return a hold in words: "Its source public.t is gated.", and how to end it. */
+/* Whether the watermark group of these sources may be shown: the roles that an answer reaches may read all of them. */
+bool may_show_group(const scheduler::Ids &sources);
+
+/* Return a hold in words: "Its source public.t is gated.", and how to end it. The sentence is for the user, or for
+ * every role, and then names no watermark group, nor the source that holds it back. */
 std::string sentence_of(const scheduler::Hold &hold);
+std::string sentence_to_all(const scheduler::Hold &hold);
 std::string hint_of(const scheduler::Hold &hold, Oid relid);
 /* Returns drained, all paused, paused, frozen, gated or watermark. */
 const char *name_of(scheduler::Hold::Kind kind);

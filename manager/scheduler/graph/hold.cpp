@@ -53,10 +53,10 @@ std::optional<Hold> hold_on_data(const Holds &holds, const Graph &graph, Id stre
         Id laggard = 0;
         std::optional<Microseconds> advanced = advanced_to(holds, group, &laggard);
         if (!advanced)
-            return Hold{Hold::Kind::not_advanced, laggard, group.name};
+            return Hold{Hold::Kind::not_advanced, laggard, group.name, group.sources};
         auto applied = holds.applied_watermarks.find({stream_table, group.name});
         if (applied != holds.applied_watermarks.end() && *advanced <= applied->second)
-            return Hold{Hold::Kind::not_advanced, 0, group.name};
+            return Hold{Hold::Kind::not_advanced, 0, group.name, group.sources};
     }
     return std::nullopt;
 }

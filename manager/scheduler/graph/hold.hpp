@@ -39,7 +39,11 @@ struct Hold {
     enum class Kind { drained, all_paused, paused, frozen, gated, not_advanced } kind;
     Id culprit = 0;    /* gated: the source; not_advanced: the source that lags behind, if there is one */
     std::string group; /* not_advanced */
-    bool operator==(const Hold &) const = default;
+    Ids sources = {};  /* those of the group: who may not read them all is not to see the group */
+    bool operator==(const Hold &other) const
+    {
+        return kind == other.kind && culprit == other.culprit && group == other.group;
+    }
     /* A refresh would apply changes that must not be visible yet. */
     bool is_about_data() const { return kind == Kind::gated || kind == Kind::not_advanced; }
     /* Its rows are those of the group's last advance: there is nothing to apply before the next one. */

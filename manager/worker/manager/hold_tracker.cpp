@@ -182,7 +182,7 @@ void HoldTracker::report()
         row.action = catalog::RefreshAction::skip;
         row.status = catalog::RefreshStatus::skipped;
         row.initiated_by = catalog::InitiatedBy::scheduler;
-        (void)in_transaction([&] { row.error_message = refresh::sentence_of(*held.hold); });
+        (void)in_transaction([&] { row.error_message = refresh::sentence_to_all(*held.hold); });
         rows.push_back(std::move(row));
     }
     if (!rows.empty())
