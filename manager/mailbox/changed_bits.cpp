@@ -70,6 +70,16 @@ void notify_full_check() noexcept
         wake_process(manager->process);
 }
 
+void notify_lack_of_schedule() noexcept
+{
+    ManagerSlot *manager = find_manager(MyDatabaseId);
+    if (manager == nullptr)
+        return;
+    manager->lacks_schedule.store(1);
+    if (manager->pid.load() != 0)
+        wake_process(manager->process);
+}
+
 int slot_total() noexcept
 {
     return shared->slot_count;
@@ -105,6 +115,12 @@ bool take_full_check() noexcept
 {
     std::atomic<uint32_t> &doubt = own_manager_slot()->needs_full_check;
     return doubt.load() != 0 && doubt.exchange(0) != 0;
+}
+
+bool take_lack_of_schedule() noexcept
+{
+    std::atomic<uint32_t> &lack = own_manager_slot()->lacks_schedule;
+    return lack.load() != 0 && lack.exchange(0) != 0;
 }
 
 uint64_t commits_of(uint32_t slot) noexcept

@@ -106,6 +106,9 @@ uint64_t changed_word(int word) noexcept;
 void forget_change(uint32_t slot) noexcept;
 /* True once after changes may have happened that set no bit. */
 bool take_full_check() noexcept;
+/* True once after the mailbox began to know a stream table without its effective schedule: a new one, or one for which
+ * it had no room when the schedule was set, or that it had lost. */
+bool take_lack_of_schedule() noexcept;
 /* Number of transactions that changed a source of the slot. */
 uint64_t commits_of(uint32_t slot) noexcept;
 

@@ -98,6 +98,7 @@ ManagerSlot *find_or_make_manager(Oid database) noexcept
         slot->blocks = 0;
         slot->has_changed_bits.store(0);
         slot->needs_full_check.store(0);
+        slot->lacks_schedule.store(0);
         slot->has_requests.store(0);
         slot->waits_since = 0;
         slot->share_owner = InvalidOid;

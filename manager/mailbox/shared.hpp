@@ -85,6 +85,7 @@ struct ManagerSlot {
     int32_t process;                        /* its number in ProcGlobal */
     std::atomic<uint32_t> has_changed_bits; /* a bit was set since the manager last looked at all bits */
     std::atomic<uint32_t> needs_full_check; /* changes may have happened that set no bit */
+    std::atomic<uint32_t> lacks_schedule;   /* an entry was made, of which no effective schedule is known yet */
     std::atomic<uint32_t> has_requests;
     std::atomic<uint32_t> definition_changes; /* number of changes */
     std::atomic<uint32_t> is_asked_to_exit;
@@ -229,6 +230,8 @@ void drop_request_at_end() noexcept;
 void notify_change(uint32_t slot) noexcept;
 /* Makes the manager check everything. */
 void notify_full_check() noexcept;
+/* Makes the manager publish the effective schedules that the mailbox does not know. */
+void notify_lack_of_schedule() noexcept;
 
 /* ---- workers.cpp; these functions require request_lock ---- */
 /* Makes the refresh workers of a database exit; workers that have not registered yet exit when they try

@@ -305,7 +305,10 @@ void apply_refresh(Oid relid, const SettledReading *readings, int count, bool is
                 free_readings(entry);
         }
     }
+    const bool lacks_schedule = entry != nullptr && !entry->is_schedule_known;
     LWLockRelease(shared->entry_lock);
+    if (lacks_schedule)
+        notify_lack_of_schedule();
 }
 
 void apply_state(Oid relid, const State &state, bool only_if_absent) noexcept

@@ -16,6 +16,7 @@
 #include "mailbox/manager_side.hpp"
 #include "mailbox/shared.hpp"
 
+#include "pg/database_settings.hpp"
 #include "pg/relation_listeners.hpp"
 #include "pg/versions/rights.hpp"
 
@@ -255,7 +256,7 @@ void after_settings_statement(const UtilityCall &utility)
 {
     ::Node *statement = utility.statement();
     const RoleSpec *role = IsA(statement, AlterRoleSetStmt) ? castNode(AlterRoleSetStmt, statement)->role : nullptr;
-    if (!is_available() || (role != nullptr && get_rolespec_oid(role, true) != BOOTSTRAP_SUPERUSERID))
+    if (!is_available() || (role != nullptr && !is_role_of_workers(get_rolespec_oid(role, true))))
         return;
     note_settings_change();
     CacheInvalidateRelcacheByRelid(DbRoleSettingRelationId);

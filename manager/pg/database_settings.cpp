@@ -36,6 +36,11 @@ ArrayType *settings_given_in(Oid database, Oid role)
     return settings;
 }
 
+bool is_role_of_workers(Oid role)
+{
+    return role == BOOTSTRAP_SUPERUSERID;
+}
+
 const char *value_of(const char *entry, const char *name)
 {
     size_t length = strlen(name);

@@ -18,6 +18,9 @@ namespace pgtrickle {
  * result is allocated in the current memory context. PostgreSQL frame. */
 ArrayType *settings_given_in(Oid database, Oid role = InvalidOid);
 
+/* Whether background workers of the extension log in as this role. */
+bool is_role_of_workers(Oid role);
+
 /* Returns the part of an entry after "name="; null if the entry sets another setting. */
 const char *value_of(const char *entry, const char *name);
 

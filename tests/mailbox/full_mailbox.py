@@ -65,10 +65,11 @@ def one_that_gets_room_keeps_its_schedule():
     db.run("CREATE TABLE source (value int)")
     db.run("SELECT pgtrickle.create_stream_table('kept_0', 'SELECT value FROM source', '520w')")
     db.run("SELECT pgtrickle.create_stream_table('kept_1', 'SELECT count(*) AS value FROM kept_0', '1s')")
-    full.drop()
     db.run("SET pg_trickle.max_staleness = '1h'; INSERT INTO source VALUES (1)")
-    refreshes, deadline = "SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE pgt_id = 'kept_1'::regclass", time.monotonic() + 30
-    ran = None
+    refreshes = "SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE pgt_id = 'kept_1'::regclass"
+    db.wait_for(refreshes + " AND initiated_by = 'SCHEDULER'", 3)  # the manager has looked at the change of the source
+    full.drop()
+    ran, deadline = None, time.monotonic() + 30
     while ran != 0:
         assert time.monotonic() < deadline, "it is refreshed over and over although there is room"
         db.run("SELECT pgtrickle.refresh_stream_table('kept_0'); SELECT pgtrickle.refresh_stream_table('kept_1')")

@@ -1,12 +1,12 @@
 #include "definition/query/printed_query.hpp"
 
 #include "definition/query/own_operator.hpp"
+#include "pg/versions/parser.hpp"
 #include "pg/versions/planner.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {
 #include "nodes/makefuncs.h"
-#include "parser/parse_relation.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
 }
@@ -42,7 +42,7 @@ Columns join_plainly(Query *query, ::Node *item)
     Columns columns;
     if (IsA(item, RangeTblRef)) {
         const int index = castNode(RangeTblRef, item)->rtindex;
-        expandRTE(rt_fetch(index, query->rtable), index, 0, -1, false, &columns.names, &columns.values);
+        columns_of_entry(rt_fetch(index, query->rtable), index, false, &columns.names, &columns.values);
         ListCell *cell;
         foreach (cell, columns.values)
             columns.numbers = lappend_int(columns.numbers, lfirst_node(Var, cell)->varattno);

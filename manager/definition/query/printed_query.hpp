@@ -1,9 +1,10 @@
 /*
  * The form of a query in which its printed text has one meaning, the same when it is parsed again.
  *
- * PostgreSQL prints some parts of a query by words that it resolves anew: JOIN … USING looks its operators up along the
- * search path, which does not include the schema of an extension's type (citext), and a name in ORDER BY means an
- * output column first. Such parts are printed in another form here: as JOIN … ON, and as qualified columns.
+ * PostgreSQL prints some parts of a query by words that it looks up when it reads them: JOIN … USING looks its
+ * operators up along the search path, which does not include the schema of an extension's type (citext), and a name in
+ * ORDER BY means an output column first. Such parts are printed in another form here: as JOIN … ON, and as qualified
+ * columns.
  *
  * PostgreSQL frame.
  */

@@ -125,11 +125,12 @@ std::optional<Stop> stop_of_set(const Batch &batch, const Member &member, const 
 /* A request for a stream table that has the rows which it may have succeeds. */
 void note_up_to_date(Oid relid, const Hold &hold)
 {
-    const std::string name = name_of_stream_table(relid), group = hold.group;
+    const std::string name = name_of_stream_table(relid);
+    const std::string group =
+        may_show_group(hold.sources) ? "watermark group \"" + hold.group + "\"" : "a watermark group of its sources";
     call([&] {
-        ereport(NOTICE,
-                (errmsg("stream table %s was already refreshed after the last advance of watermark group \"%s\"",
-                        name.c_str(), group.c_str())));
+        ereport(NOTICE, (errmsg("stream table %s was already refreshed after the last advance of %s", name.c_str(),
+                                group.c_str())));
     });
 }
 

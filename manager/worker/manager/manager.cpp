@@ -55,6 +55,8 @@ void Manager::check_tasks()
         holds_.check_all();
         upkeep_.trim_all();
     }
+    if (mailbox::take_lack_of_schedule())
+        tasks_.publish_missing_schedules();
     if (tasks_.take_changes())
         upkeep_.record_changes();
     holds_.check(tasks_.to_check());

@@ -79,6 +79,13 @@ void Tasks::publish_schedule(Id relid)
     mailbox::set_effective_schedule(relid, schedule.has_own_schedule, schedule.waits_for_all);
 }
 
+void Tasks::publish_missing_schedules()
+{
+    for (const auto &[relid, schedule] : schedules_)
+        if (!mailbox::status_of(relid).is_schedule_known)
+            publish_schedule(relid);
+}
+
 void Tasks::forget(Id relid)
 {
     troubled_.erase(relid);
@@ -111,19 +118,12 @@ std::optional<TimestampTz> Tasks::due_of(const scheduler::Task &task, TimestampT
     return !due && is_released(task.id) ? now : due;
 }
 
-/* The mailbox may have had no room for the stream table, or have lost what it knew of it, when the schedule was
- * published.
- *
- * A transaction that creates a stream table fills it, and records that in the mailbox after its commit has become
+/* A transaction that creates a stream table fills it, and records that in the mailbox after its commit has become
  * visible, but before it releases its locks: until then, nothing is known of the stream table, and it is not due. Its
  * definition will be read again, and it is checked again then. */
 bool Tasks::queue_if_due(scheduler::Task &task, TimestampTz now, const scheduler::Zone &zone)
 {
-    mailbox::MailboxStatus known = mailbox::status_of(task.id);
-    if (!known.is_schedule_known) {
-        publish_schedule(task.id);
-        known = mailbox::status_of(task.id);
-    }
+    const mailbox::MailboxStatus known = mailbox::status_of(task.id);
     const TimestampTz since = own_pending_since(task.id, known);
     task.is_unfilled = known.is_without_rows();
     if (since == DT_NOBEGIN && definitions_.is_locked(task.id))

@@ -34,6 +34,8 @@ class Tasks {
     /* Follows the changes that Definitions has read, and updates the mailbox. A new task is checked in this
      * cycle. */
     void apply(const DefinitionChanges &changes);
+    /* Publishes effective schedules for which the mailbox had no room when they changed, or that it has lost. */
+    void publish_missing_schedules();
 
     scheduler::Task *find(scheduler::Id id) { return queue_.find(id); }
     bool all_idle() const { return queue_.all_idle(); }

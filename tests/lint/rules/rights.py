@@ -13,6 +13,7 @@ ALLOWED = {
     "manager/worker/manager/manager.cpp": "a process without a user; definitions are read and refreshes run by code that switches to their owner",
     "manager/worker/refresher/refresh_worker.cpp": "a process without a user; whatever it runs of a stream table is below AsOwner",
     "manager/worker/refresher/installer_worker.cpp": "a process without a user; it calls C functions that make logs and triggers, and evaluates nothing",
+    "manager/pg/database_settings.cpp": "names the role whose settings background workers begin with, to read them",
     "fdw/sql/extension_tables.cpp": "constant statements of ours over rows of the extension; what a user gives is a parameter of type text",
     "fdw/read/planner_expansion.cpp": "nothing runs under it: the planner compares it with the privileges on a storage before it uses statistics, for a role that may read all columns",
     "fdw/functions/upgrade.cpp": "names the owner of a reserved schema that a C function makes",
