@@ -53,8 +53,57 @@ SET ROLE wo_owner;
 SELECT output, line FROM wo_outputs() WHERE output !~ 'repair' ORDER BY output, line COLLATE "C";
 RESET ROLE;
 
-SET client_min_messages = warning;
+REVOKE SELECT ON wo_third FROM wo_owner;
+SELECT pgtrickle.advance_watermark(source, '2030-01-01') FROM unnest(ARRAY['wo_first', 'wo_second', 'wo_third']) source \g /dev/null
+SET ROLE wo_owner;
+SELECT pgtrickle.refresh_stream_table('wo_joined') \g /dev/null
+SELECT pgtrickle.refresh_stream_table('wo_joined') \g /dev/null
+RESET ROLE;
+
+-- groups_and_gates_of_others_are_not_read: a role without USAGE on the server may make any number on tables of its own
+CREATE ROLE wo_stranger;
+GRANT CREATE ON SCHEMA public TO wo_stranger;
 SELECT pgtrickle.drop_watermark_group('wo_merger');
+SELECT pgtrickle.create_watermark_group('wo_pair', ARRAY['wo_first', 'wo_second']) \g /dev/null
+SET ROLE wo_stranger;
+DO $$
+BEGIN
+  CREATE TABLE wo_mine (a int);
+  FOR i IN 1..300 LOOP
+    PERFORM pgtrickle.create_watermark_group('wo_g' || i, ARRAY['wo_mine']);
+    EXECUTE format('CREATE TABLE wo_mine_%s () INHERITS (wo_mine)', i);
+    PERFORM pgtrickle.gate_source('wo_mine_' || i), pgtrickle.advance_watermark('wo_mine_' || i, '2030-01-01');
+  END LOOP;
+END $$;
+RESET ROLE;
+CREATE FUNCTION wo_rows_read() RETURNS bigint LANGUAGE sql
+  RETURN (SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables WHERE schemaname = 'pgtrickle' AND relname ~ 'hold|watermark');
+SET pg_trickle.max_staleness = 0;
+BEGIN;
+SELECT pgtrickle.refresh_stream_table('wo_joined') \g /dev/null
+SELECT wo_rows_read() BETWEEN 1 AND 60 AS refresh_reads_few;
+COMMIT;
+INSERT INTO wo_second VALUES (1);
+BEGIN;
+SELECT count(*) FROM wo_joined;
+SELECT wo_rows_read() < 100 AS read_reads_few;
+COMMIT;
+-- the_group_still_holds, and the_next_advance_refreshes
+SELECT pgt_name, reason FROM pgtrickle.holds() WHERE pgt_name = 'wo_joined';
+SELECT pgtrickle.advance_watermark(source, '2030-01-02') FROM unnest(ARRAY['wo_first', 'wo_second']) source \g /dev/null
+SELECT pgtrickle.refresh_stream_table('wo_joined') \g /dev/null
+SELECT count(*) FROM wo_joined;
+SELECT pgtrickle.gate_source('wo_second');
+SELECT pgtrickle.refresh_stream_table('wo_joined');
+SELECT pgtrickle.ungate_source('wo_second');
+SET client_min_messages = warning;
+-- a_group_goes_with_its_last_source
+DROP TABLE wo_mine CASCADE;
+SELECT group_name FROM pgtrickle.watermark_groups() WHERE group_name ~ '^wo_';
+RESET pg_trickle.max_staleness;
+DROP FUNCTION wo_rows_read;
+REVOKE ALL ON SCHEMA public FROM wo_stranger;
+DROP ROLE wo_stranger;
 DROP TABLE wo_first, wo_second, wo_third CASCADE;
 DROP FUNCTION wo_outputs;
 REVOKE ALL ON FOREIGN SERVER pgtrickle FROM wo_owner;

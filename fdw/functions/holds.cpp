@@ -206,6 +206,7 @@ void list_holds(FunctionCallInfo fcinfo)
         if (definitions.back().is_frozen())
             holds.frozen.insert(relid);
     }
+    holds = scheduler::concerning(std::move(holds), graph);
     for (const Definition &definition : definitions) {
         std::optional<scheduler::Hold> hold = scheduler::hold_of(holds, graph, definition.relid);
         if (hold && call([&] { return may_see(definition.relid); }))

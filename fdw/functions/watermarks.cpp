@@ -23,6 +23,7 @@ extern "C" {
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 namespace pgtrickle {
 
@@ -71,10 +72,10 @@ void create_group(FunctionCallInfo fcinfo)
 
 const scheduler::WatermarkGroup *find_group(const scheduler::Holds &holds, const std::string &name)
 {
-    for (const scheduler::WatermarkGroup &group : holds.groups)
-        if (group.name == name)
-            return &group;
-    return nullptr;
+    const auto found = std::lower_bound(
+        holds.groups.begin(), holds.groups.end(), name,
+        [](const scheduler::WatermarkGroup &group, const std::string &wanted) { return group.name < wanted; });
+    return found != holds.groups.end() && found->name == name ? &*found : nullptr;
 }
 
 bool is_there(Oid relid)
@@ -163,14 +164,15 @@ void list_groups(FunctionCallInfo fcinfo)
     }
 }
 
-/* Returns the number of stream tables that are held because of the group. */
-int count_waiting(const scheduler::Holds &holds, const scheduler::Graph &graph, const std::vector<Oid> &stream_tables,
-                  const std::string &name)
+/* Returns for each group the number of stream tables that are held because of it. */
+std::map<std::string, int> count_waiting(const scheduler::Holds &all, const scheduler::Graph &graph)
 {
-    return static_cast<int>(std::count_if(stream_tables.begin(), stream_tables.end(), [&](Oid relid) {
-        std::optional<scheduler::Hold> hold = scheduler::hold_of(holds, graph, relid);
-        return hold && hold->group == name;
-    }));
+    const scheduler::Holds holds = scheduler::concerning(all, graph);
+    std::map<std::string, int> counts;
+    for (scheduler::Id relid : graph.ids())
+        if (std::optional<scheduler::Hold> hold = scheduler::hold_of(holds, graph, relid))
+            counts[hold->group]++;
+    return counts;
 }
 
 void add_status(Rows &rows, const scheduler::Holds &holds, const scheduler::WatermarkGroup &group, int waiting)
@@ -204,16 +206,16 @@ void list_status(FunctionCallInfo fcinfo)
     Rows rows(fcinfo);
     scheduler::Holds holds = refresh::read_holds();
     scheduler::Graph graph;
-    std::vector<Oid> stream_tables = definition::all();
-    for (Oid relid : stream_tables) {
+    for (Oid relid : definition::all()) {
         scheduler::Ids sources;
         for (const Source &source : definition::sources_of(relid))
             sources.push_back(source.relid);
         graph.set(relid, std::move(sources));
     }
+    std::map<std::string, int> waiting = count_waiting(holds, graph);
     for (const scheduler::WatermarkGroup &group : holds.groups)
         if (refresh::may_show_group(group.sources))
-            add_status(rows, holds, group, count_waiting(holds, graph, stream_tables, group.name));
+            add_status(rows, holds, group, waiting[group.name]);
 }
 
 } // namespace

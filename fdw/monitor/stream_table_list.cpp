@@ -88,6 +88,7 @@ void find_holds(std::vector<StreamTableInfo> &all)
             sources.push_back(source.relid);
         graph.set(seen.definition.relid, std::move(sources));
     }
+    holds = scheduler::concerning(std::move(holds), graph);
     for (StreamTableInfo &seen : all)
         if (std::optional<scheduler::Hold> hold = scheduler::hold_of(holds, graph, seen.definition.relid))
             seen.hold = refresh::sentence_of(*hold);

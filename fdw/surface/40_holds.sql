@@ -10,6 +10,8 @@ CREATE TABLE pgtrickle.pgt_hold (
   ended_at   timestamptz,                           -- of a gate that is open again; otherwise NULL
   PRIMARY KEY (kind, relation, group_name)
 );
+CREATE INDEX pgt_hold_relation ON pgtrickle.pgt_hold (relation);
+CREATE INDEX pgt_hold_group ON pgtrickle.pgt_hold (group_name);
 COMMENT ON TABLE pgtrickle.pgt_hold IS 'internal: pauses, drains, gates and watermark groups that hold refreshes';
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_hold', 'WHERE false'); -- its rows are those of pgt_dumped_row
 

@@ -71,6 +71,23 @@ TEST(Hold, a_gate_on_a_partition_holds_who_reads_the_whole)
     EXPECT_EQ(kind_of(holds, 11), std::nullopt);
 }
 
+TEST(Hold, those_of_relations_that_nothing_reads_are_left_out)
+{
+    Holds holds;
+    holds.gated = {1, 77, 88, 99};
+    holds.relatives[77] = {2};
+    holds.groups = {{"of_one", {3}, 0}, {"of_others", {88, 99}, 0}, {"of_two", {1, 2, 99}, 0}, {"too_few", {1, 99}, 0}};
+    holds.paused = {99};
+    const Holds found = concerning(holds, sample());
+    EXPECT_EQ(found.gated, (std::set<Id>{1, 77}));
+    ASSERT_EQ(found.groups.size(), 2);
+    EXPECT_EQ(found.groups[0].name, "of_one");
+    EXPECT_EQ(found.groups[1].name, "of_two");
+    EXPECT_EQ(found.paused, holds.paused);
+    for (Id id : {10, 11, 12, 13})
+        EXPECT_EQ(hold_of(found, sample(), id), hold_of(holds, sample(), id));
+}
+
 TEST(Hold, draining_and_pausing_all_hold_everybody)
 {
     Holds holds;

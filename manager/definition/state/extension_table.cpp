@@ -8,6 +8,7 @@ extern "C" {
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_proc.h"
 #include "storage/bufmgr.h"
@@ -106,7 +107,10 @@ SysScanDesc begin_scan_by_oid(::Relation table, const char *index, int column, O
     return systable_beginscan(table, extension_relation(index), true, snapshot, 1, scan_key);
 }
 
-TableRows rows_of(const char *name, Snapshot snapshot)
+namespace {
+
+/* Returns the rows that match the key, or all rows if there is none. */
+TableRows matching_rows(const char *name, const char *index, ScanKeyData *key, Snapshot snapshot)
 {
     TableRows rows;
     Relation table = open_extension_table(name, AccessShareLock);
@@ -117,7 +121,9 @@ TableRows rows_of(const char *name, Snapshot snapshot)
     for (int i = 0; i < rows.column_count; i++)
         rows.types[i] = TupleDescAttr(RelationGetDescr(table), i)->atttypid;
     int room = 0;
-    SysScanDesc scan = systable_beginscan(table, InvalidOid, false, snapshot, 0, nullptr);
+    const bool has_index = index != nullptr && is_read_by_index(table);
+    SysScanDesc scan = systable_beginscan(table, has_index ? extension_relation(index) : InvalidOid, has_index,
+                                          snapshot, key != nullptr ? 1 : 0, key);
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
         if (rows.count == room) {
@@ -135,15 +141,43 @@ TableRows rows_of(const char *name, Snapshot snapshot)
     return rows;
 }
 
+} // namespace
+
+TableRows rows_of(const char *name, Snapshot snapshot)
+{
+    return matching_rows(name, nullptr, nullptr, snapshot);
+}
+
+TableRows rows_with(const char *table, const char *index, int column, Oid key, Snapshot snapshot)
+{
+    ScanKeyData scan_key;
+    ScanKeyInit(&scan_key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(key));
+    return matching_rows(table, index, &scan_key, snapshot);
+}
+
+TableRows rows_named(const char *table, const char *index, int column, const char *name, Snapshot snapshot)
+{
+    ScanKeyData scan_key; /* with the collation of the index, unlike one of ScanKeyInit() */
+    ScanKeyEntryInitialize(&scan_key, 0, column, BTEqualStrategyNumber, InvalidOid, DEFAULT_COLLATION_OID, F_TEXTEQ,
+                           CStringGetTextDatum(name));
+    return matching_rows(table, index, &scan_key, snapshot);
+}
+
 namespace {
 
-template <class IsWanted> int remove_rows(const char *name, int column, IsWanted is_wanted)
+/* `relation` is looked for in the index, if there is one. */
+template <class IsWanted>
+int remove_rows(const char *name, int column, IsWanted is_wanted, const char *index = nullptr,
+                Oid relation = InvalidOid)
 {
     int count = 0;
     Relation table = open_extension_table(name, RowExclusiveLock);
     if (table == nullptr)
         return 0;
-    SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 0, nullptr);
+    ScanKeyData key;
+    SysScanDesc scan = index != nullptr && is_read_by_index(table)
+                           ? begin_scan_by_oid(table, index, column, relation, &key)
+                           : systable_beginscan(table, InvalidOid, false, nullptr, 0, nullptr);
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
         bool is_null;
@@ -159,9 +193,10 @@ template <class IsWanted> int remove_rows(const char *name, int column, IsWanted
 
 } // namespace
 
-int remove_rows_of(const char *table, int column, Oid relation)
+int remove_rows_of(const char *table, int column, Oid relation, const char *index)
 {
-    return remove_rows(table, column, [=](Datum value) { return DatumGetObjectId(value) == relation; });
+    return remove_rows(
+        table, column, [=](Datum value) { return DatumGetObjectId(value) == relation; }, index, relation);
 }
 
 int remove_rows_named(const char *table, int column, const char *name)

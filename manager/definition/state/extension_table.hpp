@@ -68,9 +68,14 @@ SysScanDesc begin_scan_by_oid(::Relation table, const char *index, int column, O
  * extension is not in this database. */
 TableRows rows_of(const char *table, Snapshot snapshot = nullptr);
 
+/* As rows_of(), the rows whose column, the first of the index, is `key`, of type oid or regclass, or `name`, of type
+ * text. */
+TableRows rows_with(const char *table, const char *index, int column, Oid key, Snapshot snapshot = nullptr);
+TableRows rows_named(const char *table, const char *index, int column, const char *name, Snapshot snapshot = nullptr);
+
 /* Removes the rows whose column, of type oid or regclass, is `relation`. Returns the number of rows
- * removed. */
-int remove_rows_of(const char *table, int column, Oid relation);
+ * removed. The column is the first of the index, if one is given. */
+int remove_rows_of(const char *table, int column, Oid relation, const char *index = nullptr);
 /* As above, of the rows whose column, of type text, is `name`. */
 int remove_rows_named(const char *table, int column, const char *name);
 

@@ -274,7 +274,7 @@ void exclude_suspended(Batch &batch, const BatchRequest &request)
 void exclude_held(Batch &batch, const BatchRequest &request)
 {
     const Snapshot snapshot = call([] { return GetActiveSnapshot(); });
-    scheduler::Holds holds = read_holds(snapshot);
+    scheduler::Holds holds = read_holds_on([&] { return graph_of(batch); }, snapshot);
     /* Definitions are read one by one: between two of them, all may have got another tier. */
     const bool has_frozen = std::any_of(batch.members.begin(), batch.members.end(),
                                         [](const Member &member) { return member.compiled->definition.is_frozen(); });

@@ -1,6 +1,5 @@
 #include "refresh/batch/holds.hpp"
 
-#include "capture/source/inheritance.hpp"
 #include "definition/option_row.hpp"
 #include "definition/state/extension_table.hpp"
 #include "definition/state/state.hpp"
@@ -14,7 +13,6 @@ extern "C" {
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_inherits.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/lsyscache.h"
@@ -22,97 +20,16 @@ extern "C" {
 #include "utils/snapmgr.h"
 }
 
-#include <algorithm>
-
 namespace pgtrickle::refresh {
 
 namespace {
 
+using definition::TableRows;
 using scheduler::Hold;
 using scheduler::Holds;
 using scheduler::Id;
 using scheduler::Ids;
 using scheduler::WatermarkGroup;
-
-enum GroupColumn : int { group_name = 1, group_tolerance, group_created_at };
-enum WatermarkColumn : int { watermark_source = 1, watermark_value };
-enum TakenColumn : int {
-    taken_relid = 1,
-    taken_group,
-    taken_watermark,
-    taken_group_created_at,
-    taken_column_count = taken_group_created_at
-};
-
-using definition::TableRows;
-
-TableRows read(const char *table, Snapshot snapshot)
-{
-    return call([=] { return definition::rows_of(table, snapshot); });
-}
-
-std::string text_at(const TableRows &rows, int row, int column)
-{
-    return call([&] { return TextDatumGetCString(rows.value(row, column)); });
-}
-
-Id id_at(const TableRows &rows, int row, int column)
-{
-    return DatumGetObjectId(rows.value(row, column));
-}
-
-WatermarkGroup &group_of(Holds &holds, const std::string &name)
-{
-    for (WatermarkGroup &group : holds.groups)
-        if (group.name == name)
-            return group;
-    holds.groups.push_back({name, {}, 0});
-    return holds.groups.back();
-}
-
-/* Returns the relations that are written when `source` is, or that contain rows written to it: its ancestors
- * and descendants. */
-Ids relatives_of(Oid source)
-{
-    List *list = call([=] {
-        if (get_rel_name(source) == nullptr)
-            return static_cast<List *>(NIL);
-        return list_concat(capture::ancestors_of(source), find_all_inheritors(source, NoLock, nullptr));
-    });
-    Ids relatives;
-    ListCell *cell;
-    foreach (cell, list)
-        if (lfirst_oid(cell) != source)
-            relatives.push_back(lfirst_oid(cell));
-    return relatives;
-}
-
-void read_watermarks(Holds &holds, Snapshot snapshot)
-{
-    TableRows groups = read("pgt_watermark_group", snapshot);
-    for (int i = 0; i < groups.count; i++) {
-        WatermarkGroup &group = group_of(holds, text_at(groups, i, group_name));
-        group.tolerance_us =
-            static_cast<int64_t>(DatumGetFloat8(groups.value(i, group_tolerance)) * scheduler::second_us);
-        group.created_at = DatumGetTimestampTz(groups.value(i, group_created_at));
-    }
-    TableRows watermarks = read("pgt_watermark", snapshot);
-    for (int i = 0; i < watermarks.count; i++)
-        holds.watermarks[id_at(watermarks, i, watermark_source)] =
-            DatumGetTimestampTz(watermarks.value(i, watermark_value));
-    TableRows taken = read("pgt_watermark_taken", snapshot);
-    for (int i = 0; i < taken.count; i++) {
-        const std::string name = text_at(taken, i, taken_group);
-        const TimestampTz created_at = DatumGetTimestampTz(taken.value(i, taken_group_created_at));
-        if (std::any_of(holds.groups.begin(), holds.groups.end(), [&](const WatermarkGroup &group) {
-                return group.name == name && group.created_at == created_at;
-            }))
-            holds.applied_watermarks[{id_at(taken, i, taken_relid), name}] =
-                DatumGetTimestampTz(taken.value(i, taken_watermark));
-    }
-    std::sort(holds.groups.begin(), holds.groups.end(),
-              [](const WatermarkGroup &a, const WatermarkGroup &b) { return a.name < b.name; });
-}
 
 void add_upstreams(Oid relid, scheduler::Graph &graph)
 {
@@ -138,12 +55,12 @@ void write_applied_watermark(Oid relid, const char *name, TimestampTz created_at
     bool nulls[taken_column_count] = {};
     HeapTuple tuple = heap_form_tuple(RelationGetDescr(table), values, nulls);
     HeapTuple found = nullptr;
-    SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 0, nullptr);
+    ScanKeyData key;
+    SysScanDesc scan = definition::begin_scan_by_oid(table, "pgt_watermark_taken_pkey", taken_relid, relid, &key);
     while (HeapTupleIsValid(found = systable_getnext(scan))) {
         bool is_null;
-        Datum found_relid = heap_getattr(found, taken_relid, RelationGetDescr(table), &is_null);
         Datum found_group = heap_getattr(found, taken_group, RelationGetDescr(table), &is_null);
-        if (DatumGetObjectId(found_relid) == relid && strcmp(TextDatumGetCString(found_group), name) == 0)
+        if (strcmp(TextDatumGetCString(found_group), name) == 0)
             break;
     }
     HeapTuple latest = HeapTupleIsValid(found) ? lock_latest(table, found) : nullptr;
@@ -165,34 +82,6 @@ std::string name_of_relation(Oid relid)
 }
 
 } // namespace
-
-Holds read_holds(Snapshot snapshot)
-{
-    Holds holds;
-    TableRows rows = read("pgt_hold", snapshot);
-    for (int i = 0; i < rows.count; i++) {
-        if (!rows.is_null(i, hold_ended_at))
-            continue;
-        std::string kind = text_at(rows, i, hold_kind);
-        Id relation = id_at(rows, i, hold_relation);
-        if (kind == "drain")
-            holds.is_draining = true;
-        else if (kind == "pause" && relation == InvalidOid)
-            holds.is_all_paused = true;
-        else if (kind == "pause")
-            holds.paused.insert(relation);
-        else if (kind == "gate")
-            holds.gated.insert(relation);
-        else
-            group_of(holds, text_at(rows, i, hold_group)).sources.push_back(relation);
-        if (kind == "gate" || kind == "watermark")
-            if (Ids relatives = relatives_of(relation); !relatives.empty())
-                holds.relatives[relation] = std::move(relatives);
-    }
-    if (!holds.groups.empty())
-        read_watermarks(holds, snapshot);
-    return holds;
-}
 
 void record_applied_watermarks(const Holds &holds, const scheduler::Graph &graph, Oid relid)
 {
@@ -221,12 +110,13 @@ bool is_frozen(Oid relid, Snapshot snapshot)
 
 std::optional<Hold> hold_on(Oid relid, Snapshot snapshot)
 {
-    Holds holds = read_holds(snapshot);
+    const auto upstreams = [=] { return graph_of_upstreams(relid); };
+    Holds holds = read_holds_on(upstreams, snapshot);
     if (call([=] { return is_frozen(relid, snapshot); }))
         holds.frozen.insert(relid);
     if (holds.is_empty())
         return std::nullopt;
-    return scheduler::hold_of(holds, graph_of_upstreams(relid), relid);
+    return scheduler::hold_of(holds, upstreams(), relid);
 }
 
 std::string explain_hold_to_all(Oid relid)
@@ -306,11 +196,27 @@ std::string hint_of(const Hold &hold, Oid relid)
     return "Call pgtrickle.advance_watermark() when the sources of the group are complete.";
 }
 
+namespace {
+
+/* Removes the watermark groups of the relation whose last source it was. PostgreSQL frame. */
+void remove_empty_groups(const TableRows &removed)
+{
+    for (int i = 0; i < removed.count; i++) {
+        const char *name = TextDatumGetCString(removed.value(i, hold_group));
+        if (*name != '\0' && definition::rows_named("pgt_hold", "pgt_hold_group", hold_group, name).count == 0)
+            definition::remove_rows_named("pgt_watermark_group", group_name, name);
+    }
+}
+
+} // namespace
+
 bool forget_holds(Oid relation)
 {
-    int count = definition::remove_rows_of("pgt_hold", hold_relation, relation);
-    count += definition::remove_rows_of("pgt_watermark", watermark_source, relation);
-    definition::remove_rows_of("pgt_watermark_taken", taken_relid, relation);
+    const TableRows holds = definition::rows_with("pgt_hold", "pgt_hold_relation", hold_relation, relation);
+    int count = definition::remove_rows_of("pgt_hold", hold_relation, relation, "pgt_hold_relation");
+    remove_empty_groups(holds);
+    count += definition::remove_rows_of("pgt_watermark", watermark_source, relation, "pgt_watermark_pkey");
+    definition::remove_rows_of("pgt_watermark_taken", taken_relid, relation, "pgt_watermark_taken_pkey");
     definition::remove_rows_of("pgt_stopped_capture", 1, relation);
     return count > 0;
 }

@@ -15,14 +15,30 @@ extern "C" {
 #include "utils/snapshot.h"
 }
 
+#include <functional>
+
 namespace pgtrickle::refresh {
 
 /* Columns of pgt_hold. */
 enum HoldColumn : int { hold_kind = 1, hold_relation, hold_group, hold_since, hold_role, hold_ended_at };
+/* Columns of pgt_watermark_group, pgt_watermark and pgt_watermark_taken. */
+enum GroupColumn : int { group_name = 1, group_tolerance, group_created_at };
+enum WatermarkColumn : int { watermark_source = 1, watermark_value };
+enum TakenColumn : int {
+    taken_relid = 1,
+    taken_group,
+    taken_watermark,
+    taken_group_created_at,
+    taken_column_count = taken_group_created_at
+};
 
 /* Reads the holds as the snapshot sees them, or the latest ones. Frozen tiers are part of definitions, and
  * are not included. If nothing is held, the cost is a scan of an empty table. */
 scheduler::Holds read_holds(Snapshot snapshot = nullptr);
+
+/* As above, but gates and groups that concern no stream table of the graph may be missing: they are looked up by
+ * relation, so that those of other relations cost nothing. `graph` is called if anything is held. */
+scheduler::Holds read_holds_on(const std::function<scheduler::Graph()> &graph, Snapshot snapshot = nullptr);
 
 /* Records that the stream table has been refreshed up to the watermark of each group that concerns it. To be
  * called in the refresh's transaction, under the object lock of the stream table. */

@@ -101,6 +101,16 @@ bool concerns(const Holds &holds, const WatermarkGroup &group, const Graph &grap
     return meets_group(holds, made_from(graph, stream_table), group);
 }
 
+Holds concerning(Holds holds, const Graph &graph)
+{
+    std::set<Id> read;
+    for (Id id : graph.ids())
+        read.insert(graph.sources(id).begin(), graph.sources(id).end());
+    std::erase_if(holds.gated, [&](Id source) { return !meets(holds, read, source); });
+    std::erase_if(holds.groups, [&](const WatermarkGroup &group) { return !meets_group(holds, read, group); });
+    return holds;
+}
+
 std::optional<Hold> hold_of(const Holds &holds, const Graph &graph, Id stream_table)
 {
     if (std::optional<Hold> hold = hold_on_data(holds, graph, stream_table))

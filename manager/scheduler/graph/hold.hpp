@@ -79,6 +79,10 @@ bool concerns(const Holds &holds, const WatermarkGroup &group, const Graph &grap
  * narrow. */
 std::optional<Hold> hold_of(const Holds &holds, const Graph &graph, Id stream_table);
 
+/* Returns the holds without gates and groups that concern no stream table of the graph: any owner of a table may create
+ * such, and the hold on each stream table is looked for among all. */
+Holds concerning(Holds holds, const Graph &graph);
+
 /* Whether a hold of this kind stops a refresh that is requested explicitly. `by_name`: the stream table
  * itself was named, and is not only an upstream that must be refreshed before. */
 bool stops(const Hold &hold, RequestedBy requested_by, bool by_name);

@@ -17,7 +17,7 @@ using scheduler::Ids;
 
 void HoldTracker::read()
 {
-    holds_ = refresh::read_holds();
+    stored_ = refresh::read_holds();
     definitions_.read_refresh_groups();
     are_read_ = true;
 }
@@ -26,12 +26,11 @@ void HoldTracker::read_if_due()
 {
     if (are_read_ || !definitions_.is_current())
         return;
-    const scheduler::Holds before = holds_;
+    const scheduler::Holds before = stored_;
     std::optional<TransactionFailure> failure = in_transaction([&] { read(); });
     if (failure)
         return;
-    add_frozen();
-    if (holds_ != before)
+    if (stored_ != before)
         apply();
 }
 
@@ -44,6 +43,7 @@ void HoldTracker::add_frozen()
 
 void HoldTracker::apply()
 {
+    holds_ = scheduler::concerning(stored_, definitions_.graph());
     add_frozen();
     std::erase_if(held_, [&](const auto &held) { return definitions_.find(held.first) == nullptr; });
     Ids inactive;
@@ -98,7 +98,7 @@ void HoldTracker::record_refresh(Id id)
     for (const scheduler::WatermarkGroup &group : holds_.groups)
         if (scheduler::concerns(holds_, group, definitions_.graph(), id))
             if (std::optional<TimestampTz> advanced = scheduler::advanced_to(holds_, group))
-                holds_.applied_watermarks[{id, group.name}] = *advanced;
+                holds_.applied_watermarks[{id, group.name}] = stored_.applied_watermarks[{id, group.name}] = *advanced;
     if (holds_.groups.empty())
         return;
     apply_to(id);

@@ -66,7 +66,8 @@ class HoldTracker {
 
     Definitions &definitions_;
     Tasks &tasks_;
-    scheduler::Holds holds_;
+    scheduler::Holds stored_; /* as read, also of relations that no stream table reads */
+    scheduler::Holds holds_;  /* those that concern a stream table, with frozen tiers */
     bool are_read_ = false;
     std::map<scheduler::Id, Held> held_;
     scheduler::Ids unreported_holds_;                     /* concerned by an event since the last report() */
