@@ -109,7 +109,31 @@ SysScanDesc begin_scan_by_oid(::Relation table, const char *index, int column, O
 
 namespace {
 
-/* Returns the rows that match the key, or all rows if there is none. */
+ScanKeyData key_of_oid(int column, Oid value)
+{
+    ScanKeyData key;
+    ScanKeyInit(&key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(value));
+    return key;
+}
+
+/* A key with the collation of the index, unlike one of ScanKeyInit(). */
+ScanKeyData key_of_name(int column, const char *name)
+{
+    ScanKeyData key;
+    ScanKeyEntryInitialize(&key, 0, column, BTEqualStrategyNumber, InvalidOid, DEFAULT_COLLATION_OID, F_TEXTEQ,
+                           CStringGetTextDatum(name));
+    return key;
+}
+
+/* Scans the rows that match the key, or all rows if there is none; by the index, if there is one, unless the table is
+ * small. */
+SysScanDesc begin_scan(::Relation table, const char *index, ScanKeyData *key, Snapshot snapshot)
+{
+    const bool has_index = index != nullptr && is_read_by_index(table);
+    return systable_beginscan(table, has_index ? extension_relation(index) : InvalidOid, has_index, snapshot,
+                              key != nullptr ? 1 : 0, key);
+}
+
 TableRows matching_rows(const char *name, const char *index, ScanKeyData *key, Snapshot snapshot)
 {
     TableRows rows;
@@ -121,9 +145,7 @@ TableRows matching_rows(const char *name, const char *index, ScanKeyData *key, S
     for (int i = 0; i < rows.column_count; i++)
         rows.types[i] = TupleDescAttr(RelationGetDescr(table), i)->atttypid;
     int room = 0;
-    const bool has_index = index != nullptr && is_read_by_index(table);
-    SysScanDesc scan = systable_beginscan(table, has_index ? extension_relation(index) : InvalidOid, has_index,
-                                          snapshot, key != nullptr ? 1 : 0, key);
+    SysScanDesc scan = begin_scan(table, index, key, snapshot);
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
         if (rows.count == room) {
@@ -141,49 +163,16 @@ TableRows matching_rows(const char *name, const char *index, ScanKeyData *key, S
     return rows;
 }
 
-} // namespace
-
-TableRows rows_of(const char *name, Snapshot snapshot)
-{
-    return matching_rows(name, nullptr, nullptr, snapshot);
-}
-
-TableRows rows_with(const char *table, const char *index, int column, Oid key, Snapshot snapshot)
-{
-    ScanKeyData scan_key;
-    ScanKeyInit(&scan_key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(key));
-    return matching_rows(table, index, &scan_key, snapshot);
-}
-
-TableRows rows_named(const char *table, const char *index, int column, const char *name, Snapshot snapshot)
-{
-    ScanKeyData scan_key; /* with the collation of the index, unlike one of ScanKeyInit() */
-    ScanKeyEntryInitialize(&scan_key, 0, column, BTEqualStrategyNumber, InvalidOid, DEFAULT_COLLATION_OID, F_TEXTEQ,
-                           CStringGetTextDatum(name));
-    return matching_rows(table, index, &scan_key, snapshot);
-}
-
-namespace {
-
-/* `relation` is looked for in the index, if there is one. */
-template <class IsWanted>
-int remove_rows(const char *name, int column, IsWanted is_wanted, const char *index = nullptr,
-                Oid relation = InvalidOid)
+int remove_rows(const char *name, const char *index, ScanKeyData *key)
 {
     int count = 0;
     Relation table = open_extension_table(name, RowExclusiveLock);
     if (table == nullptr)
         return 0;
-    ScanKeyData key;
-    SysScanDesc scan = index != nullptr && is_read_by_index(table)
-                           ? begin_scan_by_oid(table, index, column, relation, &key)
-                           : systable_beginscan(table, InvalidOid, false, nullptr, 0, nullptr);
+    SysScanDesc scan = begin_scan(table, index, key, nullptr);
     HeapTuple tuple;
-    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
-        bool is_null;
-        if (is_wanted(heap_getattr(tuple, column, RelationGetDescr(table), &is_null)))
-            count += remove_latest(table, tuple) ? 1 : 0;
-    }
+    while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+        count += remove_latest(table, tuple) ? 1 : 0;
     systable_endscan(scan);
     table_close(table, RowExclusiveLock);
     if (count > 0)
@@ -193,15 +182,33 @@ int remove_rows(const char *name, int column, IsWanted is_wanted, const char *in
 
 } // namespace
 
-int remove_rows_of(const char *table, int column, Oid relation, const char *index)
+TableRows rows_of(const char *name, Snapshot snapshot)
 {
-    return remove_rows(
-        table, column, [=](Datum value) { return DatumGetObjectId(value) == relation; }, index, relation);
+    return matching_rows(name, nullptr, nullptr, snapshot);
 }
 
-int remove_rows_named(const char *table, int column, const char *name)
+TableRows rows_with(const char *table, const char *index, int column, Oid key, Snapshot snapshot)
 {
-    return remove_rows(table, column, [=](Datum value) { return strcmp(TextDatumGetCString(value), name) == 0; });
+    ScanKeyData scan_key = key_of_oid(column, key);
+    return matching_rows(table, index, &scan_key, snapshot);
+}
+
+TableRows rows_named(const char *table, const char *index, int column, const char *name, Snapshot snapshot)
+{
+    ScanKeyData scan_key = key_of_name(column, name);
+    return matching_rows(table, index, &scan_key, snapshot);
+}
+
+int remove_rows_of(const char *table, int column, Oid relation, const char *index)
+{
+    ScanKeyData scan_key = key_of_oid(column, relation);
+    return remove_rows(table, index, &scan_key);
+}
+
+int remove_rows_named(const char *table, int column, const char *name, const char *index)
+{
+    ScanKeyData scan_key = key_of_name(column, name);
+    return remove_rows(table, index, &scan_key);
 }
 
 } // namespace pgtrickle::definition

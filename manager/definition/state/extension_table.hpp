@@ -77,6 +77,6 @@ TableRows rows_named(const char *table, const char *index, int column, const cha
  * removed. The column is the first of the index, if one is given. */
 int remove_rows_of(const char *table, int column, Oid relation, const char *index = nullptr);
 /* As above, of the rows whose column, of type text, is `name`. */
-int remove_rows_named(const char *table, int column, const char *name);
+int remove_rows_named(const char *table, int column, const char *name, const char *index = nullptr);
 
 } // namespace pgtrickle::definition

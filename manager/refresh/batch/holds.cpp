@@ -204,7 +204,7 @@ void remove_empty_groups(const TableRows &removed)
     for (int i = 0; i < removed.count; i++) {
         const char *name = TextDatumGetCString(removed.value(i, hold_group));
         if (*name != '\0' && definition::rows_named("pgt_hold", "pgt_hold_group", hold_group, name).count == 0)
-            definition::remove_rows_named("pgt_watermark_group", group_name, name);
+            definition::remove_rows_named("pgt_watermark_group", group_name, name, "pgt_watermark_group_pkey");
     }
 }
 
