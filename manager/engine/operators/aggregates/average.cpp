@@ -1,6 +1,7 @@
 /*
  * avg(x): PostgreSQL's own division of the sum by the number of values, so that the image (scale, rounding)
- * is PostgreSQL's too. The sum is NULL when there are no values.
+ * is PostgreSQL's too. The sum is NULL when there are no values. PostgreSQL adds floats to a 0, so that the average of
+ * negative zeros is 0, while their sum is -0.
  */
 #include "engine/operators/aggregates/family.hpp"
 
@@ -25,7 +26,7 @@ Expression keep(GroupBuilder &group, const AggregateCall &call)
     std::string s = "#" + std::to_string(sum), n = "#" + std::to_string(count);
     switch (call.argument->result.kind) {
     case TypeKind::float4:
-    case TypeKind::float8:
+    case TypeKind::float8: s = "(0::pg_catalog.float8 + " + s + ")"; [[fallthrough]];
     case TypeKind::interval:
         return group.output("CASE WHEN " + n + " > 0 THEN " + s + " / " + n + "::pg_catalog.float8 END", call.result);
     default:
