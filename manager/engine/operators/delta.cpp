@@ -80,20 +80,15 @@ class Net final : public DerivativeNode {
 Select Net::print(Printer &printer) const
 {
     const std::string rows = printer.subquery(inputs()[0], true);
-    std::vector<std::string> columns, images;
-    for (int first = 1; first <= width(); first += most_arguments) {
-        std::vector<std::string> part;
-        for (int i = first; i <= std::min(width(), first + most_arguments - 1); i++)
-            part.push_back("c" + std::to_string(i));
-        images.push_back("pgtrickle.row_image(" + joined(part, ", ") + ")");
-        columns.insert(columns.end(), part.begin(), part.end());
-    }
+    std::vector<std::string> columns;
+    for (int i = 1; i <= width(); i++)
+        columns.push_back("c" + std::to_string(i));
     const std::string all = joined(columns, ", ");
     const std::string summed = "SELECT " + all +
                                ", (pg_catalog.sum(pgt_weight) OVER same)::pg_catalog.int8 AS pgt_weight, "
                                "pg_catalog.row_number() OVER same AS number FROM (" +
-                               rows + ") AS " + printer.alias() + " WINDOW same AS (PARTITION BY " +
-                               joined(images, ", ") + ")";
+                               rows + ") AS " + printer.alias() + " WINDOW same AS (PARTITION BY pgtrickle.row_image(" +
+                               arguments_of(columns) + "))";
     return printer.wrap("SELECT " + all + ", pgt_weight FROM (" + summed + ") AS " + printer.alias() +
                             " WHERE number = 1 AND pgt_weight <> 0",
                         width(), true);

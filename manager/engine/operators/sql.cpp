@@ -21,6 +21,12 @@ std::string joined(const std::vector<std::string> &parts, const std::string &sep
     return text;
 }
 
+std::string arguments_of(const std::vector<std::string> &values)
+{
+    const std::string list = joined(values, ", ");
+    return values.size() <= most_arguments ? list : "ROW(" + list + ")";
+}
+
 void Select::add_output(std::string text, bool atom)
 {
     outputs.push_back(std::move(text));

@@ -19,7 +19,7 @@
 namespace pgtrickle::engine {
 
 /* A call of a function has as many arguments at most (FUNC_MAX_ARGS). */
-constexpr int most_arguments = 100;
+constexpr size_t most_arguments = 100;
 
 /* A SELECT under construction. */
 struct Select {
@@ -95,5 +95,8 @@ std::string quoted(const std::string &name);
 std::string list_of(const std::vector<std::string> &values);
 /* Joins strings by a separator. */
 std::string joined(const std::vector<std::string> &parts, const std::string &separator);
+/* Returns values as the arguments of a function of pgtrickle that takes any number of them (storage/functions/
+ * row_values.hpp): one by one, or as a ROW where they are more than the arguments of a call. */
+std::string arguments_of(const std::vector<std::string> &values);
 
 } // namespace pgtrickle::engine

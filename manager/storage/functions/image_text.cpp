@@ -5,14 +5,13 @@
 #include "pg/boundary.hpp"
 #include "pg/versions/varlena.hpp"
 #include "storage/apply/plain_rows.hpp"
+#include "storage/functions/row_values.hpp"
 
 extern "C" {
 #include "access/tupmacs.h"
-#include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/lsyscache.h"
 }
 
 namespace pgtrickle {
@@ -21,28 +20,28 @@ namespace {
 
 constexpr int longest_plain = 40;
 
-struct ArgumentType {
-    int16 length;
-    bool is_by_value;
-    Oid rows; /* type_with_rows() */
+/* State kept between calls, in the memory context of the function's expression. */
+struct ValueFacts {
+    TupleDesc descriptor;
+    Oid *rows; /* type_with_rows() of each value */
 };
 
 /* All functions of this file but its SQL functions are PostgreSQL frames. */
 
-/* Returns the argument types of the call, looked up once. */
-const ArgumentType *argument_types(FunctionCallInfo fcinfo)
+const ValueFacts *value_facts(FunctionCallInfo fcinfo)
 {
-    if (fcinfo->flinfo->fn_extra != nullptr)
-        return static_cast<ArgumentType *>(fcinfo->flinfo->fn_extra);
-    auto *types = static_cast<ArgumentType *>(
-        MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(ArgumentType) * (PG_NARGS() + 1)));
-    for (int i = 0; i < PG_NARGS(); i++) {
-        const Oid type = get_fn_expr_argtype(fcinfo->flinfo, i);
-        get_typlenbyval(type, &types[i].length, &types[i].is_by_value);
-        types[i].rows = storage::type_with_rows(type);
-    }
-    fcinfo->flinfo->fn_extra = types;
-    return types;
+    auto *known = static_cast<ValueFacts *>(fcinfo->flinfo->fn_extra);
+    if (known != nullptr && storage::is_described_by(fcinfo, known->descriptor))
+        return known;
+    MemoryContext previous = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+    auto *facts = static_cast<ValueFacts *>(palloc(sizeof(ValueFacts)));
+    facts->descriptor = storage::describe_values(fcinfo);
+    facts->rows = static_cast<Oid *>(palloc(sizeof(Oid) * (facts->descriptor->natts + 1)));
+    for (int i = 0; i < facts->descriptor->natts; i++)
+        facts->rows[i] = storage::type_with_rows(TupleDescAttr(facts->descriptor, i)->atttypid);
+    fcinfo->flinfo->fn_extra = facts;
+    MemoryContextSwitchTo(previous);
+    return facts;
 }
 
 void append_bytes(StringInfo buffer, const void *bytes, int32 length)
@@ -51,34 +50,37 @@ void append_bytes(StringInfo buffer, const void *bytes, int32 length)
     appendBinaryStringInfo(buffer, static_cast<const char *>(bytes), length);
 }
 
-void append_value(StringInfo buffer, Datum value, const ArgumentType &type)
+void append_value(StringInfo buffer, Datum value, const FormData_pg_attribute &type, Oid rows)
 {
-    if (type.is_by_value) {
+    if (type.attbyval) {
         char bytes[sizeof(Datum)] = {};
-        store_att_byval(bytes, value, type.length);
-        append_bytes(buffer, bytes, type.length);
-    } else if (type.length > 0) {
-        append_bytes(buffer, DatumGetPointer(value), type.length);
-    } else if (type.length == -2) {
+        store_att_byval(bytes, value, type.attlen);
+        append_bytes(buffer, bytes, type.attlen);
+    } else if (type.attlen > 0) {
+        append_bytes(buffer, DatumGetPointer(value), type.attlen);
+    } else if (type.attlen == -2) {
         append_bytes(buffer, DatumGetCString(value), static_cast<int32>(strlen(DatumGetCString(value))));
     } else {
-        const Datum plain = OidIsValid(type.rows) ? storage::plain_rows(value, type.rows) : value;
+        const Datum plain = OidIsValid(rows) ? storage::plain_rows(value, rows) : value;
         auto *packed = PG_DETOAST_DATUM_PACKED(plain);
         append_bytes(buffer, VARDATA_ANY(packed), static_cast<int32>(VARSIZE_ANY_EXHDR(packed)));
     }
 }
 
-text *image_of_arguments(FunctionCallInfo fcinfo)
+text *image_of_values(FunctionCallInfo fcinfo)
 {
-    const ArgumentType *types = argument_types(fcinfo);
+    const ValueFacts *facts = value_facts(fcinfo);
+    Datum values[MaxTupleAttributeNumber];
+    bool nulls[MaxTupleAttributeNumber];
+    storage::read_values(fcinfo, facts->descriptor, values, nulls);
     StringInfoData buffer;
     initStringInfo(&buffer);
-    for (int i = 0; i < PG_NARGS(); i++) {
-        if (PG_ARGISNULL(i))
+    for (int i = 0; i < facts->descriptor->natts; i++) {
+        if (nulls[i])
             append_bytes(&buffer, "", 0);
         else
-            append_value(&buffer, PG_GETARG_DATUM(i), types[i]);
-        appendStringInfoChar(&buffer, PG_ARGISNULL(i) ? 'n' : 'v');
+            append_value(&buffer, values[i], *TupleDescAttr(facts->descriptor, i), facts->rows[i]);
+        appendStringInfoChar(&buffer, nulls[i] ? 'n' : 'v');
     }
     bytea *bytes = static_cast<bytea *>(palloc(VARHDRSZ + buffer.len));
     SET_VARSIZE(bytes, VARHDRSZ + buffer.len);
@@ -95,7 +97,7 @@ text *image_of_arguments(FunctionCallInfo fcinfo)
 
 SQL_FUNCTION(pgtrickle_image)
 {
-    return pgtrickle::call([=] { return PointerGetDatum(pgtrickle::image_of_arguments(fcinfo)); });
+    return pgtrickle::call([=] { return PointerGetDatum(pgtrickle::image_of_values(fcinfo)); });
 }
 
 SQL_FUNCTION(pgtrickle_first_one)

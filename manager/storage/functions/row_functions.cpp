@@ -7,15 +7,16 @@
  *   pgtrickle.image_hash(VARIADIC "any")  of a row of layout rows
  *   pgtrickle.row_image(VARIADIC "any")   equal exactly if the images are
  *
+ * Each takes the values one by one or as one ROW(…) (row_values.hpp).
+ *
  * PostgreSQL frames: nothing in this file has a destructor.
  */
 #include "pg/versions/varlena.hpp"
 #include "storage/apply/identity.hpp"
+#include "storage/functions/row_values.hpp"
 
 extern "C" {
-#include "fmgr.h"
 #include "lib/stringinfo.h"
-#include "nodes/nodeFuncs.h"
 
 PGDLLEXPORT Datum pgtrickle_key_hash(PG_FUNCTION_ARGS);
 PGDLLEXPORT Datum pgtrickle_image_hash(PG_FUNCTION_ARGS);
@@ -35,49 +36,31 @@ struct RowFacts {
     Identity identity;
 };
 
-TupleDesc describe_arguments(FunctionCallInfo fcinfo)
-{
-    const Node *expression = fcinfo->flinfo->fn_expr;
-    if (get_fn_expr_variadic(fcinfo->flinfo) || expression == nullptr || !IsA(expression, FuncExpr))
-        ereport(ERROR,
-                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("the columns of a row must be given one by one")));
-    const List *arguments = reinterpret_cast<const FuncExpr *>(expression)->args;
-    TupleDesc descriptor = CreateTemplateTupleDesc(PG_NARGS());
-    for (int i = 0; i < PG_NARGS(); i++) {
-        Node *argument = static_cast<Node *>(list_nth(arguments, i));
-        TupleDescInitEntry(descriptor, static_cast<AttrNumber>(i + 1), nullptr, exprType(argument), -1, 0);
-        TupleDescInitEntryCollation(descriptor, static_cast<AttrNumber>(i + 1), exprCollation(argument));
-    }
-    return descriptor;
-}
-
 const RowFacts *row_facts(FunctionCallInfo fcinfo, bool by_image)
 {
     auto *known = static_cast<RowFacts *>(fcinfo->flinfo->fn_extra);
-    if (known != nullptr)
+    if (known != nullptr && is_described_by(fcinfo, known->descriptor))
         return known;
     MemoryContext previous = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
     auto *facts = static_cast<RowFacts *>(palloc0(sizeof(RowFacts)));
-    facts->descriptor = describe_arguments(fcinfo);
-    int *positions = static_cast<int *>(palloc(sizeof(int) * PG_NARGS()));
-    for (int i = 0; i < PG_NARGS(); i++)
+    facts->descriptor = describe_values(fcinfo);
+    const int count = facts->descriptor->natts;
+    int *positions = static_cast<int *>(palloc(sizeof(int) * count));
+    for (int i = 0; i < count; i++)
         positions[i] = i;
-    facts->identity = by_image ? Identity::of_image(facts->descriptor, PG_NARGS())
-                               : Identity::of_key(facts->descriptor, positions, PG_NARGS());
+    facts->identity =
+        by_image ? Identity::of_image(facts->descriptor, count) : Identity::of_key(facts->descriptor, positions, count);
     fcinfo->flinfo->fn_extra = facts;
     MemoryContextSwitchTo(previous);
     return facts;
 }
 
-int64 hash_of_arguments(FunctionCallInfo fcinfo, bool by_image)
+int64 hash_of_values(FunctionCallInfo fcinfo, bool by_image)
 {
     const RowFacts *facts = row_facts(fcinfo, by_image);
-    Datum values[FUNC_MAX_ARGS];
-    bool nulls[FUNC_MAX_ARGS];
-    for (int i = 0; i < PG_NARGS(); i++) {
-        values[i] = PG_GETARG_DATUM(i);
-        nulls[i] = PG_ARGISNULL(i);
-    }
+    Datum values[MaxTupleAttributeNumber];
+    bool nulls[MaxTupleAttributeNumber];
+    read_values(fcinfo, facts->descriptor, values, nulls);
     return facts->identity.hash(values, nulls);
 }
 
@@ -107,17 +90,20 @@ void append_image(StringInfo image, Datum value, bool is_by_value, int16 typlen)
     }
 }
 
-bytea *image_of_arguments(FunctionCallInfo fcinfo)
+bytea *image_of_values(FunctionCallInfo fcinfo)
 {
     const RowFacts *facts = row_facts(fcinfo, true);
+    Datum values[MaxTupleAttributeNumber];
+    bool nulls[MaxTupleAttributeNumber];
+    read_values(fcinfo, facts->descriptor, values, nulls);
     StringInfoData image;
     initStringInfo(&image);
     appendStringInfoSpaces(&image, VARHDRSZ);
-    for (int i = 0; i < PG_NARGS(); i++) {
+    for (int i = 0; i < facts->descriptor->natts; i++) {
         Form_pg_attribute attribute = TupleDescAttr(facts->descriptor, i);
-        appendStringInfoChar(&image, PG_ARGISNULL(i) ? 'n' : 'v');
-        if (!PG_ARGISNULL(i))
-            append_image(&image, facts->identity.plain(i, PG_GETARG_DATUM(i)), attribute->attbyval, attribute->attlen);
+        appendStringInfoChar(&image, nulls[i] ? 'n' : 'v');
+        if (!nulls[i])
+            append_image(&image, facts->identity.plain(i, values[i]), attribute->attbyval, attribute->attlen);
     }
     auto *result = reinterpret_cast<bytea *>(image.data);
     SET_VARSIZE(result, image.len);
@@ -130,15 +116,15 @@ bytea *image_of_arguments(FunctionCallInfo fcinfo)
 
 Datum pgtrickle_key_hash(PG_FUNCTION_ARGS)
 {
-    PG_RETURN_INT64(pgtrickle::storage::hash_of_arguments(fcinfo, false));
+    PG_RETURN_INT64(pgtrickle::storage::hash_of_values(fcinfo, false));
 }
 
 Datum pgtrickle_image_hash(PG_FUNCTION_ARGS)
 {
-    PG_RETURN_INT64(pgtrickle::storage::hash_of_arguments(fcinfo, true));
+    PG_RETURN_INT64(pgtrickle::storage::hash_of_values(fcinfo, true));
 }
 
 Datum pgtrickle_row_image(PG_FUNCTION_ARGS)
 {
-    PG_RETURN_BYTEA_P(pgtrickle::storage::image_of_arguments(fcinfo));
+    PG_RETURN_BYTEA_P(pgtrickle::storage::image_of_values(fcinfo));
 }

@@ -25,21 +25,19 @@ std::vector<int> loose_keys(const Group &group)
     return loose;
 }
 
-/* Returns the images of the loose keys as one text without collation: an image of images, where they are more than the
- * arguments that a function can have. */
+/* Returns the images of the loose keys as one text without collation. */
 Expression image_of(const Group &group, const std::vector<int> &loose)
 {
-    const bool is_nested = loose.size() > most_arguments;
+    const bool is_row = loose.size() > most_arguments;
     Expression image;
     auto print = [&](const char *text) { image.pieces.emplace_back(std::string(text)); };
-    if (is_nested)
-        print("pgtrickle.image(");
+    print(is_row ? "pgtrickle.image(ROW(" : "pgtrickle.image(");
     for (size_t i = 0; i < loose.size(); i++) {
-        const bool is_first = i % most_arguments == 0;
-        print(!is_first ? ", " : i == 0 ? "pgtrickle.image(" : "), pgtrickle.image(");
+        if (i > 0)
+            print(", ");
         image.pieces.emplace_back(group.keys[loose[i]]);
     }
-    print(is_nested ? "))" : ")");
+    print(is_row ? "))" : ")");
     print(" COLLATE pg_catalog.\"C\"");
     image.result.type = "pg_catalog.text";
     image.result.collation = "pg_catalog.\"C\"";

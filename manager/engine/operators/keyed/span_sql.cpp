@@ -312,7 +312,7 @@ std::string summed_rows(const SpannedWindow &spanned, int input_width, const std
     if (!are_summed_by_values(spanned, input_width))
         return "SELECT * FROM (SELECT y.*, (pg_catalog.sum(y.w) OVER same)::pg_catalog.int8 AS total, "
                "pg_catalog.row_number() OVER same AS copy FROM (SELECT x.*, pgtrickle.image(" +
-               joined(kept, ", ") + ") AS image FROM (" + both +
+               arguments_of(kept) + ") AS image FROM (" + both +
                ") AS x) AS y WINDOW same AS (PARTITION BY y.image)) AS s WHERE s.copy = 1 AND s.total <> 0";
     Texts targets;
     for (int i = 0; i < input_width; i++)

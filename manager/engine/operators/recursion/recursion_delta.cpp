@@ -79,10 +79,10 @@ class KeptRows final : public PlanNode {
     /* Returns the condition that the stored row `alias` is the row of `values`. */
     std::string is_same(const std::string &alias, const std::vector<std::string> &values) const
     {
-        std::string all = joined(values, ", ");
+        std::string all = arguments_of(values);
         std::string hash = alias + ".pgt_hash = pgtrickle." + (count_.empty() ? "image" : "key") + "_hash(" + all + ")";
         if (count_.empty())
-            return hash + " AND pgtrickle.row_image(" + joined(columns_of(alias).outputs, ", ") +
+            return hash + " AND pgtrickle.row_image(" + arguments_of(columns_of(alias).outputs) +
                    ") = pgtrickle.row_image(" + all + ")";
         for (size_t i = 0; i < values.size(); i++)
             hash += " AND NOT " + alias + "." + quoted(columns()[i].name) + " IS DISTINCT FROM " + values[i];
@@ -322,7 +322,7 @@ class Seeds final : public RecursionNode {
     {
         std::string numbered = "SELECT u.*, pg_catalog.sum(u.pgt_weight) OVER p AS copies, "
                                "pg_catalog.row_number() OVER p AS number FROM " +
-                               rows + " WINDOW p AS (PARTITION BY pgtrickle.row_image(" + joined(columns, ", ") + "))";
+                               rows + " WINDOW p AS (PARTITION BY pgtrickle.row_image(" + arguments_of(columns) + "))";
         std::string counted = few("SELECT u.* FROM (" + numbered + ") AS u WHERE u.number = 1");
         return printer.wrap("SELECT " + joined(columns, ", ") + " FROM (" + counted +
                                 ") AS u, pg_catalog.generate_series(1, u.copies::pg_catalog.int8)",

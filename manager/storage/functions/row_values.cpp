@@ -1,0 +1,71 @@
+#include "storage/functions/row_values.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/typcache.h"
+}
+
+namespace pgtrickle::storage {
+
+namespace {
+
+/* PostgreSQL frames. */
+
+const List *arguments_of(FunctionCallInfo fcinfo)
+{
+    const Node *expression = fcinfo->flinfo->fn_expr;
+    if (get_fn_expr_variadic(fcinfo->flinfo) || expression == nullptr || !IsA(expression, FuncExpr))
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("the columns of a row must be given one by one")));
+    return reinterpret_cast<const FuncExpr *>(expression)->args;
+}
+
+/* Returns the only argument, if it is a record, or NULL. */
+HeapTupleHeader row_of(FunctionCallInfo fcinfo)
+{
+    if (PG_NARGS() != 1 || PG_ARGISNULL(0) || get_fn_expr_argtype(fcinfo->flinfo, 0) != RECORDOID)
+        return nullptr;
+    return PG_GETARG_HEAPTUPLEHEADER(0);
+}
+
+} // namespace
+
+TupleDesc describe_values(FunctionCallInfo fcinfo)
+{
+    const List *arguments = arguments_of(fcinfo);
+    if (HeapTupleHeader row = row_of(fcinfo))
+        return lookup_rowtype_tupdesc_copy(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
+    TupleDesc descriptor = CreateTemplateTupleDesc(PG_NARGS());
+    for (int i = 0; i < PG_NARGS(); i++) {
+        Node *argument = static_cast<Node *>(list_nth(arguments, i));
+        TupleDescInitEntry(descriptor, static_cast<AttrNumber>(i + 1), nullptr, exprType(argument), -1, 0);
+        TupleDescInitEntryCollation(descriptor, static_cast<AttrNumber>(i + 1), exprCollation(argument));
+    }
+    return descriptor;
+}
+
+bool is_described_by(FunctionCallInfo fcinfo, TupleDesc descriptor)
+{
+    if (HeapTupleHeader row = row_of(fcinfo))
+        return HeapTupleHeaderGetTypeId(row) == descriptor->tdtypeid &&
+               HeapTupleHeaderGetTypMod(row) == descriptor->tdtypmod;
+    return descriptor->tdtypmod < 0;
+}
+
+void read_values(FunctionCallInfo fcinfo, TupleDesc descriptor, Datum *values, bool *nulls)
+{
+    if (HeapTupleHeader row = row_of(fcinfo)) {
+        HeapTupleData tuple = {};
+        tuple.t_len = HeapTupleHeaderGetDatumLength(row);
+        tuple.t_data = row;
+        heap_deform_tuple(&tuple, descriptor, values, nulls);
+        return;
+    }
+    for (int i = 0; i < PG_NARGS(); i++) {
+        values[i] = PG_GETARG_DATUM(i);
+        nulls[i] = PG_ARGISNULL(i);
+    }
+}
+
+} // namespace pgtrickle::storage
