@@ -4,7 +4,8 @@
  *   FROM ─► project (only if a key is an expression) ─► aggregate ─► filter (HAVING)
  *
  * The keys are the grouping expressions, each once, and the columns that PostgreSQL allows the targets to
- * read because a grouped primary key determines them: as keys they change no group.
+ * read because a grouped primary key determines them: as keys they change no group. So are the values of subqueries
+ * in direct arguments of aggregates, which are evaluated once for each group.
  */
 #include "translate/subquery/domain.hpp"
 
@@ -25,10 +26,26 @@ namespace {
 /* Expressions that the targets and HAVING read of the groups. */
 struct Reads {
     List *keys;       /* grouping expressions */
-    List *ungrouped;  /* Vars outside of aggregates and keys */
+    List *ungrouped;  /* Vars outside of aggregates and keys; values of subqueries in direct arguments */
     List *aggregates; /* Aggrefs */
     List *groupings;  /* GroupingFuncs */
+    bool has_values;  /* a direct argument has the value of a subquery */
 };
+
+/* Direct arguments are evaluated once for each group: they read keys, columns that the keys determine, and subqueries,
+ * whose values are columns of the rows by now. PostgreSQL frame. */
+bool find_direct_reads(Node *node, void *context)
+{
+    auto *reads = static_cast<Reads *>(context);
+    if (node == nullptr || list_member(reads->keys, node))
+        return false;
+    if (IsA(node, Var) || IsA(node, Param)) {
+        reads->ungrouped = list_append_unique(reads->ungrouped, node);
+        reads->has_values |= IsA(node, Param);
+        return false;
+    }
+    return walk_expression(node, find_direct_reads, context);
+}
 
 /* PostgreSQL frame. */
 bool find_reads(Node *node, void *context)
@@ -38,7 +55,7 @@ bool find_reads(Node *node, void *context)
         return false;
     if (IsA(node, Aggref)) {
         reads->aggregates = list_append_unique(reads->aggregates, node);
-        return false;
+        return find_direct_reads(reinterpret_cast<Node *>(castNode(Aggref, node)->aggdirectargs), context);
     }
     if (IsA(node, GroupingFunc)) {
         reads->groupings = list_append_unique(reads->groupings, node);
@@ -56,7 +73,7 @@ Reads reads_of(const Query *query, const std::vector<Node *> &outputs)
     Node *const *items = outputs.data();
     const size_t count = outputs.size();
     return call([&] {
-        Reads reads = {NIL, NIL, NIL, NIL};
+        Reads reads = {NIL, NIL, NIL, NIL, false};
         ListCell *cell;
         foreach (cell, query->groupClause)
             reads.keys = list_append_unique(
@@ -178,6 +195,15 @@ Input group(const Query *query, const std::vector<Node *> &outputs, Input from, 
     std::vector<Node *> groupings;
     append_nodes(aggregates, reads.aggregates);
     append_nodes(groupings, reads.groupings);
+    ListCell *cell;
+    foreach (cell, reads.ungrouped)
+        if (!has_equality(value_type(static_cast<Node *>(lfirst(cell)))))
+            refuse("direct argument of an aggregate that reads a value of a type without equality",
+                   "Groups are kept by the values that direct arguments read.", use_full);
+    /* As keys, the values of subqueries change no group that has keys; a group of all rows exists without rows. */
+    if (reads.has_values && (query->groupClause == NIL || query->groupingSets != NIL || empty.domain != nullptr))
+        refuse("subquery in a direct argument of an aggregate of all rows",
+               "The subquery has no value where there are no rows to aggregate.", use_full);
     if (query->groupingSets != NIL || !groupings.empty()) {
         append_nodes(keys, reads.ungrouped);
         return grouping_sets(query, {keys, aggregates, groupings}, from, empty);

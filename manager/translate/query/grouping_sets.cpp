@@ -3,13 +3,14 @@
  *
  *   GROUP BY ROLLUP (a, b)   ─►   groups of (a, b) ∪ groups of (a, NULL) ∪ the one row of (NULL, NULL)
  *
- * In each branch a key that is not in its set is a NULL, and grouping() a constant. A set that is written
+ * In each branch a key that is not in its set is a NULL, in direct arguments of aggregates too, and grouping() a
+ * constant. A set that is written
  * twice returns its groups twice. HAVING is evaluated in each branch.
  *
  * In a correlated subquery every set has the domain's columns as well. A set without further columns is the
  * empty set, which returns a row even if there are no rows to group: it is grouped with the added rows.
  */
-#include "translate/level/level.hpp"
+#include "translate/subquery/sublink.hpp"
 
 extern "C" {
 #include "nodes/makefuncs.h"
@@ -76,8 +77,13 @@ class SetBranch {
         }
         for (Node *var : reads_.determined)
             add(keys, var);
+        aggregates_.clear();
+        for (Node *aggregate : reads_.aggregates)
+            aggregates_.push_back(with_nulls_in_direct_arguments(castNode(Aggref, aggregate), keys));
         const bool is_empty = empty_.domain != nullptr && set_.size() == empty_.domain->scope.size();
-        groups_ = is_empty ? groups_with_empty_ones(from, keys) : groups_of(from, keys, reads_.aggregates);
+        groups_ = is_empty ? groups_with_empty_ones(from, keys) : groups_of(from, keys, aggregates_);
+        std::copy(reads_.aggregates.begin(), reads_.aggregates.end(),
+                  groups_.scope.begin() + static_cast<long>(keys.size()));
         foreach (cell, query_->groupClause)
             pass_key(expression_of_clause(lfirst_node(SortGroupClause, cell)));
         for (Node *var : reads_.determined)
@@ -98,12 +104,33 @@ class SetBranch {
     Input groups_with_empty_ones(const Input &from, const std::vector<Node *> &keys) const
     {
         std::vector<Node *> aggregates;
-        for (Node *aggregate : reads_.aggregates)
+        for (Node *aggregate : aggregates_)
             aggregates.push_back(without_made_up_rows(aggregate, empty_.marker));
-        Input groups = groups_of(with_made_up_rows(*empty_.domain, from, empty_.marker), keys, aggregates);
-        std::copy(reads_.aggregates.begin(), reads_.aggregates.end(),
-                  groups.scope.begin() + static_cast<long>(keys.size()));
-        return groups;
+        return groups_of(with_made_up_rows(*empty_.domain, from, empty_.marker), keys, aggregates);
+    }
+    /* Returns the aggregate with a NULL for each key in a direct argument that the set does not have. */
+    Node *with_nulls_in_direct_arguments(Aggref *aggregate, const std::vector<Node *> &keys) const
+    {
+        if (aggregate->aggdirectargs == NIL)
+            return reinterpret_cast<Node *>(aggregate);
+        std::vector<Node *> missing, nulls;
+        ListCell *cell;
+        foreach (cell, query_->groupClause) {
+            Node *key = expression_of_clause(lfirst_node(SortGroupClause, cell));
+            if (position_in(keys, key) >= 0)
+                continue;
+            missing.push_back(key);
+            const ValueType type = value_type(key);
+            nulls.push_back(
+                call([=] { return reinterpret_cast<Node *>(makeNullConst(type.type, type.typmod, type.collation)); }));
+        }
+        Node *arguments = replaced(reinterpret_cast<Node *>(aggregate->aggdirectargs), missing, nulls);
+        return call([=] {
+            Aggref *copy = makeNode(Aggref);
+            memcpy(copy, aggregate, sizeof(Aggref));
+            copy->aggdirectargs = castNode(List, arguments);
+            return reinterpret_cast<Node *>(copy);
+        });
     }
     static void add(std::vector<Node *> &keys, Node *key)
     {
@@ -141,6 +168,7 @@ class SetBranch {
     const GroupedReads &reads_;
     const Set &set_;
     const EmptySet &empty_;
+    std::vector<Node *> aggregates_; /* of the reads, as the branch computes them */
     Input groups_;
     Input result_;
     std::vector<engine::NamedExpression> expressions_;
