@@ -7,8 +7,12 @@
  *
  *   INTERSECT   once where l > 0 and r > 0     INTERSECT ALL   least(l, r) times
  *   EXCEPT      once where l > 0 and r = 0     EXCEPT ALL      l - r times, where that is more than 0
+ *
+ * The result of EXCEPT has values of the left side, also where the right side has equal ones that look different.
  */
 #include "translate/level/level.hpp"
+
+#include "engine/operators/aggregates/aggregate.hpp"
 
 namespace pgtrickle::translate {
 
@@ -62,8 +66,11 @@ engine::PlanPtr counted_operation(SetOperation operation, bool all, engine::Plan
         keys.push_back(i);
 
     engine::PlanPtr plan = engine::union_all({tagged(std::move(left), 1), tagged(std::move(right), 2)});
-    plan =
-        engine::aggregate(plan, keys, {copies(width, 1), copies(width, 2)}, is_intersection ? "INTERSECT" : "EXCEPT");
+    std::optional<engine::Expression> shown;
+    if (!is_intersection)
+        shown = expression({width, std::string(" = 1")}, BOOLOID);
+    plan = std::make_shared<engine::Aggregate>(plan, keys, std::vector{copies(width, 1), copies(width, 2)},
+                                               is_intersection ? "INTERSECT" : "EXCEPT", shown);
     const char *const present = is_intersection ? " > 0 AND " : all ? " > " : " > 0 AND ";
     const char *const other = is_intersection ? " > 0" : all ? "" : " = 0";
     plan = engine::fence(plan, expression({l, std::string(present), r, std::string(other)}, BOOLOID));

@@ -44,9 +44,10 @@ Value value_of(const AggregateCall &call, const Evaluation &evaluation, const ZS
 
 } // namespace
 
-Aggregate::Aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls, std::string written)
+Aggregate::Aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls, std::string written,
+                     std::optional<Expression> shown)
     : PlanNode({input}, columns_of(input, keys, calls)), keys_(std::move(keys)), calls_(std::move(calls)),
-      written_(std::move(written))
+      written_(std::move(written)), shown_(std::move(shown))
 {
 }
 
@@ -77,7 +78,8 @@ std::string Aggregate::describe() const
 ZSet Aggregate::meaning(const Evaluation &evaluation, const std::vector<ZSet> &inputs) const
 {
     struct Members {
-        Row shown; /* the least image of the key */
+        std::optional<Row> shown; /* the least image of the key that may be shown */
+        Row any;
         ZSet rows;
     };
     std::map<Row, Members> groups;
@@ -89,13 +91,17 @@ ZSet Aggregate::meaning(const Evaluation &evaluation, const std::vector<ZSet> &i
             image.push_back(row[position]);
             key.push_back(evaluation.equality_class(this->inputs()[0]->columns()[position], row[position]));
         }
-        auto [place, is_new] = groups.try_emplace(key, Members{image, {}});
-        place->second.shown = std::min(place->second.shown, image);
-        place->second.rows.add(row, weight);
+        Members &members = groups.try_emplace(key, Members{{}, image, {}}).first->second;
+        if (!shown_ || evaluation.is_true(*shown_, row))
+            members.shown = members.shown ? std::min(*members.shown, image) : image;
+        members.rows.add(row, weight);
     }
     ZSet result;
     for (const auto &[key, members] : groups) {
-        Row row = members.shown;
+        Row row = members.shown.value_or(members.any);
+        for (size_t i = 0; i < keys_.size(); i++)
+            if (!members.shown && is_loose(columns()[i]))
+                row[i] = std::nullopt;
         for (const auto &call : calls_)
             row.push_back(value_of(call, evaluation, members.rows));
         result.add(row, 1);
@@ -123,7 +129,8 @@ std::optional<Objection> Aggregate::objection() const
 
 PlanPtr Aggregate::with_inputs(std::vector<PlanPtr> inputs) const
 {
-    return aggregate(inputs.at(0), keys_, calls_, written_);
+    aggregate(inputs.at(0), keys_, calls_); /* checks them */
+    return std::make_shared<Aggregate>(inputs.at(0), keys_, calls_, written_, shown_);
 }
 
 PlanPtr aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls, std::string written)
@@ -199,7 +206,10 @@ PlanPtr sample_aggregate(Sampler &sampler)
     int count = 1 + sampler.below(3);
     for (int i = 0; i < count; i++)
         calls.push_back(sample_call(sampler, input->width()));
-    return aggregate(input, keys, calls);
+    std::optional<Expression> shown;
+    if (sampler.below(3) == 0)
+        shown = sampler.predicate(input->width());
+    return std::make_shared<Aggregate>(input, keys, calls, std::string(), shown);
 }
 
 } // namespace pgtrickle::engine

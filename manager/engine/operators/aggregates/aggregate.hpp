@@ -9,10 +9,13 @@ namespace pgtrickle::engine {
 
 class Aggregate final : public PlanNode {
   public:
-    /* `written`: the construct for which it stands; empty: grouping. */
-    Aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls, std::string written = {});
+    /* `written`: the construct for which it stands; empty: grouping. `shown`: the condition on the rows whose images of
+     * the keys a group may show; where it is true of no row, keys whose equal values may differ are NULL. */
+    Aggregate(PlanPtr input, std::vector<int> keys, std::vector<AggregateCall> calls, std::string written = {},
+              std::optional<Expression> shown = {});
     const std::vector<int> &keys() const { return keys_; }
     const std::vector<AggregateCall> &calls() const { return calls_; }
+    const std::optional<Expression> &shown() const { return shown_; }
 
     std::string describe() const override;
     std::string written() const override;
@@ -28,6 +31,7 @@ class Aggregate final : public PlanNode {
     std::vector<int> keys_;
     std::vector<AggregateCall> calls_;
     std::string written_;
+    std::optional<Expression> shown_;
 };
 
 /* DISTINCT is a grouping on all columns without aggregates. */

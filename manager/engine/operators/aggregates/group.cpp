@@ -251,7 +251,7 @@ Group group_of(const Aggregate &aggregate, PlanPtr input)
     GroupBuilder builder(group);
     builder.state(bigint_column("pgt_count"), std::string("coalesce(pg_catalog.sum(i.pgt_weight), 0)::") + int8,
                   "pg_catalog.count(*)", "coalesce(o.#0, 0) + d.#0");
-    group.outputs = shown_keys(builder);
+    group.outputs = shown_keys(builder, aggregate.shown());
     for (const auto &call : aggregate.calls())
         group.outputs.push_back(call.family->keep(builder, call));
     return group;

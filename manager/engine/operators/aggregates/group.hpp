@@ -121,8 +121,8 @@ class GroupBuilder {
     std::map<std::string, Extremum> extrema_;
 };
 
-/* Returns the keys as the group shows them (shown_key.cpp). */
-std::vector<Expression> shown_keys(GroupBuilder &builder);
+/* Returns the keys as the group shows them (shown_key.cpp), from rows of which `shown` is true. */
+std::vector<Expression> shown_keys(GroupBuilder &builder, const std::optional<Expression> &shown);
 
 /* Returns the group of an aggregate node, as it is kept over `input`, its lowered input. */
 Group group_of(const Aggregate &aggregate, PlanPtr input);

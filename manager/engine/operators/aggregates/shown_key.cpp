@@ -5,7 +5,7 @@
  * group have several images of the key. The group shows the least one, in an arbitrary but fixed order of
  * images; that is an extremum like any other, with its ties, so that a shown image whose last copy is deleted
  * is replaced by one that still exists. The images of all such columns are compared together: one of the rows
- * of a group has the image that the group shows.
+ * of a group has the image that the group shows. Where only some rows may be shown, the others have no image.
  *
  * Where the keys have no order there are no windows, and a touched group is recomputed.
  */
@@ -46,9 +46,18 @@ Expression image_of(const Group &group, const std::vector<int> &loose)
     return image;
 }
 
+Expression image_if(const Expression &condition, const Expression &image)
+{
+    Expression frame;
+    frame.pieces = {std::string("CASE WHEN "), 0, std::string(" THEN "), 1, std::string(" END")};
+    Expression made = frame.around({condition, image});
+    made.result = image.result;
+    return made;
+}
+
 } // namespace
 
-std::vector<Expression> shown_keys(GroupBuilder &builder)
+std::vector<Expression> shown_keys(GroupBuilder &builder, const std::optional<Expression> &of_rows)
 {
     std::vector<Expression> shown;
     const Group &group = builder.group();
@@ -58,7 +67,7 @@ std::vector<Expression> shown_keys(GroupBuilder &builder)
     if (loose.empty())
         return shown;
 
-    const Expression image = image_of(group, loose);
+    const Expression image = of_rows ? image_if(*of_rows, image_of(group, loose)) : image_of(group, loose);
     const std::string argument = builder.add_argument(image);
     Extremum least{};
     std::string least_image;
@@ -68,6 +77,7 @@ std::vector<Expression> shown_keys(GroupBuilder &builder)
         least_image = builder.window(aggregate + " FILTER (WHERE i.pgt_weight > 0)", aggregate);
     }
     builder.expect_recomputation();
+    const std::string if_shown = of_rows ? " FILTER (WHERE " + argument + " IS NOT NULL)" : "";
     for (int key : loose) {
         Column column = group.key_columns[key];
         const std::string value = "i.k" + std::to_string(key + 1);
@@ -81,7 +91,8 @@ std::vector<Expression> shown_keys(GroupBuilder &builder)
                           "CASE WHEN " + least.is_beaten + " THEN d." + number + " ELSE o." + number + " END");
             shown[key] = builder.output_state(place);
         } else {
-            shown[key] = builder.output_state(builder.recomputed(column, "pgtrickle.any_one(" + value + ")"));
+            shown[key] =
+                builder.output_state(builder.recomputed(column, "pgtrickle.any_one(" + value + ")" + if_shown));
         }
         shown[key].result = group.key_columns[key];
     }
