@@ -1,6 +1,7 @@
 #include "pg/relation_row.hpp"
 
 #include "pg/latest_row.hpp"
+#include "pg/versions/heaps.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -28,7 +29,7 @@ bool is_taken(HeapTuple row)
 HeapTuple lock_row_at_once(Relation classes, Oid relation)
 {
     HeapTuple row = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(relation));
-    if (!HeapTupleIsValid(row) || !ConditionalLockTuple(classes, &row->t_self, InplaceUpdateTupleLock))
+    if (!HeapTupleIsValid(row) || !lock_tuple_at_once(classes, &row->t_self, InplaceUpdateTupleLock))
         return nullptr;
     HeapTuple latest = relation_row_seen(relation, nullptr);
     if (HeapTupleIsValid(latest) && ItemPointerEquals(&latest->t_self, &row->t_self) && !is_taken(latest))

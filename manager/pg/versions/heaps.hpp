@@ -15,6 +15,7 @@ extern "C" {
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
 #include "pgstat.h"
+#include "storage/lmgr.h"
 }
 
 namespace pgtrickle {
@@ -173,6 +174,16 @@ inline ObjectAddress define_index(Oid heap, IndexStmt *statement, bool check_not
                        -1,
 #endif
                        false, false, check_not_in_use, false, false);
+}
+
+/* Returns whether the tuple could be locked without waiting. */
+inline bool lock_tuple_at_once(Relation relation, ItemPointer place, LOCKMODE mode)
+{
+#if PG_VERSION_NUM < 180000
+    return ConditionalLockTuple(relation, place, mode);
+#else
+    return ConditionalLockTuple(relation, place, mode, false);
+#endif
 }
 
 } // namespace pgtrickle
