@@ -2,7 +2,9 @@
 SET client_min_messages = warning;
 CREATE SCHEMA aggregate_answers;
 SET search_path = aggregate_answers;
-CREATE TABLE t (id int PRIMARY KEY, g int, b bool, s smallint, i int, l bigint, n numeric, m numeric(12,3), f float8, z float8);
+CREATE TABLE t (id int PRIMARY KEY, g int, b bool, s smallint, i int, l bigint, n numeric, m numeric(12,3), f float8, z float8, d interval);
+-- From PostgreSQL 17 on an interval can be infinite.
+CREATE FUNCTION endless(sign text) RETURNS interval LANGUAGE sql AS $$ SELECT (sign || CASE WHEN current_setting('server_version_num')::int >= 170000 THEN 'infinity' ELSE '9 years' END)::interval $$;
 CREATE PROCEDURE put(first int, last int) LANGUAGE sql AS $$
   INSERT INTO t (id, g, b, s, i, l, n, m, f) SELECT v, v % 5, CASE WHEN v % 7 < 5 THEN v % 3 > 0 END, v % 100, v * 37 % 1000, v::bigint * 1000000007, (v % 11) / 8.0 + v, v / 7.0, v FROM generate_series(first, last) v $$;
 CALL put(1, 60);
@@ -13,6 +15,7 @@ INSERT INTO kept VALUES
   ('pairs', 'SELECT g, regr_count(i, f), regr_count(n, s) FILTER (WHERE b) AS f FROM t GROUP BY g'),
   ('sums', 'SELECT g, sum(n) AS s, avg(n) AS a FROM t GROUP BY g'),
   ('zeros', 'SELECT g, avg(z) AS a, avg(z::real) AS r, sum(z) AS s FROM t GROUP BY g'),
+  ('intervals', 'SELECT g, sum(d) AS s, avg(d) AS a FROM t GROUP BY g'),
   ('sum_of_all', 'SELECT sum(n) AS s FROM t'),
   ('whole', 'SELECT bool_or(b), variance(n), regr_count(f, f) FROM t'),
   ('had', 'SELECT g, variance(i) * 2 AS twice, stddev(i) AS root FROM t GROUP BY g HAVING bool_or(b) AND variance(i) > 3');
@@ -49,6 +52,16 @@ INSERT INTO t (id, g, z) VALUES (117, 1, '-0');
 DELETE FROM t WHERE id = 116;
 SELECT * FROM test.wrong('kept', true);
 SELECT * FROM zeros WHERE s IS NOT NULL ORDER BY g;
+-- infinite_intervals_replace_each_other_and_go
+INSERT INTO t (id, g, d) VALUES (121, 1, '1 day'), (122, 1, endless('')), (123, 2, endless('-')), (124, 2, '1 hour');
+SELECT * FROM test.wrong('kept', true);
+UPDATE t SET d = endless('-') WHERE id = 122;
+UPDATE t SET d = d + interval '1 hour' WHERE id = 124;
+SELECT * FROM test.wrong('kept', true);
+UPDATE t SET d = '2 days' WHERE id = 122;
+DELETE FROM t WHERE id = 123;
+SELECT * FROM test.wrong('kept', true);
+SELECT * FROM intervals WHERE s IS NOT NULL ORDER BY g;
 -- nothing_is_left
 DELETE FROM t;
 SELECT * FROM test.wrong('kept', true);

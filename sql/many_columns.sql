@@ -40,7 +40,7 @@ INSERT INTO only_integers (id, p) VALUES (150, 1);
 INSERT INTO many (id, p) VALUES (1000, 1);
 UPDATE many SET c120 = c120 + 1 WHERE id = 110;
 SELECT * FROM test.wrong('many_kept', true);
-SELECT name, h.action, count(*) FROM many_kept, pgtrickle.get_refresh_history(name) h GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT pgt_name, was_full_fallback, count(*) FROM pgtrickle.pgt_refresh_history JOIN pgtrickle.pgt_stream_tables USING (pgt_id) WHERE pgt_name LIKE 'many%' GROUP BY 1, 2 ORDER BY 1, 2;
 -- A row of values has the hashes and images of the values.
 SELECT pgtrickle.image(1, 'a'::text, NULL::int) = pgtrickle.image(ROW(1, 'a'::text, NULL::int)) AS image, pgtrickle.key_hash(1.0, 'a'::text) = pgtrickle.key_hash(ROW(1.00, 'a'::text)) AS key_hash,
   pgtrickle.image_hash(1.0, 'a'::text) = pgtrickle.image_hash(ROW(1.0, 'a'::text)) AS image_hash, pgtrickle.row_image(NULL::int, 2) = pgtrickle.row_image(ROW(NULL::int, 2)) AS row_image;

@@ -277,6 +277,22 @@ class Play:
             if number % 5 == 3:
                 self.check_inside()
             self.check_all()
+        if self.kept and self.choices.chance(30):
+            self.upgrade()
+
+    def upgrade(self):
+        """Shows that the text of each query is read again as the query that it was printed from."""
+        try:
+            self.do("SELECT pgtrickle.prepare_upgrade()", "SELECT pgtrickle.finish_upgrade()")
+        except psycopg2.Error as error:
+            self.fail(self.kept[0], Failure("upgrade fails %s" % error.pgcode, str(error).strip()))
+            return
+        for stream_table in self.kept:
+            try:
+                self.do(stream_table.refresh())  # the first fill
+            except psycopg2.Error:
+                continue  # reported by the check, unless the query fails as well
+        self.check_all()
 
     def actions(self):
         """Returns {action: count} of all refreshes; a reinitialisation without a cause fails its stream

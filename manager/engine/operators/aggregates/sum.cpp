@@ -7,6 +7,9 @@
  * the last value of that scale recomputes the group, and so does any special value in the delta, whose sum is
  * then special (a special value may have been deleted in exchange for another).
  *
+ * interval: an infinity can be added but not subtracted either, and two opposite ones cannot be added. So a delta adds
+ * finite values only, and an infinite one recomputes the group.
+ *
  * float: additions only. A retraction recomputes the group (1e16 + 1 - 1e16 = 0).
  */
 #include "engine/operators/aggregates/family.hpp"
@@ -56,6 +59,23 @@ int keep_float_sum(GroupBuilder &group, const std::string &argument, TypeKind ki
     return sum;
 }
 
+int keep_interval_sum(GroupBuilder &group, const std::string &argument)
+{
+    const std::string key = "sum interval " + argument;
+    if (group.known(key) >= 0)
+        return group.known(key);
+    const std::string product = signed_value(argument, "i.pgt_weight::pg_catalog.float8 * " + argument);
+    const int sum = group.sum_of(key, argument, column_of(TypeKind::interval),
+                                 "pg_catalog.sum(" + product + ") FILTER (WHERE pg_catalog.isfinite(" + argument + "))",
+                                 "pg_catalog.sum(" + argument + ")");
+    Column column = column_of(TypeKind::int8);
+    column.name = "pgt_infinite_" + std::to_string(sum + 1);
+    const int infinite =
+        group.delta_state(column, "pg_catalog.count(*) FILTER (WHERE NOT pg_catalog.isfinite(" + argument + "))");
+    group.recompute_if("d.#" + std::to_string(infinite) + " > 0");
+    return sum;
+}
+
 int keep_exact_sum(GroupBuilder &group, const std::string &argument, TypeKind kind, const std::string &weighted)
 {
     const Column made = column_of(kind);
@@ -74,9 +94,7 @@ int keep_sum(GroupBuilder &group, const AggregateCall &call, bool as_float8)
     case TypeKind::int4: return keep_exact_sum(group, argument, TypeKind::int8, weighted);
     case TypeKind::int8: return keep_exact_sum(group, argument, TypeKind::numeric, weighted + "::pg_catalog.numeric");
     case TypeKind::money: return keep_exact_sum(group, argument, TypeKind::money, weighted);
-    case TypeKind::interval:
-        return keep_exact_sum(group, argument, TypeKind::interval,
-                              signed_value(argument, "i.pgt_weight::pg_catalog.float8 * " + argument));
+    case TypeKind::interval: return keep_interval_sum(group, argument);
     case TypeKind::float4: return keep_float_sum(group, argument, as_float8 ? TypeKind::float8 : TypeKind::float4);
     case TypeKind::float8: return keep_float_sum(group, argument, TypeKind::float8);
     default: return keep_numeric_sum(group, argument, call.argument->result);
