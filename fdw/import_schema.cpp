@@ -2,6 +2,7 @@
 
 #include "definition/definition_view.hpp"
 #include "definition/options.hpp"
+#include "fdw/ddl/refresh_matview.hpp"
 #include "fdw/sql/ddl_statements.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/settings.hpp"
@@ -13,7 +14,6 @@ extern "C" {
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
@@ -35,7 +35,7 @@ char *query_of(Oid relid, char kind)
     if (kind == RELKIND_VIEW)
         return psprintf("SELECT * FROM %s", quoted_relation_name(relid));
     Relation view = table_open(relid, AccessShareLock);
-    char *query = definition::canonical_text(get_view_query(view));
+    char *query = definition::canonical_text(query_of_view(view));
     table_close(view, AccessShareLock);
     return query;
 }

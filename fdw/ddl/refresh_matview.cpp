@@ -32,6 +32,15 @@ extern "C" {
 
 namespace pgtrickle {
 
+Query *query_of_view(Relation view)
+{
+    const RuleLock *rules = view->rd_rules;
+    for (int i = 0; rules != nullptr && i < rules->numLocks; i++)
+        if (rules->rules[i]->event == CMD_SELECT)
+            return linitial_node(Query, rules->rules[i]->actions);
+    return nullptr;
+}
+
 namespace {
 
 /* Only PostgreSQL frames, so nothing here has a destructor. */
@@ -156,16 +165,6 @@ bool may_read(Oid role, Oid relid)
            pg_attribute_aclcheck_all(relid, role, ACL_SELECT, ACLMASK_ANY) == ACLCHECK_OK;
 }
 
-/* Returns the query of a view or materialized view; PostgreSQL's get_view_query is for views only. */
-Query *query_of(Relation view)
-{
-    const RuleLock *rules = view->rd_rules;
-    for (int i = 0; rules != nullptr && i < rules->numLocks; i++)
-        if (rules->rules[i]->event == CMD_SELECT)
-            return linitial_node(Query, rules->rules[i]->actions);
-    return nullptr;
-}
-
 /* Adds the stream tables that the view reads, also through other views, which are added to `visited`. Each view reads
  * with the rights of its owner; one that it may not read is not refreshed for it. Up to PostgreSQL 15, the rule of a
  * view names the view itself, as OLD and NEW. */
@@ -176,7 +175,7 @@ List *add_stream_tables(Oid view, List *found, List **visited)
     Relation relation = try_table_open(view, AccessShareLock);
     if (relation == nullptr)
         return found;
-    Query *query = query_of(relation);
+    Query *query = query_of_view(relation);
     List *named = query == nullptr ? NIL : definition::relations_named(query);
     const Oid owner = relation->rd_rel->relowner;
     table_close(relation, AccessShareLock);

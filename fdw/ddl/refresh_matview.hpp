@@ -25,4 +25,8 @@ bool is_our_refresh(const RefreshMatViewStmt *statement);
 /* Executes the statement, after the refreshes that it needs, and logs the difference. C++ frame. */
 void refresh_materialized_view(const UserStatement &call);
 
+/* Returns the query of a view or materialized view, or nullptr if it has none; PostgreSQL's get_view_query() is for
+ * views only. PostgreSQL frame. */
+Query *query_of_view(Relation view);
+
 } // namespace pgtrickle

@@ -35,22 +35,35 @@ Columns side_by_side(const Columns &left, const Columns &right)
     return both;
 }
 
+/* Returns the columns of an entry that the query knows: those that were added since are not columns of its joins. */
+Columns known_columns(const Query *query, int index)
+{
+    const RangeTblEntry *entry = rt_fetch(index, query->rtable);
+    List *names, *vars;
+    columns_of_entry(entry, index, false, &names, &vars);
+    Columns columns;
+    ListCell *name, *cell;
+    forboth(name, names, cell, vars)
+    {
+        Var *var = lfirst_node(Var, cell);
+        if (var->varattno > list_length(entry->eref->colnames))
+            continue;
+        columns.numbers = lappend_int(columns.numbers, var->varattno);
+        columns.names = lappend(columns.names, lfirst(name));
+        columns.values = lappend(columns.values, var);
+    }
+    return columns;
+}
+
 /* Makes every join in the tree one without USING and without an alias, whose columns are those of both sides; no Var
  * may refer to one. */
 Columns join_plainly(Query *query, ::Node *item)
 {
-    Columns columns;
-    if (IsA(item, RangeTblRef)) {
-        const int index = castNode(RangeTblRef, item)->rtindex;
-        columns_of_entry(rt_fetch(index, query->rtable), index, false, &columns.names, &columns.values);
-        ListCell *cell;
-        foreach (cell, columns.values)
-            columns.numbers = lappend_int(columns.numbers, lfirst_node(Var, cell)->varattno);
-        return columns;
-    }
+    if (IsA(item, RangeTblRef))
+        return known_columns(query, castNode(RangeTblRef, item)->rtindex);
     auto *join = castNode(JoinExpr, item);
     const Columns left = join_plainly(query, join->larg), right = join_plainly(query, join->rarg);
-    columns = side_by_side(left, right);
+    const Columns columns = side_by_side(left, right);
     join->isNatural = false;
     join->usingClause = NIL;
     join->join_using_alias = nullptr;
