@@ -34,6 +34,7 @@ QUERIES = [
     "SELECT k, count(*), sum(y) FROM a FULL JOIN b USING (k) GROUP BY k",
     "SELECT x, (SELECT max(y) FROM (SELECT k FROM a s WHERE s.x = a.x) t JOIN b USING (k)) FROM a",
     "SELECT u.k, x FROM a JOIN b USING (k) AS u",
+    "SELECT count(*) AS n, array_agg(j.id ORDER BY j.id) AS ids FROM (one FULL JOIN (SELECT 2 AS id, 3 AS z) s USING (id)) AS j HAVING count(*) > 1",
     # operators
     "SELECT x, CASE k WHEN 'a'::citext THEN 1 ELSE 0 END FROM a",
     "SELECT x, NULLIF(k, 'a'::citext) FROM a",
@@ -46,6 +47,8 @@ QUERIES = [
     "SELECT DISTINCT ON (one.id) id AS n, n AS id FROM one ORDER BY one.id, one.n",
     # literals, and names of functions
     "SELECT x, 'x\\b' AS text, lower(k::text) FROM a WHERE k <> 'x\\b'",
+    # equal keys
+    "SELECT id AS i, id AS j, n + 0 AS m, n + 0 AS l, grouping(id) AS g, sum(n) AS s FROM one GROUP BY 1, ROLLUP (2, 3), CUBE (4)",
     # names in constants
     "SELECT relation FROM named WHERE relation = ANY ('{one}'::regclass[])",
     "SELECT relation, 'plus(addend)'::regprocedure::oid FROM named",
@@ -65,7 +68,7 @@ def names():
 
 
 def contents(where, name):
-    return sorted(str(row) for row in where.run(f"SELECT s::text FROM {name} s"))
+    return sorted(str(row) for row in where.run(f"SELECT answer::text FROM {name} answer"))
 
 
 def check(where, expected, skipped=()):

@@ -6,6 +6,7 @@ actions.
 """
 import collections
 import random
+import re
 import zlib
 
 import psycopg2
@@ -283,9 +284,12 @@ class Play:
     def upgrade(self):
         """Shows that the text of each query is read again as the query that it was printed from."""
         try:
-            self.do("SELECT pgtrickle.prepare_upgrade()", "SELECT pgtrickle.finish_upgrade()")
+            self.do("BEGIN", "SELECT pgtrickle.prepare_upgrade()", "SELECT pgtrickle.finish_upgrade()", "COMMIT")
         except psycopg2.Error as error:
-            self.fail(self.kept[0], Failure("upgrade fails %s" % error.pgcode, str(error).strip()))
+            self.database.run("ROLLBACK")
+            named = re.search(r"^play\.(\w+): ", error.diag.message_detail or "", re.M)
+            stream_table = next((one for one in self.kept if named and one.name == named[1]), self.kept[0])
+            self.fail(stream_table, Failure("upgrade fails %s" % error.pgcode, str(error).strip()))
             return
         for stream_table in self.kept:
             try:

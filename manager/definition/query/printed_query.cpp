@@ -7,6 +7,8 @@
 
 extern "C" {
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/tlist.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
 }
@@ -86,14 +88,20 @@ bool has_own_operator(::Node *node, void *context)
            walk_expression(node, has_own_operator, context);
 }
 
-bool merges_by_own_operator(::Node *item, void *context)
+/* Whether the join merges columns by an operator that the text would not name; or in a way that PostgreSQL 18 prints by
+ * names that the alias of the join hides. */
+bool is_misprinted(const JoinExpr *join)
+{
+    return join->usingClause != NIL &&
+           (has_own_operator(join->quals, nullptr) || (join->jointype == JOIN_FULL && join->alias != nullptr));
+}
+
+bool has_misprinted_join(::Node *item, void *context)
 {
     if (item == nullptr || IsA(item, Query) || IsA(item, SubLink))
         return false;
-    if (IsA(item, JoinExpr) && castNode(JoinExpr, item)->usingClause != NIL &&
-        has_own_operator(castNode(JoinExpr, item)->quals, nullptr))
-        return true;
-    return walk_expression(item, merges_by_own_operator, context);
+    return (IsA(item, JoinExpr) && is_misprinted(castNode(JoinExpr, item))) ||
+           walk_expression(item, has_misprinted_join, context);
 }
 
 ::Node *without_aliases_of(::Node *node, void *query)
@@ -120,7 +128,7 @@ bool name_by_relation(::Node *node, void *context)
 
 Query *with_plain_joins(Query *query)
 {
-    if (!merges_by_own_operator(reinterpret_cast<::Node *>(query->jointree), nullptr))
+    if (!has_misprinted_join(reinterpret_cast<::Node *>(query->jointree), nullptr))
         return query;
     Query *plain = query_tree_mutator(query, for_core(without_aliases_of), query, QTW_IGNORE_JOINALIASES);
     int depth = 0;
@@ -171,6 +179,50 @@ void qualify_sorted_columns(Query *query)
     query->rtable = lappend(query->rtable, entry);
 }
 
+Expr *wrapped(Expr *key)
+{
+    CoalesceExpr *same = makeNode(CoalesceExpr);
+    same->coalescetype = exprType(reinterpret_cast<::Node *>(key));
+    same->coalescecollid = exprCollation(reinterpret_cast<::Node *>(key));
+    same->args = list_make1(key);
+    same->location = -1;
+    return reinterpret_cast<Expr *>(same);
+}
+
+/* Returns the cells of the keys, in the order in which PostgreSQL compares them with other expressions. */
+List *cells_of_keys(Query *query)
+{
+    List *cells = NIL;
+    ListCell *cell;
+    if (List *grouped = grouped_expressions(query); grouped != NIL) {
+        foreach (cell, grouped)
+            cells = lappend(cells, &lfirst(cell));
+        return cells;
+    }
+    foreach (cell, query->targetList) {
+        auto *target = lfirst_node(TargetEntry, cell);
+        if (get_sortgroupref_clause_noerr(target->ressortgroupref, query->groupClause) != nullptr)
+            cells = lappend(cells, &target->expr);
+    }
+    return cells;
+}
+
+/* A set may have one of two equal keys, while the text of a target means the first of them. The others are printed as
+ * COALESCE(key), which is the same value. */
+void distinguish_keys(Query *query)
+{
+    if (query->groupingSets == NIL)
+        return;
+    List *known = NIL;
+    ListCell *cell;
+    foreach (cell, cells_of_keys(query)) {
+        auto **key = static_cast<Expr **>(lfirst(cell));
+        while (list_member(known, *key))
+            *key = wrapped(*key);
+        known = lappend(known, *key);
+    }
+}
+
 ::Node *printed(::Node *node, void *context)
 {
     if (node == nullptr)
@@ -180,6 +232,7 @@ void qualify_sorted_columns(Query *query)
     Query *query = query_tree_mutator(castNode(Query, node), for_core(printed), context, 0);
     query = with_plain_joins(query);
     qualify_sorted_columns(query);
+    distinguish_keys(query);
     return reinterpret_cast<::Node *>(query);
 }
 

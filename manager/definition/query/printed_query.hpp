@@ -3,8 +3,8 @@
  *
  * PostgreSQL prints some parts of a query by words that it looks up when it reads them: JOIN … USING looks its
  * operators up along the search path, which does not include the schema of an extension's type (citext), and a name in
- * ORDER BY means an output column first. Such parts are printed in another form here: as JOIN … ON, and as qualified
- * columns.
+ * ORDER BY means an output column first, and one of two equal keys of grouping sets is the first of them. Such parts
+ * are printed in another form here: as JOIN … ON, as qualified columns, and as COALESCE of the key.
  *
  * PostgreSQL frame.
  */

@@ -32,7 +32,8 @@ namespace {
 void add(ObjectAddresses *found, Oid class_id, Oid object_id)
 {
     const int cache = is_objectclass_supported(class_id) ? get_object_catcache_oid(class_id) : -1;
-    if (object_id < FirstUnpinnedObjectId || (cache != -1 && !SearchSysCacheExists1(cache, ObjectIdGetDatum(object_id))))
+    if (object_id < FirstUnpinnedObjectId ||
+        (cache != -1 && !SearchSysCacheExists1(cache, ObjectIdGetDatum(object_id))))
         return;
     ObjectAddress address;
     ObjectAddressSet(address, class_id, object_id);
