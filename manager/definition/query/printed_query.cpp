@@ -189,22 +189,19 @@ Expr *wrapped(Expr *key)
     return reinterpret_cast<Expr *>(same);
 }
 
-/* Returns the cells of the keys, in the order in which PostgreSQL compares them with other expressions. */
-List *cells_of_keys(Query *query)
+/* Returns the targets that are keys, in the order in which PostgreSQL compares them with other expressions. */
+List *targets_of_keys(const Query *query)
 {
-    List *cells = NIL;
+    List *targets = NIL;
     ListCell *cell;
-    if (List *grouped = grouped_expressions(query); grouped != NIL) {
-        foreach (cell, grouped)
-            cells = lappend(cells, &lfirst(cell));
-        return cells;
-    }
-    foreach (cell, query->targetList) {
+    foreach (cell, are_keys_found_by_parser ? query->groupClause : NIL)
+        targets = lappend(targets, get_sortgroupclause_tle(lfirst_node(SortGroupClause, cell), query->targetList));
+    foreach (cell, are_keys_found_by_parser ? NIL : query->targetList) {
         auto *target = lfirst_node(TargetEntry, cell);
         if (get_sortgroupref_clause_noerr(target->ressortgroupref, query->groupClause) != nullptr)
-            cells = lappend(cells, &target->expr);
+            targets = lappend(targets, target);
     }
-    return cells;
+    return targets;
 }
 
 /* A set may have one of two equal keys, while the text of a target means the first of them. The others are printed as
@@ -215,11 +212,15 @@ void distinguish_keys(Query *query)
         return;
     List *known = NIL;
     ListCell *cell;
-    foreach (cell, cells_of_keys(query)) {
-        auto **key = static_cast<Expr **>(lfirst(cell));
-        while (list_member(known, *key))
-            *key = wrapped(*key);
-        known = lappend(known, *key);
+    foreach (cell, targets_of_keys(query)) {
+        auto *target = lfirst_node(TargetEntry, cell);
+        auto *key = reinterpret_cast<Expr *>(without_group_aliases(query, reinterpret_cast<::Node *>(target->expr)));
+        const bool is_known = list_member(known, key);
+        while (list_member(known, key))
+            key = wrapped(key);
+        known = lappend(known, key);
+        if (is_known)
+            target->expr = key;
     }
 }
 

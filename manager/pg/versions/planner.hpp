@@ -34,18 +34,6 @@ inline bool is_group_entry([[maybe_unused]] const RangeTblEntry *entry)
 #endif
 }
 
-/* Returns the grouped expressions for which that entry stands, or NIL. */
-inline List *grouped_expressions([[maybe_unused]] const Query *query)
-{
-#if PG_VERSION_NUM >= 180000
-    ListCell *cell;
-    foreach (cell, query->rtable)
-        if (is_group_entry(lfirst_node(RangeTblEntry, cell)))
-            return lfirst_node(RangeTblEntry, cell)->groupexprs;
-#endif
-    return NIL;
-}
-
 inline ::Node *without_group_aliases([[maybe_unused]] Query *query, ::Node *node)
 {
 #if PG_VERSION_NUM < 180000
