@@ -207,9 +207,10 @@ void mark_users_of_type(Oid type, const char *reason)
 
 void note_row_type(Oid relid)
 {
-    for (Oid altered : to_vector(call([=] { return altered_with(relid); })))
+    List *relations = call([=] { return altered_with(relid); });
+    for (Oid altered : to_vector(relations))
         note_rows_of(altered);
-    call([=] { follow_columns_in_text(altered_with(relid)); });
+    call([=] { follow_columns_in_text(relations); });
 }
 
 void note_columns(Oid relid, const AlterTableStmt *statement)

@@ -359,7 +359,7 @@ char *canonical_text(Query *query)
 {
     int level = NewGUCNestLevel();
     set_text_settings();
-    auto *copy = in_printed_form(static_cast<Query *>(copyObjectImpl(query)));
+    Query *copy = in_printed_form(query);
     remove_dropped_columns(copy);
     name_first_branch(copy);
     char *text = pg_get_querydef(copy, false);

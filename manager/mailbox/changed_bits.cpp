@@ -60,24 +60,29 @@ void notify_change(uint32_t slot) noexcept
     wake_process(manager->process);
 }
 
-void notify_full_check() noexcept
+namespace {
+
+/* Sets the flag, also for a manager that is still to start. */
+void notify(std::atomic<uint32_t> ManagerSlot::*flag) noexcept
 {
     ManagerSlot *manager = find_manager(MyDatabaseId);
     if (manager == nullptr)
         return;
-    manager->needs_full_check.store(1);
+    (manager->*flag).store(1);
     if (manager->pid.load() != 0)
         wake_process(manager->process);
 }
 
+} // namespace
+
+void notify_full_check() noexcept
+{
+    notify(&ManagerSlot::needs_full_check);
+}
+
 void notify_lack_of_schedule() noexcept
 {
-    ManagerSlot *manager = find_manager(MyDatabaseId);
-    if (manager == nullptr)
-        return;
-    manager->lacks_schedule.store(1);
-    if (manager->pid.load() != 0)
-        wake_process(manager->process);
+    notify(&ManagerSlot::lacks_schedule);
 }
 
 int slot_total() noexcept

@@ -12,7 +12,6 @@
 
 extern "C" {
 #include "catalog/catalog.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "mb/pg_wchar.h"
 #include "parser/parsetree.h"

@@ -4,8 +4,7 @@
  *   GROUP BY ROLLUP (a, b)   ─►   groups of (a, b) ∪ groups of (a, NULL) ∪ the one row of (NULL, NULL)
  *
  * In each branch a key that is not in its set is a NULL, in direct arguments of aggregates too, and grouping() a
- * constant. A set that is written
- * twice returns its groups twice. HAVING is evaluated in each branch.
+ * constant. A set that is written twice returns its groups twice. HAVING is evaluated in each branch.
  *
  * In a correlated subquery every set has the domain's columns as well. A set without further columns is the
  * empty set, which returns a row even if there are no rows to group: it is grouped with the added rows.
