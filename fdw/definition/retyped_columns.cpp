@@ -107,6 +107,19 @@ void alter_columns(Oid relid, List *commands)
     CommandCounterIncrement();
 }
 
+/* Locks the stream table, whose definition follows the column. Returns false if it is dropped meanwhile. */
+bool lock_to_follow(Oid user, Oid relid, AttrNumber column)
+{
+    if (!call([=] { return definition::is_stream_table(user); }))
+        return false;
+    const bool may_follow = call([=] { return has_rights_of_owner(user); }) && refresh::may_run_here(user);
+    return call([=] {
+        if (!may_follow)
+            refuse(user, get_attname(relid, column, false));
+        return definition::lock_if_exists(user, AccessExclusiveLock);
+    });
+}
+
 } // namespace
 
 void RetypedColumns::release_column(Oid relid, AttrNumber column)
@@ -116,15 +129,11 @@ void RetypedColumns::release_column(Oid relid, AttrNumber column)
     foreach (cell, users) {
         const Oid user = lfirst_oid(cell);
         const bool is_released = std::find(released_.begin(), released_.end(), user) != released_.end();
-        const bool may_follow =
-            is_released || (call([=] { return has_rights_of_owner(user); }) && refresh::may_run_here(user));
-        call([=] {
-            if (!may_follow)
-                refuse(user, get_attname(relid, column, false));
-            LockRelationOid(user, AccessExclusiveLock);
-        });
-        if (!is_released)
+        if (!is_released) {
+            if (!lock_to_follow(user, relid, column))
+                continue;
             released_.push_back(user);
+        }
         call([=] { release_from_rule(user, relid); });
     }
 }
