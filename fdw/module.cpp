@@ -159,8 +159,8 @@ constexpr SubtransactionHandler subtransaction[] = {
     catalog::at_subtransaction_event,
     end_running_of,
     mailbox::at_subtransaction_event,
-    forget_unconfirmed_reads,
-    forget_unconfirmed_choices,
+    follow_subtransaction_in_reads,
+    follow_subtransaction_in_choices,
 };
 
 constexpr SharedMemoryHandler shared_memory_request[] = {

@@ -277,16 +277,21 @@ void confirm_choices(int position)
     });
 }
 
-void forget_unconfirmed_choices(SubXactEvent event, SubTransactionId, SubTransactionId)
+void follow_subtransaction_in_choices(SubXactEvent event, SubTransactionId, SubTransactionId)
 {
-    if (event != SUBXACT_EVENT_ABORT_SUB)
+    if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
         return;
-    for_all_choices([](Choices *choices) {
+    for_all_choices([=](Choices *choices) {
+        const int ending = GetCurrentTransactionNestLevel();
         ListCell *cell;
         foreach (cell, choices->list) {
             auto *choice = static_cast<Choice *>(lfirst(cell));
-            if (choice->nest_level < GetCurrentTransactionNestLevel())
+            if (choice->nest_level < ending)
                 continue;
+            if (event == SUBXACT_EVENT_COMMIT_SUB) {
+                choice->nest_level = ending - 1;
+                continue;
+            }
             choices->list = foreach_delete_current(choices->list, cell);
             pfree(choice);
         }

@@ -57,7 +57,8 @@ void choose(Choices *choices, Oid relid, bool is_exact, bool is_stale);
 
 /* Makes the choices of the statement at the position, and of those that it has called, final: it has returned. */
 void confirm_choices(int position);
-void forget_unconfirmed_choices(SubXactEvent event, SubTransactionId self, SubTransactionId parent);
+/* Choices of a savepoint that is rolled back bind no more; those of one that is released bind what is around it. */
+void follow_subtransaction_in_choices(SubXactEvent event, SubTransactionId self, SubTransactionId parent);
 
 /* Appends the choices that bind functions of the statement in parallel workers, as text; nothing if there are none. */
 void print_choices(StringInfo text, const QueryDesc *query);

@@ -125,13 +125,20 @@ bool has_read_exactly()
     return known_past_reads() != nullptr;
 }
 
-void forget_unconfirmed_reads(SubXactEvent event, SubTransactionId, SubTransactionId)
+void follow_subtransaction_in_reads(SubXactEvent event, SubTransactionId, SubTransactionId)
 {
+    if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
+        return;
+    const int ending = GetCurrentTransactionNestLevel();
     ListCell *cell;
-    foreach (cell, event == SUBXACT_EVENT_ABORT_SUB ? unconfirmed : NIL) {
+    foreach (cell, unconfirmed) {
         auto *noted = static_cast<Unconfirmed *>(lfirst(cell));
-        if (noted->nest_level < GetCurrentTransactionNestLevel())
+        if (noted->nest_level < ending)
             continue;
+        if (event == SUBXACT_EVENT_COMMIT_SUB) {
+            noted->nest_level = ending - 1;
+            continue;
+        }
         unconfirmed = foreach_delete_current(unconfirmed, cell);
         pfree(noted);
     }

@@ -22,7 +22,9 @@ void remember_exact_reads(const List *relids, TimestampTz at);
 void confirm_exact_reads(int position);
 /* Whether anything has been read exactly. */
 bool has_read_exactly();
-void forget_unconfirmed_reads(SubXactEvent event, SubTransactionId self, SubTransactionId parent);
+/* Reads of a savepoint that is rolled back do not count; those of one that is released are reads of what is around it.
+ */
+void follow_subtransaction_in_reads(SubXactEvent event, SubTransactionId self, SubTransactionId parent);
 /* Returns the time before which the changes were committed that this session has seen in exact reads of the stream
  * table; 0: it has not read the stream table exactly. */
 TimestampTz read_exactly_at(Oid relid);
