@@ -213,6 +213,35 @@ void after_attach(Oid child, Oid parent)
     invalidate_targets(child);
 }
 
+/* Returns the sources among the child, its former parent, and their ancestors. */
+List *captured_around(Oid child, Oid parent)
+{
+    List *sources = NIL;
+    ListCell *cell;
+    foreach (cell, list_concat(lcons_oid(child, ancestors_of(child)), lcons_oid(parent, ancestors_of(parent))))
+        if (is_captured(lfirst_oid(cell)))
+            sources = list_append_unique_oid(sources, lfirst_oid(cell));
+    return sources;
+}
+
+/* Whether one of them was written from outside of its tree (is_written_from_outside()) through the parent, which the
+ * child has left, or through another parent of relations that have left its tree with the child. */
+bool was_any_written_from_outside(const List *sources, Oid child, Oid parent)
+{
+    const List *left = tree_of(child, NoLock);
+    ListCell *cell, *one, *above;
+    foreach (cell, sources) {
+        const List *tree = tree_of(lfirst_oid(cell), NoLock);
+        if (!list_member_oid(tree, parent))
+            return true;
+        foreach (one, left)
+            foreach (above, ancestors_of(lfirst_oid(one)))
+                if (!list_member_oid(tree, lfirst_oid(above)) && !list_member_oid(left, lfirst_oid(above)))
+                    return true;
+    }
+    return false;
+}
+
 void after_detach(Oid child, Oid parent)
 {
     if (exists(parent)) {
@@ -224,10 +253,13 @@ void after_detach(Oid child, Oid parent)
     invalidate_targets(child);
     if (!exists(parent) || get_rel_relkind(parent) != RELKIND_RELATION)
         return;
+    List *sources = captured_around(child, parent);
+    if (!was_any_written_from_outside(sources, child, parent))
+        return;
     lock_out_writers(list_concat_unique_oid(related_relations(parent, NoLock), related_relations(child, NoLock)));
     ListCell *cell;
-    foreach (cell, list_concat(lcons_oid(child, ancestors_of(child)), lcons_oid(parent, ancestors_of(parent))))
-        if (is_captured(lfirst_oid(cell)) && !is_written_from_outside(lfirst_oid(cell), NIL))
+    foreach (cell, sources)
+        if (!is_written_from_outside(lfirst_oid(cell), NIL))
             (void)follow_routing(lfirst_oid(cell));
 }
 
