@@ -154,12 +154,9 @@ constexpr TransactionHandler transaction[] = {
 };
 
 constexpr SubtransactionHandler subtransaction[] = {
-    capture::forget_at_subtransaction_abort,
-    capture::settle_open_statements_of,
-    catalog::at_subtransaction_event,
-    end_running_of,
-    mailbox::at_subtransaction_event,
-    follow_subtransaction_in_reads,
+    capture::forget_at_subtransaction_abort, capture::settle_open_statements_of,
+    catalog::at_subtransaction_event,        end_running_of,
+    mailbox::at_subtransaction_event,        follow_subtransaction_in_reads,
     follow_subtransaction_in_choices,
 };
 
