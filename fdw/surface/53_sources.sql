@@ -24,16 +24,22 @@ CREATE FUNCTION pgtrickle.old_transactions()
   RETURNS TABLE (holder text, since timestamptz)
   LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off
 BEGIN ATOMIC
-  SELECT 'process ' || a.pid || coalesce(' of ' || a.usename, ''), a.xact_start
+  /* A snapshot of another database sees no log, but all snapshots see which transactions are running. */
+  SELECT 'process ' || a.pid || coalesce(' of ' || a.usename, '') || coalesce(' in database ' || nullif(a.datname, current_database()), ''), a.xact_start
   FROM pg_stat_activity a
-  WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
-    AND (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL) AND a.backend_type = 'client backend'
+  WHERE (a.datname = current_database() AND a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL)
+    AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend'
   UNION ALL
-  SELECT 'prepared transaction ' || quote_literal(x.gid), x.prepared
-  FROM pg_prepared_xacts x WHERE x.database = current_database();
+  SELECT 'prepared transaction ' || quote_literal(x.gid) || coalesce(' in database ' || nullif(x.database, current_database()), ''), x.prepared
+  FROM pg_prepared_xacts x
+  UNION ALL
+  SELECT 'replication slot ' || quote_literal(s.slot_name), NULL FROM pg_replication_slots s WHERE s.xmin IS NOT NULL
+  UNION ALL
+  SELECT 'standby ' || quote_literal(a.application_name) || ' of process ' || a.pid, NULL
+  FROM pg_stat_activity a WHERE a.backend_type = 'walsender' AND a.backend_xmin IS NOT NULL;
 END;
 COMMENT ON FUNCTION pgtrickle.old_transactions()
-  IS 'internal: transactions whose snapshots may prevent the trimming of change logs';
+  IS 'internal: transactions whose snapshots may prevent the trimming of change logs; of those of standbys the age is not known';
 
 CREATE FUNCTION pgtrickle.change_buffer_sizes()
   RETURNS TABLE (source_schema text, source_name text, source_relid oid, source_type text, log_bytes bigint,
@@ -53,7 +59,7 @@ BEGIN ATOMIC
          CASE WHEN b.readers IS NOT NULL THEN pgtrickle.name_list(b.readers)
               /* A log without needed rows is truncated to a few pages once no older snapshot exists. */
               WHEN r.log_bytes > 4 * 1024 * 1024
-              THEN (SELECT t.holder || ', since ' || t.since FROM pgtrickle.old_transactions() t ORDER BY t.since LIMIT 1)
+              THEN (SELECT t.holder || coalesce(', since ' || t.since, '') FROM pgtrickle.old_transactions() t ORDER BY t.since LIMIT 1)
          END
   FROM pgtrickle.source_rows() r
        JOIN pg_class c ON c.oid = r.source_relid

@@ -158,8 +158,8 @@ void forget_finding(Oid segment)
     finding->frontier = nullptr;
 }
 
-/* Whether a segment that is not needed now was not needed for any snapshot that is still in use. C++
- * frame. */
+/* Whether a segment that is not needed now was not needed for any snapshot that is still in use: one of this database,
+ * or of a standby that reports its own. C++ frame. */
 bool is_unneeded_by_all_snapshots(Oid source, Oid segment)
 {
     Finding *finding = call([=] { return finding_of(segment); });
@@ -184,8 +184,10 @@ bool is_unneeded_by_all_snapshots(Oid source, Oid segment)
         });
     }
     return call([=] {
-        return TransactionIdPrecedesOrEquals(static_cast<TransactionId>(finding->next_xid),
-                                             GetOldestNonRemovableTransactionId(nullptr));
+        Relation relation = table_open(segment, NoLock);
+        const TransactionId horizon = GetOldestNonRemovableTransactionId(relation);
+        table_close(relation, NoLock);
+        return TransactionIdPrecedesOrEquals(static_cast<TransactionId>(finding->next_xid), horizon);
     });
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 """Shows what trimming a change log leaves to those that may still need it: an old snapshot reads its own answer or gets 40001,
-however the log was emptied, and a log whose changes concern no reader is emptied, too."""
+however the log was emptied; and a log whose changes concern no reader, or only those who cannot read it, is emptied."""
 
 import sys
 from pathlib import Path
@@ -58,7 +58,27 @@ def a_log_of_which_only_rows_of_children_come():
                     "AND pgt_id = (SELECT pgt_id FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'only')") == 0
 
 
+def a_log_beside_those_who_cannot_read_it():
+    """A snapshot of another database, and the catalog horizon of a logical slot."""
+    server.restart(wal_level="logical", **{"pg_trickle.max_log_size": "1GB"})
+    db.session.close()
+    db.session = db.connect()
+    db.run("CREATE TABLE trimmed (id int, filling text)")
+    db.run("SELECT pgtrickle.create_stream_table('of_trimmed', 'SELECT id, filling FROM trimmed', '1s', 'DIFFERENTIAL')")
+    db.value("SELECT slot_name FROM pg_create_logical_replication_slot('idle', 'pgoutput')")
+    elsewhere = db.connect("postgres")
+    elsewhere.autocommit = False
+    elsewhere.cursor().execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1")
+    for turn in range(3):
+        db.run(FILL.format("trimmed", turn * 3000, turn * 3000 + 2999))
+        db.run("SELECT pgtrickle.refresh_stream_table('of_trimmed')")
+    db.wait_for(f"SELECT ({log_size('trimmed')}) < 2000000", True)
+    elsewhere.close()
+    db.run("SELECT pg_drop_replication_slot('idle')")
+
+
 try:
-    run_cases([an_old_snapshot_after_a_log_has_exceeded_its_limit, a_log_of_which_only_rows_of_children_come])
+    run_cases([an_old_snapshot_after_a_log_has_exceeded_its_limit, a_log_of_which_only_rows_of_children_come,
+               a_log_beside_those_who_cannot_read_it])
 finally:
     server.destroy()

@@ -68,6 +68,24 @@ def failures_and_suspension_and_resumption():
     db.run("SELECT pgtrickle.resume_stream_table('shares')")
 
 
+def one_behind_an_upstream_with_a_schedule_of_its_own():
+    """It is not late while its upstream has not to apply the changes."""
+    db.run("CREATE TABLE slow (id int PRIMARY KEY, v int); INSERT INTO slow VALUES (1, 1)")
+    db.run("CREATE TABLE quick (id int PRIMARY KEY, v int); INSERT INTO quick VALUES (1, 1)")
+    db.run("SELECT pgtrickle.create_stream_table('up', 'SELECT id, v FROM slow', '1h')")
+    db.run("SELECT pgtrickle.create_stream_table('down', 'SELECT id, up.v, quick.v AS w FROM up JOIN quick USING (id)', '2s')")
+    db.run("UPDATE slow SET v = 2")
+    db.wait_for("SELECT clock_timestamp() > max(last_refresh_at) + interval '8s' FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'up'", True)
+    forget()
+    for turn in 1, 2, 3:
+        db.run("UPDATE quick SET v = v + 1")
+        db.wait_for("SELECT w FROM down", 1 + turn)
+    db.run("SELECT pgtrickle.refresh_stream_table('up')")
+    db.run("SELECT pg_notify('pg_trickle_alert', '{\"event\": \"mark\", \"pgt_name\": \"mark\"}')")
+    wait_for("mark", "mark")
+    assert not [alert for alert in heard if alert["event"] == "stale_data"], heard
+
+
 def one_that_starts_over():
     db.run("SELECT pgtrickle.create_stream_table('sums', 'SELECT sum(v) AS v FROM source', 'calculated')")
     db.run("INSERT INTO source VALUES (2, 1)")
@@ -136,4 +154,4 @@ def finish():
 
 
 run_cases([failures_and_suspension_and_resumption, one_that_starts_over, names_of_any_kind_and_no_data,
-           a_watermark_group_is_not_named, a_held_one_is_stale_once, finish])
+           a_watermark_group_is_not_named, a_held_one_is_stale_once, one_behind_an_upstream_with_a_schedule_of_its_own, finish])

@@ -53,7 +53,8 @@ void StaleAlerts::send()
         const scheduler::Task *task = tasks_.find(id);
         if (task == nullptr)
             continue;
-        TimestampTz since = task->is_idle() ? 0 : mailbox::dirty_since(id);
+        /* Changes that an upstream with a schedule of its own has not applied are not due yet. */
+        TimestampTz since = task->is_idle() ? 0 : mailbox::status_of(id).scheduled_dirty_since;
         std::optional<TimestampTz> due = due_time(*task, since, zone);
         const bool is_stale = due && *due + late_after_us <= now;
         if (is_stale)
