@@ -23,6 +23,7 @@ extern "C" {
 }
 
 #include <functional>
+#include <optional>
 #include <utility>
 
 namespace pgtrickle {
@@ -191,7 +192,8 @@ bool is_expanded(const RangeTblEntry *entry)
 /* The statement whose levels are visited. */
 struct Statement {
     const Query *whole;
-    bool is_rechecked; /* this level, or one around it, changes or locks rows */
+    bool is_rechecked; /* this level, or one that it may be pulled up into, changes or locks rows */
+    std::optional<bool> has_rechecked_level;
     InlinedFunctions functions;
 };
 
@@ -203,6 +205,16 @@ bool is_rechecked(const Query *query)
 {
     return query->rowMarks != NIL || query->commandType == CMD_UPDATE || query->commandType == CMD_DELETE ||
            query->commandType == CMD_MERGE;
+}
+
+bool has_rechecked_level(Node *node, void *)
+{
+    if (node == nullptr)
+        return false;
+    if (!IsA(node, Query))
+        return walk_expression(node, has_rechecked_level, nullptr);
+    const auto *query = reinterpret_cast<const Query *>(node);
+    return is_rechecked(query) || walk_query(const_cast<Query *>(query), has_rechecked_level, nullptr, 0);
 }
 
 void expand_entry(Query *query, RangeTblEntry *entry, const ServedRelation *served, const Statement *statement)
@@ -252,6 +264,18 @@ void visit_entry(Query *query, RangeTblEntry *entry, Statement *statement)
         expand_entry(query, entry, served, statement);
 }
 
+/* PostgreSQL may put it into any level that refers to it, of which any may be rechecked. */
+void visit_common_expression(const CommonTableExpr *expression, Statement *statement)
+{
+    if (!statement->has_rechecked_level)
+        statement->has_rechecked_level =
+            has_rechecked_level(reinterpret_cast<Node *>(const_cast<Query *>(statement->whole)), nullptr);
+    const bool was_rechecked = statement->is_rechecked;
+    statement->is_rechecked |= *statement->has_rechecked_level;
+    visit_node(expression->ctequery, statement);
+    statement->is_rechecked = was_rechecked;
+}
+
 void visit_query(Query *query, Statement *statement)
 {
     check_stack_depth();
@@ -260,7 +284,7 @@ void visit_query(Query *query, Statement *statement)
     statement->is_rechecked |= is_rechecked(query);
     ListCell *cell;
     foreach (cell, query->cteList)
-        visit_node(lfirst_node(CommonTableExpr, cell)->ctequery, statement);
+        visit_common_expression(lfirst_node(CommonTableExpr, cell), statement);
     if (query->hasSubLinks)
         walk_query(query, visit_node, statement, QTW_IGNORE_RT_SUBQUERIES | QTW_IGNORE_CTE_SUBQUERIES);
     foreach (cell, query->rtable)
@@ -270,7 +294,7 @@ void visit_query(Query *query, Statement *statement)
 
 PlannedStmt *plan_expanded(Query *query, const char *text, int options, ParamListInfo parameters)
 {
-    Statement statement = {query, false, {}};
+    Statement statement = {query, false, std::nullopt, {}};
     const uint64 begun = count_of_relation_changes();
     const Query *unexpanded = copy_for_exact_plan(query);
     visit_query(query, &statement);
