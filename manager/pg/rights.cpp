@@ -1,5 +1,11 @@
 #include "pg/rights.hpp"
 
+#include "pg/versions/rights.hpp"
+
+extern "C" {
+#include "utils/acl.h"
+}
+
 namespace pgtrickle {
 
 bool ServedOwner::serve(Oid owner)
@@ -15,6 +21,14 @@ void ServedOwner::require(Oid owner)
         raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
                .message = "could not run code of an owner in the worker of another one",
                .detail = "A stream table has got another owner meanwhile."});
+}
+
+void AsOwner::hide_messages_from_others(Oid owner)
+{
+    call([=] {
+        if (!has_privs_of_role(statement_user(), owner) && !may_act_as(statement_user(), owner))
+            set_for_now("client_min_messages", "notice");
+    });
 }
 
 } // namespace pgtrickle

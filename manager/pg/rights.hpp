@@ -17,6 +17,7 @@ extern "C" {
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
+#include "utils/guc.h"
 }
 
 namespace pgtrickle {
@@ -137,14 +138,20 @@ class ServedOwner {
 
 /* Rights of the stream table's owner in a security-restricted operation. User code does not see custom
  * settings of the session; settings that it changes are restored afterwards, as in every security-restricted
- * operation of PostgreSQL. */
+ * operation of PostgreSQL. A session of another role gets no LOG and DEBUG messages of what runs: those of
+ * auto_explain and of the owner's functions contain values that the role may not read. */
 class AsOwner : ServedOwner, SharedSettings, SessionSwitch, UserSwitch {
   public:
     AsOwner(Oid owner, Sharing sharing)
         : ServedOwner(owner), SharedSettings(sharing), SessionSwitch(owner),
           UserSwitch(owner, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION, true)
     {
+        if (client_min_messages < NOTICE)
+            hide_messages_from_others(owner);
     }
+
+  private:
+    static void hide_messages_from_others(Oid owner);
 };
 
 /* Returns the user of the statement that the session runs: the current user outside of all switches. */

@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
 """Shows that debug_print_parse, debug_print_rewritten and debug_print_plan, which any role may set, show no session what functions
-in other roles' stream tables have returned: a value that a function took from a table which the session may not read."""
+in other roles' stream tables have returned: a value that a function took from a table which the session may not read. Nor does
+auto_explain, where it explains all statements, show keys of rows which a stream table hides."""
 
 import sys
 import uuid
@@ -73,9 +74,39 @@ def owners_of_sources():
                  "SELECT pgtrickle.stop_capture('owner.e')", "SELECT pgtrickle.allow_capture('owner.e')")
 
 
+def explained(role):
+    """Returns what the session hears of an exact read."""
+    connection = db.connect()
+    connection.notices = Notices()
+    cursor = connection.cursor()
+    for statement in ("LOAD 'auto_explain'", "SET auto_explain.log_min_duration = 0", "SET auto_explain.log_nested_statements = on",
+                      "SET auto_explain.log_analyze = on", "SET auto_explain.log_verbose = on", f"SET ROLE {role}",
+                      "SET client_min_messages = debug1", "SET pg_trickle.read_mode = exact"):
+        cursor.execute(statement)
+    heard = []
+    for read in "SELECT * FROM other.public_ones WHERE v < 0", "SELECT s FROM other.public_sums WHERE k = 1":
+        cursor.execute(read)
+        heard += connection.notices
+        connection.notices.clear()
+    connection.close()
+    return "".join(heard)
+
+
+def readers_where_all_statements_are_explained():
+    db.run(f"""SET ROLE {OTHER}; CREATE TABLE other.t (id int PRIMARY KEY, k int, v int);
+        INSERT INTO other.t SELECT g, g % 2, g FROM generate_series(1, 2000) g;
+        SELECT pgtrickle.create_stream_table('other.public_ones', 'SELECT id, v FROM other.t WHERE k = 0', '520w');
+        SELECT pgtrickle.create_stream_table('other.public_sums', 'SELECT k, sum(v) AS s FROM other.t WHERE id > 100 GROUP BY k', '520w');
+        GRANT SELECT ON other.public_ones, other.public_sums TO {READER};
+        UPDATE other.t SET v = -v WHERE id IN (91, 93, 96); RESET ROLE""")
+    assert "other.t" in explained(OTHER), "the owner hears nothing of the statements inside"
+    heard = explained(READER)
+    assert "public_ones" in heard and "other.t" not in heard and "93" not in heard, heard
+
+
 try:
     set_up()
-    run_cases([readers, owners_of_sources])
+    run_cases([readers, owners_of_sources, readers_where_all_statements_are_explained])
 finally:
     db.run(f"RESET ROLE; DROP OWNED BY {OWNER}, {OTHER}, {READER} CASCADE; DROP ROLE {OWNER}, {OTHER}, {READER}")
     db.drop()
