@@ -6,7 +6,10 @@ extern "C" {
 #include "access/parallel.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/pg_largeobject.h"
+#include "miscadmin.h"
 #include "replication/walsender.h"
+#include "storage/lock.h"
 #include "utils/snapmgr.h"
 }
 
@@ -52,6 +55,28 @@ TransactionId *copy_of(const TransactionId *xids, int64 count)
     return copy;
 }
 
+/* Makes a snapshot that others refer to equal to `latest`. */
+void become(Snapshot kept, const SnapshotData *latest)
+{
+    const SnapshotData bookkeeping = *kept;
+    *kept = *latest;
+    kept->xip = copy_of(latest->xip, latest->xcnt);
+    kept->subxip = copy_of(latest->subxip, latest->subxcnt);
+    kept->copied = bookkeeping.copied;
+    kept->curcid = bookkeeping.curcid;
+    kept->active_count = bookkeeping.active_count;
+    kept->regd_count = bookkeeping.regd_count;
+    kept->ph_node = bookkeeping.ph_node;
+}
+
+/* The function calls of the protocol, of which those on large objects read without a statement, pass no hook. */
+bool has_read_large_objects()
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_RELATION(tag, MyDatabaseId, LargeObjectRelationId);
+    return holds_lock(tag, RowExclusiveLock);
+}
+
 } // namespace
 
 void use_transaction_snapshot()
@@ -63,24 +88,17 @@ void use_transaction_snapshot()
 
 bool is_transaction_snapshot_unused(QueryDesc *query)
 {
-    return XactIsoLevel == XACT_REPEATABLE_READ && !is_used() && !RecoveryInProgress() && !IsInParallelMode() &&
-           !am_walsender && !TransactionIdIsValid(GetTopTransactionIdIfAny()) && ActiveSnapshotSet() &&
-           query->snapshot == GetActiveSnapshot() && is_snapshot_referenced_by_query_only(query);
+    return XactIsoLevel == XACT_REPEATABLE_READ && !is_used() && !has_read_large_objects() && !RecoveryInProgress() &&
+           !IsInParallelMode() && !am_walsender && !TransactionIdIsValid(GetTopTransactionIdIfAny()) &&
+           ActiveSnapshotSet() && query->snapshot == GetActiveSnapshot() && is_snapshot_referenced_by_query_only(query);
 }
 
 void retake_transaction_snapshot()
 {
     const Snapshot latest = GetLatestSnapshot();
-    Snapshot kept = GetTransactionSnapshot();
-    const SnapshotData bookkeeping = *kept;
-    *kept = *latest;
-    kept->xip = copy_of(latest->xip, latest->xcnt);
-    kept->subxip = copy_of(latest->subxip, latest->subxcnt);
-    kept->copied = bookkeeping.copied;
-    kept->curcid = bookkeeping.curcid;
-    kept->active_count = bookkeeping.active_count;
-    kept->regd_count = bookkeeping.regd_count;
-    kept->ph_node = bookkeeping.ph_node;
+    become(GetTransactionSnapshot(), latest);
+    /* PostgreSQL runs the other statements that a rule makes of this one under the same active snapshot. */
+    become(GetActiveSnapshot(), latest);
     last_used() = {own_local_xid(), GetCurrentTimestamp()};
 }
 

@@ -1,0 +1,67 @@
+#!/usr/bin/python3 -B
+"""Shows that all that a REPEATABLE READ transaction reads is of one moment, although its snapshot is taken once more for its first
+statement: the other statements that a rule makes of that statement, and large objects, which libpq reads without a statement."""
+
+import sys
+import threading
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+db = Database()
+
+
+def statements_of_a_rule():
+    """The refresh, which the first of them waits for, is held up until another session has committed."""
+    db.run("""CREATE TABLE source (id int); CREATE TABLE plain (id int); CREATE TABLE seen (what text, n bigint); CREATE VIEW asked AS SELECT 1 AS id;
+        CREATE FUNCTION held(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+          'BEGIN PERFORM pg_advisory_lock_shared(7), pg_advisory_unlock_shared(7); RETURN $1; END';
+        CREATE RULE r AS ON INSERT TO asked DO INSTEAD (INSERT INTO seen SELECT 'stream table', n FROM slow;
+                                                        INSERT INTO seen SELECT 'next statement', count(*) FROM plain)"""
+           .replace("CREATE RULE", "SELECT pgtrickle.create_stream_table('slow', 'SELECT count(held(id)) AS n FROM source', '0s', 'FULL'); CREATE RULE"))
+    holder, reader = db.connect(), db.connect()
+    holder.cursor().execute("SELECT pg_advisory_lock(7)")
+    db.run("INSERT INTO source VALUES (1)")
+    cursor = reader.cursor()
+    cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    statement = threading.Thread(target=cursor.execute, args=("INSERT INTO asked VALUES (1)",))
+    statement.start()
+    db.wait_for("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted", 1)
+    db.run("INSERT INTO plain VALUES (1)")
+    holder.cursor().execute("SELECT pg_advisory_unlock(7)")
+    statement.join()
+    cursor.execute("INSERT INTO seen SELECT 'later', count(*) FROM plain")
+    cursor.execute("SELECT what, n FROM seen")
+    assert cursor.fetchall() == [("stream table", 1), ("next statement", 1), ("later", 1)], "two moments in one transaction"
+    holder.close()
+    reader.close()
+
+
+def large_objects():
+    db.run("CREATE TABLE counted (id int); SELECT pgtrickle.create_stream_table('counts', 'SELECT count(*) AS n FROM counted', '0s')")
+    number = db.value("SELECT lo_from_bytea(0, 'old')")
+    reader = db.connect()
+    reader.autocommit = False
+    reader.set_session(isolation_level="REPEATABLE READ")
+
+    def read():
+        large_object = reader.lobject(number, "rb")
+        found = large_object.read()
+        large_object.close()
+        return found
+
+    read()  # looks the functions up
+    reader.commit()
+    assert read() == b"old"
+    db.run("SELECT lo_put(%s, 0, 'new'); INSERT INTO counted VALUES (1)", number)
+    cursor = reader.cursor()
+    cursor.execute("SELECT n FROM counts")
+    assert read() == b"old", "a large object has changed within a transaction"
+    reader.close()
+
+
+try:
+    run_cases([statements_of_a_rule, large_objects])
+finally:
+    db.drop()
