@@ -96,6 +96,12 @@ EXECUTE kept;
 SELECT plan('EXECUTE kept');
 SET pg_trickle.enable_expansion = on;
 SELECT plan('EXECUTE kept');
+-- also_when_a_transaction_takes_it_back
+BEGIN;
+SET LOCAL pg_trickle.enable_expansion = off;
+SELECT plan('EXECUTE kept');
+ROLLBACK;
+SELECT plan('EXECUTE kept');
 -- and_a_new_index
 DROP INDEX big_qty_idx;
 SELECT plan('EXECUTE kept');

@@ -23,7 +23,6 @@ extern "C" {
 }
 
 #include <functional>
-#include <optional>
 #include <utility>
 
 namespace pgtrickle {
@@ -192,8 +191,8 @@ bool is_expanded(const RangeTblEntry *entry)
 /* The statement whose levels are visited. */
 struct Statement {
     const Query *whole;
-    bool is_rechecked; /* this level, or one that it may be pulled up into, changes or locks rows */
-    std::optional<bool> has_rechecked_level;
+    bool is_rechecked;                     /* this level, or one that it may be pulled up into, changes or locks rows */
+    bool is_searched, has_rechecked_level; /* whether any level is; once it has been searched */
     InlinedFunctions functions;
 };
 
@@ -267,11 +266,12 @@ void visit_entry(Query *query, RangeTblEntry *entry, Statement *statement)
 /* PostgreSQL may put it into any level that refers to it, of which any may be rechecked. */
 void visit_common_expression(const CommonTableExpr *expression, Statement *statement)
 {
-    if (!statement->has_rechecked_level)
+    if (!statement->is_searched)
         statement->has_rechecked_level =
             has_rechecked_level(reinterpret_cast<Node *>(const_cast<Query *>(statement->whole)), nullptr);
+    statement->is_searched = true;
     const bool was_rechecked = statement->is_rechecked;
-    statement->is_rechecked |= *statement->has_rechecked_level;
+    statement->is_rechecked |= statement->has_rechecked_level;
     visit_node(expression->ctequery, statement);
     statement->is_rechecked = was_rechecked;
 }
@@ -294,7 +294,7 @@ void visit_query(Query *query, Statement *statement)
 
 PlannedStmt *plan_expanded(Query *query, const char *text, int options, ParamListInfo parameters)
 {
-    Statement statement = {query, false, std::nullopt, {}};
+    Statement statement = {query, false, false, false, {}};
     const uint64 begun = count_of_relation_changes();
     const Query *unexpanded = copy_for_exact_plan(query);
     visit_query(query, &statement);

@@ -110,10 +110,10 @@ extern "C" void assign_max_staleness(const char *, void *extra)
     max_staleness_ms = *static_cast<int64_t *>(extra);
 }
 
-/* Cached plans were made for the other route. */
+/* Cached plans were made for the other route. The end of a transaction takes values back, too. */
 extern "C" void assign_enable_expansion(bool new_value, void *)
 {
-    if (new_value != enable_expansion && IsTransactionState())
+    if (new_value != enable_expansion)
         ResetPlanCache();
 }
 
