@@ -126,6 +126,8 @@ bool Queue::notice_time(Microseconds now)
         return false;
     while (!by_due_.empty())
         make_idle(*by_due_.begin());
+    for (auto &[id, task] : tasks_)
+        task.not_before = end_of_back_off(task.not_before, now);
     return true;
 }
 
@@ -140,6 +142,11 @@ Ids Queue::take_due(Microseconds now)
     return taken;
 }
 
+Microseconds end_of_back_off(Microseconds remembered, Microseconds now)
+{
+    return remembered > now + longest_back_off_us ? now : remembered;
+}
+
 std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, Microseconds now,
                                    Microseconds spacing_us, const Zone &zone)
 {
@@ -147,7 +154,7 @@ std::optional<Microseconds> due_at(const Task &task, Microseconds dirty_since, M
     if (is_clean && !task.is_due_without_changes)
         return std::nullopt;
     /* A remembered time in the future was read from a clock that has been set back since. */
-    Microseconds not_before = std::min(task.not_before, now + longest_back_off_us);
+    Microseconds not_before = end_of_back_off(task.not_before, now);
     Microseconds refreshed_at = std::min(task.refreshed_at, now);
     bool is_unknown = dirty_since == INT64_MIN;
     if (task.is_unfilled || (is_unknown && refreshed_at == 0))

@@ -112,5 +112,7 @@ constexpr Microseconds longest_wait_for_room_us = 60 * second_us;
  * a part of up to a quarter that depends on the task, so that tasks that failed together, perhaps because of
  * each other's locks, are not retried together. */
 Microseconds back_off_us(Id id, int failures, Microseconds longest_us = longest_back_off_us);
+/* Returns the end of a back-off: `now` for one that was read from a clock that has been set back since. */
+Microseconds end_of_back_off(Microseconds remembered, Microseconds now);
 
 } // namespace pgtrickle::scheduler

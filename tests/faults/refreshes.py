@@ -17,11 +17,11 @@ import psycopg2
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases, server_that_lacks  # noqa: E402: needs the path above
 
-full_disk, no_memory, napping, clock, termination = (
-    Path(os.environ["SCRATCH"] + suffix) for suffix in (".full", ".no_memory", ".napping", ".clock", ".termination"))
+full_disk, no_memory, napping, termination = (
+    Path(os.environ["SCRATCH"] + suffix) for suffix in (".full", ".no_memory", ".napping", ".termination"))
 WORKERS = "backend_type = 'pg_trickle refresh worker'"
 OURS = "backend_type LIKE 'pg\\_trickle%'"
-server = server_that_lacks({"FULL_DISK": full_disk, "NO_MEMORY": no_memory, "CLOCK": clock, "TERMINATION": termination})
+server = server_that_lacks({"FULL_DISK": full_disk, "NO_MEMORY": no_memory, "TERMINATION": termination})
 db = Database(server.host)
 
 
@@ -327,24 +327,6 @@ def no_refresh_is_lost_or_counted_twice():
     db.run("DROP FOREIGN TABLE telling")
 
 
-def a_clock_set_back_by_an_hour_puts_nothing_off():
-    clock.write_text("-3600")
-    others_go_on()
-    create("made_in_the_past", "SELECT id FROM beside")
-    deadline = time.monotonic() + 15
-    while True:
-        with sqlite3.connect(f"file:{server.folder}/data/pg_trickle/catalog.db?mode=ro", uri=True) as file:
-            if file.execute("SELECT count(*) FROM registry WHERE name = 'made_in_the_past'").fetchone() == (1,):
-                break
-        assert time.monotonic() < deadline, "the catalog does not hear of it"
-        time.sleep(0.1)
-    os.kill(db.manager_pid(), signal.SIGTERM)
-    others_go_on()
-    clock.unlink()
-    others_go_on()
-    db.run("SELECT pgtrickle.drop_stream_table('made_in_the_past')")
-
-
 def killed_processes_come_back():
     for kind in (WORKERS, "backend_type = 'pg_trickle launcher'"):
         if kind == WORKERS:
@@ -482,11 +464,11 @@ try:
                a_refresh_beyond_its_own_time_is_a_failure_of_its_own, the_last_one_is_refreshed_too, a_locked_source_costs_no_error, a_cancelled_refresh_is_tried_again, a_terminated_worker_is_replaced,
                a_terminated_manager_leaves_no_worker_behind, a_full_disk_suspends_no_stream_table, a_full_disk_is_tried_again_within_a_minute,
                a_lack_of_memory_suspends_no_stream_table, a_manager_that_is_terminated_without_shared_memory_ends_no_other_process,
-               no_refresh_is_lost_or_counted_twice, a_clock_set_back_by_an_hour_puts_nothing_off, killed_processes_come_back,
+               no_refresh_is_lost_or_counted_twice, killed_processes_come_back,
                schemas_come_and_go_while_definitions_are_read, a_database_is_renamed_and_copied_at_work,
                a_dropped_and_made_extension_works, a_shutdown_waits_for_no_refresh,
                a_dropped_database_leaves_nothing_behind])
 finally:
     server.destroy()
-    for path in (full_disk, no_memory, napping, clock, termination):
+    for path in (full_disk, no_memory, napping, termination):
         path.unlink(missing_ok=True)

@@ -116,6 +116,19 @@ TEST(Time, a_back_off_is_not_prolonged_by_a_clock_set_back)
     EXPECT_FALSE(life.refreshed.empty());
 }
 
+TEST(Time, the_end_of_a_back_off_in_another_time_is_forgotten)
+{
+    EXPECT_EQ(end_of_back_off(700 * s, 100 * s), 700 * s);
+    EXPECT_EQ(end_of_back_off(700 * s, 99 * s), 99 * s);
+    Queue queue;
+    (void)queue.notice_time(hour);
+    queue.task(1).not_before = hour + s;
+    queue.task(2).not_before = 2 * s;
+    EXPECT_TRUE(queue.notice_time(s));
+    EXPECT_EQ(queue.find(1)->not_before, s);
+    EXPECT_EQ(queue.find(2)->not_before, 2 * s);
+}
+
 TEST(Time, small_steps_back_are_no_news)
 {
     Queue queue;

@@ -74,7 +74,7 @@ void CatalogProjection::write()
             if (task == nullptr || definitions_.at(row.relid).generation != row.generation)
                 catalog::write_back_off(catalog, MyDatabaseId, {row.relid, 0, 0, 0});
             else if (task->failures > 0)
-                task->not_before = std::max(task->not_before, row.not_before);
+                task->not_before = std::max(task->not_before, scheduler::end_of_back_off(row.not_before, now));
         }
     });
     (void)catalog::take_is_new();

@@ -37,7 +37,7 @@ void JobResults::record(Task &task, const MemberResult &result)
         mailbox::forget_process_end(task.id);
     task.failures = result.failures;
     task.retries = result.retries;
-    task.not_before = result.not_before;
+    task.not_before = scheduler::end_of_back_off(result.not_before, GetCurrentTimestamp());
     if (result.verdict == MemberVerdict::refreshed) {
         task.refreshed_at = result.started_at;
         holds_.record_refresh(task.id);
