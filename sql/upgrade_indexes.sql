@@ -34,7 +34,10 @@ SET ROLE ui_owner;
 ALTER FOREIGN TABLE st ADD CHECK (id < 0);
 ALTER FOREIGN TABLE st OWNER TO ui_owner;
 ALTER TABLE st ALTER COLUMN id SET NOT NULL;
+CREATE FOREIGN TABLE another () SERVER pgtrickle OPTIONS (query 'SELECT id FROM ui.source');
 RESET ROLE;
+SELECT status, health FROM pgtrickle.quick_health;
+SELECT detail FROM pgtrickle.health_check() WHERE check_name = 'upgrade';
 SELECT pgtrickle.finish_upgrade();
 SELECT pg_get_userbyid(relowner) AS owner, regexp_replace(indexdef, 'st_\d+', 'st_<oid>') AS definition
   FROM pg_indexes JOIN pg_class ON relname = indexname WHERE schemaname = 'pg_trickle_storage' AND indexname LIKE 'by%' ORDER BY 2;

@@ -19,7 +19,7 @@ SQL_FUNCTION(pgtrickle_fdw_validator)
     if (catalog == ForeignTableRelationId) {
         /* finish_upgrade() completes the stream tables that pg_upgrade transfers. */
         if (!IsBinaryUpgrade)
-            call([] { guc::require_preload("create or alter a stream table"); });
+            call([] { guc::require_stream_tables("create or alter a stream table"); });
         options::check(given);
     } else if (!given.empty()) {
         raise({.sqlstate = ERRCODE_FDW_INVALID_OPTION_NAME,

@@ -9,16 +9,25 @@ END;
 COMMENT ON FUNCTION pgtrickle.is_manager_awaited()
   IS 'internal: whether the server, or the first stream table of this database, is so new that its manager may still be starting';
 
+CREATE FUNCTION pgtrickle.is_upgrade_prepared() RETURNS bool
+  LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT to_regnamespace('pg_trickle_storage') IS NULL;
+END;
+COMMENT ON FUNCTION pgtrickle.is_upgrade_prepared()
+  IS 'internal: whether the database is between prepare_upgrade() and finish_upgrade()';
+
 CREATE VIEW pgtrickle.quick_health AS
   SELECT c.total_stream_tables, c.active_tables, c.initializing_tables, c.error_tables, c.suspended_tables,
          c.held_tables, c.stale_tables, v.manager_pid IS NOT NULL AS manager_running,
-         CASE WHEN NOT v.is_preloaded OR c.suspended_tables > 0
+         CASE WHEN NOT v.is_preloaded OR pgtrickle.is_upgrade_prepared() OR c.suspended_tables > 0
                    OR (c.total_stream_tables > 0 AND v.manager_pid IS NULL AND NOT v.is_standby AND NOT v.do_managers_take_turns
                        AND NOT pgtrickle.is_manager_awaited())
                 THEN 'ERROR'
               WHEN NOT v.is_enabled OR v.do_managers_take_turns OR c.error_tables + c.stale_tables + c.held_tables > 0 THEN 'WARN'
               ELSE 'OK' END AS status,
          CASE WHEN NOT v.is_preloaded THEN 'pg_trickle is not in shared_preload_libraries'
+              WHEN pgtrickle.is_upgrade_prepared() THEN 'stream tables cannot be read until pgtrickle.finish_upgrade()'
               WHEN c.total_stream_tables = 0 THEN 'there are no stream tables'
               WHEN v.do_managers_take_turns AND c.suspended_tables = 0 THEN 'databases wait for a manager: increase max_worker_processes'
               WHEN v.manager_pid IS NULL AND NOT v.is_standby AND NOT pgtrickle.is_manager_awaited() THEN 'no manager is running in this database'
@@ -90,7 +99,10 @@ BEGIN ATOMIC
      END),
     (7, 'catalog', CASE WHEN v.catalog_fault IS NULL THEN 'OK' ELSE 'WARN' END,
      coalesce('pg_trickle/catalog.db, which holds the history, cannot be used: ' || v.catalog_fault,
-              'pg_trickle/catalog.db has ' || pg_size_pretty(v.catalog_bytes)))
+              'pg_trickle/catalog.db has ' || pg_size_pretty(v.catalog_bytes))),
+    (8, 'upgrade', CASE WHEN pgtrickle.is_upgrade_prepared() THEN 'ERROR' ELSE 'OK' END,
+     CASE WHEN pgtrickle.is_upgrade_prepared() THEN 'prepared: stream tables cannot be read until pgtrickle.finish_upgrade()'
+          ELSE 'none is in progress' END)
   ) k (rank, check_name, severity, detail);
 END;
 COMMENT ON FUNCTION pgtrickle.server_checks() IS 'internal: checks of health_check() for the server';
