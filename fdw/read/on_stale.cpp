@@ -89,6 +89,9 @@ const char *explain(Oid relid, Obstacle obstacle)
             return explain(relid, Obstacle::fixed_snapshot);
         break;
     case Obstacle::no_manager:
+        /* One that runs has refused the request. */
+        if (mailbox::manager_pid_of(MyDatabaseId) != 0)
+            return "pg_trickle.enabled is off for the manager of this database.";
         return mailbox::do_managers_take_turns()
                    ? psprintf(
                          "No manager is running in this database, because max_worker_processes = %d leaves no room "

@@ -209,6 +209,20 @@ def settings_of_the_database_reach_its_manager():
     db.run("DELETE FROM source WHERE id BETWEEN 70 AND 74; RESET ALL")
 
 
+def a_manager_that_is_off_is_named():
+    """To a session that has been connected since before."""
+    before = db.manager_pid()
+    db.admin(f"ALTER DATABASE {db.name} SET pg_trickle.enabled = off")
+    db.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {before}", 0)
+    db.wait_for("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager' AND datname = current_database()", 1)
+    db.run("INSERT INTO source VALUES (75, 7)")
+    db.session.notices.clear()
+    db.run("SET client_min_messages = warning; SET pg_trickle.max_staleness = 0; SELECT * FROM below")
+    notice = "".join(db.session.notices)
+    assert "DETAIL:  pg_trickle.enabled is off for the manager of this database." in notice, notice
+    db.run(f"ALTER DATABASE {db.name} RESET pg_trickle.enabled; DELETE FROM source WHERE id = 75; RESET ALL")
+
+
 def a_failing_one_says_how_to_see_why():
     db.run("SELECT pgtrickle.create_stream_table('\"Odd one\"', 'SELECT 1 / n AS q FROM source', '520w', 'DIFFERENTIAL')")
     db.run("INSERT INTO source VALUES (8, 0)")
@@ -303,6 +317,6 @@ run_cases([prepare, a_lock_on_a_source_is_named_with_its_holder, a_transaction_t
            a_reader_is_named_who_delays_a_new_setup,
            no_process_of_the_extension_is_named, health_reports_locks_that_delay_refreshes,
            health_reports_old_transactions, health_reports_large_logs, health_reports_slots_that_retain_wal,
-           settings_of_the_database_reach_its_manager, a_failing_one_says_how_to_see_why,
+           settings_of_the_database_reach_its_manager, a_manager_that_is_off_is_named, a_failing_one_says_how_to_see_why,
            a_dependent_of_a_failing_one_names_it, sources_with_pending_trigger_events_are_named,
            a_suspended_one_says_how_to_see_why_and_to_resume, an_upgrade_warns_of_held_and_suspended_ones, finish])
