@@ -20,6 +20,7 @@ extern "C" {
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace pgtrickle {
 
@@ -109,14 +110,19 @@ Oid relation_of_rule(Oid rule)
     return row != nullptr ? reinterpret_cast<Form_pg_rewrite>(GETSTRUCT(row))->ev_class : InvalidOid;
 }
 
-ReplacedRules *listening = nullptr;
+NotedRelations *collecting[] = {nullptr, nullptr}; /* the innermost object of each kind */
+
+NotedRelations *&innermost(Noted kind)
+{
+    return collecting[static_cast<int>(kind)];
+}
 
 } // namespace
 
 void note_altered_object(ObjectAccessType access, Oid class_id, Oid object_id)
 {
-    if (class_id == RewriteRelationId && listening != nullptr)
-        listening->add(relation_of_rule(object_id));
+    if (class_id == RewriteRelationId && innermost(Noted::rule) != nullptr)
+        note_relation(Noted::rule, relation_of_rule(object_id));
     auto kind =
         std::find_if(std::begin(kinds), std::end(kinds), [=](const Kind &each) { return each.class_id == class_id; });
     if (kind == std::end(kinds))
@@ -130,21 +136,37 @@ void note_altered_object(ObjectAccessType access, Oid class_id, Oid object_id)
     mark_for_new_start(users, kind->reason);
 }
 
-ReplacedRules::ReplacedRules() : previous_(listening), context_(CurrentMemoryContext)
+NotedRelations::NotedRelations(Noted kind) : kind_(kind), previous_(innermost(kind)), context_(CurrentMemoryContext)
 {
-    listening = this;
+    innermost(kind) = this;
 }
 
-ReplacedRules::~ReplacedRules()
+NotedRelations::~NotedRelations()
 {
-    listening = previous_;
+    innermost(kind_) = previous_;
 }
 
-void ReplacedRules::add(Oid relation)
+void NotedRelations::add(Oid relation)
 {
     MemoryContext previous = MemoryContextSwitchTo(context_);
     relations_ = list_append_unique_oid(relations_, relation);
     MemoryContextSwitchTo(previous);
+}
+
+List *NotedRelations::take()
+{
+    return std::exchange(relations_, NIL);
+}
+
+void note_relation(Noted kind, Oid relation)
+{
+    if (innermost(kind) != nullptr)
+        innermost(kind)->add(relation);
+}
+
+List *take_noted(Noted kind)
+{
+    return innermost(kind) != nullptr ? innermost(kind)->take() : NIL;
 }
 
 } // namespace pgtrickle

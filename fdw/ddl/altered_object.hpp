@@ -20,23 +20,32 @@ namespace pgtrickle {
  * the new one shows whether the object was only renamed or given to another owner. */
 void note_altered_object(ObjectAccessType access, Oid class_id, Oid object_id);
 
-/* Collects the relations of which a rule is created or replaced while the object exists. Only the innermost
- * object collects. C++ frames. */
-class ReplacedRules {
-  public:
-    ReplacedRules();
-    ~ReplacedRules();
-    ReplacedRules(const ReplacedRules &) = delete;
-    ReplacedRules &operator=(const ReplacedRules &) = delete;
+/* Changes of relations that are noted while a statement runs. */
+enum class Noted {
+    rule,   /* a rule of it was created or replaced */
+    columns /* it has lost a column, by whichever statement: with a type or a function, say */
+};
 
-    List *relations() const { return relations_; } /* OIDs, each once */
+/* While an object exists, relations of its kind are collected. Only the innermost object collects. C++ frames. */
+class NotedRelations {
+  public:
+    explicit NotedRelations(Noted kind);
+    ~NotedRelations();
+    NotedRelations(const NotedRelations &) = delete;
+    NotedRelations &operator=(const NotedRelations &) = delete;
 
     void add(Oid relation); /* PostgreSQL frame */
+    List *take();
 
   private:
-    ReplacedRules *previous_;
+    Noted kind_;
+    NotedRelations *previous_;
     MemoryContext context_; /* the context of its creator */
     List *relations_ = NIL;
 };
+
+void note_relation(Noted kind, Oid relation);
+/* Returns the OIDs that the innermost object has collected, each once, and empties it. */
+List *take_noted(Noted kind);
 
 } // namespace pgtrickle

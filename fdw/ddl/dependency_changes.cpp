@@ -16,6 +16,7 @@
 #include "fdw/ddl/query_text.hpp"
 #include "fdw/ddl/whole_rows.hpp"
 #include "fdw/definition/redefinition.hpp"
+#include "fdw/definition/stream_table_named.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_row.hpp"
 #include "pg/versions/generated_columns.hpp"
@@ -86,12 +87,12 @@ void replace_view(const UserStatement &utility)
 {
     std::vector<Oid> users;
     {
-        ReplacedRules replaced;
+        NotedRelations replaced(Noted::rule);
         call([&] {
             utility.run();
             CommandCounterIncrement();
         });
-        for (Oid view : to_vector(replaced.relations()))
+        for (Oid view : to_vector(replaced.take()))
             for (Oid user : users_of_view(view))
                 if (std::find(users.begin(), users.end(), user) == users.end())
                     users.push_back(user);
@@ -205,12 +206,26 @@ void mark_users_of_type(Oid type, const char *reason)
         call([=] { mark_for_new_start(list_make1_oid(user), reason); });
 }
 
-void note_row_type(Oid relid)
+namespace {
+
+void note_row_types(List *relations)
 {
-    List *relations = call([=] { return altered_with(relid); });
     for (Oid altered : to_vector(relations))
         note_rows_of(altered);
     call([=] { follow_columns_in_text(relations); });
+}
+
+} // namespace
+
+void note_row_type(Oid relid)
+{
+    note_row_types(call([=] { return list_concat_unique_oid(altered_with(relid), take_noted(Noted::columns)); }));
+}
+
+void note_dropped_columns()
+{
+    if (List *relations = take_noted(Noted::columns); relations != NIL && call(is_definition_followed))
+        note_row_types(relations);
 }
 
 void note_columns(Oid relid, const AlterTableStmt *statement)

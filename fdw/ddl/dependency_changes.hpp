@@ -34,6 +34,8 @@ void mark_users_of_type(Oid type, const char *reason);
  * typed tables: stream tables that read rows as a whole are redefined, stream tables that print values of the type
  * start from nothing, and texts of queries follow. C++ frame. */
 void note_row_type(Oid relid);
+/* Does that for the relations that have lost columns in the statement (Noted::columns) and were not processed yet. */
+void note_dropped_columns();
 
 /* Processes a statement that has run: columns have changed as described at note_row_type(), or virtual
  * columns compute other values. C++ frame. */

@@ -3,6 +3,7 @@
 #include "definition/state/extension_table.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/ddl/alter.hpp"
+#include "fdw/ddl/altered_object.hpp"
 #include "fdw/ddl/commit_prepared.hpp"
 #include "fdw/ddl/create.hpp"
 #include "fdw/ddl/dependency_changes.hpp"
@@ -41,7 +42,27 @@ bool is_switching_own_triggers(const AlterTableStmt *statement)
            object_ownercheck(RelationRelationId, relid, GetUserId());
 }
 
+/* With a primary key a view may be dropped, and with that columns of its row type. */
+bool is_dropping_constraint_cascaded(const AlterTableStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->cmds) {
+        const auto *command = lfirst_node(AlterTableCmd, cell);
+        if (command->subtype == AT_DropConstraint && command->behavior == DROP_CASCADE)
+            return true;
+    }
+    return false;
+}
+
 void pass_over(const UserStatement &) {}
+
+void drop_objects(const UserStatement &utility)
+{
+    call([&] {
+        utility.run();
+        CommandCounterIncrement();
+    });
+}
 
 } // namespace
 
@@ -58,7 +79,20 @@ StatementHandler handler_of(const AlterTableStmt *statement)
         return alter_table;
     if (is_switching_policies(statement))
         return switch_policies;
-    return is_altering_row_type(statement) || is_altering_virtual_column(statement) ? alter_columns : nullptr;
+    if (is_altering_row_type(statement) || is_altering_virtual_column(statement))
+        return alter_columns;
+    return is_dropping_constraint_cascaded(statement) ? drop_objects : nullptr;
+}
+
+/* DROP INDEX CONCURRENTLY, which commits, drops no columns. */
+StatementHandler handler_of(const DropStmt *statement)
+{
+    return statement->concurrent || refresh::is_running() ? nullptr : drop_objects;
+}
+
+StatementHandler handler_of(const DropOwnedStmt *)
+{
+    return refresh::is_running() ? nullptr : drop_objects;
 }
 
 StatementHandler handler_of(const RefreshMatViewStmt *statement)
@@ -158,9 +192,11 @@ void carry_out(const UtilityCall &call, StatementHandler handler)
     copied.planned = static_cast<PlannedStmt *>(copyObjectImpl(call.planned));
     copied.is_read_only = false;
     enter([&] {
+        NotedRelations dropped(Noted::columns);
         UserStatement statement(copied);
         statement.begin();
         handler(statement);
+        note_dropped_columns();
         statement.end();
     });
 }

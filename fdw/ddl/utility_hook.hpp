@@ -19,6 +19,8 @@ StatementHandler handler_of(const RefreshMatViewStmt *statement);
 StatementHandler handler_of(const RenameStmt *statement);
 StatementHandler handler_of(const AlterObjectSchemaStmt *statement);
 StatementHandler handler_of(const ReassignOwnedStmt *statement);
+StatementHandler handler_of(const DropStmt *statement);
+StatementHandler handler_of(const DropOwnedStmt *statement);
 StatementHandler handler_of(const GrantStmt *statement);
 StatementHandler handler_of(const GrantRoleStmt *statement);
 StatementHandler handler_of(const CreateRoleStmt *statement);

@@ -1,6 +1,5 @@
 #include "pg/hooks.hpp"
 
-#include <bit>
 #include <tuple>
 
 /* All functions of this file are PostgreSQL frames: no object in it has a destructor. */
@@ -22,21 +21,30 @@ shmem_startup_hook_type previous_startup = nullptr;
 
 /* ---- ProcessUtility --------------------------------------------------------------------- */
 
-/* Entries for each kind of statement, a bit for each entry; the lowest bit is the first entry of the list. */
-uint64_t entries_of[commit_prepared_kind + 1];
+/* The entries for each kind of statement, in the order of the list. */
+constexpr int most_entries = 32;
+struct Entries {
+    uint8_t count;
+    uint8_t places[most_entries]; /* in the list */
+} entries_of[commit_prepared_kind + 1];
+
+void add_entry(int kind, size_t place)
+{
+    Entries &entries = entries_of[kind];
+    if (entries.count == most_entries || place > UINT8_MAX)
+        elog(FATAL, "out of entries for utility statements");
+    entries.places[entries.count++] = static_cast<uint8_t>(place);
+}
 
 void sort_entries()
 {
-    if (hooks->utility.size() > 64)
-        elog(FATAL, "out of entries for utility statements");
-    uint64_t bit = 1;
-    for (const UtilityEntry &entry : hooks->utility) {
-        if (entry.kind > commit_prepared_kind)
-            elog(FATAL, "unknown kind of statement: %d", entry.kind);
-        for (int kind = 0; kind <= commit_prepared_kind; kind++)
-            if (entry.kind == every_kind || entry.kind == kind)
-                entries_of[kind] |= bit;
-        bit <<= 1;
+    for (size_t place = 0; place < hooks->utility.size(); place++) {
+        const int kind = hooks->utility[place].kind;
+        if (kind > commit_prepared_kind)
+            elog(FATAL, "unknown kind of statement: %d", kind);
+        const bool is_for_all = kind == every_kind;
+        for (int each = is_for_all ? 0 : kind; each <= (is_for_all ? commit_prepared_kind : kind); each++)
+            add_entry(each, place);
     }
 }
 
@@ -54,7 +62,7 @@ extern "C" void pgtrickle_process_utility(PlannedStmt *planned, const char *text
                                           QueryEnvironment *environment, DestReceiver *receiver,
                                           QueryCompletion *completion)
 {
-    const uint64_t entries = entries_of[kind_of(planned->utilityStmt)];
+    const uint64_t entries = entries_of[kind_of(planned->utilityStmt)].count;
     UtilityCall{planned, text, is_read_only, context, params, environment, receiver, completion, entries}.run();
 }
 
@@ -168,8 +176,9 @@ void UtilityCall::run() const
         return;
     }
     const uint64_t own = left;
-    const UtilityEntry &entry = hooks->utility[std::countr_zero(own)];
-    left = own & (own - 1);
+    const Entries &entries = entries_of[kind_of(statement())];
+    const UtilityEntry &entry = hooks->utility[entries.places[entries.count - own]];
+    left = own - 1;
     if (entry.when == When::after)
         run();
     entry.handler(*this);

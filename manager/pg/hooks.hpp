@@ -69,7 +69,7 @@ struct UtilityCall {
     QueryEnvironment *environment;
     DestReceiver *receiver;
     QueryCompletion *completion;
-    mutable uint64_t left; /* entries that the statement has not passed, a bit each */
+    mutable uint64_t left; /* number of entries that the statement has not passed */
 
     ::Node *statement() const { return planned->utilityStmt; }
     /* Runs the statement as if this entry and those before it did not exist. Must not be called again after
@@ -133,7 +133,7 @@ using SubtransactionHandler = void (*)(SubXactEvent event, SubTransactionId self
 /* ---- the list ---------------------------------------------------------------------------- */
 
 struct Hooks {
-    std::span<const UtilityEntry> utility; /* 64 at most */
+    std::span<const UtilityEntry> utility; /* 32 at most for a kind */
     std::span<const ExecutorStartHandler> executor_start;
     ExecutorHandler executor_run;
     ExecutorHandler executor_finish;

@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 """Random queries take the place of each other: columns are appended, dropped, retyped and come again, of rows, groups,
 distinct rows and windows, beside indexes, a view and a stream table that read some of them. Columns of the sources that
-no query uses lose their types. After each, the columns are those of the query, and every way to read them gives its
+no query names lose their types. After each, the columns are those of the query, and every way to read them gives its
 answer: stored rows and exact ones, whole rows, own changes, the nested scan."""
 
 import os
@@ -26,6 +26,9 @@ SHAPES = {
     "first": ("SELECT {} FROM t ORDER BY b, id LIMIT 7", {"id": "id", "a": "a", "b": "b", "c": "a * b"}),
     "united": ("SELECT {} FROM (SELECT id, a, b FROM t UNION ALL SELECT id + 1000, v, NULL FROM u) w", {"id": "id", "a": "a", "b": "b", "c": "a + 1"}),
 }
+
+# Of rows as a whole, and by lists of aliases, which have a name for each column of their table.
+READERS = {"of_rows": "SELECT t::text AS r FROM t", "of_pairs": "SELECT concat(s, u) AS r FROM t s JOIN u ON u.id = s.a", "of_aliases": "SELECT b.m AS r FROM t AS b(k, l, m, n)"}
 
 db = Database()
 
@@ -57,6 +60,8 @@ class Altered:
         db.run(f"SELECT pgtrickle.create_stream_table('above', 'SELECT {self.read_by_others}, count(*) AS times FROM st GROUP BY 1', '1d')")
         if self.random.random() < 0.5:
             db.run("SELECT pgtrickle.create_stream_table('whole', 'SELECT st::text AS r FROM st', '1d', %s)", self.random.choice(["AUTO", "FULL"]))
+        for name, query in READERS.items():
+            db.run(f"SELECT pgtrickle.create_stream_table('{name}', %s, '1d', %s)", query, self.random.choice(["AUTO", "DIFFERENTIAL", "FULL"]))
         self.add_index()
 
     def add_index(self):
@@ -132,7 +137,19 @@ class Altered:
         if self.random.random() < 0.5:
             db.run(f"ALTER TYPE of_{table} RENAME TO old; {self.new_type(table)}; ALTER TABLE {table} ALTER x TYPE of_{table} USING NULL; DROP TYPE old")
         else:
-            db.run(f"DROP TYPE of_{table} CASCADE; {self.new_type(table)}; ALTER TABLE {table} ADD x of_{table}")
+            db.run(f"DROP TYPE of_{table} CASCADE")
+            self.check_readers()
+            db.run(f"{self.new_type(table)}; ALTER TABLE {table} ADD x of_{table}")
+        self.check_readers()
+
+    def check_readers(self):
+        """What is read at once, and the texts that a dump has."""
+        db.run("SET pg_trickle.max_staleness = 0")
+        for name in READERS:
+            query = db.value("SELECT option_value FROM pg_options_to_table((SELECT ftoptions FROM pg_foreign_table WHERE ftrelid = %s::regclass)) WHERE option_name = 'query'", name)
+            rows, answer = (sorted(db.run(f"SELECT r::text FROM {of}"), key=str) for of in (name, f"({query}) q"))
+            assert rows == answer, f"{name}: {rows} instead of {answer}\n{self.steps}"
+        db.run("RESET pg_trickle.max_staleness")
 
     def change(self):
         low = self.random.randint(1, 45)
