@@ -41,6 +41,29 @@ bool is_equality_identity(Oid type, int32 typmod, Oid collation)
 
 namespace {
 
+/* Returns the type of the parts of which a value of the type consists, unless it is a row or has no parts. */
+Oid type_of_parts(Oid type)
+{
+    switch (get_typtype(type)) {
+    case TYPTYPE_RANGE: return get_range_subtype(type);
+    case TYPTYPE_MULTIRANGE: return get_multirange_range(type);
+    default: return get_element_type(type);
+    }
+}
+
+} // namespace
+
+Oid type_with_rows(Oid type)
+{
+    const Oid base = getBaseType(type);
+    if (type_is_rowtype(base))
+        return base;
+    const Oid part = type_of_parts(base);
+    return OidIsValid(part) && OidIsValid(type_with_rows(part)) ? base : InvalidOid;
+}
+
+namespace {
+
 /* Whether the operator is an equality in the family by which values of the type are compared by default. */
 bool is_equality_of(Oid number, Oid type)
 {

@@ -1,12 +1,16 @@
 #include "storage/apply/plain_rows.hpp"
 
+#include "pg/equality.hpp"
 #include "pg/versions/varlena.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
+#include "utils/multirangetypes.h"
+#include "utils/rangetypes.h"
 #include "utils/typcache.h"
 }
 
@@ -62,23 +66,43 @@ Datum plain_array(ArrayType *array, Oid type)
                                               ARR_ELEMTYPE(array), length, is_by_value, align));
 }
 
-} // namespace
-
-Oid type_with_rows(Oid type)
+RangeType *plain_range(RangeType *range, TypeCacheEntry *facts)
 {
-    const Oid base = getBaseType(type);
-    if (type_is_rowtype(base))
-        return base;
-    const Oid element = get_element_type(base);
-    return OidIsValid(element) && OidIsValid(type_with_rows(element)) ? base : InvalidOid;
+    RangeBound bounds[2];
+    bool is_empty;
+    range_deserialize(facts, range, &bounds[0], &bounds[1], &is_empty);
+    const Oid type = type_with_rows(facts->rngelemtype->type_id);
+    for (RangeBound &bound : bounds)
+        if (!is_empty && !bound.infinite)
+            bound.val = plain_rows(bound.val, type);
+    return form_range(facts, &bounds[0], &bounds[1], is_empty);
 }
+
+Datum plain_multirange(MultirangeType *multirange, Oid type)
+{
+    TypeCacheEntry *facts = lookup_type_cache(get_multirange_range(type), TYPECACHE_RANGE_INFO);
+    int32 count;
+    RangeType **ranges;
+    multirange_deserialize(facts, multirange, &count, &ranges);
+    for (int i = 0; i < count; i++)
+        ranges[i] = plain_range(ranges[i], facts);
+    return MultirangeTypePGetDatum(make_multirange(type, facts, count, ranges));
+}
+
+} // namespace
 
 Datum plain_rows(Datum value, Oid type)
 {
     check_stack_depth();
     if (type_is_rowtype(type))
         return plain_row(DatumGetHeapTupleHeader(value));
-    return plain_array(DatumGetArrayTypeP(value), type_with_rows(get_element_type(type)));
+    switch (get_typtype(type)) {
+    case TYPTYPE_RANGE:
+        return RangeTypePGetDatum(
+            plain_range(DatumGetRangeTypeP(value), lookup_type_cache(type, TYPECACHE_RANGE_INFO)));
+    case TYPTYPE_MULTIRANGE: return plain_multirange(DatumGetMultirangeTypeP(value), type);
+    default: return plain_array(DatumGetArrayTypeP(value), type_with_rows(get_element_type(type)));
+    }
 }
 
 } // namespace pgtrickle::storage

@@ -1,10 +1,10 @@
 /*
- * Rows within values: composite types, arrays of these, and domains over both.
+ * Rows within values: composite types, and arrays, ranges, multiranges and domains over types with rows.
  *
  * Invariant: two such values that PostgreSQL prints alike, and that were made in different ways, have the same bytes
  * once they are plain. PostgreSQL keeps a field as it finds it: compressed, as in the tuple of a table, or not, as in a
  * change log; with the value that a dropped column had, or without it; and a tuple from before ADD COLUMN has fewer
- * fields. The fields of ranges of rows stay as they are.
+ * fields.
  *
  * PostgreSQL frames.
  */
@@ -14,10 +14,8 @@
 
 namespace pgtrickle::storage {
 
-/* Returns the type beneath the domains of `type`, if its values contain rows, otherwise InvalidOid. */
-Oid type_with_rows(Oid type);
-
-/* Returns the plain value of a type that type_with_rows() has returned: a copy in the current memory context. */
+/* Returns the plain value of a type that type_with_rows() (pg/equality.hpp) has returned: a copy in the current memory
+ * context. */
 Datum plain_rows(Datum value, Oid type);
 
 } // namespace pgtrickle::storage

@@ -3,6 +3,7 @@
  * if these are many, the digits of their SHA-256 digest.
  */
 #include "pg/boundary.hpp"
+#include "pg/equality.hpp"
 #include "pg/versions/varlena.hpp"
 #include "storage/apply/plain_rows.hpp"
 #include "storage/functions/row_values.hpp"
@@ -38,7 +39,7 @@ const ValueFacts *value_facts(FunctionCallInfo fcinfo)
     facts->descriptor = storage::describe_values(fcinfo);
     facts->rows = static_cast<Oid *>(palloc(sizeof(Oid) * (facts->descriptor->natts + 1)));
     for (int i = 0; i < facts->descriptor->natts; i++)
-        facts->rows[i] = storage::type_with_rows(TupleDescAttr(facts->descriptor, i)->atttypid);
+        facts->rows[i] = type_with_rows(TupleDescAttr(facts->descriptor, i)->atttypid);
     fcinfo->flinfo->fn_extra = facts;
     MemoryContextSwitchTo(previous);
     return facts;
