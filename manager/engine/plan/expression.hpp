@@ -45,6 +45,7 @@ struct Column {
     bool is_fixed_length = true; /* false: a value can be too long for a btree entry */
     int most_bytes = 8;          /* that a value can take; 0: not limited */
     bool is_domain = false;
+    bool has_rows = false;   /* its values contain rows, which may have several images */
     bool may_be_null = true; /* false: no row has a NULL here */
 };
 

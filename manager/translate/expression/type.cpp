@@ -57,6 +57,7 @@ struct Facts {
     bool is_fixed_length;
     int most_bytes;
     bool is_domain;
+    bool has_rows;
 };
 
 /* The functions of this namespace are PostgreSQL frames. */
@@ -124,6 +125,7 @@ Facts facts_of(const ValueType &value)
     const bool is_short = facts.most_bytes > 0 && facts.most_bytes <= short_bytes;
     facts.is_fixed_length = get_typlen(value.type) > 0 || (!facts.has_hash && is_short);
     facts.is_domain = get_typtype(value.type) == TYPTYPE_DOMAIN;
+    facts.has_rows = OidIsValid(type_with_rows(value.type));
     return facts;
 }
 
@@ -149,6 +151,7 @@ engine::Column column_of(const ValueType &value, std::string name)
     column.is_fixed_length = facts.is_fixed_length;
     column.most_bytes = facts.most_bytes;
     column.is_domain = facts.is_domain;
+    column.has_rows = facts.has_rows;
     return column;
 }
 

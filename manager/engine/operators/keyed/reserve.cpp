@@ -33,13 +33,17 @@ std::vector<std::string> numbered(const std::string &alias, int width)
     return names;
 }
 
-std::string order_by(const ReserveTerms &terms, const std::string &alias, int width)
+/* A value that is read from a table and one that comes from a change log are to have one place in the order. */
+std::string order_by(const ReserveTerms &terms, const std::string &alias, const std::vector<Column> &columns)
 {
-    std::vector<std::string> parts;
+    std::vector<std::string> parts, images = numbered(alias, static_cast<int>(columns.size()));
+    for (size_t i = 0; i < columns.size(); i++)
+        if (columns[i].has_rows)
+            images[i] = "pgtrickle.row_image(" + images[i] + ")";
     for (const auto &key : terms.order)
         parts.push_back(alias + ".c" + std::to_string(key.position + 1) + key.direction);
     if (!terms.with_ties)
-        parts.push_back("ROW(" + joined(numbered(alias, width), ", ") + ") USING OPERATOR(pg_catalog.*<)");
+        parts.push_back("ROW(" + joined(images, ", ") + ") USING OPERATOR(pg_catalog.*<)");
     return " ORDER BY " + joined(parts, ", ");
 }
 
@@ -61,7 +65,7 @@ std::string first_rows(Printer &printer, const PlanPtr &input, const ReserveTerm
     targets.push_back("pg_catalog.count(*) OVER () < " + std::to_string(terms.kept) + " AS c" +
                       std::to_string(width + 1));
     return "SELECT " + joined(targets, ", ") + " FROM (SELECT " + joined(numbered(rows, width), ", ") + " FROM (" +
-           printer.subquery(input, false) + ") AS " + rows + order_by(terms, rows, width) + " FETCH FIRST " +
+           printer.subquery(input, false) + ") AS " + rows + order_by(terms, rows, input->columns()) + " FETCH FIRST " +
            std::to_string(terms.kept) + " ROWS WITH TIES) AS " + first + (gate.empty() ? "" : " WHERE " + gate);
 }
 
@@ -175,7 +179,8 @@ std::string ReserveDelta::rows_within(Printer &printer, const std::string &delta
     std::string both = printer.alias(), marked = printer.alias();
     std::string columns = joined(numbered(both, width), ", ");
     return "SELECT " + marked + ".* FROM (SELECT " + columns + ", " + both + ".pgt_weight, " + both +
-           ".is_stored, pg_catalog.bool_or(" + both + ".is_stored) OVER (" + order_by(terms_, both, width) +
+           ".is_stored, pg_catalog.bool_or(" + both + ".is_stored) OVER (" +
+           order_by(terms_, both, inputs()[0]->columns()) +
            " RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS is_within FROM (SELECT " +
            joined(numbered(delta, width), ", ") + ", " + delta + ".pgt_weight, false AS is_stored FROM " + delta +
            " UNION ALL SELECT " + joined(numbered(stored, width), ", ") + ", 1, true FROM " + stored + ") AS " + both +
@@ -196,8 +201,9 @@ Select ReserveDelta::print(Printer &printer) const
     std::string ranked = printer.alias();
     std::string kept = std::to_string(terms_.kept);
     std::string has_grown = "f.size > 2 * " + kept + " AND f.size > 2 * (SELECT pg_catalog.count(*) FROM (SELECT " +
-                            "pg_catalog.rank() OVER (" + order_by(terms_, stored, width) + ") AS rank FROM " + stored +
-                            ") AS " + ranked + " WHERE " + ranked + ".rank <= " + kept + ")";
+                            "pg_catalog.rank() OVER (" + order_by(terms_, stored, inputs()[0]->columns()) +
+                            ") AS rank FROM " + stored + ") AS " + ranked + " WHERE " + ranked + ".rank <= " + kept +
+                            ")";
     std::string parts[] = {
         "WITH " + delta + " AS MATERIALIZED (" + printer.subquery(inputs()[0], true) + ")",
         stored + " AS MATERIALIZED (" + printer.subquery(inputs()[1], false) + ")",
