@@ -2,7 +2,7 @@
 """Shows that recursive queries over random graphs equal PostgreSQL's own answer.
 
 Closures, reachability with a limit of depth, numbers of paths and shortest paths, over graphs with cycles,
-loops and parallel edges. Each transaction inserts, deletes and updates a few rows of several tables; then
+loops and parallel edges; some have partitions. Each transaction inserts, deletes and updates a few rows of several tables; then
 every stream table is refreshed and compared with its query. A failing case prints its seed and the
 transactions since the stream tables were filled.
 
@@ -68,6 +68,7 @@ class Graph:
 
     def __init__(self, rng):
         self.rng = rng
+        self.partitions = random.Random(rng.random())
         self.nodes = rng.choice([4, 6, 9])
 
     def node(self):
@@ -137,6 +138,9 @@ def play(database, seed):
         database.run(graph.statement())
     for name, query in QUERIES.items():
         database.run("SELECT pgtrickle.create_stream_table('%s', $query$%s$query$, '520w', 'DIFFERENTIAL')" % (name, query))
+        if graph.partitions.random() < 0.3:
+            database.run("SELECT pgtrickle.alter_stream_table('%s', partition_by => (SELECT format('HASH (%%I, 3)', attname) FROM pg_attribute "
+                         "WHERE attrelid = '%s'::regclass AND attnum = 1))" % (name, name))
     history, wrong = [], []
     names = list(QUERIES)
     for _ in range(TRANSACTIONS):

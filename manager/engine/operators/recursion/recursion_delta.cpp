@@ -65,16 +65,18 @@ class KeptRows final : public PlanNode {
     {
         return count_.empty() ? "1::pg_catalog.int8" : alias + "." + quoted(count_);
     }
-    /* Returns the ctid of the first stored copy of the row of `values`, or NULL; `except` names an entry
-     * whose ctids are excluded. An aggregate, so that the planner looks it up row by row, by index, whatever
-     * its estimates. */
-    std::string first_tid(Printer &printer, const std::vector<std::string> &values,
-                          const std::string &except = {}) const
+    /* Returns the address of the first stored copy of the row of `values`, if there is one; `except` names an entry
+     * whose addresses are excluded. Partitions share ctids. As the copies are sorted, the planner looks them up row by
+     * row, by index, whatever its estimates. */
+    std::string first_copy(Printer &printer, const std::vector<std::string> &values,
+                           const std::string &except = {}) const
     {
-        std::string alias = printer.alias();
-        std::string found = "(SELECT pg_catalog.min(" + alias + ".ctid) AS tid FROM " + heap(printer, alias) +
-                            " WHERE " + is_same(alias, values);
-        return found + (except.empty() ? "" : " AND " + alias + ".ctid NOT IN (SELECT tid FROM " + except + ")") + ")";
+        std::string alias = printer.alias(), heap_and_tid = alias + ".tableoid, " + alias + ".ctid";
+        std::string found = "(SELECT " + alias + ".tableoid AS heap, " + alias + ".ctid AS tid FROM " +
+                            heap(printer, alias) + " WHERE " + is_same(alias, values);
+        if (!except.empty())
+            found += " AND (" + heap_and_tid + ") NOT IN (SELECT heap, tid FROM " + except + ")";
+        return found + " ORDER BY " + heap_and_tid + " LIMIT 1)";
     }
     /* Returns the condition that the stored row `alias` is the row of `values`. */
     std::string is_same(const std::string &alias, const std::vector<std::string> &values) const
@@ -94,7 +96,7 @@ class KeptRows final : public PlanNode {
     std::string count_;
 };
 
-/* The stored rows whose ctids are listed in a WITH entry, which grows while it is read. */
+/* The stored rows whose addresses are listed in a WITH entry, which grows while it is read. */
 class ListedRows final : public PlanNode {
   public:
     ListedRows(std::shared_ptr<const KeptRows> kept, std::string entry)
@@ -115,6 +117,7 @@ class ListedRows final : public PlanNode {
         std::string listed = printer.alias(), alias = printer.alias();
         Select select = kept_->columns_of(alias);
         select.from = {entry_ + " AS " + listed, kept_->heap(printer, alias)};
+        select.where.push_back(alias + ".tableoid = " + listed + ".heap");
         select.where.push_back(alias + ".ctid = " + listed + ".tid");
         if (count)
             *count = kept_->count_of(alias);
@@ -142,11 +145,13 @@ class RecursionNode : public PlanNode {
     {
         return evaluate_with_leaf(recursion_.step, recursion_.leaf, rows, evaluation);
     }
-    /* Returns the condition that the row of `values` is not in S: not stored, or among the ctids of
+    /* Returns the condition that the row of `values` is not in S: not stored, or among the addresses of
      * `removed`. */
     std::string goes(Printer &printer, const std::vector<std::string> &values, const std::string &removed) const
     {
-        return kept_->first_tid(printer, values, removed) + " IS NULL";
+        std::string alias = printer.alias();
+        return "(SELECT " + alias + ".tid FROM " + kept_->first_copy(printer, values, removed) + " AS " + alias +
+               ") IS NULL";
     }
 
     RecursionPlan recursion_;
@@ -209,14 +214,14 @@ class Removed final : public RecursionNode {
             rows.outputs[i] = copies + ".c" + std::to_string(i + 1);
         return printer.wrap(few(Printer::numbered(rows, false)), width(), false);
     }
-    /* Returns the WITH entry that lists the ctid of each row of O, of one copy where there are several. */
+    /* Returns the WITH entry that lists the address of each row of O, of one copy where there are several. */
     std::string entry(Printer &printer) const
     {
         std::string known = printer.entry_of(this);
         if (!known.empty())
             return known;
         std::string name = printer.new_entry();
-        printer.add_recursive(name + "(tid)", seeds(printer) + " UNION " + reached(printer, name));
+        printer.add_recursive(name + "(heap, tid)", seeds(printer) + " UNION " + reached(printer, name));
         printer.remember_entry(this, name);
         return name;
     }
@@ -236,23 +241,22 @@ class Removed final : public RecursionNode {
         rows.add(row, 1);
         return rows;
     }
-    std::string tids(Printer &printer, Select rows) const
+    std::string addresses(Printer &printer, Select rows) const
     {
         std::string alias = printer.alias();
-        rows.from.push_back("LATERAL " + kept_->first_tid(printer, rows.slots()) + " AS " + alias);
-        rows.where.push_back(alias + ".tid IS NOT NULL");
-        rows.outputs = {alias + ".tid"};
-        return Printer::statement(rows, {"tid"}, false);
+        rows.from.push_back("LATERAL " + kept_->first_copy(printer, rows.slots()) + " AS " + alias);
+        rows.outputs = {alias + ".heap", alias + ".tid"};
+        return Printer::statement(rows, {"heap", "tid"}, false);
     }
     std::string seeds(Printer &printer) const
     {
         Select rows = printer.select(inputs()[0]);
         rows.where.push_back(rows.weight() + " < 0");
-        return tids(printer, printer.wrap(few(Printer::numbered(rows, false)), width(), false));
+        return addresses(printer, printer.wrap(few(Printer::numbered(rows, false)), width(), false));
     }
     std::string reached(Printer &printer, const std::string &name) const
     {
-        return tids(printer, printer.select(next(std::make_shared<ListedRows>(kept_, name))));
+        return addresses(printer, printer.select(next(std::make_shared<ListedRows>(kept_, name))));
     }
 
     PlanPtr base_change_, step_change_;
