@@ -51,7 +51,7 @@ CALLS = {
     "bulk_create": "(jsonb_build_array(jsonb_build_object('name', 'own.PLACE_in_bulk', 'query', $q$QUERY$q$)))",
     "bulk_alter_stream_tables": "(ARRAY['NAME'], '{\"schedule\": \"3s\"}')", "bulk_drop_stream_tables": "(ARRAY['NAME'])",
     "any_one": "(1)", "extremum": "(1, true)", "ties_of_extremum": "(1, true)", "inserted_extremum": "(1, 1, true)", "inserted_ties": "(1, 1, true)",
-    "retracted_extremum": "(1, 1, true)", "retracted_ties": "(1, 1, true)", "first_one": "(1, 2)", "image": "(1)", "image_hash": "(1)", "key_hash": "(1)", "row_image": "(1)",
+    "retracted_extremum": "(1, 1, true)", "retracted_ties": "(1, 1, true)", "first_one": "(1, 2)", "image": "(1)", "image_hash": "(1)", "key_hash": "(1)", "row_image": "(1)", "weighted": "('1 s', 2)",
     "name_list": "(ARRAY['a'])", "is_other_process": "(1)", "parse_duration_seconds": "('1h')", "pgt_only_row": "(1, 1)", "pgt_time_text": "('2020-01-01')",
     "pgtrickle_fdw_validator": "(ARRAY['query=SELECT 1'], 'pg_foreign_table'::regclass)", "explain_dag": "('dot')", "refresh_timeline": "(50)",
     "drain": "(0)", "pgt_dumped_indexes": "('NAME'::regclass)", "max_log_bytes": "()",

@@ -8,7 +8,8 @@
  * then special (a special value may have been deleted in exchange for another).
  *
  * interval: an infinity can be added but not subtracted either, and two opposite ones cannot be added. So a delta adds
- * finite values only, and an infinite one recomputes the group.
+ * finite values only, and an infinite one recomputes the group. PostgreSQL multiplies an interval as a float8, so
+ * weights have a function of their own.
  *
  * float: additions only. A retraction recomputes the group (1e16 + 1 - 1e16 = 0).
  */
@@ -64,7 +65,7 @@ int keep_interval_sum(GroupBuilder &group, const std::string &argument)
     const std::string key = "sum interval " + argument;
     if (group.known(key) >= 0)
         return group.known(key);
-    const std::string product = signed_value(argument, "i.pgt_weight::pg_catalog.float8 * " + argument);
+    const std::string product = signed_value(argument, "pgtrickle.weighted(" + argument + ", i.pgt_weight)");
     const int sum = group.sum_of(key, argument, column_of(TypeKind::interval),
                                  "pg_catalog.sum(" + product + ") FILTER (WHERE pg_catalog.isfinite(" + argument + "))",
                                  "pg_catalog.sum(" + argument + ")");
