@@ -291,6 +291,41 @@ Domain domain_of(const Input &outer, const std::vector<Reference> &references)
     return domain;
 }
 
+namespace {
+
+/* Returns `whole`, an equality of `left` and `right`, or true if both are NULL. The first part can be hashed, as an
+ * equality for which NULLs are equal; the second part can be looked up in an index on a side, which the first cannot.
+ * ARRAY[] of an array has one dimension more, and may have too many. */
+engine::Expression or_both_null(const engine::Expression &left, const engine::Expression &right,
+                                const engine::Expression &whole, bool is_array)
+{
+    engine::Expression frame;
+    auto print = [&](const std::string &text) { frame.pieces.emplace_back(text); };
+    auto slot = [&](int i) { frame.pieces.emplace_back(std::in_place_type<int>, i); };
+    const auto compare = [&](const std::string &before, const std::string &after) {
+        print(before), slot(0), print(after), print(" OPERATOR(pg_catalog.=) "), print(before), slot(1), print(after);
+    };
+    if (is_array) {
+        compare("coalesce(", ", ARRAY[]::" + left.result.type + ")");
+        print(" AND ");
+        compare("(", " IS NULL)");
+    } else {
+        compare("ARRAY[", "]");
+    }
+    print(" AND ("), slot(2), print(" OR "), slot(0), print(" IS NULL AND "), slot(1), print(" IS NULL)");
+    frame.result = whole.result;
+    frame.may_fail = whole.may_fail;
+    return frame.compose({left, right, whole});
+}
+
+bool is_array_type(Oid type)
+{
+    const Oid element = get_element_type(type);
+    return OidIsValid(element) && get_array_type(element) == type;
+}
+
+} // namespace
+
 engine::Condition::Pair null_safe_pair(int left, const engine::Column &left_column, int right,
                                        const engine::Column &right_column, const ValueType &value)
 {
@@ -301,25 +336,8 @@ engine::Condition::Pair null_safe_pair(int left, const engine::Column &left_colu
     Node *equal = call([&] { return reinterpret_cast<Node *>(equality(scope[left], scope[right])); });
     engine::Condition::Pair pair = {engine::column_reference(left, left_column),
                                     engine::column_reference(right, right_column), expression_of(equal, scope)};
-    if (!left_column.may_be_null || !right_column.may_be_null)
-        return pair;
-    /* The first part can be hashed, as an equality for which NULLs are equal; the second part can be looked
-     * up in an index on a side, which the first cannot. */
-    engine::Expression frame;
-    frame.pieces = {std::string("ARRAY["),
-                    0,
-                    std::string("] OPERATOR(pg_catalog.=) ARRAY["),
-                    1,
-                    std::string("] AND ("),
-                    2,
-                    std::string(" OR "),
-                    0,
-                    std::string(" IS NULL AND "),
-                    1,
-                    std::string(" IS NULL)")};
-    frame.result = pair.whole.result;
-    frame.may_fail = pair.whole.may_fail;
-    pair.whole = frame.compose({pair.left, pair.right, pair.whole});
+    if (left_column.may_be_null && right_column.may_be_null)
+        pair.whole = or_both_null(pair.left, pair.right, pair.whole, call([&] { return is_array_type(value.type); }));
     return pair;
 }
 
