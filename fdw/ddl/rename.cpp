@@ -12,6 +12,7 @@
 
 #include "definition/definition.hpp"
 #include "definition/definition_view.hpp"
+#include "definition/indirect_users.hpp"
 #include "definition/option_row.hpp"
 #include "definition/options.hpp"
 #include "definition/query/altered_columns.hpp"
@@ -40,6 +41,7 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_foreign_table.h"
@@ -114,16 +116,22 @@ void add_users(AffectedTables *concerned, Oid class_id, Oid object_id)
 }
 
 /* The row type of a relation has the name of the relation, and those of its columns; an array type has the schema and
- * the name of its elements' type. */
+ * the name of its elements' type; a composite type is a relation, too. Indexes and owned sequences have the schema of
+ * their table. */
 void add_users_of_object(AffectedTables *concerned, const ObjectAddress &object)
 {
+    const bool is_class = object.classId == RelationRelationId, is_type = object.classId == TypeRelationId;
     add_users(concerned, object.classId, object.objectId);
-    const Oid type = object.classId == TypeRelationId       ? object.objectId
-                     : object.classId == RelationRelationId ? get_rel_type_id(object.objectId)
-                                                            : InvalidOid;
+    const Oid type = is_type ? object.objectId : is_class ? get_rel_type_id(object.objectId) : InvalidOid;
     for (const Oid one : {type, OidIsValid(type) ? get_array_type(type) : InvalidOid})
         if (OidIsValid(one))
             add_users(concerned, TypeRelationId, one);
+    List *relations = is_class ? definition::relations_beside(object.objectId) : NIL;
+    if (const Oid composite = is_type ? get_typ_typrelid(type) : InvalidOid; OidIsValid(composite))
+        relations = list_make1_oid(composite);
+    ListCell *cell;
+    foreach (cell, relations)
+        add_users(concerned, RelationRelationId, lfirst_oid(cell));
 }
 
 /* Stream tables in the schema also get another name. */
@@ -204,11 +212,22 @@ void refuse_own(const ObjectAddress &address)
                                getObjectDescription(&address, false), get_extension_name(extension))));
 }
 
-/* `schema` is the name of a renamed schema. */
-AffectedTables find_objects(ObjectType type, RangeVar *relation, ::Node *object, const char *schema)
+/* The index of a constraint has its name. */
+void add_users_of_constraint(AffectedTables *concerned, const RangeVar *table, const char *name)
+{
+    const Oid relid = RangeVarGetRelid(table, NoLock, true);
+    const Oid constraint = OidIsValid(relid) ? get_relation_constraint_oid(relid, name, true) : InvalidOid;
+    if (const Oid index = OidIsValid(constraint) ? get_constraint_index(constraint) : InvalidOid; OidIsValid(index))
+        add_users(concerned, RelationRelationId, index);
+}
+
+/* `name` is that of a renamed schema or constraint. */
+AffectedTables find_objects(ObjectType type, RangeVar *relation, ::Node *object, const char *name)
 {
     AffectedTables concerned = {NIL, NIL, NIL, InvalidOid, NIL};
-    if (is_relation(type) && relation != nullptr) {
+    if (type == OBJECT_TABCONSTRAINT) {
+        add_users_of_constraint(&concerned, relation, name);
+    } else if (is_relation(type) && relation != nullptr) {
         concerned.relation = RangeVarGetRelid(relation, NoLock, true);
         if (!OidIsValid(concerned.relation))
             return concerned;
@@ -219,11 +238,11 @@ AffectedTables find_objects(ObjectType type, RangeVar *relation, ::Node *object,
         if (definition::is_stream_table(concerned.relation))
             concerned.moved = list_make1_oid(concerned.relation);
     } else if (type == OBJECT_SCHEMA) {
-        if (Oid oid = get_namespace_oid(schema, true); OidIsValid(oid)) {
+        if (Oid oid = get_namespace_oid(name, true); OidIsValid(oid)) {
             ObjectAddress address;
             ObjectAddressSet(address, NamespaceRelationId, oid);
             refuse_own(address);
-            lock(type, address, reinterpret_cast<::Node *>(makeString(pstrdup(schema))));
+            lock(type, address, reinterpret_cast<::Node *>(makeString(pstrdup(name))));
             add_users_of_schema(&concerned, oid);
         }
     } else if (is_nameable(type) && object != nullptr) {
@@ -261,9 +280,9 @@ void find_configurations(AffectedTables *concerned)
             concerned->configurations, definition::recorded_configuration(list_nth_oid(concerned->by_text, i)));
 }
 
-AffectedTables find_affected(ObjectType type, RangeVar *relation, ::Node *object, const char *schema)
+AffectedTables find_affected(ObjectType type, RangeVar *relation, ::Node *object, const char *name)
 {
-    AffectedTables concerned = find_objects(type, relation, object, schema);
+    AffectedTables concerned = find_objects(type, relation, object, name);
     find_configurations(&concerned);
     return concerned;
 }

@@ -23,6 +23,7 @@ extern "C" {
 #include "catalog/indexing.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_depend.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
@@ -206,6 +207,20 @@ List *indirect_users_of(Oid class_id, Oid object_id)
     }
     list_sort(users, list_oid_cmp);
     return users;
+}
+
+List *relations_beside(Oid relid)
+{
+    List *beside = getOwnedSequences(relid);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+    Relation indexes = table_open(IndexRelationId, AccessShareLock);
+    SysScanDesc scan = systable_beginscan(indexes, IndexIndrelidIndexId, true, nullptr, 1, &key);
+    while (HeapTuple row = systable_getnext(scan))
+        beside = lappend_oid(beside, reinterpret_cast<Form_pg_index>(GETSTRUCT(row))->indexrelid);
+    systable_endscan(scan);
+    table_close(indexes, AccessShareLock);
+    return beside;
 }
 
 } // namespace pgtrickle::definition

@@ -21,4 +21,8 @@ List *indirect_users_of(Oid class_id, Oid object_id);
  * depends on the functions, and not on their results. PostgreSQL frame. */
 List *users_of_functions_with(const List *types);
 
+/* Returns the indexes of a table and the sequences that its columns own (List of OIDs): they are in the schema of the
+ * table, and move with it. PostgreSQL frame. */
+List *relations_beside(Oid relid);
+
 } // namespace pgtrickle::definition
