@@ -230,6 +230,17 @@ bool try_lock(Oid segment)
     return false;
 }
 
+/* Returns false if REINDEX CONCURRENTLY has left an index that cannot be dropped now. */
+bool drop_left_indexes_if_free(Oid segment_oid)
+{
+    if (left_indexes(segment_oid) == NIL)
+        return true;
+    if (!try_lock(segment_oid))
+        return false;
+    drop_indexes(left_indexes(segment_oid));
+    return true;
+}
+
 /* C++ frame. Returns true if the segment was emptied, or if another attempt is worthwhile. */
 bool trim_segment(Oid source, SourceRow *row, int number, bool force)
 {
@@ -351,14 +362,16 @@ Trimmed trim_under_snapshot(Oid source, int64 size_limit)
                    : Trimmed::held_back;
     /* Another transaction has claimed the source, or had when release() looked. */
     const bool is_unread = call([&] { return !state::has_log_dependents(source); });
-    bool has_trimmed = call([&] { return move_on(source, &row); });
+    bool has_trimmed = call([&] { return move_on(source, &row); }), has_left = false;
+    for (const Oid segment : row.segments)
+        has_left = !call([=] { return drop_left_indexes_if_free(segment); }) || has_left;
     const bool force = size_limit > 0 && call([&] { return log_size(source); }) > size_limit;
     for (int i = 0; i < segment_count; i++)
         if (i != row.current_segment || force)
             has_trimmed = trim_segment(source, &row, i, force) || has_trimmed;
     if (has_trimmed)
         return Trimmed::again;
-    return !is_unread && call([&] { return is_trimmed(row); }) ? Trimmed::done : Trimmed::held_back;
+    return !is_unread && !has_left && call([&] { return is_trimmed(row); }) ? Trimmed::done : Trimmed::held_back;
 }
 
 } // namespace

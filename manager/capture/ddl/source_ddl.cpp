@@ -144,10 +144,12 @@ void refuse_alter_of_trigger(const RangeVar *table, const char *name)
                         errdetail("It captures changes for stream tables.")));
 }
 
+/* An index that REINDEX CONCURRENTLY has left may be dropped: it is not read. */
 void refuse_drop_of_log(List *name)
 {
     Oid relid = RangeVarGetRelid(makeRangeVarFromNameList(name), NoLock, true);
-    if (OidIsValid(relid) && get_rel_namespace(relid) == log_namespace())
+    const bool is_left = get_rel_relkind(relid) == RELKIND_INDEX && !get_index_isvalid(relid);
+    if (OidIsValid(relid) && get_rel_namespace(relid) == log_namespace() && !is_left)
         ereport(ERROR,
                 (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST), errmsg("cannot drop \"%s\"", get_rel_name(relid)),
                  errdetail("It is the change log of a source of stream tables."),

@@ -12,6 +12,7 @@ extern "C" {
 #include "access/table.h"
 #include "catalog/index.h"
 #include "catalog/pg_am.h"
+#include "commands/vacuum.h"
 #include "nodes/makefuncs.h"
 #include "utils/datum.h"
 #include "utils/xid8.h"
@@ -40,7 +41,7 @@ void open_segment(ChunkWriter *writer)
 {
     MemoryContext old_context = MemoryContextSwitchTo(writer->memory);
     writer->segment = table_open(writer->target->segment, RowExclusiveLock);
-    writer->index = index_open(index_of(writer->segment), RowExclusiveLock);
+    writer->indexes = open_indexes(writer->segment, &writer->index_count);
     writer->index_info = plain_index_info(1, BTREE_AM_OID);
     writer->index_info->ii_IndexAttrNumbers[0] = l_xid;
     MemoryContextSwitchTo(old_context);
@@ -54,7 +55,7 @@ void begin_bulk(ChunkWriter *writer)
     MemoryContextSwitchTo(old_context);
 }
 
-/* Inserts one log row into heap and index, bypassing the executor: privileges, triggers and replica identity
+/* Inserts one log row into heap and indexes, bypassing the executor: privileges, triggers and replica identity
  * do not apply. */
 void write_chunk(ChunkWriter *writer, int n, Datum data, Datum overflow)
 {
@@ -75,8 +76,9 @@ void write_chunk(ChunkWriter *writer, int n, Datum data, Datum overflow)
     nulls[l_overflow - 1] = DatumGetPointer(overflow) == nullptr;
     HeapTuple tuple = heap_form_tuple(RelationGetDescr(writer->segment), values, nulls);
     heap_insert(writer->segment, tuple, GetCurrentCommandId(true), 0, writer->bulk);
-    index_insert(writer->index, &values[l_xid - 1], &nulls[l_xid - 1], &tuple->t_self, writer->segment, UNIQUE_CHECK_NO,
-                 false, writer->index_info);
+    for (int i = 0; i < writer->index_count; i++)
+        index_insert(writer->indexes[i], &values[l_xid - 1], &nulls[l_xid - 1], &tuple->t_self, writer->segment,
+                     UNIQUE_CHECK_NO, false, writer->index_info);
     heap_freetuple(tuple);
 }
 
@@ -231,7 +233,7 @@ void close_chunk_writer(ChunkWriter *writer)
     if (writer->bulk != nullptr)
         FreeBulkInsertState(writer->bulk);
     if (writer->segment != nullptr) {
-        index_close(writer->index, NoLock);
+        vac_close_indexes(writer->index_count, writer->indexes, NoLock);
         table_close(writer->segment, NoLock);
     }
     pfree(writer->buffer);

@@ -4,7 +4,7 @@
  *   chunk:  entry, entry, …          each MAXALIGNed
  *   entry:  a MinimalTuple whose t_len contains the weight: top bit set: -1, clear: +1
  *
- * PostgreSQL frames. A ChunkWriter is plain memory. It keeps a segment and its index open from the first
+ * PostgreSQL frames. A ChunkWriter is plain memory. It keeps a segment and its indexes open from the first
  * chunk to close_chunk_writer(); the locks are held to the end of the transaction.
  */
 #pragma once
@@ -28,10 +28,11 @@ struct ChunkWriter {
     const Target *target;
     MemoryContext memory; /* of open_chunk_writer(); append_row() may run in a shorter-lived context */
     Relation segment;     /* nullptr until the first chunk is written */
-    Relation index;
-    IndexInfo *index_info;
-    BulkInsertState bulk; /* from the second chunk on */
-    char *buffer;         /* a bytea; entries begin MAXALIGNed */
+    Relation *indexes;
+    int index_count;
+    IndexInfo *index_info; /* of each of them */
+    BulkInsertState bulk;  /* from the second chunk on */
+    char *buffer;          /* a bytea; entries begin MAXALIGNed */
     Size used;
     int rows;
     Datum *values; /* values of the row being packed */

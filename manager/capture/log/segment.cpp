@@ -16,6 +16,7 @@ extern "C" {
 #include "catalog/pg_namespace.h"
 #include "catalog/toasting.h"
 #include "commands/defrem.h"
+#include "commands/vacuum.h"
 #include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
@@ -131,14 +132,53 @@ void lock_segments(const SourceRow *row, LOCKMODE mode)
         LockRelationOid(segment, mode);
 }
 
+Relation *open_indexes(Relation segment, int *count)
+{
+    Relation *indexes = nullptr;
+    vac_open_indexes(segment, RowExclusiveLock, count, &indexes);
+    for (int i = 0; i < *count; i++) {
+        const Form_pg_index index = indexes[i]->rd_index;
+        if (index->indnatts != 1 || index->indkey.values[0] != l_xid || RelationGetIndexPredicate(indexes[i]) != NIL)
+            elog(ERROR, "change log \"%s\" has another index", RelationGetRelationName(segment));
+    }
+    return indexes;
+}
+
 Oid index_of(Relation segment)
 {
-    List *indexes = RelationGetIndexList(segment);
-    if (list_length(indexes) != 1)
-        elog(ERROR, "change log \"%s\" has %d indexes", RelationGetRelationName(segment), list_length(indexes));
-    Oid index = linitial_oid(indexes);
-    list_free(indexes);
-    return index;
+    /* REINDEX CONCURRENTLY may put the copy into the place of the index after the one was looked at and before the
+     * other is. It does so once, and keeps the one complete until the lock on the segment is released. */
+    for (int round = 0; round < 2; round++) {
+        ListCell *cell;
+        foreach (cell, RelationGetIndexList(segment))
+            if (get_index_isvalid(lfirst_oid(cell)))
+                return lfirst_oid(cell);
+    }
+    elog(ERROR, "change log \"%s\" has no valid index", RelationGetRelationName(segment));
+}
+
+List *left_indexes(Oid segment_oid)
+{
+    Relation segment = table_open(segment_oid, AccessShareLock);
+    Relation toast = table_open(segment->rd_rel->reltoastrelid, AccessShareLock);
+    List *left = list_concat(list_delete_oid(RelationGetIndexList(segment), index_of(segment)),
+                             list_delete_oid(RelationGetIndexList(toast), index_of(toast)));
+    table_close(toast, AccessShareLock);
+    table_close(segment, AccessShareLock);
+    return left;
+}
+
+void drop_indexes(const List *indexes)
+{
+    ObjectAddresses *addresses = new_object_addresses();
+    ListCell *cell;
+    foreach (cell, indexes) {
+        ObjectAddress address;
+        ObjectAddressSet(address, RelationRelationId, lfirst_oid(cell));
+        add_exact_object_address(&address, addresses);
+    }
+    performMultipleDeletions(addresses, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+    free_object_addresses(addresses);
 }
 
 } // namespace pgtrickle::capture

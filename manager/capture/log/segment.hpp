@@ -19,7 +19,14 @@ Oid log_namespace();
 void create_segments(Oid source, SourceRow *row);
 void drop_segments(const SourceRow *row);
 void lock_segments(const SourceRow *row, LOCKMODE mode);
-/* Returns the only index of a segment. */
+/* Opens the indexes into which a row of the segment is to be inserted: that on xid, and the copies that REINDEX
+ * CONCURRENTLY makes of it, or has left. */
+Relation *open_indexes(Relation segment, int *count);
+/* Returns the index in which all rows of the segment are found. */
 Oid index_of(Relation segment);
+/* Returns the copies that REINDEX CONCURRENTLY makes, or has left, of the indexes of the segment and its TOAST table.
+ */
+List *left_indexes(Oid segment);
+void drop_indexes(const List *indexes);
 
 } // namespace pgtrickle::capture
