@@ -181,6 +181,48 @@ bool lacks_what_was_left_out(Oid relid, const std::vector<Oid> &left_out)
     return is_lacking;
 }
 
+namespace {
+
+/* Refreshes in this transaction; does not wait for the locks of other refreshes. */
+refresh::SkippedMembers try_to_refresh(const std::vector<Oid> &members)
+{
+    refresh::SkippedMembers skipped;
+    const TimestampTz started_at = GetCurrentTimestamp();
+    try {
+        for (const refresh::Outcome &outcome : refresh::refresh_batch({.members = members,
+                                               .wait = refresh::LockWait::skip_if_locked,
+                                               .requested_by = scheduler::RequestedBy::reader},
+                                                                      &skipped))
+            record_in_history(outcome, catalog::InitiatedBy::scan);
+        record_left_out(skipped, started_at, catalog::InitiatedBy::scan);
+    } catch (const PgError &error) {
+        record_failure_in_history(members.front(), started_at, catalog::InitiatedBy::scan, error);
+        throw;
+    }
+    call([] { CommandCounterIncrement(); });
+    return skipped;
+}
+
+/* Keeps on trying while it is useful to wait for the transaction that excludes the refresh. */
+refresh::SkippedMembers refresh_when_free(const std::vector<Oid> &members)
+{
+    const Stopwatch waited;
+    for (;;) {
+        refresh::SkippedMembers skipped = try_to_refresh(members);
+        if (!OidIsValid(skipped.locked) ||
+            !call([&] { return await_holder(skipped.lock, waited, members.data(), static_cast<int>(members.size())); }))
+            return skipped;
+    }
+}
+
+void report(Oid relid, Obstacle obstacle)
+{
+    require_populated(relid, {Verdict::stale, obstacle, state::visible_row(relid).is_populated});
+    apply_on_stale(relid, obstacle);
+}
+
+} // namespace
+
 bool refresh_here(const Oid *relids, int count)
 {
     const bool goes_by_schedules = std::none_of(relids, relids + count, has_to_be_current);
@@ -188,20 +230,11 @@ bool refresh_here(const Oid *relids, int count)
     auto *held = static_cast<Oid *>(palloc(sizeof(Oid) * count));
     auto *beside_failed = static_cast<Oid *>(palloc(sizeof(Oid) * count));
     int held_count = 0, beside_failed_count = 0;
-    enter([&] {
-        std::vector<Oid> members(relids, relids + count);
-        refresh::SkippedMembers skipped;
-        TimestampTz started_at = GetCurrentTimestamp();
-        try {
-            for (const refresh::Outcome &outcome :
-                 refresh::refresh_batch({.members = members, .requested_by = scheduler::RequestedBy::reader}, &skipped))
-                record_in_history(outcome, catalog::InitiatedBy::scan);
-            record_left_out(skipped, started_at, catalog::InitiatedBy::scan);
-        } catch (const PgError &error) {
-            record_failure_in_history(members.front(), started_at, catalog::InitiatedBy::scan, error);
-            throw;
-        }
-        call([] { CommandCounterIncrement(); });
+    const bool is_locked = enter([&] {
+        const std::vector<Oid> members(relids, relids + count);
+        refresh::SkippedMembers skipped = refresh_when_free(members);
+        if (OidIsValid(skipped.locked))
+            return true;
         for (Oid each : members)
             if (std::find(skipped.held.begin(), skipped.held.end(), each) == skipped.held.end() &&
                 call([=] { return has_to_be_current(each); }) && lacks_what_was_left_out(each, skipped.upstreams))
@@ -210,17 +243,18 @@ bool refresh_here(const Oid *relids, int count)
         std::copy(skipped.held.begin(), skipped.held.end(), held);
         beside_failed_count = static_cast<int>(skipped.beside_failed.size());
         std::copy(skipped.beside_failed.begin(), skipped.beside_failed.end(), beside_failed);
+        return false;
     });
+    for (int i = 0; is_locked && i < count; i++)
+        report(relids[i], Obstacle::locked);
     for (int i = 0; i < beside_failed_count; i++)
         apply_on_stale(beside_failed[i], Obstacle::own_changes);
-    for (int i = 0; i < held_count; i++) {
-        require_populated(held[i], {Verdict::stale, Obstacle::held, state::visible_row(held[i]).is_populated});
-        apply_on_stale(held[i], Obstacle::held);
-    }
+    for (int i = 0; i < held_count; i++)
+        report(held[i], Obstacle::held);
     for (int i = 0; i < left.count; i++)
         apply_on_stale(left.list[i].relid, left.list[i].obstacle);
     pfree(held);
-    return held_count + beside_failed_count + left.count == 0;
+    return !is_locked && held_count + beside_failed_count + left.count == 0;
 }
 
 bool can_refresh_all_here(const Oid *relids, int count)

@@ -6,7 +6,6 @@
 #include "fdw/read/exact_reads.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/lock_chain.hpp"
-#include "pg/stopwatch.hpp"
 #include "pg/versions/processes.hpp"
 
 extern "C" {
@@ -195,6 +194,22 @@ Obstacle request_at_once(const Oid *relids, int count, Waiter waiter)
 void pause_waiting()
 {
     sleep(pause_ms);
+}
+
+/* A transaction that has refreshed holds locks for which the holder may wait in this way, so it does not wait for long;
+ * nor does it wait for one that waits for it, or in which nothing runs. Where it could not read exactly instead, it
+ * waits nevertheless, but not for ever. */
+bool await_holder(const LOCKTAG &lock, const Stopwatch &waited, const Oid *relids, int count)
+{
+    if (waited.ms() >= guc::scan_refresh_timeout_ms)
+        return false;
+    LockChain chain = holders_of(lock);
+    const bool may_be_waited_for = mailbox::holds_any() && waited.ms() >= DeadlockTimeout / 4;
+    if ((may_be_waited_for || leads_to_me(&chain) || has_idle_transaction(chain, idle_ms)) &&
+        could_all_be_computed_at_once(relids, count))
+        return false;
+    sleep(pause_ms);
+    return true;
 }
 
 Obstacle request_and_wait(const Oid *relids, int count, Waiter waiter)

@@ -17,6 +17,11 @@
 #pragma once
 
 #include "fdw/read/freshness.hpp"
+#include "pg/stopwatch.hpp"
+
+extern "C" {
+#include "storage/lock.h"
+}
 
 namespace pgtrickle {
 
@@ -27,6 +32,10 @@ enum class Waiter { caller, session, statement };
 
 /* Sleeps for some milliseconds, or until the latch is set. Interruptible. */
 void pause_waiting();
+
+/* Pauses a refresh in this transaction, which another one excludes by the lock. Returns false if waiting is useless, or
+ * has taken as long as it may: `waited` is its beginning. */
+bool await_holder(const LOCKTAG &lock, const Stopwatch &waited, const Oid *relids, int count);
 
 /* Requests a refresh of the stream tables, as many at a time as a request can hold, and waits for it.
  * Obstacle::none: each of them is at least as fresh as at the time of the call. After an obstacle, no more of them are

@@ -123,6 +123,19 @@ bool has_idle_transaction(const LockChain &chain, int idle_ms)
                        [=](int pid) { return pid == 0 || has_been_idle(BackendPidGetProc(pid), idle_ms); });
 }
 
+LockChain holders_of(const LOCKTAG &tag)
+{
+    int count = 0;
+    const VirtualTransactionId *holders = GetLockConflicts(&tag, ExclusiveLock, &count);
+    LockChain chain;
+    for (int i = 0; i < count && chain.length < LockChain::limit; i++) {
+        const PGPROC *process = is_prepared(holders[i]) ? nullptr : process_of(holders[i]);
+        if (is_prepared(holders[i]) || process != nullptr)
+            chain.pids[chain.length++] = process == nullptr ? 0 : process->pid;
+    }
+    return chain;
+}
+
 bool is_held_by_idle_transaction(const LOCKTAG &tag, int idle_ms)
 {
     int count = 0;

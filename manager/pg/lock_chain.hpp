@@ -38,6 +38,9 @@ void describe_awaited_lock(int pid, StringInfo text);
  * `idle_ms`, as far as pg_stat_activity shows it. */
 bool has_idle_transaction(const LockChain &chain, int idle_ms);
 
+/* The transactions that exclude others from the lock; a prepared one is 0. */
+LockChain holders_of(const LOCKTAG &tag);
+
 /* Whether such a transaction excludes others from the lock. Cheap if there is no such session: one partition of
  * the lock table is locked for a moment. */
 bool is_held_by_idle_transaction(const LOCKTAG &tag, int idle_ms);

@@ -23,8 +23,9 @@ namespace pgtrickle::refresh {
 /* Refreshes the requested stream tables, and others as request.reach says, as one batch under one snapshot.
  * The caller must not read the result under a snapshot that was active before the call.
  *
- * With skip_if_locked, returns an empty list if another transaction holds a member's object lock, and reports
- * that member in skipped->locked; likewise, with reach named, for a member that is in a larger set than the
+ * With skip_if_locked, returns an empty list if another transaction holds a member's object lock, or, with reach
+ * all_upstreams, has added rows to the tree of a source; it reports that member in skipped->locked, and has released
+ * the locks that exclude other refreshes. Likewise, with reach named, for a member that is in a larger set than the
  * request knows of, or is suspended. Throws PgError, a MemberError if a member is at fault; nothing has
  * changed once the caller's (sub)transaction is rolled back.
  *

@@ -95,4 +95,9 @@ void lock_inheritance_tree(Oid source)
         lock_tree(source, ShareLock);
 }
 
+bool lock_inheritance_tree_if_free(Oid source)
+{
+    return !is_table(source) || lock_tree_if_free(source, ShareLock);
+}
+
 } // namespace pgtrickle::capture

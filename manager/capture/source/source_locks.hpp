@@ -20,6 +20,7 @@ void lock_sources(const List *sources);
  * locked that relation, and waits here. So only for owners who may keep the source locked. An ATTACH after
  * unlock_inheritance_tree() is recorded by a marker that the snapshot of the refresh does not see. */
 void lock_inheritance_tree(Oid source);
+bool lock_inheritance_tree_if_free(Oid source);
 void unlock_inheritance_tree(Oid source);
 /* Waits, to the end of the transaction, for the refreshes that read an ancestor of `child`, which has got rows with it.
  * A source that is not captured counts, too: the steps of a refresh read it one after the other. */

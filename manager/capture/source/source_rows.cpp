@@ -157,18 +157,32 @@ bool lock_unclaimed(Oid source)
     return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
-void lock_tree(Oid source, LOCKMODE mode)
+LOCKTAG lock_of_tree(Oid source)
 {
     LOCKTAG tag;
     SET_LOCKTAG_OBJECT(tag, MyDatabaseId, source_table(), source, 1);
+    return tag;
+}
+
+void lock_tree(Oid source, LOCKMODE mode)
+{
+    const LOCKTAG tag = lock_of_tree(source);
     (void)LockAcquire(&tag, mode, false, false);
     AcceptInvalidationMessages();
 }
 
+bool lock_tree_if_free(Oid source, LOCKMODE mode)
+{
+    const LOCKTAG tag = lock_of_tree(source);
+    if (LockAcquire(&tag, mode, false, true) == LOCKACQUIRE_NOT_AVAIL)
+        return false;
+    AcceptInvalidationMessages();
+    return true;
+}
+
 void unlock_tree(Oid source, LOCKMODE mode)
 {
-    LOCKTAG tag;
-    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, source_table(), source, 1);
+    const LOCKTAG tag = lock_of_tree(source);
     (void)LockRelease(&tag, mode, false);
 }
 

@@ -12,6 +12,7 @@
 extern "C" {
 #include "access/sysattr.h"
 #include "access/tupdesc.h"
+#include "storage/lock.h"
 #include "storage/lockdefs.h"
 #include "utils/snapshot.h"
 }
@@ -60,6 +61,8 @@ bool lock_unclaimed(Oid source);
  * on relations do not suffice: ATTACH takes ShareUpdateExclusive on the parent, which does not conflict with
  * readers, and the added rows are visible under their snapshots. */
 void lock_tree(Oid source, LOCKMODE mode);
+bool lock_tree_if_free(Oid source, LOCKMODE mode);
+LOCKTAG lock_of_tree(Oid source);
 void unlock_tree(Oid source, LOCKMODE mode);
 
 /* OID of pgtrickle.pgt_source; InvalidOid if the extension is not installed in this database. */

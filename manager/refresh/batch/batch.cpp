@@ -4,6 +4,7 @@
 #include "capture/installer.hpp"
 #include "capture/log/log_state.hpp"
 #include "capture/source/source_locks.hpp"
+#include "capture/source/source_rows.hpp"
 #include "capture/triggers/open_statement.hpp"
 #include "definition/lock_right.hpp"
 #include "refresh/batch/collect_members.hpp"
@@ -175,16 +176,37 @@ List *tree_of(Oid source)
     return call([=] { return find_all_inheritors(source, NoLock, nullptr); });
 }
 
-void lock_trees(Batch &batch)
+bool starts_over(const Member &member)
+{
+    return !member.reinitialize_reason.empty();
+}
+
+/* Locks the tree of a source, unless the request does not wait and another transaction has added rows to it. A member
+ * that starts over waits: why it does is known to this refresh only. */
+bool lock_tree_of(Oid source, const Batch &batch, const BatchRequest &request)
+{
+    if (request.wait == LockWait::skip_if_locked && request.reach == Reach::all_upstreams &&
+        std::none_of(batch.members.begin(), batch.members.end(), starts_over))
+        return call([=] { return capture::lock_inheritance_tree_if_free(source); });
+    call([=] { capture::lock_inheritance_tree(source); });
+    return true;
+}
+
+/* Returns a source whose tree another transaction has locked, or InvalidOid. */
+Oid lock_trees(Batch &batch, const BatchRequest &request)
 {
     const std::set<Oid> watched = sources_to_watch(batch);
     for (const Oid source : sources_of(batch.members))
-        if (watched.count(source) == 0)
-            batch.locked_trees.push_back(source);
-        else
+        if (watched.count(source) != 0)
             batch.watched_trees.push_back({source, tree_of(source)});
-    for (const Oid source : batch.locked_trees)
-        call([=] { capture::lock_inheritance_tree(source); });
+    for (const Oid source : sources_of(batch.members)) {
+        if (watched.count(source) != 0)
+            continue;
+        if (!lock_tree_of(source, batch, request))
+            return source;
+        batch.locked_trees.push_back(source);
+    }
+    return InvalidOid;
 }
 
 /* Reads the states of the members, and before that their counters: a mark that is committed later is none of a state,
@@ -286,6 +308,28 @@ void unlock_trees(const Batch &batch)
         call([=] { capture::unlock_inheritance_tree(source); });
 }
 
+namespace {
+
+/* Releases the locks that exclude other refreshes, since the transaction may stay open. */
+Batch without_members_for(const Batch &batch, Oid locked, const LOCKTAG &lock)
+{
+    std::vector<Oid> relids;
+    for (const Member &member : batch.members)
+        relids.push_back(member.compiled->relid());
+    unlock_trees(batch);
+    unlock_objects(relids);
+    return Batch::without_members({.locked = locked, .lock = lock});
+}
+
+LOCKTAG lock_of_transaction(TransactionId xid)
+{
+    LOCKTAG lock;
+    SET_LOCKTAG_TRANSACTION(lock, xid);
+    return lock;
+}
+
+} // namespace
+
 Batch lock_batch(const BatchRequest &request)
 {
     Batch batch = collect_members(request);
@@ -298,7 +342,7 @@ Batch lock_batch(const BatchRequest &request)
     /* The refresh would have to wait at its end for the transaction that has written the state row. */
     for (const Member &member : batch.members)
         if (request.wait == LockWait::skip_if_locked && TransactionIdIsValid(member.state.written_by))
-            return Batch::without_members({.locked = member.compiled->relid()});
+            return without_members_for(batch, member.compiled->relid(), lock_of_transaction(member.state.written_by));
     /* The requester does not know yet that the stream table is suspended: it is reported like a locked one,
      * with all that depends on it. */
     for (const Member &member : batch.members)
@@ -306,7 +350,9 @@ Batch lock_batch(const BatchRequest &request)
             return Batch::without_members({.locked = member.compiled->relid()});
     exclude_suspended(batch, request);
     lock_what_is_read(batch.members);
-    lock_trees(batch);
+    if (const Oid source = lock_trees(batch, request); OidIsValid(source))
+        return without_members_for(batch, first_dependent(batch.members, source),
+                                   call([=] { return capture::lock_of_tree(source); }));
     observe_sources(batch);
     find_excluded_upstreams(batch);
     return batch;

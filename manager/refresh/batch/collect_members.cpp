@@ -139,7 +139,8 @@ bool lock_object(Oid relid, LockWait wait)
     }
 }
 
-/* Releases one of the locks that this transaction has taken; an earlier lock on the same object stays. */
+} // namespace
+
 void unlock_objects(const std::vector<Oid> &relids)
 {
     for (Oid relid : relids)
@@ -148,6 +149,8 @@ void unlock_objects(const std::vector<Oid> &relids)
             LockRelease(&tag, ExclusiveLock, false);
         });
 }
+
+namespace {
 
 /* Returns the stream tables by level and OID. */
 std::vector<Oid> in_order(const Collected &collected)
@@ -204,9 +207,11 @@ try {
             return InvalidOid;
         unlock_objects(locked);
         locked = in_order(collected);
-        for (Oid relid : locked)
-            if (!lock_object(relid, request.wait))
-                return relid;
+        for (size_t i = 0; i < locked.size(); i++)
+            if (!lock_object(locked[i], request.wait)) {
+                unlock_objects({locked.begin(), locked.begin() + static_cast<ptrdiff_t>(i)});
+                return locked[i];
+            }
     }
 } catch (const BeingRestored &restored) {
     return restored.relid;
@@ -252,11 +257,11 @@ Batch collect_members(const BatchRequest &request)
                            request.reach,
                            {request.members.begin(), request.members.end()},
                            is_read,
-                           request.wait == LockWait::skip_if_locked,
+                           request.wait == LockWait::skip_if_locked && request.reach == Reach::named,
                            {},
                            {}};
     if (Oid locked = collect_and_lock(request, collected); locked != InvalidOid)
-        return Batch::without_members({.locked = locked});
+        return Batch::without_members({.locked = locked, .lock = state::refresh_lock(locked)});
     const bool is_named = request.reach == Reach::named;
     if (Oid other = is_named ? first_in_larger_set(request) : InvalidOid; other != InvalidOid)
         return Batch::without_members({.locked = other, .is_in_larger_set = true});

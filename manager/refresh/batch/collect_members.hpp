@@ -15,6 +15,9 @@ namespace pgtrickle::refresh {
 /* Returns members and atomic sets; or no members, and the reason. */
 Batch collect_members(const BatchRequest &request);
 
+/* Releases one of the object locks that this transaction has taken; an earlier lock on the same object stays. */
+void unlock_objects(const std::vector<Oid> &relids);
+
 /* As compiled_of(), for a refresh that has built the heaps again if that was due. Raises 40001 unless they are those of
  * the program: no lock prevents a role from being altered since. */
 Compiled &compiled_with_current_layout(Oid relid);

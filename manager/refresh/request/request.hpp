@@ -9,6 +9,10 @@
 #include "scheduler/graph/atomic_sets.hpp"
 #include "scheduler/graph/hold.hpp"
 
+extern "C" {
+#include "storage/lock.h"
+}
+
 #include <string>
 #include <vector>
 
@@ -71,6 +75,7 @@ struct BatchRequest {
 /* The stream tables that were not refreshed. */
 struct SkippedMembers {
     Oid locked = InvalidOid;       /* the stream table that kept all members from being refreshed */
+    LOCKTAG lock = {};             /* that another transaction holds, with reach all_upstreams */
     bool is_in_larger_set = false; /* `locked` is in a larger set than the request knows of */
     std::vector<Oid> held = {};    /* those that the request named */
     std::vector<Oid> upstreams =
