@@ -64,6 +64,22 @@ bool has_joined_a_tree(Oid relid)
     return is_any_own;
 }
 
+Oid parent_of_partition(Oid relid)
+{
+    Oid parent = InvalidOid;
+    Relation inherits = table_open(InheritsRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+    SysScanDesc scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, definition::is_read_by_index(inherits),
+                                          nullptr, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    if (HeapTupleIsValid(tuple))
+        parent = reinterpret_cast<Form_pg_inherits>(GETSTRUCT(tuple))->inhparent;
+    systable_endscan(scan);
+    table_close(inherits, AccessShareLock);
+    return parent;
+}
+
 List *tree_of(Oid relid, LOCKMODE mode)
 {
     return find_all_inheritors(relid, mode, nullptr);

@@ -27,6 +27,8 @@ List *tree_under(Oid relid, Snapshot snapshot);
 bool has_detaching_partition(Oid relid);
 /* Returns the ancestors of `relid`, nearest first, each once; a partition that is being detached has none. */
 List *ancestors_of(Oid relid);
+/* Returns the parent of a partition, from which it may be being detached; InvalidOid if it has none. */
+Oid parent_of_partition(Oid relid);
 /* Whether this transaction has made `relid`, or one of its ancestors, a partition or child. */
 bool has_joined_a_tree(Oid relid);
 

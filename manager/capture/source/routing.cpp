@@ -8,8 +8,13 @@ extern "C" {
 #include "access/attmap.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "nodes/parsenodes.h"
 #include "optimizer/optimizer.h"
+#include "partitioning/partbounds.h"
+#include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -68,7 +73,8 @@ bool needs_rows(Oid source, const Format *format)
 }
 
 /* Fills `target` for changes of `source` that are written through `written`. Returns false if the source is
- * not captured. */
+ * not captured. Locks no relation that the writer does not: its columns change only while all writers of its tree are
+ * locked out, or with a marker. */
 bool fill_target(Relation written, Oid source_oid, Target *target)
 {
     SourceRow row;
@@ -86,7 +92,7 @@ bool fill_target(Relation written, Oid source_oid, Target *target)
     target->packed = format->packed;
     target->attnums = static_cast<AttrNumber *>(palloc0(sizeof(AttrNumber) * (format->column_count + 1)));
 
-    Relation source = try_relation_open(source_oid, AccessShareLock);
+    Relation source = RelationIdGetRelation(source_oid);
     if (source == nullptr)
         return false;
     const TupleDesc from = RelationGetDescr(written), to = RelationGetDescr(source);
@@ -103,23 +109,57 @@ bool fill_target(Relation written, Oid source_oid, Target *target)
         target->attnums[i] = found;
         target->highest = target->highest > found ? target->highest : found;
     }
-    relation_close(source, AccessShareLock);
+    RelationClose(source);
     return true;
 }
 
-/* Selects the rows of `written` that belong to its descendant: the descendant's partition constraint, in its
- * own column numbers, with the map to those of `written`. */
-void add_constraint(Relation written, Oid descendant, Target *target)
+PartitionBoundSpec *bound_of(Oid partition)
 {
-    Relation partition = relation_open(descendant, AccessShareLock);
-    target->constraint = static_cast<List *>(copyObject(RelationGetPartitionQual(partition)));
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(partition));
+    if (!HeapTupleIsValid(tuple))
+        return nullptr;
+    bool is_null;
+    const Datum bound = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relpartbound, &is_null);
+    auto *spec = is_null ? nullptr : static_cast<PartitionBoundSpec *>(stringToNode(TextDatumGetCString(bound)));
+    ReleaseSysCache(tuple);
+    return spec;
+}
+
+/* As RelationGetPartitionQual(), without the constraint of `written`, which all of its rows meet, and without locks on
+ * the levels between the two. Sets `is_below` to false if the partition is not below `written` any more. */
+List *constraint_below(Oid written, Relation partition, bool *is_below)
+{
+    const Oid parent_oid = parent_of_partition(RelationGetRelid(partition));
+    PartitionBoundSpec *bound = bound_of(RelationGetRelid(partition));
+    Relation parent = OidIsValid(parent_oid) && bound != nullptr ? RelationIdGetRelation(parent_oid) : nullptr;
+    if (parent == nullptr) {
+        *is_below = false;
+        return NIL;
+    }
+    List *above = parent_oid == written ? NIL : constraint_below(written, parent, is_below);
+    List *constraint = list_concat(above, get_qual_from_partbound(parent, bound));
+    constraint = map_partition_varattnos(constraint, 1, partition, parent);
+    RelationClose(parent);
+    return constraint;
+}
+
+/* Selects the rows of `written` that belong to its descendant: the descendant's partition constraint, in its
+ * own column numbers, with the map to those of `written`. Returns false if it is not below `written` any more. */
+bool add_constraint(Relation written, Oid descendant, Target *target)
+{
+    Relation partition = RelationIdGetRelation(descendant);
+    if (partition == nullptr)
+        return false;
+    bool is_below = true;
+    target->constraint = constraint_below(RelationGetRelid(written), partition, &is_below);
     const TupleDesc from = RelationGetDescr(written), to = RelationGetDescr(partition);
     target->constraint_map_length = to->natts;
     target->constraint_map = static_cast<AttrNumber *>(palloc0(sizeof(AttrNumber) * (to->natts + 1)));
     for (int i = 0; i < to->natts; i++)
         if (!TupleDescAttr(to, i)->attisdropped)
             target->constraint_map[i] = column_named(from, NameStr(TupleDescAttr(to, i)->attname));
-    relation_close(partition, AccessShareLock);
+    RelationClose(partition);
+    return is_below;
 }
 
 /* Adds `written` and its ancestors: each row of `written` is a change of these sources. */
@@ -153,8 +193,8 @@ void build_below(Relation written, Targets *entry, List *below)
         Target *target = &entry->items[entry->count];
         if (!is_partitioned || !fill_target(written, lfirst_oid(cell), target) || target->is_by_rows)
             continue;
-        add_constraint(written, lfirst_oid(cell), target);
-        entry->count++;
+        if (add_constraint(written, lfirst_oid(cell), target))
+            entry->count++;
     }
 }
 
