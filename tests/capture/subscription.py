@@ -153,6 +153,26 @@ def a_subscription_beside_the_beginning_of_capture():
     subscriber.run("DROP SUBSCRIPTION second")
 
 
+def a_subscription_to_tables_that_are_no_sources():
+    """It waits for no writer of them, and keeps none waiting."""
+    for database in publisher, subscriber:
+        database.run("CREATE TABLE plain_1 (id int); CREATE TABLE plain_2 (id int)")
+    publisher.run("CREATE PUBLICATION of_plain FOR TABLE plain_1, plain_2")
+    writing, subscribing = subscriber.connect(), subscriber.connect(options="-c lock_timeout=10s")
+    for session in writing, subscribing:
+        session.autocommit = False
+    writing.cursor().execute("INSERT INTO plain_1 VALUES (1)")
+    subscribing.cursor().execute(f"CREATE SUBSCRIPTION third CONNECTION 'host={server.host} user=postgres dbname={publisher.name}' "
+                                 "PUBLICATION of_plain WITH (create_slot = false, slot_name = NONE, enabled = false, copy_data = false)")
+    writing.cursor().execute("SET LOCAL lock_timeout = '10s'; INSERT INTO plain_2 VALUES (1)")
+    writing.commit()
+    subscribing.commit()
+    subscriber.run("SELECT pgtrickle.create_stream_table('of_plain', 'SELECT id FROM plain_1', '520w', 'DIFFERENTIAL')")
+    found = subscriber.value("SELECT count(*) FROM pg_trigger WHERE tgrelid = 'plain_1'::regclass AND tgname ~ 'pg_trickle_row'")
+    assert found == 1, "no row trigger"
+    subscriber.run("DROP SUBSCRIPTION third")
+
+
 def clean_up():
     subscriber.run("ALTER SUBSCRIPTION follower DISABLE")
     subscriber.run("ALTER SUBSCRIPTION follower SET (slot_name = NONE)")
@@ -163,6 +183,6 @@ try:
     run_cases([the_initial_copy_is_captured_once, applied_changes_are_captured, local_statements_are_captured_beside_them,
                a_truncation_there_starts_over, a_prepared_transaction_is_reported_at_its_commit,
                a_row_trigger_that_refreshes_before_the_row_is_logged,
-               a_subscription_beside_the_beginning_of_capture, clean_up])
+               a_subscription_beside_the_beginning_of_capture, a_subscription_to_tables_that_are_no_sources, clean_up])
 finally:
     server.destroy()

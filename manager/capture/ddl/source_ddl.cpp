@@ -234,6 +234,48 @@ List *newly_subscribed()
     return relations;
 }
 
+/* Locks the capture of all, or of none. Returns the one that another transaction has locked, or InvalidOid. */
+Oid try_to_lock_captures(const List *relids)
+{
+    ListCell *cell, *locked;
+    foreach (cell, relids) {
+        if (lock_capture_if_free(lfirst_oid(cell)))
+            continue;
+        foreach (locked, relids) {
+            if (lfirst_oid(locked) == lfirst_oid(cell))
+                break;
+            unlock_capture(lfirst_oid(locked));
+        }
+        return lfirst_oid(cell);
+    }
+    return InvalidOid;
+}
+
+/* Locks the writers out of those relations whose rows are captured. The capture of others does not begin before the
+ * transaction ends: a process that begins it has locked the relations, and then waits for the lock on the capture,
+ * which is waited for here without any other such lock. */
+void lock_out_captured_writers(const List *relids)
+{
+    for (;;) {
+        List *uncaptured = NIL;
+        ListCell *cell;
+        foreach (cell, relids) {
+            List *levels = related_relations(lfirst_oid(cell), NoLock);
+            if (is_any_captured(levels))
+                lock_out_writers(list_make1_oid(lfirst_oid(cell)));
+            else
+                uncaptured = list_concat_unique_oid(uncaptured, levels);
+        }
+        const Oid busy = try_to_lock_captures(uncaptured);
+        if (!OidIsValid(busy) && !is_any_captured(uncaptured))
+            return;
+        if (OidIsValid(busy))
+            lock_capture(busy);
+        foreach (cell, OidIsValid(busy) ? list_make1_oid(busy) : uncaptured)
+            unlock_capture(lfirst_oid(cell));
+    }
+}
+
 } // namespace
 
 void before_drop(const UtilityCall &call)
@@ -297,7 +339,7 @@ void after_subscribing(const UtilityCall &)
     if (!IsTransactionState() || !OidIsValid(source_table()))
         return;
     CommandCounterIncrement();
-    lock_out_writers(newly_subscribed());
+    lock_out_captured_writers(newly_subscribed());
     ListCell *cell;
     foreach (cell, captured_sources())
         if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(lfirst_oid(cell))))

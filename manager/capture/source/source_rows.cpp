@@ -142,6 +142,13 @@ bool lock_capture_if_free(Oid source)
     return lock_capture_of(source, false);
 }
 
+void unlock_capture(Oid source)
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, source_table(), source, 0);
+    (void)LockRelease(&tag, ExclusiveLock, false);
+}
+
 void claim(Oid source)
 {
     LOCKTAG tag;

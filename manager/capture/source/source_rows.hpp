@@ -50,6 +50,7 @@ struct Format {
  * side overlooks uncommitted work of the other. Taken after the lock on the source itself. */
 void lock_capture(Oid source);
 bool lock_capture_if_free(Oid source);
+void unlock_capture(Oid source); /* of a transaction that has changed nothing under it */
 /* Announces that a stream table of this transaction is going to read the log of `source`: until the end of
  * the transaction its capture does not end for lack of dependents. Shared. */
 void claim(Oid source);
