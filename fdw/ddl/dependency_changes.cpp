@@ -141,9 +141,7 @@ namespace {
  * another role that is locked exclusively, because its owner must not delay the statement. */
 template <class Condition> bool may_concern(Oid user, Condition condition)
 {
-    if (call([=] { return is_owned_by_user(user); }))
-        call([=] { LockRelationOid(user, AccessShareLock); });
-    else if (!call([=] { return ConditionalLockRelationOid(user, AccessShareLock); }))
+    if (!call([=] { return lock_to_look_at(user); }))
         return true;
     const bool answer = call([=] { return definition::is_stream_table(user); }) && condition();
     call([=] { UnlockRelationOid(user, AccessShareLock); });

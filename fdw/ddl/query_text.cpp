@@ -89,8 +89,11 @@ void follow_columns_in_text(const List *relations)
     foreach (cell, users) {
         const Oid user = lfirst_oid(cell);
         bool is_present = false;
-        if (is_owned_by_user(user) || try_lock_to_print(user))
-            (void)succeeds([&] { is_present = is_present_text(user); });
+        if (lock_to_look_at(user)) {
+            if (is_owned_by_user(user) || try_lock_to_print(user))
+                (void)succeeds([&] { is_present = is_present_text(user); });
+            UnlockRelationOid(user, AccessShareLock);
+        }
         if (is_present)
             continue;
         follow_in_text(user);

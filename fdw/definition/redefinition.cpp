@@ -88,6 +88,14 @@ bool is_owned_by_user(Oid relid)
     return statement_user() == owner_of_relation(relid, true) && definition::may_store(relid);
 }
 
+bool lock_to_look_at(Oid relid)
+{
+    if (!is_owned_by_user(relid))
+        return ConditionalLockRelationOid(relid, AccessShareLock);
+    LockRelationOid(relid, AccessShareLock);
+    return true;
+}
+
 void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode, setup::DeniedCapture denied)
 {
     refresh::for_stream_table(relid, "redefine",

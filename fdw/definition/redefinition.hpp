@@ -27,6 +27,11 @@ bool has_rights_of_owner(Oid relid);
  * PostgreSQL frame. */
 bool is_owned_by_user(Oid relid);
 
+/* Locks the stream table as a reader does, before its query is looked at; one of another role only if no transaction
+ * has to be waited for, because its owner must not delay the statement. Returns whether it is locked. PostgreSQL frame.
+ */
+bool lock_to_look_at(Oid relid);
+
 /* Redefines the stream table `relid`, if it exists, because a relation that it reads has another meaning, while its own
  * text is the same. Neither works for another role's stream table, whose query may fail or take long, nor locks it: its
  * next refresh sets it up again, and until then it has the rows of the former meaning, as after a function is replaced.

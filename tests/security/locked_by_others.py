@@ -3,6 +3,7 @@
 superuser: a role that may only SELECT from a view or table locks its own stream tables over that exclusively, or lets its
 functions fail, and statements that change what these mean, or their names, do not wait, nor fail. Their next refresh follows each statement."""
 
+import itertools
 import sys
 import threading
 import uuid
@@ -50,18 +51,24 @@ RENAMES = {
     "ALTER FUNCTION plus(int) SET SCHEMA further": "ALTER FUNCTION further.plus(int) SET SCHEMA owner",
     "ALTER SCHEMA owner RENAME TO holder; SET search_path = holder": "ALTER SCHEMA holder RENAME TO owner; SET search_path = owner",
 }
+# Ways in which a role keeps its own stream table locked; {n}: its name, {q}: a query that reads nothing.
+LOCKS = ["ALTER FOREIGN TABLE {n} RENAME TO moved_{n}", "DROP FOREIGN TABLE {n}", "ALTER FOREIGN TABLE {n} OPTIONS (SET schedule '500w')",
+         "ALTER FOREIGN TABLE {n} OPTIONS (SET query '{q}')"]
+CONSTANTS = {"of_view": "SELECT 1 AS id, 2 AS n, NULL::text AS t", "groups": "SELECT 1 AS n, 2::bigint AS c", "called": "SELECT 1 AS id, 2 AS n",
+             "failing": "SELECT 1 AS id, 2 AS n", "some": "SELECT 1 AS id"}
 MODES = ("full", "auto")
 QUERIES = {
     "of_view": "SELECT id, n, t FROM owner.seen", "groups": "SELECT n, count(*) AS c FROM owner.seen GROUP BY n",
     "whole": "SELECT item FROM owner.item", "called": "SELECT id, owner.plus(n) AS n FROM owner.item",
     "failing": "SELECT id, other.unsteady(n) AS n FROM owner.seen",
     "moods": "SELECT id, 'good'::owner.mood AS m, n::owner.small AS s FROM owner.item",
+    "some": "SELECT id FROM owner.item",
 }
 
 
 def session(role, schema):
     cursor = db.connect().cursor()
-    for statement in (f"SET ROLE {role}", f"SET search_path = {schema}", "SET client_min_messages = error", "SET lock_timeout = '20s'"):
+    for statement in (f"SET ROLE {role}", f"SET search_path = {schema}", "SET client_min_messages = error", "SET lock_timeout = '10s'"):
         cursor.execute(statement)
     return cursor
 
@@ -95,14 +102,33 @@ def differing():
     return found
 
 
+def lock_all(way):
+    return "BEGIN; " + "; ".join(way.format(n=f"{name}_{mode}", q=CONSTANTS.get(name)) for mode in MODES for name in QUERIES
+                                 if "{q}" not in way or name in CONSTANTS)
+
+
+ways = itertools.cycle(LOCKS[1:])
+
+
 def run_beside_locks(by, statement):
-    lock_all = "; ".join(f"ALTER FOREIGN TABLE {name}_{mode} RENAME TO moved_{name}_{mode}" for name in QUERIES for mode in MODES)
+    """Tries the statement beside one of the other ways to lock, and executes it beside the first one."""
+    way = next(ways)
+    other.execute(lock_all(way))
+    by.execute("SET statement_timeout = '10s'")  # a wait for a lock may end by lock_timeout without an error
+    try:
+        by.execute(f"BEGIN; {statement}")
+    except psycopg2.Error as error:
+        raise AssertionError((statement, way)) from error
+    finally:
+        by.execute("ROLLBACK")
+        other.execute("ROLLBACK; DELETE FROM switch")
     other.execute("INSERT INTO switch VALUES (true)")
-    other.execute(f"BEGIN; {lock_all}")
+    other.execute(lock_all(LOCKS[0]))
     try:
         by.execute(statement)
     except psycopg2.Error as error:
         raise AssertionError(statement) from error
+    by.execute("RESET statement_timeout")
     other.execute("ROLLBACK")
 
 
