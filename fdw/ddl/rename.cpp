@@ -25,6 +25,7 @@
 #include "fdw/ddl/query_text.hpp"
 #include "fdw/definition/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
+#include "setup/setup.hpp"
 #include "storage/index_placement.hpp"
 #include "storage/partitions.hpp"
 #include "storage/storage.hpp"
@@ -421,15 +422,30 @@ void follow_label(Oid type)
     follow(concerned);
 }
 
-/* The option partition_by of a list has labels of an enumeration. C++ frame. */
-void follow_label_in_partitions(Oid type, const std::string &old_label, const std::string &new_label)
+/* Whether the stream table is partitioned by a list of the type. C++ frame. */
+bool is_partitioned_by_list(Oid relid, Oid type)
 {
-    for (const Oid relid : definition::all())
-        change_partition_by(relid, [&](PartitionBy &by) {
-            if (by.strategy == PartitionBy::Strategy::list &&
-                call([&] { return get_atttype(relid, get_attnum(relid, by.columns.front().c_str())); }) == type)
-                std::replace(by.values.begin(), by.values.end(), old_label, new_label);
-        });
+    const char *option = call([=] { return option_of(relid, "partition_by"); });
+    if (option == nullptr)
+        return false;
+    const PartitionBy by = parse_partition_by(option);
+    return by.strategy == PartitionBy::Strategy::list &&
+           call([&] { return get_atttype(relid, get_attnum(relid, by.columns.front().c_str())); }) == type;
+}
+
+/* The option partition_by of a list has labels of an enumeration. That of another role's stream table follows at its
+ * next set-up if it is locked. C++ frame. */
+void follow_label_in_partitions(Oid type)
+{
+    for (const Oid relid : definition::all()) {
+        if (!is_partitioned_by_list(relid, type))
+            continue;
+        const bool is_own = call([=] { return is_owned_by_user(relid); });
+        if (!is_own && !call([=] { return ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock); }))
+            call([=] { mark_for_new_setup(relid, "a label by which it is partitioned was renamed"); });
+        else if (call([=] { return definition::lock_if_exists(relid, ShareUpdateExclusiveLock); }))
+            setup::follow_labels_of_partitions(relid);
+    }
 }
 
 } // namespace
@@ -485,7 +501,7 @@ void alter_enumeration(const UserStatement &utility)
     if (statement->oldVal == nullptr)
         return;
     call([=] { follow_label(type); });
-    follow_label_in_partitions(type, statement->oldVal, statement->newVal);
+    follow_label_in_partitions(type);
 }
 
 } // namespace pgtrickle

@@ -14,6 +14,8 @@
 #include "setup/heaps.hpp"
 #include "setup/maintenance.hpp"
 #include "setup/successor.hpp"
+#include "storage/partitions.hpp"
+#include "storage/storage.hpp"
 
 extern "C" {
 #include "storage/lmgr.h"
@@ -136,6 +138,22 @@ void take_over(Oid relid, const Successor &successor, Query *query, const std::v
     drop_successor(successor.relid);
 }
 
+void follow_labels_of_partitions(Oid relid)
+{
+    PartitionBy by = definition::load(relid).partition_by;
+    const List *labels = call([=] { return storage::labels_of_partitions(storage::storage_of(relid)); });
+    if (by.strategy != PartitionBy::Strategy::list || list_length(labels) == 0)
+        return;
+    std::vector<std::string> values;
+    for (int i = 0; i < list_length(labels); i++)
+        values.emplace_back(static_cast<char *>(list_nth(labels, i)));
+    if (std::ranges::is_permutation(values, by.values))
+        return;
+    by.values = values;
+    const std::string text = by.text();
+    call([&] { write_option(relid, "partition_by", text.c_str(), DEFELEM_SET); });
+}
+
 void rebuild_storage(Oid relid)
 {
     /* An active snapshot is required to write catalog rows with long values (TOAST). */
@@ -143,6 +161,7 @@ void rebuild_storage(Oid relid)
         LockRelationOid(relid, AccessExclusiveLock);
         PushActiveSnapshot(GetLatestSnapshot());
     });
+    follow_labels_of_partitions(relid);
     Definition definition = definition::load(relid);
     AsOwner as_owner(definition.owner, Sharing::all);
     Query *query = call([=] { return definition::query_of(relid); });

@@ -31,6 +31,10 @@ void replace_setup(Oid relid, Query *query, const std::vector<translate::SourceR
  * longer those that the query needs. Takes AccessExclusive, and acts as the owner. */
 void rebuild_storage(Oid relid);
 
+/* Writes the labels of an enumeration by which the storage of `relid` is partitioned into the option `partition_by`, as
+ * they are now. The caller excludes others that write the options. */
+void follow_labels_of_partitions(Oid relid);
+
 /* Starts logging the changes of those of `sources` that are to be captured for `relid`. Waits for their
  * writers, and holds locks to the end of the transaction, as capture/installer.hpp says. */
 void capture_sources(Oid relid, const std::vector<translate::SourceRef> &sources);

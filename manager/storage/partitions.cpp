@@ -20,12 +20,14 @@ extern "C" {
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_partitioned_table.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
@@ -285,6 +287,54 @@ void create_range_partition(Relation heap, const Range &range)
                                            has_no_options ? static_cast<Datum>(0) : options);
     ReleaseSysCache(sibling);
     copy_column_settings_to(relid, list_make1_oid(partition));
+}
+
+namespace {
+
+/* Returns the type of the column by whose values the storage is partitioned, or InvalidOid. */
+Oid type_of_list(Oid heap)
+{
+    HeapTuple tuple = SearchSysCache1(PARTRELID, ObjectIdGetDatum(heap));
+    if (!HeapTupleIsValid(tuple))
+        return InvalidOid;
+    const auto *partitioned = reinterpret_cast<Form_pg_partitioned_table>(GETSTRUCT(tuple));
+    const Oid type = partitioned->partstrat == PARTITION_STRATEGY_LIST
+                         ? get_atttype(heap, partitioned->partattrs.values[0])
+                         : InvalidOid;
+    ReleaseSysCache(tuple);
+    return type;
+}
+
+/* Returns the value of a partition of a list; null for the default partition, and the one for NULL. */
+const Const *value_of_partition(Oid partition)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(partition));
+    if (!HeapTupleIsValid(tuple))
+        return nullptr;
+    bool is_null;
+    const Datum stored = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relpartbound, &is_null);
+    const auto *bound =
+        is_null ? nullptr : static_cast<PartitionBoundSpec *>(stringToNode(TextDatumGetCString(stored)));
+    ReleaseSysCache(tuple);
+    if (bound == nullptr || bound->is_default)
+        return nullptr;
+    const auto *value = linitial_node(Const, bound->listdatums);
+    return value->constisnull ? nullptr : value;
+}
+
+} // namespace
+
+List *labels_of_partitions(Oid heap)
+{
+    List *labels = NIL;
+    const Oid type = type_of_list(heap);
+    if (!OidIsValid(type) || get_typtype(type) != TYPTYPE_ENUM)
+        return NIL;
+    ListCell *cell;
+    foreach (cell, find_inheritance_children(heap, NoLock))
+        if (const Const *value = value_of_partition(lfirst_oid(cell)); value != nullptr)
+            labels = lappend(labels, OidOutputFunctionCall(F_ENUM_OUT, value->constvalue));
+    return labels;
 }
 
 int room_for_partitions(Relation heap)

@@ -62,6 +62,9 @@ void create_range_partition(Relation heap, const Range &range);
 
 /* Whether a storage is partitioned; an ordinary heap has its rows itself. */
 bool is_partitioned(Oid heap);
+/* Returns the labels (List of char *) for which a storage has partitions that is partitioned by a list of an
+ * enumeration: the bounds follow when one is renamed. NIL for any other storage. Reads catalogs only. */
+List *labels_of_partitions(Oid heap);
 /* Returns how many partitions the storage may still get. PostgreSQL frame. */
 int room_for_partitions(Relation heap);
 /* Writes the storage's row of pg_class again, so that a snapshot older than this transaction does not see it.

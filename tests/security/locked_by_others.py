@@ -62,8 +62,9 @@ QUERIES = {
     "whole": "SELECT item FROM owner.item", "called": "SELECT id, owner.plus(n) AS n FROM owner.item",
     "failing": "SELECT id, other.unsteady(n) AS n FROM owner.seen",
     "moods": "SELECT id, 'good'::owner.mood AS m, n::owner.small AS s FROM owner.item",
-    "some": "SELECT id FROM owner.item",
+    "listed": "SELECT m, count(*) AS c FROM owner.felt GROUP BY m", "some": "SELECT id FROM owner.item",
 }
+PARTITIONED = {"listed": "LIST (m, 'good')"}
 
 
 def session(role, schema):
@@ -78,13 +79,14 @@ def set_up():
     owner.execute(f"""CREATE TABLE item (id int PRIMARY KEY, n int, t text); INSERT INTO item SELECT g, g % 3, 'x' FROM generate_series(1, 9) g;
         CREATE TABLE another (LIKE item); INSERT INTO another VALUES (1, 1, 'y'); CREATE VIEW seen AS SELECT id, n, t FROM item;
         CREATE FUNCTION plus(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 + 1; END';
-        CREATE TYPE mood AS ENUM ('good'); CREATE DOMAIN small AS int CHECK (VALUE < 1000);
-        GRANT SELECT ON seen TO {OTHER}; GRANT SELECT, TRIGGER ON item, another TO {OTHER}""")
+        CREATE TYPE mood AS ENUM ('good'); CREATE TABLE felt (m mood); INSERT INTO felt VALUES ('good'); CREATE DOMAIN small AS int CHECK (VALUE < 1000);
+        GRANT SELECT ON seen TO {OTHER}; GRANT SELECT, TRIGGER ON item, another, felt TO {OTHER}""")
     other.execute("""CREATE TABLE switch (is_off bool); CREATE FUNCTION unsteady(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
         'BEGIN IF EXISTS (SELECT FROM other.switch) THEN RAISE EXCEPTION ''switched off''; END IF; RETURN $1; END'""")
     for mode in MODES:
         for name, query in QUERIES.items():
-            other.execute("SELECT pgtrickle.create_stream_table(%s, %s, '520w', %s)", (f"{name}_{mode}", query, mode))
+            other.execute("SELECT pgtrickle.create_stream_table(%s, %s, '520w', %s, partition_by => %s)",
+                          (f"{name}_{mode}", query, mode, PARTITIONED.get(name)))
 
 
 def differing():
@@ -99,6 +101,11 @@ def differing():
             other.execute(f"SELECT count(*) FROM ((TABLE {stream_table} EXCEPT ALL ({query})) UNION ALL (({query}) EXCEPT ALL TABLE {stream_table})) d")
             if other.fetchone()[0] > 0:
                 found.append(stream_table)
+        option = db.value("SELECT option_value FROM pg_foreign_table, pg_options_to_table(ftoptions) WHERE option_name = 'partition_by' "
+                          f"AND ftrelid = 'other.listed_{mode}'::regclass")
+        label = db.value("SELECT enumlabel FROM pg_enum WHERE enumlabel <> 'none'")
+        if label not in option:
+            found.append((option, label))
     return found
 
 
