@@ -12,6 +12,7 @@
 #include "fdw/ddl/commit_prepared.hpp"
 #include "fdw/ddl/heap_statements.hpp"
 #include "fdw/ddl/index.hpp"
+#include "fdw/ddl/locks_ahead.hpp"
 #include "fdw/ddl/object_access_hook.hpp"
 #include "fdw/ddl/refusals/alterations.hpp"
 #include "fdw/ddl/refusals/hints.hpp"
@@ -53,8 +54,8 @@ namespace {
 /* From the outermost to the innermost. */
 constexpr UtilityEntry utility[] = {
     /* All other functions find the relation that the statement will find. */
-    {T_AlterTableStmt, When::before, capture::lock_named_relation},
-    {T_RenameStmt, When::before, capture::lock_named_relation},
+    {T_AlterTableStmt, When::before, lock_named_with_redefined},
+    {T_RenameStmt, When::before, lock_named_with_redefined},
     {T_AlterObjectSchemaStmt, When::before, capture::lock_named_relation},
     {T_RefreshMatViewStmt, When::before, capture::lock_named_relation},
 

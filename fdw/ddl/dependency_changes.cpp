@@ -13,10 +13,11 @@
 #include "definition/state/state.hpp"
 #include "fdw/ddl/altered_object.hpp"
 #include "fdw/ddl/inherited_columns.hpp"
+#include "fdw/ddl/locks_ahead.hpp"
 #include "fdw/ddl/query_text.hpp"
-#include "fdw/ddl/whole_rows.hpp"
 #include "fdw/definition/redefinition.hpp"
 #include "fdw/definition/stream_table_named.hpp"
+#include "fdw/definition/whole_rows.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_row.hpp"
 #include "pg/versions/generated_columns.hpp"
@@ -85,6 +86,7 @@ void redefine_users(const std::vector<Oid> &users)
 
 void replace_view(const UserStatement &utility)
 {
+    call([&] { lock_with_redefined(utility.statement()); });
     std::vector<Oid> users;
     {
         NotedRelations replaced(Noted::rule);

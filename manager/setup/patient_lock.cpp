@@ -29,7 +29,8 @@ constexpr int deadlock_timeout = 2;
 constexpr int pause_per_attempt = 8;
 constexpr int longest_pause_ms = 5000;
 constexpr long look_after_ms = 100;
-constexpr int long_pause_ms = 500; /* the state of things may have changed meanwhile */
+constexpr int cautious_attempts = 24; /* take about 100 s, with deadlock_timeout at 1 s */
+constexpr int long_pause_ms = 500;    /* the state of things may have changed meanwhile */
 
 /* The setting is for superusers; no code of a user runs under it. PostgreSQL frame. */
 void set_deadlock_timeout(int value_ms)
@@ -54,23 +55,35 @@ bool is_deadlock(Oid relation)
     return is_found;
 }
 
-/* Returns whether the locks were granted within `limit_ms` each. */
-bool is_locked_within(const std::vector<Oid> &relations, int limit_ms)
+/* Locks the relation, or raises 55P03 at that time. PostgreSQL frame. */
+void lock_until(Oid relation, TimestampTz end)
 {
+    const int64 left_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end);
+    set_for_now("lock_timeout", psprintf("%d", static_cast<int>(std::max<int64>(left_ms, 1))));
+    LockRelationOid(relation, AccessExclusiveLock);
+}
+
+/* Returns whether the first lock, and then all others, were granted within these times; otherwise none is kept, and the
+ * relation that was waited for too long becomes the first one. It is waited for while none of the others is locked. */
+bool is_locked_within(std::vector<Oid> &relations, int first_ms, int others_ms)
+{
+    auto wanted = relations.begin();
     try {
         in_subtransaction([&] {
             SettingsLevel level;
-            call([=] {
-                set_for_now("lock_timeout", psprintf("%d", limit_ms));
-                set_deadlock_timeout(deadlock_timeout * DeadlockTimeout);
-            });
-            for (Oid relation : relations)
-                call([=] { LockRelationOid(relation, AccessExclusiveLock); });
+            call([=] { set_deadlock_timeout(deadlock_timeout * DeadlockTimeout); });
+            TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), first_ms);
+            for (; wanted != relations.end(); wanted++) {
+                call([=, relation = *wanted] { lock_until(relation, end); });
+                if (wanted == relations.begin())
+                    end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), others_ms);
+            }
         });
         return true;
     } catch (const PgError &error) {
         if (error.data->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
             throw;
+        std::rotate(relations.begin(), wanted, wanted + 1);
         return false;
     }
 }
@@ -94,21 +107,25 @@ bool is_deadlock_within(Oid relation, int pause_ms)
 {
     raise({.sqlstate = ERRCODE_LOCK_NOT_AVAILABLE,
            .message = "canceling statement due to lock timeout",
-           .detail = "Transactions read the stream table all the time.",
+           .detail = "Transactions use the relation, or a stream table that follows it, all the time.",
            .is_public = true});
 }
 
 } // namespace
 
-void lock_between_readers(const std::vector<Oid> &relations, const std::function<void()> &in_pause)
+void lock_between_readers(std::vector<Oid> relations, const std::function<void()> &in_pause)
 {
     const int longest_attempt_ms = std::max(longest_attempt * DeadlockTimeout, first_attempt_ms);
+    const int cautious_ms =
+        std::max(DeadlockTimeout / 2, 1); /* until then, no process that waits looks for a deadlock */
     int attempt_ms = first_attempt_ms, waited_ms = 0;
-    for (;;) {
+    for (int attempt = 0;; attempt++) {
         const int left_ms = LockTimeout > 0 ? LockTimeout - waited_ms : attempt_ms;
         if (left_ms <= 0)
             raise_timeout();
-        if (is_locked_within(relations, std::min(attempt_ms, left_ms)))
+        const int limit_ms = std::min(attempt_ms, left_ms);
+        if (is_locked_within(relations, limit_ms,
+                             attempt < cautious_attempts ? std::min(limit_ms, cautious_ms) : limit_ms))
             return;
         int pause_ms = std::min(pause_per_attempt * attempt_ms, longest_pause_ms);
         if (LockTimeout > 0)

@@ -18,8 +18,10 @@
 
 namespace pgtrickle::setup {
 
-/* Takes the lock on all of these relations, in this order. Calls `in_pause`, without a lock that it has not had before,
- * when it has been waiting for a while, and before the next attempt. */
-void lock_between_readers(const std::vector<Oid> &relations, const std::function<void()> &in_pause);
+/* Takes the lock on all of these relations, in any order. Calls `in_pause`, without a lock that it has not had before,
+ * when it has been waiting for a while, and before the next attempt. While it waits for one of them, it does not keep
+ * another one locked for so long that a transaction that has used the first and waits for the other would look for a
+ * deadlock; but where both are used by long transactions all the time, it does in the end. */
+void lock_between_readers(std::vector<Oid> relations, const std::function<void()> &in_pause);
 
 } // namespace pgtrickle::setup

@@ -1,4 +1,4 @@
-#include "fdw/ddl/whole_rows.hpp"
+#include "fdw/definition/whole_rows.hpp"
 
 #include "pg/walker.hpp"
 
