@@ -114,6 +114,7 @@ constexpr UtilityEntry utility[] = {
     {T_CreatePolicyStmt, When::around, run_with_hint},
     {T_CommentStmt, When::around, run_with_hint},
     {T_DropStmt, When::around, drop_index},
+    {T_AlterObjectDependsStmt, When::before, keep_index_of_key},
     {T_DropStmt, When::around, run_with_hint},
     {T_DropStmt, When::around, follow<DropStmt>},
     {T_CreatePublicationStmt, When::around, run_with_hint},

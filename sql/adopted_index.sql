@@ -121,11 +121,22 @@ CREATE UNIQUE INDEX lates_id ON lates (id);
 ROLLBACK;
 CREATE UNIQUE INDEX lates_id ON lates (id);
 SELECT * FROM indexes('lates');
--- dropped_by_a_cascade, the_storage_is_set_up_again
+-- one_that_an_extension_drops_is_beside_the_own_one
+COMMENT ON INDEX lates_id IS 'commented';
+BEGIN;
 CREATE EXTENSION citext SCHEMA public;
 ALTER INDEX lates_id DEPENDS ON EXTENSION citext;
+SELECT * FROM indexes('lates');
+SELECT obj_description('lates_id'::regclass), indisvalid FROM pg_index WHERE indexrelid = 'lates_id'::regclass;
+ALTER FOREIGN TABLE lates OPTIONS (SET refresh_mode 'FULL');
+ALTER FOREIGN TABLE lates OPTIONS (SET refresh_mode 'DIFFERENTIAL');
+SELECT * FROM indexes('lates');
 DROP EXTENSION citext;
 SELECT * FROM indexes('lates');
+SET LOCAL pg_trickle.max_staleness = 0;
+UPDATE late SET v = v + 1;
+SELECT * FROM lates ORDER BY id;
+COMMIT;
 INSERT INTO late VALUES (7, 7);
 SELECT pgtrickle.refresh_stream_table('lates');
 SELECT * FROM test.differences('lates', 'SELECT id, v FROM late');

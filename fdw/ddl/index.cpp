@@ -196,7 +196,7 @@ bool exists(Oid relid, const IndexStmt *statement)
 
 /* Creates the index, and puts its name into `name`. The caller has checked the privileges, and passes an error on by
  * naming_index(). Changes `statement`. */
-ObjectAddress create(Oid relid, IndexStmt *statement, const char *text, const char **name)
+ObjectAddress create(Oid relid, IndexStmt *statement, const char *text, const char **name, bool may_be_adopted)
 {
     Relation table = table_open(relid, NoLock);
     storage::analyze_index(statement, table, text);
@@ -211,7 +211,7 @@ ObjectAddress create(Oid relid, IndexStmt *statement, const char *text, const ch
     LockRelationOid(heap, ShareLock);
     storage::check_not_in_use(relid, heap, "create an index on");
     turn_to_storage(statement, find_served_relation(relid));
-    return storage::define_user_index(relid, heap, statement, true);
+    return storage::define_user_index(relid, heap, statement, true, may_be_adopted);
 }
 
 } // namespace
@@ -226,7 +226,7 @@ void create_index(const UserStatement &utility)
     });
     const char *name = nullptr;
     storage::naming_index(relid, name, [&] {
-        ObjectAddress index = create(relid, copy, utility.text, &name);
+        ObjectAddress index = create(relid, copy, utility.text, &name, true);
         utility.collect([&] { EventTriggerCollectSimpleCommand(index, InvalidObjectAddress, utility.statement()); });
     });
 }
@@ -254,10 +254,15 @@ bool is_of_groups(Oid relid, Oid heap)
     return is_found;
 }
 
-/* Prepares a storage for the loss of one of its user's indexes. Locks the stream table before PostgreSQL locks the
- * heap, as other statements do. Returns true for an adopted index, in whose place there is an empty one then.
- * PostgreSQL frame. */
-bool prepare_to_drop(const RangeVar *name)
+/* As above, a PostgreSQL frame. */
+bool is_of_groups(Oid heap)
+{
+    return enter([=] { return is_of_groups(call([=] { return storage::served_from(heap); }), heap); });
+}
+
+/* Returns the heap whose adopted index has that name, if the user may drop the index; otherwise InvalidOid. Locks the
+ * stream table before PostgreSQL locks the heap, as other statements do. PostgreSQL frame. */
+Oid lock_heap_of_adopted(const RangeVar *name)
 {
     const Oid index = RangeVarGetRelid(name, NoLock, true);
     const char kind = OidIsValid(index) ? get_rel_relkind(index) : '\0';
@@ -266,10 +271,19 @@ bool prepare_to_drop(const RangeVar *name)
     const Oid relid = OidIsValid(heap) ? storage::served_from(heap) : InvalidOid;
     if (!OidIsValid(relid) || !may_drop(index) || !definition::lock_if_exists(relid, lock_of_stream_table) ||
         storage::adopted_index_of(heap) != index)
-        return false;
+        return InvalidOid;
     LockRelationOid(heap, ShareUpdateExclusiveLock);
-    const bool are_groups = enter([=] { return is_of_groups(relid, heap); });
-    storage::return_index_of_key(heap, are_groups);
+    return heap;
+}
+
+/* Prepares a storage for the loss of one of its user's indexes. Returns true for an adopted index, in whose place there
+ * is an empty one then. PostgreSQL frame. */
+bool prepare_to_drop(const RangeVar *name)
+{
+    const Oid heap = lock_heap_of_adopted(name);
+    if (!OidIsValid(heap))
+        return false;
+    storage::return_index_of_key(heap, is_of_groups(heap));
     return true;
 }
 
@@ -305,6 +319,16 @@ void drop_index(const UtilityCall &utility)
     utility.run();
 }
 
+/* PostgreSQL drops the index with the extension, and calls nothing before it does. */
+void keep_index_of_key(const UtilityCall &utility)
+{
+    const auto *statement = castNode(AlterObjectDependsStmt, utility.statement());
+    if (statement->objectType != OBJECT_INDEX || statement->remove)
+        return;
+    if (const Oid heap = lock_heap_of_adopted(statement->relation); OidIsValid(heap))
+        storage::separate_index_of_key(heap, is_of_groups(heap));
+}
+
 namespace {
 
 void restore_index(Oid relid, Oid owner, const DumpedIndex &dumped)
@@ -322,7 +346,7 @@ void restore_index(Oid relid, Oid owner, const DumpedIndex &dumped)
         LockRelationOid(relid, lock_of_stream_table);
         statement->tableSpace = storage::tablespace_of_indexes(served_relation_to_read(relid)->storage);
         set_for_now("default_tablespace", "");
-        const ObjectAddress index = create(relid, statement, nullptr, &name);
+        const ObjectAddress index = create(relid, statement, nullptr, &name, !dumped.extensions);
         if (!OidIsValid(index.objectId))
             return;
         if (dumped.comment)

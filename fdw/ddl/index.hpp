@@ -17,6 +17,10 @@ void create_index(const UserStatement &call);
  * the storage's own again before, with CONCURRENTLY in a transaction of its own. PostgreSQL frame. */
 void drop_index(const UtilityCall &call);
 
+/* An entry of fdw/module.cpp, for AlterObjectDependsStmt: an adopted index that is to depend on an extension becomes
+ * one beside the storage's own. */
+void keep_index_of_key(const UtilityCall &call);
+
 /* An index of a stream table as a dump contains it. */
 struct DumpedIndex {
     std::string definition; /* CREATE INDEX; the relation in it is ignored */

@@ -6,6 +6,7 @@
 #include "pg/type_name.hpp"
 #include "pg/versions/heaps.hpp"
 #include "pg/walker.hpp"
+#include "storage/adopted_index.hpp"
 #include "storage/index_names.hpp"
 #include "storage/index_placement.hpp"
 #include "storage/layout.hpp"
@@ -218,8 +219,8 @@ void create(Oid relid, Oid storage, const UserIndexes &indexes, int number)
         foreach (cell, statement->indexParams)
             lfirst_node(IndexElem, cell)->expr = moved(lfirst_node(IndexElem, cell)->expr, columns);
     }
-    add_extras(define_user_index(relid, storage, statement, false).objectId,
-               static_cast<const IndexExtras *>(list_nth(indexes.extras, number)));
+    const auto *extras = static_cast<const IndexExtras *>(list_nth(indexes.extras, number));
+    add_extras(define_user_index(relid, storage, statement, false, extras->extensions == NIL).objectId, extras);
 }
 
 void create_one(Oid relid, Oid storage, const UserIndexes &indexes, int number)
@@ -290,11 +291,12 @@ void leave_out_lost_indexes(Oid relid, Oid storage, UserIndexes *indexes)
     *indexes = left;
 }
 
-ObjectAddress define_user_index(Oid relid, Oid storage, IndexStmt *statement, bool check_not_in_use)
+ObjectAddress define_user_index(Oid relid, Oid storage, IndexStmt *statement, bool check_not_in_use,
+                                bool may_be_adopted)
 {
     const char *name = statement->idxname;
     ObjectAddress index = {RelationRelationId, InvalidOid, 0};
-    if (!adopt_index_of_key(storage, statement, &index.objectId)) {
+    if (!may_be_adopted || !adopt_index_of_key(storage, statement, &index.objectId)) {
         /* PostgreSQL creates it in the schema of its heap. */
         statement->idxname = passing_name(relid);
         statement->if_not_exists = false;
@@ -304,6 +306,19 @@ ObjectAddress define_user_index(Oid relid, Oid storage, IndexStmt *statement, bo
     }
     place(index.objectId, get_rel_namespace(relid), name);
     return index;
+}
+
+void separate_index_of_key(Oid heap, bool is_of_groups)
+{
+    const Oid adopted = adopted_index_of(heap), schema = get_rel_namespace(adopted);
+    const char *name = get_rel_name(adopted);
+    Relation relation = index_open(adopted, AccessShareLock);
+    const IndexExtras *extras = extras_of(relation);
+    index_close(relation, NoLock);
+    return_index_of_key(heap, is_of_groups);
+    const Oid index = get_relname_relid(name, schema);
+    rebuild_index(index);
+    add_extras(index, extras);
 }
 
 char *statistics_targets(Oid index)

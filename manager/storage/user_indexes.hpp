@@ -56,9 +56,15 @@ void analyze_index(IndexStmt *statement, Relation table, const char *text);
 
 /* Creates the index of an analyzed statement on the storage, under its name in the schema of the stream table. The
  * caller has checked the privileges, and passes an error on by naming_index() (index_names.hpp). Changes `statement`.
- * PostgreSQL frame.
+ * `may_be_adopted`: it may take the place of the storage's own index, as it depends on no extension, with which it
+ * would be dropped. PostgreSQL frame.
  */
-ObjectAddress define_user_index(Oid relid, Oid storage, IndexStmt *statement, bool check_not_in_use);
+ObjectAddress define_user_index(Oid relid, Oid storage, IndexStmt *statement, bool check_not_in_use,
+                                bool may_be_adopted);
+/* Gives the user an index of their own in the place of the adopted one, which becomes the storage's own again
+ * (adopted_index.hpp). The caller has locked the heap in ShareUpdateExclusiveLock. PostgreSQL frame. */
+void separate_index_of_key(Oid heap, bool is_of_groups);
+
 /* Returns the statistics targets of the columns of an index, as the text of an array in which -1 is the default; null
  * if all are the default. PostgreSQL frame. */
 char *statistics_targets(Oid index);

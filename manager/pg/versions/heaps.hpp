@@ -79,6 +79,17 @@ inline void rebuild_indexes(Oid heap)
         heap, REINDEX_REL_PROCESS_TOAST | REINDEX_REL_CHECK_CONSTRAINTS, &params);
 }
 
+/* Makes a valid index of one that has not been built. */
+inline void rebuild_index(Oid index)
+{
+    ReindexParams params = {};
+    reindex_index(
+#if PG_VERSION_NUM >= 170000
+        nullptr,
+#endif
+        index, false, RELPERSISTENCE_PERMANENT, &params);
+}
+
 inline void truncate_relation(Relation relation)
 {
     ExecuteTruncateGuts(list_make1(relation), list_make1_oid(RelationGetRelid(relation)), NIL, DROP_RESTRICT, false
