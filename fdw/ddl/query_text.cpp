@@ -26,14 +26,6 @@ bool try_lock_to_print(Oid relid)
     return true;
 }
 
-/* Takes the locks of rewrite_text() on a stream table and on what its query names, if no transaction has to be waited
- * for. */
-bool try_lock_to_rewrite(Oid relid)
-{
-    return ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock) && try_lock_to_print(relid) &&
-           definition::is_stream_table(relid);
-}
-
 /* Returns whether try() succeeds, but for a cancelled query. C++ frame. */
 template <class Try> bool succeeds(Try try_it)
 {
@@ -49,12 +41,28 @@ template <class Try> bool succeeds(Try try_it)
     });
 }
 
-bool is_present_text(Oid relid)
+/* Returns the text as PostgreSQL prints it now; null if a transaction has to be waited for and `may_wait` is false.
+ * What is printed is not kept locked: the role may have lost its privileges on it. PostgreSQL frame. */
+const char *printed_text(Oid relid, bool may_wait)
 {
-    if (!OidIsValid(definition::view_of(relid)))
-        return true;
-    const char *text = option_of(relid, "query");
-    return text == nullptr || strcmp(text, definition::canonical_text(definition::query_of(relid))) == 0;
+    const char *text = nullptr;
+    enter([&] {
+        without_keeping_locks([&] {
+            text = call([=]() -> const char * {
+                if (!may_wait && !try_lock_to_print(relid))
+                    return nullptr;
+                return definition::canonical_text(definition::query_of(relid));
+            });
+        });
+    });
+    return text;
+}
+
+/* Whether the option has this text; true without an option. */
+bool is_present_text(Oid relid, const char *text)
+{
+    const char *written = option_of(relid, "query");
+    return written == nullptr || (text != nullptr && strcmp(written, text) == 0);
 }
 
 } // namespace
@@ -62,7 +70,7 @@ bool is_present_text(Oid relid)
 void rewrite_text(Oid relid)
 {
     if (OidIsValid(definition::view_of(relid)))
-        write_option(relid, "query", definition::canonical_text(definition::query_of(relid)), DEFELEM_SET);
+        write_option(relid, "query", printed_text(relid, true), DEFELEM_SET);
 }
 
 bool try_rewrite_text(Oid relid)
@@ -70,12 +78,31 @@ bool try_rewrite_text(Oid relid)
     return succeeds([=] { rewrite_text(relid); });
 }
 
+namespace {
+
+/* Writes the text of another role's stream table. Returns false if a transaction has to be waited for, or printing
+ * fails. */
+bool try_rewrite_text_at_once(Oid relid)
+{
+    if (!ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock) || !definition::is_stream_table(relid))
+        return false;
+    if (!OidIsValid(definition::view_of(relid)))
+        return true;
+    const char *text = nullptr;
+    if (!succeeds([&] { text = printed_text(relid, false); }) || text == nullptr)
+        return false;
+    write_option(relid, "query", text, DEFELEM_SET);
+    return true;
+}
+
+} // namespace
+
 void follow_in_text(Oid relid)
 {
     if (is_owned_by_user(relid)) {
         if (definition::lock_if_exists(relid, ShareUpdateExclusiveLock))
             rewrite_text(relid);
-    } else if (!try_lock_to_rewrite(relid) || !try_rewrite_text(relid)) {
+    } else if (!try_rewrite_text_at_once(relid)) {
         mark_for_new_setup(relid, "an object that its query names was renamed");
     }
 }
@@ -90,8 +117,10 @@ void follow_columns_in_text(const List *relations)
         const Oid user = lfirst_oid(cell);
         bool is_present = false;
         if (lock_to_look_at(user)) {
-            if (is_owned_by_user(user) || try_lock_to_print(user))
-                (void)succeeds([&] { is_present = is_present_text(user); });
+            (void)succeeds([&] {
+                is_present = !OidIsValid(definition::view_of(user)) ||
+                             is_present_text(user, printed_text(user, is_owned_by_user(user)));
+            });
             UnlockRelationOid(user, AccessShareLock);
         }
         if (is_present)

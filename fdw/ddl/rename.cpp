@@ -313,8 +313,8 @@ void follow(const AffectedTables &concerned)
             state::bump_generation(lfirst_oid(cell));
 }
 
-/* Renames a column of a storage in the catalog, because no statement can name a storage. The name is unused,
- * because the stream table's own columns have no conflict. */
+/* Renames a column of a storage, or of the internal view, in the catalog, because no statement can name these. The name
+ * is unused, because the stream table's own columns have no conflict. */
 void rename_column(Oid heap, const char *old_name, const char *new_name)
 {
     LockRelationOid(heap, AccessExclusiveLock);
@@ -378,7 +378,7 @@ void follow_column(Oid relation, const char *old_name, const char *new_name)
                      errhint("Run pgtrickle.repair_stream_table() on it.")));
         rename_storage_column(relid, old_name, new_name);
         rename_partition_column(relid, old_name, new_name);
-        definition::store_query(relid, definition::query_of(relid));
+        rename_column(definition::view_of(relid), old_name, new_name);
         rewrite_text(relid);
         state::bump_generation(relid);
     }

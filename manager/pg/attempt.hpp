@@ -47,6 +47,20 @@ template <class Act> void in_subtransaction(Act act)
     go_back();
 }
 
+/* Runs `act`, a C++ frame that changes nothing, in a subtransaction that is rolled back: the transaction does not keep
+ * what `act` has locked. If `act` throws, rethrows the exception. */
+template <class Act> void without_keeping_locks(Act act)
+{
+    struct Done {};
+    try {
+        in_subtransaction([&] {
+            act();
+            throw Done();
+        });
+    } catch (const Done &) { /* NOLINT(bugprone-empty-catch) */
+    }
+}
+
 struct Failure {
     int sqlstate;
     std::string message;

@@ -1,5 +1,6 @@
 #include "setup/heaps.hpp"
 
+#include "pg/attempt.hpp"
 #include "pg/relation_row.hpp"
 #include "setup/steps.hpp"
 #include "setup/successor.hpp"
@@ -63,8 +64,11 @@ std::vector<Oid> heaps_of(Oid relid)
 void follow_storage_parameters(Oid relid)
 {
     const Definition definition = definition::load(relid);
-    if (OidIsValid(storage::storage_of(relid)))
-        set_storage_parameters(definition, steps_of(definition));
+    if (!OidIsValid(storage::storage_of(relid)))
+        return;
+    Steps steps;
+    without_keeping_locks([&] { steps = steps_of(definition); });
+    set_storage_parameters(definition, steps);
 }
 
 void create_heaps(Oid relid)

@@ -254,6 +254,29 @@ def a_role_without_privileges_keeps_no_stream_table_locked():
         watcher.connection.close()
 
 
+# {n}: a stream table with the adopted index {n}_id and the other one {n}_n.
+OWN = ["ALTER FOREIGN TABLE {n} RENAME COLUMN n TO m", "ALTER FOREIGN TABLE {n} RENAME TO moved", "ALTER FOREIGN TABLE {n} OPTIONS (SET schedule '500w')",
+       "ALTER FOREIGN TABLE {n} OPTIONS (ADD storage_parameters 'fillfactor=70')", "ALTER FOREIGN TABLE {n} SET SCHEMA further",
+       "DROP INDEX {n}_id", "DROP INDEX {n}_n", "ALTER INDEX {n}_id DEPENDS ON EXTENSION plpgsql", "CREATE INDEX ON {n} (n, id)", "COMMENT ON COLUMN {n}.n IS 'x'",
+       "ALTER INDEX {n}_id RENAME TO moved", "REINDEX TABLE {n}", "ALTER FOREIGN TABLE {n} ALTER n SET STATISTICS 7", "DROP FOREIGN TABLE {n}"]
+
+
+def nothing_is_kept_locked_without_a_privilege():
+    owner.execute(f"CREATE TABLE secret (id int PRIMARY KEY, n int); GRANT SELECT, TRIGGER ON secret TO {OTHER}")
+    other.execute("SELECT pgtrickle.create_stream_table('kept', 'SELECT id, n FROM owner.secret', '520w'); CREATE UNIQUE INDEX kept_id ON kept (id); "
+                  "CREATE INDEX kept_n ON kept (n)")
+    owner.execute(f"REVOKE ALL ON secret FROM {OTHER}")
+    failures = []
+    for statement in OWN:
+        other.execute("BEGIN; " + statement.format(n="kept"))
+        kept = db.run("SELECT DISTINCT c.relname, mode FROM pg_locks l JOIN pg_class c ON c.oid = l.relation "
+                      f"WHERE pid = {other.connection.info.backend_pid} AND relname LIKE 'secret%'")
+        other.execute("ROLLBACK")
+        if kept:
+            failures.append((statement, kept))
+    assert not failures, failures
+
+
 try:
     for role, schema in (OWNER, "owner"), (OTHER, "other"):
         db.run(f"CREATE ROLE {role}; CREATE SCHEMA {schema} AUTHORIZATION {role}; GRANT USAGE ON SCHEMA {schema} TO PUBLIC")
@@ -261,7 +284,7 @@ try:
     owner, other = session(OWNER, "owner"), session(OTHER, "other")
     set_up()
     run_cases([nothing_of_the_owner_waits_or_fails, nothing_of_a_superuser_waits_or_fails, what_else_a_query_reads_does_not_matter, nothing_waits_for_a_slow_refresh,
-               a_role_without_privileges_keeps_no_stream_table_locked])
+               a_role_without_privileges_keeps_no_stream_table_locked, nothing_is_kept_locked_without_a_privilege])
 finally:
     owner.connection.close()
     other.connection.close()
