@@ -100,6 +100,18 @@ SQL_FUNCTION(pgtrickle_visible_stream_table)
     return call([&] { return ObjectIdGetDatum(visible_stream_table(name.c_str())); });
 }
 
+SQL_FUNCTION(pgtrickle_is_readable_at_once)
+{
+    using namespace pgtrickle;
+    const Oid relation = PG_GETARG_OID(0);
+    return call([=] {
+        const bool is_locked = ConditionalLockRelationOid(relation, AccessShareLock);
+        if (is_locked)
+            UnlockRelationOid(relation, AccessShareLock);
+        return BoolGetDatum(is_locked);
+    });
+}
+
 /* A process that has ended since holds nothing. */
 SQL_FUNCTION(pgtrickle_is_other_process)
 {

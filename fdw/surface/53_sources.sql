@@ -117,9 +117,14 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgtrickle.check_cdc_health() IS 'capture method of each source, and its fault; NULL if there is none';
 
+CREATE FUNCTION pgtrickle.is_readable_at_once(relation oid) RETURNS bool
+  LANGUAGE c STRICT VOLATILE PARALLEL RESTRICTED
+  AS 'MODULE_PATHNAME', 'pgtrickle_is_readable_at_once';
+COMMENT ON FUNCTION pgtrickle.is_readable_at_once(oid) IS 'internal: whether no transaction has locked a relation from its readers';
+
 CREATE VIEW pgtrickle.pgt_heaps AS
   SELECT h.heap_name, h.kind, n.nspname AS of_schema, c.relname AS of_name, c.oid AS of_relid,
-         pg_total_relation_size(h.heap) AS bytes
+         CASE WHEN pgtrickle.is_readable_at_once(h.heap) THEN pg_total_relation_size(h.heap) END AS bytes
   FROM (SELECT heap.oid AS heap, space.nspname || '.' || heap.relname AS heap_name, d.refobjid AS of_relid,
                CASE WHEN d.deptype = 'a' THEN 'log'
                     WHEN heap.relname = 'st_' || d.refobjid OR heap.relispartition THEN 'storage'
@@ -135,7 +140,7 @@ CREATE VIEW pgtrickle.pgt_heaps AS
   WHERE h.of_relid IN (SELECT pgt_relid FROM pgtrickle.stream_table_states()
                        UNION ALL SELECT source_relid FROM pgtrickle.source_rows());
 COMMENT ON VIEW pgtrickle.pgt_heaps
-  IS 'stream table or source that each table in pg_trickle_storage and pg_trickle_log belongs to';
+  IS 'stream table or source that each table in pg_trickle_storage and pg_trickle_log belongs to; a size is NULL while a transaction excludes readers of the table';
 
 CREATE FUNCTION pgtrickle.st_size(name text) RETURNS bigint
   LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET jit = off

@@ -118,7 +118,7 @@ EVERYTHING = ["health_check()", "running_refreshes()", "blocked_refreshes()", "q
 
 
 # These read logs, or sizes of files, for which PostgreSQL takes a lock.
-LOCKING = {"pgt_heaps", "st_size('logged')", "change_buffer_sizes()", "check_cdc_health()", "list_sources('logged')"}
+LOCKING = {"st_size('logged')", "change_buffer_sizes()", "check_cdc_health()", "list_sources('logged')"}
 
 
 def look_beside(change, those):

@@ -36,7 +36,7 @@ CALLS = {
     "refresh_stream_table": "('NAME')", "repair_stream_table": "('NAME')", "resume_stream_table": "('NAME')",
     "get_staleness": "('NAME')", "data_timestamp": "('NAME')", "get_refresh_history": "('NAME', 5)", "explain_st": "('NAME', true)",
     "explain_refresh_mode": "('NAME')", "export_definition": "('NAME')", "list_sources": "('NAME')", "st_size": "('NAME')",
-    "stream_table_key": "('NAME')",
+    "stream_table_key": "('NAME')", "is_readable_at_once": "('NAME'::regclass)",
     "visible_stream_table": "('NAME')", "wait_until_fresh": "('NAME', '100 ms')", "recommend_refresh_mode": "()",
     "missing_index_rows": "(ARRAY['NAME'::regclass::oid])", "pending_rows": "('NAME'::regclass)", "dependency_rows": "('NAME'::regclass)",
     "gate_source": "('SOURCE')", "ungate_source": "('SOURCE')", "source_rows": "('SOURCE'::regclass)", "stop_capture": "('SOURCE')",
