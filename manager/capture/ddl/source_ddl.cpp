@@ -63,10 +63,8 @@ void before_drop_of_relation(Oid relid)
         return;
     List *ancestors = ancestors_of(relid);
     const bool is_partition = ancestors != NIL && get_rel_relispartition(relid);
-    if (ancestors != NIL && !is_partition && is_any_captured(related_relations(relid, NoLock)))
-        lock_out_writers(related_relations(relid, NoLock));
     if (ancestors != NIL && !is_partition)
-        (void)follow_routings_by(relid);
+        before_drop_of_child(relid);
     if (ancestors != NIL)
         invalidate_targets(relid); /* the constraint of a default partition beside it changes */
     if (ancestors != NIL && is_any_captured(ancestors) && may_hold_rows(relid))

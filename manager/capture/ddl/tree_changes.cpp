@@ -131,8 +131,9 @@ List *follow_routing(Oid source)
     return levels;
 }
 
-} // namespace
-
+/* Follows those of `child` and its ancestors that are sources and, by the place of `child` below its parents, captured
+ * by rows: without `child` they would be captured by statements. Returns the relations through which they are changed.
+ */
 List *follow_routings_by(Oid child)
 {
     List *levels = NIL;
@@ -144,8 +145,6 @@ List *follow_routings_by(Oid child)
             levels = list_concat_unique_oid(levels, follow_routing(lfirst_oid(cell)));
     return levels;
 }
-
-namespace {
 
 void refuse_child(Oid child, Oid parent, Oid source, const char *reason)
 {
@@ -179,13 +178,48 @@ void capture_by_rows(const List *levels)
     }
 }
 
+/* Returns the sources among the child, the parent that it gets or leaves, and their ancestors. */
+List *captured_around(Oid child, Oid parent)
+{
+    List *sources = NIL;
+    ListCell *cell;
+    foreach (cell, list_concat(lcons_oid(child, ancestors_of(child)), lcons_oid(parent, ancestors_of(parent))))
+        if (is_captured(lfirst_oid(cell)))
+            sources = list_append_unique_oid(sources, lfirst_oid(cell));
+    return sources;
+}
+
+/* Whether the source is captured by rows because the child, or a relation below it, has another parent outside of the
+ * source's tree; or would be without its own parents. */
+bool is_written_beside(Oid source, Oid child)
+{
+    const List *tree = tree_of(source, NoLock), *below = tree_of(child, NoLock), *own = ancestors_of(source);
+    ListCell *cell, *above;
+    foreach (cell, below)
+        foreach (above, ancestors_of(lfirst_oid(cell)))
+            if (!list_member_oid(tree, lfirst_oid(above)) && !list_member_oid(below, lfirst_oid(above)) &&
+                !list_member_oid(own, lfirst_oid(above)))
+                return true;
+    return false;
+}
+
+/* Whether the parent that the child gets or leaves decides how one of the sources is captured. */
+bool may_change_routing(const List *sources, Oid child, Oid parent)
+{
+    ListCell *cell;
+    foreach (cell, sources)
+        if (!list_member_oid(tree_of(lfirst_oid(cell), NoLock), parent) || is_written_beside(lfirst_oid(cell), child))
+            return true;
+    return false;
+}
+
 void after_attach(Oid child, Oid parent)
 {
     List *levels = related_relations(child, NoLock);
     const bool is_partition = get_rel_relispartition(child);
     if (is_partition)
         invalidate_targets(child); /* the constraint of a default partition beside it has changed */
-    const bool has_rows = may_hold_rows(child);
+    bool has_rows = may_hold_rows(child);
     if (!is_any_captured(levels)) {
         if (has_rows)
             lock_out_refreshes(child);
@@ -201,8 +235,15 @@ void after_attach(Oid child, Oid parent)
      * afterwards. */
     if (has_rows)
         lock_out_refreshes(child);
-    if (!is_partition)
-        lock_out_writers(levels);
+    if (!is_partition) {
+        /* PostgreSQL has locked the child, and not those below it, whose rows become rows of the parent. */
+        const bool may_change = may_change_routing(captured_around(child, parent), child, parent);
+        lock_out_writers(may_change ? levels : tree_of(child, NoLock));
+        if (!has_rows && may_hold_rows(child)) {
+            has_rows = true;
+            lock_out_refreshes(child);
+        }
+    }
     if (is_partition || has_rows) /* a child without rows has no short ones */
         capture_by_rows(levels);
     if (!is_partition)
@@ -213,37 +254,15 @@ void after_attach(Oid child, Oid parent)
     invalidate_targets(child);
 }
 
-/* Returns the sources among the child, its former parent, and their ancestors. */
-List *captured_around(Oid child, Oid parent)
-{
-    List *sources = NIL;
-    ListCell *cell;
-    foreach (cell, list_concat(lcons_oid(child, ancestors_of(child)), lcons_oid(parent, ancestors_of(parent))))
-        if (is_captured(lfirst_oid(cell)))
-            sources = list_append_unique_oid(sources, lfirst_oid(cell));
-    return sources;
-}
-
-/* Whether one of them was written from outside of its tree (is_written_from_outside()) through the parent, which the
- * child has left, or through another parent of relations that have left its tree with the child. */
-bool was_any_written_from_outside(const List *sources, Oid child, Oid parent)
-{
-    const List *left = tree_of(child, NoLock);
-    ListCell *cell, *one, *above;
-    foreach (cell, sources) {
-        const List *tree = tree_of(lfirst_oid(cell), NoLock);
-        if (!list_member_oid(tree, parent))
-            return true;
-        foreach (one, left)
-            foreach (above, ancestors_of(lfirst_oid(one)))
-                if (!list_member_oid(tree, lfirst_oid(above)) && !list_member_oid(left, lfirst_oid(above)))
-                    return true;
-    }
-    return false;
-}
-
 void after_detach(Oid child, Oid parent)
 {
+    const bool is_inherited = exists(parent) && get_rel_relkind(parent) == RELKIND_RELATION;
+    List *sources = is_inherited ? captured_around(child, parent) : NIL;
+    const bool may_change = may_change_routing(sources, child, parent);
+    if (may_change)
+        lock_out_writers(list_concat_unique_oid(related_relations(parent, NoLock), related_relations(child, NoLock)));
+    else if (sources != NIL) /* those below the child, whose rows cease to be rows of the parent */
+        lock_out_writers(tree_of(child, NoLock));
     if (exists(parent)) {
         if (is_any_captured(lcons_oid(parent, ancestors_of(parent))) && may_hold_rows(child))
             write_marker(parent, get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE ? "a partition was detached"
@@ -251,17 +270,26 @@ void after_detach(Oid child, Oid parent)
         invalidate_targets(parent);
     }
     invalidate_targets(child);
-    if (!exists(parent) || get_rel_relkind(parent) != RELKIND_RELATION)
-        return;
-    List *sources = captured_around(child, parent);
-    if (!was_any_written_from_outside(sources, child, parent))
-        return;
-    lock_out_writers(list_concat_unique_oid(related_relations(parent, NoLock), related_relations(child, NoLock)));
     ListCell *cell;
-    foreach (cell, sources)
+    foreach (cell, may_change ? sources : NIL)
         if (!is_written_from_outside(lfirst_oid(cell), NIL))
             (void)follow_routing(lfirst_oid(cell));
 }
+
+} // namespace
+
+void before_drop_of_child(Oid child)
+{
+    ListCell *cell;
+    foreach (cell, ancestors_of(child))
+        if (is_captured(lfirst_oid(cell)) && is_written_beside(lfirst_oid(cell), child)) {
+            lock_out_writers(related_relations(child, NoLock));
+            (void)follow_routings_by(child);
+            return;
+        }
+}
+
+namespace {
 
 void after_column_change(Oid relid, Changed what)
 {

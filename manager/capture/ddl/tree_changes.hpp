@@ -43,9 +43,8 @@ void lock_out_writers(const List *levels);
 
 void install_missing_triggers(const List *levels);
 
-/* Follows those of `child` and its ancestors that are sources and, by the place of `child` below its parents, captured
- * by rows: without `child` they would be captured by statements. Returns the relations through which they are changed.
- */
-List *follow_routings_by(Oid child);
+/* To be called before an inheritance child is dropped, which its writers, and those who write to it through a parent,
+ * wait for. */
+void before_drop_of_child(Oid child);
 
 } // namespace pgtrickle::capture
