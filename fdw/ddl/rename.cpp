@@ -23,6 +23,7 @@
 #include "fdw/ddl/dependency_changes.hpp"
 #include "fdw/ddl/inherited_columns.hpp"
 #include "fdw/ddl/query_text.hpp"
+#include "fdw/definition/names_in_partition_by.hpp"
 #include "fdw/definition/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
 #include "setup/setup.hpp"
@@ -343,26 +344,6 @@ void rename_storage_column(Oid relid, const char *old_name, const char *new_name
         rename_column(lfirst_oid(cell), old_name, new_name);
 }
 
-/* Lets the option partition_by follow: `change` gets its present value. C++ frame. */
-template <class Change> void change_partition_by(Oid relid, Change change)
-{
-    PartitionBy by = definition::load(relid).partition_by;
-    const std::string before = by.text();
-    change(by);
-    if (const std::string text = by.text(); text != before)
-        call([&] { write_option(relid, "partition_by", text.c_str(), DEFELEM_SET); });
-}
-
-/* The option partition_by names columns of the stream table. PostgreSQL frame. */
-void rename_partition_column(Oid relid, const char *old_name, const char *new_name)
-{
-    enter([=] {
-        change_partition_by(relid, [=](PartitionBy &by) {
-            std::replace(by.columns.begin(), by.columns.end(), std::string(old_name), std::string(new_name));
-        });
-    });
-}
-
 /* Processes a renamed column of a stream table, or of a relation with which those of stream tables are renamed. */
 void follow_column(Oid relation, const char *old_name, const char *new_name)
 {
@@ -377,7 +358,7 @@ void follow_column(Oid relation, const char *old_name, const char *new_name)
                      errmsg("columns of stream table \"%s\" do not have the types of its query", get_rel_name(relid)),
                      errhint("Run pgtrickle.repair_stream_table() on it.")));
         rename_storage_column(relid, old_name, new_name);
-        rename_partition_column(relid, old_name, new_name);
+        rename_column_in_partition_by(relid, old_name, new_name);
         rename_column(definition::view_of(relid), old_name, new_name);
         rewrite_text(relid);
         state::bump_generation(relid);
@@ -420,32 +401,6 @@ void follow_label(Oid type)
         add_users(&concerned, TypeRelationId, lfirst_oid(cell));
     find_configurations(&concerned);
     follow(concerned);
-}
-
-/* Whether the stream table is partitioned by a list of the type. C++ frame. */
-bool is_partitioned_by_list(Oid relid, Oid type)
-{
-    const char *option = call([=] { return option_of(relid, "partition_by"); });
-    if (option == nullptr)
-        return false;
-    const PartitionBy by = parse_partition_by(option);
-    return by.strategy == PartitionBy::Strategy::list &&
-           call([&] { return get_atttype(relid, get_attnum(relid, by.columns.front().c_str())); }) == type;
-}
-
-/* The option partition_by of a list has labels of an enumeration. That of another role's stream table follows at its
- * next set-up if it is locked. C++ frame. */
-void follow_label_in_partitions(Oid type)
-{
-    for (const Oid relid : definition::all()) {
-        if (!is_partitioned_by_list(relid, type))
-            continue;
-        const bool is_own = call([=] { return is_owned_by_user(relid); });
-        if (!is_own && !call([=] { return ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock); }))
-            call([=] { mark_for_new_setup(relid, "a label by which it is partitioned was renamed"); });
-        else if (call([=] { return definition::lock_if_exists(relid, ShareUpdateExclusiveLock); }))
-            setup::follow_labels_of_partitions(relid);
-    }
 }
 
 } // namespace
@@ -501,7 +456,7 @@ void alter_enumeration(const UserStatement &utility)
     if (statement->oldVal == nullptr)
         return;
     call([=] { follow_label(type); });
-    follow_label_in_partitions(type);
+    follow_labels_in_partition_by(type);
 }
 
 } // namespace pgtrickle
