@@ -40,24 +40,18 @@ LogWriter *open_log(Oid source)
 {
     LockRelationOid(source, RowExclusiveLock);
     Relation relation = relation_open(source, NoLock);
-    const Targets *targets = find_targets(relation);
+    const Targets *targets = hold_targets(relation);
     relation_close(relation, NoLock);
     if (targets->count == 0)
         return nullptr;
-    /* A copy, since the backend's entry may be rebuilt while this writer is open. */
     const Target *target = &targets->items[0]; /* a stream table is captured by its refresh alone */
     if (target->must_mark) {
         write_marker(source, "the type of a column was changed");
         return nullptr;
     }
-    auto *copy = static_cast<Target *>(palloc(sizeof(Target)));
-    *copy = *target;
-    copy->packed = CreateTupleDescCopy(target->packed);
-    copy->attnums = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (target->column_count + 1)));
-    memcpy(copy->attnums, target->attnums, sizeof(AttrNumber) * target->column_count);
     auto *writer = static_cast<LogWriter *>(palloc(sizeof(LogWriter)));
-    writer->chunks = open_chunk_writer(copy);
-    writer->target = copy;
+    writer->chunks = open_chunk_writer(target);
+    writer->target = target;
     return writer;
 }
 

@@ -28,6 +28,12 @@ namespace pgtrickle::capture {
 
 namespace {
 
+struct Entry {
+    Oid relid;
+    bool is_valid;
+    Targets *targets; /* nullptr until they are complete */
+};
+
 HTAB *known = nullptr;
 uint64 invalidations = 0; /* number of calls of forget_targets() */
 
@@ -35,20 +41,20 @@ void forget_targets(Oid relid)
 {
     invalidations++;
     if (relid != InvalidOid) {
-        auto *entry = static_cast<Targets *>(hash_search(known, &relid, HASH_FIND, nullptr));
+        auto *entry = static_cast<Entry *>(hash_search(known, &relid, HASH_FIND, nullptr));
         if (entry != nullptr)
             entry->is_valid = false;
         return;
     }
     HASH_SEQ_STATUS status;
     hash_seq_init(&status, known);
-    while (auto *entry = static_cast<Targets *>(hash_seq_search(&status)))
+    while (auto *entry = static_cast<Entry *>(hash_seq_search(&status)))
         entry->is_valid = false;
 }
 
 void create_table()
 {
-    known = new_session_table<Oid, Targets>("pg_trickle capture targets", 64);
+    known = new_session_table<Oid, Entry>("pg_trickle capture targets", 64);
     listen_to_relations(forget_targets);
 }
 
@@ -198,34 +204,62 @@ void build_below(Relation written, Targets *entry, List *below)
     }
 }
 
-void build(Relation written, Targets *entry)
+/* Returns the targets of `written`, in a memory context of their own below CurrentMemoryContext, without holders. */
+Targets *build(Relation written)
 {
+    MemoryContext memory =
+        AllocSetContextCreate(CurrentMemoryContext, "pg_trickle capture target", ALLOCSET_SMALL_SIZES);
+    MemoryContext old_context = MemoryContextSwitchTo(memory);
+    auto *targets = static_cast<Targets *>(palloc0(sizeof(Targets)));
+    targets->relid = RelationGetRelid(written);
+    targets->memory = memory;
     List *below = NIL;
     if (written->rd_rel->relhassubclass)
-        below = list_delete_oid(tree_of(entry->relid, NoLock), entry->relid);
-    const int most = 1 + list_length(ancestors_of(entry->relid)) + list_length(below);
-    entry->items = static_cast<Target *>(palloc0(sizeof(Target) * most));
-    build_above(written, entry);
-    build_below(written, entry, below);
+        below = list_delete_oid(tree_of(targets->relid, NoLock), targets->relid);
+    const int most = 1 + list_length(ancestors_of(targets->relid)) + list_length(below);
+    targets->items = static_cast<Target *>(palloc0(sizeof(Target) * most));
+    build_above(written, targets);
+    build_below(written, targets, below);
     /* The rows of that partition are no changes of the sources above it any more. */
-    if (below != NIL && has_detaching_partition(entry->relid))
-        for (int i = 0; i < entry->count; i++)
-            entry->items[i].must_mark = true;
+    if (below != NIL && has_detaching_partition(targets->relid))
+        for (int i = 0; i < targets->count; i++)
+            targets->items[i].must_mark = true;
+    MemoryContextSwitchTo(old_context);
+    return targets;
 }
 
-/* Removes entries of relations that no longer exist, which are not in use; an entry of an existing relation
- * may be in use even if it is invalid. */
+void release(void *held)
+{
+    auto *targets = static_cast<Targets *>(held);
+    if (targets != nullptr && --targets->holders == 0)
+        MemoryContextDelete(targets->memory);
+}
+
+/* Removes entries of relations that no longer exist. */
 void remove_dropped()
 {
     HASH_SEQ_STATUS status;
     hash_seq_init(&status, known);
-    while (auto *entry = static_cast<Targets *>(hash_seq_search(&status))) {
+    while (auto *entry = static_cast<Entry *>(hash_seq_search(&status))) {
         if (entry->is_valid || SearchSysCacheExists1(RELOID, ObjectIdGetDatum(entry->relid)))
             continue;
-        if (entry->memory != nullptr)
-            MemoryContextDelete(entry->memory);
+        release(entry->targets);
         hash_search(known, &entry->relid, HASH_REMOVE, nullptr);
     }
+}
+
+/* Puts complete targets into the table. */
+void keep(Targets *targets, bool is_valid)
+{
+    bool found;
+    auto *entry = static_cast<Entry *>(hash_search(known, &targets->relid, HASH_ENTER, &found));
+    if (found)
+        release(entry->targets);
+    MemoryContextSetParent(targets->memory, CacheMemoryContext);
+    targets->holders = 1;
+    *entry = {targets->relid, is_valid, targets};
+    if (!found)
+        remove_dropped();
 }
 
 } // namespace
@@ -258,33 +292,25 @@ const Targets *find_targets(Relation relation)
     if (known == nullptr)
         create_table();
     const Oid relid = RelationGetRelid(relation);
-    bool found;
-    auto *entry = static_cast<Targets *>(hash_search(known, &relid, HASH_ENTER, &found));
-    if (!found) {
-        *entry = {};
-        entry->relid = relid;
-        remove_dropped();
-    }
-    if (entry->is_valid)
-        return entry;
-
-    /* The entry is not valid until it is complete, so an error here costs a rebuild. An invalidation that
-     * arrives meanwhile has the same effect; the answer is still valid for this statement, which has held its
-     * lock since before. */
-    if (entry->memory != nullptr)
-        MemoryContextDelete(entry->memory);
-    *entry = {};
-    entry->relid = relid;
+    const auto *entry = static_cast<const Entry *>(hash_search(known, &relid, HASH_FIND, nullptr));
+    if (entry != nullptr && entry->is_valid)
+        return entry->targets;
+    /* If an invalidation arrives meanwhile, the answer is valid for this statement, which has held its lock since
+     * before, and not for the next one. */
     const uint64 invalidations_before = invalidations;
-    MemoryContext memory =
-        AllocSetContextCreate(CurrentMemoryContext, "pg_trickle capture target", ALLOCSET_SMALL_SIZES);
-    MemoryContext old_context = MemoryContextSwitchTo(memory);
-    build(relation, entry);
-    MemoryContextSwitchTo(old_context);
-    MemoryContextSetParent(memory, CacheMemoryContext);
-    entry->memory = memory;
-    entry->is_valid = invalidations == invalidations_before;
-    return entry;
+    Targets *targets = build(relation);
+    keep(targets, invalidations == invalidations_before);
+    return targets;
+}
+
+const Targets *hold_targets(Relation relation)
+{
+    auto *callback = static_cast<MemoryContextCallback *>(palloc(sizeof(MemoryContextCallback)));
+    auto *targets = const_cast<Targets *>(find_targets(relation));
+    *callback = {release, targets, nullptr};
+    MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+    targets->holders++;
+    return targets;
 }
 
 void invalidate_targets(Oid relid)

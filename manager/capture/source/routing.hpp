@@ -19,8 +19,9 @@
  * The source's row triggers then write its log, and no statement trigger does.
  *
  * Each backend caches the answer per relation, and discards it with the relation's relcache entry: a
- * transaction that changes a format, a current segment or the tree invalidates all relations of the tree. An
- * entry is rebuilt only by find_targets(), so a pointer is valid until the next call for the same relation.
+ * transaction that changes a format, a current segment or the tree invalidates all relations of the tree.
+ * A pointer to an answer is valid until the next call of find_targets() for any relation. Code of users, such as a
+ * function in the key of a partitioned table, may contain such a call, so who runs code of users holds the answer.
  * PostgreSQL frames.
  */
 #pragma once
@@ -53,13 +54,13 @@ struct Target {
 
 struct Targets {
     Oid relid;
-    bool is_valid;
     int count;
     Target *items; /* for statement triggers: sources that are captured by statements */
     int row_count;
-    Target *row_items; /* for row triggers: the relation and its ancestors, as far as they are sources */
-    List *touched;     /* every source that a statement on this relation may change */
-    MemoryContext memory;
+    Target *row_items;    /* for row triggers: the relation and its ancestors, as far as they are sources */
+    List *touched;        /* every source that a statement on this relation may change */
+    MemoryContext memory; /* of the structure and what it points to */
+    int holders;          /* the cache, and calls of hold_targets(); `memory` is deleted with the last one */
 };
 
 /* Whether `source`, which need not exist, is captured by row triggers. */
@@ -71,6 +72,9 @@ bool is_written_from_outside(Oid source, const List *without);
 
 /* Never returns nullptr; `touched` is NIL if no stream table reads rows of `relation`. */
 const Targets *find_targets(Relation relation);
+
+/* As find_targets(); the answer is valid until CurrentMemoryContext is reset. */
+const Targets *hold_targets(Relation relation);
 
 /* Makes every backend determine the targets of all relations around `relid` again, once the transaction has
  * committed. */

@@ -140,7 +140,7 @@ bool is_empty(Tuplestorestate *rows)
 
 void log_statement(const TriggerData *trigger)
 {
-    const Targets *targets = find_targets(trigger->tg_relation);
+    const Targets *targets = hold_targets(trigger->tg_relation); /* a partition constraint is code of a user */
     if (targets->count == 0 || (is_empty(trigger->tg_oldtable) && is_empty(trigger->tg_newtable)))
         return;
     Statement statement = {trigger->tg_relation, nullptr, 0, nullptr};
