@@ -4,16 +4,13 @@ CREATE SCHEMA exact_rights;
 SET search_path = exact_rights;
 CREATE TABLE paid (id int PRIMARY KEY, k int, v int);
 INSERT INTO paid SELECT i, i % 3, i FROM generate_series(1, 9) i;
-CREATE FUNCTION said(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN IF $1 > 1000 THEN RAISE WARNING 'a payment of %', $1; END IF; RETURN $1; END $$;
-SELECT pgtrickle.create_stream_table('by_k', 'SELECT k, sum(said(v)) AS total FROM paid GROUP BY k', '520w');
-SELECT pgtrickle.create_stream_table('rows', 'SELECT id, said(v) AS v FROM paid', '520w');
+SELECT pgtrickle.create_stream_table('by_k', 'SELECT k, sum(v) AS total FROM paid WHERE 9 / v > 0 GROUP BY k', '520w');
+SELECT pgtrickle.create_stream_table('rows', 'SELECT id, v FROM paid WHERE 9 / v > 0', '520w');
 CREATE TABLE halves (k int, total bigint) PARTITION BY LIST (k);
 ALTER TABLE halves ATTACH PARTITION by_k DEFAULT;
--- A member of the owner, as otherwise nothing with functions in PL/pgSQL is read exactly.
-CREATE ROLE exact_nobody NOINHERIT;
-SELECT format('GRANT %I TO exact_nobody', current_user) \gexec
+CREATE ROLE exact_nobody;
 GRANT USAGE ON SCHEMA exact_rights TO exact_nobody;
-UPDATE paid SET v = 1001 WHERE id = 1;
+UPDATE paid SET v = 0 WHERE id = 1;
 SET pg_trickle.read_mode = exact;
 
 -- nothing_of_the_owner_runs_for_a_role_without_privileges

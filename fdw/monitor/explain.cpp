@@ -162,7 +162,7 @@ void explain(Rows &rows, Oid relid, bool with_analyze)
         if (is_open)
             add(rows, "storage", "to be built again by the next refresh");
         else
-            add(rows, "operators", "shown to members of the owner's role, as the query may run code of the owner");
+            add(rows, "operators", "shown to the owner only, as the query may run code of the owner");
         return;
     }
     refresh::Compiled &compiled = refresh::compiled_of(relid);

@@ -166,7 +166,7 @@ const char *advise(Oid relid, Obstacle obstacle)
                "pg_trickle.max_staleness.";
     case Obstacle::own_changes:
         return "Commit first. Within a transaction, a role can refresh stream tables that it owns.";
-    case Obstacle::code_of_owner: return "Set pg_trickle.max_staleness to 0, or read it as a member of the owner.";
+    case Obstacle::code_of_owner: return "Set pg_trickle.max_staleness to 0, or read it after SET ROLE to its owner.";
     case Obstacle::open_statement:
         return "Read it in a deferred constraint trigger, or in an AFTER statement trigger whose name sorts after "
                "\"pg_trickle_update\".";

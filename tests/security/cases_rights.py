@@ -131,7 +131,7 @@ class Rights:
 
     def a_read_in_a_refreshing_transaction_runs_nothing_as_the_reader(self):
         """The reader's transaction has changed the source, so its read computes by itself what the owner's functions
-        return: a member of the owner may have them run in its session."""
+        return: by SET ROLE, a member of the owner has them run in its session."""
         found = []
         self.arena.run("superuser", "GRANT canary_owner TO canary_creator")
         for name in ("array_of_domain", "immutable_of_column"):
@@ -139,6 +139,7 @@ class Rights:
             self.arena.run("owner", f"GRANT INSERT, UPDATE ON own.{name}_t TO canary_creator")
             session = self.arena.fresh_session("creator")
             self.arena.log.events()
+            session.run("SET ROLE canary_owner")
             session.run("SET pg_trickle.max_staleness = 0")
             session.run(f"BEGIN; INSERT INTO own.{name}_t (id, g, v) VALUES (100, 1, 1)")
             session.run(f"SELECT count(*) FROM own.{name}")

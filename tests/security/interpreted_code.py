@@ -16,7 +16,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
 
 db = Database()
-SCHEMA_OF = {"ic_alice": "alice", "ic_mallory": "mallory", "postgres": "public"}
+SCHEMA_OF = {"ic_alice": "alice", "ic_mallory": "mallory", "ic_bob": "bob", "postgres": "public"}
 BODY = "DECLARE v text; BEGIN v := upper(t); RETURN v; END"
 numbers = itertools.count()
 
@@ -386,15 +386,39 @@ def what_is_known_to_be_harmless_is_read_exactly():
     session.close()
 
 
-def a_member_without_the_rights_of_its_role_reads():
-    """Since PostgreSQL 16 a membership may be for nothing but administering the role."""
-    if db.session.server_version < 160000:
-        return
-    db.run("GRANT ic_alice TO ic_mallory WITH INHERIT FALSE, SET FALSE")
-    try:
-        a_reader_has_called_the_function_first()
-    finally:
-        db.run("REVOKE ic_alice FROM ic_mallory")
+def a_member_reads():
+    """The role is granted without the member's consent: to the attacker, and by who administers the attacker's to a superuser."""
+    for option in [""] if db.session.server_version < 160000 else ["", " WITH INHERIT FALSE, SET FALSE"]:
+        db.run(f"GRANT ic_alice TO ic_mallory{option}; GRANT ic_mallory TO postgres{option}; GRANT ic_mallory TO ic_bob{option}")
+        try:
+            a_reader_has_called_the_function_first()
+            for role, way in itertools.product(("postgres", "ic_bob"), (EXACTLY, IN_SNAPSHOT, CONSISTENTLY)):
+                victim = Victim(role)
+                bait = calling_as_mallory(victim)
+                bait.change()
+                read(role, bait, *way, f"SELECT {victim.function}('own call')")
+                assert seen() == [], (option, role, way, seen())
+        finally:
+            db.run("REVOKE ic_alice FROM ic_mallory; REVOKE ic_mallory FROM postgres, ic_bob")
+
+
+def set_role_is_consent():
+    """It reads exactly, also in a session of a superuser; and a migration creates, alters and refreshes a chain."""
+    db.run("GRANT ic_mallory TO ic_bob")
+    for role in "postgres", "ic_bob":
+        bait = calling_as_mallory(Victim("ic_alice"))
+        for way in EXACTLY, OWN_CHANGES:
+            bait.change()
+            db.run("DELETE FROM mallory.seen")
+            read(role, bait, "SET ROLE ic_mallory", "SET pg_trickle.on_stale = error", *way)
+            assert db.value("SELECT count(*) > 0 FROM mallory.seen"), (role, way)
+        cursor = as_role(role, "SET ROLE ic_mallory", "SET statement_timeout = '20s'; SET pg_trickle.scan_refresh_timeout = '2s'").cursor()
+        cursor.execute(f"BEGIN; SELECT pgtrickle.create_stream_table('mallory.upon', 'SELECT id, mallory.notes(name) AS name FROM {bait.name}', '520w')")
+        cursor.execute(f"INSERT INTO {bait.source} VALUES (500, 'x'); SELECT pgtrickle.refresh_stream_table('mallory.upon')")
+        cursor.execute("SELECT count(*) FROM mallory.upon WHERE id = 500")
+        assert cursor.fetchone()[0] == 1, role
+        cursor.execute(f"ALTER FOREIGN TABLE mallory.upon OPTIONS (SET query 'SELECT id, mallory.notes(name) || id AS name FROM {bait.name}'); ALTER TABLE {bait.source} ALTER id TYPE bigint")
+        cursor.execute("COMMIT; DROP FOREIGN TABLE mallory.upon")
 
 
 def a_superuser_reads():
@@ -467,10 +491,10 @@ def an_owner_changes_while_the_worker_waits():
 
 try:
     prepare()
-    run_cases([code_around_what_is_read_meets_no_reader, a_parent_runs_its_code_as_the_role_that_attaches, a_refresh_group_has_members_of_its_creator_only, a_superuser_builds_upon_it, a_reader_has_called_the_function_first, a_member_without_the_rights_of_its_role_reads, a_reader_has_temporary_objects, a_superuser_reads, a_reader_has_called_hidden_code_first, a_reader_brings_operators, what_a_transaction_changes_and_rolls_back_counts, a_function_with_the_rights_of_its_owner_reads, what_is_known_to_be_harmless_is_read_exactly, code_that_no_dependency_shows_meets_no_other_role,
+    run_cases([code_around_what_is_read_meets_no_reader, a_parent_runs_its_code_as_the_role_that_attaches, a_refresh_group_has_members_of_its_creator_only, a_superuser_builds_upon_it, a_reader_has_called_the_function_first, a_member_reads, set_role_is_consent, a_reader_has_temporary_objects, a_superuser_reads, a_reader_has_called_hidden_code_first, a_reader_brings_operators, what_a_transaction_changes_and_rolls_back_counts, a_function_with_the_rights_of_its_owner_reads, what_is_known_to_be_harmless_is_read_exactly, code_that_no_dependency_shows_meets_no_other_role,
                a_worker_has_run_code_of_another_owner, an_owner_changes_while_the_worker_waits])
 finally:
     db.run("ALTER SYSTEM RESET pg_trickle.max_concurrent_refreshes")
     db.run("SELECT pg_reload_conf()")
     db.drop()
-    db.admin("DROP ROLE IF EXISTS ic_alice, ic_mallory")
+    db.admin("DROP ROLE IF EXISTS ic_alice, ic_bob, ic_mallory")

@@ -244,18 +244,6 @@ inline bool may_use_schema(Oid schema, Oid user)
     return object_aclcheck(NamespaceRelationId, schema, user, ACL_USAGE) == ACLCHECK_OK;
 }
 
-/* Whether the role has been granted the rights of `owner`, by inheritance or by SET ROLE. Since 16, a membership may be
- * without both. A superuser is a member of the roles that it was granted only. */
-inline bool may_act_as(Oid role, Oid owner)
-{
-#if PG_VERSION_NUM < 160000
-    return is_member_of_role_nosuper(role, owner);
-#else
-    return is_member_of_role_nosuper(role, owner) &&
-           (has_privs_of_role(role, owner) || member_can_set_role(role, owner));
-#endif
-}
-
 /* Callback of RangeVarGetRelidExtended() that checks the privilege to refresh a materialized view. */
 #if PG_VERSION_NUM < 170000
 constexpr RangeVarGetRelidCallback may_refresh_matview = RangeVarCallbackOwnsTable;

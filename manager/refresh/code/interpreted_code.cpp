@@ -215,10 +215,11 @@ struct Roles {
     bool operator==(const Roles &other) const { return outer == other.outer && current == other.current; }
 };
 
-/* Whether the role could run the owner's code anyway, and has nothing to fear from it. PostgreSQL frame. */
+/* Whether neither the role nor the owner gains a right by what the other one leaves in the session. A membership does
+ * not count: the owner's administrators grant it without the member's consent. PostgreSQL frame. */
 bool trusts(Oid role, Oid owner)
 {
-    return may_act_as(role, owner) || (superuser_arg(role) && superuser_arg(owner));
+    return role == owner || (superuser_arg(role) && superuser_arg(owner));
 }
 
 bool are_trusting(const Roles &roles, Oid owner)

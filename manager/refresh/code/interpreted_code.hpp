@@ -24,14 +24,13 @@ extern "C" {
 namespace pgtrickle::refresh {
 
 /* Whether a statement of this session may run the query of the stream table, and of those that it reads, with the
- * rights of their owners: none runs interpreted code, or the user is a member of its owner, also outside of SECURITY
- * DEFINER functions, and could run the code anyway (may_act_as()). A superuser is a member of others only if that was
- * granted: otherwise the owner's code could wait in the session for a superuser's call. Outside of transactions that
- * have written, the answer is kept until the next invalidation. C++ frame. */
+ * rights of their owners: none runs interpreted code, or the user is its owner, by login or by SET ROLE, also outside
+ * of SECURITY DEFINER functions; or both are superusers. Outside of transactions that have written, the answer is kept
+ * until the next invalidation. C++ frame. */
 bool may_run_here(Oid relid);
 /* As above, and `query`, which is to become that of the stream table, may run here as well. C++ frame. */
 bool may_run_query_here(Oid relid, ::Query *query);
-/* Whether the user is such a member of the owner, whatever code it is. PostgreSQL frame. */
+/* Whether the user is the owner in this sense, whatever code it is. PostgreSQL frame. */
 bool is_trusted_here(Oid relid);
 
 } // namespace pgtrickle::refresh
