@@ -72,6 +72,24 @@ CALL attempt_all('DROP TRIGGER%');
 SELECT relation, route, answer FROM outcome ORDER BY number;
 RESET allow_system_table_mods;
 
+-- nor_beside_an_event_trigger_that_catches_errors
+BEGIN;
+CREATE FUNCTION catches() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM 1 / 0;
+EXCEPTION WHEN division_by_zero THEN
+END $$;
+CREATE EVENT TRIGGER catches ON ddl_command_start EXECUTE FUNCTION catches();
+CREATE FUNCTION answer(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE statement;
+  RETURN 'done';
+EXCEPTION WHEN OTHERS THEN
+  RETURN regexp_replace(sqlerrm, '_\d+', '');
+END $$;
+SELECT answer(format('DROP TRIGGER %I ON plain', name_of('pg_trickle_insert', 'plain')));
+ROLLBACK;
+
 -- dropped_with_their_function_and_put_back_with_a_child
 BEGIN;
 ALTER EXTENSION pg_trickle DROP FUNCTION pgtrickle.pgt_capture();

@@ -42,13 +42,14 @@ extern "C" {
 #include "utils/syscache.h"
 }
 
-/* PostgreSQL frames: nothing in this file has a destructor. */
+/* PostgreSQL frames, which have no destructors, but in around_statement(). */
 
 namespace pgtrickle::capture {
 
 namespace {
 
 int own_work = 0;
+uint32 own_work_began_in = InvalidSubTransactionId;
 
 /* Whether the statement is DROP TRIGGER. */
 bool is_dropping_triggers = false;
@@ -344,13 +345,32 @@ void after_subscribing(const UtilityCall &)
             install_missing_triggers(related_relations(lfirst_oid(cell), NoLock));
 }
 
-void around_statement(const UtilityCall &call)
+/* An error ends the statement, but no statement that contains it: an event trigger may catch the error. */
+class DroppingTriggers {
+  public:
+    explicit DroppingTriggers(bool is_dropping) : was_dropping_(is_dropping_triggers)
+    {
+        is_dropping_triggers = is_dropping;
+    }
+    ~DroppingTriggers() { is_dropping_triggers = was_dropping_; }
+    DroppingTriggers(const DroppingTriggers &) = delete;
+    DroppingTriggers &operator=(const DroppingTriggers &) = delete;
+
+  private:
+    bool was_dropping_;
+};
+
+void around_statement(const UtilityCall &utility)
 {
-    Node *statement = call.statement();
-    const bool was_dropping_triggers = is_dropping_triggers;
-    is_dropping_triggers = IsA(statement, DropStmt) && castNode(DropStmt, statement)->removeType == OBJECT_TRIGGER;
-    call.run();
-    is_dropping_triggers = was_dropping_triggers;
+    Node *statement = utility.statement();
+    const bool is_dropping = IsA(statement, DropStmt) && castNode(DropStmt, statement)->removeType == OBJECT_TRIGGER;
+    if (is_dropping || is_dropping_triggers)
+        enter([&] {
+            const DroppingTriggers during(is_dropping);
+            call([&] { utility.run(); });
+        });
+    else
+        utility.run();
     settle_tree_changes();
 }
 
@@ -380,7 +400,6 @@ void forget_at_end(XactEvent moment)
     if (moment == XACT_EVENT_COMMIT || moment == XACT_EVENT_ABORT || moment == XACT_EVENT_PREPARE) {
         forget_tree_changes();
         own_work = 0;
-        is_dropping_triggers = false;
     }
 }
 
@@ -388,14 +407,15 @@ void forget_at_subtransaction_abort(SubXactEvent moment, SubTransactionId aborte
 {
     if (moment != SUBXACT_EVENT_ABORT_SUB)
         return;
-    own_work = 0;
-    is_dropping_triggers = false;
+    if (own_work_began_in >= aborted)
+        own_work = 0;
     forget_tree_changes_of(aborted);
 }
 
 void begin_own_work()
 {
-    own_work++;
+    if (own_work++ == 0)
+        own_work_began_in = GetCurrentSubTransactionId();
 }
 
 void end_own_work()
