@@ -47,6 +47,11 @@ SELECT detail FROM pgtrickle.health_check() WHERE check_name = 'held';
 SELECT name, status FROM pgtrickle.pgt_status() WHERE name ~ 'sh_';
 SELECT pgtrickle.ungate_source('sh_source');
 SELECT name, status FROM pgtrickle.pgt_status() WHERE name ~ 'sh_';
+-- a_hold_since_infinity_is_shown_as_such
+INSERT INTO pgtrickle.pgt_hold (kind, relation, since, by_role) VALUES ('gate', 'sh_source', 'infinity', 'a role')
+  ON CONFLICT (kind, relation, group_name) DO UPDATE SET since = 'infinity', by_role = 'a role', ended_at = NULL;
+SELECT pgt_name, hold, culprit, since, by_role FROM pgtrickle.holds() WHERE pgt_name ~ 'sh_' ORDER BY pgt_name COLLATE "C";
+DELETE FROM pgtrickle.pgt_hold WHERE relation = 'sh_source'::regclass;
 SET client_min_messages = warning;
 DROP TABLE sh_source CASCADE;
 DROP VIEW sh_all;

@@ -151,26 +151,33 @@ bool is_drained()
     return refresh::read_holds().is_draining && !call([] { return refresh::is_work_going_on(); });
 }
 
-/* Returns the role that set a hold, and when; nothing for a hold that is part of a definition. */
-std::vector<Text> origin_of(const scheduler::Hold &hold, Oid relid)
+/* Returns the earliest row of pgt_hold that is the reason of a hold; -1 for a hold that is part of a definition. */
+int origin_of(const scheduler::Hold &hold, Oid relid, const definition::TableRows &all)
 {
+    using namespace refresh;
     using Kind = scheduler::Hold::Kind;
     const char *kind = hold.kind == Kind::drained        ? "drain"
                        : hold.kind == Kind::gated        ? "gate"
                        : hold.kind == Kind::not_advanced ? "watermark"
                                                          : "pause";
     Oid relation = hold.is_about_data() ? hold.culprit : hold.kind == Kind::paused ? relid : InvalidOid;
-    auto rows = run_extension_sql(
-        "SELECT ((extract(epoch FROM since) - 946684800) * 1000000)::int8, by_role FROM pgtrickle.pgt_hold "
-        "WHERE kind = $1 AND ($2::oid = relation::oid OR $2::oid = 0 AND $1 = 'watermark') AND group_name = $3 "
-        "ORDER BY since LIMIT 1",
-        {kind, std::to_string(relation), hold.group});
-    if (rows.empty() || hold.kind == Kind::frozen)
-        return {{}, {}};
-    return rows[0];
+    const bool is_of_any = hold.kind == Kind::not_advanced && relation == InvalidOid;
+    int origin = -1;
+    for (int i = 0; hold.kind != Kind::frozen && i < all.count; i++) {
+        auto is_text = [&](int column, const char *wanted) {
+            return strcmp(TextDatumGetCString(all.value(i, column)), wanted) == 0;
+        };
+        const bool is_reason = (is_of_any || DatumGetObjectId(all.value(i, hold_relation)) == relation) && call([&] {
+                                   return is_text(hold_kind, kind) && is_text(hold_group, hold.group.c_str());
+                               });
+        if (is_reason && (origin < 0 || DatumGetTimestampTz(all.value(i, hold_since)) <
+                                            DatumGetTimestampTz(all.value(origin, hold_since))))
+            origin = i;
+    }
+    return origin;
 }
 
-void add_row(Rows &rows, const Definition &definition, const scheduler::Hold &hold)
+void add_row(Rows &rows, const Definition &definition, const scheduler::Hold &hold, const definition::TableRows &all)
 {
     rows.text(definition.schema_name).text(definition.name).text(refresh::name_of(hold.kind));
     rows.text(refresh::sentence_of(hold));
@@ -179,8 +186,11 @@ void add_row(Rows &rows, const Definition &definition, const scheduler::Hold &ho
         rows.text(call([&] { return quoted_relation_name(hold.culprit); }));
     else
         rows.text(!is_shown || hold.group.empty() ? Text() : Text(hold.group));
-    std::vector<Text> origin = is_shown ? origin_of(hold, definition.relid) : std::vector<Text>(2);
-    rows.time(origin[0] ? std::stoll(*origin[0]) : 0).text(origin[1]).add();
+    const int origin = is_shown ? origin_of(hold, definition.relid, all) : -1;
+    if (origin >= 0)
+        rows.copy(all, origin, refresh::hold_since).copy(all, origin, refresh::hold_role).add();
+    else
+        rows.time(0).text(Text()).add();
 }
 
 void list_holds(FunctionCallInfo fcinfo)
@@ -207,10 +217,11 @@ void list_holds(FunctionCallInfo fcinfo)
             holds.frozen.insert(relid);
     }
     holds = scheduler::concerning(std::move(holds), graph);
+    const definition::TableRows all = call([] { return definition::rows_of("pgt_hold"); });
     for (const Definition &definition : definitions) {
         std::optional<scheduler::Hold> hold = scheduler::hold_of(holds, graph, definition.relid);
         if (hold && call([&] { return may_see(definition.relid); }))
-            add_row(rows, definition, *hold);
+            add_row(rows, definition, *hold, all);
     }
 }
 
