@@ -110,6 +110,7 @@ constexpr UtilityEntry utility[] = {
     {T_IndexStmt, When::around, follow<IndexStmt>},
     {T_CreateTrigStmt, When::around, follow<CreateTrigStmt>},
     {commit_prepared_kind, When::around, follow_commit_prepared},
+    {rollback_prepared_kind, When::around, follow_rollback_prepared},
     {T_RuleStmt, When::around, run_with_hint},
     {T_CreatePolicyStmt, When::around, run_with_hint},
     {T_CommentStmt, When::around, run_with_hint},

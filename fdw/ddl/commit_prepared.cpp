@@ -2,7 +2,7 @@
  * A session that commits a prepared transaction knows only its name. So a transaction that changes
  * definitions invalidates the refresh sets before PREPARE, whether or not they change. PostgreSQL stores the
  * invalidation with the transaction, also over a restart, and sends it after COMMIT PREPARED to all sessions,
- * including the one that commits.
+ * including the one that commits. ROLLBACK PREPARED sends nothing, so the session announces a change each time.
  */
 #include "fdw/ddl/commit_prepared.hpp"
 
@@ -45,6 +45,13 @@ void commit_prepared(const UserStatement &utility)
     });
     if (has_come)
         mailbox::note_definition_change();
+}
+
+/* The transaction may have had a source captured for a definition that will not be, and PostgreSQL sends nothing. */
+void rollback_prepared(const UserStatement &utility)
+{
+    call([&] { utility.run(); });
+    mailbox::note_definition_change();
 }
 
 void register_prepared()

@@ -7,7 +7,8 @@
 
 namespace pgtrickle {
 
-void commit_prepared(const UserStatement &utility); /* Executes COMMIT PREPARED. C++ frame. */
+void commit_prepared(const UserStatement &utility);   /* Executes COMMIT PREPARED. C++ frame. */
+void rollback_prepared(const UserStatement &utility); /* Executes ROLLBACK PREPARED. C++ frame. */
 
 /* Entry of fdw/module.cpp. PostgreSQL frame. */
 void announce_before_prepare(XactEvent event);

@@ -201,6 +201,11 @@ void carry_out(const UtilityCall &call, StatementHandler handler)
     });
 }
 
+void follow_rollback_prepared(const UtilityCall &call)
+{
+    carry_out(call, is_definition_followed() ? rollback_prepared : nullptr);
+}
+
 void follow_commit_prepared(const UtilityCall &call)
 {
     carry_out(call, is_definition_followed() ? commit_prepared : nullptr);

@@ -26,7 +26,7 @@ constexpr int most_entries = 32;
 struct Entries {
     uint8_t count;
     uint8_t places[most_entries]; /* in the list */
-} entries_of[commit_prepared_kind + 1];
+} entries_of[rollback_prepared_kind + 1];
 
 void add_entry(int kind, size_t place)
 {
@@ -40,10 +40,10 @@ void sort_entries()
 {
     for (size_t place = 0; place < hooks->utility.size(); place++) {
         const int kind = hooks->utility[place].kind;
-        if (kind > commit_prepared_kind)
+        if (kind > rollback_prepared_kind)
             elog(FATAL, "unknown kind of statement: %d", kind);
         const bool is_for_all = kind == every_kind;
-        for (int each = is_for_all ? 0 : kind; each <= (is_for_all ? commit_prepared_kind : kind); each++)
+        for (int each = is_for_all ? 0 : kind; each <= (is_for_all ? rollback_prepared_kind : kind); each++)
             add_entry(each, place);
     }
 }
@@ -51,9 +51,11 @@ void sort_entries()
 int kind_of(const ::Node *statement)
 {
     const int tag = nodeTag(statement);
-    if (tag == T_TransactionStmt &&
-        reinterpret_cast<const TransactionStmt *>(statement)->kind == TRANS_STMT_COMMIT_PREPARED)
-        return commit_prepared_kind;
+    if (tag == T_TransactionStmt) {
+        const TransactionStmtKind kind = reinterpret_cast<const TransactionStmt *>(statement)->kind;
+        if (kind == TRANS_STMT_COMMIT_PREPARED || kind == TRANS_STMT_ROLLBACK_PREPARED)
+            return kind == TRANS_STMT_COMMIT_PREPARED ? commit_prepared_kind : rollback_prepared_kind;
+    }
     return tag < commit_prepared_kind ? tag : every_kind;
 }
 

@@ -87,9 +87,9 @@ enum class When : uint8_t {
 };
 
 /* Kinds that are not node tags. every_kind: the entry applies to all statements, including those that run
- * outside of a transaction block. COMMIT PREPARED is a kind of its own, so that the frequent BEGIN and COMMIT
- * pass no entry. */
-constexpr int every_kind = T_Invalid, commit_prepared_kind = 1023;
+ * outside of a transaction block. COMMIT PREPARED and ROLLBACK PREPARED are kinds of their own, so that the frequent
+ * BEGIN and COMMIT pass no entry. */
+constexpr int every_kind = T_Invalid, commit_prepared_kind = 1022, rollback_prepared_kind = 1023;
 
 /* A handler for a kind of utility statement. A statement costs two calls for each entry of its kind, and
  * nothing for others. */

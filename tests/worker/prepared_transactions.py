@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 """Shows that changes of definitions by a prepared transaction take effect at COMMIT PREPARED, in whichever
-session, and after a restart, too."""
+session, and after a restart, too; and that one that is rolled back leaves no capture."""
 
 import sys
 from pathlib import Path
@@ -35,6 +35,19 @@ def has(name, rows):
 
 def set_up():
     db.run("CREATE TABLE source (id int PRIMARY KEY)")
+
+
+def a_source_is_not_captured_for_what_is_rolled_back():
+    """Without a manager, and with one that works for other stream tables."""
+    for name in "no_manager", "beside_a_manager":
+        db.run(f"CREATE TABLE {name} (id int PRIMARY KEY)")
+        prepare(f"SELECT pgtrickle.create_stream_table('of_{name}', 'SELECT count(*) AS n FROM {name}', '1s')")
+        assert db.value(f"SELECT count(*) > 0 FROM pg_trigger WHERE tgrelid = '{name}'::regclass")
+        db.run("ROLLBACK PREPARED 'x'")
+        db.wait_for(f"SELECT count(*) FROM pg_trigger WHERE tgrelid = '{name}'::regclass", 0)
+        if name == "no_manager":
+            db.run("CREATE TABLE other (id int PRIMARY KEY)")
+            db.run("SELECT pgtrickle.create_stream_table('of_other', 'SELECT count(*) AS n FROM other', '1s')")
 
 
 def the_first_one_finds_a_manager():
@@ -114,7 +127,7 @@ def while_it_is_prepared_no_refresh_fails():
 
 set_up()
 try:
-    run_cases([the_first_one_finds_a_manager, after_a_restart_as_well, a_schedule_is_kept, a_gate_is_opened,
+    run_cases([a_source_is_not_captured_for_what_is_rolled_back, the_first_one_finds_a_manager, after_a_restart_as_well, a_schedule_is_kept, a_gate_is_opened,
                an_emptied_stream_table_is_not_served, while_it_is_prepared_no_refresh_fails])
 finally:
     db.session.close()
