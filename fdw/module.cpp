@@ -40,6 +40,7 @@
 #include "refresh/program/compiled.hpp"
 #include "refresh/program/row_statistics.hpp"
 #include "storage/bound.hpp"
+#include "translate/interruption.hpp"
 #include "worker/worker.hpp"
 
 extern "C" {
@@ -216,6 +217,7 @@ void _PG_init(void)
     pgtrickle::register_served_relations();
     pgtrickle::register_known_touched();
     pgtrickle::refresh::register_refresh();
+    pgtrickle::translate::let_engine_be_interrupted();
     pgtrickle::install_hooks(pgtrickle::hooks);
 }
 

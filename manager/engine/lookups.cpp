@@ -59,7 +59,7 @@ void add_side(const PlanPtr &plan, Expression side, const Expression &other, std
         add(all, term, input_of(plan, other));
 }
 
-void walk(const PlanPtr &plan, std::vector<Lookup> &lookups)
+void add_lookups(const PlanPtr &plan, std::vector<Lookup> &lookups)
 {
     if (const Condition *condition = plan->joins_on()) {
         std::vector<Together> all;
@@ -79,8 +79,11 @@ void walk(const PlanPtr &plan, std::vector<Lookup> &lookups)
         }
         keep(lookups, all);
     }
-    for (const auto &input : plan->inputs())
-        walk(input, lookups);
+}
+
+void walk(const PlanPtr &plan, std::vector<Lookup> &lookups)
+{
+    visit_once(plan, [&](const PlanPtr &node) { add_lookups(node, lookups); });
 }
 
 /* Adds lookups of the rows of touched keys. */

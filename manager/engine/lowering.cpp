@@ -53,11 +53,11 @@ bool may_fail(const Project &project)
 
 void collect_inputs(const PlanPtr &plan, std::vector<DeltaInput> &inputs)
 {
-    if (auto leaf = plan->leaf())
-        if (std::find(inputs.begin(), inputs.end(), *leaf) == inputs.end())
-            inputs.push_back(*leaf);
-    for (const auto &input : plan->inputs())
-        collect_inputs(input, inputs);
+    visit_once(plan, [&](const PlanPtr &node) {
+        if (auto leaf = node->leaf())
+            if (std::find(inputs.begin(), inputs.end(), *leaf) == inputs.end())
+                inputs.push_back(*leaf);
+    });
 }
 
 /* Whether the types are the same: a type may have two names, pg_catalog.int8 and bigint. */

@@ -16,6 +16,8 @@
 #include "engine/semi_joins_above_joins.hpp"
 #include "engine/step_plan.hpp"
 
+#include <algorithm>
+#include <map>
 #include <set>
 
 namespace pgtrickle::engine {
@@ -194,20 +196,28 @@ class Explanation {
 };
 
 struct Reads {
-    int all = 0;
+    int all = 0;        /* 2: more than one */
     int for_itself = 0; /* each row of the input, at most once */
 };
 
-void count_reads(const PlanPtr &plan, DeltaInput input, bool is_for_itself, Reads *reads)
+using KnownReads = std::map<std::pair<const PlanNode *, bool>, Reads>;
+
+Reads count_reads(const PlanPtr &plan, DeltaInput input, bool is_for_itself, KnownReads &known)
 {
-    if (plan->leaf() == input) {
-        reads->all++;
-        reads->for_itself += is_for_itself ? 1 : 0;
+    if (auto found = known.find({plan.get(), is_for_itself}); found != known.end())
+        return found->second;
+    Reads reads;
+    if (plan->leaf() == input)
+        reads = {1, is_for_itself ? 1 : 0};
+    const bool is_below_for_itself =
+        is_for_itself && (plan->is_union() || dynamic_cast<const Filter *>(plan.get()) != nullptr ||
+                          dynamic_cast<const Project *>(plan.get()) != nullptr);
+    for (const PlanPtr &below : plan->inputs()) {
+        const Reads found = count_reads(below, input, is_below_for_itself, known);
+        reads = {std::min(2, reads.all + found.all), std::min(2, reads.for_itself + found.for_itself)};
     }
-    is_for_itself = is_for_itself && (plan->is_union() || dynamic_cast<const Filter *>(plan.get()) != nullptr ||
-                                      dynamic_cast<const Project *>(plan.get()) != nullptr);
-    for (const PlanPtr &below : plan->inputs())
-        count_reads(below, input, is_for_itself, reads);
+    known[{plan.get(), is_for_itself}] = reads;
+    return reads;
 }
 
 std::vector<DeltaInput> changed_inputs(const Step &step, uint64_t changed)
@@ -297,7 +307,9 @@ bool Program::sums_by_itself(int source) const
         const StepPlan &plan = *step_plans_[i];
         const bool is_summed = !plan.recompute && !plan.reserve && !plan.recursion &&
                                steps_[i].recompute_sql_condition.empty() && !steps_[i].is_compared;
-        count_reads(plan.input, {DeltaInput::Kind::source, source}, is_summed, &reads);
+        KnownReads known;
+        const Reads found = count_reads(plan.input, {DeltaInput::Kind::source, source}, is_summed, known);
+        reads = {reads.all + found.all, reads.for_itself + found.for_itself};
     }
     return reads.all == 1 && reads.for_itself == 1;
 }
@@ -317,6 +329,13 @@ std::optional<Objection> objection(const PlanPtr &plan)
     if (plan->depth() > max_depth)
         return Objection{"query of more than " + std::to_string(max_depth) + " nested operators",
                          "Processing all of them would exceed the stack depth.",
+                         "Create a stream table for a part of it, or use refresh_mode 'FULL'."};
+    int reads = 0;
+    visit_once(plan, [&](const PlanPtr &node) { reads = std::max(reads, node->reads()); });
+    if (reads > max_reads)
+        return Objection{"query whose statements would read its relations more than " + std::to_string(max_reads) +
+                             " times",
+                         "A subquery that depends on the query around it is part of several others.",
                          "Create a stream table for a part of it, or use refresh_mode 'FULL'."};
     std::set<const PlanNode *> visited;
     return first_objection(plan, visited);

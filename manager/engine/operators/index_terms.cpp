@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace pgtrickle::engine {
 
@@ -40,9 +41,15 @@ IndexTerm term_of(const Expression &expression, const std::vector<Column> &colum
             expression.result.is_fixed_length, expression.result.has_hash};
 }
 
-void add_index_terms(const PlanPtr &plan, const Expression &expression, std::vector<LeafTerm> &found)
+namespace {
+
+using Visited = std::set<std::pair<const PlanNode *, std::string>>;
+
+void add_terms(const PlanPtr &plan, const Expression &expression, std::vector<LeafTerm> &found, Visited &visited)
 {
     if (expression.columns().empty() || !expression.is_immutable || expression.may_fail)
+        return;
+    if (!visited.emplace(plan.get(), expression.print([](int i) { return "$" + std::to_string(i); })).second)
         return;
     if (auto leaf = plan->leaf()) {
         found.push_back({plan.get(), *leaf, term_of(expression, plan->columns())});
@@ -50,11 +57,19 @@ void add_index_terms(const PlanPtr &plan, const Expression &expression, std::vec
     }
     if (plan->is_union()) {
         for (const auto &input : plan->inputs())
-            add_index_terms(input, expression, found);
+            add_terms(input, expression, found, visited);
         return;
     }
     if (auto inner = below(*plan, expression))
-        add_index_terms(plan->inputs()[inner->first], inner->second, found);
+        add_terms(plan->inputs()[inner->first], inner->second, found, visited);
+}
+
+} // namespace
+
+void add_index_terms(const PlanPtr &plan, const Expression &expression, std::vector<LeafTerm> &found)
+{
+    Visited visited;
+    add_terms(plan, expression, found, visited);
 }
 
 namespace {

@@ -51,7 +51,9 @@ ZSet Evaluation::kept(int) const
 
 bool PlanNode::is_weighted() const
 {
-    return std::any_of(inputs_.begin(), inputs_.end(), [](const auto &input) { return input->is_weighted(); });
+    if (!is_weighted_)
+        is_weighted_ = std::ranges::any_of(inputs(), [](const PlanPtr &input) { return input->is_weighted(); });
+    return *is_weighted_;
 }
 
 namespace {
@@ -141,12 +143,16 @@ Condition renumber(const Condition &condition, const std::vector<int> &map)
 
 bool PlanNode::is_key_shared() const
 {
-    return std::any_of(inputs_.begin(), inputs_.end(), [](const PlanPtr &input) { return input->is_key_shared(); });
+    if (!is_key_shared_)
+        is_key_shared_ = std::ranges::any_of(inputs(), [](const PlanPtr &input) { return input->is_key_shared(); });
+    return *is_key_shared_;
 }
 
 bool PlanNode::is_key_enforced() const
 {
-    return std::all_of(inputs_.begin(), inputs_.end(), [](const PlanPtr &input) { return input->is_key_enforced(); });
+    if (!is_key_enforced_)
+        is_key_enforced_ = std::ranges::all_of(inputs(), [](const PlanPtr &input) { return input->is_key_enforced(); });
+    return *is_key_enforced_;
 }
 
 Condition Sampler::condition(const std::vector<int> &widths)

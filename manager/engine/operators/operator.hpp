@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -89,6 +90,12 @@ class Evaluation {
     mutable std::map<const PlanNode *, ZSet> leaves_;
 };
 
+inline void nothing_interrupts() {}
+
+/* Called at each step of each walk of a plan; may throw, so that what takes long can be cancelled. The module sets it,
+ * as the engine does not know PostgreSQL. */
+inline void (*interruption_point)() = nothing_interrupts;
+
 class PlanNode : public std::enable_shared_from_this<PlanNode> {
   public:
     PlanNode(std::vector<PlanPtr> inputs, std::vector<Column> columns)
@@ -105,7 +112,11 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
     PlanNode(const PlanNode &) = delete;
     PlanNode &operator=(const PlanNode &) = delete;
 
-    const std::vector<PlanPtr> &inputs() const { return inputs_; }
+    const std::vector<PlanPtr> &inputs() const
+    {
+        interruption_point();
+        return inputs_;
+    }
     const std::vector<Column> &columns() const { return columns_; }
     int width() const { return static_cast<int>(columns_.size()); }
     /* Returns the number of nodes on the longest path to a leaf, which is the depth of recursive functions
@@ -167,12 +178,25 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
 
     std::vector<PlanPtr> inputs_;
     std::vector<Column> columns_;
+    /* Found once: many nodes may read it, and ask for these. */
     mutable std::optional<std::vector<int>> row_key_;
+    mutable std::optional<bool> is_weighted_, is_key_enforced_, is_key_shared_;
     static constexpr int most_reads = 1000000;
 
     int depth_ = 1;
     int reads_ = 1;
 };
+
+/* Calls `visit` for each node of the plan, however often it is used, before those below it. */
+template <class Visit>
+void visit_once(const PlanPtr &plan, const Visit &visit, std::set<const PlanNode *> &&visited = {})
+{
+    if (!visited.insert(plan.get()).second)
+        return;
+    visit(plan);
+    for (const PlanPtr &input : plan->inputs())
+        visit_once(input, visit, std::move(visited));
+}
 
 /* Returns how often each node of the plan is an input of another. */
 std::map<const PlanNode *, int> uses_of(const PlanPtr &plan);

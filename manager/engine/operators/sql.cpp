@@ -167,7 +167,8 @@ void Printer::count_uses(const PlanPtr &plan)
 {
     if (plan->inputs().empty())
         return;
-    if (plan->is_weighted() && uses_[plan.get()]++ > 0)
+    /* At the second use of a node without an entry, all below it is used twice: a third one adds nothing. */
+    if (plan->is_weighted() ? uses_[plan.get()]++ > 0 : visits_[plan.get()]++ > 1)
         return;
     for (const auto &input : plan->inputs())
         count_uses(input);

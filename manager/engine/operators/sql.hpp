@@ -81,7 +81,7 @@ class Printer {
     const RelationNames &names_;
     int aliases_ = 0;
     int filters_above_ = 0;
-    std::map<const PlanNode *, int> uses_;
+    std::map<const PlanNode *, int> uses_, visits_; /* of nodes that may have an entry of WITH, and of others */
     std::map<const PlanNode *, std::string> shared_;
     std::map<const PlanNode *, std::string> entries_;
     std::vector<std::string> with_;

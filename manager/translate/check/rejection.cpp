@@ -117,7 +117,7 @@ bool search_query(Node *node, void *context)
 Search search_all(const Query *query, Oid self)
 {
     Search search = {self, Ground::none, -1, InvalidOid};
-    if (search_query(static_cast<Node *>(copyObjectImpl(query)), &search))
+    if (search_query(reinterpret_cast<Node *>(const_cast<Query *>(query)), &search))
         return search;
     (void)search_query(reinterpret_cast<Node *>(expand_views(query)), &search);
     return search;

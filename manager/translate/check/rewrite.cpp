@@ -5,6 +5,7 @@
 #include "pg/versions/walkers.hpp"
 
 extern "C" {
+#include "miscadmin.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/guc.h"
 }
@@ -13,14 +14,18 @@ namespace pgtrickle::translate {
 
 Query *expand_views(const Query *query)
 {
+    CHECK_FOR_INTERRUPTS();
     auto *copy = static_cast<Query *>(copyObjectImpl(query));
+    CHECK_FOR_INTERRUPTS(); /* PostgreSQL checks for none in a copy, which is large where many relations are joined */
     /* With row_security off, the rewriter would raise an error where a policy applies. */
     const int nest_level = NewGUCNestLevel();
     set_for_now("row_security", "on");
     copy->querySource = QSRC_ORIGINAL;
     copy->canSetTag = true;
     AcquireRewriteLocks(copy, true, false);
+    CHECK_FOR_INTERRUPTS();
     List *rewritten = QueryRewrite(copy);
+    CHECK_FOR_INTERRUPTS();
     AtEOXact_GUC(true, nest_level);
     if (list_length(rewritten) != 1)
         elog(ERROR, "a SELECT was rewritten into %d queries", list_length(rewritten));

@@ -4,6 +4,7 @@
 #include "engine/operators/sql.hpp"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <stdexcept>
 
@@ -55,8 +56,9 @@ class NamedRows final : public PlanNode {
 
 bool contains(const PlanPtr &plan, const PlanPtr &leaf)
 {
-    return plan == leaf || std::any_of(plan->inputs().begin(), plan->inputs().end(),
-                                       [&](const auto &input) { return contains(input, leaf); });
+    bool is_found = false;
+    visit_once(plan, [&](const PlanPtr &node) { is_found = is_found || node == leaf; });
+    return is_found;
 }
 
 /* Returns the node on the path from `plan` to the leaf that is not linear in it; null: none. */
@@ -195,14 +197,25 @@ PlanPtr named_rows(std::string name, std::vector<Column> columns)
     return std::make_shared<NamedRows>(std::move(name), std::move(columns));
 }
 
-PlanPtr with_leaf(const PlanPtr &plan, const PlanPtr &leaf, const PlanPtr &by)
+namespace {
+
+/* `known` has what took the place of a node: it is replaced once, however often it is used. */
+PlanPtr with_leaf(const PlanPtr &plan, std::map<const PlanNode *, PlanPtr> &known)
 {
-    if (plan == leaf)
-        return by;
+    if (auto found = known.find(plan.get()); found != known.end())
+        return found->second;
     std::vector<PlanPtr> inputs;
     for (const auto &input : plan->inputs())
-        inputs.push_back(with_leaf(input, leaf, by));
-    return inputs == plan->inputs() ? plan : plan->with_inputs(inputs);
+        inputs.push_back(with_leaf(input, known));
+    return known.emplace(plan.get(), inputs == plan->inputs() ? plan : plan->with_inputs(inputs)).first->second;
+}
+
+} // namespace
+
+PlanPtr with_leaf(const PlanPtr &plan, const PlanPtr &leaf, const PlanPtr &by)
+{
+    std::map<const PlanNode *, PlanPtr> known = {{leaf.get(), by}};
+    return with_leaf(plan, known);
 }
 
 ZSet evaluate_with_leaf(const PlanPtr &plan, const PlanPtr &leaf, const ZSet &rows, const Evaluation &evaluation)
