@@ -17,6 +17,10 @@ SELECT g, d.s1, f.s1 FROM by_deltas d JOIN by_full_refreshes f USING (g) ORDER B
 -- All columns of a table with a key and one column less than it may have.
 SELECT pgtrickle.create_stream_table('all_columns', 'SELECT * FROM wide', '1d', 'DIFFERENTIAL');
 SELECT count(*), sum(c1) FROM all_columns;
+-- With one more it is refused, in any mode.
+SELECT format('SELECT %s', string_agg(format('%s AS c%s', i, i), ', ')) AS query FROM generate_series(1, 1600) i \gset
+SELECT pgtrickle.create_stream_table('too_wide', :'query', '1d');
+SELECT pgtrickle.create_stream_table('too_wide', :'query', '1d', 'FULL');
 -- Rows of more columns than a function has arguments are changed by deltas.
 \set ECHO none
 SELECT 'CREATE TABLE many (id int PRIMARY KEY, p int, amount numeric, ' || string_agg(format('c%s int', i), ', ') || ')' FROM generate_series(1, 120) i \gexec

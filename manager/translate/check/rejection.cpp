@@ -4,6 +4,7 @@
  */
 #include "translate/check/rejection.hpp"
 #include "definition/stream_table.hpp"
+#include "engine/program.hpp"
 #include "pg/limit.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/walker.hpp"
@@ -22,7 +23,18 @@ namespace pgtrickle::translate {
 
 namespace {
 
-enum class Ground { none, statement, row_marks, table_sample, limit, offset, system_catalog, temporary, itself };
+enum class Ground {
+    none,
+    too_many_columns,
+    statement,
+    row_marks,
+    table_sample,
+    limit,
+    offset,
+    system_catalog,
+    temporary,
+    itself
+};
 
 struct Search {
     Oid self;
@@ -39,6 +51,15 @@ bool found(Search *search, Ground ground, int location, Oid relid)
     search->location = location;
     search->relid = relid;
     return true;
+}
+
+size_t shown_columns(const Query *query)
+{
+    size_t count = 0;
+    ListCell *cell;
+    foreach (cell, query->targetList)
+        count += lfirst_node(TargetEntry, cell)->resjunk ? 0 : 1;
+    return count;
 }
 
 bool is_ours_or_system(Oid relid)
@@ -119,7 +140,10 @@ Search search_all(const Query *query, Oid self)
     Search search = {self, Ground::none, -1, InvalidOid};
     if (search_query(reinterpret_cast<Node *>(const_cast<Query *>(query)), &search))
         return search;
-    (void)search_query(reinterpret_cast<Node *>(expand_views(query)), &search);
+    if (shown_columns(query) > engine::most_columns)
+        (void)found(&search, Ground::too_many_columns, -1, InvalidOid);
+    else
+        (void)search_query(reinterpret_cast<Node *>(expand_views(query)), &search);
     return search;
 }
 
@@ -134,6 +158,11 @@ Rejection rejection_for(const Search &search)
                                                       : quoted_relation_name(search.relid);
         });
     switch (search.ground) {
+    case Ground::too_many_columns:
+        return {ERRCODE_TOO_MANY_COLUMNS,
+                "a stream table can have at most " + std::to_string(engine::most_columns) + " columns",
+                "Its storage may need a column of its own, and a table has at most 1600.",
+                "Select fewer columns, or combine some of them into an array or a composite value.", -1};
     case Ground::statement:
         return {ERRCODE_SYNTAX_ERROR, "query parse error: the defining query must be a SELECT",
                 "The defining query of a stream table must not change data.",
