@@ -245,14 +245,12 @@ bool may_drop(Oid index)
 bool is_of_groups(Oid relid, Oid heap)
 {
     bool is_found = false;
-    auto failure = attempt([&] {
+    (void)attempt([&] {
         without_keeping_locks([&] {
             for (const refresh::CompiledStep &step : refresh::compiled_of(relid).steps)
                 is_found = is_found || (step.heap == heap && step.step.layout == engine::Layout::groups);
         });
     });
-    if (failure && failure->sqlstate == ERRCODE_QUERY_CANCELED)
-        raise({.sqlstate = failure->sqlstate, .message = failure->message});
     return is_found;
 }
 

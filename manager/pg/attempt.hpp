@@ -68,12 +68,15 @@ struct Failure {
     std::string hint;
 };
 
-/* Runs `act` by in_subtransaction(). Returns how it failed, or nothing if it succeeded. */
+/* Runs `act` by in_subtransaction(). Returns how it failed, or nothing if it succeeded. A cancel of the statement, or
+ * the end of the session, is no failure of `act`: it is rethrown. */
 template <class Act> std::optional<Failure> attempt(Act act)
 {
     try {
         in_subtransaction(act);
     } catch (const PgError &error) {
+        if (ERRCODE_TO_CATEGORY(error.data->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+            throw;
         auto text = [](const char *field) { return std::string(field == nullptr ? "" : field); };
         return Failure{error.data->sqlerrcode, text(error.data->message), text(error.data->detail),
                        text(error.data->hint)};

@@ -107,7 +107,20 @@ def a_time_limit_ends_a_creation():
         ends_within_the_limit(f"SELECT pgtrickle.create_stream_table('created_{number}', %s, '520w')", query)
 
 
+def a_cancel_is_no_answer():
+    """A cancel in a domain's CHECK, while the query is analyzed, is not reported as an objection to the query."""
+    db.run("CREATE FUNCTION sleeps(v int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3); RETURN true; END $$; CREATE DOMAIN slow AS int CHECK (sleeps(value))")
+    db.run("SET statement_timeout = '1s'")
+    try:
+        rows = db.run("SELECT * FROM pgtrickle.validate_query($q$SELECT i FROM t WHERE i = ANY ('{1}'::slow[]::int[])$q$)")
+        raise AssertionError(rows)
+    except psycopg2.errors.QueryCanceled:
+        pass
+    finally:
+        db.run("RESET statement_timeout")
+
+
 try:
-    run_cases([a_time_limit_ends_a_validation, a_time_limit_ends_a_creation, costs_grow_with_the_depth])
+    run_cases([a_cancel_is_no_answer, a_time_limit_ends_a_validation, a_time_limit_ends_a_creation, costs_grow_with_the_depth])
 finally:
     db.drop()
