@@ -1,7 +1,5 @@
 #include "pg/rights.hpp"
 
-#include "pg/versions/rights.hpp"
-
 extern "C" {
 #include "utils/acl.h"
 }
@@ -26,7 +24,7 @@ void ServedOwner::require(Oid owner)
 void AsOwner::hide_messages_from_others(Oid owner)
 {
     call([=] {
-        if (!has_privs_of_role(statement_user(), owner) && !may_act_as(statement_user(), owner))
+        if (!has_privs_of_role(statement_user(), owner))
             set_for_now("client_min_messages", "notice");
     });
 }
