@@ -7,7 +7,7 @@ from pathlib import Path
 # Processes that died, damage that was found, and errors that a user cannot cause.
 ALARM = re.compile(
     r"TRAP:|PANIC:|was terminated by|terminated abnormally|inconsistent with its query|row to be retracted was not found|cache lookup failed|"
-    r"(reference|refcount|file) leak| XX\d{3} (?!.*tuple concurrently)")
+    r"(reference|refcount|file) leak| XX\d{3} (?!.*tuple concurrently|.*cannot reindex invalid index)")
 # A user's statement may read an object that is dropped concurrently; a refresh has checked its objects.
 ALARM_OF_OURS = re.compile(r" pg_trickle \w+ .*could not open relation with OID")
 

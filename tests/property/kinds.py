@@ -46,7 +46,7 @@ COLUMN_KINDS = ("int", "int", "int", "int", "text", "text", "numeric", "numeric"
                 "timestamp", "date", "ints", "jsonb", "mood", "range", "ci", "interval", "icu", "pair", "small", "bits",
                 "nums", "loose", "vector", "spot", "json", "instant", "instant", "icu", "icu")
 LITERALS = {
-    "text": ["'x'", "'y'", "''", "'zz'", "'ä'''"],
+    "text": ["'x'", "'y'", "''", "'zz'", "'ä'''", "repeat('y', 3000)"],  # the last one is compressed in a table
     "instant": ["'2024-03-31 01:30+00'", "'2024-03-31 01:15+00'", "'2024-01-02 23:00+00'"],
     "ci": ["'x'", "'X'", "'y'", "'yY'"],
     "icu": ["'x'", "'X'", "'y'", "'yY'"],
@@ -60,7 +60,7 @@ LITERALS = {
     "bool": ["true", "false"],
     "pair": ["'(1,x)'", "'(2,y)'", "'(1,)'"],
     "bits": ["B'0000'", "B'0101'", "B'1101'"],
-    "nums": ["'{}'", "'{1,2}'", "'{1.0,2}'", "'{1,2.00}'", "'{NULL,3}'", "'{NaN}'"],
+    "nums": ["'{}'", "'{1,2}'", "'{1.0,2}'", "'{1,2.00}'", "'{NULL,3}'", "'{NaN}'", "'{{{{{{1}}}}}}'"],
     "loose": ["'(1,x)'", "'(1.0,X)'", "'(1.00,x)'", "'(,y)'", "'(2,)'"],
     "vector": ["'x y'", "'x'", "'y:1,3 zz:2'", "''"],
     "spot": ["'(1,2)'", "'(1,2)'", "'(0,-1)'"],

@@ -115,6 +115,7 @@ class Chaos:
         for table, kind in (("a", ""), ("b", ""), ("p", " PARTITION BY LIST (k)"), ("i", "")):
             key = "id, k" if kind else "id"
             cursor.execute(f"CREATE TABLE {table} (id int, k int, v int, note text, PRIMARY KEY ({key})){kind}")
+        cursor.execute("CREATE TABLE i2 (id int, k int, v int, note text); CREATE TABLE i3 () INHERITS (i2)")
         for k in range(5):
             cursor.execute(f"CREATE TABLE p{k} PARTITION OF p FOR VALUES IN ({k})")
         for table in TABLES:
@@ -172,6 +173,7 @@ class Session:
             " ON CONFLICT DO NOTHING",
             f"INSERT INTO i1 VALUES ({low}, {low % 5}, 4) ON CONFLICT DO NOTHING", f"UPDATE ONLY i SET v = v + 1 WHERE id % 11 = 3",
             f"INSERT INTO {table} VALUES ({low}, {low % 5}, 3) ON CONFLICT (id{', k' if table == 'p' else ''}) DO UPDATE SET v = 8",
+            f"INSERT INTO i3 VALUES ({low + 1000}, {low % 5}, 4)", f"DELETE FROM i2 WHERE id % 13 = {r.randrange(13)}",
             f"UPDATE {table} SET v = v + 1 WHERE id % 13 = {r.randrange(13)}",
             f"UPDATE {table} SET k = {r.randrange(5)} WHERE id = {low}",
             f"UPDATE {table} SET note = 'x' WHERE id < {low}",
@@ -215,6 +217,7 @@ class Session:
             f"TRUNCATE {table}", f"TRUNCATE {table}; INSERT INTO {table} SELECT i, i % 5, 1 FROM generate_series(1, 40) i",
             f"TRUNCATE {self.table()}, {self.table()}", "TRUNCATE i1", "REFRESH MATERIALIZED VIEW m", "REFRESH MATERIALIZED VIEW m",
             "REFRESH MATERIALIZED VIEW CONCURRENTLY m", "ALTER TABLE i1 NO INHERIT i; ALTER TABLE i1 INHERIT i",
+            "ALTER TABLE i2 INHERIT i", "ALTER TABLE i2 NO INHERIT i",
             f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS extra_{self.number} int DEFAULT 1",
             f"ALTER TABLE {table} DROP COLUMN IF EXISTS extra_{self.number}",
             f"ALTER TABLE {table} ALTER note TYPE varchar(100)", f"ALTER TABLE {table} ALTER note TYPE text",
@@ -225,8 +228,13 @@ class Session:
             statements += [f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE", f"LOCK TABLE {self.name()} IN ACCESS SHARE MODE"]
         else:
             statements += [f"VACUUM FULL {table}", f"VACUUM {table}", "REINDEX INDEX CONCURRENTLY a_pkey",
-                           f"DROP INDEX CONCURRENTLY IF EXISTS chaos_{self.number}"]
+                           f"DROP INDEX CONCURRENTLY IF EXISTS chaos_{self.number}", "REINDEX SCHEMA CONCURRENTLY pg_trickle_log"]
+        with_limit = not self.is_in_transaction and self.random.random() < 0.3  # of REINDEX CONCURRENTLY something is left then
+        if with_limit:
+            self.run("SET lock_timeout = 20")
         self.run(self.random.choice(statements))
+        if with_limit:
+            self.run("RESET lock_timeout")
 
     def move_partition(self):
         k = self.random.randrange(5)
