@@ -20,7 +20,7 @@ CREATE FUNCTION checked(v int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN
 END $$;
 CREATE DOMAIN checked_int AS int CHECK (ui.checked(VALUE));
 CREATE FUNCTION unsteady(v int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
-  IF EXISTS (SELECT FROM ui.switch) THEN RAISE EXCEPTION 'switched off'; END IF; RETURN v; END $$;
+  IF EXISTS (SELECT FROM ui.switch) THEN RAISE EXCEPTION 'switched off' USING ERRCODE = 'query_canceled'; END IF; RETURN v; END $$;
 CREATE FOREIGN TABLE st () SERVER pgtrickle OPTIONS (query 'SELECT id, g FROM ui.source', schedule '520w');
 CREATE INDEX by_literal ON st ((g = ANY ('{1}'::checked_int[]::int[])));
 CREATE INDEX by_predicate ON st (id DESC, g) WHERE g > 1;

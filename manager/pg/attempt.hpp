@@ -61,6 +61,13 @@ template <class Act> void without_keeping_locks(Act act)
     }
 }
 
+/* Whether PostgreSQL has raised the error for a cancel of the statement or the end of the session; code of a user may
+ * raise one with the same SQLSTATE. */
+inline bool is_interrupt(const PgError &error)
+{
+    return error.data->funcname != nullptr && strcmp(error.data->funcname, "ProcessInterrupts") == 0;
+}
+
 struct Failure {
     int sqlstate;
     std::string message;
@@ -75,7 +82,7 @@ template <class Act> std::optional<Failure> attempt(Act act)
     try {
         in_subtransaction(act);
     } catch (const PgError &error) {
-        if (ERRCODE_TO_CATEGORY(error.data->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+        if (is_interrupt(error))
             throw;
         auto text = [](const char *field) { return std::string(field == nullptr ? "" : field); };
         return Failure{error.data->sqlerrcode, text(error.data->message), text(error.data->detail),
