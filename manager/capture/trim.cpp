@@ -38,6 +38,7 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "catalog/pg_class.h"
 #include "commands/tablecmds.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
@@ -219,11 +220,33 @@ void note_horizon(SourceRow *row, bool force)
     update_source(row);
 }
 
+Oid toast_table_of(Oid relid)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        return InvalidOid;
+    const Oid toast = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->reltoastrelid;
+    ReleaseSysCache(tuple);
+    return toast;
+}
+
+/* As the statements that change it do; a writer must not wait meanwhile for who has locked its TOAST table alone. */
+bool lock_with_toast_if_free(Oid segment)
+{
+    if (!ConditionalLockRelationOid(segment, AccessExclusiveLock))
+        return false;
+    const Oid toast = toast_table_of(segment);
+    if (!OidIsValid(toast) || ConditionalLockRelationOid(toast, AccessExclusiveLock))
+        return true;
+    UnlockRelationOid(segment, AccessExclusiveLock);
+    return false;
+}
+
 /* Tries to lock for some milliseconds without queueing, since running refreshes end soon. */
 bool try_lock(Oid segment)
 {
     for (int i = 0; i < 10; i++) {
-        if (ConditionalLockRelationOid(segment, AccessExclusiveLock))
+        if (lock_with_toast_if_free(segment))
             return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(segment));
         pg_usleep(1000);
     }
@@ -294,7 +317,7 @@ bool remove_released(Oid source, SourceRow *row)
         if (!ConditionalLockRelationOid(lfirst_oid(cell), AccessExclusiveLock))
             return false;
     for (Oid segment : row->segments)
-        if (!ConditionalLockRelationOid(segment, AccessExclusiveLock))
+        if (!lock_with_toast_if_free(segment))
             return false;
     if (!find_source(source, row) || row->is_active ||
         (state::has_log_dependents(source) && !is_capture_stopped(source)))
