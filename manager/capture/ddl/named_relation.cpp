@@ -1,5 +1,6 @@
 #include "capture/ddl/named_relation.hpp"
 
+#include "capture/ddl/tree_changes.hpp"
 #include "definition/stream_table.hpp"
 #include "pg/versions/rights.hpp"
 
@@ -41,6 +42,19 @@ LOCKMODE lock_of(Node *statement, Oid relation)
     return is_index && IsA(statement, RenameStmt) ? ShareUpdateExclusiveLock : AccessExclusiveLock;
 }
 
+/* PostgreSQL's UPDATE of a parent does not ask again, once it has waited for the lock on a child, whether that is still
+ * one: its rows would be logged for the parent. So the writers of parents that are sources are locked out; first, since
+ * they may wait for the child. */
+void lock_out_writers_of_parents(Node *statement, Oid child)
+{
+    List *parents = NIL;
+    ListCell *cell;
+    foreach (cell, IsA(statement, AlterTableStmt) ? castNode(AlterTableStmt, statement)->cmds : NIL)
+        if (lfirst_node(AlterTableCmd, cell)->subtype == AT_DropInherit)
+            parents = captured_ancestors(child);
+    lock_out_writers(parents);
+}
+
 /* Until it is locked, a relation that was found can be dropped at any moment. */
 bool exists(Oid relation)
 {
@@ -71,6 +85,7 @@ void lock_named_relation(const UtilityCall &call)
     const Oid relation = RangeVarGetRelid(name, NoLock, true);
     if (!OidIsValid(relation) || (exists(relation) && !owns_relation(relation)))
         return;
+    lock_out_writers_of_parents(statement, relation);
     (void)RangeVarGetRelidExtended(name, lock_of(statement, relation), RVR_MISSING_OK, check_owner, nullptr);
 }
 

@@ -66,6 +66,16 @@ bool is_any_captured(List *relids)
     return false;
 }
 
+List *captured_ancestors(Oid relid)
+{
+    List *found = NIL;
+    ListCell *cell;
+    foreach (cell, ancestors_of(relid))
+        if (is_captured(lfirst_oid(cell)))
+            found = lcons_oid(lfirst_oid(cell), found);
+    return found;
+}
+
 bool may_hold_rows(Oid relid)
 {
     ListCell *cell;
@@ -90,6 +100,24 @@ void lock_out_writers(const List *levels)
             LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
 }
 
+namespace {
+
+/* Locks out the writers of what `find` returns, until it returns no others: the tree may change while a lock is waited
+ * for. Returns all of them. */
+List *lock_out_writers_of(List *(*find)(Oid, LOCKMODE), Oid relid)
+{
+    List *locked = NIL;
+    for (;;) {
+        List *found = list_difference_oid(find(relid, NoLock), locked);
+        if (found == NIL)
+            return locked;
+        lock_out_writers(found);
+        locked = list_concat(locked, found);
+    }
+}
+
+} // namespace
+
 void install_missing_triggers(const List *levels)
 {
     ListCell *cell;
@@ -97,6 +125,7 @@ void install_missing_triggers(const List *levels)
     foreach (cell, levels)
         if (is_table(lfirst_oid(cell)) && !has_all_triggers(lfirst_oid(cell))) {
             LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
+            lock_capture(lfirst_oid(cell)); /* a subscription to the table may just be created */
             install_triggers(lfirst_oid(cell));
         }
     end_own_work();
@@ -123,8 +152,7 @@ bool is_any_in_use(const List *relids)
  * tree. One that this session is executing may log a row in both ways, or in none. */
 List *follow_routing(Oid source)
 {
-    List *levels = related_relations(source, NoLock);
-    lock_out_writers(levels);
+    List *levels = lock_out_writers_of(related_relations, source);
     invalidate_targets(source);
     if (is_any_in_use(levels))
         mark_own(source, "its tree was changed within a statement");
@@ -167,9 +195,8 @@ void capture_by_rows(const List *levels)
         if (format == nullptr || is_captured_by_rows(source) ||
             !are_routed_values_wrong(source, format->attnums, format->column_count))
             continue;
-        const List *around = related_relations(source, NoLock);
         require_no_unlogged_changes(source);
-        lock_out_writers(around);
+        const List *around = lock_out_writers_of(related_relations, source);
         lock_capture(source);
         if (!is_logged(source)) /* its capture was stopped meanwhile */
             continue;
@@ -238,7 +265,8 @@ void after_attach(Oid child, Oid parent)
     if (!is_partition) {
         /* PostgreSQL has locked the child, and not those below it, whose rows become rows of the parent. */
         const bool may_change = may_change_routing(captured_around(child, parent), child, parent);
-        lock_out_writers(may_change ? levels : tree_of(child, NoLock));
+        const List *locked = lock_out_writers_of(may_change ? related_relations : tree_of, child);
+        levels = list_concat_unique_oid(levels, locked);
         if (!has_rows && may_hold_rows(child)) {
             has_rows = true;
             lock_out_refreshes(child);
@@ -254,15 +282,17 @@ void after_attach(Oid child, Oid parent)
     invalidate_targets(child);
 }
 
-void after_detach(Oid child, Oid parent)
+/* `is_alone`: the statement has changed the tree at no other place, which may have decided the way as well. */
+void after_detach(Oid child, Oid parent, bool is_alone)
 {
     const bool is_inherited = exists(parent) && get_rel_relkind(parent) == RELKIND_RELATION;
     List *sources = is_inherited ? captured_around(child, parent) : NIL;
-    const bool may_change = may_change_routing(sources, child, parent);
+    const bool may_change = sources != NIL && (!is_alone || may_change_routing(sources, child, parent));
     if (may_change)
-        lock_out_writers(list_concat_unique_oid(related_relations(parent, NoLock), related_relations(child, NoLock)));
-    else if (sources != NIL) /* those below the child, whose rows cease to be rows of the parent */
-        lock_out_writers(tree_of(child, NoLock));
+        (void)lock_out_writers_of(related_relations, parent);
+    lock_out_writers(sources);
+    if (sources != NIL) /* with those below the child, whose rows cease to be rows of the parent */
+        (void)lock_out_writers_of(may_change ? related_relations : tree_of, child);
     if (exists(parent)) {
         if (is_any_captured(lcons_oid(parent, ancestors_of(parent))) && may_hold_rows(child))
             write_marker(parent, get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE ? "a partition was detached"
@@ -283,7 +313,7 @@ void before_drop_of_child(Oid child)
     ListCell *cell;
     foreach (cell, ancestors_of(child))
         if (is_captured(lfirst_oid(cell)) && is_written_beside(lfirst_oid(cell), child)) {
-            lock_out_writers(related_relations(child, NoLock));
+            (void)lock_out_writers_of(related_relations, child);
             (void)follow_routings_by(child);
             return;
         }
@@ -331,7 +361,7 @@ void settle_tree_changes()
         else if (is_child_of(change->child, change->parent))
             after_attach(change->child, change->parent);
         else
-            after_detach(change->child, change->parent);
+            after_detach(change->child, change->parent, list_length(changes) == 1);
     }
     if (needs_snapshot)
         PopActiveSnapshot();

@@ -43,6 +43,9 @@ void lock_out_writers(const List *levels);
 
 void install_missing_triggers(const List *levels);
 
+/* Returns the ancestors that are sources, from the root down. */
+List *captured_ancestors(Oid relid);
+
 /* To be called before an inheritance child is dropped, which its writers, and those who write to it through a parent,
  * wait for. */
 void before_drop_of_child(Oid child);

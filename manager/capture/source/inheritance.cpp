@@ -7,11 +7,14 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
 }
 
 /* PostgreSQL frames: nothing in this file has a destructor. */
@@ -80,9 +83,55 @@ Oid parent_of_partition(Oid relid)
     return parent;
 }
 
+namespace {
+
+/* As has_subclass(), which raises an error for a relation that is dropped meanwhile. */
+bool may_have_children(Oid relid)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+    const bool answer = HeapTupleIsValid(tuple) && reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relhassubclass;
+    if (HeapTupleIsValid(tuple))
+        ReleaseSysCache(tuple);
+    return answer;
+}
+
+/* As PostgreSQL decides it for a partition that is being detached concurrently. */
+bool is_detached(HeapTuple row)
+{
+    return reinterpret_cast<Form_pg_inherits>(GETSTRUCT(row))->inhdetachpending && ActiveSnapshotSet() &&
+           !XidInMVCCSnapshot(HeapTupleHeaderGetXmin(row->t_data), GetActiveSnapshot());
+}
+
+/* As find_all_inheritors() without locks, which raises an error beside a DROP TABLE. */
+List *unlocked_tree(Oid relid)
+{
+    List *tree = list_make1_oid(relid);
+    Relation inherits = table_open(InheritsRelationId, AccessShareLock);
+    for (int i = 0; i < list_length(tree); i++) {
+        if (!may_have_children(list_nth_oid(tree, i)))
+            continue;
+        ScanKeyData key;
+        ScanKeyInit(&key, Anum_pg_inherits_inhparent, BTEqualStrategyNumber, F_OIDEQ,
+                    ObjectIdGetDatum(list_nth_oid(tree, i)));
+        SysScanDesc scan = systable_beginscan(inherits, InheritsParentIndexId, true, nullptr, 1, &key);
+        HeapTuple tuple;
+        List *children = NIL;
+        while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+            if (!is_detached(tuple))
+                children = lappend_oid(children, reinterpret_cast<Form_pg_inherits>(GETSTRUCT(tuple))->inhrelid);
+        systable_endscan(scan);
+        list_sort(children, list_oid_cmp);
+        tree = list_concat_unique_oid(tree, children);
+    }
+    table_close(inherits, AccessShareLock);
+    return tree;
+}
+
+} // namespace
+
 List *tree_of(Oid relid, LOCKMODE mode)
 {
-    return find_all_inheritors(relid, mode, nullptr);
+    return mode == NoLock ? unlocked_tree(relid) : find_all_inheritors(relid, mode, nullptr);
 }
 
 List *tree_under(Oid relid, Snapshot snapshot)
@@ -113,7 +162,7 @@ bool has_detaching_partition(Oid relid)
     ListCell *cell;
     foreach (cell, tree_of(relid, NoLock)) {
         bool is_any = false;
-        if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_PARTITIONED_TABLE)
+        if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_PARTITIONED_TABLE && may_have_children(lfirst_oid(cell)))
             (void)find_inheritance_children_extended(lfirst_oid(cell), true, NoLock, &is_any, nullptr);
         if (is_any)
             return true;

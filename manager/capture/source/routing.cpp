@@ -8,13 +8,9 @@ extern "C" {
 #include "access/attmap.h"
 #include "access/relation.h"
 #include "access/table.h"
-#include "catalog/partition.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "nodes/parsenodes.h"
 #include "optimizer/optimizer.h"
-#include "partitioning/partbounds.h"
-#include "utils/builtins.h"
+#include "storage/lmgr.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -98,74 +94,75 @@ bool fill_target(Relation written, Oid source_oid, Target *target)
     target->packed = format->packed;
     target->attnums = static_cast<AttrNumber *>(palloc0(sizeof(AttrNumber) * (format->column_count + 1)));
 
-    Relation source = RelationIdGetRelation(source_oid);
-    if (source == nullptr)
-        return false;
-    const TupleDesc from = RelationGetDescr(written), to = RelationGetDescr(source);
+    const TupleDesc from = RelationGetDescr(written);
     for (int i = 0; i < format->column_count; i++) {
         AttrNumber attnum = format->attnums[i];
-        const FormData_pg_attribute *wanted = column_numbered(to, attnum);
+        const char *wanted = attnum < 0 ? "" : get_attname(source_oid, attnum, true);
         if (wanted == nullptr)
             continue; /* the column was dropped, so no query reads it */
-        AttrNumber found = attnum < 0 || source_oid == RelationGetRelid(written)
-                               ? attnum
-                               : column_named(from, NameStr(wanted->attname));
+        AttrNumber found = attnum < 0 || source_oid == RelationGetRelid(written) ? attnum : column_named(from, wanted);
         if (found == 0 || column_numbered(from, found)->atttypid != format->types[i])
             target->must_mark = true;
         target->attnums[i] = found;
         target->highest = target->highest > found ? target->highest : found;
     }
-    RelationClose(source);
     return true;
 }
 
-PartitionBoundSpec *bound_of(Oid partition)
+/* Locks the partition and the levels between it and `written`, which the writer has not locked, from below; none if
+ * that would have to wait. Returns false then. */
+bool lock_if_free(List *levels)
 {
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(partition));
-    if (!HeapTupleIsValid(tuple))
-        return nullptr;
-    bool is_null;
-    const Datum bound = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relpartbound, &is_null);
-    auto *spec = is_null ? nullptr : static_cast<PartitionBoundSpec *>(stringToNode(TextDatumGetCString(bound)));
-    ReleaseSysCache(tuple);
-    return spec;
-}
-
-/* As RelationGetPartitionQual(), without the constraint of `written`, which all of its rows meet, and without locks on
- * the levels between the two. Sets `is_below` to false if the partition is not below `written` any more. */
-List *constraint_below(Oid written, Relation partition, bool *is_below)
-{
-    const Oid parent_oid = parent_of_partition(RelationGetRelid(partition));
-    PartitionBoundSpec *bound = bound_of(RelationGetRelid(partition));
-    Relation parent = OidIsValid(parent_oid) && bound != nullptr ? RelationIdGetRelation(parent_oid) : nullptr;
-    if (parent == nullptr) {
-        *is_below = false;
-        return NIL;
-    }
-    List *above = parent_oid == written ? NIL : constraint_below(written, parent, is_below);
-    List *constraint = list_concat(above, get_qual_from_partbound(parent, bound));
-    constraint = map_partition_varattnos(constraint, 1, partition, parent);
-    RelationClose(parent);
-    return constraint;
-}
-
-/* Selects the rows of `written` that belong to its descendant: the descendant's partition constraint, in its
- * own column numbers, with the map to those of `written`. Returns false if it is not below `written` any more. */
-bool add_constraint(Relation written, Oid descendant, Target *target)
-{
-    Relation partition = RelationIdGetRelation(descendant);
-    if (partition == nullptr)
+    for (int i = 0; i < list_length(levels); i++) {
+        if (ConditionalLockRelationOid(list_nth_oid(levels, i), AccessShareLock))
+            continue;
+        while (i-- > 0)
+            UnlockRelationOid(list_nth_oid(levels, i), AccessShareLock);
         return false;
-    bool is_below = true;
-    target->constraint = constraint_below(RelationGetRelid(written), partition, &is_below);
+    }
+    return true;
+}
+
+/* Returns the partition and the levels between it and `written`; NIL if it is not below `written` any more. */
+List *levels_below(Oid written, Oid descendant)
+{
+    List *levels = NIL;
+    Oid level = descendant;
+    for (; OidIsValid(level) && level != written; level = parent_of_partition(level))
+        levels = lappend_oid(levels, level);
+    return level == written ? levels : NIL;
+}
+
+/* Selects the rows of `written` that belong to its descendant, which is locked: the descendant's partition constraint,
+ * in its own column numbers, with the map to those of `written`. */
+void take_constraint(Relation written, Oid descendant, Target *target)
+{
+    Relation partition = relation_open(descendant, NoLock);
+    target->constraint = static_cast<List *>(copyObject(RelationGetPartitionQual(partition)));
     const TupleDesc from = RelationGetDescr(written), to = RelationGetDescr(partition);
     target->constraint_map_length = to->natts;
     target->constraint_map = static_cast<AttrNumber *>(palloc0(sizeof(AttrNumber) * (to->natts + 1)));
     for (int i = 0; i < to->natts; i++)
         if (!TupleDescAttr(to, i)->attisdropped)
             target->constraint_map[i] = column_named(from, NameStr(TupleDescAttr(to, i)->attname));
-    RelationClose(partition);
-    return is_below;
+    relation_close(partition, NoLock);
+}
+
+/* The writer waits for no lock on a relation that it does not touch: while another session has locked one exclusively,
+ * or moves it, the statement leaves a marker in the log of the source, and the next one asks again. */
+void add_constraint(Relation written, Oid descendant, Target *target, bool *is_complete)
+{
+    List *levels = levels_below(RelationGetRelid(written), descendant);
+    const bool is_locked = levels != NIL && lock_if_free(levels);
+    if (is_locked && equal(levels, levels_below(RelationGetRelid(written), descendant)))
+        take_constraint(written, descendant, target);
+    else {
+        target->must_mark = true;
+        *is_complete = false;
+    }
+    ListCell *cell;
+    foreach (cell, is_locked ? levels : NIL)
+        UnlockRelationOid(lfirst_oid(cell), AccessShareLock);
 }
 
 /* Adds `written` and its ancestors: each row of `written` is a change of these sources. */
@@ -186,7 +183,7 @@ void build_above(Relation written, Targets *entry)
 }
 
 /* Adds the descendants of `written`, and the ancestors of these. */
-void build_below(Relation written, Targets *entry, List *below)
+void build_below(Relation written, Targets *entry, List *below, bool *is_complete)
 {
     const bool is_partitioned = written->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
     ListCell *cell, *above;
@@ -199,13 +196,14 @@ void build_below(Relation written, Targets *entry, List *below)
         Target *target = &entry->items[entry->count];
         if (!is_partitioned || !fill_target(written, lfirst_oid(cell), target) || target->is_by_rows)
             continue;
-        if (add_constraint(written, lfirst_oid(cell), target))
-            entry->count++;
+        add_constraint(written, lfirst_oid(cell), target, is_complete);
+        entry->count++;
     }
 }
 
-/* Returns the targets of `written`, in a memory context of their own below CurrentMemoryContext, without holders. */
-Targets *build(Relation written)
+/* Returns the targets of `written`, in a memory context of their own below CurrentMemoryContext, without holders.
+ * Clears *is_complete if they are valid for this statement only. */
+Targets *build(Relation written, bool *is_complete)
 {
     MemoryContext memory =
         AllocSetContextCreate(CurrentMemoryContext, "pg_trickle capture target", ALLOCSET_SMALL_SIZES);
@@ -219,7 +217,7 @@ Targets *build(Relation written)
     const int most = 1 + list_length(ancestors_of(targets->relid)) + list_length(below);
     targets->items = static_cast<Target *>(palloc0(sizeof(Target) * most));
     build_above(written, targets);
-    build_below(written, targets, below);
+    build_below(written, targets, below, is_complete);
     /* The rows of that partition are no changes of the sources above it any more. */
     if (below != NIL && has_detaching_partition(targets->relid))
         for (int i = 0; i < targets->count; i++)
@@ -298,8 +296,9 @@ const Targets *find_targets(Relation relation)
     /* If an invalidation arrives meanwhile, the answer is valid for this statement, which has held its lock since
      * before, and not for the next one. */
     const uint64 invalidations_before = invalidations;
-    Targets *targets = build(relation);
-    keep(targets, invalidations == invalidations_before);
+    bool is_complete = true;
+    Targets *targets = build(relation, &is_complete);
+    keep(targets, is_complete && invalidations == invalidations_before);
     return targets;
 }
 
