@@ -73,6 +73,22 @@ SELECT * FROM wrong();
 DROP OWNED BY dropped_with_types CASCADE;
 SELECT * FROM wrong();
 DROP ROLE dropped_with_types;
+-- temporary_types_end_without_a_statement
+CREATE TABLE of_temporary (id int PRIMARY KEY, v int);
+INSERT INTO of_temporary VALUES (1, 10);
+CREATE TEMP TABLE ended (a int);
+ALTER TABLE of_temporary ADD w ended, ADD x int;
+CREATE FOREIGN TABLE whole (id int, j jsonb) SERVER pgtrickle OPTIONS (query 'SELECT id, to_jsonb(t) FROM of_temporary t', schedule '520w');
+CREATE FOREIGN TABLE aliased (a int, d int) SERVER pgtrickle OPTIONS (query 'SELECT t.a, t.d FROM of_temporary t (a, b, c, d)', schedule '520w');
+DISCARD TEMP;
+SELECT pgtrickle.refresh_stream_table('whole'), pgtrickle.refresh_stream_table('aliased') \g /dev/null
+SELECT j FROM whole;
+SELECT unnest(ftoptions) FROM pg_foreign_table WHERE ftrelid = 'aliased'::regclass LIMIT 1;
+BEGIN;
+CREATE TEMP TABLE ended (a int) ON COMMIT DROP;
+ALTER TABLE of_temporary ADD w ended;
+COMMIT;
+SELECT * FROM whole;
 -- stream_tables_by_another_role
 CREATE ROLE dropped_with_types;
 GRANT USAGE, CREATE ON SCHEMA dropped_with_types TO dropped_with_types;

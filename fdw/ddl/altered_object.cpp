@@ -1,7 +1,9 @@
 #include "fdw/ddl/altered_object.hpp"
 
+#include "definition/definition_view.hpp"
 #include "definition/indirect_users.hpp"
 #include "fdw/definition/redefinition.hpp"
+#include "fdw/definition/stream_table_named.hpp"
 #include "refresh/program/scope.hpp"
 
 extern "C" {
@@ -162,6 +164,17 @@ void note_relation(Noted kind, Oid relation)
 {
     if (innermost(kind) != nullptr)
         innermost(kind)->add(relation);
+}
+
+void note_lost_column(Oid relation)
+{
+    if (innermost(Noted::columns) != nullptr)
+        return note_relation(Noted::columns, relation);
+    if (!is_definition_followed())
+        return;
+    ListCell *cell;
+    foreach (cell, definition::users_of(RelationRelationId, relation, 0, false))
+        mark_for_new_setup(lfirst_oid(cell), "a source has lost a column with its temporary type");
 }
 
 List *take_noted(Noted kind)

@@ -96,7 +96,7 @@ void handle_object_access(ObjectAccessType access, Oid class_id, Oid object_id, 
         forget_settings(object_id);
     }
     if (access == OAT_DROP && sub_id > 0)
-        note_relation(Noted::columns, object_id);
+        note_lost_column(object_id);
     if (access == OAT_DROP && sub_id == 0 && definition::is_stream_table(object_id)) {
         refresh::require_none_running();
         forget_stream_table(object_id);
