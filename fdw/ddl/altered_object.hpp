@@ -45,8 +45,8 @@ class NotedRelations {
 };
 
 void note_relation(Noted kind, Oid relation);
-/* Notes it for the statement that runs. Temporary types end without one, as with their session or transaction: the stream
- * tables that read the relation are marked for a new set-up then, which prints their queries again. */
+/* Notes it for the statement that runs. Temporary types end without one, as with their session or transaction: the
+ * stream tables that read the relation are marked for a new set-up then, which prints their queries again. */
 void note_lost_column(Oid relation);
 /* Returns the OIDs that the innermost object has collected, each once, and empties it. */
 List *take_noted(Noted kind);
