@@ -23,7 +23,6 @@ namespace {
 
 /* A fill that takes longer needs a worker. */
 constexpr int manager_limit_ms = 30'000;
-constexpr int least_check_ms = 100;
 constexpr int least_part_ms = 1000;
 constexpr int again_ms = 1000;
 constexpr int most_cancels = 10;
@@ -62,13 +61,12 @@ bool has_exceeded_limit() noexcept
 void limit_waiting()
 {
     const std::string limit = std::to_string(std::max(DeadlockTimeout / 2, 1));
-    const std::string check = std::to_string(std::max(DeadlockTimeout / 10, least_check_ms));
     call([&] {
         auto set = [](const char *name, const char *value) {
             (void)set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
         };
         set("lock_timeout", limit.c_str());
-        set("deadlock_timeout", check.c_str());
+        set("deadlock_timeout", "10");
     });
 }
 

@@ -41,11 +41,9 @@ class TimeLimit {
 
 /* Limits the time that a refresh waits for locks. A lock that is held for long must not block the other
  * stream tables; and if this process is part of a deadlock, it must be the one that gives way: it can retry,
- * whereas a user's statement would fail. It therefore checks for a deadlock soon after it begins to wait, and
- * waits no longer than other processes do before they check. Not at once: the check cancels an autovacuum that is in
- * the way, also one that truncates the source and is about to give way by itself. A reader that waits for the refresh
- * checks more often than that for a deadlock that it is part of (request_and_wait()). Lasts as long as the transaction.
- */
+ * whereas a user's statement would fail. It therefore checks for a deadlock as soon as it waits, and waits no
+ * longer than other processes do before they check. A reader that waits for the refresh checks more often
+ * than that for a deadlock that it is part of (request_and_wait()). Lasts as long as the transaction. */
 void limit_waiting();
 
 /* Registers the timer. Must be called once by each process that refreshes, before its first refresh. PostgreSQL
