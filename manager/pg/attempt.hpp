@@ -61,11 +61,12 @@ template <class Act> void without_keeping_locks(Act act)
     }
 }
 
-/* Whether PostgreSQL has raised the error for a cancel of the statement or the end of the session; code of a user may
- * raise one with the same SQLSTATE. */
+/* Whether PostgreSQL has raised the error for a cancel of the statement or the end of the session. Code of a user may
+ * raise one with the same SQLSTATE, and PostgreSQL raises that of lock_timeout at the same place. */
 inline bool is_interrupt(const PgError &error)
 {
-    return error.data->funcname != nullptr && strcmp(error.data->funcname, "ProcessInterrupts") == 0;
+    return ERRCODE_TO_CATEGORY(error.data->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION &&
+           error.data->funcname != nullptr && strcmp(error.data->funcname, "ProcessInterrupts") == 0;
 }
 
 struct Failure {
