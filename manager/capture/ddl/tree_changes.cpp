@@ -66,14 +66,24 @@ bool is_any_captured(List *relids)
     return false;
 }
 
-List *captured_ancestors(Oid relid)
+namespace {
+
+/* Returns those that are sources, in reverse order, each once. */
+List *captured_among(const List *relids)
 {
     List *found = NIL;
     ListCell *cell;
-    foreach (cell, ancestors_of(relid))
-        if (is_captured(lfirst_oid(cell)))
+    foreach (cell, relids)
+        if (is_captured(lfirst_oid(cell)) && !list_member_oid(found, lfirst_oid(cell)))
             found = lcons_oid(lfirst_oid(cell), found);
     return found;
+}
+
+} // namespace
+
+List *captured_ancestors(Oid relid)
+{
+    return captured_among(ancestors_of(relid));
 }
 
 bool may_hold_rows(Oid relid)
@@ -208,12 +218,7 @@ void capture_by_rows(const List *levels)
 /* Returns the sources among the child, the parent that it gets or leaves, and their ancestors. */
 List *captured_around(Oid child, Oid parent)
 {
-    List *sources = NIL;
-    ListCell *cell;
-    foreach (cell, list_concat(lcons_oid(child, ancestors_of(child)), lcons_oid(parent, ancestors_of(parent))))
-        if (is_captured(lfirst_oid(cell)))
-            sources = list_append_unique_oid(sources, lfirst_oid(cell));
-    return sources;
+    return captured_among(list_concat(lcons_oid(child, ancestors_of(child)), lcons_oid(parent, ancestors_of(parent))));
 }
 
 /* Whether the source is captured by rows because the child, or a relation below it, has another parent outside of the

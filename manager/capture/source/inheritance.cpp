@@ -102,26 +102,24 @@ bool is_detached(HeapTuple row)
            !XidInMVCCSnapshot(HeapTupleHeaderGetXmin(row->t_data), GetActiveSnapshot());
 }
 
-/* As find_all_inheritors() without locks, which raises an error beside a DROP TABLE. */
-List *unlocked_tree(Oid relid)
+/* Returns `relid` and its descendants, as the snapshot shows them; a null one shows the present. `is_child` judges a
+ * row of pg_inherits. */
+template <class IsChild> List *tree_shown_by(Oid relid, Snapshot snapshot, IsChild is_child)
 {
     List *tree = list_make1_oid(relid);
     Relation inherits = table_open(InheritsRelationId, AccessShareLock);
     for (int i = 0; i < list_length(tree); i++) {
-        if (!may_have_children(list_nth_oid(tree, i)))
+        if (snapshot == nullptr && !may_have_children(list_nth_oid(tree, i)))
             continue;
         ScanKeyData key;
         ScanKeyInit(&key, Anum_pg_inherits_inhparent, BTEqualStrategyNumber, F_OIDEQ,
                     ObjectIdGetDatum(list_nth_oid(tree, i)));
-        SysScanDesc scan = systable_beginscan(inherits, InheritsParentIndexId, true, nullptr, 1, &key);
+        SysScanDesc scan = systable_beginscan(inherits, InheritsParentIndexId, true, snapshot, 1, &key);
         HeapTuple tuple;
-        List *children = NIL;
         while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-            if (!is_detached(tuple))
-                children = lappend_oid(children, reinterpret_cast<Form_pg_inherits>(GETSTRUCT(tuple))->inhrelid);
+            if (is_child(tuple))
+                tree = list_append_unique_oid(tree, reinterpret_cast<Form_pg_inherits>(GETSTRUCT(tuple))->inhrelid);
         systable_endscan(scan);
-        list_sort(children, list_oid_cmp);
-        tree = list_concat_unique_oid(tree, children);
     }
     table_close(inherits, AccessShareLock);
     return tree;
@@ -131,30 +129,19 @@ List *unlocked_tree(Oid relid)
 
 List *tree_of(Oid relid, LOCKMODE mode)
 {
-    return mode == NoLock ? unlocked_tree(relid) : find_all_inheritors(relid, mode, nullptr);
+    if (mode != NoLock)
+        return find_all_inheritors(relid, mode, nullptr);
+    /* Without locks, find_all_inheritors() raises an error beside a DROP TABLE. */
+    return tree_shown_by(relid, nullptr, [](HeapTuple row) { return !is_detached(row); });
 }
 
 List *tree_under(Oid relid, Snapshot snapshot)
 {
     SnapshotData with_own_work = *snapshot;
     with_own_work.curcid = InvalidCommandId;
-    List *tree = list_make1_oid(relid);
-    Relation inherits = table_open(InheritsRelationId, AccessShareLock);
-    for (int i = 0; i < list_length(tree); i++) {
-        ScanKeyData key;
-        ScanKeyInit(&key, Anum_pg_inherits_inhparent, BTEqualStrategyNumber, F_OIDEQ,
-                    ObjectIdGetDatum(list_nth_oid(tree, i)));
-        SysScanDesc scan = systable_beginscan(inherits, InheritsParentIndexId, true, &with_own_work, 1, &key);
-        HeapTuple tuple;
-        while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
-            auto *form = reinterpret_cast<Form_pg_inherits>(GETSTRUCT(tuple));
-            if (!form->inhdetachpending)
-                tree = list_append_unique_oid(tree, form->inhrelid);
-        }
-        systable_endscan(scan);
-    }
-    table_close(inherits, AccessShareLock);
-    return tree;
+    return tree_shown_by(relid, &with_own_work, [](HeapTuple row) {
+        return !reinterpret_cast<Form_pg_inherits>(GETSTRUCT(row))->inhdetachpending;
+    });
 }
 
 bool has_detaching_partition(Oid relid)
