@@ -26,19 +26,10 @@ bool try_lock_to_print(Oid relid)
     return true;
 }
 
-/* Returns whether try() succeeds, but for a cancelled query. C++ frame. */
+/* Returns whether try() succeeds, unless PostgreSQL interrupts it. C++ frame. */
 template <class Try> bool succeeds(Try try_it)
 {
-    return enter([&] {
-        try {
-            in_subtransaction([&] { call([&] { try_it(); }); });
-        } catch (const PgError &error) {
-            if (error.data->sqlerrcode == ERRCODE_QUERY_CANCELED)
-                throw;
-            return false;
-        }
-        return true;
-    });
+    return enter([&] { return !attempt([&] { call([&] { try_it(); }); }); });
 }
 
 /* Returns the text as PostgreSQL prints it now; null if a transaction has to be waited for and `may_wait` is false.
