@@ -75,6 +75,7 @@ List *statements_for(const ImportForeignSchemaStmt *statement)
         TextSettings text_settings;
         views = call([=] { return views_of(get_namespace_oid(statement->remote_schema, false)); });
     }
+    const std::string server = call([=] { return quote_identifier(statement->server_name); });
     List *statements = NIL;
     for (int i = 0; i < list_length(views); i++) {
         const auto *view = static_cast<const View *>(list_nth(views, i));
@@ -82,7 +83,7 @@ List *statements_for(const ImportForeignSchemaStmt *statement)
         options.push_back({"query", view->query});
         options.push_back({"canonical", "true"});
         const std::string name = call([=] { return quote_identifier(view->name); });
-        const std::string text = create_statement(name, "", options);
+        const std::string text = create_statement(name, "", server, options);
         statements = call([&] { return lappend(statements, pstrdup(text.c_str())); });
     }
     return statements;

@@ -38,6 +38,10 @@ SET search_path = pg_catalog;
 RESET search_path;
 SELECT * FROM ex_st;
 SELECT count(*) FROM pg_indexes WHERE indexdef LIKE '%ex_of_region%lower(region)%WHERE (qty > 0)';
+CREATE SERVER "ex of Users" FOREIGN DATA WRAPPER pgtrickle_fdw;
+CREATE FOREIGN TABLE ex_there () SERVER "ex of Users" OPTIONS (query 'SELECT id FROM ex_order');
+SELECT substring(pgtrickle.export_definition('ex_there') FROM 'SERVER .* OPTIONS');
+DROP SERVER "ex of Users" CASCADE;
 
 -- wait_until_fresh: the manager refreshes it
 INSERT INTO ex_order VALUES (2, 1, 6);

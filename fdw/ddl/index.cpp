@@ -63,9 +63,12 @@ void check_owner(const RangeVar *, Oid relid, Oid, void *)
 void check_kind(Oid relid, const IndexStmt *statement)
 {
     if (statement->concurrent)
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("cannot create an index on stream table \"%s\" concurrently", get_rel_name(relid)),
-                        errhint("Remove CONCURRENTLY.")));
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("cannot create an index on stream table \"%s\" concurrently", get_rel_name(relid)),
+             errdetail("A refresh may replace the heap of a stream table between two transactions of the statement."),
+             errhint("Remove CONCURRENTLY: while the index is built, reads go on, and refreshes wait.")));
     ListCell *cell;
     foreach (cell, statement->indexIncludingParams)
         if (lfirst_node(IndexElem, cell)->expr != nullptr)

@@ -63,7 +63,9 @@ SQL_FUNCTION(pgtrickle_export_definition)
     using namespace pgtrickle;
     std::string name = required_text(fcinfo, 0, "name");
     Oid relid = call([&] { return locked_stream_table(stream_table_with_texts, name.c_str(), AccessShareLock); });
-    std::vector<options::Option> options = options::from_list(call([=] { return GetForeignTable(relid)->options; }));
+    const ForeignTable *table = call([=] { return GetForeignTable(relid); });
+    const std::string server = call([=] { return quote_identifier(GetForeignServer(table->serverid)->servername); });
+    std::vector<options::Option> options = options::from_list(call([=] { return table->options; }));
     /* The settings under which it was defined are part of the definition. */
     std::erase_if(options, [](const options::Option &option) {
         return options::is_internal(option.name) && !option.name.starts_with(options::setting_prefix);
@@ -72,6 +74,6 @@ SQL_FUNCTION(pgtrickle_export_definition)
     const TextSettings text_settings;
     std::string columns = call([=] { return column_list(relid); });
     std::string quoted = call([=] { return quoted_relation_name(relid); });
-    std::string statement = create_statement(quoted, columns, options) + ";" + index_statements(relid);
+    std::string statement = create_statement(quoted, columns, server, options) + ";" + index_statements(relid);
     return call([&] { return PointerGetDatum(cstring_to_text(statement.c_str())); });
 }

@@ -80,17 +80,18 @@ std::string quoted_name(const std::string &name)
 }
 
 std::string create_statement(const std::string &quoted_name, const std::string &columns,
-                             const std::vector<options::Option> &options)
+                             const std::string &quoted_server, const std::vector<options::Option> &options)
 {
     std::string list;
     for (const options::Option &option : options)
         list += (list.empty() ? "" : ", ") + option_text(option);
-    return "CREATE FOREIGN TABLE " + quoted_name + " (" + columns + ") SERVER pgtrickle OPTIONS (" + list + ")";
+    return "CREATE FOREIGN TABLE " + quoted_name + " (" + columns + ") SERVER " + quoted_server + " OPTIONS (" + list +
+           ")";
 }
 
 void run_create(const std::string &name, const std::vector<options::Option> &options, bool if_not_exists)
 {
-    std::string text = create_statement(quoted_name(name), "", options);
+    std::string text = create_statement(quoted_name(name), "", "pgtrickle", options);
     List *list = def_elements(options);
     call([&] {
         CreateForeignTableStmt *statement = makeNode(CreateForeignTableStmt);

@@ -11,10 +11,10 @@ namespace pgtrickle {
  * invalid. C++ frame. */
 std::string quoted_name(const std::string &name);
 
-/* Returns CREATE FOREIGN TABLE name (columns) SERVER pgtrickle OPTIONS (…); `columns` is the text between the
+/* Returns CREATE FOREIGN TABLE name (columns) SERVER server OPTIONS (…); `columns` is the text between the
  * parentheses. C++ frame. */
 std::string create_statement(const std::string &quoted_name, const std::string &columns,
-                             const std::vector<options::Option> &options);
+                             const std::string &quoted_server, const std::vector<options::Option> &options);
 
 /* The following functions run the statements, each through every hook. C++ frames. */
 void run_create(const std::string &name, const std::vector<options::Option> &options, bool if_not_exists);
