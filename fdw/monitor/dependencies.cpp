@@ -2,6 +2,7 @@
  * Dependencies of stream tables, for SQL: the relations whose changes reach a stream table, with the columns
  * that it reads, and the views through which its query names them.
  */
+#include "capture/source/source_rows.hpp"
 #include "definition/definition_view.hpp"
 #include "definition/stream_table.hpp"
 #include "definition/visibility.hpp"
@@ -24,7 +25,7 @@ Datum column_names(const Source &source)
         auto *names = static_cast<Datum *>(palloc(sizeof(Datum) * (source.columns.size() + 1)));
         int count = 0;
         for (AttrNumber column : source.columns)
-            if (char *name = get_attname(source.relid, column, true))
+            if (char *name = capture::column_name(source.relid, column))
                 names[count++] = CStringGetTextDatum(name);
         return PointerGetDatum(construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT));
     });

@@ -2,6 +2,7 @@
 
 #include "capture/source/inheritance.hpp"
 #include "capture/source/source_kind.hpp"
+#include "capture/source/source_rows.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -122,7 +123,7 @@ bool are_routed_values_wrong(Oid source, const AttrNumber *columns, int column_c
         return false;
     List *names = NIL;
     for (int i = 0; i < column_count; i++)
-        if (char *name = columns[i] > 0 ? get_attname(source, columns[i], true) : nullptr; name != nullptr)
+        if (char *name = columns[i] > 0 ? column_name(source, columns[i]) : nullptr; name != nullptr)
             names = lappend(names, name);
     const List *levels = related_relations(source, NoLock);
     if (are_generated_values_wrong(source, names, levels))

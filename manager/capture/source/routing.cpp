@@ -97,7 +97,7 @@ bool fill_target(Relation written, Oid source_oid, Target *target)
     const TupleDesc from = RelationGetDescr(written);
     for (int i = 0; i < format->column_count; i++) {
         AttrNumber attnum = format->attnums[i];
-        const char *wanted = attnum < 0 ? "" : get_attname(source_oid, attnum, true);
+        const char *wanted = attnum < 0 ? "" : column_name(source_oid, attnum);
         if (wanted == nullptr)
             continue; /* the column was dropped, so no query reads it */
         AttrNumber found = attnum < 0 || source_oid == RelationGetRelid(written) ? attnum : column_named(from, wanted);

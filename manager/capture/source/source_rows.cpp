@@ -321,6 +321,16 @@ const FormData_pg_attribute *column_numbered(TupleDesc descriptor, AttrNumber at
     return TupleDescAttr(descriptor, attnum - 1);
 }
 
+char *column_name(Oid relid, AttrNumber attnum)
+{
+    HeapTuple row = SearchSysCacheAttNum(relid, attnum);
+    if (!HeapTupleIsValid(row))
+        return nullptr;
+    char *name = pstrdup(NameStr(reinterpret_cast<Form_pg_attribute>(GETSTRUCT(row))->attname));
+    ReleaseSysCache(row);
+    return name;
+}
+
 Format *find_format(Oid relid, int16 version)
 {
     Relation table = table_open(definition::extension_relation("pgt_source_format"), AccessShareLock);

@@ -87,6 +87,8 @@ List *captured_sources();
 /* Returns the column numbered `attnum`; nullptr if there is none, or it was dropped. tableoid, the only
  * system column that is logged, has a negative number. */
 const FormData_pg_attribute *column_numbered(TupleDesc descriptor, AttrNumber attnum);
+/* As column_numbered(), for the name, by the catalogs. (get_attname() has a name for a dropped column, too.) */
+char *column_name(Oid relid, AttrNumber attnum);
 
 /* Returns nullptr if there is no such version. */
 Format *find_format(Oid relid, int16 version);
