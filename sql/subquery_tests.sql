@@ -31,6 +31,8 @@ INSERT INTO kept VALUES
   ('rows_unlike_any', $$SELECT *, (v, k) <> ANY (SELECT w, k FROM b) AS p, NOT (v, NULL::int) <> ANY (SELECT w, k FROM b) AS q FROM a WHERE (v, k) <> ANY (SELECT w, k FROM b WHERE b.id < a.id) OR id > 20$$),
   ('rows_like_all', $$SELECT * FROM a WHERE ((v, k) <> ANY (SELECT w, k FROM b WHERE b.w = a.v AND b.id > 3)) IS NOT TRUE$$),
   ('of_a_function', $$SELECT a.id, g FROM a, LATERAL generate_series(1, a.v) g WHERE g IN (SELECT w FROM b WHERE b.k = a.k)$$),
+  ('groups_behind', $$SELECT a.id, NOT EXISTS (SELECT b.w FROM b WHERE b.k = a.k GROUP BY b.w ORDER BY b.w LIMIT 1 OFFSET 1) AS n FROM a$$),
+  ('groups_from_computed', $$SELECT a.id FROM a WHERE EXISTS (SELECT b.w FROM b WHERE b.k = a.k GROUP BY b.w ORDER BY b.w OFFSET a.v)$$),
   ('first_of_each', $$SELECT DISTINCT ON (v) v, id, EXISTS (SELECT FROM b WHERE b.k = a.k) AS e FROM a ORDER BY v, id$$);
 SELECT pgtrickle.create_stream_table('subquery_tests.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
@@ -38,7 +40,7 @@ SELECT pgtrickle.create_stream_table('subquery_tests.' || name, query, '520w', '
 -- filled
 SELECT * FROM test.wrong('kept');
 -- rows_of_the_subquery_appear_one_with_null
-INSERT INTO b VALUES (100, 5, 2), (101, NULL, 1), (102, 3, 0);
+INSERT INTO b VALUES (100, 5, 2), (101, NULL, 1), (102, 3, 0), (104, 5, 2);
 SELECT * FROM test.wrong('kept');
 -- its_last_null_goes
 DELETE FROM b WHERE k IS NULL;

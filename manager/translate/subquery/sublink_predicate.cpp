@@ -49,16 +49,17 @@ Node *negation(Node *test)
     return reinterpret_cast<Node *>(negated);
 }
 
-/* Removes clauses that do not affect whether there is a row: the order, and limits on the number of rows. */
+/* Removes clauses that do not affect whether there is a row: the order, limits on the number of rows, and groups. Where
+ * a limit stays, it counts the rows, and nothing that changes their number may go. */
 void strip_for_exists(Query *query)
 {
-    if (leaves_a_row(query)) {
-        query->limitCount = query->limitOffset = nullptr;
-        query->limitOption = LIMIT_OPTION_COUNT;
-        /* The order decides which row DISTINCT ON returns, and the set of that row may be empty. */
-        if (!query->hasDistinctOn || !query->hasTargetSRFs)
-            query->sortClause = NIL;
-    }
+    if (!leaves_a_row(query))
+        return;
+    query->limitCount = query->limitOffset = nullptr;
+    query->limitOption = LIMIT_OPTION_COUNT;
+    /* The order decides which row DISTINCT ON returns, and the set of that row may be empty. */
+    if (!query->hasDistinctOn || !query->hasTargetSRFs)
+        query->sortClause = NIL;
     if (!query->hasAggs && query->groupingSets == NIL && query->havingQual == nullptr && !query->hasTargetSRFs)
         query->groupClause = NIL;
 }
