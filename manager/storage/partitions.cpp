@@ -4,6 +4,7 @@
 #include "pg/settings.hpp"
 #include "pg/type_name.hpp"
 #include "pg/versions/heaps.hpp"
+#include "storage/apply/identity.hpp"
 #include "storage/column_settings.hpp"
 #include "storage/layout.hpp"
 #include "storage/storage.hpp"
@@ -70,6 +71,15 @@ bool is_of_postgres(Oid type)
            .hint =
                "hour() needs a timestamp, day(), month() and year() a timestamp or a date, RANGE an integer that can "
                "represent its width, LIST and HASH a type of PostgreSQL or an enumeration."});
+}
+
+[[noreturn]] void refuse_hash(const std::string &column, const PartitionBy &by)
+{
+    raise({.sqlstate = ERRCODE_FEATURE_NOT_SUPPORTED,
+           .message = "cannot partition a stream table by " + by.text(),
+           .detail = "Equal values of column \"" + column +
+                     "\" can have different hashes, because its collation is nondeterministic and its type pads.",
+           .hint = "Convert the column to text in the query."});
 }
 
 char strategy_of(const PartitionBy &by)
@@ -235,12 +245,15 @@ PartitionColumns partition_columns(const engine::Step &step, const PartitionBy &
         if (!is_of_postgres(type) || !OidIsValid(operator_class) ||
             (by.strategy == PartitionBy::Strategy::range && !has_ranges(type, by.width)))
             refuse_type(name, type, by);
+        const Oid collation = call([&] {
+            return column.collation.empty() ? get_typcollation(type) : named_collation(column.collation.c_str());
+        });
+        if (found.strategy == PARTITION_STRATEGY_HASH && call([=] { return is_extended_hash_wrong(type, collation); }))
+            refuse_hash(name, by);
         found.columns[found.count] = static_cast<AttrNumber>(position + 1);
         found.types[found.count] = type;
         found.operator_classes[found.count] = operator_class;
-        found.collations[found.count++] = call([&] {
-            return column.collation.empty() ? get_typcollation(type) : named_collation(column.collation.c_str());
-        });
+        found.collations[found.count++] = collation;
     }
     return found;
 }

@@ -5,12 +5,21 @@
 #include "storage/apply/plain_rows.hpp"
 
 extern "C" {
+#include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "utils/datum.h"
+#include "utils/lsyscache.h"
 #include "utils/typcache.h"
 }
 
 namespace pgtrickle::storage {
+
+bool is_extended_hash_wrong(Oid type, Oid collation)
+{
+    const Oid base = getBaseType(type), element = get_base_element_type(base);
+    return (base == BPCHAROID || (OidIsValid(element) && getBaseType(element) == BPCHAROID)) && OidIsValid(collation) &&
+           !get_collation_isdeterministic(collation);
+}
 
 namespace {
 
@@ -69,7 +78,8 @@ IdentityColumn key_facts(TupleDesc descriptor, int position)
     Form_pg_attribute attribute = TupleDescAttr(descriptor, position);
     TypeCacheEntry *entry = lookup_type_cache(attribute->atttypid, TYPECACHE_EQ_OPR_FINFO | TYPECACHE_HASH_PROC_FINFO |
                                                                        TYPECACHE_HASH_EXTENDED_PROC_FINFO);
-    if (OidIsValid(entry->hash_extended_proc)) {
+    if (OidIsValid(entry->hash_extended_proc) &&
+        !is_extended_hash_wrong(attribute->atttypid, attribute->attcollation)) {
         column.hash = &entry->hash_extended_proc_finfo;
         column.is_extended = true;
     } else if (OidIsValid(entry->hash_proc)) {
