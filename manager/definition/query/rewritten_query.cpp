@@ -1,10 +1,10 @@
 #include "definition/query/rewritten_query.hpp"
 
+#include "definition/query/view_expansion.hpp"
 #include "pg/versions/rights.hpp"
 
 extern "C" {
 #include "executor/executor.h"
-#include "rewrite/rewriteHandler.h"
 }
 
 namespace pgtrickle::definition {
@@ -12,8 +12,7 @@ namespace pgtrickle::definition {
 Query *rewritten(const Query *query)
 {
     auto *copy = static_cast<Query *>(copyObjectImpl(query));
-    AcquireRewriteLocks(copy, true, false);
-    return linitial_node(Query, QueryRewrite(copy));
+    return linitial_node(Query, expand(copy));
 }
 
 void check_read_privileges(const Query *query)

@@ -1,12 +1,12 @@
 #include "translate/check/rewrite.hpp"
 
+#include "definition/query/view_expansion.hpp"
 #include "pg/settings.hpp"
 #include "pg/versions/json.hpp"
 #include "pg/versions/walkers.hpp"
 
 extern "C" {
 #include "miscadmin.h"
-#include "rewrite/rewriteHandler.h"
 #include "utils/guc.h"
 }
 
@@ -22,9 +22,7 @@ Query *expand_views(const Query *query)
     set_for_now("row_security", "on");
     copy->querySource = QSRC_ORIGINAL;
     copy->canSetTag = true;
-    AcquireRewriteLocks(copy, true, false);
-    CHECK_FOR_INTERRUPTS();
-    List *rewritten = QueryRewrite(copy);
+    List *rewritten = definition::expand(copy);
     CHECK_FOR_INTERRUPTS();
     AtEOXact_GUC(true, nest_level);
     if (list_length(rewritten) != 1)

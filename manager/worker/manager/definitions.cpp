@@ -3,6 +3,9 @@
  * tables that were altered according to the relcache. Data derived from the graph (schedules of upstreams,
  * sources of downstreams) is computed again for the stream tables connected with them.
  *
+ * Each definition is read in a transaction of its own, which releases its locks: those of all stream tables and their
+ * sources would fill the lock table.
+ *
  * A definition is read with its stream table locked: a transaction that alters it announces that before other
  * processes are guaranteed to have received its invalidations, but releases the lock after that.
  */
@@ -13,7 +16,6 @@
 #include "definition/catalog_caches.hpp"
 #include "definition/definition.hpp"
 #include "definition/definition_view.hpp"
-#include "definition/state/all_states.hpp"
 #include "definition/state/state.hpp"
 #include "definition/time_zone.hpp"
 #include "mailbox/manager_side.hpp"
@@ -46,6 +48,7 @@ struct LoadedDefinition {
     Ids sources;
     bool is_there = false; /* false: it was dropped, or is locked and known already */
     bool is_busy = false;  /* it or a source is locked: what is known of it is incomplete */
+    std::string fault;     /* the error of reading it; what is known of it is incomplete */
 };
 
 namespace {
@@ -55,6 +58,8 @@ constexpr TimestampTz longest_reload_pause_us = 1'000'000;
 /* While definitions change all the time, reading them takes a fifth of a core at most. */
 constexpr TimestampTz pause_factor = 4;
 constexpr TimestampTz longest_pause_us = 500'000;
+/* A definition that could not be read is read at once if it changes. */
+constexpr TimestampTz failed_pause_us = 60'000'000;
 
 /* Tries to lock a source. Reading a query's views and sources takes locks, and a long ALTER TABLE or TRUNCATE
  * must not block the manager. PostgreSQL frame. */
@@ -74,19 +79,20 @@ bool try_lock_definition(Oid relid)
     return true;
 }
 
-/* Tries to lock the views that `query` reads, directly or through views. `view`: the view whose rule `query`
- * is, since the rule also names that view. PostgreSQL frame. */
-bool try_lock_views(Query *query, Oid view)
+/* Tries to lock the views that `query` reads, directly or through views. `seen` (List of OIDs): those that are locked
+ * already, since views may be read many times, and by themselves. PostgreSQL frame. */
+bool try_lock_views(Query *query, List **seen)
 {
     ListCell *cell;
     foreach (cell, definition::relations_named(query)) {
         const Oid relid = lfirst_oid(cell);
-        if (relid == view || get_rel_relkind(relid) != RELKIND_VIEW)
+        if (list_member_oid(*seen, relid) || get_rel_relkind(relid) != RELKIND_VIEW)
             continue;
         if (!try_lock(relid))
             return false;
+        *seen = lappend_oid(*seen, relid);
         Relation relation = relation_open(relid, NoLock);
-        const bool are_locked = try_lock_views(get_view_query(relation), relid);
+        const bool are_locked = try_lock_views(get_view_query(relation), seen);
         relation_close(relation, NoLock);
         if (!are_locked)
             return false;
@@ -94,43 +100,67 @@ bool try_lock_views(Query *query, Oid view)
     return true;
 }
 
-/* Reads a definition. If the stream table is locked, it is read again soon; until then the known definition
- * stays valid, or, if there is none, the last committed one is used: otherwise a manager that has just
+Known known_of(const Definition &definition, int64_t generation)
+{
+    Known known;
+    known.generation = generation;
+    known.schema_name = definition.schema_name;
+    known.name = definition.name;
+    known.schedule_text = definition.schedule_text;
+    known.schedule = definition.schedule;
+    known.is_frozen = definition.is_frozen();
+    known.is_diamond_atomic = definition.is_diamond_atomic;
+    known.is_diamond_slowest = definition.is_diamond_policy_slowest;
+    known.refresh_timeout_ms = definition.refresh_timeout_ms;
+    known.owner = definition.owner;
+    return known;
+}
+
+/* Reads a definition, `loaded` as far as it gets. If the stream table is locked, it is read again soon; until then the
+ * known definition stays valid, or, if there is none, the last committed one is used: otherwise a manager that has just
  * started would treat the remaining members of its diamond as unconnected. */
-LoadedDefinition load_one(const state::StateSummary &glance, bool is_known)
+void load_one(const state::StateSummary &glance, bool is_known, LoadedDefinition *loaded)
 {
     const Oid relid = glance.relid;
-    LoadedDefinition loaded;
-    loaded.is_busy = !call([=] { return try_lock_definition(relid); });
-    if (loaded.is_busy && is_known)
-        return loaded;
-    loaded.is_there = call([=] { return definition::is_stream_table(relid); });
-    if (!loaded.is_there)
-        return loaded;
-    Definition definition = definition::load(relid);
-    loaded.known.generation = glance.generation;
-    loaded.known.schema_name = definition.schema_name;
-    loaded.known.name = definition.name;
-    loaded.known.schedule_text = definition.schedule_text;
-    loaded.known.schedule = definition.schedule;
-    loaded.known.is_frozen = definition.is_frozen();
-    loaded.known.is_diamond_atomic = definition.is_diamond_atomic;
-    loaded.known.is_diamond_slowest = definition.is_diamond_policy_slowest;
-    loaded.known.refresh_timeout_ms = definition.refresh_timeout_ms;
-    loaded.known.owner = definition.owner;
-    for (const Source &source : definition.sources) {
-        loaded.sources.push_back(source.relid);
-        loaded.is_busy = loaded.is_busy || !call([&] { return try_lock(source.relid); });
-    }
-    if (loaded.is_busy)
-        return loaded;
+    loaded->is_busy = !call([=] { return try_lock_definition(relid); });
+    if ((loaded->is_busy && is_known) || !call([=] { return definition::is_stream_table(relid); }))
+        return;
+    const Definition definition = definition::load(relid);
+    for (const Source &source : definition.sources)
+        loaded->sources.push_back(source.relid);
+    loaded->known = known_of(definition, glance.generation);
+    loaded->is_there = true;
+    for (const Source &source : definition.sources)
+        loaded->is_busy = loaded->is_busy || !call([&] { return try_lock(source.relid); });
+    if (loaded->is_busy)
+        return;
     Query *query = call([=] { return definition::query_of(relid); });
-    loaded.is_busy = !call([=] { return try_lock_views(query, InvalidOid); });
-    if (loaded.is_busy)
-        return loaded;
-    translate::TimeDependence time_dependence = translate::time_dependence_of(query);
-    loaded.known.is_time_dependent =
+    loaded->is_busy = !call([=] {
+        List *seen = NIL;
+        return try_lock_views(query, &seen);
+    });
+    if (loaded->is_busy)
+        return;
+    const translate::TimeDependence time_dependence = translate::time_dependence_of(query);
+    loaded->known.is_time_dependent =
         time_dependence.is_volatile || time_dependence.is_now_dependent || definition.uncaptured_source() != nullptr;
+}
+
+/* Reads a definition in a transaction of its own. */
+LoadedDefinition load_alone(const state::StateSummary &glance, bool is_known)
+{
+    LoadedDefinition loaded;
+    const std::optional<TransactionFailure> failure = in_transaction([&] {
+        load_one(glance, is_known, &loaded);
+        drop_relcache_entry(glance.relid);
+        if (Oid view = call([&] { return definition::view_of(glance.relid); }); OidIsValid(view))
+            drop_relcache_entry(view);
+        trim_catalog_caches();
+    });
+    if (failure && failure->is_transient())
+        loaded.is_busy = true;
+    else if (failure)
+        loaded.fault = failure->message;
     return loaded;
 }
 
@@ -143,30 +173,6 @@ StoredState state_of(const state::StateSummary &glance)
     state.data_timestamp = glance.data_timestamp;
     state.status = glance.status;
     return state;
-}
-
-/* Number of definitions read in a transaction. A transaction that reads all of them would lock all stream
- * tables and their sources: the lock table has no room for thousands. */
-constexpr size_t loaded_at_once = 10;
-
-std::optional<TransactionFailure> load_all(const std::vector<state::StateSummary> &glances,
-                                           const std::map<Id, Known> &known, std::map<Id, LoadedDefinition> *loaded)
-{
-    for (size_t first = 0; first < glances.size(); first += loaded_at_once) {
-        std::optional<TransactionFailure> failure = in_transaction([&] {
-            for (size_t i = first; i < std::min(glances.size(), first + loaded_at_once); i++) {
-                const Oid relid = glances[i].relid;
-                loaded->emplace(relid, load_one(glances[i], known.count(relid) != 0));
-                drop_relcache_entry(relid);
-                if (Oid view = call([=] { return definition::view_of(relid); }); OidIsValid(view))
-                    drop_relcache_entry(view);
-                trim_catalog_caches();
-            }
-        });
-        if (failure)
-            return failure;
-    }
-    return std::nullopt;
 }
 
 /* Publishes the time zone and returns whether it has changed. In a transaction. */
@@ -193,7 +199,8 @@ bool Definitions::is_due(bool is_awaited) const
     const bool is_tried_again = !is_loaded_ && now >= load_after_;
     const bool is_put_off = !load_fault_.empty() && now < load_after_;
     const bool is_paused = !is_awaited && now < pause_until_;
-    return is_tried_again || (has_changed && !is_put_off && !is_paused);
+    const bool reads_failed = !failed_.empty() && now >= read_failed_at_;
+    return is_tried_again || (reads_failed && !is_put_off) || (has_changed && !is_put_off && !is_paused);
 }
 
 void Definitions::pause_after(TimestampTz duration_us)
@@ -219,7 +226,7 @@ std::optional<TimestampTz> Definitions::next_at() const
         return load_after_;
     if (mailbox::definition_changes() != changes_seen_)
         return pause_until_;
-    return std::nullopt;
+    return failed_.empty() ? std::nullopt : std::optional(read_failed_at_);
 }
 
 /* Logs each fault once. */
@@ -248,15 +255,53 @@ void Definitions::leave_if_settings_changed()
 
 /* ---- reading -------------------------------------------------------------------------- */
 
+bool Definitions::must_be_read(const state::StateSummary &glance, bool is_invalidated, bool reads_failed) const
+{
+    if (failed_.count(glance.relid) != 0 && reads_failed)
+        return true;
+    const Known *known = find(glance.relid);
+    const bool is_as_known =
+        known != nullptr ? known->generation == glance.generation : failed_.count(glance.relid) != 0;
+    return !is_as_known || is_invalidated || to_reload_.count(glance.relid) != 0;
+}
+
+std::map<Id, LoadedDefinition> Definitions::load_all(const std::vector<state::StateSummary> &glances)
+{
+    std::map<Id, LoadedDefinition> loaded;
+    for (const state::StateSummary &glance : glances)
+        loaded.emplace(glance.relid, load_alone(glance, find(glance.relid) != nullptr));
+    return loaded;
+}
+
+/* Remembers which definitions could not be read, and logs each error once. */
+void Definitions::record_failures(const std::map<Id, LoadedDefinition> &loaded)
+{
+    for (const auto &[relid, item] : loaded) {
+        if (item.fault.empty()) {
+            failed_.erase(relid);
+            continue;
+        }
+        if (std::exchange(failed_[relid], item.fault) != item.fault)
+            call([&, relid = relid, &item = item] {
+                ereport(LOG,
+                        (errmsg("pg_trickle could not read the definition of stream table \"%s.%s\" (OID %u): %s",
+                                item.known.schema_name.c_str(), item.known.name.c_str(), relid, item.fault.c_str())));
+            });
+    }
+    const TimestampTz now = GetCurrentTimestamp();
+    if (now >= read_failed_at_)
+        read_failed_at_ = now + failed_pause_us;
+}
+
 std::optional<DefinitionChanges> Definitions::read(const std::function<void()> &also)
 {
     const uint32_t changes_seen = mailbox::definition_changes();
     DefinitionChanges changes;
     std::vector<state::StateSummary> to_load;
-    std::map<Id, LoadedDefinition> loaded;
     Invalidated invalidated;
     bool is_anything_captured = false;
-    std::optional<TransactionFailure> failure = in_transaction([&] {
+    const bool reads_failed = GetCurrentTimestamp() >= read_failed_at_;
+    const std::optional<TransactionFailure> failure = in_transaction([&] {
         invalidated = take_invalidated();
         catalog::note_database_name();
         changes.has_other_time_zone = read_time_zone();
@@ -265,18 +310,14 @@ std::optional<DefinitionChanges> Definitions::read(const std::function<void()> &
         state::StateSummary *glances = call([&] { return state::all_summaries(&count); });
         for (int i = 0; i < count; i++) {
             const state::StateSummary &glance = glances[i];
-            auto known = known_.find(glance.relid);
             changes.states[glance.relid] = state_of(glance);
-            if (known == known_.end() || known->second.generation != glance.generation ||
-                invalidated.contains(glance.relid) || to_reload_.count(glance.relid) != 0)
+            if (must_be_read(glance, invalidated.contains(glance.relid), reads_failed))
                 to_load.push_back(glance);
         }
         if (call([] { return OidIsValid(state::state_table()); }))
             also();
         is_anything_captured = call([] { return capture::captured_sources() != NIL; });
     });
-    if (!failure)
-        failure = load_all(to_load, known_, &loaded);
     if (failure) {
         for (const auto &[relid, known] : known_)
             if (invalidated.contains(relid))
@@ -290,6 +331,8 @@ std::optional<DefinitionChanges> Definitions::read(const std::function<void()> &
     load_after_ = 0;
     changes.is_empty = changes.states.empty();
     changes.is_nothing_to_manage = changes.is_empty && !is_anything_captured;
+    std::map<Id, LoadedDefinition> loaded = load_all(to_load);
+    record_failures(loaded);
     apply(loaded, &changes);
     if (to_reload_.empty())
         reload_pause_us_ = 0;
@@ -312,6 +355,7 @@ void Definitions::apply(std::map<Id, LoadedDefinition> &loaded, DefinitionChange
     for (const auto &[relid, known] : known_)
         if (changes->states.count(relid) == 0)
             changes->gone.push_back(relid);
+    std::erase_if(failed_, [&](const auto &failed) { return changes->states.count(failed.first) == 0; });
     for (Id relid : changes->gone)
         forget(relid, changes);
     for (auto &[relid, item] : loaded) {
@@ -353,6 +397,11 @@ void Definitions::put(Id relid, LoadedDefinition &loaded, DefinitionChanges *cha
         known.is_suspended = before->second.is_suspended;
     if (loaded.is_busy)
         known.is_time_dependent = is_same && before->second.is_time_dependent;
+    if (!loaded.fault.empty()) {
+        const TimestampTz unread_since = is_same ? before->second.unread_since : 0;
+        known.is_time_dependent = true;
+        known.unread_since = unread_since != 0 ? unread_since : GetCurrentTimestamp();
+    }
     if (before == known_.end() || graph_.sources(relid) != loaded.sources) {
         graph_.set(relid, loaded.sources);
         const Ids downstreams = graph_.downstreams(relid);

@@ -5,12 +5,17 @@
  * sets, and their refresh groups; determines when definitions must be read again. The loop calls read() when
  * it is due; all other objects of the manager look definitions up here.
  *
+ * A definition is read in a transaction of its own. If that fails, the others are not affected: the stream table passes
+ * for one that is due, so that its refresh meets the error, which is counted, recorded and postponed as that of any
+ * refresh (refresher/failures.cpp), and the definition is read again later, or when it changes.
+ *
  * Invariants: the graph has a node for each record and no others. The effective schedules are those of that
  * graph. A reference to a record is valid until the next read(). C++ frames; read() must be called outside of
  * transactions.
  */
 #pragma once
 
+#include "definition/state/all_states.hpp"
 #include "pg/boundary.hpp"
 #include "scheduler/graph/effective_schedule.hpp"
 #include "scheduler/share.hpp"
@@ -39,9 +44,11 @@ struct Known {
     bool is_diamond_atomic = true;
     bool is_diamond_slowest = false;
     bool is_program_written = false; /* its program of this generation is written to the catalog */
-    bool is_time_dependent = false;  /* its result may differ without a change: volatile functions, now() */
+    bool is_time_dependent = false;  /* its result may differ without a change: volatile functions, now(); or its query
+                                      * could not be read */
     bool is_frozen = false;          /* its tier is frozen */
     bool is_suspended = false;
+    TimestampTz unread_since = 0; /* its query could not be read: a refresh must report why; 0: it was read */
 };
 
 /* The part of a stream table's row in pgt_state that its task depends on. */
@@ -75,7 +82,7 @@ class Definitions {
     Definitions &operator=(const Definitions &) = delete;
 
     /* Reads what has changed. `also` runs in the transaction that lists the stream tables, if the extension
-     * is installed. Returns nothing if the read failed; it is retried later. */
+     * is installed. Returns nothing if that transaction failed; it is retried later. */
     std::optional<DefinitionChanges> read(const std::function<void()> &also);
     /* In a transaction. */
     void read_refresh_groups();
@@ -92,6 +99,7 @@ class Definitions {
     void pause_after(TimestampTz duration_us);
     void forget_pauses(TimestampTz now)
     {
+        read_failed_at_ = std::min(read_failed_at_, now);
         load_after_ = std::min(load_after_, now);
         pause_until_ = std::min(pause_until_, now);
     }
@@ -122,6 +130,9 @@ class Definitions {
     void leave_if_settings_changed();
     void record_failed_read(const TransactionFailure &failure);
     void read_again_later();
+    bool must_be_read(const state::StateSummary &glance, bool is_invalidated, bool reads_failed) const;
+    std::map<scheduler::Id, LoadedDefinition> load_all(const std::vector<state::StateSummary> &glances);
+    void record_failures(const std::map<scheduler::Id, LoadedDefinition> &loaded);
     void apply(std::map<scheduler::Id, LoadedDefinition> &loaded, DefinitionChanges *changes);
     void put(scheduler::Id relid, LoadedDefinition &loaded, DefinitionChanges *changes);
     void forget(scheduler::Id relid, DefinitionChanges *changes);
@@ -140,9 +151,11 @@ class Definitions {
     bool is_loaded_ = false;
     TimestampTz load_after_ = 0; /* a failed read is repeated at this time */
     TimestampTz reload_pause_us_ = 0;
-    TimestampTz pause_until_ = 0;       /* see pause_after() */
-    std::string load_fault_;            /* the fault that is in the log already */
-    std::set<scheduler::Id> to_reload_; /* the stream table or one of its sources was locked */
+    TimestampTz pause_until_ = 0;                 /* see pause_after() */
+    std::string load_fault_;                      /* the fault that is in the log already */
+    std::set<scheduler::Id> to_reload_;           /* the stream table or one of its sources was locked */
+    std::map<scheduler::Id, std::string> failed_; /* the error of a definition that could not be read */
+    TimestampTz read_failed_at_ = 0;              /* they are read again at this time */
 };
 
 } // namespace pgtrickle::worker

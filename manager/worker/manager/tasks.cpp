@@ -111,9 +111,12 @@ void Tasks::make_idle(scheduler::Task &task)
     to_check_.push_back(task.id);
 }
 
+/* A refresh reports why a definition cannot be read. */
 std::optional<TimestampTz> Tasks::due_of(const scheduler::Task &task, TimestampTz since, TimestampTz now,
                                          const scheduler::Zone &zone) const
 {
+    if (task.failures == 0 && task.refreshed_at < definitions_.at(task.id).unread_since)
+        return std::max(now, task.not_before);
     std::optional<TimestampTz> due = scheduler::due_at(task, since, now, spacing_us(), zone);
     return !due && is_released(task.id) ? now : due;
 }

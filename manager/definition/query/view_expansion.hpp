@@ -1,0 +1,27 @@
+/*
+ * Bounds on the expansion of views and policies by PostgreSQL's rewriter.
+ *
+ * Two views that each read the next one twice double the query at each level, and so do policies with subqueries: a
+ * few kilobytes of definitions of any role expand to gigabytes. Invariant: no process of the extension expands a query
+ * before its size was computed from what it names, in time proportional to the definitions.
+ *
+ * PostgreSQL frames.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+extern "C" {
+#include "nodes/parsenodes.h"
+}
+
+namespace pgtrickle::definition {
+
+/* Raises 54001 if the query would have more than a million nodes once views and policies are expanded, about 250 MB
+ * in the rewriter. A recursion is counted once: the rewriter refuses it. Locks what the expansion reads. */
+void check_expansion(const Query *query);
+
+/* Expands `query`, a copy of the caller's, which is locked and changed in place. Returns QueryRewrite()'s list. */
+List *expand(Query *query);
+
+} // namespace pgtrickle::definition
