@@ -17,6 +17,7 @@
 #include "fdw/ddl/refusals/alterations.hpp"
 #include "fdw/ddl/refusals/hints.hpp"
 #include "fdw/ddl/utility_hook.hpp"
+#include "fdw/definition/query_text.hpp"
 #include "fdw/drop_extension.hpp"
 #include "fdw/read/barrier.hpp"
 #include "fdw/read/explain_execute.hpp"
@@ -155,8 +156,15 @@ constexpr ObjectAccessHandler object_access[] = {
  * manager, and the history of a session's own refresh must be written by then; but for what refers to the time of the
  * commit. */
 constexpr TransactionHandler transaction[] = {
-    capture::forget_at_end,  capture::settle_open_statements, catalog::at_transaction_event, end_running,
-    announce_before_prepare, mailbox::clear_progress,         mailbox::at_transaction_event, end_own_reads,
+    capture::forget_at_end,
+    capture::settle_open_statements,
+    settle_followed,
+    catalog::at_transaction_event,
+    end_running,
+    announce_before_prepare,
+    mailbox::clear_progress,
+    mailbox::at_transaction_event,
+    end_own_reads,
 };
 
 constexpr SubtransactionHandler subtransaction[] = {

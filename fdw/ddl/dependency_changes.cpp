@@ -14,7 +14,7 @@
 #include "fdw/ddl/altered_object.hpp"
 #include "fdw/ddl/inherited_columns.hpp"
 #include "fdw/ddl/locks_ahead.hpp"
-#include "fdw/ddl/query_text.hpp"
+#include "fdw/definition/query_text.hpp"
 #include "fdw/definition/redefinition.hpp"
 #include "fdw/definition/stream_table_named.hpp"
 #include "fdw/definition/whole_rows.hpp"

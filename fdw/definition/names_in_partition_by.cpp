@@ -5,13 +5,13 @@
 #include "definition/options.hpp"
 #include "definition/state/all_states.hpp"
 #include "definition/stream_table.hpp"
+#include "fdw/definition/query_text.hpp"
 #include "fdw/definition/redefinition.hpp"
 #include "pg/relation_row.hpp"
 #include "setup/setup.hpp"
 #include "storage/partitions.hpp"
 
 extern "C" {
-#include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 }
 
@@ -58,9 +58,8 @@ void follow_labels_in_partition_by(Oid type)
     for (const Oid relid : definition::all()) {
         if (!is_partitioned_by_list(relid, type))
             continue;
-        const bool is_own = call([=] { return is_owned_by_user(relid); });
-        if (!is_own && !call([=] { return ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock); }))
-            call([=] { mark_for_new_setup(relid, "a label by which it is partitioned was renamed"); });
+        if (!call([=] { return is_owned_by_user(relid); }))
+            call([=] { follow_at_end(relid); });
         else if (call([=] { return definition::lock_if_exists(relid, ShareUpdateExclusiveLock); }))
             setup::follow_labels_of_partitions(relid);
     }

@@ -15,7 +15,7 @@
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "definition/state/state.hpp"
-#include "fdw/ddl/query_text.hpp"
+#include "fdw/definition/query_text.hpp"
 #include "fdw/definition/redefinition.hpp"
 #include "fdw/functions/restored_indexes.hpp"
 #include "fdw/sql/arguments.hpp"

@@ -1,14 +1,16 @@
-#include "fdw/ddl/query_text.hpp"
+#include "fdw/definition/query_text.hpp"
 
 #include "definition/definition_view.hpp"
 #include "definition/option_row.hpp"
 #include "definition/state/state.hpp"
 #include "fdw/definition/redefinition.hpp"
 #include "pg/attempt.hpp"
+#include "setup/setup.hpp"
 
 extern "C" {
 #include "catalog/pg_class.h"
 #include "storage/lmgr.h"
+#include "utils/snapmgr.h"
 }
 
 namespace pgtrickle {
@@ -71,31 +73,68 @@ bool try_rewrite_text(Oid relid)
 
 namespace {
 
-/* Writes the text of another role's stream table. Returns false if a transaction has to be waited for, or printing
- * fails. */
-bool try_rewrite_text_at_once(Oid relid)
+/* Those of other roles that this transaction is to settle (List of OIDs), in memory of the transaction. */
+List *followed_at_end = NIL;
+
+/* Writes what has changed in the options of another role's stream table. Returns false if a transaction has to be
+ * waited for, or it fails. */
+bool try_write_at_once(Oid relid)
 {
-    if (!ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock) || !definition::is_stream_table(relid))
+    if (!ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock))
         return false;
-    if (!OidIsValid(definition::view_of(relid)))
+    if (!definition::is_stream_table(relid) || !OidIsValid(definition::view_of(relid)))
         return true;
     const char *text = nullptr;
-    if (!succeeds([&] { text = printed_text(relid, false); }) || text == nullptr)
-        return false;
-    write_option(relid, "query", text, DEFELEM_SET);
-    return true;
+    const bool is_written = succeeds([&] {
+        text = printed_text(relid, false);
+        if (text != nullptr && !is_present_text(relid, text))
+            write_option(relid, "query", text, DEFELEM_SET);
+        CommandCounterIncrement();
+        enter([=] { setup::follow_labels_of_partitions(relid); });
+    });
+    return is_written && text != nullptr;
+}
+
+void settle(bool may_lock)
+{
+    ListCell *cell;
+    PushActiveSnapshot(GetTransactionSnapshot()); /* required to write long values */
+    foreach (cell, followed_at_end)
+        if (!may_lock || !try_write_at_once(lfirst_oid(cell)))
+            mark_for_new_setup(lfirst_oid(cell), "an object that its query names was renamed");
+    PopActiveSnapshot();
 }
 
 } // namespace
 
+void follow_at_end(Oid relid)
+{
+    MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
+    followed_at_end = list_append_unique_oid(followed_at_end, relid);
+    MemoryContextSwitchTo(before);
+}
+
+void settle_followed(XactEvent moment)
+{
+    switch (moment) {
+    case XACT_EVENT_PRE_COMMIT:
+    case XACT_EVENT_PRE_PREPARE:
+        if (followed_at_end != NIL)
+            settle(moment == XACT_EVENT_PRE_COMMIT);
+        break;
+    case XACT_EVENT_COMMIT:
+    case XACT_EVENT_ABORT:
+    case XACT_EVENT_PREPARE: followed_at_end = NIL; break;
+    default: break;
+    }
+}
+
 void follow_in_text(Oid relid)
 {
-    if (is_owned_by_user(relid)) {
-        if (definition::lock_if_exists(relid, ShareUpdateExclusiveLock))
-            rewrite_text(relid);
-    } else if (!try_rewrite_text_at_once(relid)) {
-        mark_for_new_setup(relid, "an object that its query names was renamed");
-    }
+    if (!is_owned_by_user(relid))
+        follow_at_end(relid);
+    else if (definition::lock_if_exists(relid, ShareUpdateExclusiveLock))
+        rewrite_text(relid);
 }
 
 void follow_columns_in_text(const List *relations)

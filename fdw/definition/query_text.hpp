@@ -10,6 +10,7 @@
 #pragma once
 
 #include "definition/definition.hpp"
+#include "pg/hooks.hpp"
 
 namespace pgtrickle {
 
@@ -18,10 +19,17 @@ void rewrite_text(Oid relid);
 /* As rewrite_text(). Returns false if that fails, as it may for a query that is nested too deeply. */
 bool try_rewrite_text(Oid relid);
 
-/* Writes the text after a name in it has changed. The owner of another role's stream table can neither delay the
- * statement nor make it fail: a text that cannot be written at once is written when the stream table is set up again.
- */
+/* Writes the text after a name in it has changed; that of another role's stream table by follow_at_end(). */
 void follow_in_text(Oid relid);
+
+/* Writes the options of another role's stream table in which names have changed, when this transaction commits: the
+ * lock that this takes must not last as long as the transaction stays open (definition/lock_right.hpp), and no code of
+ * the role runs after it. The text of before is that of the options until then. The owner can neither delay the commit
+ * nor make it fail: options that cannot be written at once, and those of a prepared transaction, are written when the
+ * stream table is set up again. */
+void follow_at_end(Oid relid);
+/* Entry of fdw/module.cpp. */
+void settle_followed(XactEvent moment);
 
 /* Writes the texts that differ since relations (List of OIDs) have more or fewer columns. */
 void follow_columns_in_text(const List *relations);
