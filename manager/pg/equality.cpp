@@ -99,4 +99,11 @@ bool is_own_equality(const OpExpr *test)
     return true;
 }
 
+bool is_extended_hash_wrong(Oid type, Oid collation)
+{
+    const Oid base = getBaseType(type), element = get_base_element_type(base);
+    return (base == BPCHAROID || (OidIsValid(element) && getBaseType(element) == BPCHAROID)) && OidIsValid(collation) &&
+           !get_collation_isdeterministic(collation);
+}
+
 } // namespace pgtrickle

@@ -1,10 +1,10 @@
 #include "storage/partitions.hpp"
 
+#include "pg/equality.hpp"
 #include "pg/relation_row.hpp"
 #include "pg/settings.hpp"
 #include "pg/type_name.hpp"
 #include "pg/versions/heaps.hpp"
-#include "storage/apply/identity.hpp"
 #include "storage/column_settings.hpp"
 #include "storage/layout.hpp"
 #include "storage/storage.hpp"

@@ -5,21 +5,12 @@
 #include "storage/apply/plain_rows.hpp"
 
 extern "C" {
-#include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "utils/datum.h"
-#include "utils/lsyscache.h"
 #include "utils/typcache.h"
 }
 
 namespace pgtrickle::storage {
-
-bool is_extended_hash_wrong(Oid type, Oid collation)
-{
-    const Oid base = getBaseType(type), element = get_base_element_type(base);
-    return (base == BPCHAROID || (OidIsValid(element) && getBaseType(element) == BPCHAROID)) && OidIsValid(collation) &&
-           !get_collation_isdeterministic(collation);
-}
 
 namespace {
 

@@ -55,11 +55,6 @@ class Identity {
     int count_ = 0;
 };
 
-/* Whether the extended hash function of the type differs for equal values. PostgreSQL's hashbpcharextended() includes
- * the trailing blanks under a nondeterministic collation, where values that differ in them are equal; hashbpchar() does
- * not. The function for arrays hashes their elements so. */
-bool is_extended_hash_wrong(Oid type, Oid collation);
-
 /* Whether two values have the same bytes once they are detoasted: the same image, unless they contain rows. NULLs are
  * the same. */
 bool has_same_bytes(Datum a, bool a_null, Datum b, bool b_null, bool typbyval, int16 typlen);
