@@ -27,6 +27,7 @@
 #include "pg/relation_row.hpp"
 #include "pg/settings.hpp"
 #include "pg/versions/rights.hpp"
+#include "refresh/code/compile_right.hpp"
 #include "setup/defining_query.hpp"
 #include "setup/heaps.hpp"
 #include "setup/patient_lock.hpp"
@@ -380,6 +381,7 @@ void alter_table(const UserStatement &utility)
             definition::require_owner(relid);
             LockRelationOid(relid, ShareUpdateExclusiveLock);
         });
+        const refresh::AskedFor asked(relid);
         alter_options(utility, relid, command);
         return;
     }

@@ -4,6 +4,7 @@
 #include "definition/query/query.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "pg/versions/rights.hpp"
+#include "refresh/code/compile_right.hpp"
 #include "refresh/program/compiled.hpp"
 #include "storage/column_settings.hpp"
 #include "storage/storage.hpp"
@@ -198,7 +199,8 @@ bool is_setting_columns(const AlterTableStmt *statement)
 
 bool is_as_declared(Oid relid)
 {
-    return call([=] { return has_columns_of_its_query(relid); }) && refresh::has_current_layout(relid) &&
+    return call([=] { return has_columns_of_its_query(relid); }) &&
+           (!refresh::may_compile_here(relid) || refresh::has_current_layout(relid)) &&
            call([=] { return fits_its_storage(relid); });
 }
 

@@ -14,7 +14,7 @@ namespace pgtrickle {
 void have_filled(const Oid *relids, int count);
 
 /* Has the keys used by the fill that this transaction is about to begin, of the stream table and of those that it
- * reads: only of those whose rows the user may store, as the queries of others are not compiled here. Keeps
+ * reads: only of those whose rows the user may store, and whose queries may be compiled here. Keeps
  * AccessExclusive on those that get one. Does nothing under a fixed snapshot. PostgreSQL frame. */
 void use_new_keys_here(Oid relid);
 

@@ -12,6 +12,7 @@
 #include "pg/attempt.hpp"
 #include "pg/relation_row.hpp"
 #include "pg/rights.hpp"
+#include "refresh/code/compile_right.hpp"
 #include "refresh/code/interpreted_code.hpp"
 #include "refresh/request/audience.hpp"
 #include "setup/defining_query.hpp"
@@ -98,13 +99,14 @@ bool lock_to_look_at(Oid relid)
 
 void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode, setup::DeniedCapture denied)
 {
+    refresh::require_right_to_compile(relid);
     refresh::for_stream_table(relid, "redefine",
                               [&] { fill_openly(replace_openly(relid, query, text, mode, denied), denied); });
 }
 
 void redefine_or_mark(Oid relid, const char *reason)
 {
-    if (!call([=] { return is_owned_by_user(relid); })) {
+    if (!call([=] { return is_owned_by_user(relid); }) || !refresh::may_compile_here(relid)) {
         call([=] { mark_for_new_setup(relid, reason); });
         return;
     }
@@ -121,6 +123,7 @@ namespace {
 /* Replaces what was set up by the query that make() returns: it runs as the owner, in a PostgreSQL frame. */
 template <class Make> Redefined replace_by(Oid relid, Make make)
 {
+    refresh::require_right_to_compile(relid);
     Redefined redefined;
     refresh::for_stream_table(relid, "redefine", [&] {
         const Definition definition = definition::load(relid);
@@ -160,7 +163,7 @@ void raise_code_of_owner(Oid relid)
 
 Redefined replace_child_as_declared(Oid relid)
 {
-    if (!refresh::may_run_here(relid))
+    if (!refresh::may_compile_here(relid))
         raise_code_of_owner(relid);
     return replace_as_declared(relid);
 }
@@ -172,6 +175,7 @@ Redefined replace_by_analysis(Oid relid, const definition::ParsedQuery &parsed)
 
 void fill_redefined(const Redefined &redefined)
 {
+    refresh::require_right_to_compile(redefined.relid);
     refresh::for_stream_table(redefined.relid, "redefine",
                               [&] { fill_openly(redefined, setup::DeniedCapture::is_noted); });
 }
@@ -183,6 +187,7 @@ void redefine_as_declared(Oid relid)
 
 void define_restored(Oid relid)
 {
+    const refresh::AskedFor asked(relid);
     Definition definition = definition::load(relid);
     AsOwner as_owner(definition.owner, Sharing::custom);
     definition::ParsedQuery parsed = setup::parse_defining_query(definition, true, relid);

@@ -12,6 +12,7 @@
 #include "fdw/read/on_stale.hpp"
 #include "fdw/read/refresh_others.hpp"
 #include "fdw/sql/arguments.hpp"
+#include "refresh/code/compile_right.hpp"
 #include "refresh/history.hpp"
 #include "refresh/place_rows.hpp"
 
@@ -41,19 +42,26 @@ SQL_FUNCTION(pgtrickle_refresh_stream_table)
 {
     using namespace pgtrickle;
     std::string name = required_text(fcinfo, 0, "name");
-    Oid relid = call([&] {
+    const Oid unlocked = call([&] {
         guc::require_stream_tables("refresh a stream table");
         /* A refresh writes below the level of the executor, which would otherwise make these checks. */
         PreventCommandDuringRecovery("refresh_stream_table()");
         PreventCommandIfReadOnly("refresh_stream_table()");
-        const Oid unlocked = owned_stream_table(name.c_str());
-        refuse_suspended(unlocked);
-        use_new_keys_here(unlocked); /* before the manager is free to fill what this session restores */
+        const Oid found = owned_stream_table(name.c_str());
+        refuse_suspended(found);
+        return found;
+    });
+    {
+        const refresh::AskedFor asked(unlocked);
+        call([=] { use_new_keys_here(unlocked); }); /* before the manager is free to fill what this session restores */
+    }
+    const Oid relid = call([&] {
         definition::end_restoring();
         const Oid found = locked_stream_table(owned_stream_table, name.c_str(), RowExclusiveLock);
         refuse_suspended(found);
         return found;
     });
+    const refresh::AskedFor asked(relid);
     call([=] {
         refresh_others_for(relid);
         UnlockRelationOid(relid, RowExclusiveLock); /* the batch takes it, and must be able to give it up */

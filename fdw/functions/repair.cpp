@@ -17,6 +17,7 @@
 #include "mailbox/mailbox.hpp"
 #include "pg/relation_name.hpp"
 #include "refresh/batch/holds.hpp"
+#include "refresh/code/compile_right.hpp"
 #include "refresh/history.hpp"
 #include "refresh/program/compiled.hpp"
 #include "setup/steps.hpp"
@@ -140,6 +141,8 @@ std::string repair(Oid relid)
 SQL_FUNCTION(pgtrickle_repair_stream_table)
 {
     using namespace pgtrickle;
-    std::string result = repair(stream_table_to_repair(fcinfo));
+    const Oid relid = stream_table_to_repair(fcinfo);
+    const refresh::AskedFor asked(relid);
+    std::string result = repair(relid);
     return call([&] { return CStringGetTextDatum(result.c_str()); });
 }

@@ -15,6 +15,7 @@
 #include "pg/versions/processes.hpp"
 #include "pg/versions/rights.hpp"
 #include "refresh/batch/excluded_members.hpp"
+#include "refresh/code/compile_right.hpp"
 #include "refresh/history.hpp"
 #include "refresh/refresh.hpp"
 
@@ -55,8 +56,8 @@ bool lacks_nothing(Oid relid)
     return !is_pending;
 }
 
-/* Whether the heaps of the stream table, or of one that it reads, are to be built again. The plan of the statement that
- * is about to start refers to them as they are. */
+/* Whether the heaps of the stream table, or of one that it reads, are to be built again, by this session. The plan of
+ * the statement that is about to start refers to them as they are. */
 bool is_to_be_set_up(Oid relid)
 {
     return enter([=] {
@@ -65,7 +66,7 @@ bool is_to_be_set_up(Oid relid)
             const state::VisibleRow seen = call([=] { return state::visible_row(one); });
             return seen.needs_setup ||
                    (seen.needs_reinit && call([=] { return definition::lock_if_exists(one, RowExclusiveLock); }) &&
-                    refresh::needs_other_heaps(one));
+                    refresh::may_compile_here(one) && refresh::needs_other_heaps(one));
         });
     });
 }

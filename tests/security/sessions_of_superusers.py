@@ -1,7 +1,8 @@
 #!/usr/bin/python3 -B
 """Shows that no statement of a superuser runs the interpreted code of another role's stream table in its session, unless
 it asks for a refresh of that stream table: whatever state the stream table is in, and however the statement concerns
-it, as a reader, a writer, by DDL on what it reads, or from another one above it.
+it, as a reader, a writer, by DDL on what it reads, on its indexes and parents, or from another one above it. The code is
+a VOLATILE function of rows, and IMMUTABLE ones of constants in grouped queries, which run when they are planned.
 
 The code raises a NOTICE, which reaches the client in whose session it runs, and fails on demand, so that its stream
 table stays unfilled, failing, or marked."""
@@ -50,6 +51,14 @@ ALONE = (*RETYPED, *NAMING, "REFRESH MATERIALIZED VIEW {view}", "SELECT pgtrickl
          "SELECT * FROM pgtrickle.health_check()", "SELECT * FROM pgtrickle.pgt_stream_tables", "SELECT * FROM pgtrickle.explain_st('{st}')", "EXPLAIN (ANALYZE) SELECT * FROM {st}",
          "COPY (SELECT * FROM {st}) TO STDOUT", "ANALYZE {t}",
          "SELECT pgtrickle.alter_stream_table('{own}', schedule => '2h')", "SELECT pgtrickle.resume_stream_table('{own}')")
+# {groups}, {having}: grouped queries; {groups} has the adopted index {adopted}; {child} of {above_groups} is {groups}.
+ON_GROUPS = ("DROP INDEX {adopted}", "DROP INDEX {adopted} CASCADE", "ALTER INDEX {adopted} DEPENDS ON EXTENSION plpgsql", "REINDEX INDEX {adopted}", "ALTER INDEX {adopted} RENAME TO renamed",
+             "CREATE INDEX ON {groups} (c)", "CREATE UNIQUE INDEX ON {having} (id)", "ALTER TABLE {above_groups} ALTER c TYPE bigint", "ALTER TABLE {above_groups} ALTER c SET STATISTICS 7",
+             "ALTER FOREIGN TABLE {groups} ALTER c TYPE bigint", "ALTER FOREIGN TABLE {groups} ALTER c TYPE numeric", "ALTER FOREIGN TABLE {groups} ALTER c SET STATISTICS 7",
+             "ALTER FOREIGN TABLE {groups} NO INHERIT {above_groups}", "ALTER FOREIGN TABLE {groups} OWNER TO ss_alice", "ANALYZE {groups}", "SELECT pgtrickle.refresh_stream_table('{over_groups}')",
+             "CREATE FOREIGN TABLE {schema}.new () SERVER pgtrickle OPTIONS (query 'SELECT id FROM {groups}', schedule '0s')", "SELECT * FROM pgtrickle.health_check()",
+             "SELECT * FROM pgtrickle.explain_st('{groups}')", "SELECT * FROM pgtrickle.pgt_stream_tables", "ALTER TABLE {t} ALTER id TYPE bigint", "TRUNCATE {t}",
+             "CREATE OR REPLACE VIEW {v} AS SELECT id, name || '' AS name FROM {t}", "SELECT pgtrickle.recommend_refresh_mode()", "DROP FOREIGN TABLE {having}")
 
 
 def as_role(role):
@@ -72,6 +81,7 @@ def prepare():
         db.run(f"CREATE ROLE {role}; GRANT USAGE ON FOREIGN SERVER pgtrickle TO {role}; CREATE SCHEMA {role[3:]} AUTHORIZATION {role}; GRANT USAGE ON SCHEMA {role[3:]} TO PUBLIC")
     db.run("CREATE SCHEMA other; GRANT USAGE ON SCHEMA other TO PUBLIC")
     run_as("ss_mallory", "CREATE TABLE mallory.failing (number int PRIMARY KEY, sqlstate text)", "GRANT SELECT ON mallory.failing TO PUBLIC",
+           "CREATE FUNCTION mallory.constant(number int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE NOTICE 'met'; RETURN number; END $$",
            "CREATE FUNCTION mallory.met(number int, t pg_catalog.text) RETURNS bool LANGUAGE plpgsql AS $$ DECLARE bad text := (SELECT sqlstate FROM mallory.failing f WHERE f.number = met.number); BEGIN "
            "RAISE NOTICE 'met'; IF bad IS NOT NULL THEN RAISE 'it fails' USING ERRCODE = bad; END IF; RETURN true; END $$")
 
@@ -82,11 +92,12 @@ class Scene:
         schema = f"scene{n}"
         self.names = {"n": n, "schema": schema, "t": f"{schema}.t", "v": f"{schema}.v", "key": "t_pkey", "st": f"mallory.st{n}", "over": f"alice.over{n}",
                       "own": f"{schema}.own", "view": f"{schema}.view", "t2": f"{schema}.t2", "p2": f"{schema}.p2", "c2": f"{schema}.c2", "t3": f"{schema}.t3",
-                      "parent": f"{schema}.parent"}
+                      "parent": f"{schema}.parent", "groups": f"mallory.groups{n}", "having": f"mallory.having{n}", "beside": f"mallory.beside{n}",
+                      "adopted": f"mallory.adopted{n}", "above_groups": f"{schema}.above_groups", "over_groups": f"{schema}.over_groups"}
         db.run(self.text("CREATE SCHEMA {schema}; GRANT USAGE ON SCHEMA {schema} TO PUBLIC; CREATE TABLE {t} (id int PRIMARY KEY, name text); CREATE VIEW {v} AS SELECT * FROM {t};"
                          "INSERT INTO {t} VALUES (1, 'a'); CREATE TABLE {t2} (id int PRIMARY KEY, name text); INSERT INTO {t2} VALUES (1, 'a');"
                          "CREATE TABLE {p2} (id int, name text) PARTITION BY LIST (name); CREATE TABLE {p2}_1 PARTITION OF {p2} DEFAULT; INSERT INTO {p2} VALUES (1, 'a');"
-                         "CREATE TABLE {t3} AS SELECT 1 AS id, 'a'::text AS name; CREATE TABLE {parent} (id int, name text);"
+                         "CREATE TABLE {t3} AS SELECT 1 AS id, 'a'::text AS name; CREATE TABLE {parent} (id int, name text); CREATE TABLE {above_groups} (id int, c bigint);"
                          "CREATE TYPE {c2} AS (id int, name text); CREATE TABLE {schema}.of_type OF {c2}; GRANT SELECT, TRIGGER ON ALL TABLES IN SCHEMA {schema} TO ss_mallory"))
         is_unfilled, is_fresh = "{unfilled}" in STATES[state], "{zero}" in STATES[state]
         if is_unfilled:
@@ -97,13 +108,19 @@ class Scene:
             f"SELECT pgtrickle.create_stream_table('{{st}}', '{query}', '{schedule}', initialize => {fill})",
             *(f"SELECT pgtrickle.create_stream_table('mallory.{kind}{{n}}', 'SELECT id, name FROM {source} WHERE mallory.met({{n}}, name)', '1h', initialize => {fill})"
               for kind, source in (("of_t", "{t2}"), ("of_p", "{p2}_1"), ("of_c", "{schema}.of_type"), ("child", "{t}"))),
+            f"SELECT pgtrickle.create_stream_table('{{groups}}', 'SELECT id, count(*) + mallory.constant(3) AS c FROM {{v}} GROUP BY id', '{schedule}', initialize => {fill})",
+            f"SELECT pgtrickle.create_stream_table('{{having}}', 'SELECT id, count(*) AS c FROM {{v}} GROUP BY id HAVING count(*) > mallory.constant(0)', '{schedule}', initialize => {fill})",
+            f"SELECT pgtrickle.create_stream_table('{{beside}}', 'SELECT id, count(*) AS c FROM {{t}} GROUP BY id', '{schedule}', initialize => {fill})",
+            "SELECT pgtrickle.create_refresh_group('beside{n}', ARRAY['{groups}', '{beside}'], 'read_committed')",
+            "CREATE UNIQUE INDEX adopted{n} ON {groups} (id)",
             "SELECT pgtrickle.create_stream_table('mallory.above{n}', 'SELECT id, name FROM {t3}', '1h')",
             "CREATE TABLE mallory.below{n} () INHERITS (mallory.above{n})", "INSERT INTO mallory.below{n} VALUES (2, 'b')",
             "ALTER TABLE mallory.below{n} ADD CHECK (mallory.met({n}, name)) NOT VALID",
             "GRANT SELECT ON ALL TABLES IN SCHEMA mallory TO PUBLIC")))
-        db.run(self.text("ALTER FOREIGN TABLE mallory.child{n} INHERIT {parent}"))
+        db.run(self.text("ALTER FOREIGN TABLE mallory.child{n} INHERIT {parent}; ALTER FOREIGN TABLE {groups} INHERIT {above_groups}"))
         run_as("ss_alice", self.text("SELECT pgtrickle.create_stream_table('{over}', 'SELECT id, name FROM {st}', '1h', initialize => false)"), self.text("GRANT SELECT ON {over} TO PUBLIC"))
-        db.run(self.text("SELECT pgtrickle.create_stream_table('{own}', 'SELECT id, name FROM {st}', '1h', initialize => false); CREATE MATERIALIZED VIEW {view} AS SELECT * FROM {own} WITH NO DATA"))
+        db.run(self.text("SELECT pgtrickle.create_stream_table('{own}', 'SELECT id, name FROM {st}', '1h', initialize => false); CREATE MATERIALIZED VIEW {view} AS SELECT * FROM {own} WITH NO DATA;"
+                         "SELECT pgtrickle.create_stream_table('{over_groups}', 'SELECT g.id, g.c FROM {groups} g JOIN {having} USING (id) JOIN {beside} USING (id)', '1h', initialize => false)"))
         for statement in STATES[state]:
             if statement.startswith("{bad:"):
                 self.fail(statement[5:10])
@@ -172,6 +189,17 @@ def no_other_statement_runs_it():
     demand_nothing([one for state in STATES for one in explore(state, programs)])
 
 
+def no_statement_on_groups_runs_it():
+    reads = ("SELECT * FROM {groups}", "SELECT * FROM {having}", "SELECT * FROM {beside}", "SELECT * FROM {over_groups}")
+    programs = [("BEGIN", statement, "SAVEPOINT s", *reads) for statement in ON_GROUPS]
+    programs += [(way, "BEGIN", CHANGES[0], read) for way in WAYS for read in reads]
+    found = [one for state in STATES for one in explore(state, programs)]
+    for state in "filled", "never filled", "marked":
+        for statement in ON_GROUPS:
+            found += explore(state, [(statement, *reads)])
+    demand_nothing(found)
+
+
 def no_committed_statement_runs_it():
     found = []
     for state in "filled", "never filled", "marked":
@@ -184,7 +212,7 @@ def no_committed_statement_runs_it():
 
 try:
     prepare()
-    run_cases([the_notice_is_seen, no_read_runs_it, no_change_runs_it, no_other_statement_runs_it, no_committed_statement_runs_it])
+    run_cases([the_notice_is_seen, no_read_runs_it, no_change_runs_it, no_other_statement_runs_it, no_statement_on_groups_runs_it, no_committed_statement_runs_it])
 finally:
     db.drop()
     db.admin("DROP ROLE IF EXISTS ss_alice, ss_mallory")

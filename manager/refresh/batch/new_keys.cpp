@@ -3,6 +3,7 @@
 #include "definition/definition.hpp"
 #include "definition/restoring.hpp"
 #include "definition/state/state.hpp"
+#include "refresh/code/compile_right.hpp"
 #include "refresh/program/compiled.hpp"
 
 extern "C" {
@@ -44,7 +45,7 @@ bool try_refresh_lock(Oid relid)
 
 bool could_be_filled_by_key(Oid relid)
 {
-    return call([=] {
+    return may_compile_here(relid) && call([=] {
                return definition::is_stream_table(relid) && !definition::is_restored_elsewhere(relid) &&
                       !state::visible_row(relid).is_populated;
            }) &&

@@ -3,26 +3,35 @@
 #include "definition/lock_right.hpp"
 #include "pg/relation_row.hpp"
 #include "pg/rights.hpp"
+#include "refresh/code/compile_right.hpp"
 #include "refresh/code/interpreted_code.hpp"
+#include "refresh/sets/refresh_sets.hpp"
 
-extern "C" {
-#include "utils/rel.h"
-#include "utils/relcache.h"
-}
+#include <set>
+#include <vector>
 
 namespace pgtrickle::refresh {
 
 namespace {
 
-/* Whether this transaction has created the relation. PostgreSQL frame. */
-bool is_created_here(Oid relid)
+/* Whether the session may run what is refreshed together with the stream table, all of one owner. */
+bool may_run_sets_of(Oid relid)
 {
-    Relation relation = RelationIdGetRelation(relid);
-    if (!RelationIsValid(relation))
-        return false;
-    const bool answer = relation->rd_createSubid != InvalidSubTransactionId;
-    RelationClose(relation);
-    return answer;
+    std::set<Oid> found;
+    std::vector<Oid> open = {relid};
+    refresh_sets().process_invalidations();
+    while (!open.empty()) {
+        const Oid one = open.back();
+        open.pop_back();
+        if (!found.insert(one).second)
+            continue;
+        if (!may_compile_here(one))
+            return false;
+        refresh_sets().read_sets_around({one});
+        for (const auto *set : {&refresh_sets().group_of(one), &refresh_sets().atomic_set_of(one)})
+            open.insert(open.end(), set->begin(), set->end());
+    }
+    return true;
 }
 
 } // namespace
@@ -31,8 +40,8 @@ bool may_refresh_here(Oid relid)
 {
     if (SessionSwitch::is_in_worker())
         return ServedOwner::owner() == call([=] { return owner_of_relation(relid); });
-    return call([=] { return definition::may_store(relid); }) &&
-           (may_run_here(relid) || call([=] { return is_created_here(relid); }));
+    return call([=] { return definition::may_store(relid); }) && (may_run_here(relid) || is_created_here(relid)) &&
+           (call([=] { return is_trusted_here(relid); }) || may_run_sets_of(relid));
 }
 
 } // namespace pgtrickle::refresh

@@ -5,9 +5,9 @@
 namespace pgtrickle::refresh {
 
 /* Whether this session may refresh the stream table without having been asked to, as an upstream or for a reader: its
- * user has the rights of the owner (definition::may_store()), and the query may run here. What this transaction has
- * created, such as a superuser's restore for other roles, no other process can fill: it is refreshed here whatever it
- * runs. A worker refreshes what its owners own. C++ frame. */
+ * user has the rights of the owner (definition::may_store()), and the queries of it, and of what is refreshed together
+ * with it, may run here. What this transaction has created, such as a superuser's restore for other roles, no other
+ * process can fill: it is refreshed here whatever it runs. A worker refreshes what its owners own. C++ frame. */
 bool may_refresh_here(Oid relid);
 
 } // namespace pgtrickle::refresh

@@ -200,13 +200,16 @@ bool is_known_stream_table(Oid relid, Oid rows)
     return has_known_parts(&query, relid) && are_known_relations(&query);
 }
 
-/* The queries of the stream tables that it reads do not count. C++ frame. */
+} // namespace
+
 bool may_run_interpreted_code(Oid relid)
 {
     Scratch scratch;
     const Oid rows = storage::storage_of(relid);
     return !call([=] { return is_known_stream_table(relid, rows); });
 }
+
+namespace {
 
 /* The role of the statement, and the one outside of the SECURITY DEFINER function that runs it. */
 struct Roles {

@@ -30,6 +30,8 @@ namespace pgtrickle::refresh {
 bool may_run_here(Oid relid);
 /* As above, and `query`, which is to become that of the stream table, may run here as well. C++ frame. */
 bool may_run_query_here(Oid relid, ::Query *query);
+/* Whether the query of the stream table itself runs interpreted code, those of its upstreams aside. C++ frame. */
+bool may_run_interpreted_code(Oid relid);
 /* Whether the user is the owner in this sense, whatever code it is. PostgreSQL frame. */
 bool is_trusted_here(Oid relid);
 

@@ -11,6 +11,7 @@
 #include "pg/relation_listeners.hpp"
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
+#include "refresh/code/compile_right.hpp"
 #include "refresh/program/captured.hpp"
 #include "refresh/program/heaps.hpp"
 #include "refresh/program/relation_names.hpp"
@@ -311,6 +312,7 @@ void discard(Compiled *compiled)
 
 bool is_incremental(const Definition &definition)
 {
+    require_right_to_compile(definition.relid);
     return definition.uncaptured_source() == nullptr && setup::translation_of(definition).has_value();
 }
 
@@ -354,6 +356,9 @@ Compiled &look_up(Oid relid)
         discard(stale);
         found = all.end();
     }
+    /* An entry may have been made with more right, as by a refresh that this session was asked for. */
+    uint64 known_code_as_of = found == all.end() ? 0 : found->second->known_code_as_of;
+    require_right_to_compile(relid, &known_code_as_of);
     if (found == all.end()) {
         was_invalidated_meanwhile = false;
         Compiled *compiled = compile(relid);
@@ -365,6 +370,7 @@ Compiled &look_up(Oid relid)
         index_of_users().add(*compiled, compiled->objects);
         note_growth(*compiled);
     }
+    found->second->known_code_as_of = known_code_as_of;
     note_use(*found->second);
     return *found->second;
 }
@@ -477,12 +483,6 @@ std::vector<ProgramText> texts_of(const Compiled &compiled)
             add(prefix + "recompute", compiled.program->recompute_sql(k, names));
     }
     return texts;
-}
-
-std::string delta_name(engine::DeltaInput input)
-{
-    const char *kind = input.kind == engine::DeltaInput::Kind::source ? "pgt_delta_s" : "pgt_delta_a";
-    return kind + std::to_string(input.index);
 }
 
 void register_refresh()

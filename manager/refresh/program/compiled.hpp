@@ -7,6 +7,9 @@
  * the next call builds it again. Its memory is a context of its own below TopMemoryContext, freed when it is
  * replaced, or when other entries need the memory (plan_cache.hpp).
  *
+ * A session gets one only with the right to compile it (code/compile_right.hpp): functions that take a relid raise
+ * 42501 without.
+ *
  * All functions are C++ frames; they throw PgError.
  */
 #pragma once
@@ -78,6 +81,7 @@ struct Compiled : CacheEntry {
     bool logs_are_checked = false;              /* the logs had all columns when it was refreshed first */
     std::vector<Oid> captured;                  /* relations with the privileges that decide that */
     int capture_privilege = 0;                  /* guc::capture_privilege when this was built */
+    uint64 known_code_as_of = 0;                /* as require_right_to_compile() sets it */
     bool is_elsewhere = false;                  /* another process refreshes the stream table from now on */
     std::vector<Oid> relations;                 /* relations of the stream table itself, with their indexes */
     std::shared_ptr<LocalCostHints> experience; /* outlives this Compiled */

@@ -89,4 +89,10 @@ double Names::rows_of_value(engine::DeltaInput relation, const std::vector<engin
     return least;
 }
 
+std::string delta_name(engine::DeltaInput input)
+{
+    const char *kind = input.kind == engine::DeltaInput::Kind::source ? "pgt_delta_s" : "pgt_delta_a";
+    return kind + std::to_string(input.index);
+}
+
 } // namespace pgtrickle::refresh

@@ -1,0 +1,83 @@
+#include "refresh/code/compile_right.hpp"
+
+#include "definition/stream_table.hpp"
+#include "pg/relation_row.hpp"
+#include "pg/rights.hpp"
+#include "refresh/code/interpreted_code.hpp"
+
+extern "C" {
+#include "storage/sinval.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+}
+
+namespace pgtrickle::refresh {
+
+AskedFor::AskedFor(Oid relid) : outer_(innermost_), owner_(call([=] { return owner_of_relation(relid); }))
+{
+    innermost_ = this;
+}
+
+AskedFor::~AskedFor()
+{
+    innermost_ = outer_;
+}
+
+bool AskedFor::includes(Oid owner)
+{
+    const AskedFor *asked = innermost_;
+    while (asked != nullptr && asked->owner_ != owner)
+        asked = asked->outer_;
+    return asked != nullptr;
+}
+
+bool is_created_here(Oid relid)
+{
+    return call([=] {
+        Relation relation = RelationIdGetRelation(relid);
+        if (!RelationIsValid(relation))
+            return false;
+        const bool answer = relation->rd_createSubid != InvalidSubTransactionId;
+        RelationClose(relation);
+        return answer;
+    });
+}
+
+namespace {
+
+bool may_run_any_code_of(Oid relid)
+{
+    return SessionSwitch::is_in_worker() || call([=] { return is_trusted_here(relid); }) ||
+           AskedFor::includes(call([=] { return owner_of_relation(relid); })) || is_created_here(relid);
+}
+
+} // namespace
+
+bool may_compile_here(Oid relid)
+{
+    return may_run_any_code_of(relid) || !may_run_interpreted_code(relid);
+}
+
+void require_right_to_compile(Oid relid)
+{
+    if (!may_compile_here(relid))
+        raise({.sqlstate = ERRCODE_INSUFFICIENT_PRIVILEGE,
+               .message = "the query of stream table " +
+                          std::string(call([=] { return definition::qualified_name(relid); })) +
+                          " must not run in this session",
+               .detail = "It may run code of its owner.",
+               .hint = "Use SET ROLE to become its owner.",
+               .is_public = true});
+}
+
+void require_right_to_compile(Oid relid, uint64 *known_as_of)
+{
+    if (may_run_any_code_of(relid))
+        return;
+    const uint64 invalidations = SharedInvalidMessageCounter;
+    if (*known_as_of == 0 || *known_as_of != invalidations)
+        require_right_to_compile(relid);
+    *known_as_of = invalidations;
+}
+
+} // namespace pgtrickle::refresh
