@@ -7,6 +7,10 @@
  * visible to the snapshot: nothing is missing. "Clean" is therefore one load and one comparison. Any
  * transaction that commits later, or whose source shares the slot by its hash, increments `started` first.
  *
+ * A start of a command that then commits nothing is taken back. The number s may be given a second time; but `started`
+ * is never less than the number of transactions that have reached PRE_COMMIT, so it is s, which `finished` was, only
+ * while there is no other of these.
+ *
  * Change times record *since when* the source is dirty: an observer asks for one, and the next increment stores its
  * number and time. A refresh that has seen s needs the time of increment s + 1; if that change_time was overwritten
  * or lost in a race, the time of the observation is an earlier bound.
@@ -53,6 +57,17 @@ uint64_t start(uint32_t slot_number, TimestampTz since) noexcept
 void finish(uint32_t slot_number) noexcept
 {
     source_slots[slot_number].finished.fetch_add(1);
+}
+
+void take_back(uint32_t slot_number, uint64_t count) noexcept
+{
+    SourceSlot &slot = source_slots[slot_number];
+    for (ChangeTime &change_time : slot.change_times) {
+        uint64_t stored = count;
+        (void)change_time.count.compare_exchange_strong(stored, 0);
+    }
+    slot.wants_change_time.store(1);
+    slot.started.fetch_sub(1);
 }
 
 TimestampTz change_time_of(const SourceSlot &slot, uint64_t count) noexcept

@@ -173,6 +173,8 @@ inline uint32_t database_slot() noexcept
  * the oldest base change that it contains; 0: now. */
 uint64_t start(uint32_t slot, TimestampTz since) noexcept;
 void finish(uint32_t slot) noexcept;
+/* Takes back a start() that returned `count`, and that turned out to be of no change. */
+void take_back(uint32_t slot, uint64_t count) noexcept;
 /* The time marked for number `count` in `slot`; 0 if there is none. */
 TimestampTz change_time_of(const SourceSlot &slot, uint64_t count) noexcept;
 
@@ -244,7 +246,8 @@ void forget_own_workers() noexcept;
 void stop_waiting(ManagerSlot *slot) noexcept;
 
 /* ---- transaction.cpp, utility.cpp ---- */
-/* Finishes the counters of COMMIT PREPARED that this backend has started and not finished. */
+/* Finishes the counter of a COMMIT PREPARED that this backend has started and not finished, and notifies the manager.
+ */
 void finish_commit_prepared() noexcept;
 /* Removes this transaction's blocks: managers may run again in the databases that it needed without
  * sessions. */

@@ -2,7 +2,8 @@
  * Commands that concern a whole database.
  *
  * COMMIT PREPARED makes changes visible, and the sources of these changes are not known: it is counted by the
- * database's own counter, which every stream table reads.
+ * database's own counter, which every stream table reads. One that PostgreSQL refuses, as any role can have it, is
+ * counted while it runs only, and the manager is not notified of it.
  *
  * DROP DATABASE, ALTER DATABASE … RENAME or SET TABLESPACE and CREATE DATABASE … TEMPLATE need the database
  * without sessions: its manager is asked to exit, and the launcher starts none until the command's
@@ -21,6 +22,7 @@
 #include "pg/versions/rights.hpp"
 
 extern "C" {
+#include "access/twophase.h"
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
@@ -38,13 +40,14 @@ extern "C" {
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 #include <vector>
 
 namespace pgtrickle::mailbox {
 
 namespace {
 
-bool is_committing_prepared = false; /* `started` was incremented, `finished` was not */
+uint64_t commit_prepared_count = 0; /* not 0: `started` was incremented to this, `finished` was not */
 
 struct Invalidated {
     bool databases = false;
@@ -71,20 +74,30 @@ void note_invalidated(Oid relation)
     invalidated.settings |= relation == InvalidOid || relation == DbRoleSettingRelationId;
 }
 
-void start_commit_prepared() noexcept
+/* Whether PostgreSQL raises the error for COMMIT PREPARED before it commits: there is no such transaction, or the role,
+ * the database, or a transaction block is not that which may commit it. */
+bool is_refusal(const PgError &error)
 {
-    start(database_slot(), 0);
-    is_committing_prepared = true;
+    constexpr int refusals[] = {ERRCODE_UNDEFINED_OBJECT,       ERRCODE_INSUFFICIENT_PRIVILEGE,
+                                ERRCODE_FEATURE_NOT_SUPPORTED,  ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                                ERRCODE_ACTIVE_SQL_TRANSACTION, ERRCODE_READ_ONLY_SQL_TRANSACTION};
+    return std::ranges::find(refusals, error.data->sqlerrcode) != std::end(refusals);
 }
 
-struct CommitPrepared {
-    CommitPrepared() noexcept { start_commit_prepared(); }
-    ~CommitPrepared()
-    {
-        finish_commit_prepared();
-        notify_change(database_slot());
-    }
-};
+void commit_prepared(const UtilityCall &utility)
+try {
+    commit_prepared_count = start(database_slot(), 0);
+    call([&] {
+        utility.run();
+        AcceptInvalidationMessages();
+    });
+    finish_commit_prepared();
+} catch (const PgError &error) {
+    if (is_refusal(error))
+        take_back(database_slot(), std::exchange(commit_prepared_count, 0));
+    finish_commit_prepared();
+    throw;
+}
 
 /* ---- commands that need a database without sessions ---- */
 
@@ -218,17 +231,13 @@ bool needs_no_sessions(::Node *utility)
 
 void around_commit_prepared(const UtilityCall &utility)
 {
-    if (!is_available()) {
+    if (!is_available() || max_prepared_xacts == 0) {
         utility.run();
         return;
     }
     enter([&] {
-        CommitPrepared guard;
         invalidated = {};
-        call([&] {
-            utility.run();
-            AcceptInvalidationMessages();
-        });
+        commit_prepared(utility);
         if (invalidated.databases)
             note_database_change();
         if (invalidated.settings)
@@ -269,10 +278,10 @@ void register_invalidations()
 
 void finish_commit_prepared() noexcept
 {
-    if (!is_committing_prepared)
+    if (std::exchange(commit_prepared_count, 0) == 0)
         return;
-    is_committing_prepared = false;
     finish(database_slot());
+    notify_change(database_slot());
 }
 
 void remove_blocks() noexcept
