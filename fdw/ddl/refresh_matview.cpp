@@ -206,7 +206,7 @@ void refresh_what_is_read(Oid view)
     have_filled(relids, count);
     for (int i = 0; i < count; i++)
         LockRelationOid(relids[i], AccessShareLock);
-    (void)pass_barrier(relids, count, nullptr);
+    (void)pass_barrier(relids, count);
     CommandCounterIncrement();
 }
 

@@ -273,7 +273,7 @@ Oid *tables_to_align(const Oid *relids, int count, int *found_count)
     return found;
 }
 
-Passed pass_barrier(const Oid *relids, int count, const RequiredRights *rights)
+Passed pass_barrier(const Oid *relids, int count)
 {
     TimestampTz now = GetCurrentTimestamp();
     Actions actions = {};
@@ -296,8 +296,6 @@ Passed pass_barrier(const Oid *relids, int count, const RequiredRights *rights)
         if (!is_requested && freshness.can_request)
             actions.requested[actions.requested_count++] = relids[i];
     }
-    if (rights != nullptr)
-        check_rights(*rights);
     bool is_fresh = !actions.has_stale, has_refreshed = actions.own_count > 0;
     if (actions.own_count > 0)
         is_fresh = refresh_here(actions.own, actions.own_count) && is_fresh;
@@ -323,7 +321,7 @@ Expected expected_of(const Oid *relids, int count)
     return is_any_requested ? Expected::request : has_one_to_be_current ? Expected::anything : Expected::nothing;
 }
 
-Passed refresh_ahead(const Oid *relids, int count, const RequiredRights *rights)
+Passed refresh_ahead(const Oid *relids, int count)
 {
     const TimestampTz now = GetCurrentTimestamp();
     auto *requested = static_cast<Oid *>(palloc(sizeof(Oid) * (count + 1)));
@@ -336,8 +334,6 @@ Passed refresh_ahead(const Oid *relids, int count, const RequiredRights *rights)
         else if (verdict == Verdict::refresh_here && !is_held(relids[i]))
             own[own_count++] = relids[i];
     }
-    if (requested_count + own_count > 0)
-        check_rights(*rights);
     if (own_count > 0)
         (void)refresh_here(own, own_count);
     (void)request_and_wait(requested, requested_count, Waiter::statement);

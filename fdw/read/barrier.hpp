@@ -4,6 +4,9 @@
  * After the barrier, each stream table of the statement is as fresh as it has to be (freshness.hpp) or
  * on_stale has been applied, none is unpopulated, and all are read under one snapshot that sees the refresh.
  *
+ * The caller has checked that the user may read what the statement reads: messages about a stream table, and waits for
+ * it, show its state.
+ *
  * PostgreSQL frames.
  */
 #pragma once
@@ -27,9 +30,8 @@ struct Passed {
     bool has_requested; /* a refresh was requested of the manager, and waited for */
 };
 
-/* Passes a statement that can still take a new snapshot. `rights` (may be null) are checked before any
- * wait. */
-Passed pass_barrier(const Oid *relids, int count, const RequiredRights *rights);
+/* Passes a statement that can still take a new snapshot. */
+Passed pass_barrier(const Oid *relids, int count);
 
 /* How a statement would pass with a new snapshot. */
 enum class Expected {
@@ -41,7 +43,7 @@ Expected expected_of(const Oid *relids, int count);
 
 /* Refreshes stream tables that the statement may read by functions. Those that cannot be refreshed are left to
  * the functions' statements, which apply on_stale if they read them. */
-Passed refresh_ahead(const Oid *relids, int count, const RequiredRights *rights);
+Passed refresh_ahead(const Oid *relids, int count);
 
 /* Refreshes in this transaction; the history is written when the transaction ends. Returns whether all were
  * refreshed: on_stale has been applied to stream tables that are held and to upstreams that could not be

@@ -230,9 +230,6 @@ Planned replace_plan(QueryDesc *query, int flags, const Oid *relids, int count, 
     List *computed = find_computed(query, relids, count);
     if (computed == NIL && age == PlanAge::of_snapshot)
         return Planned::as_before;
-    /* Planning runs code of owners. The executor checks privileges after it, and the planner only those of entries
-     * that are expanded. */
-    check_rights(asked_rights(query->plannedstmt));
     /* A TRUNCATE cannot commit between looking for the changes of one table, or stream table, and of another then. */
     const List *tables = locked_tables_of(relids, count);
     const uint64 invalidations = SharedInvalidMessageCounter;

@@ -113,8 +113,7 @@ void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count, bool h
     const Oid *current = tables_to_align(relids, count, &current_count);
     const bool can_refresh = !IsolationUsesXactSnapshot() && can_refresh_all_here(current, current_count);
     for (int left = (can_refresh ? max_passes_refreshing : max_passes_requesting) - 1;; left--) {
-        const RequiredRights rights = asked_rights(query->plannedstmt);
-        Passed passed = pass_barrier(relids, count, &rights);
+        Passed passed = pass_barrier(relids, count);
         record_wait(passed);
         has_refreshed |= passed.has_refreshed;
         take_new_snapshot(query, has_refreshed);
@@ -165,11 +164,9 @@ bool can_renew_snapshot(QueryDesc *query)
 /* Passes a statement on a standby that can still take a new snapshot. It waits for refreshes that are due. */
 bool pass_on_standby(QueryDesc *query, const Reads &reads)
 {
-    const RequiredRights rights = asked_rights(query->plannedstmt);
     FixedSnapshot fixed = {query->snapshot, GetCurrentStatementStartTimestamp()};
     bool has_new_snapshot = false;
     while (is_refresh_to_be_replayed(reads.relids, reads.count, fixed)) {
-        check_rights(rights);
         pause_waiting();
         if (has_new_snapshot)
             PopActiveSnapshot();
@@ -187,8 +184,7 @@ bool pass_with_available_snapshot(QueryDesc *query, const Reads &reads)
 {
     const QueryDesc *caller = outermost_running_under(query->snapshot);
     if (caller == nullptr && can_take_new_snapshot(query)) {
-        const RequiredRights rights = asked_rights(query->plannedstmt);
-        const Passed ahead = refresh_ahead(reads.by_functions, reads.by_functions_count, &rights);
+        const Passed ahead = refresh_ahead(reads.by_functions, reads.by_functions_count);
         record_wait(ahead);
         if (reads.count > 0)
             pass_to_new_snapshot(query, reads.relids, reads.count, ahead.has_refreshed);
@@ -291,7 +287,6 @@ bool passes_without_refresh(QueryDesc *query, const Reads &reads)
 {
     if (!looks_up_rows(query, reads.relids, reads.count) || !may_all_be_computed(reads.relids, reads.count))
         return false;
-    check_rights(asked_rights(query->plannedstmt));
     renew_snapshot(query, false);
     List *relids = NIL;
     for (int i = 0; i < reads.count; i++)
@@ -392,12 +387,13 @@ Prepared read_exactly(QueryDesc *query, int flags, const Reads &reads)
     return prepared;
 }
 
-/* Passes the barrier in memory of its own: the caller's may be that of an SQL function, which is kept from one call to
- * the next. */
+/* Passes the barrier, once the user is known to have the privileges that the executor checks after it. In memory of its
+ * own: the caller's may be that of an SQL function, which is kept from one call to the next. */
 Prepared prepare(QueryDesc *query, int flags, const Reads &reads)
 {
     MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle barrier", ALLOCSET_DEFAULT_SIZES);
     MemoryContext previous = MemoryContextSwitchTo(memory);
+    check_rights(asked_rights(query->plannedstmt));
     Prepared prepared = is_read_exactly(query->plannedstmt, reads.relids, reads.count)
                             ? read_exactly(query, flags, reads)
                             : refresh_or_read_exactly(query, flags, reads);

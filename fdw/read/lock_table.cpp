@@ -95,7 +95,7 @@ bool lock(LockStmt *statement, bool is_top_level)
     RequireTransactionBlock(is_top_level, "LOCK TABLE");
     bool has_fixed_snapshot = IsolationUsesXactSnapshot() && FirstSnapshotSet;
     if (is_reader() && !has_fixed_snapshot && !RecoveryInProgress())
-        pass_barrier(relids, count, nullptr);
+        pass_barrier(relids, count);
     statement->relations = others;
     return others != NIL;
 }
