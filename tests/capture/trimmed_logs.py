@@ -1,8 +1,9 @@
 #!/usr/bin/python3 -B
 """Shows what trimming a change log leaves to those that may still need it: an old snapshot reads its own answer or gets 40001,
-however the log was emptied; and a log whose changes concern no reader, or only those who cannot read it, is emptied."""
+however the log was emptied; so does a refresh that waits meanwhile; and a log whose changes concern no reader, or only those who cannot read it, is emptied."""
 
 import sys
+import threading
 from pathlib import Path
 
 import psycopg2
@@ -42,6 +43,29 @@ def an_old_snapshot_after_a_log_has_exceeded_its_limit():
         db.run("DELETE FROM source; SELECT pgtrickle.refresh_stream_table('st')")
 
 
+def a_refresh_that_waits_while_a_log_exceeds_its_limit():
+    db.run("CREATE TABLE first (id int, filling text); CREATE TABLE second (LIKE first)")
+    query = "SELECT id, filling FROM first UNION ALL SELECT id, filling FROM second"
+    db.run("SELECT pgtrickle.create_stream_table('of_two', %s, '520w', 'DIFFERENTIAL')", query)
+    refresher, holder = db.connect(), db.connect()
+    for is_other_changed in False, True:
+        refresher.cursor().execute("INSERT INTO second VALUES (0, 'compiled'); SELECT pgtrickle.refresh_stream_table('of_two')")
+        if is_other_changed:
+            db.run("INSERT INTO first VALUES (1, 'new')")
+        holder.cursor().execute("BEGIN; LOCK TABLE first IN ACCESS EXCLUSIVE MODE")
+        refresh = threading.Thread(target=refresher.cursor().execute, args=["SELECT pgtrickle.refresh_stream_table('of_two')"])
+        refresh.start()
+        db.wait_for(f"SELECT wait_event_type FROM pg_stat_activity WHERE pid = {refresher.info.backend_pid}", "Lock")
+        db.run(FILL.format("second", 1, 10000))
+        db.wait_for(log_size("second"), 0)
+        holder.cursor().execute("ROLLBACK")
+        refresh.join()
+        lacking = db.value(f"SELECT count(*) FROM (({query}) EXCEPT ALL SELECT id, filling FROM of_two) lacking")
+        assert lacking == 0, (is_other_changed, lacking)
+    refresher.close()
+    holder.close()
+
+
 def a_log_of_which_only_rows_of_children_come():
     db.run("CREATE TABLE parent (id int, filling text); CREATE TABLE child () INHERITS (parent)")
     db.run("SELECT pgtrickle.create_stream_table('only', 'SELECT id FROM ONLY parent', '1s', 'DIFFERENTIAL')")
@@ -78,7 +102,7 @@ def a_log_beside_those_who_cannot_read_it():
 
 
 try:
-    run_cases([an_old_snapshot_after_a_log_has_exceeded_its_limit, a_log_of_which_only_rows_of_children_come,
+    run_cases([an_old_snapshot_after_a_log_has_exceeded_its_limit, a_refresh_that_waits_while_a_log_exceeds_its_limit, a_log_of_which_only_rows_of_children_come,
                a_log_beside_those_who_cannot_read_it])
 finally:
     server.destroy()

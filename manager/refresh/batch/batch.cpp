@@ -140,23 +140,24 @@ void follow_privileges(Member &member)
 }
 
 /* The owner's privileges are checked first: a definition may come from anywhere, for instance from a dump,
- * and until they are checked nothing is done to a source. A stream table that was compiled before its sources
- * were locked may have been altered since; the sources stay the same, because the foreign table is locked. */
-void lock_what_is_read(std::vector<Member> &members)
+ * and until they are checked nothing is done to a source. */
+void lock_what_is_read(const std::vector<Member> &members)
 {
-    for (Member &member : members)
+    for (const Member &member : members)
         as_part_of(member.compiled->relid(), Action::skip, [&] { check_privileges(*member.compiled); });
     for (Oid source : sources_of(members))
         lock_source_of(first_dependent(members, source), source);
-    for (Member &member : members)
-        as_part_of(member.compiled->relid(), Action::skip, [&] {
-            if (member.is_left_out)
-                return;
-            const Oid relid = member.compiled->relid();
-            member.compiled = &compiled_with_current_layout(relid);
-            follow_privileges(member);
-            restore_capture(member);
-        });
+}
+
+/* A stream table that was compiled before its sources were locked may have been altered since; the sources stay the
+ * same, because the foreign table is locked. */
+void prepare(Member &member)
+{
+    if (member.is_left_out)
+        return;
+    member.compiled = &compiled_with_current_layout(member.compiled->relid());
+    follow_privileges(member);
+    restore_capture(member);
 }
 
 /* Returns the sources that an owner of a member which reads them may not keep locked: ATTACH of the source's owner
@@ -213,12 +214,17 @@ Oid lock_trees(Batch &batch, const BatchRequest &request)
  * but one of the changes that the refresh did not see. */
 void read_states(Batch &batch)
 {
+    batch.observed.clear();
     for (Member &member : batch.members) {
         const Oid relid = member.compiled->relid();
         batch.observed.push_back({relid, mailbox::observe(relid)});
+        member.state = {};
         if (!state::read(relid, &member.state))
             raise({.message = "stream table \"" + member.compiled->definition.name + "\" has no state"});
     }
+    for (const Member &member : batch.members)
+        if (!member.state.marks.empty())
+            call([&] { state::await_invalidations_of_marks(member.compiled->relid()); });
 }
 
 bool is_of_lower_oid(const ObservedSource &one, const ObservedSource &other)
@@ -336,9 +342,6 @@ Batch lock_batch(const BatchRequest &request)
     if (batch.members.empty())
         return batch;
     read_states(batch);
-    for (const Member &member : batch.members)
-        if (!member.state.marks.empty())
-            call([&] { state::await_invalidations_of_marks(member.compiled->relid()); });
     /* The refresh would have to wait at its end for the transaction that has written the state row. */
     for (const Member &member : batch.members)
         if (request.wait == LockWait::skip_if_locked && TransactionIdIsValid(member.state.written_by))
@@ -350,6 +353,9 @@ Batch lock_batch(const BatchRequest &request)
             return Batch::without_members({.locked = member.compiled->relid()});
     exclude_suspended(batch, request);
     lock_what_is_read(batch.members);
+    read_states(batch); /* again, with the marks for logs that were emptied while a lock was waited for */
+    for (Member &member : batch.members)
+        as_part_of(member.compiled->relid(), Action::skip, [&] { prepare(member); });
     if (const Oid source = lock_trees(batch, request); OidIsValid(source))
         return without_members_for(batch, first_dependent(batch.members, source),
                                    call([=] { return capture::lock_of_tree(source); }));
