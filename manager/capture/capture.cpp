@@ -160,7 +160,7 @@ void release(Oid source)
         state::has_log_dependents(source) || !find_source(source, &row) || !row.is_active)
         return;
     row.is_active = false;
-    update_source(&row);
+    update_source(&row, {s_active});
     invalidate_targets(source);
 }
 
@@ -171,7 +171,7 @@ bool stop(Oid source)
     if (!find_source(source, &row) || !row.is_active)
         return false;
     row.is_active = false;
-    update_source(&row);
+    update_source(&row, {s_active});
     invalidate_targets(source);
     return true;
 }

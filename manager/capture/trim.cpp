@@ -217,7 +217,7 @@ void note_horizon(SourceRow *row, bool force)
     row->standby_horizon = U64FromFullTransactionId(GetTopFullTransactionId());
     if (force)
         row->trim_horizon = row->standby_horizon;
-    update_source(row);
+    update_source(row, {s_horizon, s_standby_horizon});
 }
 
 Oid toast_table_of(Oid relid)
@@ -293,7 +293,7 @@ bool move_on(Oid source, SourceRow *row)
     if (pages_of(row->segments[row->current_segment]) < segment_pages || pages_of(row->segments[next]) > 0)
         return false;
     row->current_segment = static_cast<int16>(next);
-    update_source(row);
+    update_source(row, {s_current});
     invalidate_targets(source);
     return true;
 }

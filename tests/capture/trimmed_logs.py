@@ -66,6 +66,33 @@ def a_refresh_that_waits_while_a_log_exceeds_its_limit():
     holder.close()
 
 
+def a_column_that_gets_another_type_while_upkeep_moves_writers_on():
+    """The column is in the log, and no stream table reads it any more."""
+    db.run("CREATE TABLE retyped (id int, filling text, a int)")
+    db.run("SELECT pgtrickle.create_stream_table('all_of_retyped', 'SELECT a FROM retyped', '520w', 'DIFFERENTIAL')")
+    db.run("SELECT pgtrickle.create_stream_table('of_retyped', 'SELECT id, filling FROM retyped', '520w', 'DIFFERENTIAL')")
+    db.run("SELECT pgtrickle.drop_stream_table('all_of_retyped')")
+    current = "SELECT current_segment FROM pgtrickle.pgt_source WHERE relid = 'retyped'::regclass"
+    other_segment = db.value("SELECT segments[(current_segment + 2) % 3 + 1]::regclass::text FROM pgtrickle.pgt_source WHERE relid = 'retyped'::regclass")
+    before, holder, owner = db.value(current), db.connect(), db.connect()
+    holder.cursor().execute(f"BEGIN; LOCK TABLE {other_segment} IN ACCESS EXCLUSIVE MODE")
+    db.run(FILL.format("retyped", 1, 5000))
+    db.wait_for(f"SELECT count(*) FROM pg_locks WHERE relation = '{other_segment}'::regclass AND NOT granted", 1)
+    retype = threading.Thread(target=owner.cursor().execute, args=["ALTER TABLE retyped ALTER a TYPE bigint"])
+    retype.start()
+    db.wait_for(f"SELECT wait_event_type FROM pg_stat_activity WHERE pid = {owner.info.backend_pid}", "Lock")
+    holder.cursor().execute("ROLLBACK")
+    retype.join()
+    assert db.value("SELECT atttypid::regtype::text FROM pg_attribute WHERE attrelid = 'retyped'::regclass AND attname = 'a'") == "bigint"
+    assert db.value(current) != before
+    assert db.value("SELECT s.version = max(f.version) FROM pgtrickle.pgt_source s JOIN pgtrickle.pgt_source_format f USING (relid) "
+                    "WHERE relid = 'retyped'::regclass GROUP BY s.version")
+    db.run("ALTER TABLE retyped ALTER a TYPE int; SELECT pgtrickle.refresh_stream_table('of_retyped')")
+    assert db.value("SELECT count(*) FROM of_retyped") == 5000
+    holder.close()
+    owner.close()
+
+
 def a_log_of_which_only_rows_of_children_come():
     db.run("CREATE TABLE parent (id int, filling text); CREATE TABLE child () INHERITS (parent)")
     db.run("SELECT pgtrickle.create_stream_table('only', 'SELECT id FROM ONLY parent', '1s', 'DIFFERENTIAL')")
@@ -102,7 +129,8 @@ def a_log_beside_those_who_cannot_read_it():
 
 
 try:
-    run_cases([an_old_snapshot_after_a_log_has_exceeded_its_limit, a_refresh_that_waits_while_a_log_exceeds_its_limit, a_log_of_which_only_rows_of_children_come,
+    run_cases([an_old_snapshot_after_a_log_has_exceeded_its_limit, a_refresh_that_waits_while_a_log_exceeds_its_limit,
+               a_column_that_gets_another_type_while_upkeep_moves_writers_on, a_log_of_which_only_rows_of_children_come,
                a_log_beside_those_who_cannot_read_it])
 finally:
     server.destroy()

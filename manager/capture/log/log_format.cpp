@@ -108,7 +108,7 @@ bool set_format(Oid source, const AttrNumber *columns, int column_count, bool ma
         is_begun = !row.is_active;
         if (!is_same || is_begun) {
             row.is_active = true;
-            update_source(&row);
+            update_source(&row, {s_version, s_active});
         }
     }
     lock_segments(&row, AccessShareLock);
@@ -126,6 +126,9 @@ bool ensure_log(Oid source, const AttrNumber *columns, int column_count)
 void refit(Oid source)
 {
     SourceRow row;
+    if (!find_source(source, &row))
+        return;
+    lock_capture(source); /* as upkeep and stop() do, which have no lock on the source */
     /* A log that is inactive gets columns that exist when it is begun again, and a marker. */
     if (!find_source(source, &row) || !row.is_active)
         return;

@@ -31,17 +31,6 @@ namespace pgtrickle::capture {
 
 namespace {
 
-enum SourceColumn {
-    s_relid = 1,
-    s_segments,
-    s_current,
-    s_version,
-    s_active,
-    s_horizon,
-    s_standby_horizon,
-    s_unlogged,
-    s_count = s_unlogged
-};
 enum FormatColumn {
     f_relid = 1,
     f_version,
@@ -275,18 +264,22 @@ void insert_source(const SourceRow *row)
     CommandCounterIncrement();
 }
 
-void update_source(const SourceRow *row)
+void update_source(const SourceRow *row, std::initializer_list<SourceColumn> changed)
 {
     Datum values[s_count];
-    bool nulls[s_count];
+    bool nulls[s_count], replaces[s_count] = {};
     write_row(row, values, nulls);
+    for (const SourceColumn column : changed)
+        replaces[column - 1] = true;
     Relation table = table_open(source_table(), RowExclusiveLock);
     SysScanDesc scan = begin_scan(table, "pgt_source_pkey", row->relid, -1);
-    HeapTuple old_tuple = systable_getnext(scan);
-    if (!HeapTupleIsValid(old_tuple))
-        elog(ERROR, "relation %u is not captured", row->relid);
-    HeapTuple tuple = heap_form_tuple(RelationGetDescr(table), values, nulls);
-    CatalogTupleUpdate(table, &old_tuple->t_self, tuple);
+    HeapTuple tuple = systable_getnext(scan);
+    HeapTuple latest = HeapTupleIsValid(tuple) ? lock_latest(table, tuple) : nullptr;
+    if (latest == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                        errmsg("the change log of relation %u was removed by another transaction", row->relid)));
+    CatalogTupleUpdate(table, &latest->t_self,
+                       heap_modify_tuple(latest, RelationGetDescr(table), values, nulls, replaces));
     systable_endscan(scan);
     table_close(table, RowExclusiveLock);
     CommandCounterIncrement();

@@ -2,8 +2,9 @@
  * The rows of pgtrickle.pgt_source and pgtrickle.pgt_source_format, and the packed form of a row that a
  * format describes.
  *
- * All functions are PostgreSQL frames; results are allocated in the current memory context. Writers hold
- * lock_capture(), or AccessExclusive on the source, to the end of their transactions.
+ * All functions are PostgreSQL frames; results are allocated in the current memory context. Writers take lock_capture()
+ * before they read the row, and hold it to the end of their transactions. Only what drops the source or the extension
+ * does not take it: it has AccessExclusive on the source, and removes the row from under a writer, which then fails.
  */
 #pragma once
 
@@ -16,6 +17,8 @@ extern "C" {
 #include "storage/lockdefs.h"
 #include "utils/snapshot.h"
 }
+
+#include <initializer_list>
 
 namespace pgtrickle::capture {
 
@@ -34,6 +37,18 @@ struct SourceRow {
     uint64 standby_horizon; /* 0: none */
     bool was_unlogged;      /* rows of it are, or were, in an unlogged table */
     TransactionId xmin;     /* that wrote this version of the row; set by find_source() */
+};
+
+enum SourceColumn {
+    s_relid = 1,
+    s_segments,
+    s_current,
+    s_version,
+    s_active,
+    s_horizon,
+    s_standby_horizon,
+    s_unlogged,
+    s_count = s_unlogged
 };
 
 /* One format version: which columns a chunk contains, and their layout. */
@@ -79,7 +94,8 @@ bool find_captured(Oid relid, Snapshot snapshot, SourceRow *row);
 /* Returns true if the source is captured, and has been all the time since the snapshot was taken. */
 bool is_captured_since(Oid relid, Snapshot snapshot);
 void insert_source(const SourceRow *row);
-void update_source(const SourceRow *row);
+/* Writes these columns, and leaves the others as the latest version has them. Raises 40001 if the row was removed. */
+void update_source(const SourceRow *row, std::initializer_list<SourceColumn> changed);
 void remove_source(Oid relid); /* with its formats; the log remains */
 /* OIDs of all captured sources of this database (palloc'ed List). */
 List *captured_sources();

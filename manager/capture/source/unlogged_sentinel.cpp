@@ -70,7 +70,7 @@ void insert_sentinel(Oid source)
         return;
     if (!row.was_unlogged) {
         row.was_unlogged = true;
-        update_source(&row);
+        update_source(&row, {s_unlogged});
     }
     Relation table = table_open(definition::extension_relation("pgt_unlogged_sentinel"), RowExclusiveLock);
     Datum value = ObjectIdGetDatum(source);
