@@ -281,7 +281,8 @@ void run_exact_query(Oid relid, PlannedStmt *plan, Snapshot snapshot, ParamListI
     receiver->rDestroy(receiver);
 }
 
-char *explain_exact_query(Oid relid, PlannedStmt *plan, Snapshot snapshot, const ExplainState *outer)
+char *explain_exact_query(Oid relid, PlannedStmt *plan, Snapshot snapshot, ParamListInfo parameters,
+                          const ExplainState *outer)
 {
     if (!definition::may_see_texts(relid))
         return nullptr;
@@ -291,8 +292,8 @@ char *explain_exact_query(Oid relid, PlannedStmt *plan, Snapshot snapshot, const
     act_as_owner(relid, [&] {
         call([&] {
             PushActiveSnapshot(snapshot);
-            QueryDesc *query = described(plan, snapshot, nullptr, None_Receiver);
-            standard_ExecutorStart(query, EXEC_FLAG_EXPLAIN_ONLY);
+            QueryDesc *query = described(plan, snapshot, parameters, None_Receiver);
+            start_for_explain(query, parameters != nullptr);
             ExplainPrintPlan(nested, query);
             standard_ExecutorEnd(query);
             FreeQueryDesc(query);

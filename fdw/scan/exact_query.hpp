@@ -61,7 +61,9 @@ List *open_tables_of_exact_query(Oid relid, PlannedStmt *plan);
 void run_exact_query(Oid relid, PlannedStmt *plan, Snapshot snapshot, ParamListInfo parameters, Tuplestorestate *rows);
 
 /* Returns the plan of an exact query as EXPLAIN prints it; null if the user may not see it. The plan is started under
- * the snapshot: functions may be called to prune partitions. PostgreSQL frame. */
-char *explain_exact_query(Oid relid, PlannedStmt *plan, Snapshot snapshot, const ExplainState *outer);
+ * the snapshot: functions may be called to prune partitions. `parameters` is null if their values are not known.
+ * PostgreSQL frame. */
+char *explain_exact_query(Oid relid, PlannedStmt *plan, Snapshot snapshot, ParamListInfo parameters,
+                          const ExplainState *outer);
 
 } // namespace pgtrickle

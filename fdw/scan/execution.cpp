@@ -10,6 +10,7 @@
 #include "fdw/scan/exact_query.hpp"
 #include "fdw/scan/nested_query.hpp"
 #include "fdw/scan/served_relation.hpp"
+#include "pg/versions/executor.hpp"
 #include "storage/apply/delta_sort.hpp"
 #include "storage/bound.hpp"
 
@@ -50,7 +51,7 @@ struct NestedScan {
     List *parameter_states;     /* ExprStates of the outer scan */
     ParamListInfo parameters;
     MemoryContext parameter_memory; /* memory for values passed by reference; null: there are no parameters */
-    bool has_values;                /* of all parameters */
+    bool has_values;                /* of all parameters; those of the last run stay */
     bool has_changing_parameters;   /* between rescans */
 };
 
@@ -85,7 +86,7 @@ void prepare_parameters(ForeignScanState *node, NestedScan *scan)
     scan->parameters = makeParamList(count);
     scan->has_changing_parameters = has_changing_parameter(reinterpret_cast<Node *>(expressions));
     for (int i = 0; i < count; i++)
-        scan->parameters->params[i].ptype = exprType(static_cast<Node *>(list_nth(expressions, i)));
+        scan->parameters->params[i] = {0, true, 0, exprType(static_cast<Node *>(list_nth(expressions, i)))};
     if (count > 0)
         scan->parameter_memory =
             AllocSetContextCreate(CurrentMemoryContext, "parameters of a nested scan", ALLOCSET_SMALL_SIZES);
@@ -113,11 +114,30 @@ void set_parameters(ForeignScanState *node, NestedScan *scan)
     }
 }
 
-void start(ForeignScanState *node, NestedScan *scan, int flags)
+bool has_all_values(const NestedScan *scan)
+{
+    return scan->parameter_memory == nullptr || scan->has_values;
+}
+
+void describe(ForeignScanState *node, NestedScan *scan)
 {
     scan->query = CreateQueryDesc(scan->plan, "", node->ss.ps.state->es_snapshot, InvalidSnapshot, None_Receiver,
                                   scan->parameters, nullptr, 0);
-    standard_ExecutorStart(scan->query, flags | EXEC_FLAG_SKIP_TRIGGERS);
+}
+
+void start(ForeignScanState *node, NestedScan *scan)
+{
+    describe(node, scan);
+    standard_ExecutorStart(scan->query, EXEC_FLAG_SKIP_TRIGGERS);
+}
+
+/* Parameters of the statement have values, unless it is planned for any. */
+void start_explained(ForeignScanState *node, NestedScan *scan)
+{
+    if (!scan->has_changing_parameters && node->ss.ps.state->es_param_list_info != nullptr)
+        set_parameters(node, scan);
+    describe(node, scan);
+    start_for_explain(scan->query, has_all_values(scan));
 }
 
 void stop(NestedScan *scan)
@@ -258,7 +278,7 @@ void make_ready(ForeignScanState *node, NestedScan *scan)
         ExecReScan(scan->query->planstate);
     else {
         stop(scan);
-        start(node, scan, 0);
+        start(node, scan);
     }
     MemoryContextSwitchTo(row);
 }
@@ -290,7 +310,7 @@ void scan_begin(ForeignScanState *node, int flags)
         lock_relations(scan->plan);
     prepare_parameters(node, scan);
     if ((flags & EXEC_FLAG_EXPLAIN_ONLY) && !scan->is_exact)
-        start(node, scan, EXEC_FLAG_EXPLAIN_ONLY);
+        start_explained(node, scan);
     else
         scan->has_to_rewind = true;
 }
@@ -403,6 +423,12 @@ const char *exact_way(ForeignScanState *node)
 PlannedStmt *exact_plan(ForeignScanState *node)
 {
     return scan_of(node)->is_exact ? scan_of(node)->plan : nullptr;
+}
+
+ParamListInfo known_parameters(ForeignScanState *node)
+{
+    const NestedScan *scan = scan_of(node);
+    return has_all_values(scan) ? scan->parameters : nullptr;
 }
 
 } // namespace pgtrickle

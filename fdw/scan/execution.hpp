@@ -51,6 +51,8 @@ QueryDesc *nested_query(ForeignScanState *node);
 /* Returns the plan of the exact query, and its way; null if the scan reads the storage. */
 PlannedStmt *exact_plan(ForeignScanState *node);
 const char *exact_way(ForeignScanState *node);
+/* Returns the parameters of the nested plan as the last fetch has set them; null if there are some, and none has. */
+ParamListInfo known_parameters(ForeignScanState *node);
 void scan_explain(ForeignScanState *node, ExplainState *es);
 
 /* ANALYZE of the foreign table: samples its rows, and analyses the storage, because the planner uses the

@@ -48,9 +48,11 @@ void scan_explain(ForeignScanState *node, ExplainState *es)
     else
         ExplainPropertyText("Storage", quoted_relation_name(served->storage), es);
     QueryDesc *query = nested_query(node);
-    char *text = exact != nullptr   ? explain_exact_query(served->relid, exact, node->ss.ps.state->es_snapshot, es)
-                 : query != nullptr ? plan_text(query, es)
-                                    : nullptr; /* not fetched from */
+    char *text = nullptr; /* not fetched from */
+    if (exact != nullptr)
+        text = explain_exact_query(served->relid, exact, node->ss.ps.state->es_snapshot, known_parameters(node), es);
+    else if (query != nullptr)
+        text = plan_text(query, es);
     if (text == nullptr)
         return;
     if (es->format == EXPLAIN_FORMAT_TEXT) {

@@ -7,6 +7,7 @@
 
 extern "C" {
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "utils/guc.h"
 }
 
@@ -22,6 +23,48 @@ inline void run_to_end(QueryDesc *query)
 #else
     ExecutorRun(query, ForwardScanDirection, 0);
 #endif
+}
+
+#if PG_VERSION_NUM < 160000
+inline void keep_all_partitions(Plan *plan)
+{
+    if (plan == nullptr)
+        return;
+    check_stack_depth();
+    List *children = NIL;
+    if (IsA(plan, Append)) {
+        children = reinterpret_cast<Append *>(plan)->appendplans;
+        reinterpret_cast<Append *>(plan)->part_prune_info = nullptr;
+    } else if (IsA(plan, MergeAppend)) {
+        children = reinterpret_cast<MergeAppend *>(plan)->mergeplans;
+        reinterpret_cast<MergeAppend *>(plan)->part_prune_info = nullptr;
+    } else if (IsA(plan, SubqueryScan))
+        keep_all_partitions(reinterpret_cast<SubqueryScan *>(plan)->subplan);
+    keep_all_partitions(plan->lefttree);
+    keep_all_partitions(plan->righttree);
+    ListCell *cell;
+    foreach (cell, children)
+        keep_all_partitions(static_cast<Plan *>(lfirst(cell)));
+}
+#endif
+
+/* Starts a plan that is explained and not run. Partitions are pruned at the start by the parameters of the query; if
+ * they have no values (`has_values`), all partitions are shown. */
+inline void start_for_explain(QueryDesc *query, bool has_values)
+{
+    int flags = EXEC_FLAG_EXPLAIN_ONLY | EXEC_FLAG_SKIP_TRIGGERS;
+    if (!has_values) {
+#if PG_VERSION_NUM < 160000
+        query->plannedstmt = static_cast<PlannedStmt *>(copyObjectImpl(query->plannedstmt));
+        keep_all_partitions(query->plannedstmt->planTree);
+        ListCell *cell;
+        foreach (cell, query->plannedstmt->subplans)
+            keep_all_partitions(static_cast<Plan *>(lfirst(cell)));
+#else
+        flags |= EXEC_FLAG_EXPLAIN_GENERIC;
+#endif
+    }
+    standard_ExecutorStart(query, flags);
 }
 
 /* Whether the server collects the rows of a MERGE apart from those that the statement changes in the same table by
