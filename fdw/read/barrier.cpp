@@ -340,6 +340,18 @@ Passed refresh_ahead(const Oid *relids, int count)
     return {own_count > 0, true, requested_count > 0};
 }
 
+void fill_ahead(const Oid *relids, int count)
+{
+    definition::end_restoring();
+    auto *empty = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+    int empty_count = 0;
+    for (int i = 0; i < count; i++)
+        if (has_no_rows(relids[i]) && judge(relids[i], GetCurrentTimestamp()).verdict == Verdict::request)
+            empty[empty_count++] = relids[i];
+    (void)request_and_wait(empty, empty_count, Waiter::statement);
+    pfree(empty);
+}
+
 bool is_refresh_to_be_replayed(const Oid *relids, int count, const FixedSnapshot &fixed)
 {
     if (guc::max_staleness_ms >= 0)

@@ -45,6 +45,10 @@ Expected expected_of(const Oid *relids, int count);
  * the functions' statements, which apply on_stale if they read them. */
 Passed refresh_ahead(const Oid *relids, int count);
 
+/* Has the manager fill those without rows, before a statement that reads them exactly and takes its snapshot
+ * afterwards: it computes what stays without rows as a whole, and so would each later one. */
+void fill_ahead(const Oid *relids, int count);
+
 /* Refreshes in this transaction; the history is written when the transaction ends. Returns whether all were
  * refreshed: on_stale has been applied to stream tables that are held and to upstreams that could not be
  * refreshed. */

@@ -2,6 +2,7 @@
 
 #include "capture/ddl/repeatable_read.hpp"
 #include "definition/guc.hpp"
+#include "definition/restoring.hpp"
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/read/barrier.hpp"
@@ -125,7 +126,8 @@ bool calls_readers(Node *node, void *context)
 
 /* ---- what has to be read exactly ------------------------------------------------------ */
 
-/* Returns those that have to be computed. */
+/* Returns those that have to be computed, as one without rows has to be: its owner is the right one, unless it is being
+ * restored. */
 List *find_computed(const QueryDesc *query, const Oid *relids, int count)
 {
     List *computed = NIL;
@@ -133,7 +135,8 @@ List *find_computed(const QueryDesc *query, const Oid *relids, int count)
         /* A storage that is newer than the snapshot is not read. */
         const bool is_seen = storage::is_seen_as_it_is(find_served_relation(relids[i])->storage, query->snapshot);
         const state::VisibleRow row = state::visible_row(relids[i], is_seen ? query->snapshot : nullptr);
-        require_populated(relids[i], {Verdict::stale, Obstacle::none, row.is_populated});
+        if (!row.is_populated && definition::is_restored_elsewhere(relids[i]))
+            require_populated(relids[i], {Verdict::stale, Obstacle::none, false});
         if (!is_seen || lacks_unlogged_changes(relids[i], query->snapshot->curcid) ||
             may_differ_from_query(relids[i], query->snapshot, row))
             computed = lappend_oid(computed, relids[i]);

@@ -2,9 +2,9 @@
  * Exact reads: a statement gets the rows of the defining queries as of its own snapshot, whatever has been refreshed.
  *
  * Invariant: under the snapshot R of a statement, the storage of a stream table has the rows of its defining query if R
- * sees no change of a source, at any distance, that the frontier that R sees does not include. Otherwise the stream
- * table is read by its exact query (exact_query.hpp) under R. So no write, no refresh and no wait is needed, and the
- * stream tables and tables of one statement show one state.
+ * sees that it is filled, and no change of a source, at any distance, that the frontier that R sees does not include.
+ * Otherwise the stream table is read by its exact query (exact_query.hpp) under R. So no write, no refresh and no wait
+ * is needed, and the stream tables and tables of one statement show one state.
  *
  * Whether a change is pending is known when the statement starts, under R, and not when it is planned. A plan therefore
  * carries the query that it was made of, in an entry of its range table to which nothing refers. A statement with

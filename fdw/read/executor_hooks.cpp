@@ -382,6 +382,8 @@ Prepared read_exactly(QueryDesc *query, int flags, const Reads &reads)
 {
     Prepared prepared = {};
     note_exact_read({query, reads.relids, reads.count, begin_choices(query, may_call_readers(query->plannedstmt))});
+    if (can_renew_snapshot(query))
+        fill_ahead(reads.relids, reads.count);
     if (!has_exact_stored_rows(query, reads, &prepared.has_new_snapshot))
         prepared.plan_memory = plan_exactly(query, flags, reads.relids, reads.count, &prepared.has_new_snapshot);
     return prepared;
