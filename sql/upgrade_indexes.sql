@@ -36,6 +36,14 @@ ALTER FOREIGN TABLE st OWNER TO ui_owner;
 ALTER TABLE st ALTER COLUMN id SET NOT NULL;
 CREATE FOREIGN TABLE another () SERVER pgtrickle OPTIONS (query 'SELECT id FROM ui.source');
 RESET ROLE;
+-- likewise_names
+ALTER TABLE ui.source RENAME g TO h;
+ALTER FOREIGN TABLE ui.st RENAME id TO other;
+ALTER FOREIGN TABLE ui.st SET SCHEMA pgtrickle;
+ALTER FUNCTION ui.checked(int) SET SCHEMA public;
+ALTER SCHEMA ui RENAME TO iu;
+ALTER ROLE ui_owner RENAME TO ui_other_owner;
+ALTER ROLE ui_other_owner RENAME TO ui_owner;
 SELECT status, health FROM pgtrickle.quick_health;
 SELECT detail FROM pgtrickle.health_check() WHERE check_name = 'upgrade';
 SELECT pgtrickle.finish_upgrade();

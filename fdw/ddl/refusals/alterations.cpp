@@ -7,6 +7,7 @@
 extern "C" {
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
 }
@@ -106,10 +107,38 @@ void refuse_other_alterations(Oid relid, const AlterTableStmt *statement)
     }
 }
 
+namespace {
+
+bool is_prepared_for_upgrade()
+{
+    return !is_definition_followed() && !IsBinaryUpgrade && guc::is_preloaded() && IsTransactionState();
+}
+
+/* Other databases may use the object, and no definition names it. */
+bool is_shared(const ::Node *statement)
+{
+    if (!IsA(statement, RenameStmt))
+        return false;
+    switch (reinterpret_cast<const RenameStmt *>(statement)->renameType) {
+    case OBJECT_DATABASE:
+    case OBJECT_ROLE:
+    case OBJECT_TABLESPACE: return true;
+    default: return false;
+    }
+}
+
+} // namespace
+
+void refuse_names_meanwhile(const UtilityCall &call)
+{
+    if (is_prepared_for_upgrade() && !creating_extension && !is_shared(call.statement()))
+        guc::require_stream_tables("rename or move an object");
+}
+
 void refuse_alterations_meanwhile(const UtilityCall &call)
 {
     const auto *statement = castNode(AlterTableStmt, call.statement());
-    if (is_definition_followed() || IsBinaryUpgrade || !guc::is_preloaded() || !IsTransactionState())
+    if (!is_prepared_for_upgrade())
         return;
     const Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
     if (OidIsValid(relid) && definition::is_stream_table(relid))
