@@ -141,7 +141,11 @@ INSERT INTO shape VALUES
   ('window_over_rows_with_a_match', 'SELECT x.id, CASE WHEN s <> 6 THEN d END AS d, rank() OVER (PARTITION BY x.k ORDER BY x.id) AS r FROM (SELECT id, k, s, 12 / (s - 6) AS d FROM t) x WHERE EXISTS (SELECT FROM q WHERE q.k = x.k)'),
   ('window_over_rows_without_one', 'SELECT x.id, CASE WHEN s <> 6 THEN d END AS d, rank() OVER (PARTITION BY x.k ORDER BY x.id) AS r FROM (SELECT id, k, s, 12 / (s - 6) AS d FROM t) x WHERE NOT EXISTS (SELECT FROM q WHERE q.k = x.k)'),
   ('window_over_marked_rows', 'SELECT x.id, CASE WHEN s <> 6 THEN d END AS d, x.k IN (SELECT k FROM q) AS m, rank() OVER (PARTITION BY x.k ORDER BY x.id) AS r FROM (SELECT id, k, s, 12 / (s - 6) AS d FROM t) x'),
-  ('window_over_values_of_a_subquery', 'SELECT x.id, CASE WHEN s <> 6 THEN d END AS d, (SELECT max(q.k) FROM q WHERE q.k <= x.k) AS m, rank() OVER (PARTITION BY x.k ORDER BY x.id) AS r FROM (SELECT id, k, s, 12 / (s - 6) AS d FROM t) x');
+  ('window_over_values_of_a_subquery', 'SELECT x.id, CASE WHEN s <> 6 THEN d END AS d, (SELECT max(q.k) FROM q WHERE q.k <= x.k) AS m, rank() OVER (PARTITION BY x.k ORDER BY x.id) AS r FROM (SELECT id, k, s, 12 / (s - 6) AS d FROM t) x'),
+  ('window_over_rows_compared_with_values', 'SELECT x.id, CASE WHEN s <> 6 THEN d END AS d, rank() OVER (PARTITION BY x.k ORDER BY x.id) AS r FROM (SELECT (12 + k) / (s - 6) AS d, id, k, s FROM t) x WHERE x.id <= (SELECT max(q.k) FROM q) + (SELECT count(*) FROM q)'),
+  ('window_over_rows_a_value_is_compared_with', 'SELECT x.id, CASE WHEN s <> 6 THEN d END AS d, rank() OVER (PARTITION BY x.k ORDER BY x.id) AS r FROM (SELECT (12 + k) / (s - 6) AS d, id, k, s FROM t) x WHERE (SELECT max(q.k) FROM q) >= x.id'),
+  ('window_over_rows_a_constant_is_compared_with', 'SELECT x.id, CASE WHEN s <> 6 THEN d END AS d, rank() OVER (PARTITION BY x.k ORDER BY x.id) AS r FROM (SELECT abs(1) AS d, id, k, s FROM t) x WHERE (SELECT 5) >= x.id'),
+  ('window_over_padded_rows_compared_with_values', 'SELECT q.k, x.id, x.c, rank() OVER (PARTITION BY q.k ORDER BY x.id) AS r FROM (SELECT coalesce((12 + k) / nullif(s - 6, 0), 99) AS c, id, k, s FROM t) x RIGHT JOIN q ON q.k = x.k - 1 WHERE coalesce(x.c, q.k) > (SELECT min(y.k) FROM q y) - (SELECT max(id) FROM t)');
 SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM shape \g /dev/null
 CREATE FUNCTION untrue() RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE one record; found text;

@@ -121,6 +121,14 @@ Condition composed(Condition condition, const std::vector<Expression> &columns)
     return condition;
 }
 
+std::optional<Comparison> composed(std::optional<Comparison> comparison, const std::vector<Expression> &columns)
+{
+    if (comparison)
+        for (Expression *side : {&comparison->left, &comparison->right})
+            *side = side->compose(columns);
+    return comparison;
+}
+
 Expression true_expression()
 {
     Expression expression;
@@ -219,11 +227,8 @@ LateColumns below(const PlanPtr &plan, const SemiJoin &top, std::set<int> pinned
     std::vector<Expression> columns = late.columns;
     for (int i = 0; i < other->width(); i++)
         columns.push_back(column_reference(late.plan->width() + i, other->columns()[i]));
-    std::optional<Comparison> comparison = top.comparison();
-    if (comparison)
-        comparison->left = comparison->left.compose(late.columns);
-    const PlanPtr made =
-        semi_join(top.kind(), late.plan, other, composed(top.condition(), columns), std::move(comparison));
+    const PlanPtr made = semi_join(top.kind(), late.plan, other, composed(top.condition(), columns),
+                                   composed(top.comparison(), columns));
     if (top.kind() == SemiKind::mark)
         late.columns.push_back(column_reference(late.plan->width(), made->columns().back()));
     return {made, std::move(late.columns)};

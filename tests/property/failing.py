@@ -124,9 +124,14 @@ def behind_a_case(query, source, columns):
     PostgreSQL inlines the sub-query, whatever reads it."""
     choices, alias, value = query.choices, query.fresh("g"), query.choices.pick(columns)
     expression, guard = partial(query, value)
-    rows = "(SELECT %s AS k, %s AS v, %s AS d FROM %s) %s" % (choices.pick(columns), value, expression, source, alias)
+    key = choices.pick(columns)
+    if choices.chance(50):
+        expression += " + " + key
+    rows = "(SELECT %s AS k, %s AS v, %s AS d FROM %s) %s" % (key, value, expression, source, alias)
     if choices.chance(30):
         rows += " WHERE %s.k > 0" % alias
+    elif choices.chance(40):
+        rows += " WHERE " + compared_with_values(query, alias + ".k")
     elif choices.chance(40) and (other := relation(query)):
         rows += choices.pick([" JOIN %s ON %s = %s.k", " LEFT JOIN %s ON %s = %s.k", " RIGHT JOIN %s ON %s = %s.k", " FULL JOIN %s ON %s = %s.k",
                               " WHERE EXISTS (SELECT FROM %s WHERE %s = %s.k)", " WHERE NOT EXISTS (SELECT FROM %s WHERE %s = %s.k)"]) % (
@@ -138,6 +143,15 @@ def behind_a_case(query, source, columns):
         "SELECT %(g)s.k AS c0, sum(%(d)s)::int AS c1, max(%(d)s) AS c2 FROM %(rows)s GROUP BY 1",
         "SELECT DISTINCT %(g)s.k AS c0, %(d)s AS c1, 1 AS c2 FROM %(rows)s"])
     return form % {"g": alias, "d": used_value, "rows": rows}, [("c0", "int"), ("c1", "int"), ("c2", "int")]
+
+
+def compared_with_values(query, column):
+    """Returns a comparison, from either end, with values that are the same for all rows."""
+    choices = query.choices
+    found = [relation(query) for _ in range(1 + choices.below(2))]
+    values = ["(SELECT %s FROM %s)" % (choices.pick(AGGREGATES) % choices.pick(one[1]), one[0]) for one in found if one] or ["(SELECT 3)"]
+    sides = [column, choices.pick([" + ", " - "]).join(values)]
+    return choices.pick([" < ", " <= ", " > ", " >= "]).join(choices.pick([sides, sides[::-1]]))
 
 
 def or_core(query, depth, wanted):

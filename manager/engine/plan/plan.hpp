@@ -37,12 +37,12 @@ struct Condition {
     std::vector<Expression> others;
 };
 
-/* The only conjunct of a condition, if it is `left op right` by the order of a btree (left reads the rows,
- * right the other side), so that the rows for which it is true are determined by the least and the greatest
- * `right`. */
+/* The only conjunct of a condition, if it is `left op right` by the order of a btree, so that the rows for which it is
+ * true are determined by the least and the greatest `right`. Slots of left and right are those of the condition: what
+ * renumbers the columns of the rows or of the other side renumbers both. */
 struct Comparison {
-    Expression left;
-    Expression right;
+    Expression left;  /* reads the rows only */
+    Expression right; /* reads the other side only */
     Expression holds; /* `left op right`; slot 0 is left, slot 1 is right */
     Expression fails; /* its opposite for values that are not NULL */
     std::string less; /* the operators of the order of `right`, qualified */

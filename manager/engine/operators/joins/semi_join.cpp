@@ -208,6 +208,9 @@ PlanPtr semi_join(SemiKind kind, PlanPtr rows, PlanPtr other, Condition conditio
     if (comparison) {
         check_slots(comparison->left, rows->width());
         check_slots(comparison->right, rows->width() + other->width());
+        for (const int position : comparison->right.columns())
+            if (position < rows->width())
+                throw std::invalid_argument("the value of a comparison reads a column of the rows");
     }
     return std::make_shared<SemiJoin>(kind, std::move(rows), std::move(other), std::move(condition),
                                       std::move(comparison));
