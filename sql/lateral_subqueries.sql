@@ -19,7 +19,11 @@ INSERT INTO kept VALUES
   ('inside_lateral', $$SELECT a.id, l.* FROM a, LATERAL (SELECT b.id AS bid, m.n FROM b, LATERAL (SELECT count(*) AS n FROM a c WHERE c.v = b.w AND c.k = a.k) m WHERE b.k = a.k) l$$),
   ('left_of_a_join', $$SELECT a.id, l.n, l.w FROM a LEFT JOIN (b JOIN LATERAL (SELECT count(*) AS n, b.w FROM a c WHERE c.v = b.w) l ON true) ON b.k = a.k$$),
   ('scalar_in_from', $$SELECT x.id, y.n FROM a x JOIN (SELECT k, (SELECT count(*) FROM a z WHERE z.k = b.k) AS n FROM b) y ON y.k = x.k$$),
-  ('of_union', $$SELECT a.id, l.x FROM a, LATERAL (SELECT b.w AS x FROM b WHERE b.k = a.k UNION SELECT a.v) l$$);
+  ('of_union', $$SELECT a.id, l.x FROM a, LATERAL (SELECT b.w AS x FROM b WHERE b.k = a.k UNION SELECT a.v) l$$),
+  ('condition_below_right_join', $$SELECT a.id, l.* FROM a, LATERAL (SELECT y.id AS yid, z.id AS zid FROM b x JOIN b y ON y.id = x.id AND a.v = 1 RIGHT JOIN b z ON z.id = x.id) l$$),
+  ('condition_below_left_join', $$SELECT a.id, l.* FROM a, LATERAL (SELECT y.id AS yid, z.id AS zid FROM b z LEFT JOIN (b x JOIN b y ON y.id = x.id AND a.v = 1) ON z.id = x.id) l$$),
+  ('condition_below_full_join', $$SELECT a.id, l.* FROM a, LATERAL (SELECT y.id AS yid, z.id AS zid FROM b x JOIN b y ON y.id = x.id AND a.v = 1 FULL JOIN b z ON z.id = x.id) l$$),
+  ('condition_below_two_right_joins', $$SELECT a.id, l.* FROM a, LATERAL (SELECT x.id AS xid, z.id AS zid, u.id AS uid FROM b x JOIN b y ON y.w = a.v RIGHT JOIN b z ON z.id = x.id AND z.k = a.k RIGHT JOIN b u ON u.id = z.id + 1) l$$);
 SELECT pgtrickle.create_stream_table('lateral_subqueries.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 

@@ -293,19 +293,19 @@ Input FromClause::outer_join(JoinExpr *join, const std::vector<Node *> &conjunct
     const bool preserves_left = join->jointype != JOIN_RIGHT;
     const bool preserves_right = join->jointype != JOIN_LEFT;
     const bool carries = reads_domain(reinterpret_cast<Node *>(join));
+    const bool left_carries = carries && (preserves_left || reads_domain(join->larg));
+    const bool right_carries = carries && (preserves_right || reads_domain(join->rarg));
     if (join->jointype == JOIN_LEFT && is_computed_lateral(join->rarg))
         return computed_left_join(join, conjuncts);
-    InnerJoin left;
-    InnerJoin right;
-    std::vector<Node *> on;
-    std::vector<Node *> above;
+    InnerJoin left, right;
+    std::vector<Node *> on, above;
 
     collect(join->larg, left);
     collect(join->rarg, right);
     std::vector<Relids> sides = {relids_of_item(join->larg), relids_of_item(join->rarg)};
-    if (carries && (preserves_left || reads_domain(join->larg)))
+    if (left_carries)
         sides[0].insert(0);
-    if (carries && (preserves_right || reads_domain(join->rarg)))
+    if (right_carries)
         sides[1].insert(0);
     for (Node *conjunct : conjuncts_of(join->quals)) {
         const int side = side_of(relids_of(conjunct), sides);
@@ -328,9 +328,9 @@ Input FromClause::outer_join(JoinExpr *join, const std::vector<Node *> &conjunct
 
     if (join->jointype == JOIN_LEFT && has_function_beside(join))
         return translator_.filtered(level_, paired_left_join(left, right, on, carries), above);
-    Part left_part = {build(left, carries && preserves_left), sides[0]};
+    Part left_part = {build(left, left_carries), sides[0]};
     std::vector<Reference> beside = references_beside(join, left_part.input);
-    Part right_part = {build_right(right, carries && preserves_right, beside, left_part.input), sides[1]};
+    Part right_part = {build_right(right, right_carries, beside, left_part.input), sides[1]};
     const engine::OuterKind kind = !preserves_right  ? engine::OuterKind::left
                                    : !preserves_left ? engine::OuterKind::right
                                                      : engine::OuterKind::full;
