@@ -6,6 +6,11 @@
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/result_rows.hpp"
 
+extern "C" {
+#include "catalog/namespace.h"
+#include "mb/pg_wchar.h"
+}
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -22,6 +27,43 @@ const char *type_of(SourceKind kind)
     case SourceKind::foreign_table: return "source_foreign_table";
     default: return "source_table";
     }
+}
+
+/* The lines that join a relation to those it reads. */
+struct Lines {
+    std::string last;
+    std::string other;
+    std::string beside;
+};
+
+/* Returns UTF-8 text in the database's encoding; nothing if that lacks a character. */
+std::optional<std::string> in_own_encoding(std::string text)
+{
+    unsigned char converted[128];
+    const int length = static_cast<int>(text.size());
+    auto *bytes = reinterpret_cast<unsigned char *>(text.data());
+    const int encoding = GetDatabaseEncoding();
+    if (encoding == PG_UTF8)
+        return text;
+    const int converted_length = call([&] {
+        const Oid conversion = FindDefaultConversionProc(PG_UTF8, encoding);
+        return OidIsValid(conversion) ? pg_do_encoding_conversion_buf(conversion, PG_UTF8, encoding, bytes, length,
+                                                                      converted, sizeof(converted), true)
+                                      : 0;
+    });
+    if (converted_length < length)
+        return std::nullopt;
+    return reinterpret_cast<const char *>(converted);
+}
+
+Lines drawn_lines()
+{
+    const auto last = in_own_encoding("\u2514\u2500\u2500 ");
+    const auto other = in_own_encoding("\u251c\u2500\u2500 ");
+    const auto beside = in_own_encoding("\u2502   ");
+    if (!last || !other || !beside)
+        return {"`-- ", "|-- ", "|   "};
+    return {*last, *other, *beside};
 }
 
 /* A tree of text. Stream tables without dependents are at the left edge, and each stream table is followed by
@@ -54,12 +96,14 @@ class Tree {
             return;
         for (size_t i = 0; i < node.sources.size(); i++) {
             bool is_last = i + 1 == node.sources.size();
-            add(node.sources[i], below + (is_last ? "└── " : "├── "), below + (is_last ? "    " : "│   "), depth + 1);
+            add(node.sources[i], below + (is_last ? lines_.last : lines_.other),
+                below + (is_last ? "    " : lines_.beside), depth + 1);
         }
     }
 
     Rows &rows_;
     const VisibleGraph &graph_;
+    const Lines lines_ = drawn_lines();
     std::set<size_t> shown_;
 };
 

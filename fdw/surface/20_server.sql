@@ -1,5 +1,5 @@
 -- The foreign-data wrapper and server that make a foreign table a stream table. The administrator decides
--- which roles may create stream tables: GRANT USAGE ON FOREIGN SERVER pgtrickle TO …
+-- which roles may create stream tables: GRANT USAGE ON FOREIGN SERVER pgtrickle TO ...
 
 CREATE FUNCTION pgtrickle.pgtrickle_fdw_handler() RETURNS fdw_handler
   LANGUAGE c STRICT
@@ -14,4 +14,4 @@ CREATE FOREIGN DATA WRAPPER pgtrickle_fdw
   HANDLER pgtrickle.pgtrickle_fdw_handler VALIDATOR pgtrickle.pgtrickle_fdw_validator;
 COMMENT ON FOREIGN DATA WRAPPER pgtrickle_fdw IS 'stream tables';
 CREATE SERVER pgtrickle FOREIGN DATA WRAPPER pgtrickle_fdw;
-COMMENT ON SERVER pgtrickle IS 'stream tables: CREATE FOREIGN TABLE … SERVER pgtrickle OPTIONS (query ''SELECT …'')';
+COMMENT ON SERVER pgtrickle IS 'stream tables: CREATE FOREIGN TABLE ... SERVER pgtrickle OPTIONS (query ''SELECT ...'')';

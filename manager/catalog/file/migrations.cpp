@@ -29,7 +29,7 @@ constexpr bool are_numbered_in_order()
     return true;
 }
 
-static_assert(are_numbered_in_order(), "manager/catalog/migrations/ is to hold 001_…, 002_…, each number once");
+static_assert(are_numbered_in_order(), "manager/catalog/migrations/ is to hold 001_..., 002_..., each number once");
 
 } // namespace
 
