@@ -44,10 +44,9 @@ void InlinedFunctions::inline_entry(RangeTblEntry *entry)
     if (query == nullptr)
         return;
     is_unsafe_ |= func_parallel(function->funcid) == PROPARALLEL_UNSAFE;
-    entry->rtekind = RTE_SUBQUERY;
+    entry->rtekind = RTE_SUBQUERY; /* entry->functions stays, so that whole rows have its type */
     entry->subquery = query;
     entry->security_barrier = false;
-    entry->functions = NIL;
     entry->funcordinality = false;
 }
 

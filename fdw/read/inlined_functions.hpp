@@ -22,7 +22,8 @@ namespace pgtrickle {
  * inlined. PostgreSQL frames. */
 class InlinedFunctions {
   public:
-    /* Replaces the entry of a function by a subquery, if the function can be inlined. */
+    /* Replaces the entry of a function by a subquery, if the function can be inlined. As in PostgreSQL, the entry keeps
+     * the function: a whole row of it that the planner makes, as for RETURNING, has the function's row type. */
     void inline_entry(RangeTblEntry *entry);
     /* Returns the options for the planner, from those that the statement has without the functions. */
     int planner_options(int options) const;
