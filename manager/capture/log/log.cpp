@@ -3,6 +3,7 @@
 #include "capture/log/chunk.hpp"
 #include "capture/log/marker.hpp"
 #include "capture/log/segment.hpp"
+#include "capture/source/inheritance.hpp"
 #include "capture/source/source_kind.hpp"
 #include "capture/source/unlogged_sentinel.hpp"
 #include "definition/stream_table.hpp"
@@ -15,12 +16,15 @@ extern "C" {
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "storage/predicate.h"
 #include "storage/sinval.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
 #include "utils/snapmgr.h"
 }
 
@@ -306,6 +310,26 @@ void read_log(Reader *reader, const SourceRow *row)
         read_segment(reader, row->segments[i]);
 }
 
+/* In SERIALIZABLE, reading the log counts as reading the source: a transaction that writes to it conflicts with its
+ * first row. It logs rows at the end of its statement, which is too late if the statement waits in a unique index for
+ * this transaction, and then raises 23505 instead of 40001. Rows that were written before are found in the log, or
+ * conflict when they are logged (read_segment()). Takes no lock against DDL: that leaves a marker in the log, and
+ * PostgreSQL keeps the predicate locks of a rewritten relation. */
+void lock_as_read(Oid source, Snapshot snapshot)
+{
+    if (!IsolationIsSerializable())
+        return;
+    ListCell *cell;
+    foreach (cell, tree_of(source, NoLock)) {
+        Relation relation = RelationIdGetRelation(lfirst_oid(cell));
+        if (!RelationIsValid(relation)) /* dropped meanwhile */
+            continue;
+        if (RELKIND_HAS_STORAGE(relation->rd_rel->relkind))
+            PredicateLockRelation(relation, snapshot);
+        RelationClose(relation);
+    }
+}
+
 /* As read_log(), for a frontier of stored rows, which may be older than a crash, or than the end of the capture. */
 void read_since_stored(Reader *reader, Oid source)
 {
@@ -320,6 +344,7 @@ void read_since_stored(Reader *reader, Oid source)
         return;
     }
     require_untrimmed(reader, &row);
+    lock_as_read(source, reader->snapshot);
     read_log(reader, &row);
     /* Unless the caller has called lock_logs(), a segment may have been emptied since the row was read. */
     if (SharedInvalidMessageCounter != invalidations && find_source(source, &row))
