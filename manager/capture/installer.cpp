@@ -77,19 +77,13 @@ bool is_for_others(Oid source)
     return true;
 }
 
-/* Waits for the current writers without queueing for their locks, so that no later writer waits behind this
- * transaction. */
-void wait_for_writers(const List *sources)
+void wait_for_writers_of(const List *sources)
 {
-    List *tags = NIL;
-    ListCell *cell, *level;
+    List *relations = NIL;
+    ListCell *cell;
     foreach (cell, sources)
-        foreach (level, locked_relations(lfirst_oid(cell))) {
-            auto *tag = static_cast<LOCKTAG *>(palloc(sizeof(LOCKTAG)));
-            SET_LOCKTAG_RELATION(*tag, MyDatabaseId, lfirst_oid(level));
-            tags = lappend(tags, tag);
-        }
-    WaitForLockersMultiple(tags, ShareRowExclusiveLock, false);
+        relations = list_concat_unique_oid(relations, locked_relations(lfirst_oid(cell)));
+    wait_for_writers(relations);
 }
 
 void require_unused(Oid source)
@@ -312,7 +306,7 @@ std::vector<const WantedSource *> install_elsewhere(const std::vector<WantedSour
     for (WaitBudget patience; !missing.empty() && is_for_installer(missing);) {
         List *sources = relids_of(missing);
         call([=] {
-            wait_for_writers(sources);
+            wait_for_writers_of(sources);
             take_turn(owner);
         });
         missing = missing_of(wanted);

@@ -171,7 +171,9 @@ void lock_all_before_drop(const char *extension)
 }
 
 /* Changes that a writer of the partition has logged for the relations above must not become visible after the marker
- * that says that the partition is none of theirs. Those who write to it later log nothing for these (routing.hpp). */
+ * that says that the partition is none of theirs. Those that write to it later log nothing for these (routing.hpp).
+ * Before the lock, which new writers queue behind, it waits for the present ones without blocking any: theirs may be
+ * long transactions, and PostgreSQL does the same for those that use the parent. */
 void lock_out_writers_of_partition(Oid parent, const RangeVar *name)
 {
     if (!object_ownercheck(RelationRelationId, parent, GetUserId()) ||
@@ -181,6 +183,7 @@ void lock_out_writers_of_partition(Oid parent, const RangeVar *name)
     const Oid partition = RangeVarGetRelid(name, NoLock, true);
     if (!OidIsValid(partition) || !list_member_oid(find_inheritance_children(parent, NoLock), partition))
         return;
+    wait_for_writers(tree_of(partition, NoLock));
     LockRelationOid(partition, ShareRowExclusiveLock);
     (void)find_all_inheritors(partition, ShareRowExclusiveLock, nullptr);
 }

@@ -15,6 +15,7 @@
 #include "definition/stream_table.hpp"
 
 extern "C" {
+#include "miscadmin.h"
 #include "storage/lmgr.h"
 }
 
@@ -76,6 +77,18 @@ void lock_sources(const List *sources)
     ListCell *cell;
     foreach (cell, relations)
         LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
+}
+
+void wait_for_writers(const List *relations)
+{
+    List *tags = NIL;
+    ListCell *cell;
+    foreach (cell, relations) {
+        auto *tag = static_cast<LOCKTAG *>(palloc(sizeof(LOCKTAG)));
+        SET_LOCKTAG_RELATION(*tag, MyDatabaseId, lfirst_oid(cell));
+        tags = lappend(tags, tag);
+    }
+    WaitForLockersMultiple(tags, ShareRowExclusiveLock, false);
 }
 
 void lock_out_refreshes(Oid child)

@@ -15,6 +15,10 @@ namespace pgtrickle::capture {
  * ensure_captured() needs this lock on each, and would otherwise wait for one while it holds another. */
 void lock_sources(const List *sources);
 
+/* Waits for the transactions that have written to these relations, without queueing for their locks, so that no later
+ * writer waits behind this transaction. */
+void wait_for_writers(const List *relations);
+
 /* Prevents a relation that has rows from becoming a partition or child of `source` before unlock_inheritance_tree() or
  * the end of the transaction. Taken after the locks on relations: a transaction that attaches a relation has
  * locked that relation, and waits here. So only for owners who may keep the source locked. An ATTACH after
