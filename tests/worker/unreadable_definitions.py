@@ -7,6 +7,7 @@ refreshed when its cause is gone.
 """
 
 import sys
+import threading
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
@@ -83,6 +84,24 @@ def unreadable(name):
     db.run("DROP SCHEMA m2 CASCADE; CREATE SCHEMA m2 AUTHORIZATION m2; GRANT USAGE ON SCHEMA m2 TO PUBLIC")
 
 
+def a_locked_table_that_a_view_reads_now():
+    as_role("m2", "CREATE TABLE m2.p (x int)", "CREATE TABLE m2.q (x int)", "CREATE VIEW m2.a AS SELECT x FROM m2.p", "GRANT SELECT ON m2.a TO m1")
+    as_role("m1", "SELECT pgtrickle.create_stream_table('m1.st', 'SELECT x FROM m2.a', '1h')")
+    changer, holder = db.connect(user="m2"), db.connect(user="m2")
+    changer.cursor().execute("BEGIN; CREATE OR REPLACE VIEW m2.a AS SELECT x FROM m2.q")
+    lock = threading.Thread(target=holder.cursor().execute, args=["BEGIN; LOCK TABLE m2.q"])
+    lock.start()
+    db.wait_for(f"SELECT wait_event_type FROM pg_stat_activity WHERE pid = {holder.info.backend_pid}", "Lock")
+    changer.cursor().execute("COMMIT")
+    lock.join()
+    as_role("m1", "ALTER FOREIGN TABLE m1.st OPTIONS (SET schedule '2h')")
+    for _ in range(3):
+        others_are_refreshed()
+    changer.close()
+    holder.close()
+    as_role("m1", "DROP FOREIGN TABLE m1.st")
+
+
 def unreadable_case(name):
     def run_case():
         unreadable(name)
@@ -90,7 +109,7 @@ def unreadable_case(name):
     return run_case
 
 
-CASES = [*map(unreadable_case, POISONS)]
+CASES = [*map(unreadable_case, POISONS), a_locked_table_that_a_view_reads_now]
 try:
     set_up()
     run_cases([case for case in CASES if len(sys.argv) < 2 or sys.argv[1] in case.__name__])

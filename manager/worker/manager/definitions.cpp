@@ -31,6 +31,7 @@ extern "C" {
 #include "rewrite/rewriteHandler.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 }
@@ -146,11 +147,19 @@ void load_one(const state::StateSummary &glance, bool is_known, LoadedDefinition
         time_dependence.is_volatile || time_dependence.is_now_dependent || definition.uncaptured_source() != nullptr;
 }
 
+/* Lets this transaction wait no longer for what views and policies read now, and did not when the stream table was set
+ * up: whoever locks that may hold it for long. PostgreSQL frame. */
+void limit_locks()
+{
+    (void)set_config_option("lock_timeout", "10", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+}
+
 /* Reads a definition in a transaction of its own. */
 LoadedDefinition load_alone(const state::StateSummary &glance, bool is_known)
 {
     LoadedDefinition loaded;
     const std::optional<TransactionFailure> failure = in_transaction([&] {
+        call(limit_locks);
         load_one(glance, is_known, &loaded);
         drop_relcache_entry(glance.relid);
         if (Oid view = call([&] { return definition::view_of(glance.relid); }); OidIsValid(view))
