@@ -35,6 +35,7 @@ struct Search {
     const AnonymousRows *anonymous_rows; /* anonymous rows of `query`; null until they are needed */
     Node *node;                          /* the node whose functions are being examined */
     const RangeTblFunction *from_item;   /* the last FROM item seen */
+    List *types[2];                      /* types (OIDs) whose contents are noted, by direction */
 };
 
 enum class Direction { input, output };
@@ -88,9 +89,14 @@ void note_anonymous_row(Search *search, Direction direction)
     }
 }
 
-/* Adds the dependencies of the types that an array, range, domain or row contains. */
+/* Adds the dependencies of the types that an array, range, domain or row contains. Each type is visited once: one may
+ * be contained in another many times, at each level. */
 void note_contents(Search *search, Oid type, Direction direction)
 {
+    List *&noted = search->types[static_cast<int>(direction)];
+    if (list_member_oid(noted, type))
+        return;
+    noted = lappend_oid(noted, type);
     const Oid element = get_element_type(type);
     if (OidIsValid(element)) {
         note_type(search, element, direction);
@@ -337,7 +343,7 @@ bool reads_uncaptured(Node *node, void *context)
 
 Dependence dependence_of(Query *query)
 {
-    Search search = {{}, query, nullptr, reinterpret_cast<Node *>(query), nullptr};
+    Search search = {{}, query, nullptr, reinterpret_cast<Node *>(query), nullptr, {}};
     (void)walk_calls(query, visit, &search);
     return search.found;
 }
