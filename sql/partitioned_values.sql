@@ -21,6 +21,29 @@ ALTER FOREIGN TABLE by_mood OPTIONS (SET query 'SELECT id, m FROM source WHERE i
 SELECT * FROM places('by_mood');
 SELECT * FROM places('by_other');
 
+-- of_another_role_too, in_the_transaction_that_renames_it
+CREATE ROLE partitioned_values_owner;
+GRANT USAGE, CREATE ON SCHEMA partitioned_values TO partitioned_values_owner;
+GRANT USAGE ON FOREIGN SERVER pgtrickle TO partitioned_values_owner;
+CREATE TYPE season AS ENUM ('dry', 'wet');
+SET ROLE partitioned_values_owner;
+CREATE TABLE of_owner (id int, s season);
+INSERT INTO of_owner VALUES (1, 'dry'), (2, 'wet'), (3, 'wet');
+SELECT pgtrickle.create_stream_table('partitioned_values.by_season', 'SELECT s, sum(id) AS total FROM of_owner GROUP BY s', '520w', 'DIFFERENTIAL', partition_by => $$LIST (s, 'dry', 'wet')$$);
+RESET ROLE;
+BEGIN;
+ALTER TYPE season RENAME VALUE 'dry' TO 'hot';
+ALTER TABLE of_owner ALTER id TYPE bigint;
+ALTER TYPE season RENAME VALUE 'wet' TO 'cold';
+ALTER FOREIGN TABLE by_season OPTIONS (SET refresh_mode 'FULL');
+COMMIT;
+SELECT st_partition_key FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'by_season';
+SELECT pgtrickle.refresh_stream_table('by_season');
+SELECT * FROM by_season ORDER BY s;
+DROP TABLE of_owner CASCADE;
+DROP OWNED BY partitioned_values_owner;
+DROP ROLE partitioned_values_owner;
+
 -- a_time_without_a_zone_is_in_utc
 SET TimeZone = 'Asia/Tokyo';
 SELECT pgtrickle.create_stream_table('partitioned_values.by_time', 'SELECT id, at FROM source', '520w', 'DIFFERENTIAL', partition_by => $$LIST (at, '2026-01-01 12:00')$$);

@@ -31,6 +31,7 @@
 #include "setup/defining_query.hpp"
 #include "setup/heaps.hpp"
 #include "setup/patient_lock.hpp"
+#include "setup/setup.hpp"
 #include "storage/owner.hpp"
 
 extern "C" {
@@ -227,6 +228,7 @@ void execute(const UserStatement &utility, Oid relid, bool is_timing, const defi
 void alter_options(const UserStatement &utility, Oid relid, AlterTableCmd *command)
 {
     const bool is_timing = call([=] { return is_about_timing(reinterpret_cast<List *>(command->def)); });
+    setup::follow_labels_of_partitions(relid);
     Definition before = definition::load(relid);
     std::vector<options::Option> old_options = current_options(relid);
     std::vector<OptionChange> changes = changes_in(reinterpret_cast<List *>(command->def));

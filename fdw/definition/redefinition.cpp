@@ -48,6 +48,7 @@ Redefined replace_openly(Oid relid, Query *query, const std::string &text, Refre
         LockRelationOid(relid, AccessExclusiveLock);
         capture::refit(relid);
     });
+    setup::follow_labels_of_partitions(relid);
     Definition definition = definition::load(relid);
     const bool is_own = call([=] { return has_rights_of_owner(relid); });
     /* The session may be that of the owner of a source, whose privileges on the source alone are sufficient
