@@ -21,7 +21,7 @@ ALTER FOREIGN TABLE by_mood OPTIONS (SET query 'SELECT id, m FROM source WHERE i
 SELECT * FROM places('by_mood');
 SELECT * FROM places('by_other');
 
--- of_another_role_too, in_the_transaction_that_renames_it
+-- a_label_of_another_roles_stream_table_too, in_the_transaction_that_renames_it
 CREATE ROLE partitioned_values_owner;
 GRANT USAGE, CREATE ON SCHEMA partitioned_values TO partitioned_values_owner;
 GRANT USAGE ON FOREIGN SERVER pgtrickle TO partitioned_values_owner;

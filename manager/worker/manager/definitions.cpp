@@ -148,7 +148,7 @@ void load_one(const state::StateSummary &glance, bool is_known, LoadedDefinition
 }
 
 /* Lets this transaction wait no longer for what views and policies read now, and did not when the stream table was set
- * up: whoever locks that may hold it for long. PostgreSQL frame. */
+ * up: another session may hold a lock on it for long. PostgreSQL frame. */
 void limit_locks()
 {
     (void)set_config_option("lock_timeout", "10", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
