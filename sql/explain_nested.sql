@@ -51,3 +51,5 @@ PREPARE en_of(int) AS SELECT n FROM en_stored WHERE k = $1;
 SELECT * FROM en_partitions('EXECUTE en_of(1)');
 EXECUTE en_of(1);
 RESET pg_trickle.enable_expansion;
+SET client_min_messages = warning;
+DROP TABLE en_part, en_plain, en_outer CASCADE;
