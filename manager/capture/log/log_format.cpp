@@ -123,17 +123,26 @@ bool ensure_log(Oid source, const AttrNumber *columns, int column_count)
     return set_format(source, columns, column_count, true);
 }
 
-void refit(Oid source)
+namespace {
+
+/* A log that is inactive gets columns that exist when it is begun again, and a marker. */
+bool has_to_be_refitted(Oid source)
 {
     SourceRow row;
-    if (!find_source(source, &row))
+    const Format *format = find_source(source, &row) && row.is_active ? find_format(source, row.version) : nullptr;
+    return format != nullptr && !fits(source, format);
+}
+
+} // namespace
+
+void refit(Oid source)
+{
+    /* Most statements change no column of the log. They take no lock, for which they might wait for the transaction
+     * that drops a stream table, which may then wait for them. */
+    if (!has_to_be_refitted(source))
         return;
     lock_capture(source); /* as upkeep and stop() do, which have no lock on the source */
-    /* A log that is inactive gets columns that exist when it is begun again, and a marker. */
-    if (!find_source(source, &row) || !row.is_active)
-        return;
-    Format *format = find_format(source, row.version);
-    if (format == nullptr || fits(source, format))
+    if (!has_to_be_refitted(source))
         return;
     write_marker(source, "a column was dropped, or its type was changed");
     (void)set_format(source, nullptr, 0, false);
