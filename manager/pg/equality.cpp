@@ -99,11 +99,14 @@ bool is_own_equality(const OpExpr *test)
     return true;
 }
 
-bool is_extended_hash_wrong(Oid type, Oid collation)
+bool may_extended_hash_differ(Oid type, Oid collation)
 {
     const Oid base = getBaseType(type), element = get_base_element_type(base);
-    return (base == BPCHAROID || (OidIsValid(element) && getBaseType(element) == BPCHAROID)) && OidIsValid(collation) &&
-           !get_collation_isdeterministic(collation);
+    const Oid hashed = OidIsValid(element) ? getBaseType(element) : base;
+    const char kind = get_typtype(hashed);
+    if (hashed == RECORDOID || kind == TYPTYPE_COMPOSITE || kind == TYPTYPE_RANGE || kind == TYPTYPE_MULTIRANGE)
+        return true;
+    return hashed == BPCHAROID && OidIsValid(collation) && !get_collation_isdeterministic(collation);
 }
 
 } // namespace pgtrickle

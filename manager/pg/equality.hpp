@@ -17,9 +17,9 @@ Oid type_with_rows(Oid type);
  * operator has two arguments and can drive a merge or hash join. PostgreSQL frame. */
 bool is_own_equality(const OpExpr *test);
 
-/* Whether the extended hash function of the type differs for equal values. PostgreSQL's hashbpcharextended() includes
- * the trailing blanks under a nondeterministic collation, where values that differ in them are equal; hashbpchar() does
- * not. The function for arrays hashes their elements so. */
-bool is_extended_hash_wrong(Oid type, Oid collation);
+/* Whether the extended hash function of the type may differ for equal values. PostgreSQL's hashbpcharextended()
+ * includes the trailing blanks under a nondeterministic collation, where values that differ in them are equal;
+ * hashbpchar() does not. The functions for arrays, rows and ranges hash what they contain so. */
+bool may_extended_hash_differ(Oid type, Oid collation);
 
 } // namespace pgtrickle

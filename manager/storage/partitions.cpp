@@ -248,7 +248,8 @@ PartitionColumns partition_columns(const engine::Step &step, const PartitionBy &
         const Oid collation = call([&] {
             return column.collation.empty() ? get_typcollation(type) : named_collation(column.collation.c_str());
         });
-        if (found.strategy == PARTITION_STRATEGY_HASH && call([=] { return is_extended_hash_wrong(type, collation); }))
+        if (found.strategy == PARTITION_STRATEGY_HASH &&
+            call([=] { return may_extended_hash_differ(type, collation); }))
             refuse_hash(name, by);
         found.columns[found.count] = static_cast<AttrNumber>(position + 1);
         found.types[found.count] = type;

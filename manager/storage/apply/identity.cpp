@@ -70,7 +70,7 @@ IdentityColumn key_facts(TupleDesc descriptor, int position)
     TypeCacheEntry *entry = lookup_type_cache(attribute->atttypid, TYPECACHE_EQ_OPR_FINFO | TYPECACHE_HASH_PROC_FINFO |
                                                                        TYPECACHE_HASH_EXTENDED_PROC_FINFO);
     if (OidIsValid(entry->hash_extended_proc) &&
-        !is_extended_hash_wrong(attribute->atttypid, attribute->attcollation)) {
+        !may_extended_hash_differ(attribute->atttypid, attribute->attcollation)) {
         column.hash = &entry->hash_extended_proc_finfo;
         column.is_extended = true;
     } else if (OidIsValid(entry->hash_proc)) {
