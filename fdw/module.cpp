@@ -96,6 +96,7 @@ constexpr UtilityEntry utility[] = {
     {T_AlterTableStmt, When::before, refuse_alterations_meanwhile},
     {T_RenameStmt, When::before, refuse_names_meanwhile},
     {T_AlterObjectSchemaStmt, When::before, refuse_names_meanwhile},
+    {T_AlterEnumStmt, When::before, refuse_names_meanwhile},
     {T_AlterTableStmt, When::around, follow<AlterTableStmt>},
     {T_RefreshMatViewStmt, When::around, follow<RefreshMatViewStmt>},
     {T_RenameStmt, When::around, follow<RenameStmt>},

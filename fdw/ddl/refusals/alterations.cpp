@@ -131,6 +131,9 @@ bool is_shared(const ::Node *statement)
 
 void refuse_names_meanwhile(const UtilityCall &call)
 {
+    const auto *enumeration = reinterpret_cast<const AlterEnumStmt *>(call.statement());
+    if (IsA(enumeration, AlterEnumStmt) && enumeration->oldVal == nullptr)
+        return;
     if (is_prepared_for_upgrade() && !creating_extension && !is_shared(call.statement()))
         guc::require_stream_tables("rename or move an object");
 }
