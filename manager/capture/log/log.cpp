@@ -310,17 +310,23 @@ void read_log(Reader *reader, const SourceRow *row)
         read_segment(reader, row->segments[i]);
 }
 
+constexpr int most_locked_as_read = 16;
+
 /* In SERIALIZABLE, reading the log counts as reading the source: a transaction that writes to it conflicts with its
  * first row. It logs rows at the end of its statement, which is too late if the statement waits in a unique index for
  * this transaction, and then raises 23505 instead of 40001. Rows that were written before are found in the log, or
  * conflict when they are logged (read_segment()). Takes no lock against DDL: that leaves a marker in the log, and
- * PostgreSQL keeps the predicate locks of a rewritten relation. */
+ * PostgreSQL keeps the predicate locks of a rewritten relation. A larger tree would take more predicate locks than a
+ * look-up may cost. */
 void lock_as_read(Oid source, Snapshot snapshot)
 {
     if (!IsolationIsSerializable())
         return;
+    const List *tree = tree_of(source, NoLock);
+    if (list_length(tree) > most_locked_as_read)
+        return;
     ListCell *cell;
-    foreach (cell, tree_of(source, NoLock)) {
+    foreach (cell, tree) {
         Relation relation = RelationIdGetRelation(lfirst_oid(cell));
         if (!RelationIsValid(relation)) /* dropped meanwhile */
             continue;
