@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 """Shows that statements about prepared transactions that PostgreSQL refuses leave every stream table as current as it
-was, whoever executes them and how often, and that a COMMIT PREPARED beside them is not lost."""
+was, whatever role executes them and how often, and that a COMMIT PREPARED beside them is not lost."""
 
 import contextlib
 import sys

@@ -114,16 +114,19 @@ bool is_prepared_for_upgrade()
     return !is_definition_followed() && !IsBinaryUpgrade && guc::is_preloaded() && IsTransactionState();
 }
 
-/* Other databases may use the object, and no definition names it. */
-bool is_shared(const ::Node *statement)
+/* Whether the statement gives another name to what a definition may name. It cannot name an object that databases
+ * share, nor a label that is new. */
+bool renames_what_is_named(const ::Node *statement)
 {
+    if (IsA(statement, AlterEnumStmt))
+        return reinterpret_cast<const AlterEnumStmt *>(statement)->oldVal != nullptr;
     if (!IsA(statement, RenameStmt))
-        return false;
+        return true;
     switch (reinterpret_cast<const RenameStmt *>(statement)->renameType) {
     case OBJECT_DATABASE:
     case OBJECT_ROLE:
-    case OBJECT_TABLESPACE: return true;
-    default: return false;
+    case OBJECT_TABLESPACE: return false;
+    default: return true;
     }
 }
 
@@ -131,10 +134,7 @@ bool is_shared(const ::Node *statement)
 
 void refuse_names_meanwhile(const UtilityCall &call)
 {
-    const auto *enumeration = reinterpret_cast<const AlterEnumStmt *>(call.statement());
-    if (IsA(enumeration, AlterEnumStmt) && enumeration->oldVal == nullptr)
-        return;
-    if (is_prepared_for_upgrade() && !creating_extension && !is_shared(call.statement()))
+    if (is_prepared_for_upgrade() && !creating_extension && renames_what_is_named(call.statement()))
         guc::require_stream_tables("rename or move an object");
 }
 

@@ -18,9 +18,8 @@
 namespace pgtrickle::refresh {
 
 /* Replaces the heaps of those of the stream tables that have no rows, could have a key, and may be compiled in this
- * session; upstreams come first, as
- * their keys become those of their dependents. Waits no longer than 0.2 s for the locks of each, and lock_timeout for
- * those of its sources. */
+ * session; upstreams come first, as their keys become those of their dependents. Waits no longer than 0.2 s for the
+ * locks of each, and lock_timeout for those of its sources. */
 void use_new_keys(const std::vector<Oid> &relids);
 
 } // namespace pgtrickle::refresh

@@ -27,9 +27,7 @@ bool may_run_sets_of(Oid relid)
             continue;
         if (!may_compile_here(one))
             return false;
-        refresh_sets().read_sets_around({one});
-        for (const auto *set : {&refresh_sets().group_of(one), &refresh_sets().atomic_set_of(one)})
-            open.insert(open.end(), set->begin(), set->end());
+        refresh_sets().append_members_with(one, &open);
     }
     return true;
 }

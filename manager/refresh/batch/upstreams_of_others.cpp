@@ -25,11 +25,7 @@ Reached reached_by(const std::vector<Oid> &relids)
         if (!members.insert(relid).second)
             continue;
         others.erase(relid);
-        refresh_sets().read_sets_around({relid});
-        for (Oid member : refresh_sets().group_of(relid))
-            open.push_back(member);
-        for (Oid member : refresh_sets().atomic_set_of(relid))
-            open.push_back(member);
+        refresh_sets().append_members_with(relid, &open);
         for (const Source &source : definition::sources_of(relid)) {
             if (source.kind != SourceKind::stream_table || members.count(source.relid) != 0)
                 continue;

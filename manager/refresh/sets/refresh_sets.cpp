@@ -63,6 +63,13 @@ const std::vector<Oid> &RefreshSets::group_of(Oid relid) const
     return found == groups_.end() ? none : found->second;
 }
 
+void RefreshSets::append_members_with(Oid relid, std::vector<Oid> *members)
+{
+    read_sets_around({relid});
+    for (const std::vector<Oid> *set : {&group_of(relid), &atomic_set_of(relid)})
+        members->insert(members->end(), set->begin(), set->end());
+}
+
 void note_invalidated(Oid relation) noexcept
 {
     is_invalidated = is_invalidated || relation == InvalidOid || relation == announcing_table;

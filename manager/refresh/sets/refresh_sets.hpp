@@ -32,6 +32,8 @@ class RefreshSets {
     const std::vector<Oid> &atomic_set_of(Oid relid) const { return atomic_sets().of(relid); }
     /* Returns the refresh group of `relid`: ascending, itself included; empty if there is none. */
     const std::vector<Oid> &group_of(Oid relid) const;
+    /* Appends the members of the refresh group and of the atomic set of `relid`, around which it reads the sets. */
+    void append_members_with(Oid relid, std::vector<Oid> *members);
 
   private:
     Diamonds diamonds_;

@@ -20,6 +20,7 @@
 #include "definition/time_zone.hpp"
 #include "mailbox/manager_side.hpp"
 #include "pg/database_settings.hpp"
+#include "pg/settings.hpp"
 #include "refresh/sets/refresh_groups.hpp"
 #include "translate/check/dependence.hpp"
 #include "translate/translate.hpp"
@@ -31,7 +32,6 @@ extern "C" {
 #include "rewrite/rewriteHandler.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
-#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 }
@@ -147,19 +147,13 @@ void load_one(const state::StateSummary &glance, bool is_known, LoadedDefinition
         time_dependence.is_volatile || time_dependence.is_now_dependent || definition.uncaptured_source() != nullptr;
 }
 
-/* Lets this transaction wait no longer for what views and policies read now, and did not when the stream table was set
- * up: another session may hold a lock on it for long. PostgreSQL frame. */
-void limit_locks()
-{
-    (void)set_config_option("lock_timeout", "10", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
-}
-
-/* Reads a definition in a transaction of its own. */
+/* Reads a definition in a transaction of its own. It waits briefly for what views and policies read now, and did not
+ * when the stream table was set up: another session may hold a lock on it for long. */
 LoadedDefinition load_alone(const state::StateSummary &glance, bool is_known)
 {
     LoadedDefinition loaded;
     const std::optional<TransactionFailure> failure = in_transaction([&] {
-        call(limit_locks);
+        call([] { set_for_now("lock_timeout", "10"); });
         load_one(glance, is_known, &loaded);
         drop_relcache_entry(glance.relid);
         if (Oid view = call([&] { return definition::view_of(glance.relid); }); OidIsValid(view))
