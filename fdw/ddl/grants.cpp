@@ -183,7 +183,7 @@ List *readers_as(const List *roles)
     List *readers = NIL;
     ListCell *cell, *user;
     foreach (cell, roles != NIL ? relations_of(roles, is_member_of_any) : NIL) {
-        const Oid relid = lfirst_oid(cell), role = owner_of_relation(relid);
+        const Oid relid = lfirst_oid(cell), role = owner_of_relation(relid, true);
         List *users = get_rel_relkind(relid) == RELKIND_VIEW ? definition::users_of(RelationRelationId, relid, 0, false)
                       : definition::is_stream_table(relid)   ? list_make1_oid(relid)
                                                              : NIL;

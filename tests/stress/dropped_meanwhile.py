@@ -3,8 +3,10 @@
 storage another session replaces, in the meantime works on what the name is then, or fails with an error for users: never
 with an internal one. A statement about an object that its query uses works."""
 
+import random
 import sys
 import threading
+import time
 import uuid
 from pathlib import Path
 
@@ -12,8 +14,10 @@ import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
+from seeds import SEED  # noqa: E402
 
 db = Database()
+outside = db.connect("postgres")  # no lock of this database stops it
 db.run("CREATE SCHEMA other")
 CREATE = "SELECT pgtrickle.create_stream_table('st', 'SELECT id, v FROM src', '1h')"
 STATEMENTS = (
@@ -106,20 +110,22 @@ SOURCE_STATEMENTS = (
     "DROP FUNCTION f(int) CASCADE",
     "DROP DOMAIN positive CASCADE",
 )
-IS_WAITING = ("SELECT coalesce((SELECT wait_event_type = 'Lock' OR state = 'idle' FROM pg_stat_activity "
-              "WHERE pid = {}), true)")
+# The statement has locked, renamed or dropped the stream table, or created a view over it.
+MET_THE_STATEMENT = (psycopg2.errors.DeadlockDetected, psycopg2.errors.UndefinedObject, psycopg2.errors.DuplicateTable,
+                     psycopg2.errors.DependentObjectsStillExist, psycopg2.errors.LockNotAvailable)
+IS_WAITING = "SELECT coalesce((SELECT wait_event_type = 'Lock' OR state LIKE 'idle%%' FROM pg_stat_get_activity(%s)), true)"
 
 
 class Statement(threading.Thread):
     """A statement in a session of its own; its error is None or its SQLSTATE and message."""
 
     def __init__(self, text):
+        """Connects. start() starts the statement."""
         super().__init__()
         self.text, self.error = text, None
         self.session = db.connect()
         self.session.cursor().execute("SET client_min_messages = error; SET statement_timeout = '60s'")
         self.pid = self.session.get_backend_pid()
-        self.start()
 
     def run(self):
         try:
@@ -129,7 +135,14 @@ class Statement(threading.Thread):
 
     def await_lock_or_end(self):
         """Waits until the statement waits for a lock or, because it needs none, has ended."""
-        db.wait_for(IS_WAITING.format(self.pid), True)
+        deadline = time.monotonic() + 60
+        with outside.cursor() as cursor:
+            while time.monotonic() < deadline:
+                cursor.execute(IS_WAITING, [self.pid])
+                if cursor.fetchone()[0]:
+                    return
+                time.sleep(0.005)
+        raise AssertionError(f"neither waits nor ends: {self.text}")
 
 
 def error_beside(text, *others):
@@ -139,6 +152,7 @@ def error_beside(text, *others):
     for statement in others:
         other.cursor().execute(statement)
     waiting = Statement(text)
+    waiting.start()
     waiting.await_lock_or_end()
     other.commit()
     other.close()
@@ -178,6 +192,48 @@ def run_on_sources_beside(*others):
         if error:
             failed.append(f"{text}: {error}")
     assert not failed, "\n".join(failed)
+
+
+def error_at(catalog, text, *others):
+    """Returns the error, or None, of a statement that waits for its first look into the catalog while another transaction
+    executes `others`, as far as the statement has not changed the names or locked the stream table before."""
+    other = db.connect()
+    other.cursor().execute("SET deadlock_timeout = '10ms'; SET lock_timeout = '5s'; SET client_min_messages = error")
+    other.autocommit = False
+    waiting = Statement(text)
+    other.cursor().execute(f"LOCK TABLE {catalog}")
+    waiting.start()
+    waiting.await_lock_or_end()
+    try:
+        for statement in others:
+            other.cursor().execute(statement)
+        other.commit()
+    except MET_THE_STATEMENT:
+        other.rollback()
+    other.close()
+    waiting.join(60)
+    assert not waiting.is_alive(), f"hangs: {text}"
+    waiting.session.close()
+    return waiting.error
+
+
+def dropped_at_any_catalog():
+    """The class of errors is a look at an object whose lock is not held yet, or not any more."""
+    catalogs = [name for name, in db.run(
+        "SELECT c.oid::regclass::text FROM pg_class c WHERE relkind = 'r' AND (relnamespace = 'pgtrickle'::regnamespace "
+        "OR oid = ANY ('{pg_class, pg_attribute, pg_index, pg_depend, pg_foreign_table, pg_foreign_server, pg_trigger, "
+        "pg_rewrite, pg_namespace, pg_type, pg_inherits, pg_proc}'::regclass[])) ORDER BY 1")]
+    chooser = random.Random(SEED)
+    pairs = [(catalog, text) for catalog in catalogs for text in STATEMENTS]
+    internal = []
+    for catalog, text in chooser.sample(pairs, min(len(pairs), 150)):
+        db.run("DROP SCHEMA public, other CASCADE; CREATE SCHEMA public; CREATE SCHEMA other")
+        db.run("CREATE TABLE src AS SELECT i AS id, i AS v FROM generate_series(1, 2) i")
+        db.run(CREATE)
+        error = error_at(catalog, text, *chooser.choice([["DROP FOREIGN TABLE st"], ["DROP FOREIGN TABLE st", CREATE]]))
+        if error and error.startswith(("XX", "57", "None")):
+            internal.append(f"{catalog}: {text}: {error}")
+    assert not internal, "\n".join(internal)
 
 
 def dropped():
@@ -221,5 +277,5 @@ def sources_of_one_dropped_and_created_again():
     run_on_sources_beside("DROP FOREIGN TABLE st CASCADE", CREATE.replace("FROM src", "FROM viewed"))
 
 
-run_cases([sources_of_a_dropped_one, sources_of_dropped_ones, sources_of_one_dropped_and_created_again, dropped, dropped_and_created_again, replaced_by_a_table, with_another_storage,
+run_cases([dropped_at_any_catalog, sources_of_a_dropped_one, sources_of_dropped_ones, sources_of_one_dropped_and_created_again, dropped, dropped_and_created_again, replaced_by_a_table, with_another_storage,
            reassigned_with_another_storage])

@@ -45,11 +45,11 @@ bool try_refresh_lock(Oid relid)
 
 bool could_be_filled_by_key(Oid relid)
 {
-    return may_compile_here(relid) && call([=] {
+    return call([=] {
                return definition::is_stream_table(relid) && !definition::is_restored_elsewhere(relid) &&
                       !state::visible_row(relid).is_populated;
            }) &&
-           !needs_other_heaps(relid) && has_unused_key(relid);
+           may_compile_here(relid) && !needs_other_heaps(relid) && has_unused_key(relid);
 }
 
 } // namespace

@@ -37,7 +37,7 @@ bool may_run_sets_of(Oid relid)
 bool may_refresh_here(Oid relid)
 {
     if (SessionSwitch::is_in_worker())
-        return ServedOwner::owner() == call([=] { return owner_of_relation(relid); });
+        return ServedOwner::owner() == call([=] { return owner_of_relation(relid, true); });
     return call([=] { return definition::may_store(relid); }) && (may_run_here(relid) || is_created_here(relid)) &&
            (call([=] { return is_trusted_here(relid); }) || may_run_sets_of(relid));
 }

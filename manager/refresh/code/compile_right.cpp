@@ -13,7 +13,7 @@ extern "C" {
 
 namespace pgtrickle::refresh {
 
-AskedFor::AskedFor(Oid relid) : outer_(innermost_), owner_(call([=] { return owner_of_relation(relid); }))
+AskedFor::AskedFor(Oid relid) : outer_(innermost_), owner_(call([=] { return owner_of_relation(relid, true); }))
 {
     innermost_ = this;
 }
@@ -28,7 +28,7 @@ bool AskedFor::includes(Oid owner)
     const AskedFor *asked = innermost_;
     while (asked != nullptr && asked->owner_ != owner)
         asked = asked->outer_;
-    return asked != nullptr;
+    return asked != nullptr && OidIsValid(owner);
 }
 
 bool is_created_here(Oid relid)
@@ -48,7 +48,7 @@ namespace {
 bool may_run_any_code_of(Oid relid)
 {
     return SessionSwitch::is_in_worker() || call([=] { return is_trusted_here(relid); }) ||
-           AskedFor::includes(call([=] { return owner_of_relation(relid); })) || is_created_here(relid);
+           AskedFor::includes(call([=] { return owner_of_relation(relid, true); })) || is_created_here(relid);
 }
 
 } // namespace

@@ -17,7 +17,8 @@ namespace pgtrickle::refresh {
 
 /* The user of the session has called a function, or given a statement, that sets up or refreshes the stream table by
  * its query, as docs/security.md says. While it exists, the session may run the code of the stream table's owner:
- * stream tables of one owner are refreshed together. Local variables only. */
+ * stream tables of one owner are refreshed together. For a relation that has been dropped meanwhile, as no lock is
+ * needed, it includes none. Local variables only. */
 class AskedFor {
   public:
     explicit AskedFor(Oid relid);

@@ -234,7 +234,8 @@ bool may_run_for(const Roles &roles, Oid relid)
 {
     const std::vector<Oid> all = definition::with_upstreams(relid);
     return std::all_of(all.begin(), all.end(), [&](Oid one) {
-        return call([&] { return are_trusting(roles, owner_of_relation(one)); }) || !may_run_interpreted_code(one);
+        return call([&] { return are_trusting(roles, owner_of_relation(one, true)); }) ||
+               !may_run_interpreted_code(one);
     });
 }
 
@@ -284,7 +285,7 @@ bool may_run_query_here(Oid relid, ::Query *query)
 
 bool is_trusted_here(Oid relid)
 {
-    return are_trusting(Roles(), owner_of_relation(relid));
+    return are_trusting(Roles(), owner_of_relation(relid, true));
 }
 
 } // namespace pgtrickle::refresh
