@@ -70,7 +70,7 @@ def a_refresh_is_logged_by_its_duration():
     assert 'refresh of stream table "public.logged"' not in log.read_text()
     set_for_all("pg_trickle.log_min_duration", "0")
     db.run("INSERT INTO source VALUES (3, 1), (4, 1)")
-    wait_for_log(r'LOG:  refresh of stream table "public\.logged": DIFFERENTIAL, \d+\.\d{3} ms\n.*'
+    wait_for_log(r'LOG:  00000: refresh of stream table "public\.logged": DIFFERENTIAL, \d+\.\d{3} ms\n.*'
          r'DETAIL:  2 changes applied, 2 rows inserted, 0 rows deleted\n')
     set_for_all("pg_trickle.log_min_duration", "-1")
 
@@ -79,7 +79,7 @@ def decisions_are_logged_on_demand():
     assert "refreshes due stream tables: " not in log.read_text()
     set_for_all("log_min_messages", "debug2")
     db.run("INSERT INTO source VALUES (5, 1)")
-    found = wait_for_log(r"DEBUG:  process (\d+) refreshes due stream tables: .*public\.logged")
+    found = wait_for_log(r"DEBUG:  00000: process (\d+) refreshes due stream tables: .*public\.logged")
     assert db.value("SELECT backend_type LIKE 'pg_trickle%%' FROM pg_stat_activity WHERE pid = %s", int(found[1]))
     db.run("SET pg_trickle.max_staleness = 0")
     for k in range(100):  # the schedule may be faster than a read
@@ -87,9 +87,9 @@ def decisions_are_logged_on_demand():
         db.run("SELECT * FROM logged")
         if " on request of a reader: " in log.read_text():
             break
-    wait_for_log(r"DEBUG:  process \d+ refreshes on request of a reader: public\.logged")
+    wait_for_log(r"DEBUG:  00000: process \d+ refreshes on request of a reader: public\.logged")
     db.run("RESET pg_trickle.max_staleness; INSERT INTO source VALUES (7, 0)")
-    wait_for_log(r"DEBUG:  public\.logged will be retried: its refresh has failed")
+    wait_for_log(r"DEBUG:  00000: public\.logged will be retried: its refresh has failed")
     db.run("UPDATE source SET n = 1 WHERE id = 7")
     set_for_all("log_min_messages", "warning")
 

@@ -42,7 +42,7 @@ CREATE FUNCTION canary.as_superuser(statement text) RETURNS void LANGUAGE plpgsq
 
 # The prefix that tests/scratch sets for its servers: time, process, its type, database if it is a client's,
 # SQLSTATE.
-LINE = re.compile(r"^\S+ \S+ \S+ \[(\d+)\] (.+?) \S* \w{5} LOG:  canary (\{.*?\})(?: at character \d+)?$", re.M)
+LINE = re.compile(r"^\S+ \S+ \S+ \[(\d+)\] (.+?) \S* \w{5} LOG:  (?:\w{5}: )?canary (\{.*?\})(?: at character \d+)?$", re.M)
 
 
 @dataclass(frozen=True)
