@@ -162,13 +162,30 @@ def error_beside(text, *others):
     return waiting.error
 
 
+def begin_with_one():
+    db.run("DROP SCHEMA public, other CASCADE; CREATE SCHEMA public; CREATE SCHEMA other")
+    db.run("CREATE TABLE src AS SELECT i AS id, i AS v FROM generate_series(1, 2) i")
+    db.run(CREATE)
+
+
+def begin_with_sources():
+    db.run("DROP SCHEMA public, other CASCADE; CREATE SCHEMA public; CREATE SCHEMA other")
+    db.run("CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN positive AS int CHECK (VALUE > 0)")
+    db.run("CREATE TABLE src (id int CONSTRAINT src_key PRIMARY KEY, v int, m mood, unused int); "
+           "INSERT INTO src SELECT i, i, 'ok' FROM generate_series(1, 2) i; CREATE TABLE child (LIKE src)")
+    db.run("CREATE FUNCTION f(int) RETURNS positive LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1; END'")
+    db.run("CREATE VIEW viewed AS SELECT id, v, f(v) AS w FROM src; CREATE MATERIALIZED VIEW matview AS SELECT id, v FROM src")
+    db.run("SELECT pgtrickle.create_stream_table('st', "
+           "$$SELECT id, v, w, mood 'sad' AS m, f(v) AS x, w::positive AS y FROM viewed$$, '1h')")
+    db.run("SELECT pgtrickle.create_stream_table('above', 'SELECT s.id, s.m, src.v, (SELECT count(*) FROM matview) AS n "
+           "FROM st s JOIN src ON s.id = src.id', '1h')")
+
+
 def run_beside(*others):
     """Runs each statement while another transaction executes `others`, and fails after internal errors."""
     internal = []
     for text in STATEMENTS:
-        db.run("DROP SCHEMA public, other CASCADE; CREATE SCHEMA public; CREATE SCHEMA other")
-        db.run("CREATE TABLE src AS SELECT i AS id, i AS v FROM generate_series(1, 2) i")
-        db.run(CREATE)
+        begin_with_one()
         error = error_beside(text, *others)
         if error and error.startswith(("XX", "57", "None")):
             internal.append(f"{text}: {error}")
@@ -178,16 +195,7 @@ def run_beside(*others):
 def run_on_sources_beside(*others):
     failed = []
     for text in SOURCE_STATEMENTS:
-        db.run("DROP SCHEMA public, other CASCADE; CREATE SCHEMA public; CREATE SCHEMA other")
-        db.run("CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN positive AS int CHECK (VALUE > 0)")
-        db.run("CREATE TABLE src (id int CONSTRAINT src_key PRIMARY KEY, v int, m mood, unused int); "
-               "INSERT INTO src SELECT i, i, 'ok' FROM generate_series(1, 2) i; CREATE TABLE child (LIKE src)")
-        db.run("CREATE FUNCTION f(int) RETURNS positive LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1; END'")
-        db.run("CREATE VIEW viewed AS SELECT id, v, f(v) AS w FROM src; CREATE MATERIALIZED VIEW matview AS SELECT id, v FROM src")
-        db.run("SELECT pgtrickle.create_stream_table('st', "
-               "$$SELECT id, v, w, mood 'sad' AS m, f(v) AS x, w::positive AS y FROM viewed$$, '1h')")
-        db.run("SELECT pgtrickle.create_stream_table('above', 'SELECT s.id, s.m, src.v, (SELECT count(*) FROM matview) AS n "
-               "FROM st s JOIN src ON s.id = src.id', '1h')")
+        begin_with_sources()
         error = error_beside(text, *others)
         if error:
             failed.append(f"{text}: {error}")
@@ -217,23 +225,29 @@ def error_at(catalog, text, *others):
     return waiting.error
 
 
-def dropped_at_any_catalog():
-    """The class of errors is a look at an object whose lock is not held yet, or not any more."""
+def run_at_any_catalog(begin, statements, dropped, count):
+    """Runs some of the statements where they look into a catalog. The class of errors is a look at an object whose lock is
+    not held yet, or not any more."""
     catalogs = [name for name, in db.run(
         "SELECT c.oid::regclass::text FROM pg_class c WHERE relkind = 'r' AND (relnamespace = 'pgtrickle'::regnamespace "
         "OR oid = ANY ('{pg_class, pg_attribute, pg_index, pg_depend, pg_foreign_table, pg_foreign_server, pg_trigger, "
         "pg_rewrite, pg_namespace, pg_type, pg_inherits, pg_proc}'::regclass[])) ORDER BY 1")]
     chooser = random.Random(SEED)
-    pairs = [(catalog, text) for catalog in catalogs for text in STATEMENTS]
     internal = []
-    for catalog, text in chooser.sample(pairs, min(len(pairs), 150)):
-        db.run("DROP SCHEMA public, other CASCADE; CREATE SCHEMA public; CREATE SCHEMA other")
-        db.run("CREATE TABLE src AS SELECT i AS id, i AS v FROM generate_series(1, 2) i")
-        db.run(CREATE)
-        error = error_at(catalog, text, *chooser.choice([["DROP FOREIGN TABLE st"], ["DROP FOREIGN TABLE st", CREATE]]))
+    for catalog, text in chooser.sample([(catalog, text) for catalog in catalogs for text in statements], count):
+        begin()
+        error = error_at(catalog, text, *chooser.choice(dropped))
         if error and error.startswith(("XX", "57", "None")):
             internal.append(f"{catalog}: {text}: {error}")
     assert not internal, "\n".join(internal)
+
+
+def dropped_at_any_catalog():
+    run_at_any_catalog(begin_with_one, STATEMENTS, [["DROP FOREIGN TABLE st"], ["DROP FOREIGN TABLE st", CREATE]], 150)
+
+
+def sources_of_dropped_ones_at_any_catalog():
+    run_at_any_catalog(begin_with_sources, SOURCE_STATEMENTS, [["DROP FOREIGN TABLE above"], ["DROP FOREIGN TABLE st CASCADE"]], 100)
 
 
 def dropped():
@@ -277,5 +291,5 @@ def sources_of_one_dropped_and_created_again():
     run_on_sources_beside("DROP FOREIGN TABLE st CASCADE", CREATE.replace("FROM src", "FROM viewed"))
 
 
-run_cases([dropped_at_any_catalog, sources_of_a_dropped_one, sources_of_dropped_ones, sources_of_one_dropped_and_created_again, dropped, dropped_and_created_again, replaced_by_a_table, with_another_storage,
+run_cases([dropped_at_any_catalog, sources_of_dropped_ones_at_any_catalog, sources_of_a_dropped_one, sources_of_dropped_ones, sources_of_one_dropped_and_created_again, dropped, dropped_and_created_again, replaced_by_a_table, with_another_storage,
            reassigned_with_another_storage])
