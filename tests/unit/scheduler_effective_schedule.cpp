@@ -215,6 +215,21 @@ std::map<Id, std::set<Id>> atomic_sets(const World &world)
     return set_of;
 }
 
+/* Whoever may read a stream table can define a dependent. */
+TEST(Calculated, is_not_kept_from_refreshes_by_dependents_of_other_owners)
+{
+    World world;
+    world.add(10, {1}, "calculated");
+    world.add(11, {10}, "1h");
+    EXPECT_EQ(world.effective(10).schedules, all({"1h"}));
+    world.terms[11].owner = 1;
+    EXPECT_EQ(world.effective(10).schedules, all({}));
+    world.add(12, {10}, "1m");
+    EXPECT_EQ(world.effective(10).schedules, all({"1m"}));
+    world.terms[11].schedule = parsed("10s");
+    EXPECT_EQ(world.effective(10).schedules, all({"10s"}));
+}
+
 /* Properties of every effective schedule, on random graphs. */
 TEST(RandomEffectiveSchedules, keep_their_promises)
 {
@@ -254,13 +269,17 @@ TEST(RandomEffectiveSchedules, keep_their_promises)
             /* A calculated stream table outside of atomic sets is refreshed at least as often as each
              * dependent. */
             bool is_free = atomic_set.empty() && own.kind == Schedule::Kind::calculated && !effective.schedules.empty();
+            bool is_read_by_owner = false;
             for (Id reader : world.graph.direct_downstreams(id)) {
+                is_read_by_owner |= world.terms[reader].owner == world.terms[id].owner;
                 const EffectiveSchedule &of_reader = world.schedules.of(reader);
                 if (is_free && !of_reader.waits_for_all) {
                     ASSERT_FALSE(of_reader.schedules.empty());
                     EXPECT_LE(effective.schedules.front().seconds, of_reader.schedules.front().seconds);
                 }
             }
+            if (is_free)
+                EXPECT_TRUE(is_read_by_owner);
         }
         ASSERT_FALSE(HasFailure()) << "graph " << i;
     }

@@ -181,11 +181,14 @@ class Computation {
         for (Node &node : nodes_) {
             if (!inherits_schedule(node))
                 continue;
-            const Ids &dependents = graph_.direct_downstreams(node.id);
-            if (dependents.empty())
+            bool is_read_by_owner = false;
+            for (Id dependent : graph_.direct_downstreams(node.id)) {
+                const Node &reader = nodes_[number_[dependent]];
+                is_read_by_owner |= reader.terms.owner == node.terms.owner;
+                is_changed |= node.tightest.take(reader.tightest);
+            }
+            if (!is_read_by_owner)
                 is_changed |= node.tightest.take(Schedule{});
-            for (Id dependent : dependents)
-                is_changed |= node.tightest.take(nodes_[number_[dependent]].tightest);
         }
         for (const auto &[first, members] : sets_) {
             if (is_slowest(members))

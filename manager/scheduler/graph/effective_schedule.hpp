@@ -4,8 +4,9 @@
  *
  *   own schedule       is the effective one. A dependent that is due more often reads the stream table as it
  *                      stands.
- *   calculated         the tightest of the effective schedules of its dependents, or on change if it has
- *                      none; it is refreshed with them.
+ *   calculated         the tightest of the effective schedules of its dependents, or on change if none is
+ *                      of its owner: those of others make it due more often, never less. It is refreshed
+ *                      with them.
  *   atomic set         (atomic_sets.hpp) is refreshed as a whole. Policy fastest: when the first of its
  *                      members is due; slowest: when the last of those with a schedule of their own is. A set
  *                      of several diamonds uses fastest unless all apexes say slowest.
