@@ -73,6 +73,12 @@ SELECT pgtrickle.create_watermark_group('wm_none', ARRAY['wm_missing']);
 SELECT pgtrickle.create_watermark_group('wm_none', ARRAY['wm_orders'], -1);
 SELECT pgtrickle.create_watermark_group('', ARRAY['wm_orders']);
 SELECT pgtrickle.drop_watermark_group('wm_none');
+-- Each refresh of what reads a table looks at all of its groups.
+CREATE TABLE wm_many (id int);
+SELECT count(pgtrickle.create_watermark_group('wm_many_' || i, ARRAY['wm_many'])) FROM generate_series(1, 100) i;
+SELECT pgtrickle.create_watermark_group('wm_none', ARRAY['wm_many']);
+SELECT count(pgtrickle.drop_watermark_group('wm_many_' || i)) FROM generate_series(1, 100) i;
+DROP TABLE wm_many;
 -- privileges: the owner of the sources
 CREATE ROLE wm_stranger;
 SET ROLE wm_stranger;

@@ -148,7 +148,8 @@ bool drain(FunctionCallInfo fcinfo)
 
 bool is_drained()
 {
-    return refresh::read_holds().is_draining && !call([] { return refresh::is_work_going_on(); });
+    return refresh::read_holds_on([] { return scheduler::Graph(); }).is_draining &&
+           !call([] { return refresh::is_work_going_on(); });
 }
 
 /* Returns the earliest row of pgt_hold that is the reason of a hold; -1 for a hold that is part of a definition. */
@@ -196,7 +197,6 @@ void add_row(Rows &rows, const Definition &definition, const scheduler::Hold &ho
 void list_holds(FunctionCallInfo fcinfo)
 {
     Rows rows(fcinfo);
-    scheduler::Holds holds = refresh::read_holds();
     scheduler::Graph graph;
     std::vector<Definition> definitions;
     for (Oid relid : definition::all()) {
@@ -213,9 +213,11 @@ void list_holds(FunctionCallInfo fcinfo)
         for (const Source &source : definitions.back().sources)
             sources.push_back(source.relid);
         graph.set(relid, std::move(sources));
-        if (definitions.back().is_frozen())
-            holds.frozen.insert(relid);
     }
+    scheduler::Holds holds = refresh::read_holds_on([&] { return graph; });
+    for (const Definition &definition : definitions)
+        if (definition.is_frozen())
+            holds.frozen.insert(definition.relid);
     holds = scheduler::concerning(std::move(holds), graph);
     const definition::TableRows all = call([] { return definition::rows_of("pgt_hold"); });
     for (const Definition &definition : definitions) {

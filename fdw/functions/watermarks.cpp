@@ -42,6 +42,22 @@ std::string group_name(FunctionCallInfo fcinfo)
     return name;
 }
 
+constexpr int most_groups = 100;
+
+/* Each refresh of what reads the table, and each look of the manager for holds, visits all of its groups. */
+void require_few_groups(Oid source)
+{
+    auto groups = run_extension_sql("SELECT FROM pgtrickle.pgt_hold WHERE kind = 'watermark' AND relation = $1::oid "
+                                    "LIMIT $2::int",
+                                    {std::to_string(source), std::to_string(most_groups)});
+    if (groups.size() >= most_groups)
+        raise({.sqlstate = ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+               .message = "source " + std::string(call([=] { return quoted_relation_name(source); })) +
+                          " is in too many watermark groups",
+               .detail = "A table can be in " + std::to_string(most_groups) + " watermark groups.",
+               .hint = "Drop one with pgtrickle.drop_watermark_group()."});
+}
+
 void create_group(FunctionCallInfo fcinfo)
 {
     require_writable("create_watermark_group()");
@@ -56,6 +72,8 @@ void create_group(FunctionCallInfo fcinfo)
             sources.push_back(relid);
     if (sources.empty())
         refuse("sources must name at least one table");
+    for (Oid source : sources)
+        require_few_groups(source);
     auto inserted =
         run_extension_sql("INSERT INTO pgtrickle.pgt_watermark_group (name, tolerance_s) VALUES ($1, $2::float8) "
                           "ON CONFLICT DO NOTHING RETURNING 1",

@@ -4,10 +4,10 @@
 #include "definition/time_zone.hpp"
 #include "definition/visibility.hpp"
 #include "refresh/batch/holds.hpp"
+#include "scheduler/graph/effective_schedule.hpp"
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 namespace pgtrickle {
 
@@ -19,36 +19,31 @@ using scheduler::Schedule;
  * others that were due earlier. */
 constexpr int64_t grace_us = 5'000'000;
 
-using Dependents = std::map<Oid, std::vector<const StreamTableInfo *>>;
-
-Dependents dependents_of(const std::vector<StreamTableInfo> &all)
+scheduler::Graph graph_of(const std::vector<StreamTableInfo> &all)
 {
-    Dependents dependents;
-    for (const StreamTableInfo &seen : all)
+    scheduler::Graph graph;
+    for (const StreamTableInfo &seen : all) {
+        scheduler::Ids sources;
         for (const Source &source : seen.definition.sources)
-            dependents[source.relid].push_back(&seen);
-    return dependents;
+            sources.push_back(source.relid);
+        graph.set(seen.definition.relid, std::move(sources));
+    }
+    return graph;
 }
 
-/* Returns the schedules by which a stream table becomes due: its own, or those of its dependents. None: it is
- * due as soon as something changes. */
-std::vector<Schedule> schedules_of(const StreamTableInfo &seen, const Dependents &dependents)
+/* Returns when the manager refreshes them, apart from refreshes of rows that differ without a change. */
+scheduler::EffectiveSchedules schedules_of(const std::vector<StreamTableInfo> &all, const scheduler::Graph &graph)
 {
-    std::vector<Schedule> schedules;
-    std::vector<const StreamTableInfo *> open = {&seen};
-    std::set<Oid> known = {seen.definition.relid};
-    for (size_t i = 0; i < open.size(); i++) {
-        const Definition &definition = open[i]->definition;
-        if (definition.schedule.kind != Schedule::Kind::calculated) {
-            schedules.push_back(definition.schedule);
-            continue;
-        }
-        auto found = dependents.find(definition.relid);
-        for (const StreamTableInfo *dependent :
-             found == dependents.end() ? std::vector<const StreamTableInfo *>() : found->second)
-            if (known.insert(dependent->definition.relid).second)
-                open.push_back(dependent);
+    std::map<scheduler::Id, scheduler::Terms> terms;
+    for (const StreamTableInfo &seen : all) {
+        const Definition &definition = seen.definition;
+        terms[definition.relid] = {.schedule = definition.schedule,
+                                   .is_diamond_atomic = definition.is_diamond_atomic,
+                                   .is_diamond_slowest = definition.is_diamond_policy_slowest,
+                                   .owner = definition.owner};
     }
+    scheduler::EffectiveSchedules schedules;
+    schedules.compute(graph, [&](scheduler::Id id) { return terms.at(id); });
     return schedules;
 }
 
@@ -62,32 +57,28 @@ bool is_late_by(const Schedule &schedule, TimestampTz since, TimestampTz now)
     return scheduler::is_due_for_reader(schedule, since, now - grace_us, zone);
 }
 
-bool is_late(const StreamTableInfo &seen, const Dependents &dependents, TimestampTz now)
+bool is_late(const StreamTableInfo &seen, const scheduler::EffectiveSchedule &due, TimestampTz now)
 {
     if (!seen.hold.empty() || !seen.age.staleness_us || seen.age.own_staleness_us <= grace_us)
         return false;
     TimestampTz since = now - seen.age.own_staleness_us;
-    std::vector<Schedule> schedules = schedules_of(seen, dependents);
-    return schedules.empty() || std::any_of(schedules.begin(), schedules.end(),
-                                            [&](const Schedule &schedule) { return is_late_by(schedule, since, now); });
+    const std::vector<Schedule> &schedules = due.schedules;
+    auto is_exceeded = [=](const Schedule &schedule) { return is_late_by(schedule, since, now); };
+    if (schedules.empty())
+        return true;
+    return due.waits_for_all ? std::all_of(schedules.begin(), schedules.end(), is_exceeded)
+                             : std::any_of(schedules.begin(), schedules.end(), is_exceeded);
 }
 
 /* Costs a scan of small, empty tables if nothing is held. */
-void find_holds(std::vector<StreamTableInfo> &all)
+void find_holds(std::vector<StreamTableInfo> &all, const scheduler::Graph &graph)
 {
-    scheduler::Holds holds = refresh::read_holds();
+    scheduler::Holds holds = refresh::read_holds_on([&] { return graph; });
     for (const StreamTableInfo &seen : all)
         if (seen.definition.is_frozen())
             holds.frozen.insert(seen.definition.relid);
     if (holds.is_empty())
         return;
-    scheduler::Graph graph;
-    for (const StreamTableInfo &seen : all) {
-        scheduler::Ids sources;
-        for (const Source &source : seen.definition.sources)
-            sources.push_back(source.relid);
-        graph.set(seen.definition.relid, std::move(sources));
-    }
     holds = scheduler::concerning(std::move(holds), graph);
     for (StreamTableInfo &seen : all)
         if (std::optional<scheduler::Hold> hold = scheduler::hold_of(holds, graph, seen.definition.relid))
@@ -118,11 +109,12 @@ std::vector<StreamTableInfo> all_stream_tables()
     for (Oid relid : definition::all())
         if (std::optional<StreamTableInfo> seen = look_at(relid))
             all.push_back(std::move(*seen));
-    find_holds(all);
+    const scheduler::Graph graph = graph_of(all);
+    find_holds(all, graph);
     TimestampTz now = GetCurrentTimestamp();
-    Dependents dependents = dependents_of(all);
+    const scheduler::EffectiveSchedules schedules = schedules_of(all, graph);
     for (StreamTableInfo &seen : all)
-        seen.is_late = is_late(seen, dependents, now);
+        seen.is_late = is_late(seen, schedules.of(seen.definition.relid), now);
     return all;
 }
 

@@ -2,6 +2,7 @@
 """Shows that the manager does not refresh stream tables that operators hold, reports that, and resumes them
 at once."""
 
+import re
 import sys
 import threading
 import time
@@ -20,6 +21,11 @@ db.run("SET pg_trickle.enabled = off")
 def create(name, query, schedule="calculated", **more):
     arguments = "".join(f", {key} => '{value}'" for key, value in more.items())
     db.run(f"SELECT pgtrickle.create_stream_table('{name}', $${query}$$, '{schedule}'{arguments})")
+
+
+def resident_kb(pid):
+    """The most memory that the process has had at once."""
+    return int(re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1])
 
 
 def count(name):
@@ -403,6 +409,23 @@ def an_altered_one_is_as_old_as_what_it_reads():
     db.run("SELECT pgtrickle.resume_scheduler()")
 
 
+def what_no_stream_table_reads_costs_the_manager_nothing():
+    """Any role that owns a table can have many watermark groups and gates."""
+    count = 60_000
+    db.run("CREATE TABLE unread (id int); CREATE TABLE read_beside (id int)")
+    db.run("INSERT INTO pgtrickle.pgt_watermark_group (name, tolerance_s) SELECT 'unread' || repeat('x', 40) || i, 0 "
+           f"FROM generate_series(1, {count}) i")
+    db.run("INSERT INTO pgtrickle.pgt_hold (kind, relation, group_name, by_role) SELECT 'watermark', 'unread'::regclass, name, "
+           "'postgres' FROM pgtrickle.pgt_watermark_group WHERE name LIKE 'unread%'")
+    before_kb = resident_kb(db.manager_pid())
+    create("beside_unread", "SELECT count(*) AS n FROM read_beside")
+    db.run("INSERT INTO read_beside VALUES (1)")
+    db.wait_for("SELECT n FROM beside_unread", 1)
+    grown_kb = resident_kb(db.manager_pid()) - before_kb
+    assert grown_kb < 20_000, f"{grown_kb} kB"
+    db.run("DELETE FROM pgtrickle.pgt_watermark_group WHERE name LIKE 'unread%'; DELETE FROM pgtrickle.pgt_hold WHERE group_name LIKE 'unread%'")
+
+
 def finish():
     db.drop()
 
@@ -414,4 +437,5 @@ run_cases([a_gated_stream_table_is_skipped_once_and_refreshed_when_ungated, one_
            nothing_begins_while_a_drain_is_not_committed, a_gate_that_comes_while_a_refresh_waits_holds_it,
            a_hold_that_comes_while_a_diamond_waits_holds_all_of_it, a_refresh_group_is_refreshed_by_the_manager_as_one,
            a_refresh_group_waits_for_a_locked_member, a_resumed_one_is_read_beside_a_definition_that_cannot_be,
-           one_that_is_no_longer_frozen_is_read_after_its_definition_was_locked, an_altered_one_is_as_old_as_what_it_reads, finish])
+           one_that_is_no_longer_frozen_is_read_after_its_definition_was_locked, an_altered_one_is_as_old_as_what_it_reads,
+           what_no_stream_table_reads_costs_the_manager_nothing, finish])

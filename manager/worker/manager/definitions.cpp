@@ -296,7 +296,7 @@ void Definitions::record_failures(const std::map<Id, LoadedDefinition> &loaded)
         read_failed_at_ = now + failed_pause_us;
 }
 
-std::optional<DefinitionChanges> Definitions::read(const std::function<void()> &also)
+std::optional<DefinitionChanges> Definitions::read()
 {
     const uint32_t changes_seen = mailbox::definition_changes();
     DefinitionChanges changes;
@@ -317,8 +317,6 @@ std::optional<DefinitionChanges> Definitions::read(const std::function<void()> &
             if (must_be_read(glance, invalidated.contains(glance.relid), reads_failed))
                 to_load.push_back(glance);
         }
-        if (call([] { return OidIsValid(state::state_table()); }))
-            also();
         is_anything_captured = call([] { return capture::captured_sources() != NIL; });
     });
     if (failure) {

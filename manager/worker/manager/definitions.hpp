@@ -22,7 +22,6 @@
 #include "worker/transaction.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -81,9 +80,8 @@ class Definitions {
     Definitions(const Definitions &) = delete;
     Definitions &operator=(const Definitions &) = delete;
 
-    /* Reads what has changed. `also` runs in the transaction that lists the stream tables, if the extension
-     * is installed. Returns nothing if that transaction failed; it is retried later. */
-    std::optional<DefinitionChanges> read(const std::function<void()> &also);
+    /* Reads what has changed. Returns nothing if listing the stream tables failed; it is retried later. */
+    std::optional<DefinitionChanges> read();
     /* In a transaction. */
     void read_refresh_groups();
 

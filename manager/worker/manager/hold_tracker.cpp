@@ -15,11 +15,20 @@ using scheduler::Hold;
 using scheduler::Id;
 using scheduler::Ids;
 
-void HoldTracker::read()
+bool HoldTracker::read()
 {
-    stored_ = refresh::read_holds();
-    definitions_.read_refresh_groups();
-    are_read_ = true;
+    const std::optional<TransactionFailure> failure = in_transaction([&] {
+        stored_ = refresh::read_holds_on([&] { return definitions_.graph(); });
+        definitions_.read_refresh_groups();
+    });
+    are_read_ = !failure;
+    return are_read_;
+}
+
+void HoldTracker::read_and_apply()
+{
+    (void)read(); /* it is tried again */
+    apply();
 }
 
 void HoldTracker::read_if_due()
@@ -27,10 +36,7 @@ void HoldTracker::read_if_due()
     if (are_read_ || !definitions_.is_current())
         return;
     const scheduler::Holds before = stored_;
-    std::optional<TransactionFailure> failure = in_transaction([&] { read(); });
-    if (failure)
-        return;
-    if (stored_ != before)
+    if (read() && stored_ != before)
         apply();
 }
 

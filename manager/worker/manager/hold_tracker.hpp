@@ -11,7 +11,7 @@
  * due time has come.
  *
  * Invariant: the tasks of stream tables with a hold are suspended, and no others except those that are
- * suspended according to pgt_state. C++ frames; outside of transactions, except for read().
+ * suspended according to pgt_state. C++ frames; outside of transactions.
  */
 #pragma once
 
@@ -30,11 +30,8 @@ class HoldTracker {
     HoldTracker(const HoldTracker &) = delete;
     HoldTracker &operator=(const HoldTracker &) = delete;
 
-    /* Reads the holds and the refresh groups, in the transaction that reads definitions or in one of its own;
-     * the caller calls apply() afterwards. */
-    void read();
-    /* Applies the holds to tasks. Must also be called after definitions were read. */
-    void apply();
+    /* Reads the holds and the refresh groups, after definitions were read, and applies the holds to tasks. */
+    void read_and_apply();
     void read_again() { are_read_ = false; }
     void read_if_due();
 
@@ -59,6 +56,8 @@ class HoldTracker {
         bool is_reported = false;
     };
     const std::optional<scheduler::Hold> &hold_of(scheduler::Id id) const;
+    bool read();
+    void apply();
     void add_frozen();
     void apply_to(scheduler::Id id);
     bool is_released(scheduler::Id id) const;
@@ -66,7 +65,7 @@ class HoldTracker {
 
     Definitions &definitions_;
     Tasks &tasks_;
-    scheduler::Holds stored_; /* as read, also of relations that no stream table reads */
+    scheduler::Holds stored_; /* as read, also of some relations that no stream table reads */
     scheduler::Holds holds_;  /* those that concern a stream table, with frozen tiers */
     bool are_read_ = false;
     std::map<scheduler::Id, Held> held_;

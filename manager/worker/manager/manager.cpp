@@ -66,14 +66,14 @@ void Manager::check_tasks()
 void Manager::read_definitions()
 {
     const TimestampTz began_at = GetCurrentTimestamp();
-    std::optional<DefinitionChanges> changes = definitions_.read([&] { holds_.read(); });
+    std::optional<DefinitionChanges> changes = definitions_.read();
     has_nothing_ = changes && changes->is_nothing_to_manage;
     if (!changes)
         return;
     for (scheduler::Id id : changes->gone)
         dispatcher_.forget(id);
     tasks_.apply(*changes);
-    holds_.apply();
+    holds_.read_and_apply();
     if (changes->has_other_time_zone)
         tasks_.check_all_queued();
     upkeep_.trim_all(); /* logs of dropped stream tables must be trimmed */
