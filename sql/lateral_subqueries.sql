@@ -23,6 +23,8 @@ INSERT INTO kept VALUES
   ('condition_below_right_join', $$SELECT a.id, l.* FROM a, LATERAL (SELECT y.id AS yid, z.id AS zid FROM b x JOIN b y ON y.id = x.id AND a.v = 1 RIGHT JOIN b z ON z.id = x.id) l$$),
   ('condition_below_left_join', $$SELECT a.id, l.* FROM a, LATERAL (SELECT y.id AS yid, z.id AS zid FROM b z LEFT JOIN (b x JOIN b y ON y.id = x.id AND a.v = 1) ON z.id = x.id) l$$),
   ('condition_below_full_join', $$SELECT a.id, l.* FROM a, LATERAL (SELECT y.id AS yid, z.id AS zid FROM b x JOIN b y ON y.id = x.id AND a.v = 1 FULL JOIN b z ON z.id = x.id) l$$),
+  ('condition_on_a_lateral_right_side', $$SELECT a.id, l.* FROM a, LATERAL (SELECT x.id AS xid, m.v FROM b x LEFT JOIN LATERAL (SELECT c.v FROM a c WHERE c.k = a.k AND c.v = x.w) m(v) ON a.v = m.v) l$$),
+  ('condition_on_two_lateral_right_sides', $$SELECT a.id, (SELECT count(n.w) FROM b x LEFT JOIN LATERAL (SELECT c.v FROM a c WHERE c.v = x.w) m ON a.k = m.v LEFT JOIN LATERAL (SELECT d.w FROM b d WHERE d.k = x.k AND d.w >= m.v) n ON n.w = a.v AND n.w <> a.k) AS c FROM a$$),
   ('condition_below_two_right_joins', $$SELECT a.id, l.* FROM a, LATERAL (SELECT x.id AS xid, z.id AS zid, u.id AS uid FROM b x JOIN b y ON y.w = a.v RIGHT JOIN b z ON z.id = x.id AND z.k = a.k RIGHT JOIN b u ON u.id = z.id + 1) l$$);
 SELECT pgtrickle.create_stream_table('lateral_subqueries.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 

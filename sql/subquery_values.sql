@@ -16,6 +16,8 @@ INSERT INTO kept VALUES
   ('one_row', $$SELECT *, (SELECT k FROM b WHERE b.id = a.id) AS z FROM a$$),
   ('arrays', $$SELECT *, ARRAY(SELECT w FROM b WHERE b.k = a.k ORDER BY w DESC, id) AS r FROM a$$),
   ('arrays_of_groups', $$SELECT *, ARRAY(SELECT w FROM b WHERE b.k = a.k GROUP BY w, id % 2 ORDER BY w DESC) AS r, ARRAY(SELECT a.v FROM b GROUP BY k) AS s FROM a$$),
+  ('arrays_of_distinct_groups', $$SELECT *, ARRAY(SELECT DISTINCT count(*) FROM b WHERE b.k <= a.k GROUP BY w ORDER BY 1 DESC) AS r, ARRAY(SELECT DISTINCT grouping(w) FROM b GROUP BY ROLLUP (k, w) ORDER BY 1) AS s FROM a$$),
+  ('arrays_of_distinct_windows', $$SELECT *, ARRAY(SELECT DISTINCT count(*) OVER (PARTITION BY w) FROM b WHERE b.k >= a.k ORDER BY 1) AS r, ARRAY(SELECT DISTINCT ON (w) k FROM b ORDER BY w, id DESC) AS s FROM a$$),
   ('of_domains', $$SELECT d.id, (SELECT count(*) FROM b WHERE b.k + d.s > b.w OR d.t = b.w::text) AS n FROM d$$),
   ('in_aggregates', $$SELECT v, count(*), sum((SELECT w FROM b WHERE b.id = a.k)) FROM a GROUP BY v HAVING count(*) > (SELECT min(w) FROM b WHERE b.k = a.v)$$),
   ('nested', $$SELECT a.id, (SELECT count(*) FROM b WHERE b.k = a.k AND EXISTS (SELECT FROM a c WHERE c.v = b.w AND c.id > a.id)) AS n FROM a$$),

@@ -84,7 +84,7 @@ def lateral(query, scope, depth):
     if query.choices.chance(40) or depth <= 0 or query.fuel <= 0:
         sql, columns = function(query, scope) if query.choices.chance(75) else values(query, scope)
         return "LATERAL " + sql, columns
-    sql, columns = subselect(query, depth - 1, scope)
+    sql, columns = subselect(query, depth - 1, scope + query.outer[:3])
     alias = query.fresh("l")
     return "LATERAL (%s) %s" % (sql, alias), [("%s.%s" % (alias, name), kind) for name, kind in columns]
 
@@ -97,6 +97,15 @@ def equality(query, left, right):
     return "%s = %s" % query.choices.pick(pairs) if pairs else "true"
 
 
+def lateral_condition(query, left, right):
+    """May compare the right side with an outer query only."""
+    if query.choices.chance(40):
+        return "true"
+    if query.outer and query.choices.chance(50):
+        return equality(query, query.outer, right)
+    return expressions.condition(query, left + right, 2)
+
+
 def join(query, depth):
     choices = query.choices
     left, left_scope = item(query, depth)
@@ -105,8 +114,7 @@ def join(query, depth):
     if kind == "LATERAL":
         right, right_scope = lateral(query, left_scope, depth)
         kind = choices.pick(["CROSS JOIN", "LEFT JOIN"])
-        on = "" if kind == "CROSS JOIN" else " ON " + ("true" if choices.chance(50) else expressions.condition(
-            query, left_scope + right_scope, 2))
+        on = "" if kind == "CROSS JOIN" else " ON " + lateral_condition(query, left_scope, right_scope)
         return "(%s %s %s%s)" % (left, kind, right, on), left_scope + right_scope
     right, right_scope = item(query, depth)
     scope = left_scope + right_scope

@@ -88,7 +88,10 @@ def with_local_time(query, scope):
 
 def array(query, scope):
     with Inside(query, scope):
-        return "ARRAY(%s ORDER BY 1)" % selects.select(query, 0, ["int"], plain=True)[0]
+        sql = selects.select(query, 0, ["int"], plain=True)[0]
+        if query.choices.chance(20) and not sql.startswith("SELECT DISTINCT"):
+            sql = "SELECT DISTINCT" + sql.removeprefix("SELECT")
+        return "ARRAY(%s ORDER BY 1)" % sql
 
 
 def scalar(query, scope, kind):

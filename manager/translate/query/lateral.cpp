@@ -381,11 +381,12 @@ Input FromClause::paired_left_join(const InnerJoin &left, const InnerJoin &right
 std::vector<Reference> FromClause::references_beside(JoinExpr *join, const Input &left) const
 {
     if (join->jointype == JOIN_LEFT) {
-        const std::vector<Reference> all = references_of(join->rarg);
+        std::vector<Reference> all = references_of(join->rarg);
         const bool reads_left = std::any_of(all.begin(), all.end(), [&](const Reference &reference) {
             return !is_param(reference) && position_in(left.scope, reference.outer) >= 0;
         });
         if (reads_left) {
+            add_missing(all, params_of(join->quals)); /* conditions on the right side alone are evaluated there */
             std::vector<Reference> beside;
             for (const Reference &reference : all) {
                 if (position_in(left.scope, reference.outer) < 0)

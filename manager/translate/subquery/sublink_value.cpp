@@ -55,7 +55,7 @@ Node *only_row(Node *value, Node *count)
         makeFuncExpr(function, exprType(value), list_make2(value, count), collation, collation, COERCE_EXPLICIT_CALL));
 }
 
-/* Returns the targets of `subquery`, including junk, as columns of range table entry 1. */
+/* Returns the targets of `subquery` that are not junk as columns of range table entry 1. */
 List *columns_of(const Query *subquery)
 {
     List *columns = NIL;
@@ -63,6 +63,8 @@ List *columns_of(const Query *subquery)
     foreach (cell, subquery->targetList) {
         const auto *entry = lfirst_node(TargetEntry, cell);
         auto *node = reinterpret_cast<Node *>(entry->expr);
+        if (entry->resjunk)
+            continue;
         columns = lappend(columns, makeVar(1, entry->resno, exprType(node), exprTypmod(node), exprCollation(node), 0));
     }
     return columns;
@@ -105,10 +107,22 @@ Aggref *array_agg_of(const Query *subquery)
     return aggregate;
 }
 
+/* Makes the keys of the order columns of the subquery. Junk comes after the targets that are not; DISTINCT, unlike
+ * DISTINCT ON, has no keys of an order in it, and would distinguish the rows by those of GROUP BY and windows. */
+void show_order(Query *subquery)
+{
+    if (subquery->distinctClause != NIL && !subquery->hasDistinctOn)
+        return;
+    ListCell *cell;
+    foreach (cell, subquery->targetList)
+        lfirst_node(TargetEntry, cell)->resjunk = false;
+}
+
 /* Returns SELECT array_agg(column ORDER BY …) FROM (subquery). */
 Query *array_query(const Query *original)
 {
     Query *subquery = copied(original);
+    show_order(subquery);
     IncrementVarSublevelsUp(reinterpret_cast<Node *>(subquery), 1, 1);
     RangeTblEntry *entry = makeNode(RangeTblEntry);
     entry->rtekind = RTE_SUBQUERY;
@@ -118,7 +132,8 @@ Query *array_query(const Query *original)
     ListCell *cell;
     foreach (cell, subquery->targetList) {
         auto *target = lfirst_node(TargetEntry, cell);
-        target->resjunk = false;
+        if (target->resjunk)
+            continue;
         if (target->resname == nullptr)
             target->resname = pstrdup("key");
         entry->eref->colnames = lappend(entry->eref->colnames, makeString(target->resname));
