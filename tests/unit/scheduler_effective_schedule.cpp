@@ -215,7 +215,7 @@ std::map<Id, std::set<Id>> atomic_sets(const World &world)
     return set_of;
 }
 
-/* Whoever may read a stream table can define a dependent. */
+/* Each role that may read a stream table can define a dependent. */
 TEST(Calculated, is_not_kept_from_refreshes_by_dependents_of_other_owners)
 {
     World world;
