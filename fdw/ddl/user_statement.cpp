@@ -2,6 +2,7 @@
 
 #include "definition/definition_view.hpp"
 #include "definition/stream_table.hpp"
+#include "pg/versions/rights.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
@@ -10,6 +11,7 @@ extern "C" {
 #include "commands/event_trigger.h"
 #include "tcop/utility.h"
 #include "utils/evtcache.h"
+#include "utils/lsyscache.h"
 }
 
 namespace pgtrickle {
@@ -29,6 +31,18 @@ const RangeVar *relation_of(const ::Node *statement)
     case T_ViewStmt: return reinterpret_cast<const ViewStmt *>(statement)->view;
     case T_RuleStmt: return reinterpret_cast<const RuleStmt *>(statement)->relation;
     case T_RefreshMatViewStmt: return reinterpret_cast<const RefreshMatViewStmt *>(statement)->relation;
+    default: return nullptr;
+    }
+}
+
+/* Returns the name of the relation that a statement alters, which only its owner may do; null for other statements. */
+RangeVar *altered_name_of(::Node *statement)
+{
+    switch (nodeTag(statement)) {
+    case T_AlterTableStmt: return reinterpret_cast<AlterTableStmt *>(statement)->relation;
+    case T_RenameStmt: return reinterpret_cast<RenameStmt *>(statement)->relation;
+    case T_AlterObjectSchemaStmt: return reinterpret_cast<AlterObjectSchemaStmt *>(statement)->relation;
+    case T_RuleStmt: return reinterpret_cast<RuleStmt *>(statement)->relation;
     default: return nullptr;
     }
 }
@@ -96,7 +110,10 @@ void UserStatement::begin()
         is_collecting_ = call([] { return EventTriggerBeginCompleteQuery(); });
         call([this] { EventTriggerDDLCommandStart(statement()); });
     }
-    call([this] { hide_commands(); });
+    call([this] {
+        bind_name();
+        hide_commands();
+    });
 }
 
 void UserStatement::end()
@@ -109,12 +126,27 @@ void UserStatement::end()
         });
 }
 
+void UserStatement::bind_name()
+{
+    RangeVar *name = altered_name_of(statement());
+    const Oid relid = name != nullptr ? RangeVarGetRelid(name, NoLock, true) : InvalidOid;
+    if (!OidIsValid(relid))
+        return;
+    name->schemaname = get_namespace_name(get_rel_namespace(relid));
+    is_of_another_ = !owns_relation(relid);
+}
+
 void UserStatement::run() const
 {
     UtilityCall part = *this;
     if (fires_)
         part.context = PROCESS_UTILITY_SUBCOMMAND;
     collect([&] { part.run(); });
+    if (is_of_another_)
+        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                        errmsg("could not execute the statement: a concurrent transaction has given the name of its "
+                               "relation to another one"),
+                        errhint("Repeat the statement.")));
 }
 
 void UserStatement::hide_commands() const

@@ -14,7 +14,7 @@ COMMENT ON FUNCTION pgtrickle.pgt_dumped_indexes(oid) IS 'internal: the indexes 
 -- pgt_dumped_indexes() that are not NULL.
 CREATE FUNCTION pgtrickle.pgt_dumped(of_relid oid DEFAULT NULL, OUT relid regclass, OUT indexes jsonb) RETURNS SETOF record
   LANGUAGE sql STABLE
-  SET search_path = pg_catalog, pg_temp
+  SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on
   AS $$
 SELECT f.ftrelid::regclass AS relid, coalesce(i.indexes, '[]') AS indexes
 FROM pg_foreign_table f

@@ -5,8 +5,6 @@ with an internal one. A statement about an object that its query uses works."""
 
 import random
 import sys
-import threading
-import time
 import uuid
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import psycopg2
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
 from seeds import SEED  # noqa: E402
+from waiting import Waiting  # noqa: E402
 
 db = Database()
 outside = db.connect("postgres")  # no lock of this database stops it
@@ -113,36 +112,12 @@ SOURCE_STATEMENTS = (
 # The statement has locked, renamed or dropped the stream table, or created a view over it.
 MET_THE_STATEMENT = (psycopg2.errors.DeadlockDetected, psycopg2.errors.UndefinedObject, psycopg2.errors.DuplicateTable,
                      psycopg2.errors.DependentObjectsStillExist, psycopg2.errors.LockNotAvailable)
-IS_WAITING = "SELECT coalesce((SELECT wait_event_type = 'Lock' OR state LIKE 'idle%%' FROM pg_stat_get_activity(%s)), true)"
 
 
-class Statement(threading.Thread):
-    """A statement in a session of its own; its error is None or its SQLSTATE and message."""
-
-    def __init__(self, text):
-        """Connects. start() starts the statement."""
-        super().__init__()
-        self.text, self.error = text, None
-        self.session = db.connect()
-        self.session.cursor().execute("SET client_min_messages = error; SET statement_timeout = '60s'")
-        self.pid = self.session.get_backend_pid()
-
-    def run(self):
-        try:
-            self.session.cursor().execute(self.text)
-        except psycopg2.Error as error:
-            self.error = f"{error.pgcode} {error}".strip()
-
-    def await_lock_or_end(self):
-        """Waits until the statement waits for a lock or, because it needs none, has ended."""
-        deadline = time.monotonic() + 60
-        with outside.cursor() as cursor:
-            while time.monotonic() < deadline:
-                cursor.execute(IS_WAITING, [self.pid])
-                if cursor.fetchone()[0]:
-                    return
-                time.sleep(0.005)
-        raise AssertionError(f"neither waits nor ends: {self.text}")
+def statement(text):
+    session = db.connect()
+    session.cursor().execute("SET client_min_messages = error; SET statement_timeout = '60s'")
+    return Waiting(session, text, outside)
 
 
 def error_beside(text, *others):
@@ -151,14 +126,12 @@ def error_beside(text, *others):
     other.autocommit = False
     for statement in others:
         other.cursor().execute(statement)
-    waiting = Statement(text)
+    waiting = statement(text)
     waiting.start()
     waiting.await_lock_or_end()
     other.commit()
     other.close()
-    waiting.join(60)
-    assert not waiting.is_alive(), f"hangs: {text}"
-    waiting.session.close()
+    waiting.finish()
     return waiting.error
 
 
@@ -208,7 +181,7 @@ def error_at(catalog, text, *others):
     other = db.connect()
     other.cursor().execute("SET deadlock_timeout = '10ms'; SET lock_timeout = '5s'; SET client_min_messages = error")
     other.autocommit = False
-    waiting = Statement(text)
+    waiting = statement(text)
     other.cursor().execute(f"LOCK TABLE {catalog}")
     waiting.start()
     waiting.await_lock_or_end()
@@ -219,9 +192,7 @@ def error_at(catalog, text, *others):
     except MET_THE_STATEMENT:
         other.rollback()
     other.close()
-    waiting.join(60)
-    assert not waiting.is_alive(), f"hangs: {text}"
-    waiting.session.close()
+    waiting.finish()
     return waiting.error
 
 
