@@ -1,6 +1,7 @@
 #include "fdw/read/exact_reads.hpp"
 
 #include "capture/ddl/repeatable_read.hpp"
+#include "capture/log/read_locks.hpp"
 #include "definition/guc.hpp"
 #include "definition/restoring.hpp"
 #include "definition/state/state.hpp"
@@ -166,6 +167,13 @@ List *locked_tables_of(const Oid *relids, int count)
     return tables;
 }
 
+/* C++ frame. */
+void lock_logs_of(const List *tables, capture::ReadLocks *locks)
+{
+    for (const Oid source : state::to_vector(tables))
+        locks->lock(source);
+}
+
 /* Returns true if the snapshot shows each table as its log does. They are locked, so this remains true. */
 bool are_seen_as_logged(const List *tables, Snapshot snapshot)
 {
@@ -217,8 +225,9 @@ bool make_consistent_plan(QueryDesc *query, int flags, List **computed, const Oi
     return false;
 }
 
-/* Replaces the plan, if there is need to. Allocates in the current memory context. */
-Planned replace_plan(QueryDesc *query, int flags, const Oid *relids, int count, PlanAge age)
+/* Replaces the plan, if there is need to. Allocates in the current memory context. The logs that it has looked at stay
+ * locked until `locks` ends, so that the plan finds in them what the first look did. */
+Planned replace_plan(QueryDesc *query, int flags, const Oid *relids, int count, PlanAge age, capture::ReadLocks *locks)
 {
     const TimestampTz now = GetCurrentTimestamp();
     List *all = NIL;
@@ -235,6 +244,7 @@ Planned replace_plan(QueryDesc *query, int flags, const Oid *relids, int count, 
         return Planned::as_before;
     /* A TRUNCATE cannot commit between looking for the changes of one table, or stream table, and of another then. */
     const List *tables = locked_tables_of(relids, count);
+    enter([=] { lock_logs_of(tables, locks); });
     const uint64 invalidations = SharedInvalidMessageCounter;
     /* Nothing that belongs to the tables changes any more. */
     if (!may_all_be_computed(relids, count))
@@ -339,7 +349,10 @@ Planned plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int cou
 {
     *memory = AllocSetContextCreate(CurrentMemoryContext, "plan of exact reads", ALLOCSET_DEFAULT_SIZES);
     MemoryContext previous = MemoryContextSwitchTo(*memory);
-    const Planned planned = replace_plan(query, flags, relids, count, age);
+    const Planned planned = enter([=] {
+        capture::ReadLocks locks;
+        return call([&] { return replace_plan(query, flags, relids, count, age, &locks); });
+    });
     MemoryContextSwitchTo(previous);
     if (planned != Planned::again) {
         MemoryContextDelete(*memory);

@@ -2,7 +2,7 @@
 
 #include "capture/ddl/repeatable_read.hpp"
 #include "capture/log/log.hpp"
-#include "capture/log/log_state.hpp"
+#include "capture/log/read_locks.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "refresh/sets/refresh_sets.hpp"
@@ -55,10 +55,9 @@ std::optional<Frontier> frontier_of(const state::VisibleRow &seen)
 /* Returns whether the source has a change beyond the frontier that is visible to the snapshot. C++ frame. */
 bool is_pending(Oid source, const Frontier &frontier, Snapshot snapshot)
 {
-    return call([&] {
-        capture::lock_logs(source);
-        return capture::has_changes(source, frontier, snapshot);
-    });
+    capture::ReadLocks locks;
+    locks.lock(source);
+    return call([&] { return capture::has_changes(source, frontier, snapshot); });
 }
 
 /* Returns true if the query may see other rows of the source than the log shows: a compared source has no log. C++

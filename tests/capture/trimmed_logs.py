@@ -43,6 +43,51 @@ def an_old_snapshot_after_a_log_has_exceeded_its_limit():
         db.run("DELETE FROM source; SELECT pgtrickle.refresh_stream_table('st')")
 
 
+def a_transaction_that_has_read_exactly_keeps_no_lock_on_a_log():
+    """It read rows as they are stored, by the query, by touched values and by merged groups; it is idle, or has an open cursor."""
+    db.run("CREATE TABLE read (id int, filling text)")
+    db.run("SELECT pgtrickle.create_stream_table('by_id', 'SELECT id, filling FROM read', '520w', 'DIFFERENTIAL')")
+    db.run("SELECT pgtrickle.create_stream_table('groups', 'SELECT id % 7 AS k, count(*) AS n FROM read GROUP BY 1', '520w', 'DIFFERENTIAL')")
+    db.run("SELECT pgtrickle.create_stream_table('above_read', 'SELECT max(n) AS most FROM groups', '520w', 'DIFFERENTIAL')")
+    reads = ["SELECT count(*) FROM by_id", "SELECT count(*) FROM by_id WHERE id = 3", "SELECT count(*) FROM by_id WHERE id = 1000000",
+             "SELECT sum(n) FROM groups", "SELECT most FROM above_read", "SELECT count(*) FROM by_id, groups WHERE id = k",
+             "SELECT count(*) FROM pgtrickle.change_buffer_sizes()", "SELECT count(*) FROM pgtrickle.pgt_stream_tables"]
+    for level in "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE":
+        for cursor_of in "", "DECLARE opened CURSOR FOR ", "DECLARE held CURSOR WITH HOLD FOR ":
+            for read in reads:
+                db.run("INSERT INTO read SELECT i, 'short' FROM generate_series(1, 20) i")
+                reader = db.connect()
+                cursor = reader.cursor()
+                cursor.execute(f"BEGIN ISOLATION LEVEL {level}; SET LOCAL pg_trickle.read_mode = exact; SAVEPOINT before; {cursor_of}{read}")
+                locks = db.value("SELECT string_agg(relation::regclass::text, ', ') FROM pg_locks JOIN pg_class c ON c.oid = relation "
+                                 f"WHERE pid = {reader.info.backend_pid} AND mode <> 'SIReadLock' AND relnamespace = 'pg_trickle_log'::regnamespace")
+                assert locks is None, (level, cursor_of, read, locks)
+                reader.close()
+
+
+def a_log_beside_an_idle_transaction_that_has_read_exactly():
+    """One that has a snapshot gets its own answer, or 40001, in its next statement."""
+    db.run("CREATE TABLE shown (id int, filling text); SELECT pgtrickle.create_stream_table('of_shown', 'SELECT id, filling FROM shown', '520w', 'DIFFERENTIAL')")
+    for level in "READ COMMITTED", "REPEATABLE READ":
+        db.run(FILL.format("shown", 1, 10000))
+        reader = db.connect()
+        cursor = reader.cursor()
+        cursor.execute(f"BEGIN ISOLATION LEVEL {level}; SET LOCAL pg_trickle.read_mode = exact; DECLARE opened CURSOR FOR SELECT id FROM of_shown ORDER BY id; "
+                       "SELECT count(*) FROM of_shown")
+        assert cursor.fetchall() == [(10000,)]
+        db.run("SELECT pgtrickle.refresh_stream_table('of_shown')")
+        db.wait_for(log_size("shown"), 0)
+        cursor.execute("FETCH ALL FROM opened")
+        assert [row[0] for row in cursor.fetchall()] == list(range(1, 10001)), level
+        try:
+            cursor.execute("SELECT count(*) FROM of_shown")
+            assert cursor.fetchall() == [(10000,)], level
+        except psycopg2.errors.SerializationFailure as error:
+            assert level == "REPEATABLE READ" and "was trimmed after the snapshot was taken" in str(error), error
+        reader.close()
+        db.run("DELETE FROM shown; SELECT pgtrickle.refresh_stream_table('of_shown')")
+
+
 def a_refresh_that_waits_while_a_log_exceeds_its_limit():
     db.run("CREATE TABLE first (id int, filling text); CREATE TABLE second (LIKE first)")
     query = "SELECT id, filling FROM first UNION ALL SELECT id, filling FROM second"
@@ -129,7 +174,8 @@ def a_log_beside_those_who_cannot_read_it():
 
 
 try:
-    run_cases([an_old_snapshot_after_a_log_has_exceeded_its_limit, a_refresh_that_waits_while_a_log_exceeds_its_limit,
+    run_cases([an_old_snapshot_after_a_log_has_exceeded_its_limit, a_transaction_that_has_read_exactly_keeps_no_lock_on_a_log,
+               a_log_beside_an_idle_transaction_that_has_read_exactly, a_refresh_that_waits_while_a_log_exceeds_its_limit,
                a_column_that_gets_another_type_while_upkeep_moves_writers_on, a_log_of_which_only_rows_of_children_come,
                a_log_beside_those_who_cannot_read_it])
 finally:

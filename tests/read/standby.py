@@ -130,6 +130,8 @@ def what_may_not_be_stale_is_read_exactly():
         for name, query in (("by_request", QUERY), ("by_key", OF_PARTS), ("by_group", BY_GROUP), ("above", ABOVE)):
             both = f"(TABLE {name} EXCEPT ALL ({query})) UNION ALL (({query}) EXCEPT ALL TABLE {name})"
             assert value(session, f"SELECT count(*) FROM ({both}) d") == 0, (name, level)
+        assert value(session, "SELECT count(*) FROM pg_locks JOIN pg_class c ON c.oid = relation WHERE pid = pg_backend_pid() "
+                     "AND relnamespace = 'pg_trickle_log'::regnamespace") == 0, level
         session.cursor().execute("COMMIT")
     assert not session.notices, session.notices
     session.close()

@@ -3,6 +3,7 @@
 #include "capture/log/chunk.hpp"
 #include "capture/log/log.hpp"
 #include "capture/log/log_state.hpp"
+#include "capture/log/read_locks.hpp"
 #include "capture/source/inheritance.hpp"
 #include "capture/source/source_kind.hpp"
 #include "capture/source/source_rows.hpp"
@@ -325,7 +326,6 @@ void lock_to_read(Oid source)
 {
     LockRelationOid(source, AccessShareLock);
     (void)tree_of(source, AccessShareLock);
-    lock_logs(source);
 }
 
 bool is_readable_now(Oid source)
@@ -391,8 +391,9 @@ bool is_seen_beside_own_work(Oid source, Snapshot snapshot)
         return true;
     }
     const OldSnapshot old = OldSnapshot::of(snapshot, latest);
+    ReadLocks locks;
+    locks.lock(source);
     const bool is_seen = call([&] {
-        lock_logs(source);
         bool is_own_work = false;
         return is_seen_as_others_left_it(source, tree_of(source, NoLock), old, &is_own_work);
     });

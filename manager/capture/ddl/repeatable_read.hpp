@@ -38,10 +38,10 @@ bool has_newer_constraint(Oid source, Oid storage, const OldSnapshot &old);
 /* As is_source_seen() for a snapshot of any statement, whose source may be unlocked. The caller looks
  * for markers of the transaction itself: what only this transaction has done does not count, unless it has rewritten,
  * without a marker, rows that the snapshot does not see. The source is not scanned, and its log only if a transaction
- * has ended since the snapshot, or this one has changed something: it is locked then. C++ frame. */
+ * has ended since the snapshot, or this one has changed something: it is locked meanwhile. C++ frame. */
 bool is_seen_beside_own_work(Oid source, Snapshot snapshot);
 
-/* Takes AccessShare on the source, its partitions and children, and its log, to the end of the transaction. What
+/* Takes AccessShare on the source, its partitions and children, to the end of the transaction. What
  * is_seen_beside_own_work() finds afterwards stays true, except for a relation that becomes a partition or child.
  * PostgreSQL frame. */
 void lock_to_read(Oid source);

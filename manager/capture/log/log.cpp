@@ -286,7 +286,7 @@ void read_segment(Reader *reader, Oid segment_oid)
         ExecDropSingleTupleTableSlot(slot);
         index_close(index, AccessShareLock);
     }
-    table_close(segment, AccessShareLock); /* a caller that needs the lock for longer has called lock_logs() */
+    table_close(segment, AccessShareLock); /* a caller may have locked it for longer */
 }
 
 /* Raises 40001 if a segment was emptied that the snapshot may need: without regard to old snapshots, or on the primary
@@ -352,7 +352,7 @@ void read_since_stored(Reader *reader, Oid source)
     require_untrimmed(reader, &row);
     lock_as_read(source, reader->snapshot);
     read_log(reader, &row);
-    /* Unless the caller has called lock_logs(), a segment may have been emptied since the row was read. */
+    /* Unless the caller has locked the log, a segment may have been emptied since the row was read. */
     if (SharedInvalidMessageCounter != invalidations && find_source(source, &row))
         require_untrimmed(reader, &row);
 }

@@ -61,9 +61,9 @@ void count_segment(Pending *pending, const Frontier &frontier, Snapshot snapshot
             count_by_index(pending, frontier, scan, slot, BTEqualStrategyNumber, F_XID8EQ, xid);
         index_endscan(scan);
         ExecDropSingleTupleTableSlot(slot);
-        index_close(index, NoLock);
+        index_close(index, AccessShareLock);
     }
-    table_close(segment, NoLock);
+    table_close(segment, AccessShareLock);
 }
 
 } // namespace

@@ -1,0 +1,42 @@
+/*
+ * Locks on change logs while they are read.
+ *
+ * Invariant: no segment is emptied while it is read. Before and after that, the snapshot of the reader is enough: the
+ * trimmer leaves what a snapshot may need, or records that it did not, and the next read under such a snapshot raises
+ * 40001 (trim.cpp). So a transaction that reads keeps no lock on a log from one statement to the next: while it is
+ * idle, it holds back neither the trimmer nor the replay of a standby.
+ *
+ * Refreshes, and transactions that begin to capture, need their locks to the end (lock_logs()), because the trimmer
+ * goes by frontiers that are committed.
+ */
+#pragma once
+
+#include "pg/boundary.hpp"
+
+#include <vector>
+
+extern "C" {
+#include "utils/resowner.h"
+}
+
+namespace pgtrickle::capture {
+
+/* Logs that are locked as long as an object of this class exists; where another one exists already, until that one
+ * ends. No transaction, subtransaction or portal in which the object was made ends before it. C++ frames. */
+class ReadLocks {
+  public:
+    ReadLocks();
+    ~ReadLocks();
+    ReadLocks(const ReadLocks &) = delete;
+    ReadLocks &operator=(const ReadLocks &) = delete;
+
+    /* Takes AccessShare on the segments of the log of `source`, if there is one. */
+    void lock(Oid source);
+
+  private:
+    static inline ReadLocks *outermost_ = nullptr;
+    ResourceOwner owner_;
+    std::vector<Oid> sources_, segments_;
+};
+
+} // namespace pgtrickle::capture
