@@ -9,7 +9,8 @@ CREATE TABLE pgtrickle.pgt_source (
   is_active       bool NOT NULL,                    -- false: the log has no readers, and the triggers do nothing
   trim_horizon    xid8,                             -- a snapshot that does not see this transaction must not read the log,
   standby_horizon xid8,                             -- nor one of a standby that does not see this one
-  was_unlogged    bool NOT NULL                     -- rows of it were in an unlogged table: it has a sentinel from then on
+  was_unlogged    bool NOT NULL,                    -- rows of it were in an unlogged table: it has a sentinel from then on
+  unneeded        pg_snapshot[]                     -- of each segment, when no stream table was found to need it
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE pgtrickle.pgt_source IS 'internal: relations whose changes are logged';
 

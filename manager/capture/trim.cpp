@@ -11,9 +11,9 @@
  * so if every committed frontier includes every row, no dependent misses a row.
  *
  * TRUNCATE empties the segment for old snapshots too, and those may see older frontiers. Therefore it is
- * recorded when a segment was first found not to be needed, and the segment is emptied when every snapshot is
- * younger than that, provided that nothing was added since. (Frontiers advance all the time; waiting for the
- * latest one would never end.) Snapshots of standbys are not known here: they may not read a log that was emptied
+ * recorded in pgt_source when a segment was first found not to be needed, and the segment is emptied when every
+ * snapshot is younger than that, provided that nothing was added since. (Frontiers advance all the time; waiting for
+ * the latest one would never end.) Snapshots of standbys are not known here: they may not read a log that was emptied
  * after them.
  */
 #include "capture/trim.hpp"
@@ -30,7 +30,6 @@
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "mailbox/mailbox.hpp"
-#include "pg/context.hpp"
 #include "pg/versions/heaps.hpp"
 
 extern "C" {
@@ -44,7 +43,6 @@ extern "C" {
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
 #include "utils/fmgroids.h"
-#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -100,14 +98,13 @@ bool read_hold(Oid reader, Hold *hold)
     return HeapTupleIsValid(tuple);
 }
 
-/* Whether the segment has a row that the frontier does not include. C++ frame, which owns the frontier. The
- * snapshot is a new one: the segment has no writer, so the snapshot sees all rows. */
-bool needs_rows_of(Oid source, const SourceRow &row, int number, const Hold &hold)
+/* Whether the segment has a row that the frontier does not include. The snapshot is a new one: the segment has no
+ * writer, so the snapshot sees all rows. C++ frame. */
+bool has_rows_beyond(Oid source, Oid segment, const Frontier &frontier)
 {
-    const Frontier frontier = Frontier::from_text(hold.frontier, hold.own_xid, hold.own_seq);
     return call([&] {
         Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-        bool answer = has_changes_in(source, row.segments[number], frontier, snapshot);
+        bool answer = has_changes_in(source, segment, frontier, snapshot);
         UnregisterSnapshot(snapshot);
         return answer;
     });
@@ -122,7 +119,8 @@ bool is_needed(Oid source, const SourceRow &row, int number, bool force)
         Hold hold = {};
         const Oid reader = list_nth_oid(readers, i);
         if (!call([&] { return read_hold(reader, &hold); }) || !hold.is_populated ||
-            !needs_rows_of(source, row, number, hold))
+            !has_rows_beyond(source, row.segments[number],
+                             Frontier::from_text(hold.frontier, hold.own_xid, hold.own_seq)))
             continue;
         if (!force)
             return true;
@@ -131,65 +129,55 @@ bool is_needed(Oid source, const SourceRow &row, int number, bool force)
     return false;
 }
 
-/* When a segment was first found not to be needed; remembered for the lifetime of the process. */
-struct Finding {
-    Oid segment;
-    char *frontier;  /* includes everything that was in the segment then */
-    uint64 next_xid; /* once no snapshot has an older xmin, all see the dependents' frontiers */
-};
-HTAB *findings = nullptr;
-
-/* PostgreSQL frame. */
-Finding *finding_of(Oid segment)
+/* C++ frame, which owns the frontier. */
+Frontier latest_frontier()
 {
-    if (findings == nullptr)
-        findings = new_session_table<Oid, Finding>("pg_trickle unneeded segments", 64);
-    bool found;
-    auto *finding = static_cast<Finding *>(hash_search(findings, &segment, HASH_ENTER, &found));
-    if (!found)
-        *finding = {segment, nullptr, 0};
-    return finding;
+    Snapshot snapshot = call([] { return RegisterSnapshot(GetLatestSnapshot()); });
+    Frontier frontier = Frontier::of_snapshot(snapshot, 0);
+    call([=] { UnregisterSnapshot(snapshot); });
+    return frontier;
 }
 
-void forget_finding(Oid segment)
+/* Returns the oldest xid that a snapshot of this database, or of a standby that reports its own, may not see.
+ * PostgreSQL frame. */
+uint64 oldest_unseen(Oid segment)
 {
-    Finding *finding = finding_of(segment);
-    if (finding->frontier != nullptr)
-        pfree(finding->frontier);
-    finding->frontier = nullptr;
+    Relation relation = table_open(segment, NoLock);
+    const TransactionId horizon = GetOldestNonRemovableTransactionId(relation);
+    table_close(relation, NoLock);
+    const FullTransactionId next = ReadNextFullTransactionId();
+    return U64FromFullTransactionId(next) - (XidFromFullTransactionId(next) - horizon);
 }
 
-/* Whether a segment that is not needed now was not needed for any snapshot that is still in use: one of this database,
- * or of a standby that reports its own. C++ frame. */
-bool is_unneeded_by_all_snapshots(Oid source, Oid segment)
+/* Records, or forgets, that no stream table needs the segment. PostgreSQL frame. */
+void set_unneeded(SourceRow *row, int number, const char *found)
 {
-    Finding *finding = call([=] { return finding_of(segment); });
-    if (finding->frontier != nullptr) {
-        const Frontier frontier = Frontier::from_text(finding->frontier, 0, 0);
-        bool has_grown = call([&] {
-            Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-            bool answer = has_changes_in(source, segment, frontier, snapshot);
-            UnregisterSnapshot(snapshot);
-            return answer;
-        });
-        if (has_grown)
-            call([=] { forget_finding(segment); });
+    if (found == nullptr && row->unneeded[number] == nullptr)
+        return;
+    row->unneeded[number] = found;
+    update_source(row, {s_unneeded});
+}
+
+/* Whether a segment that is not needed now was not needed for any snapshot that is still in use. The frontiers by which
+ * it was not were committed before the recorded snapshot was taken: a snapshot that sees all xids below its xmax sees
+ * them. Otherwise records it for the next look, of whichever process. C++ frame. */
+bool is_unneeded_by_all_snapshots(Oid source, SourceRow *row, int number)
+{
+    const Oid segment = row->segments[number];
+    Frontier found;
+    const bool is_known = row->unneeded[number] != nullptr;
+    if (is_known)
+        found = Frontier::from_text(row->unneeded[number], 0, 0);
+    const bool is_new = !is_known || has_rows_beyond(source, segment, found);
+    if (is_new)
+        found = latest_frontier();
+    if (found.xmax <= call([=] { return oldest_unseen(segment); }))
+        return true;
+    if (is_new) {
+        const std::string text = found.to_text();
+        call([&] { set_unneeded(row, number, pstrdup(text.c_str())); });
     }
-    if (finding->frontier == nullptr) {
-        Snapshot snapshot = call([] { return RegisterSnapshot(GetLatestSnapshot()); });
-        const std::string text = Frontier::of_snapshot(snapshot, 0).to_text();
-        call([&] {
-            UnregisterSnapshot(snapshot);
-            finding->frontier = MemoryContextStrdup(TopMemoryContext, text.c_str());
-            finding->next_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
-        });
-    }
-    return call([=] {
-        Relation relation = table_open(segment, NoLock);
-        const TransactionId horizon = GetOldestNonRemovableTransactionId(relation);
-        table_close(relation, NoLock);
-        return TransactionIdPrecedesOrEquals(static_cast<TransactionId>(finding->next_xid), horizon);
-    });
+    return false;
 }
 
 /* PostgreSQL frames from here on. */
@@ -212,12 +200,13 @@ void empty_segment(Oid segment_oid)
 }
 
 /* `force`: old snapshots of this server may need the segment, too. */
-void note_horizon(SourceRow *row, bool force)
+void note_emptied(SourceRow *row, int number, bool force)
 {
+    row->unneeded[number] = nullptr;
     row->standby_horizon = U64FromFullTransactionId(GetTopFullTransactionId());
     if (force)
         row->trim_horizon = row->standby_horizon;
-    update_source(row, {s_horizon, s_standby_horizon});
+    update_source(row, {s_horizon, s_standby_horizon, s_unneeded});
 }
 
 Oid toast_table_of(Oid relid)
@@ -273,15 +262,14 @@ bool trim_segment(Oid source, SourceRow *row, int number, bool force)
     if (!call([=] { return try_lock(segment); }))
         return true;
     if (is_needed(source, *row, number, force)) {
-        call([=] { forget_finding(segment); });
+        call([&] { set_unneeded(row, number, nullptr); });
         return false;
     }
-    if (!force && !is_unneeded_by_all_snapshots(source, segment))
+    if (!force && !is_unneeded_by_all_snapshots(source, row, number))
         return true;
     call([&] {
-        forget_finding(segment);
         empty_segment(segment);
-        note_horizon(row, force);
+        note_emptied(row, number, force);
     });
     return true;
 }

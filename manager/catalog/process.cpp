@@ -34,7 +34,6 @@ struct Local {
     std::vector<SpooledRefresh> overdue; /* rows that could not be written anywhere */
     bool has_warned = false;             /* since history was last written */
     bool writes_at_exit = false;
-    int64_t count_after = 0; /* refresh_id after which the rows of the history are counted again */
     std::string database_name;
 };
 
@@ -266,21 +265,21 @@ class Batches {
 
 } // namespace
 
-bool prune_history(int64_t before)
+bool prune_history(int64_t before, int64_t *counted_at)
 {
     Batches batches;
     bool has_more = batches.run([=](Database &catalog) { return prune_old(catalog, before); });
     std::vector<Excess> excesses;
     mine().read([&](Database &catalog) {
         int64_t newest = newest_refresh(catalog);
-        if (newest < local().count_after)
+        if (newest >= *counted_at && newest < *counted_at + rows_between_counts)
             return;
         excesses = excesses_of(catalog, Retention{before});
-        local().count_after = newest + rows_between_counts;
+        *counted_at = newest;
     });
     if (!excesses.empty() && Batches().run([&](Database &catalog) { return merge_some(catalog, &excesses); })) {
         has_more = true;
-        local().count_after = 0;
+        *counted_at = 0;
     }
     report_notice();
     return has_more;

@@ -119,6 +119,7 @@ void visit(Visitor &visitor, Item &job)
     visitor(job.no_lock_wait);
     visitor(job.is_prune_due);
     visitor(job.retention_days);
+    visitor(job.history_counted_at);
     visitor(job.is_of_all);
     visitor(job.slots);
     visitor(job.large_sources);
@@ -139,6 +140,7 @@ void visit(Visitor &visitor, Item &result)
     visitor(result.held_back);
     visitor(result.was_interrupted);
     visitor(result.has_unpruned);
+    visitor(result.history_counted_at);
     visitor(result.is_catalog_new);
     visitor(result.is_outdated);
 }

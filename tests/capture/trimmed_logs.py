@@ -173,10 +173,50 @@ def a_log_beside_those_who_cannot_read_it():
     db.run("SELECT pg_drop_replication_slot('idle')")
 
 
+def a_log_whose_workers_are_replaced_between_two_looks():
+    """There is always a snapshot that is older than the last look, and soon none that is older than the one before."""
+    db.run("CREATE TABLE looked_at (id int, filling text); CREATE TABLE elsewhere (id int)")
+    db.run("SELECT pgtrickle.create_stream_table('of_looked_at', 'SELECT id, filling FROM looked_at', '520w', 'DIFFERENTIAL')")
+    is_over = threading.Event()
+
+    def replace():
+        killer = db.connect("postgres")
+        while not is_over.wait(0.3):
+            killer.cursor().execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'pg_trickle refresh worker' AND state = 'idle'")
+        killer.close()
+
+    def read_on():
+        open_ones = []
+        while not is_over.wait(1):
+            open_ones.append(db.connect())
+            open_ones[-1].cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM elsewhere")
+            if len(open_ones) > 3:
+                open_ones.pop(0).close()
+            writer.cursor().execute("INSERT INTO elsewhere VALUES (1)")
+        for each in open_ones:
+            each.close()
+
+    writer = db.connect()
+    threads = [threading.Thread(target=each) for each in (replace, read_on)]
+    for thread in threads:
+        thread.start()
+    try:
+        for turn in range(2):
+            db.run(FILL.format("looked_at", turn * 3000, turn * 3000 + 2999))
+            db.run("SELECT pgtrickle.refresh_stream_table('of_looked_at')")
+            db.wait_for(f"SELECT ({log_size('looked_at')}) = 0", True, 40)
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+        writer.close()
+
+
 try:
     run_cases([an_old_snapshot_after_a_log_has_exceeded_its_limit, a_transaction_that_has_read_exactly_keeps_no_lock_on_a_log,
                a_log_beside_an_idle_transaction_that_has_read_exactly, a_refresh_that_waits_while_a_log_exceeds_its_limit,
                a_column_that_gets_another_type_while_upkeep_moves_writers_on, a_log_of_which_only_rows_of_children_come,
-               a_log_beside_those_who_cannot_read_it])
+               a_log_beside_those_who_cannot_read_it,
+               a_log_whose_workers_are_replaced_between_two_looks])
 finally:
     server.destroy()

@@ -16,6 +16,7 @@ Job sample_job()
     job.no_lock_wait = true;
     job.is_prune_due = job.is_of_all = true;
     job.retention_days = 7;
+    job.history_counted_at = INT64_MAX - 1;
     job.slots = {0, 16383};
     job.atomic_sets.add({7, 4000000000u});
     job.groups = {{7, 8}, {}, {9}};
@@ -46,6 +47,7 @@ JobResult sample_result()
     result.untrimmed = {4, 5};
     result.held_back = {6};
     result.was_interrupted = result.has_unpruned = true;
+    result.history_counted_at = 70000;
     result.is_catalog_new = result.is_outdated = true;
     return result;
 }

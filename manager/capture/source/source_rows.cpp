@@ -19,6 +19,7 @@ extern "C" {
 #include "storage/lock.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -66,6 +67,33 @@ SysScanDesc begin_scan(Relation table, const char *index, Oid relid, int version
     return systable_beginscan(table, index_oid, by_index, nullptr, version < 0 ? 1 : 2, keys);
 }
 
+void read_unneeded(Datum array, SourceRow *row)
+{
+    Datum *elements;
+    bool *nulls;
+    int count;
+    deconstruct_array(DatumGetArrayTypeP(array), PG_SNAPSHOTOID, -1, false, TYPALIGN_DOUBLE, &elements, &nulls, &count);
+    for (int i = 0; i < segment_count && i < count; i++)
+        if (!nulls[i])
+            row->unneeded[i] = OidOutputFunctionCall(F_PG_SNAPSHOT_OUT, elements[i]);
+}
+
+/* Returns a null pointer if no segment was found unneeded. */
+ArrayType *written_unneeded(const SourceRow *row)
+{
+    Datum elements[segment_count];
+    bool nulls[segment_count], is_any = false;
+    for (int i = 0; i < segment_count; i++) {
+        nulls[i] = row->unneeded[i] == nullptr;
+        is_any = is_any || !nulls[i];
+        elements[i] = nulls[i] ? Datum{0} : DirectFunctionCall1(pg_snapshot_in, CStringGetDatum(row->unneeded[i]));
+    }
+    int dimension = segment_count, lower = 1;
+    return is_any
+               ? construct_md_array(elements, nulls, 1, &dimension, &lower, PG_SNAPSHOTOID, -1, false, TYPALIGN_DOUBLE)
+               : nullptr;
+}
+
 void read_row(HeapTuple tuple, TupleDesc desc, SourceRow *row)
 {
     Datum values[s_count];
@@ -82,6 +110,9 @@ void read_row(HeapTuple tuple, TupleDesc desc, SourceRow *row)
     row->trim_horizon = nulls[s_horizon - 1] ? 0 : DatumGetUInt64(values[s_horizon - 1]);
     row->standby_horizon = nulls[s_standby_horizon - 1] ? 0 : DatumGetUInt64(values[s_standby_horizon - 1]);
     row->was_unlogged = DatumGetBool(values[s_unlogged - 1]);
+    std::fill_n(row->unneeded, segment_count, nullptr);
+    if (!nulls[s_unneeded - 1])
+        read_unneeded(values[s_unneeded - 1], row);
 }
 
 void write_row(const SourceRow *row, Datum *values, bool *nulls)
@@ -100,6 +131,9 @@ void write_row(const SourceRow *row, Datum *values, bool *nulls)
     values[s_standby_horizon - 1] = UInt64GetDatum(row->standby_horizon);
     nulls[s_standby_horizon - 1] = row->standby_horizon == 0;
     values[s_unlogged - 1] = BoolGetDatum(row->was_unlogged);
+    const ArrayType *unneeded = written_unneeded(row);
+    values[s_unneeded - 1] = PointerGetDatum(unneeded);
+    nulls[s_unneeded - 1] = unneeded == nullptr;
 }
 
 /* Whether the snapshot sees this version of the row, which another transaction wrote. */

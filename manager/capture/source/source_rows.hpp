@@ -36,7 +36,9 @@ struct SourceRow {
     uint64 trim_horizon;    /* 0: none */
     uint64 standby_horizon; /* 0: none */
     bool was_unlogged;      /* rows of it are, or were, in an unlogged table */
-    TransactionId xmin;     /* that wrote this version of the row; set by find_source() */
+    /* Texts of pg_snapshots, of when no stream table was found to need a segment; null: none was taken. */
+    const char *unneeded[segment_count];
+    TransactionId xmin; /* that wrote this version of the row; set by find_source() */
 };
 
 enum SourceColumn {
@@ -48,7 +50,8 @@ enum SourceColumn {
     s_horizon,
     s_standby_horizon,
     s_unlogged,
-    s_count = s_unlogged
+    s_unneeded,
+    s_count = s_unneeded
 };
 
 /* One format version: which columns a chunk contains, and their layout. */

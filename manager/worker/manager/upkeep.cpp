@@ -76,6 +76,7 @@ scheduler::Job Upkeep::begin(TimestampTz now)
     scheduler::Job job;
     job.kind = scheduler::Job::Kind::upkeep;
     job.large_sources = large_sources_;
+    job.history_counted_at = history_counted_at_;
     job.is_of_all = std::exchange(is_all_to_trim_, false);
     to_trim_.merge(held_back_);
     job.slots.assign(to_trim_.begin(), to_trim_.end());
@@ -104,6 +105,7 @@ void Upkeep::end(const std::optional<scheduler::JobResult> &result)
     for (Id source : result->held_back)
         held_back_.insert(mailbox::slot_of_source(source));
     large_sources_ = result->large_sources;
+    history_counted_at_ = result->history_counted_at;
     has_unpruned_ = has_unpruned_ || result->has_unpruned;
     if (result->was_interrupted)
         begin_after_ = now;

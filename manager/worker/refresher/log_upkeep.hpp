@@ -3,7 +3,8 @@
  * catalog's write-ahead log into its file, and deletes old history.
  *
  * Stops after some milliseconds, because refreshes that prefer the same worker wait for it. An alert is sent
- * once for a log until the log has shrunk: the manager passes the reported logs from result to job.
+ * once for a log until the log has shrunk: the manager passes the reported logs from result to job, and when the
+ * history was last counted.
  *
  * Lives for one job; no transaction is open before or after it. C++ frames; a failed trim does not throw, but
  * is retried.
