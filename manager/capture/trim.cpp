@@ -15,6 +15,12 @@
  * snapshot is younger than that, provided that nothing was added since. (Frontiers advance all the time; waiting for
  * the latest one would never end.) Snapshots of standbys are not known here: they may not read a log that was emptied
  * after them.
+ *
+ * A log beyond its size limit is emptied at a price, in this order: first the former segments that no stream table
+ * needs any more, without regard to old snapshots, which may not read the log then; writers are moved on, though the
+ * current segment has not grown; and where the next segment is not empty, the stream tables that still need it are
+ * marked for a full refresh. One that keeps up has read a former segment by then, as there is a pause between two
+ * looks.
  */
 #include "capture/trim.hpp"
 #include "capture/capture.hpp"
@@ -110,9 +116,15 @@ bool has_rows_beyond(Oid source, Oid segment, const Frontier &frontier)
     });
 }
 
-/* C++ frame. With `force`, stream tables that need the segment are marked for a full refresh and no longer
- * need it. */
-bool is_needed(Oid source, const SourceRow &row, int number, bool force)
+/* Those who may need a segment that is emptied nevertheless. */
+enum class GivenUp {
+    none,
+    snapshots,
+    readers, /* stream tables, and snapshots */
+};
+
+/* C++ frame. Stream tables that are given up are marked for a full refresh, and no longer need the segment. */
+bool is_needed(Oid source, const SourceRow &row, int number, GivenUp given_up)
 {
     List *readers = call([&] { return state::log_dependents_of(source); });
     for (int i = 0; i < list_length(readers); i++) {
@@ -122,7 +134,7 @@ bool is_needed(Oid source, const SourceRow &row, int number, bool force)
             !has_rows_beyond(source, row.segments[number],
                              Frontier::from_text(hold.frontier, hold.own_xid, hold.own_seq)))
             continue;
-        if (!force)
+        if (given_up != GivenUp::readers)
             return true;
         call([&] { state::mark_needs_reinit(reader, "the change log of a source exceeded its size limit"); });
     }
@@ -199,12 +211,12 @@ void empty_segment(Oid segment_oid)
     table_close(segment, NoLock);
 }
 
-/* `force`: old snapshots of this server may need the segment, too. */
-void note_emptied(SourceRow *row, int number, bool force)
+/* Snapshots that are given up are those of this server. */
+void note_emptied(SourceRow *row, int number, GivenUp given_up)
 {
     row->unneeded[number] = nullptr;
     row->standby_horizon = U64FromFullTransactionId(GetTopFullTransactionId());
-    if (force)
+    if (given_up != GivenUp::none)
         row->trim_horizon = row->standby_horizon;
     update_source(row, {s_horizon, s_standby_horizon, s_unneeded});
 }
@@ -254,31 +266,36 @@ bool drop_left_indexes_if_free(Oid segment_oid)
 }
 
 /* C++ frame. Returns true if the segment was emptied, or if another attempt is worthwhile. */
-bool trim_segment(Oid source, SourceRow *row, int number, bool force)
+bool trim_segment(Oid source, SourceRow *row, int number, GivenUp given_up)
 {
     const Oid segment = row->segments[number];
     if (call([=] { return pages_of(segment); }) == 0)
         return false;
     if (!call([=] { return try_lock(segment); }))
         return true;
-    if (is_needed(source, *row, number, force)) {
+    if (is_needed(source, *row, number, given_up)) {
         call([&] { set_unneeded(row, number, nullptr); });
         return false;
     }
-    if (!force && !is_unneeded_by_all_snapshots(source, row, number))
+    if (given_up == GivenUp::none && !is_unneeded_by_all_snapshots(source, row, number))
         return true;
     call([&] {
         empty_segment(segment);
-        note_emptied(row, number, force);
+        note_emptied(row, number, given_up);
     });
     return true;
 }
 
-/* Moves writers to the next segment, if it is empty and the current one has grown. */
-bool move_on(Oid source, SourceRow *row)
+int next_segment(const SourceRow &row)
 {
-    const int next = (row->current_segment + 1) % segment_count;
-    if (pages_of(row->segments[row->current_segment]) < segment_pages || pages_of(row->segments[next]) > 0)
+    return (row.current_segment + 1) % segment_count;
+}
+
+/* Moves writers to the next segment, if it is empty and the current one has as many pages. */
+bool move_on(Oid source, SourceRow *row, BlockNumber pages)
+{
+    const int next = next_segment(*row);
+    if (pages_of(row->segments[row->current_segment]) < pages || pages_of(row->segments[next]) > 0)
         return false;
     row->current_segment = static_cast<int16>(next);
     update_source(row, {s_current});
@@ -350,6 +367,14 @@ bool is_trimmed(const SourceRow &row)
     return true;
 }
 
+/* Makes room in a log that exceeds its limit although nothing is left in it that no stream table needs. C++ frame.
+ * Returns true if something was moved or emptied, or another attempt is worthwhile. */
+bool make_room(Oid source, SourceRow *row)
+{
+    const bool has_trimmed = trim_segment(source, row, next_segment(*row), GivenUp::readers);
+    return call([&] { return move_on(source, row, 0); }) || has_trimmed;
+}
+
 /* C++ frame. */
 Trimmed trim_under_snapshot(Oid source, int64 size_limit)
 {
@@ -373,13 +398,18 @@ Trimmed trim_under_snapshot(Oid source, int64 size_limit)
                    : Trimmed::held_back;
     /* Another transaction has claimed the source, or had when release() looked. */
     const bool is_unread = call([&] { return !state::has_log_dependents(source); });
-    bool has_trimmed = call([&] { return move_on(source, &row); }), has_left = false;
+    const bool has_moved = call([&] { return move_on(source, &row, segment_pages); });
+    bool has_trimmed = has_moved, has_left = false;
     for (const Oid segment : row.segments)
         has_left = !call([=] { return drop_left_indexes_if_free(segment); }) || has_left;
-    const bool force = size_limit > 0 && call([&] { return log_size(source); }) > size_limit;
+    auto is_too_large = [=] { return size_limit > 0 && call([=] { return log_size(source); }) > size_limit; };
+    const bool was_too_large = is_too_large();
     for (int i = 0; i < segment_count; i++)
-        if (i != row.current_segment || force)
-            has_trimmed = trim_segment(source, &row, i, force) || has_trimmed;
+        if (i != row.current_segment)
+            has_trimmed =
+                trim_segment(source, &row, i, was_too_large ? GivenUp::snapshots : GivenUp::none) || has_trimmed;
+    if (was_too_large && !has_moved && is_too_large())
+        has_trimmed = make_room(source, &row) || has_trimmed;
     if (has_trimmed)
         return Trimmed::again;
     return !is_unread && !has_left && call([&] { return is_trimmed(row); }) ? Trimmed::done : Trimmed::held_back;

@@ -137,6 +137,7 @@ void visit(Visitor &visitor, Item &result)
     visitor(result.took_us);
     visitor(result.large_sources);
     visitor(result.untrimmed);
+    visitor(result.unexamined);
     visitor(result.held_back);
     visitor(result.was_interrupted);
     visitor(result.has_unpruned);

@@ -98,8 +98,9 @@ struct JobResult {
     Microseconds took_us = 0;
     Ids large_sources;            /* upkeep: sources whose logs are large */
     Ids untrimmed;                /* upkeep: sources whose logs may have more to trim */
+    Ids unexamined;               /* upkeep: sources that were not reached */
     Ids held_back;                /* upkeep: sources whose logs another process must release first */
-    bool was_interrupted = false; /* upkeep stopped for refreshes: the remaining logs are untrimmed */
+    bool was_interrupted = false; /* upkeep stopped for refreshes: continue with what was not reached */
     bool has_unpruned = false;    /* upkeep has pruned the history and may not have finished */
     int64_t history_counted_at = 0;
     bool is_catalog_new = false; /* the catalog was created again, and must be filled again */

@@ -154,6 +154,47 @@ def a_log_of_which_only_rows_of_children_come():
                     "AND pgt_id = (SELECT pgt_id FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'only')") == 0
 
 
+def who_keeps_up_with_a_log_beyond_its_limit_keeps_its_deltas():
+    """An old snapshot keeps what has been read, and another stream table does not read: changes are written all the time."""
+    db.run("CREATE TABLE busy (id int, filling text)")
+    db.run("SELECT pgtrickle.create_stream_table('keeps_up', 'SELECT id, filling FROM busy', '1s', 'DIFFERENTIAL')")
+    is_over = threading.Event()
+
+    def write():
+        cursor = db.connect().cursor()
+        while not is_over.wait(0.02):
+            cursor.execute(FILL.format("busy", 1, 40))
+        cursor.connection.close()
+
+    actions = ("SELECT string_agg(DISTINCT action, ', ') FROM pgtrickle.pgt_refresh_history "
+               "WHERE pgt_id = (SELECT pgt_id FROM pgtrickle.pgt_stream_tables WHERE pgt_name = '{}') AND start_time > '{}'")
+    old, writer = db.connect(), threading.Thread(target=write)
+    old.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM busy")
+    writer.start()
+    try:
+        for lagging in None, "lags":
+            if lagging:
+                db.run("SELECT pgtrickle.create_stream_table('lags', 'SELECT id FROM busy', '520w', 'DIFFERENTIAL')")
+            begun = db.value("SELECT now()::text")
+            horizon = "SELECT trim_horizon::text FROM pgtrickle.pgt_source WHERE relid = 'busy'::regclass"
+            for _ in range(3):
+                before = db.value(horizon)
+                db.wait_for(f"SELECT ({horizon}) IS DISTINCT FROM {'NULL' if before is None else before + '::text'}", True)
+            if lagging:
+                db.wait_for("SELECT needs_reinit FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'lags'", True, 40)
+            found = db.value(actions.format("keeps_up", begun))
+            assert found == "DIFFERENTIAL", (lagging, found)
+    finally:
+        is_over.set()
+        writer.join()
+    old.close()
+    db.run("SELECT pgtrickle.refresh_stream_table('keeps_up'); SELECT pgtrickle.refresh_stream_table('lags')")
+    for name, columns in ("keeps_up", "id, filling"), ("lags", "id"):
+        differing = db.value(f"SELECT count(*) FROM ((SELECT {columns} FROM busy EXCEPT ALL TABLE {name}) UNION ALL "
+                             f"(SELECT * FROM {name} EXCEPT ALL SELECT {columns} FROM busy)) d")
+        assert differing == 0, (name, differing)
+
+
 def a_log_beside_those_who_cannot_read_it():
     """A snapshot of another database, and the catalog horizon of a logical slot."""
     server.restart(wal_level="logical", **{"pg_trickle.max_log_size": "1GB"})
@@ -216,6 +257,7 @@ try:
     run_cases([an_old_snapshot_after_a_log_has_exceeded_its_limit, a_transaction_that_has_read_exactly_keeps_no_lock_on_a_log,
                a_log_beside_an_idle_transaction_that_has_read_exactly, a_refresh_that_waits_while_a_log_exceeds_its_limit,
                a_column_that_gets_another_type_while_upkeep_moves_writers_on, a_log_of_which_only_rows_of_children_come,
+               who_keeps_up_with_a_log_beyond_its_limit_keeps_its_deltas,
                a_log_beside_those_who_cannot_read_it,
                a_log_whose_workers_are_replaced_between_two_looks])
 finally:

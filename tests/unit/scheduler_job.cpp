@@ -45,6 +45,7 @@ JobResult sample_result()
     result.members.push_back({9, MemberVerdict::behind, true, true, true, 3, 4, 1234567890123, INT64_MAX});
     result.took_us = 77;
     result.untrimmed = {4, 5};
+    result.unexamined = {8};
     result.held_back = {6};
     result.was_interrupted = result.has_unpruned = true;
     result.history_counted_at = 70000;

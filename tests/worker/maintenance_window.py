@@ -75,11 +75,10 @@ def a_log_that_cannot_be_trimmed_is_reported():
     db.run("SELECT pgtrickle.create_stream_table('seldom', 'SELECT id, filling FROM other_source', '1d', 'DIFFERENTIAL')")
     listener = db.connect()
     listener.cursor().execute("LISTEN pg_trickle_alert")
-    # Trimming a log beyond the limit marks the stream tables that read it, and waits for a session that has
-    # locked their state.
+    # Trimming moves writers on to the next segment, and waits for a session that has locked the row of the source.
     other = db.connect()
     other.autocommit = False
-    other.cursor().execute("SELECT FROM pgtrickle.pgt_state WHERE relid = 'seldom'::regclass FOR UPDATE")
+    other.cursor().execute("SELECT FROM pgtrickle.pgt_source WHERE relid = 'other_source'::regclass FOR UPDATE")
     db.run("INSERT INTO other_source SELECT i, (SELECT string_agg(md5((i + j)::text), '') FROM generate_series(1, 10) j) "
            "FROM generate_series(1, 9000) i")
     alerts = told_of_growth(listener, "seldom")

@@ -51,7 +51,7 @@ void Upkeep::forget_pauses(TimestampTz now)
 
 bool Upkeep::is_wanted() const
 {
-    return may_trim_ || is_all_to_trim_ || has_unpruned_ || !to_trim_.empty();
+    return may_trim_ || is_all_to_trim_ || has_unpruned_ || !to_trim_.empty() || !unexamined_.empty();
 }
 
 /* A transaction that has written to too many sources at once, or that commits a prepared transaction, counts
@@ -77,12 +77,14 @@ scheduler::Job Upkeep::begin(TimestampTz now)
     job.kind = scheduler::Job::Kind::upkeep;
     job.large_sources = large_sources_;
     job.history_counted_at = history_counted_at_;
-    job.is_of_all = std::exchange(is_all_to_trim_, false);
-    to_trim_.merge(held_back_);
-    job.slots.assign(to_trim_.begin(), to_trim_.end());
-    to_trim_.clear();
-    held_back_.clear();
-    may_trim_ = false;
+    std::set<uint32_t> slots = std::exchange(unexamined_, {});
+    if (slots.empty()) {
+        job.is_of_all = std::exchange(is_all_to_trim_, false);
+        slots = std::exchange(to_trim_, {});
+        slots.merge(std::exchange(held_back_, {}));
+        may_trim_ = false;
+    }
+    job.slots.assign(slots.begin(), slots.end());
     job.is_prune_due = now >= prune_after_;
     if (job.is_prune_due) {
         job.retention_days = guc::history_retention_days;
@@ -102,6 +104,8 @@ void Upkeep::end(const std::optional<scheduler::JobResult> &result)
         return;
     for (Id source : result->untrimmed)
         to_trim_.insert(mailbox::slot_of_source(source));
+    for (Id source : result->unexamined)
+        unexamined_.insert(mailbox::slot_of_source(source));
     for (Id source : result->held_back)
         held_back_.insert(mailbox::slot_of_source(source));
     large_sources_ = result->large_sources;

@@ -63,13 +63,15 @@ class Upkeep {
     Definitions &definitions_;
     Tasks &tasks_;
     bool is_running_ = false;
-    bool may_trim_ = false;        /* a change was logged or applied since the last upkeep */
-    bool is_all_to_trim_ = false;  /* as for logs of dropped stream tables, which no commit signals */
-    std::set<uint32_t> to_trim_;   /* slots of sources that were written to or read since upkeep examined
-                                    * their logs, or for which more trimming remained */
-    std::set<uint32_t> held_back_; /* slots whose logs could not be trimmed although more remained */
-    bool has_unpruned_ = false;    /* the last upkeep deleted history and may not have finished */
-    scheduler::Ids large_sources_; /* sources for whose logs an alert was sent */
+    bool may_trim_ = false;         /* a change was logged or applied since the last upkeep */
+    bool is_all_to_trim_ = false;   /* as for logs of dropped stream tables, which no commit signals */
+    std::set<uint32_t> to_trim_;    /* slots of sources that were written to or read since upkeep examined
+                                     * their logs, or for which more trimming remained */
+    std::set<uint32_t> unexamined_; /* slots that the last upkeep did not reach: the next one examines them alone, so
+                                     * that there is a pause between two looks at one log */
+    std::set<uint32_t> held_back_;  /* slots whose logs could not be trimmed although more remained */
+    bool has_unpruned_ = false;     /* the last upkeep deleted history and may not have finished */
+    scheduler::Ids large_sources_;  /* sources for whose logs an alert was sent */
     int64_t history_counted_at_ = 0;
     TimestampTz begin_after_ = 0;
     TimestampTz prune_after_ = 0;

@@ -113,7 +113,7 @@ void LogUpkeep::trim_logs()
         else if (trimmed == Trimmed::again)
             result_.untrimmed.push_back(source);
     }
-    result_.untrimmed.insert(result_.untrimmed.end(), next, sources.end());
+    result_.unexamined.assign(next, sources.end());
     for (Oid source : job_.large_sources) {
         const bool is_left = std::binary_search(next, sources.end(), source);
         const bool is_looked_at = job_.is_of_all || std::binary_search(sources.begin(), sources.end(), source);
