@@ -9,6 +9,7 @@ import first_rows
 import from_items
 import kinds
 import recursion
+import subqueries
 import windows
 
 
@@ -141,6 +142,8 @@ def grouped_scope(query, depth, is_below_windows=False, may_be_by_number=False):
     for _ in range(1 + query.choices.below(3)):
         with query.choices.span("aggregate"):
             found.append(aggregates.aggregate(query, scope))
+    if query.may_nest() and query.choices.chance(8):
+        found += filter(None, [subqueries.of_aggregate(query, scope)])
     if sets:
         found.append(("grouping(%s)" % ", ".join(sets), "int"))
     offered = keys + found

@@ -106,6 +106,20 @@ def scalar(query, scope, kind):
         return "(%s ORDER BY 1%s LIMIT 1)" % (sql, choices.pick(["", " DESC", " NULLS FIRST"]))
 
 
+def of_aggregate(query, scope):
+    """Returns a sub-query that reads an aggregate of this level, which contains another sub-query; or None."""
+    found = aggregates.pick(query, scope, kinds.INTEGERS)
+    if not found:
+        return None
+    with query.choices.span("of aggregate"):
+        inside = query.choices.pick(["max({0}) FILTER (WHERE {1})", "count({0}) FILTER (WHERE {1})", "sum({0} * ({1})::int)",
+                                     "(array_agg({0} ORDER BY {1}, {0}))[1]"]).format(found[0], condition(query, scope))
+        with Inside(query, []):
+            relation, inner = query.relation()
+        ints = [sql for sql, kind in inner if kind in kinds.INTEGERS] or ["1"]
+        return "(SELECT count(*) FROM %s WHERE %s <= %s)" % (relation, query.choices.pick(ints), inside), "bigint"
+
+
 def of_one_row(query, scope):
     """Returns the value of a sub-query that may have several rows, which is an error."""
     with query.choices.span("scalar"), Inside(query, scope):

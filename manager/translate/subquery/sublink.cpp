@@ -22,6 +22,7 @@
 extern "C" {
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
+#include "rewrite/rewriteManip.h"
 #include "utils/lsyscache.h"
 }
 
@@ -51,15 +52,21 @@ struct Replacing {
     size_t count;
 };
 
+Node *replacement_of(const Node *node, const Replacing &replacing)
+{
+    for (size_t i = 0; i < replacing.count; i++) {
+        if (nodeTag(node) == nodeTag(replacing.originals[i]) && equal(node, replacing.originals[i]))
+            return static_cast<Node *>(copyObjectImpl(replacing.replacements[i]));
+    }
+    return nullptr;
+}
+
 Node *replace(Node *node, void *context)
 {
-    const auto *replacing = static_cast<const Replacing *>(context);
     if (node == nullptr)
         return nullptr;
-    for (size_t i = 0; i < replacing->count; i++) {
-        if (nodeTag(node) == nodeTag(replacing->originals[i]) && equal(node, replacing->originals[i]))
-            return static_cast<Node *>(copyObjectImpl(replacing->replacements[i]));
-    }
+    if (Node *replacement = replacement_of(node, *static_cast<const Replacing *>(context)))
+        return replacement;
     return mutate_expression(node, replace, context);
 }
 
@@ -150,17 +157,75 @@ void Translator::evaluate_targets(const Level &level, Input &input, Query *query
 
 namespace {
 
-/* Finds the aggregates of the level that contain a subquery. PostgreSQL frame. */
+/* The functions from here to replace_at_depth() are PostgreSQL frames. An aggregate of the level may be in a subquery,
+ * `depth` levels further in. */
+
+/* Returns a copy of an expression over this level that is written `depth` levels further in, as this level has it. */
+Node *lifted(Node *node, Index depth)
+{
+    auto *own = static_cast<Node *>(copyObjectImpl(node));
+    IncrementVarSublevelsUp(own, -static_cast<int>(depth), static_cast<int>(depth));
+    return own;
+}
+
+bool is_own_aggregate(const Node *node, Index depth)
+{
+    return IsA(node, Aggref) && reinterpret_cast<const Aggref *>(node)->agglevelsup == depth;
+}
+
+struct Finding {
+    List *found;
+    Index depth;
+};
+
 bool find_aggregates(Node *node, void *context)
 {
+    auto *finding = static_cast<Finding *>(context);
     if (node == nullptr)
         return false;
-    if (IsA(node, Aggref)) {
-        auto **found = static_cast<List **>(context);
-        *found = list_append_unique(*found, node);
+    if (is_own_aggregate(node, finding->depth)) {
+        finding->found = list_append_unique(finding->found, lifted(node, finding->depth));
         return false;
     }
-    return walk_expression(node, find_aggregates, context);
+    if (!IsA(node, Query))
+        return walk_expression(node, find_aggregates, context);
+    finding->depth++;
+    (void)walk_query(castNode(Query, node), find_aggregates, context, 0);
+    finding->depth--;
+    return false;
+}
+
+struct ReplacingAtDepth {
+    Replacing replacing;
+    Index depth;
+};
+
+/* Replaces expressions of the level, and its aggregates at any depth. */
+Node *replace_at_depth(Node *node, void *context)
+{
+    auto *at = static_cast<ReplacingAtDepth *>(context);
+    if (node == nullptr)
+        return nullptr;
+    if (IsA(node, Query)) {
+        at->depth++;
+        Query *copy = query_tree_mutator(castNode(Query, node), for_core(replace_at_depth), context, 0);
+        at->depth--;
+        return reinterpret_cast<Node *>(copy);
+    }
+    if (at->depth == 0 || is_own_aggregate(node, at->depth)) {
+        if (Node *replacement = replacement_of(at->depth == 0 ? node : lifted(node, at->depth), at->replacing)) {
+            IncrementVarSublevelsUp(replacement, static_cast<int>(at->depth), 0);
+            return replacement;
+        }
+    }
+    return mutate_expression(node, replace_at_depth, context);
+}
+
+/* Returns `tree` with each of `originals` replaced, the aggregates among them also within subqueries. */
+Node *replaced_at_depth(void *tree, const std::vector<Node *> &originals, const std::vector<Node *> &replacements)
+{
+    ReplacingAtDepth at = {{originals.data(), replacements.data(), originals.size()}, 0};
+    return call([&] { return replace_at_depth(static_cast<Node *>(tree), &at); });
 }
 
 } // namespace
@@ -172,15 +237,15 @@ void Translator::evaluate_before_grouping(const Level &level, Input &input, Quer
     Node *const *items = read.data();
     const size_t count = read.size();
     List *found = call([&] {
-        List *all = NIL;
+        Finding finding = {NIL, 0};
         ListCell *cell;
         foreach (cell, query->groupClause)
-            all = list_append_unique(all,
-                                     get_sortgroupclause_expr(lfirst_node(SortGroupClause, cell), query->targetList));
+            finding.found = list_append_unique(
+                finding.found, get_sortgroupclause_expr(lfirst_node(SortGroupClause, cell), query->targetList));
         for (size_t i = 0; i < count; i++)
-            (void)find_aggregates(items[i], &all);
-        (void)find_aggregates(query->havingQual, &all);
-        return all;
+            (void)find_aggregates(items[i], &finding);
+        (void)find_aggregates(query->havingQual, &finding);
+        return finding.found;
     });
     ListCell *cell;
     foreach (cell, found) {
@@ -191,8 +256,8 @@ void Translator::evaluate_before_grouping(const Level &level, Input &input, Quer
         return;
     const std::vector<Node *> originals = nodes;
     evaluate_sublinks(level, input, nodes);
-    query->targetList = castNode(List, replaced(reinterpret_cast<Node *>(query->targetList), originals, nodes));
-    query->havingQual = replaced(query->havingQual, originals, nodes);
+    query->targetList = castNode(List, replaced_at_depth(query->targetList, originals, nodes));
+    query->havingQual = replaced_at_depth(query->havingQual, originals, nodes);
 }
 
 Input Translator::filtered(const Level &level, Input input, const std::vector<Node *> &conjuncts)
