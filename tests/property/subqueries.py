@@ -47,9 +47,10 @@ def condition(query, scope):
         if form == "array":
             return "%s = ANY (%s)" % (expressions.of_kind(query, scope, "int", 2), array(query, scope))
         if form == "rows":
-            left = "(%s, %s)" % (expressions.of_kind(query, scope, "int", 2), expressions.of_kind(query, scope, "text", 2))
+            wanted = choices.pick([["int", "text"], ["int", "text"], ["int", "text", "int"]])
+            left = "(%s)" % ", ".join(expressions.of_kind(query, scope, kind, 2) for kind in wanted)
             with Inside(query, scope):
-                inner = selects.select(query, 1, ["int", "text"])[0]
+                inner = selects.select(query, 1, wanted)[0]
             return "%s %s (%s)" % (left, choices.pick(["IN", "NOT IN", "= ANY", "<> ALL"]), inner)
         kind = choices.pick(["int", "int", "text"] + [kind for _, kind in scope if kind in kinds.STORED])
         left = expressions.of_kind(query, scope, kind, 2)

@@ -27,6 +27,12 @@ class SublinkOver {
         std::vector<Node *> conjuncts;
         bool has_domain = false;
     };
+    /* A way in which the tests can be NULL: the row of the input has these NULLs, and some row passes the tests. */
+    struct NullCase {
+        std::vector<Node *> nulls;
+        Other other;
+        std::vector<Node *> tests;
+    };
 
     Other other_of(const std::vector<int> &needed);
     engine::Condition condition(const Other &other, const std::vector<Node *> &tests) const;
@@ -35,8 +41,9 @@ class SublinkOver {
     void keep(engine::SemiKind kind, const Other &other, const std::vector<Node *> &tests);
 
     std::vector<Node *> tests();
-    Node *null_mark(Other &other, const std::vector<Node *> &tests);
-    Node *null_mark_of_one(Other &other, std::vector<Node *> certain, OpExpr *test);
+    std::vector<NullCase> null_cases(const Other &other, const std::vector<Node *> &tests) const;
+    std::vector<NullCase> split_by_nulls(const std::vector<NullCase> &cases, const OpExpr *test) const;
+    Node *mark(const NullCase &one);
     bool may_be_null(Node *node, const Input &input) const;
     bool is_certain(Node *test, const Other &other) const;
 

@@ -21,6 +21,9 @@ namespace {
 
 constexpr ValueType boolean = {BOOLOID, -1, InvalidOid};
 
+/* Each comparison that is split by NULLs makes three cases of one. */
+constexpr size_t most_split = 2;
+
 /* The functions from here to reads_link() are PostgreSQL frames. */
 
 Node *make_bool(BoolExprType type, List *arguments)
@@ -33,6 +36,15 @@ Node *null_test(Node *argument)
     NullTest *test = makeNode(NullTest);
     test->arg = static_cast<Expr *>(copyObjectImpl(argument));
     test->nulltesttype = IS_NULL;
+    test->location = -1;
+    return reinterpret_cast<Node *>(test);
+}
+
+Node *is_not_false(Node *condition)
+{
+    BooleanTest *test = makeNode(BooleanTest);
+    test->arg = static_cast<Expr *>(copyObjectImpl(condition));
+    test->booltesttype = IS_NOT_FALSE;
     test->location = -1;
     return reinterpret_cast<Node *>(test);
 }
@@ -142,16 +154,16 @@ Node *SublinkOver::value()
     }
     const std::vector<Node *> all = tests();
     Other other = other_of(all_targets(subquery_.query));
-    Node *passes = mark(other, all);
-    Node *is_null = null_mark(other, all);
+    Node *any = mark(other, all);
+    for (const NullCase &one : null_cases(other, all)) {
+        Node *is_null = mark(one);
+        any = call([&] {
+            Node *null = make_bool(AND_EXPR, list_make2(is_null, makeBoolConst(false, true)));
+            return make_bool(OR_EXPR, list_make2(any, null));
+        });
+    }
     const bool is_all = link_->subLinkType == ALL_SUBLINK;
-    return call([&] {
-        Node *null = makeBoolConst(false, true);
-        Node *any = is_null == nullptr
-                        ? passes
-                        : make_bool(OR_EXPR, list_make2(passes, make_bool(AND_EXPR, list_make2(is_null, null))));
-        return is_all ? make_bool(NOT_EXPR, list_make1(any)) : any;
-    });
+    return call([&] { return is_all ? make_bool(NOT_EXPR, list_make1(any)) : any; });
 }
 
 bool SublinkOver::select(bool is_negated)
@@ -169,7 +181,12 @@ bool SublinkOver::select(bool is_negated)
         return true;
     }
     keep(engine::SemiKind::anti, other, all);
-    if (Node *is_null = null_mark(other, all)) {
+    for (const NullCase &one : null_cases(other, all)) {
+        if (one.nulls.empty()) {
+            keep(engine::SemiKind::anti, one.other, one.tests);
+            continue;
+        }
+        Node *is_null = mark(one);
         Node *is_not_null = call([&] { return make_bool(NOT_EXPR, list_make1(is_null)); });
         input_.plan = engine::filter(input_.plan, expression_of(is_not_null, input_.scope));
     }
@@ -308,45 +325,73 @@ void SublinkOver::keep(engine::SemiKind kind, const Other &other, const std::vec
     input_.plan = engine::filter(input_.plan, expression_of(wanted, input_.scope));
 }
 
-/* Returns whether the tests are NULL for some row; nullptr if that is impossible. */
-Node *SublinkOver::null_mark(Other &other, const std::vector<Node *> &tests)
+/* Returns the ways in which a row of the subquery can make the tests NULL: none of them is false, and some are NULL.
+ * Some ways include rows that pass all tests. */
+std::vector<SublinkOver::NullCase> SublinkOver::null_cases(const Other &other, const std::vector<Node *> &tests) const
 {
-    std::vector<Node *> certain;
-    std::vector<Node *> uncertain;
-    for (Node *test : tests)
-        (is_certain(test, other) ? certain : uncertain).push_back(test);
-    if (uncertain.empty())
-        return nullptr;
-    OpExpr *one = uncertain.size() == 1 ? comparison(uncertain[0]) : nullptr;
-    if (one != nullptr && !is_of_subquery(static_cast<Node *>(linitial(one->args))))
-        return null_mark_of_one(other, std::move(certain), one);
-    certain.push_back(call([&] {
-        List *all = NIL;
-        for (Node *test : uncertain)
-            all = lappend(all, test);
-        return null_test(list_length(all) == 1 ? static_cast<Node *>(linitial(all)) : make_bool(AND_EXPR, all));
-    }));
-    return mark(other, certain);
+    std::vector<NullCase> cases = {{{}, other, {}}};
+    size_t split = 0;
+    bool may_pass = false; /* the first case includes rows that pass */
+    for (Node *test : tests) {
+        const OpExpr *one = comparison(test);
+        const bool is_split = one != nullptr && !is_of_subquery(static_cast<Node *>(linitial(one->args)));
+        if (is_certain(test, other)) {
+            for (NullCase &each : cases)
+                each.tests.push_back(test);
+        } else if (is_split && split < most_split) {
+            cases = split_by_nulls(cases, one);
+            split++;
+        } else {
+            for (NullCase &each : cases)
+                each.tests.push_back(call([&] { return is_not_false(test); }));
+            may_pass = true;
+        }
+    }
+    if (!may_pass)
+        cases.erase(cases.begin());
+    return cases;
 }
 
-/* Returns whether there is a row of the subquery with NULL, or any row if the compared value is NULL. */
-Node *SublinkOver::null_mark_of_one(Other &other, std::vector<Node *> certain, OpExpr *test)
+/* Returns each case with a row for which the comparison is true, with one whose value is NULL, and with any row if the
+ * compared value is NULL. */
+std::vector<SublinkOver::NullCase> SublinkOver::split_by_nulls(const std::vector<NullCase> &cases,
+                                                               const OpExpr *test) const
 {
     auto *left = static_cast<Node *>(linitial(test->args));
     auto *right = static_cast<Node *>(lsecond(test->args));
-    Node *found = nullptr;
-    if (may_be_null(right, other.input)) {
-        Other with_null = other;
-        Node *is_null = call([&] { return null_test(right); });
-        with_null.input.plan = engine::filter(other.input.plan, expression_of(is_null, other.input.scope));
-        found = mark(with_null, certain);
+    std::vector<NullCase> result;
+    for (const NullCase &each : cases) {
+        result.push_back(each);
+        result.back().tests.push_back(reinterpret_cast<Node *>(const_cast<OpExpr *>(test)));
+        if (may_be_null(right, each.other.input)) {
+            result.push_back(each);
+            Input &rows = result.back().other.input;
+            Node *is_null = call([&] { return null_test(right); });
+            rows.plan = engine::filter(rows.plan, expression_of(is_null, rows.scope));
+        }
+        if (may_be_null(left, input_)) {
+            result.push_back(each);
+            result.back().nulls.push_back(call([&] { return null_test(left); }));
+        }
     }
-    if (!may_be_null(left, input_))
-        return found;
-    Node *has_row = mark(other, certain);
+    return result;
+}
+
+/* Returns whether the case occurs. */
+Node *SublinkOver::mark(const NullCase &one)
+{
+    const engine::Condition condition = this->condition(one.other, one.tests);
+    if (!condition.equalities.empty() || !condition.others.empty()) {
+        std::vector<Node *> all = one.tests;
+        all.insert(all.end(), one.nulls.begin(), one.nulls.end());
+        return mark(one.other, all);
+    }
+    Node *has_row = mark(one.other, one.tests);
     return call([&] {
-        Node *of_left = make_bool(AND_EXPR, list_make2(null_test(left), has_row));
-        return found == nullptr ? of_left : make_bool(OR_EXPR, list_make2(found, of_left));
+        List *all = list_make1(has_row);
+        for (Node *is_null : one.nulls)
+            all = lappend(all, is_null);
+        return list_length(all) == 1 ? has_row : make_bool(AND_EXPR, all);
     });
 }
 

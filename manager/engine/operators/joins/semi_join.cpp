@@ -26,6 +26,8 @@
 #include "engine/operators/joins/join.hpp"
 #include "engine/operators/sql.hpp"
 
+#include <algorithm>
+
 namespace pgtrickle::engine {
 
 namespace {
@@ -162,16 +164,33 @@ Select SemiJoin::print(Printer &printer) const
         return rows;
     }
     Select other = printer.select(inputs()[1]);
-    std::vector<std::string> slots = rows.slots(), where = other.where;
+    std::vector<std::string> slots = rows.slots(), where = other.where, of_rows;
     for (const auto &slot : other.slots())
         slots.push_back(slot);
-    where.push_back(printer.condition(condition_, slots));
+    Condition condition = condition_;
+    if (kind_ == SemiKind::mark)
+        for (const Expression &conjunct : take_conjuncts_of_rows(condition))
+            of_rows.push_back("(" + printer.condition({{}, {conjunct}}, slots) + ") IS TRUE AND ");
+    where.push_back(printer.condition(condition, slots));
     std::string exists = "EXISTS (SELECT FROM " + joined(other.from, ", ") + " WHERE " + joined(where, " AND ") + ")";
     if (kind_ == SemiKind::mark)
-        rows.add_output(exists, false);
+        rows.add_output(joined(of_rows, "") + exists, false);
     else
         rows.where.push_back(kind_ == SemiKind::semi ? exists : "NOT " + exists);
     return rows;
+}
+
+/* Removes from `condition` the conjuncts over the rows alone, and returns them. A mark is computed by a subquery, which
+ * the planner can hash if it contains equalities only, and which is not needed for rows that fail these conjuncts. */
+std::vector<Expression> SemiJoin::take_conjuncts_of_rows(Condition &condition) const
+{
+    const auto first = std::stable_partition(condition.others.begin(), condition.others.end(), [&](const auto &one) {
+        const std::vector<int> columns = one.columns();
+        return one.may_fail || columns.empty() || columns.back() >= inputs()[0]->width();
+    });
+    std::vector<Expression> taken(first, condition.others.end());
+    condition.others.erase(first, condition.others.end());
+    return taken;
 }
 
 /* Returns the columns of the only row as scalar subqueries, which the planner computes once and estimates as

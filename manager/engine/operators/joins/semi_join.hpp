@@ -33,6 +33,7 @@ class SemiJoin final : public PlanNode {
     std::vector<std::string> slots_beside_one_row(Printer &printer, const Select &rows) const;
     PlanPtr delta_of_rows(const PlanPtr &rows_delta, const PlanPtr &other_delta) const;
     PlanPtr delta_of_transitions(const PlanPtr &other_delta) const;
+    std::vector<Expression> take_conjuncts_of_rows(Condition &condition) const;
     PlanPtr with_mark(const PlanPtr &rows, bool mark) const;
     SemiKind kind_;
     Condition condition_;

@@ -1,0 +1,77 @@
+-- NOT IN of rows: false for an equal row, NULL if no row is equal and some row differs in no column but those with NULL.
+SET client_min_messages = warning;
+CREATE SCHEMA rows_not_in;
+SET search_path = rows_not_in;
+CREATE TYPE pair AS (x int, y int);
+CREATE TABLE a (id int PRIMARY KEY, k int, v int, t text, p pair);
+CREATE TABLE b (id int PRIMARY KEY, k int, v int, t text, p pair);
+INSERT INTO a SELECT row_number() OVER (), k, v, t, CASE WHEN t = 'x' THEN ROW(k, v)::pair END
+  FROM unnest('{NULL,1,2}'::int[]) k, unnest('{NULL,1,2}'::int[]) v, unnest('{NULL,x,y}'::text[]) t;
+CREATE TABLE kept (name text, query text);
+INSERT INTO kept VALUES
+  ('two', $$SELECT * FROM a WHERE (k, v) NOT IN (SELECT k, v FROM b)$$),
+  ('two_as_a_value', $$SELECT *, (k, v) NOT IN (SELECT k, v FROM b) AS m, (k, v) IN (SELECT k, v FROM b) AS n FROM a$$),
+  ('three', $$SELECT * FROM a WHERE (k, v, t) NOT IN (SELECT k, v, t FROM b)$$),
+  ('three_as_a_value', $$SELECT *, (k, v, t) = ANY (SELECT k, v, t FROM b) AS m FROM a$$),
+  ('four', $$SELECT * FROM a WHERE (k, v, t, id) NOT IN (SELECT k, v, t, id FROM b)$$),
+  ('correlated', $$SELECT * FROM a WHERE (k, v) NOT IN (SELECT k, v FROM b WHERE b.t = a.t)$$),
+  ('correlated_as_a_value', $$SELECT *, (k, v) NOT IN (SELECT k, v FROM b WHERE b.t < a.t OR b.id = a.id) AS m FROM a$$),
+  ('one_side_without_null', $$SELECT * FROM a WHERE (k, v) NOT IN (SELECT count(*), v FROM b GROUP BY v)$$),
+  ('of_a_constant', $$SELECT * FROM a WHERE (k, 1) NOT IN (SELECT k, v FROM b)$$),
+  ('of_rows', $$SELECT * FROM a WHERE (p, v) NOT IN (SELECT p, v FROM b)$$),
+  ('unlike_all', $$SELECT *, (k, v) <> ALL (SELECT v, k FROM b) AS m FROM a WHERE NOT ((k, v) <> ALL (SELECT k, v FROM b)) OR v = 1$$),
+  ('of_one_column', $$SELECT * FROM a WHERE k NOT IN (SELECT k FROM b WHERE b.v = a.v)$$);
+SELECT pgtrickle.create_stream_table('rows_not_in.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
+
+-- there_is_no_row
+SELECT * FROM test.wrong('kept');
+-- each_kind_of_row_alone
+CREATE FUNCTION wrong_beside(k int, v int, t text, p pair) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+  DELETE FROM b;
+  INSERT INTO b VALUES (1, k, v, t, p);
+  RETURN QUERY SELECT w::text FROM test.wrong('kept') w;
+END $$;
+SELECT a.id, w FROM a, LATERAL wrong_beside(k, v, t, p) w WHERE a.id % 2 = 0;
+-- rows_are_added
+INSERT INTO b SELECT id, k, v, t, p FROM a WHERE id % 5 = 3 AND id <> 1;
+SELECT * FROM test.wrong('kept');
+-- nulls_go
+UPDATE b SET k = coalesce(k, 7), t = coalesce(t, 'x');
+SELECT * FROM test.wrong('kept');
+UPDATE b SET v = coalesce(v, 7);
+SELECT * FROM test.wrong('kept');
+-- nulls_come_on_both_sides
+UPDATE b SET v = NULL WHERE id % 4 = 3;
+UPDATE a SET k = NULL, v = coalesce(v, 7) WHERE id % 3 = 1;
+SELECT * FROM test.wrong('kept');
+-- copies_come_and_go
+INSERT INTO b SELECT 100 + id, k, v, t, p FROM b;
+SELECT * FROM test.wrong('kept');
+DELETE FROM b WHERE id < 100;
+SELECT * FROM test.wrong('kept');
+-- a_row_of_nulls
+INSERT INTO b VALUES (500);
+SELECT * FROM test.wrong('kept');
+DELETE FROM b WHERE id = 500;
+SELECT * FROM test.wrong('kept');
+-- all_of_it_by_deltas
+SELECT name, action, count(*) FROM kept, LATERAL pgtrickle.get_refresh_history('rows_not_in.' || name) WHERE action NOT IN ('DIFFERENTIAL', 'NO_DATA') GROUP BY 1, 2 HAVING action <> 'FULL' OR count(*) > 1;
+
+-- no_source_is_read_whole_for_a_changed_row
+CREATE TABLE outside (id int PRIMARY KEY, k int, v int);
+CREATE TABLE inside (id int PRIMARY KEY, k int, v int);
+INSERT INTO outside SELECT g, g, g FROM generate_series(1, 20000) g;
+INSERT INTO inside SELECT g, g + 10000, g + 10000 FROM generate_series(1, 20000) g;
+INSERT INTO inside VALUES (0, NULL, -1), (-1, -1, NULL);
+CREATE INDEX ON outside (k);
+CREATE INDEX ON outside (v);
+CREATE INDEX ON inside (k);
+CREATE INDEX ON inside (v);
+ANALYZE outside, inside;
+SELECT pgtrickle.create_stream_table('rows_not_in.little', 'SELECT * FROM outside WHERE (k, v) NOT IN (SELECT k, v FROM inside)', '520w', 'DIFFERENTIAL');
+SELECT change, r.* FROM unnest(ARRAY['UPDATE outside SET v = 7 WHERE id = 8', 'UPDATE outside SET k = NULL WHERE id = 9', 'UPDATE inside SET v = 7 WHERE id = 12',
+    'DELETE FROM inside WHERE id = 13', 'UPDATE inside SET v = NULL WHERE id = 17', 'INSERT INTO inside VALUES (30000, NULL, 400)']) change,
+  LATERAL test.whole_reads('rows_not_in.little', change) r;
+SELECT * FROM test.differences('little');
+DROP SCHEMA rows_not_in CASCADE;
