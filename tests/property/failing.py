@@ -43,7 +43,8 @@ def selection(query, depth):
     if not found:
         return None
     query.may_fail = True
-    form = query.choices.weighted((35, over_groups), (20, below_a_filter), (15, over_removed_rows), (15, over_rows), (15, behind_a_case))
+    form = query.choices.weighted((35, over_groups), (20, below_a_filter), (15, over_removed_rows), (15, over_rows), (15, behind_a_case),
+                                  (4, of_no_rows))
     return form(query, *found)
 
 
@@ -117,6 +118,13 @@ def over_removed_rows(query, source, columns):
     other = relation(query) if choices.chance(40) else None
     join = " %s %s ON %s = %s.v" % (choices.pick(["JOIN", "LEFT JOIN"]), other[0], choices.pick(other[1]), alias) if other else ""
     return "SELECT %s.v AS c0 FROM (%s) %s%s WHERE is_not_six(%s.v)" % (alias, rows, alias, join, alias), [("c0", "int")]
+
+
+def of_no_rows(query, source, columns):
+    """Returns one row or none, for which PostgreSQL reads no rows: there are no keys and no aggregates."""
+    condition = "%s > 0" % partial(query, query.choices.pick(columns))[0]
+    single = query.choices.pick([" HAVING true", " GROUP BY ()", " HAVING (SELECT count(*) > 3 FROM %s)" % query.relation()[0]])
+    return "SELECT 1 AS c0 FROM %s WHERE %s%s" % (source, condition, single), [("c0", "int")]
 
 
 def behind_a_case(query, source, columns):

@@ -11,6 +11,7 @@
 
 extern "C" {
 #include "access/sysattr.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/prep.h"
@@ -104,6 +105,13 @@ RangeTblEntry *flattened_entry(Query *query, const RangeTblEntry *entry)
     return copy;
 }
 
+/* Whether the level is one group that nothing is read of: PostgreSQL does not evaluate its FROM and WHERE. PostgreSQL
+ * frame. */
+bool is_without_rows(const Query *query)
+{
+    return (query->havingQual != nullptr || query->groupingSets != NIL) && !query->hasAggs && query->groupClause == NIL;
+}
+
 } // namespace
 
 Query *flattened(const Query *query)
@@ -117,6 +125,8 @@ Query *flattened(const Query *query)
         flat->havingQual = without_join_aliases(original, query->havingQual);
         flat->jointree =
             reinterpret_cast<FromExpr *>(without_join_aliases(original, reinterpret_cast<Node *>(query->jointree)));
+        if (is_without_rows(query))
+            flat->jointree = makeFromExpr(NIL, nullptr);
         reduce_outer_joins(flat->jointree);
         flat->rtable = NIL;
         ListCell *cell;
