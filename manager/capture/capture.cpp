@@ -17,6 +17,7 @@
 #include "capture/source/inheritance.hpp"
 #include "capture/source/source_kind.hpp"
 #include "capture/source/unlogged_sentinel.hpp"
+#include "capture/triggers/intact_triggers.hpp"
 #include "capture/triggers/open_statement.hpp"
 #include "capture/triggers/trigger_setup.hpp"
 #include "definition/lock_right.hpp"
@@ -184,10 +185,8 @@ const char *damage_of(Oid source)
         return was_not_logged;
     if (definition::is_stream_table(source))
         return nullptr;
-    ListCell *cell;
-    foreach (cell, related_relations(source, AccessShareLock))
-        if (is_table(lfirst_oid(cell)) && !has_all_triggers(lfirst_oid(cell)))
-            return "its capture triggers were missing or disabled";
+    if (!lock_with_all_triggers(source))
+        return "its capture triggers were missing or disabled";
     return is_sentinel_missing(source) ? emptied_by_a_crash : nullptr;
 }
 

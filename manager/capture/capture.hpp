@@ -59,7 +59,7 @@ void release(Oid source);
 /* Returns why changes of the source may have been lost: its log was not written, a capture trigger of the
  * source (or of its partitions and children) is missing or does not fire always, or a crash has emptied it.
  * ensure_captured() repairs this, and writes a marker for all stream tables that read the source. Returns
- * nullptr if nothing was lost. Costs some syscache look-ups. */
+ * nullptr if nothing was lost. Costs some syscache look-ups, and a lock for each relation around the source. */
 const char *damage_of(Oid source);
 
 } // namespace pgtrickle::capture

@@ -189,9 +189,53 @@ def a_partition_is_detached_concurrently():
             check("st", query, (write, "more"))
 
 
+def triggers_of_a_tree_that_a_session_knows_to_be_complete():
+    """They are looked at again after each change of the tree, and not without one."""
+    query = "SELECT k, count(*) AS n, sum(v) AS total FROM t GROUP BY k"
+    make_tables("CREATE TABLE t (k int, v int) PARTITION BY LIST (k)", "CREATE TABLE outside (k int, v int)",
+                *(f"CREATE TABLE t_{k} PARTITION OF t FOR VALUES IN ({k})" for k in range(40)),
+                "CREATE TABLE t_40 (k int, v int, CHECK (k = 40))")
+    create("st", query)
+    create("of_outside", "SELECT k, v FROM outside")
+    refresher = Session()
+
+    def refresh(when):
+        refresher.run("SELECT pgtrickle.refresh_stream_table('st')")
+        assert not (found := differing(refresher, "st", query)), (when, found)
+
+    def scans():
+        refresher.run("SELECT pg_stat_force_next_flush()")
+        return db.value("SELECT sum(seq_scan + idx_scan) FROM pg_stat_all_tables WHERE relid = 'pgtrickle.pgt_source_format'::regclass")
+
+    refresh("first")
+    db.run("INSERT INTO t_3 VALUES (3, 3)")
+    refresh("known")
+    before = scans()
+    for turn in range(10):
+        refresher.run("SELECT pgtrickle.refresh_stream_table('of_outside'); SELECT pgtrickle.refresh_stream_table('st')")
+    assert scans() - before < 10 * 40, scans() - before
+    for command in ("ALTER TABLE t_3 DISABLE TRIGGER ALL", "ALTER TABLE t DISABLE TRIGGER ALL", "ALTER TABLE t_3 ENABLE TRIGGER ALL",
+                    "ALTER TABLE t ATTACH PARTITION t_40 FOR VALUES IN (40)", "ALTER TABLE t_5 DISABLE TRIGGER ALL",
+                    "ALTER TABLE t DETACH PARTITION t_7", "CREATE TABLE t_41 PARTITION OF t FOR VALUES IN (41)",
+                    "ALTER TABLE t_41 DISABLE TRIGGER USER", "ALTER TABLE t_40 DISABLE TRIGGER ALL", "DROP TABLE t_8",
+                    "ALTER TABLE t DETACH PARTITION t_9 CONCURRENTLY", "ALTER TABLE t ADD COLUMN w int DEFAULT 5"):
+        db.run(command)
+        for is_refreshed in False, True:
+            db.run("INSERT INTO t (k, v) VALUES (1, 1), (3, 1), (5, 1); INSERT INTO t_3 (k, v) VALUES (3, 10); UPDATE t_5 SET v = v + 1; "
+                   "INSERT INTO t_40 (k, v) VALUES (40, 1); DELETE FROM t WHERE k = 1")
+            refresh((command, is_refreshed))
+    for end in "ROLLBACK", "COMMIT":
+        refresher.run("BEGIN; ALTER TABLE t_3 DISABLE TRIGGER ALL; SELECT pgtrickle.refresh_stream_table('st'); SAVEPOINT s; "
+                      "ALTER TABLE t_5 DISABLE TRIGGER ALL; ROLLBACK TO s")
+        refresher.run(end)
+        db.run("INSERT INTO t_3 (k, v) VALUES (3, 7); INSERT INTO t (k, v) VALUES (5, 7)")
+        refresh(end)
+
+
 try:
     run_cases([triggers_are_disabled_while_a_refresh_waits, capture_begins_again_after_a_snapshot,
-               a_log_begins_again_without_the_columns_of_another, what_a_default_partition_gets_changes, a_partition_is_detached_concurrently])
+               a_log_begins_again_without_the_columns_of_another, what_a_default_partition_gets_changes, a_partition_is_detached_concurrently,
+               triggers_of_a_tree_that_a_session_knows_to_be_complete])
 finally:
     for connection in Session.all:
         connection.close()
