@@ -4,6 +4,7 @@
  *   query.cpp      a level: constructs that are refused, SELECT as FROM, WHERE, grouping, targets, DISTINCT
  *   targets.cpp    expressions computed from the rows
  *   from.cpp       FROM items, joins, and the place of each condition
+ *   filtered_join.cpp   inner joins, and the place of each condition with a subquery
  *   grouping.cpp   GROUP BY, aggregates, HAVING
  *   grouping_sets.cpp   GROUPING SETS, ROLLUP, CUBE as a union of groupings; own_keys.cpp: keys that are equal
  *   aggregate_call.cpp   an aggregate: the calls by which it is maintained
@@ -175,7 +176,7 @@ class FromClause {
     Input build(const InnerJoin &join, bool carries);
     Input build_item(Node *item, const std::vector<Node *> &conjuncts);
     Input outer_join(JoinExpr *join, const std::vector<Node *> &conjuncts);
-    engine::PlanPtr joined(const std::vector<Part> &parts, const std::vector<Node *> &conjuncts, Scope &scope) const;
+    Input joined(const std::vector<Part> &parts, const std::vector<Node *> &conjuncts) const;
     Part merged(std::vector<Part> parts, std::vector<Node *> &conjuncts);
     Input computed_left_join(JoinExpr *join, const std::vector<Node *> &conjuncts);
     Input paired_left_join(const InnerJoin &left, const InnerJoin &right, const std::vector<Node *> &on, bool carries);

@@ -7,7 +7,7 @@
  *   - a conjunct from above over P alone filters P;
  *   - any other conjunct keeps its place: ON in the condition, WHERE above.
  * FULL preserves both sides, so no conjunct moves. A conjunct with a subquery that reads one input filters
- * that input; any other is applied to the joined rows.
+ * that input; filtered_join.cpp has the place of any other.
  *
  * In a correlated subquery the domain (domain.hpp) is added wherever it is read: to the preserved side of an
  * outer join, to each subquery of FROM, else as an input.
@@ -221,63 +221,6 @@ Input FromClause::build(const InnerJoin &all, bool carries)
     if (!of_several.empty())
         throw std::logic_error("a condition reads a FROM item that is not there");
     return translator_.filtered(level_, std::move(result), of_none);
-}
-
-/* Returns the inner join of the parts by the conjuncts that read no others, and removes these conjuncts. */
-Part FromClause::merged(std::vector<Part> parts, std::vector<Node *> &conjuncts)
-{
-    Part result;
-    std::vector<Node *> ours;
-    std::vector<Node *> plain;
-    std::vector<Node *> with_sublinks;
-    std::vector<Node *> rest;
-
-    for (const Part &part : parts)
-        result.relids.insert(part.relids.begin(), part.relids.end());
-    for (Node *conjunct : conjuncts)
-        (is_within(relids_of(conjunct), result.relids) ? ours : rest).push_back(conjunct);
-    conjuncts = std::move(rest);
-    if (parts.empty())
-        result.input.plan = engine::values({}, {{}});
-    if (parts.size() == 1)
-        result.input = std::move(parts[0].input);
-    if (parts.size() < 2) {
-        result.input = translator_.filtered(level_, std::move(result.input), ours);
-        return result;
-    }
-    for (Node *conjunct : ours)
-        (has_sublink(conjunct) ? with_sublinks : plain).push_back(conjunct);
-    result.input.plan = joined(parts, plain, result.input.scope);
-    result.input = translator_.filtered(level_, std::move(result.input), with_sublinks);
-    return result;
-}
-
-/* Joins the parts. If several parts carry the domain, the columns of the first represent it. */
-engine::PlanPtr FromClause::joined(const std::vector<Part> &parts, const std::vector<Node *> &conjuncts,
-                                   Scope &scope) const
-{
-    std::vector<engine::PlanPtr> inputs;
-    std::vector<Relids> sides;
-    std::vector<engine::Column> columns;
-    std::vector<std::pair<int, int>> same; /* columns of the same Param */
-
-    for (const Part &part : parts) {
-        inputs.push_back(part.input.plan);
-        sides.push_back(part.relids);
-        const auto &own = engine::columns(part.input.plan);
-        columns.insert(columns.end(), own.begin(), own.end());
-        for (Node *node : part.input.scope) {
-            const int known = node != nullptr && IsA(node, Param) ? position_in(scope, node) : -1;
-            if (known >= 0)
-                same.emplace_back(known, static_cast<int>(scope.size()));
-            scope.push_back(known >= 0 ? nullptr : node);
-        }
-    }
-    engine::Condition all = condition(conjuncts, sides, scope);
-    for (const auto &[first, other] : same)
-        all.equalities.push_back(
-            null_safe_pair(first, columns[first], other, columns[other], value_type(scope[first])));
-    return engine::join(std::move(inputs), std::move(all));
 }
 
 Input FromClause::build_item(Node *item, const std::vector<Node *> &conjuncts)

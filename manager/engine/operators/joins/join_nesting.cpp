@@ -7,7 +7,8 @@
  * customers): a changed row meets no more rows than it has in the result, and what filters customers filters orders
  * before these meet lines. Of these groups, filtered ones come first, as they leave fewer rows; then come inputs that
  * are joined by an equality to any of those before them, so that no delta is joined with all rows of an input unless
- * the query requires it. A condition is evaluated at the first join that has the columns it reads.
+ * the query requires it, and then with a filtered one first. A condition is evaluated at the first join that has the
+ * columns it reads.
  */
 #include "engine/operators/filter.hpp"
 #include "engine/operators/joins/join.hpp"
@@ -68,7 +69,7 @@ bool is_filtered(PlanPtr input)
     while (dynamic_cast<const Project *>(input.get()) != nullptr)
         input = input->inputs()[0];
     const auto *semi = dynamic_cast<const SemiJoin *>(input.get());
-    return dynamic_cast<const Filter *>(input.get()) != nullptr || (semi != nullptr && semi->is_filter());
+    return dynamic_cast<const Filter *>(input.get()) != nullptr || (semi != nullptr && semi->kind() != SemiKind::mark);
 }
 
 class Nesting {
@@ -92,6 +93,8 @@ class Nesting {
             if (next == left.end())
                 next = std::find_if(left.begin(), left.end(),
                                     [&](const Group &group) { return is_connected(known, group); });
+            if (next == left.end())
+                next = std::find_if(left.begin(), left.end(), [&](const Group &group) { return has_filter(group); });
             if (next == left.end())
                 next = left.begin();
             for (size_t input : *next)
@@ -160,12 +163,16 @@ class Nesting {
                        (reads_only(pair.right, places_, known) && reads_only(pair.left, places_, alone));
             });
     }
+    bool has_filter(const Group &group) const
+    {
+        return std::any_of(group.begin(), group.end(), [&](size_t input) { return is_filtered(inputs_[input]); });
+    }
     /* Whether the known inputs' rows have one row of the group at most, and some have none. */
     bool is_filtered_once_determined(const Inputs &known, const Group &group) const
     {
-        return std::any_of(group.begin(), group.end(), [&](size_t input) { return is_filtered(inputs_[input]); }) &&
-               std::all_of(group.begin(), group.end(),
-                           [&](size_t input) { return is_determined(inputs_, condition_, input, known); });
+        return has_filter(group) && std::all_of(group.begin(), group.end(), [&](size_t input) {
+                   return is_determined(inputs_, condition_, input, known);
+               });
     }
 
     const std::vector<PlanPtr> &inputs_;
