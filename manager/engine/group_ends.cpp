@@ -44,7 +44,7 @@ std::optional<std::string> recompute_at_ends(const Step &step, const StepPlan &p
     std::vector<std::string> of_group, has_key;
     for (size_t i = 0; i < plan.key_names.size(); i++) {
         const std::string key = touched + "." + quoted(plan.key_names[i]);
-        of_group.push_back("i.k" + std::to_string(i + 1) + " " + plan.group->key_columns[i].equals + " " + key);
+        of_group.push_back(equal(plan.group->key_columns[i], "i.k" + std::to_string(i + 1), key));
         has_key.push_back(key + " IS DISTINCT FROM NULL");
     }
     std::string from = names.touched() + " AS " + touched;

@@ -135,24 +135,21 @@ Select TouchedRows::print(Printer &printer) const
     Select select = printer.select(inputs()[0]);
     std::string alias = printer.alias();
     std::string touched = printer.names().touched() + " AS " + alias;
-    std::vector<std::string> sides, columns, nulls, equal, same;
+    std::vector<std::string> sides, columns, nulls, equals, same;
     bool is_plain = true;
     for (size_t i = 0; i < keys_.size(); i++) {
-        const std::string &equals = this->columns()[keys_[i]].equals;
-        is_plain = is_plain && equals == "=";
+        const Column &column = this->columns()[keys_[i]];
+        is_plain = is_plain && has_plain_equality(column);
         sides.push_back(select.slot(keys_[i]));
         columns.push_back(alias + "." + quoted(names_[i]));
         nulls.push_back(columns.back() + " IS NOT DISTINCT FROM NULL");
-        equal.push_back(sides.back() + " " + equals + " " + columns.back());
-        same.push_back("(" + equal.back() + " OR " + sides.back() + " IS NOT DISTINCT FROM NULL AND " + nulls.back() +
-                       ")");
-        if (equals == "=")
-            same.back() = "NOT " + sides.back() + " IS DISTINCT FROM " + columns.back();
+        equals.push_back(equal(column, sides.back(), columns.back()));
+        same.push_back(is_same(column, sides.back(), columns.back()));
     }
     if (!with_nulls_) {
         select.where.push_back(is_plain
                                    ? list_of(sides) + " IN (SELECT " + joined(columns, ", ") + " FROM " + touched + ")"
-                                   : "EXISTS (SELECT FROM " + touched + " WHERE " + joined(equal, " AND ") + ")");
+                                   : "EXISTS (SELECT FROM " + touched + " WHERE " + joined(equals, " AND ") + ")");
         return select;
     }
     select.where.push_back("EXISTS (SELECT FROM " + touched + " WHERE " + joined(nulls, " OR ") + ")");

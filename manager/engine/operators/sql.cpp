@@ -27,6 +27,21 @@ std::string arguments_of(const std::vector<std::string> &values)
     return values.size() <= most_arguments ? list : "ROW(" + list + ")";
 }
 
+std::string equal(const Column &column, const std::string &left, const std::string &right)
+{
+    const std::string cast = column.operand_type.empty() ? "" : "::" + column.operand_type;
+    return left + cast + " " + column.equals + " " + right + cast;
+}
+
+/* IS NULL would also be true of a row of NULLs. */
+std::string is_same(const Column &column, const std::string &left, const std::string &right)
+{
+    if (has_plain_equality(column))
+        return "NOT " + left + " IS DISTINCT FROM " + right;
+    return "(" + equal(column, left, right) + " OR " + left + " IS NOT DISTINCT FROM NULL AND " + right +
+           " IS NOT DISTINCT FROM NULL)";
+}
+
 void Select::add_output(std::string text, bool atom)
 {
     outputs.push_back(std::move(text));

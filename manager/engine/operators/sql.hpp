@@ -95,6 +95,10 @@ std::string quoted(const std::string &name);
 std::string list_of(const std::vector<std::string> &values);
 /* Joins strings by a separator. */
 std::string joined(const std::vector<std::string> &parts, const std::string &separator);
+/* Returns the condition that two values of the column, in the form of slots, are equal. */
+std::string equal(const Column &column, const std::string &left, const std::string &right);
+/* Returns the condition that they are equal or both NULL. */
+std::string is_same(const Column &column, const std::string &left, const std::string &right);
 /* Returns values as the arguments of a function of pgtrickle that takes any number of them (storage/functions/
  * row_values.hpp): one by one, or as a ROW where they are more than the arguments of a call. */
 std::string arguments_of(const std::vector<std::string> &values);

@@ -148,6 +148,11 @@ bool is_loose(const Column &column)
     return column.equality != Equality::image && !has_one_scale;
 }
 
+bool has_plain_equality(const Column &column)
+{
+    return column.equals == "=" && column.operand_type.empty();
+}
+
 Expression column_reference(int position, const Column &column)
 {
     Expression expression;

@@ -39,7 +39,9 @@ struct Column {
     std::optional<int> scale = {}; /* the scale that every finite value has: 2 for numeric(10,2) */
     bool has_modifier = false;     /* the type has a modifier: numeric(10,2), interval(3) */
     Equality equality = Equality::image;
-    std::string equals = "=";    /* the operator of that equality, qualified outside of pg_catalog */
+    std::string equals = "="; /* the operator of that equality, qualified outside of pg_catalog */
+    /* The type to which a value is cast for its operators: those of enumerations take no domain. Empty: none. */
+    std::string operand_type = {};
     bool has_hash = true;        /* the type has a hash function under its equality */
     bool is_sortable = true;     /* … and an order */
     bool is_fixed_length = true; /* false: a value can be too long for a btree entry */
@@ -85,6 +87,9 @@ Column column_of(TypeKind kind);
 
 /* Whether one key of this column may have equal values with different images. */
 bool is_loose(const Column &column);
+
+/* Whether `=` between values of this column, with IN and IS DISTINCT FROM, is its equality. */
+bool has_plain_equality(const Column &column);
 
 /* Returns the expression that is column `position`, of type `column`. */
 Expression column_reference(int position, const Column &column);

@@ -52,6 +52,7 @@ struct Facts {
     engine::TypeKind kind;
     engine::Equality equality;
     const char *equals;
+    const char *operand_type;
     bool has_hash;
     bool is_sortable;
     bool is_fixed_length;
@@ -104,6 +105,14 @@ int most_bytes_of(const ValueType &value)
     return length > 0 ? length : std::max(type_maximum_size(value.type, value.typmod), 0);
 }
 
+/* Returns the base type of a domain whose operators are for anyenum, which a domain does not match. The parser takes a
+ * domain over an array, a range or a row for its base type. */
+const char *operand_type_of(Oid type)
+{
+    const Oid base = getBaseType(type);
+    return base != type && type_is_enum(base) ? format_type_extended(base, -1, FORMAT_TYPE_FORCE_QUALIFY) : "";
+}
+
 Facts facts_of(const ValueType &value)
 {
     Facts facts = {};
@@ -116,6 +125,7 @@ Facts facts_of(const ValueType &value)
     facts.equality = equality_of(value);
     TypeCacheEntry *entry = lookup_type_cache(value.type, TYPECACHE_HASH_PROC | TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR);
     facts.equals = operator_name(entry->eq_opr);
+    facts.operand_type = operand_type_of(value.type);
     if (facts.unusable.name == nullptr)
         facts.unusable = unusable_operator(entry->eq_opr);
     facts.is_sortable = OidIsValid(entry->lt_opr);
@@ -146,6 +156,7 @@ engine::Column column_of(const ValueType &value, std::string name)
         column.scale = declared_scale(value.typmod);
     column.equality = facts.equality;
     column.equals = facts.equals;
+    column.operand_type = facts.operand_type;
     column.has_hash = facts.has_hash;
     column.is_sortable = facts.is_sortable;
     column.is_fixed_length = facts.is_fixed_length;

@@ -126,7 +126,7 @@ class AntiJoinHalf : public PlanNode {
         std::vector<std::string> numbers, targets, keys;
         for (int column : key_of_other()) {
             numbers.push_back(std::to_string(numbers.size() + 1));
-            keys.push_back(other.outputs[column]);
+            keys.push_back(other.slot(column));
             targets.push_back(keys.back() + " AS c" + numbers.back());
         }
         other.where.push_back(is_wanted(keys));
@@ -163,7 +163,7 @@ class AntiJoinHalf : public PlanNode {
         auto are_equal = [&](const std::vector<std::string> &texts) {
             std::vector<std::string> parts;
             for (size_t i = 0; i < key.size(); i++)
-                parts.push_back(texts[i] + " " + inputs()[1]->columns()[key[i]].equals + " " + slots[i]);
+                parts.push_back(equal(inputs()[1]->columns()[key[i]], texts[i], slots[i]));
             return joined(parts, " AND ");
         };
         const std::string counted = count_by_key(printer, [&](const std::vector<std::string> &texts) {

@@ -119,15 +119,15 @@ Select KeyedRows::print(Printer &printer) const
 {
     Select select = printer.select(inputs()[0]);
     Select touched = printer.select(inputs()[1]);
-    std::vector<std::string> sides, nulls, equal, same;
+    std::vector<std::string> sides, nulls, equals, same;
     bool is_plain = true;
     for (size_t i = 0; i < keys_.size(); i++) {
-        const std::string &equals = columns()[keys_[i]].equals;
-        is_plain = is_plain && equals == "=";
+        const Column &column = columns()[keys_[i]];
+        is_plain = is_plain && has_plain_equality(column);
         sides.push_back(select.slot(keys_[i]));
         nulls.push_back(touched.outputs[i] + " IS NOT DISTINCT FROM NULL");
-        equal.push_back(sides.back() + " " + equals + " " + touched.outputs[i]);
-        same.push_back("(" + equal.back() + " OR " + sides.back() + " IS NOT DISTINCT FROM NULL AND " + nulls.back() +
+        equals.push_back(equal(column, sides.back(), touched.slot(static_cast<int>(i))));
+        same.push_back("(" + equals.back() + " OR " + sides.back() + " IS NOT DISTINCT FROM NULL AND " + nulls.back() +
                        ")");
     }
     if (keys_.empty()) {
@@ -137,7 +137,7 @@ Select KeyedRows::print(Printer &printer) const
     if (branch_ == Branch::without_nulls) {
         select.where.push_back(is_plain ? list_of(sides) + " IN (SELECT " + joined(touched.outputs, ", ") +
                                               from_clause(touched, {}) + ")"
-                                        : "EXISTS (SELECT" + from_clause(touched, equal) + ")");
+                                        : "EXISTS (SELECT" + from_clause(touched, equals) + ")");
         return select;
     }
     const std::string has_null = "(" + joined(nulls, " OR ") + ")";
@@ -208,19 +208,19 @@ Select LeadingRowsOfKeys::print(Printer &printer) const
     const Select touched = printer.select(inputs()[1]);
     const std::string rows = printer.alias(), leading = printer.alias();
     Select select;
-    std::vector<std::string> targets, equal, order;
+    std::vector<std::string> targets, equals, order;
     for (int i = 1; i <= width(); i++) {
         targets.push_back(rows + ".c" + std::to_string(i));
         select.add_output(leading + ".c" + std::to_string(i), true);
     }
     for (size_t i = 0; i < keys_.size(); i++)
-        equal.push_back(targets[keys_[i]] + " " + columns()[keys_[i]].equals + " " + touched.slot(static_cast<int>(i)));
+        equals.push_back(equal(columns()[keys_[i]], targets[keys_[i]], touched.slot(static_cast<int>(i))));
     for (const auto &term : leading_.order)
         order.push_back(targets[term.column] + term.direction);
     select.from = touched.from;
     select.from.push_back(
         "LATERAL (SELECT " + joined(targets, ", ") + " FROM (" + printer.subquery(inputs()[0], false) + ") AS " + rows +
-        (equal.empty() ? "" : " WHERE " + joined(equal, " AND ")) + " ORDER BY " + joined(order, ", ") +
+        (equals.empty() ? "" : " WHERE " + joined(equals, " AND ")) + " ORDER BY " + joined(order, ", ") +
         " FETCH FIRST " + std::to_string(leading_.count) + " ROWS WITH TIES) AS " + leading);
     select.where = touched.where;
     return select;

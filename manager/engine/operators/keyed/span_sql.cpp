@@ -373,7 +373,7 @@ std::string differs_from_stored(const SpannedWindow &spanned, const Texts &value
             continue;
         const Column &column = spanned.window->columns()[i];
         const std::string &value = values.at(number), old = "v.o" + std::to_string(++number);
-        if (!is_loose(column) && column.equals == "=") {
+        if (!is_loose(column) && has_plain_equality(column)) {
             parts.push_back("(" + value + ") IS DISTINCT FROM " + old);
             continue;
         }

@@ -439,10 +439,11 @@ bool follows_delta(const Window &window, const PlanPtr &rows)
     for (const auto &term : following.order)
         ordered.push_back(term.column);
     place.push_back(following.order.at(0).column);
-    return !indexable(place, rows->columns()).empty() &&
-           std::all_of(place.begin(), place.end(), [&](int column) { return rows->columns()[column].equals == "="; }) &&
-           std::all_of(following.calls.begin(), following.calls.end(),
-                       [&](const auto &call) { return call.is_of_peers || !has_ties(rows, ordered); });
+    return !indexable(place, rows->columns()).empty() && std::all_of(place.begin(), place.end(), [&](int column) {
+        return has_plain_equality(rows->columns()[column]);
+    }) && std::all_of(following.calls.begin(), following.calls.end(), [&](const auto &call) {
+        return call.is_of_peers || !has_ties(rows, ordered);
+    });
 }
 
 PlanPtr spans_of(const SpannedWindow &spanned, const PlanPtr &delta)

@@ -87,7 +87,7 @@ class KeptRows final : public PlanNode {
             return hash + " AND pgtrickle.row_image(" + arguments_of(columns_of(alias).outputs) +
                    ") = pgtrickle.row_image(" + all + ")";
         for (size_t i = 0; i < values.size(); i++)
-            hash += " AND NOT " + alias + "." + quoted(columns()[i].name) + " IS DISTINCT FROM " + values[i];
+            hash += " AND " + engine::is_same(columns()[i], alias + "." + quoted(columns()[i].name), values[i]);
         return hash;
     }
 
