@@ -119,6 +119,8 @@ std::optional<Lookup> ordered_lookup(const PlanPtr &plan, const std::vector<int>
     Lookup result{*leaf->leaf(), {}, {}};
     for (int key : columns.keys) {
         const IndexTerm term = term_of(column_reference(key, leaf->columns()[key]), leaf->columns());
+        if (!term.has_order)
+            return {};
         if (std::find(result.terms.begin(), result.terms.end(), term) == result.terms.end())
             result.terms.push_back(term);
     }

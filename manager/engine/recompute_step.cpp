@@ -109,7 +109,7 @@ std::vector<IndexTerm> terms_of_place(const std::vector<Column> &columns, const 
 {
     std::vector<IndexTerm> terms;
     for (int column : place)
-        terms.push_back({columns.at(column).name, true, true, columns.at(column).has_hash});
+        terms.push_back({columns.at(column).name, true, true, true, columns.at(column).has_hash});
     terms.back().is_range = true;
     return terms;
 }

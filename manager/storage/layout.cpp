@@ -165,14 +165,15 @@ bool is_found_by(const engine::Step &step, const std::vector<engine::IndexTerm> 
            });
 }
 
-/* Indexes the terms of a look-up: all of them in a btree if none can be too long for it, otherwise the
- * fixed-length ones, as many as an index can have. Without such a term, a hash index, which stores no values, is
- * created on the first term that has a hash function. Values that are neither short nor hashed have no index. */
+/* Indexes the terms of a look-up: all of them in a btree if each has an order and none can be too long for it,
+ * otherwise those for which this holds, as many as an index can have. Without such a term, a hash index, which stores
+ * no values, is created on the first term that has a hash function. Values that are neither in a btree nor hashed have
+ * no index. */
 void create_lookup_index(Relation heap, const std::vector<engine::IndexTerm> &terms, const QueryParts &parts)
 {
     List *elements = NIL;
     for (const engine::IndexTerm &term : terms)
-        if (term.is_fixed_length && list_length(elements) < INDEX_MAX_KEYS)
+        if (term.is_fixed_length && term.has_order && list_length(elements) < INDEX_MAX_KEYS)
             elements = lappend(elements, index_element(heap, term.text.c_str(), term.is_column, parts));
     const char *access_method = DEFAULT_INDEX_TYPE;
     if (elements == NIL) {

@@ -35,10 +35,10 @@ std::optional<std::pair<int, Expression>> below(const PlanNode &plan, Expression
 IndexTerm term_of(const Expression &expression, const std::vector<Column> &columns)
 {
     int position = expression.as_column();
-    if (position >= 0)
-        return {columns.at(position).name, true, columns.at(position).is_fixed_length, columns.at(position).has_hash};
-    return {expression.print([&](int i) { return quoted(columns.at(i).name); }), false,
-            expression.result.is_fixed_length, expression.result.has_hash};
+    const Column &value = position >= 0 ? columns.at(position) : expression.result;
+    const std::string text =
+        position >= 0 ? value.name : expression.print([&](int i) { return quoted(columns.at(i).name); });
+    return {text, position >= 0, value.is_fixed_length, value.is_sortable, value.has_hash};
 }
 
 namespace {

@@ -148,6 +148,7 @@ struct IndexTerm {
     std::string text; /* the column's name, or SQL over quoted column names */
     bool is_column = true;
     bool is_fixed_length = true; /* false: a value can be too long for a btree entry */
+    bool has_order = true;       /* false: a btree is impossible */
     bool has_hash = true;        /* false: a hash index is impossible */
     bool is_range = false;       /* looked up by a range: a hash index is unusable */
     bool operator==(const IndexTerm &) const = default;

@@ -26,15 +26,24 @@ std::string direction_of(const engine::OrderTerm &term)
     return std::string(term.is_descending ? " DESC" : "") + nulls;
 }
 
+/* Returns the statement: a btree of the terms that have an order, or a hash index on the first one that has a hash
+ * function if none has; empty: neither is possible. */
 std::string create_index(Oid source, const engine::Lookup &lookup, const Compiled &compiled)
 {
-    std::string list;
-    for (const engine::IndexTerm &term : lookup.terms)
-        list += (list.empty() ? "" : ", ") +
-                (term.is_column ? quoted_column(term.text) : "(" + readable(term.text, compiled) + ")");
+    std::string list, hashed;
+    for (const engine::IndexTerm &term : lookup.terms) {
+        const std::string text = term.is_column ? quoted_column(term.text) : "(" + readable(term.text, compiled) + ")";
+        if (term.has_order)
+            list += (list.empty() ? "" : ", ") + text;
+        else if (term.has_hash && hashed.empty())
+            hashed = text;
+    }
     if (lookup.first)
         list += (list.empty() ? "" : ", ") + quoted_column(lookup.first->column) + direction_of(*lookup.first);
-    return "CREATE INDEX ON " + qualified_name(source) + " (" + list + ")";
+    if (list.empty() && hashed.empty())
+        return {};
+    return "CREATE INDEX ON " + qualified_name(source) +
+           (list.empty() ? " USING hash (" + hashed + ")" : " (" + list + ")");
 }
 
 /* Whether the index for another look-up, in an order, is one for this look-up. */
@@ -62,8 +71,9 @@ std::vector<MissingIndex> missing_indexes(const Compiled &compiled)
                 continue;
             const CompiledSource &source = compiled.sources[lookup.relation.index];
             std::string statement = create_index(source.relid, lookup, compiled);
-            if (std::none_of(missing.begin(), missing.end(),
-                             [&](const MissingIndex &known) { return known.statement == statement; }))
+            if (!statement.empty() && std::none_of(missing.begin(), missing.end(), [&](const MissingIndex &known) {
+                    return known.statement == statement;
+                }))
                 missing.push_back(
                     {source.relid, statement, lookup.first && has_index_for(heap, lookup.terms, compiled)});
         }

@@ -308,8 +308,8 @@ std::vector<IndexTerm> index_terms(const std::vector<Column> &columns, const std
     std::vector<IndexTerm> terms;
     for (int key : keys) {
         const Column &column = columns.at(key);
-        IndexTerm term{column.name, true, column.is_fixed_length, column.has_hash};
-        const bool can_be_held = column.has_hash || column.is_fixed_length;
+        IndexTerm term{column.name, true, column.is_fixed_length, column.is_sortable, column.has_hash};
+        const bool can_be_held = column.has_hash || (column.is_fixed_length && column.is_sortable);
         if (can_be_held && std::find(terms.begin(), terms.end(), term) == terms.end())
             terms.push_back(term);
     }
