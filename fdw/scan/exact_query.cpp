@@ -118,6 +118,7 @@ NestedPlan planned(const Planning &planning, Query *rows, Barrier barrier, const
     query = definition::rewritten(query);
     require_known_code(planning.relid);
     nested.plan = planner(query, "", 0, nullptr);
+    exclude_jit_if_started_again(nested);
     return nested;
 }
 

@@ -151,20 +151,9 @@ void stop(NestedScan *scan)
     scan->query = nullptr;
 }
 
-/* Returns whether a rescan with other parameters is possible. A plain scan evaluates its parameters again in
- * a rescan. Other nodes may keep results (a sort, partitions pruned at the start), because they track only
- * parameters of the executor; they are started again for other values. */
-bool can_rewind(NestedScan *scan)
+bool can_rewind(const NestedScan *scan)
 {
-    if (!scan->has_changing_parameters)
-        return true;
-    switch (nodeTag(scan->plan->planTree)) {
-    case T_SeqScan:
-    case T_IndexScan:
-    case T_IndexOnlyScan:
-    case T_BitmapHeapScan: return true;
-    default: return false;
-    }
+    return !scan->has_changing_parameters || evaluates_parameters_again(scan->plan);
 }
 
 void begin_known_rows(ForeignScanState *node, NestedScan *scan)

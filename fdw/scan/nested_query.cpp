@@ -7,6 +7,7 @@
 
 extern "C" {
 #include "catalog/heap.h"
+#include "jit/jit.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
@@ -142,6 +143,25 @@ bool can_be_nested(RelOptInfo *rel, RestrictInfo *clause)
            !contain_volatile_functions(expression);
 }
 
+bool evaluates_parameters_again(const PlannedStmt *plan)
+{
+    switch (nodeTag(plan->planTree)) {
+    case T_SeqScan:
+    case T_IndexScan:
+    case T_IndexOnlyScan:
+    case T_BitmapHeapScan: return true;
+    default: return false;
+    }
+}
+
+/* Columns of other relations become parameters of the executor after the planning. */
+void exclude_jit_if_started_again(const NestedPlan &nested)
+{
+    auto *parameters = reinterpret_cast<Node *>(nested.parameters);
+    if (contain_var_clause(parameters) || has_changing_parameter(parameters))
+        nested.plan->jitFlags = PGJIT_NONE;
+}
+
 List *complete_nested_query(Query *query, RelOptInfo *rel, const NestedRows &rows, List *columns, List *clauses,
                             const SortColumn *order, int order_count)
 {
@@ -174,6 +194,8 @@ NestedPlan plan_nested(RelOptInfo *rel, const ServedRelation *served, Oid read_a
     NestedPlan nested;
     nested.parameters = complete_nested_query(query, rel, rows, columns, clauses, order, order_count);
     nested.plan = standard_planner(query, "", order_count > 0 ? CURSOR_OPT_FAST_PLAN : 0, nullptr);
+    if (!evaluates_parameters_again(nested.plan))
+        exclude_jit_if_started_again(nested);
     drop_unrequired_rights(nested.plan);
     nested.columns = columns;
     return nested;

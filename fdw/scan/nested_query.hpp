@@ -46,6 +46,13 @@ bool can_be_nested(RelOptInfo *rel, RestrictInfo *clause);
  * does not. */
 bool has_changing_parameter(Node *expression);
 
+/* Returns true if a rescan of the plan evaluates its external parameters again. Other plans may keep results (a sort,
+ * partitions pruned at the start), because they track only parameters of the executor; they are started again. */
+bool evaluates_parameters_again(const PlannedStmt *plan);
+
+/* Excludes JIT from a plan that is started again for each row of an outer relation: each start would compile it. */
+void exclude_jit_if_started_again(const NestedPlan &nested);
+
 /* Completes `query` to SELECT `columns` FROM rows WHERE `clauses` ORDER BY `order`, and returns its parameters. */
 List *complete_nested_query(Query *query, RelOptInfo *rel, const NestedRows &rows, List *columns, List *clauses,
                             const SortColumn *order = nullptr, int order_count = 0);
