@@ -59,6 +59,8 @@ def count(query, scope):
     found = pick(query, scope, kinds.STORED)
     if not found:
         return "count(*)", "bigint"
+    if form and found[1] in kinds.UNORDERED:
+        form = ""
     return "count(%s%s)%s" % (form, found[0], filtered(query, scope)), "bigint"
 
 

@@ -53,7 +53,8 @@ def integer_of_other(query, scope):
              "jsonb": "(%s->>'k')::int", "range": "upper(%s)", "bool": "(%s)::int", "date": "(%s - date '2024-01-01')",
              "money2": "round(%s)::int", "mood": "(CASE %s WHEN 'sad' THEN 0 WHEN 'ok' THEN 1 END)",
              "pair": "(%s).x", "bits": "(%s)::int", "nums": "array_length(%s, 1)", "loose": "((%s).x)::int",
-             "vector": "length(%s)"}
+             "vector": "length(%s)", "feeling": "(CASE (%s)::mood WHEN 'sad' THEN 0 WHEN 'ok' THEN 1 END)",
+             "domain_ints": "coalesce(array_length(%s, 1), 0)", "domain_range": "upper(%s)", "xid": "(%s)::text::int"}
     found = [(sql, kind) for sql, kind in scope if kind in forms]
     if not found:
         return str(query.choices.below(5))
@@ -83,6 +84,9 @@ TESTS = {
     "pair": ["(%s).y = 'x'", "%s = ROW(1, 'x')::pair", "%s IS NOT NULL"],
     "loose": ["(%s).y = 'X'", "%s = ROW(1, 'x')::loose", "%s < '(2,)'"],
     "mood": ["%s > 'sad'", "%s IN ('sad', 'happy')"],
+    "feeling": ["(%s)::mood > 'sad'", "%s IS NOT NULL", "(%s)::mood IN ('sad', 'happy')"],
+    "domain_ints": ["%s @> ARRAY[1]", "2 = ANY (%s)", "%s < '{2}'"], "domain_range": ["%s && int4range(1, 3)", "%s > 'empty'"],
+    "xid": ["%s = '2'", "%s IN ('1', '3')"], "hashed": ["%s <> '2'", "%s IN ('1', '3')"],
     "spot": ["%s <@ box '((0,0),(2,2))'", "%s ~= point '(1,2)'"],
     "bits": ["%s & B'0100' = B'0100'"], "small": ["%s + 1 < 4"], "float8": ["%s > 'Infinity'", "%s = 0"], "bool": ["%s IS TRUE", "NOT %s"],
 }
@@ -196,9 +200,11 @@ def condition(query, scope, depth=0):
         found = [(sql, kind) for sql, kind in scope if kind in kinds.STORED]
         if found:
             sql, kind = choices.pick(found)
-            operator = "IS NOT DISTINCT FROM" if form == "distinct" else choices.pick(["=", "<>", "<", ">="])
+            operators = ["=", "<>"] if kind in kinds.UNORDERED else ["=", "<>", "<", ">="]
+            operator = "IS NOT DISTINCT FROM" if form == "distinct" else choices.pick(operators)
             other = of_kind(query, scope, kind, NEST)
-            return "%s %s %s" % (sql, operator, other if other != sql else kinds.constant(choices, kind, 0))
+            other = other if other != sql else kinds.constant(choices, kind, 0)
+            return "%s %s %s" % (kinds.operand(sql, kind), operator, kinds.operand(other, kind))
     if form == "bool":
         found = column(query, scope, ("bool",))
         if found:

@@ -90,7 +90,7 @@ def lateral(query, scope, depth):
 
 
 def equality(query, left, right):
-    pairs = [(a, b) for a, ka in left for b, kb in right
+    pairs = [(kinds.operand(a, ka), kinds.operand(b, kb)) for a, ka in left for b, kb in right
              if (ka == kb and ka in kinds.STORED) or (ka in kinds.INTEGERS and kb in kinds.INTEGERS)]
     if query.choices.chance(40) or not pairs:
         pairs = [(a, b) for a, ka in left for b, kb in right if kb == kinds.COARSER.get(ka) or ka == kinds.COARSER.get(kb)] or pairs
@@ -138,7 +138,8 @@ def using(query):
     choices = query.choices
     pairs = [(one, other, name, kind) for one in query.relations for other in query.relations
              for name, kind in query.relations[one]
-             if (name, kind) in query.relations[other] and kind not in kinds.AMBIGUOUS and kind in kinds.STORED]
+             if (name, kind) in query.relations[other] and kind not in kinds.AMBIGUOUS + tuple(kinds.COMPARED_AS)
+             and kind in kinds.STORED]
     if not pairs:
         return None
     one, other, name, kind = choices.pick(pairs)

@@ -14,13 +14,27 @@ SQL_TYPE = {
     "ints": "int[]", "jsonb": "jsonb", "json": "json", "mood": "mood", "range": "int4range", "ci": "citext",
     "icu": "icu_text", "bytea": "bytea", "pair": "pair", "small": "small", "bits": "bit(4)", "date": "date",
     "multirange": "int4multirange", "texts": "text[]", "nums": "numeric[]", "loose": "loose", "vector": "tsvector",
-    "spot": "point", "instant": "timestamptz",
+    "spot": "point", "instant": "timestamptz", "feeling": "feeling", "domain_ints": "domain_ints",
+    "domain_range": "domain_range", "xid": "xid", "hashed": "hashed",
 }
 TYPES_DDL = """
 CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
 CREATE COLLATION without_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE DOMAIN icu_text AS text COLLATE without_case;
 CREATE DOMAIN small AS int CHECK (VALUE < 100000);
+CREATE DOMAIN feeling AS mood;
+CREATE DOMAIN domain_ints AS int[];
+CREATE DOMAIN domain_range AS int4range;
+CREATE TYPE hashed;
+CREATE FUNCTION hashed_in(cstring) RETURNS hashed IMMUTABLE STRICT LANGUAGE internal AS 'int4in';
+CREATE FUNCTION hashed_out(hashed) RETURNS cstring IMMUTABLE STRICT LANGUAGE internal AS 'int4out';
+CREATE TYPE hashed (input = hashed_in, output = hashed_out, like = int4);
+CREATE FUNCTION hashed_eq(hashed, hashed) RETURNS bool IMMUTABLE STRICT LANGUAGE internal AS 'int4eq';
+CREATE FUNCTION hashed_hash(hashed) RETURNS int IMMUTABLE STRICT LANGUAGE internal AS 'hashint4';
+CREATE FUNCTION hashed_ne(hashed, hashed) RETURNS bool IMMUTABLE STRICT LANGUAGE internal AS 'int4ne';
+CREATE OPERATOR = (FUNCTION = hashed_eq, LEFTARG = hashed, RIGHTARG = hashed, COMMUTATOR = =, HASHES);
+CREATE OPERATOR <> (FUNCTION = hashed_ne, LEFTARG = hashed, RIGHTARG = hashed, COMMUTATOR = <>, NEGATOR = =);
+CREATE OPERATOR CLASS hashed_ops DEFAULT FOR TYPE hashed USING hash AS OPERATOR 1 =, FUNCTION 1 hashed_hash(hashed);
 CREATE TYPE pair AS (x int, y text);
 CREATE TYPE loose AS (x numeric, y citext);
 CREATE FUNCTION is_near(int, int) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT abs($1 - $2) < 2';
@@ -33,7 +47,11 @@ NUMBERS = ("int", "bigint", "small", "numeric", "money2", "float8")
 AMBIGUOUS = ("numeric", "float8", "interval", "ci", "icu", "nums", "loose")
 NOT_COMPARED = ("inexact", "json", "spot")  # no equality, or an unreliable one
 STORED = ("int", "bigint", "numeric", "money2", "float8", "text", "bool", "timestamp", "interval", "ints", "jsonb",
-          "mood", "range", "ci", "icu", "pair", "small", "bits", "date", "nums", "loose", "vector", "instant")
+          "mood", "range", "ci", "icu", "pair", "small", "bits", "date", "nums", "loose", "vector", "instant",
+          "feeling", "domain_ints", "domain_range", "xid", "hashed")
+UNORDERED = ("xid", "hashed")  # compared and hashed; sorted as texts
+# Kinds that are grouped and sorted by operators which are written with the base type only.
+COMPARED_AS = {"feeling": "mood"}
 # Kinds that are compared with another one. Several values of the other one may be equal to one value.
 COARSER = {"icu": "text", "instant": "timestamp", "timestamp": "date"}
 # Changes of a value after which it is equal to the same values of another kind; summer time begins on that day.
@@ -44,7 +62,8 @@ SAME_IN_OTHERS = {
 # Kinds of columns, the frequent ones more often.
 COLUMN_KINDS = ("int", "int", "int", "int", "text", "text", "numeric", "numeric", "bigint", "money2", "float8", "bool",
                 "timestamp", "date", "ints", "jsonb", "mood", "range", "ci", "interval", "icu", "pair", "small", "bits",
-                "nums", "loose", "vector", "spot", "json", "instant", "instant", "icu", "icu")
+                "nums", "loose", "vector", "spot", "json", "instant", "instant", "icu", "icu", "feeling", "feeling",
+                "domain_ints", "domain_range", "xid", "hashed")
 LITERALS = {
     "text": ["'x'", "'y'", "''", "'zz'", "'ä'''", "repeat('y', 3000)"],  # the last one is compressed in a table
     "instant": ["'2024-03-31 01:30+00'", "'2024-03-31 01:15+00'", "'2024-01-02 23:00+00'"],
@@ -65,7 +84,10 @@ LITERALS = {
     "vector": ["'x y'", "'x'", "'y:1,3 zz:2'", "''"],
     "spot": ["'(1,2)'", "'(1,2)'", "'(0,-1)'"],
     "json": ["'{}'", "'{\"k\": 1}'", "'{\"k\":1}'", "'[1, 2, 2]'"],
+    "xid": ["'1'", "'2'", "'3'"],
+    "hashed": ["'1'", "'2'", "'3'"],
 }
+LITERALS.update(feeling=LITERALS["mood"], domain_ints=LITERALS["ints"], domain_range=LITERALS["range"])
 TYPE_OF_LITERAL = {"money2": "numeric", "small": "small", "bits": "bit(4)"}
 
 
@@ -116,6 +138,16 @@ def plain(sql, kind):
 SQL_TYPE["plain_numeric"] = "numeric"
 
 
+def operand(sql, kind):
+    """Returns the value as an operand of a comparison."""
+    return "(%s)::%s" % (sql, COMPARED_AS[kind]) if kind in COMPARED_AS else sql
+
+
+def sorted_as(sql, kind):
+    """Returns the value in a form that has an order."""
+    return "(%s)::text" % sql if kind in UNORDERED else sql
+
+
 def groupable(kind):
     return kind not in NOT_COMPARED
 
@@ -126,6 +158,6 @@ def compared(column, kind, images):
     different."""
     if kind == "inexact":
         return "round((%s)::numeric, 4)" % column
-    if kind in NOT_COMPARED or images:
+    if kind in NOT_COMPARED + UNORDERED or images:
         return "(%s)::text" % column
     return column

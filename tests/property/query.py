@@ -40,7 +40,7 @@ class Query:
         for sql, kind in self.choices.some(columns, len(columns) if total else 1):
             direction = self.choices.pick(["", " DESC", " NULLS FIRST", " DESC NULLS LAST"])
             if kind not in kinds.NOT_COMPARED:
-                terms.append(sql + direction)
+                terms.append(kinds.sorted_as(sql, kind) + direction)
             if total and (kind in kinds.NOT_COMPARED or (self.images and kind in kinds.AMBIGUOUS)):
                 terms.append(kinds.compared(sql, kind, True) + direction)
         return ", ".join(terms)

@@ -230,7 +230,8 @@ def ordered(query, depth, wanted):
 
 def distinct_on(query, depth, wanted):
     inner, names = select(query, depth - 1, wanted, plain=True)
-    keys = [name for name, kind in names if kinds.groupable(kind) and not (query.images and kind in kinds.AMBIGUOUS)]
+    keys = [name for name, kind in names if kinds.groupable(kind) and kind not in kinds.UNORDERED
+            and not (query.images and kind in kinds.AMBIGUOUS)]
     keys = query.choices.some(keys, 1)[:2] if keys else []
     if not keys:
         return inner, names

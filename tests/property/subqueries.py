@@ -52,7 +52,9 @@ def condition(query, scope):
             with Inside(query, scope):
                 inner = selects.select(query, 1, wanted)[0]
             return "%s %s (%s)" % (left, choices.pick(["IN", "NOT IN", "= ANY", "<> ALL"]), inner)
-        kind = choices.pick(["int", "int", "text"] + [kind for _, kind in scope if kind in kinds.STORED])
+        fitting = [kind for _, kind in scope if kind in kinds.STORED and kind not in kinds.COMPARED_AS
+                   and (form == "in" or kind not in kinds.UNORDERED)]
+        kind = choices.pick(["int", "int", "text"] + fitting)
         left = expressions.of_kind(query, scope, kind, 2)
         if kind in kinds.COARSER and choices.chance(50):
             kind = kinds.COARSER[kind]

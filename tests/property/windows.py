@@ -11,7 +11,7 @@ import kinds
 
 def partition(query, scope):
     keys = [query.grouped(sql, kind) for sql, kind in query.choices.some(scope, 0)[:query.choices.weighted((55, 1), (25, 0), (20, 2))]]
-    return "PARTITION BY " + ", ".join(sql for sql, _ in keys) if keys else ""
+    return "PARTITION BY " + ", ".join(kinds.sorted_as(*key) for key in keys) if keys else ""
 
 
 def bounds(query, units, offset):
