@@ -43,6 +43,15 @@ ALTER FOREIGN TABLE d OWNER TO do_sides;
 INSERT INTO base VALUES (5);
 SELECT pgtrickle.refresh_stream_table('l') \g /dev/null
 TABLE shown;
+-- a_failing_upstream_of_another_owner_stops_only_what_reads_it
+ALTER FOREIGN TABLE l OWNER TO do_sides;
+REVOKE SELECT ON base FROM do_end;
+INSERT INTO base VALUES (6);
+SELECT pgtrickle.refresh_stream_table('l') \g /dev/null
+TABLE shown;
+INSERT INTO base VALUES (7);
+SET pg_trickle.max_staleness = 0;
+SELECT count(*) FROM l;
 SET client_min_messages = error;
 DROP SCHEMA of_owners CASCADE;
 REVOKE USAGE ON FOREIGN SERVER pgtrickle FROM do_sides, do_end;

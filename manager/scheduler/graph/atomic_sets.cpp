@@ -84,21 +84,21 @@ class Search : DiamondSearch {
     void join(Number one, Number other);
     void join_below(Number apex);
     void join_all_below(Number apex);
+    bool may_be_inside(Number source, Number dependent) const;
     std::vector<Number> inside_of(Number apex) const;
     bool is_one_below(Number relation);
 
     std::vector<bool> may_be_inside_; /* paths meet upstream of it, wherever they part: only then can it be a
-                                       * member of a diamond */
+                                       * member of a diamond of its owner */
     std::vector<bool> is_single_set_; /* it and all possible inner members upstream of it are one set; false
                                        * if this is not known */
-    std::vector<Id> owners_;
     std::vector<Number> leaders_;
     Ids apexes_;
 };
 
 Search::Search(const Graph &graph, const Ids &ids, const std::function<bool(Id)> &is_atomic,
                const std::function<Id(Id)> &owner_of)
-    : DiamondSearch(graph, ids)
+    : DiamondSearch(graph, ids, owner_of)
 {
     std::vector<Number> dependents(relations_.size());
     for (const Relation &relation : relations_)
@@ -106,14 +106,12 @@ Search::Search(const Graph &graph, const Ids &ids, const std::function<bool(Id)>
             dependents[source]++;
     may_be_inside_.resize(relations_.size());
     is_single_set_.resize(relations_.size());
-    for (Number i = 0; i < stream_table_count_; i++) {
+    for (Number i = 0; i < stream_table_count_; i++)
         leaders_.push_back(i);
-        owners_.push_back(owner_of(relations_[i].id));
-    }
     for (Number i = stream_table_count_; i-- > 0;) {
         const std::vector<Number> &sources = relations_[i].sources;
         may_be_inside_[i] = std::any_of(sources.begin(), sources.end(), [&](Number source) {
-            return dependents[source] > 1 || may_be_inside_[source];
+            return dependents[source] > 1 || may_be_inside(source, i);
         });
         if (!inside_of(i).empty() && is_atomic(relations_[i].id))
             join_below(i);
@@ -150,8 +148,13 @@ bool Search::is_one_below(Number relation)
 {
     const std::vector<Number> &sources = relations_[relation].sources;
     return std::all_of(sources.begin(), sources.end(), [&](Number source) {
-        return !may_be_inside_[source] || (is_single_set_[source] && leader(source) == leader(relation));
+        return !may_be_inside(source, relation) || (is_single_set_[source] && leader(source) == leader(relation));
     });
+}
+
+bool Search::may_be_inside(Number source, Number dependent) const
+{
+    return may_be_inside_[source] && relations_[source].owner == relations_[dependent].owner;
 }
 
 /* The relations read by `apex` that may be inside its diamond. */
@@ -159,7 +162,7 @@ auto Search::inside_of(Number apex) const -> std::vector<Number>
 {
     std::vector<Number> inside;
     for (Number source : relations_[apex].sources)
-        if (may_be_inside_[source])
+        if (may_be_inside(source, apex))
             inside.push_back(source);
     return inside;
 }
@@ -172,9 +175,6 @@ void Search::join_below(Number apex)
     });
     if (!is_one)
         return join_all_below(apex);
-    /* All of them are one set, and hence have one owner. */
-    if (owners_[apex] != owners_[inside.front()])
-        return;
     if (!walk(apex, Until::first_parting))
         return;
     apexes_.push_back(relations_[apex].id);
@@ -185,7 +185,6 @@ void Search::join_all_below(Number apex)
 {
     (void)walk(apex, Until::end);
     collect();
-    std::erase_if(members_, [&](Number member) { return owners_[member] != owners_[apex]; });
     if (!members_.empty())
         apexes_.push_back(relations_[apex].id);
     for (Number member : members_)

@@ -1,9 +1,10 @@
 /*
  * Atomic sets: stream tables that are refreshed together or not at all.
  *
- * An atomic set consists of the apex of an atomic diamond and those of its members that have the same owner.
- * Diamonds that have a member in common form one set, so that a set has one owner. A stream table is in at
- * most one set, and a set has at least two members.
+ * An atomic set consists of the apex of an atomic diamond and its members. Stream tables of other owners than the
+ * apex's are to the diamond what tables are, so that a set has one owner: where all paths but one pass such stream
+ * tables, the apex may reflect two states of the source anyway. Diamonds that have a member in common form one set.
+ * A stream table is in at most one set, and a set has at least two members.
  *
  * A manager finds the sets of its whole graph, a refresh finds those around its members as the catalogs have
  * them, by the same function; a job contains the sets that the manager knows, and the refresh compares them
@@ -47,10 +48,9 @@ class AtomicSets {
 };
 
 /* Finds the sets of the diamonds whose apexes are among `ids`, which must contain all upstreams of each of
- * its stream tables. `apexes`, if given, is set to the apexes of atomic diamonds that have a member with the
- * apex's owner. Calls `is_atomic` only for possible apexes; throws what the functions throw. Costs little
- * more than one walk over a graph whose diamonds are connected; where they are not, one walk over everything
- * upstream of an apex for each apex. */
+ * its stream tables. `apexes`, if given, is set to the apexes of atomic diamonds. Calls `is_atomic` only for possible
+ * apexes; throws what the functions throw. Costs little more than one walk over a graph whose diamonds are connected;
+ * where they are not, one walk over everything upstream of an apex for each apex. */
 AtomicSets find_atomic_sets(const Graph &graph, const Ids &ids, const std::function<bool(Id)> &is_atomic,
                             const std::function<Id(Id)> &owner_of, Ids *apexes = nullptr);
 

@@ -17,21 +17,21 @@
 
 namespace pgtrickle::scheduler {
 
-DiamondSearch::DiamondSearch(const Graph &graph, const Ids &ids)
+DiamondSearch::DiamondSearch(const Graph &graph, const Ids &ids, const std::function<Id(Id)> &owner_of)
 {
     Ids stream_tables = graph.in_order(ids);
     std::reverse(stream_tables.begin(), stream_tables.end());
     stream_table_count_ = static_cast<Number>(stream_tables.size());
     for (Id id : stream_tables) {
         number_.emplace(id, static_cast<Number>(relations_.size()));
-        relations_.push_back({id, {}});
+        relations_.push_back({id, owner_of ? owner_of(id) : 0, {}});
     }
     for (Number i = 0; i < stream_table_count_; i++) {
         std::vector<Number> sources;
         for (Id source : graph.sources(relations_[i].id)) {
             auto [place, is_new] = number_.emplace(source, static_cast<Number>(relations_.size()));
             if (is_new)
-                relations_.push_back({source, {}});
+                relations_.push_back({source, 0, {}});
             if (place->second > i) /* false if there is a cycle */
                 sources.push_back(place->second);
         }
@@ -65,6 +65,8 @@ bool DiamondSearch::walk(Number apex, Until until)
             continue;
         paths_[i].is_open = false;
         open_count_--;
+        if (relations_[i].owner != relations_[apex].owner)
+            continue;
         reached_.push_back(i);
         if (is_parted_ && until == Until::first_parting)
             continue; /* only to close what is open */

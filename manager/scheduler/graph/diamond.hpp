@@ -1,5 +1,6 @@
 /*
- * The diamonds of a graph, for many apexes: the same result as Graph::diamond_of().
+ * The diamonds of a graph, for many apexes: the same result as Graph::diamond_of(). With owners, the paths of a
+ * diamond pass stream tables of its apex's owner only: one of another owner is a source, as a table is.
  *
  * The graph is numbered once; a diamond then costs one walk over everything upstream of its apex, some
  * nanoseconds for each step. Keeps no reference to the graph. Pure C++; throws bad_alloc only.
@@ -8,6 +9,7 @@
 
 #include "scheduler/graph/graph.hpp"
 
+#include <functional>
 #include <unordered_map>
 
 namespace pgtrickle::scheduler {
@@ -15,7 +17,7 @@ namespace pgtrickle::scheduler {
 class DiamondSearch {
   public:
     /* `ids`: everything that the apexes to be examined reach, the apexes included. */
-    DiamondSearch(const Graph &graph, const Ids &ids);
+    DiamondSearch(const Graph &graph, const Ids &ids, const std::function<Id(Id)> &owner_of = {});
 
     /* The members of the diamond of `apex`, in order; empty if there is none, or if `apex` is not among
      * `ids`. */
@@ -25,6 +27,7 @@ class DiamondSearch {
     using Number = uint32_t;
     struct Relation {
         Id id;
+        Id owner;                    /* 0 if owners do not matter, and for tables */
         std::vector<Number> sources; /* without duplicates */
     };
     /* State of a relation in the walk upstream from the last apex. */
@@ -44,7 +47,7 @@ class DiamondSearch {
 
     std::vector<Relation> relations_; /* each after the relations that read it */
     Number stream_table_count_;       /* stream tables come first */
-    std::vector<Number> reached_;     /* by the last walk */
+    std::vector<Number> reached_;     /* by the last walk, which passes them */
     std::vector<Number> members_;     /* of the last collected diamond, in order */
 
   private:
