@@ -28,7 +28,7 @@ namespace {
 /* For a reader by way of a view that may not see the state of the stream table, or of one that it reads. */
 const char *const hidden_reason = "It cannot be refreshed at present.";
 const char *const hint_of_hidden_reason =
-    "A role that may read the stream table, and those that it reads, can see the reason.";
+    "A role that may read the stream tables that its refresh needs can see the reason.";
 
 /* Returns the reason why the stream table is not refreshed, or the hint, as text; null if the reason no
  * longer exists. PostgreSQL frame. */
@@ -48,30 +48,51 @@ const char *explain_inactive(Oid relid, bool is_hint)
     return text;
 }
 
-/* Returns the stream table whose last refresh failed, so that the stream table is not refreshed: the nearest
- * one that it reads, or itself. PostgreSQL frame. */
-Oid failed_one(Oid relid)
+/* The stream table whose last refresh failed, so that another one is not refreshed. */
+struct Failed {
+    Oid relid;
+    bool is_read; /* by the other one */
+};
+
+/* Returns itself, else the nearest one that it reads, else one without which it is not refreshed because of an atomic
+ * set. PostgreSQL frame. */
+Failed failed_one(Oid relid)
 {
+    Failed failed = {relid, false};
     auto is_failing = [](Oid each) { return mailbox::status_of(each).state.is_failing; };
     if (is_failing(relid))
-        return relid;
-    Oid found = relid;
+        return failed;
     enter([&] {
-        const std::vector<Oid> upstreams = definition::upstreams_of(relid);
-        const auto first = std::find_if(upstreams.begin(), upstreams.end(), is_failing);
-        if (first != upstreams.end())
-            found = *first;
+        auto is_found = [&](const std::vector<Oid> &in, bool is_read) {
+            const auto first = std::find_if(in.begin(), in.end(), is_failing);
+            if (first != in.end())
+                failed = {*first, is_read};
+            return first != in.end();
+        };
+        if (is_found(definition::upstreams_of(relid), true))
+            return;
+        for (Oid member : refresh::members_of_needed_sets(relid))
+            if (is_found(definition::with_upstreams(member), false))
+                return;
     });
-    return found;
+    return failed;
+}
+
+bool may_see_failure(Oid relid)
+{
+    return may_see_reason(relid) && may_see_reason(failed_one(relid).relid);
 }
 
 const char *explain_failure(Oid relid)
 {
-    if (!may_see_reason(relid))
+    if (!may_see_failure(relid))
         return hidden_reason;
-    const Oid failed = failed_one(relid);
-    return failed == relid ? "Its last refresh failed."
-                           : psprintf("It reads %s, whose last refresh failed.", quoted_relation_name(failed));
+    const Failed failed = failed_one(relid);
+    if (failed.relid == relid)
+        return "Its last refresh failed.";
+    return psprintf(failed.is_read ? "It reads %s, whose last refresh failed."
+                                   : "It is not refreshed without %s, whose last refresh failed.",
+                    quoted_relation_name(failed.relid));
 }
 
 /* Returns null if the reason no longer exists. */
@@ -130,10 +151,10 @@ const char *advise(Oid relid, Obstacle obstacle)
 {
     switch (obstacle) {
     case Obstacle::failed:
-        if (!may_see_reason(relid))
+        if (!may_see_failure(relid))
             return hint_of_hidden_reason;
         return psprintf("See pgtrickle.get_refresh_history(%s) for the error.",
-                        quote_literal_cstr(quoted_relation_name(failed_one(relid))));
+                        quote_literal_cstr(quoted_relation_name(failed_one(relid).relid)));
     case Obstacle::suspended:
     case Obstacle::held:
         if (const char *hint = explain_inactive(relid, true))

@@ -248,6 +248,27 @@ def a_dependent_of_a_failing_one_names_it():
     db.run("RESET ALL; DROP FOREIGN TABLE failing CASCADE; DELETE FROM source WHERE n = 0")
 
 
+def a_sibling_of_a_failing_one_names_it():
+    db.run("SELECT pgtrickle.create_stream_table('sibling', 'SELECT id, n FROM source', '520w', 'DIFFERENTIAL')")
+    db.run("SELECT pgtrickle.create_stream_table('failing', 'SELECT id, 1 / n AS q FROM source', '520w', 'DIFFERENTIAL')")
+    db.run("SELECT pgtrickle.create_stream_table('apex', 'SELECT n, q FROM sibling JOIN failing USING (id)', '520w', 'DIFFERENTIAL')")
+    db.run("SELECT pgtrickle.create_stream_table('over_apex', 'SELECT count(q) AS n FROM apex', '520w', 'DIFFERENTIAL')")
+    db.run("GRANT SELECT ON sibling TO operators_reader")
+    db.run("INSERT INTO source VALUES (8, 0)")
+    for read in "sibling", "sibling", "over_apex":
+        db.session.notices.clear()
+        db.run(f"SET client_min_messages = warning; SET pg_trickle.max_staleness = 0; SELECT * FROM {read}")
+        notice = "".join(db.session.notices)
+        by = "It is not refreshed without" if read == "sibling" else "It reads"
+        assert f"DETAIL:  {by} public.failing, whose last refresh failed." in notice, notice
+        assert "HINT:  See pgtrickle.get_refresh_history('public.failing') for the error." in notice, notice
+    db.session.notices.clear()
+    db.run("SET ROLE operators_reader; SELECT * FROM sibling; RESET ROLE")
+    notice = "".join(db.session.notices)
+    assert "DETAIL:  It cannot be refreshed at present." in notice and "failing" not in notice, notice
+    db.run("RESET ALL; DROP FOREIGN TABLE failing CASCADE; DROP FOREIGN TABLE sibling; DELETE FROM source WHERE n = 0")
+
+
 def sources_with_pending_trigger_events_are_named():
     db.run("CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES child DEFERRABLE INITIALLY DEFERRED)")
     other = db.connect()
@@ -318,5 +339,5 @@ run_cases([prepare, a_lock_on_a_source_is_named_with_its_holder, a_transaction_t
            no_process_of_the_extension_is_named, health_reports_locks_that_delay_refreshes,
            health_reports_old_transactions, health_reports_large_logs, health_reports_slots_that_retain_wal,
            settings_of_the_database_reach_its_manager, a_manager_that_is_off_is_named, a_failing_one_says_how_to_see_why,
-           a_dependent_of_a_failing_one_names_it, sources_with_pending_trigger_events_are_named,
+           a_dependent_of_a_failing_one_names_it, a_sibling_of_a_failing_one_names_it, sources_with_pending_trigger_events_are_named,
            a_suspended_one_says_how_to_see_why_and_to_resume, an_upgrade_warns_of_held_and_suspended_ones, finish])

@@ -347,21 +347,30 @@ HoldExplanation explain_inactive(Oid relid)
     state::StateRow row;
     if (state::read(relid, &row) && is_suspended(row))
         return {"It is suspended.", resume_hint(relid)};
-    std::vector<Oid> involved = definition::upstreams_of(relid);
-    for (Oid upstream : involved)
+    for (Oid upstream : definition::upstreams_of(relid))
         if (state::read(upstream, &row) && is_suspended(row))
             return {"It reads " + name_of_stream_table(upstream) + ", which is suspended.", resume_hint(upstream)};
+    for (Oid other : members_of_needed_sets(relid)) {
+        if (state::read(other, &row) && is_suspended(row))
+            return explain_by_atomic_set({other, {}, InvalidOid});
+        if (std::optional<Hold> hold = hold_on(other))
+            return explain_by_atomic_set({other, hold, InvalidOid});
+    }
+    return {};
+}
+
+std::vector<Oid> members_of_needed_sets(Oid relid)
+{
+    std::vector<Oid> involved = definition::upstreams_of(relid);
     involved.insert(involved.begin(), relid);
     refresh_sets().process_invalidations();
     refresh_sets().read_sets_around(involved);
-    for (Oid one : involved)
-        for (Oid other : refresh_sets().atomic_set_of(one)) {
-            if (state::read(other, &row) && is_suspended(row))
-                return explain_by_atomic_set({other, {}, InvalidOid});
-            if (std::optional<Hold> hold = hold_on(other))
-                return explain_by_atomic_set({other, hold, InvalidOid});
-        }
-    return {};
+    std::vector<Oid> members;
+    for (Oid one : involved) {
+        const std::vector<Oid> &set = refresh_sets().atomic_set_of(one);
+        members.insert(members.end(), set.begin(), set.end());
+    }
+    return members;
 }
 
 } // namespace pgtrickle::refresh

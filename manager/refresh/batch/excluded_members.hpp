@@ -40,4 +40,8 @@ bool keeps_its_rows(Oid relid, Snapshot snapshot, Oid left_out = InvalidOid);
  * is in an atomic set with, a stream table that is not refreshed. Empty if it is refreshed. */
 HoldExplanation explain_inactive(Oid relid);
 
+/* Returns the members of the atomic sets of the stream table and of its upstreams, without which it is not refreshed.
+ */
+std::vector<Oid> members_of_needed_sets(Oid relid);
+
 } // namespace pgtrickle::refresh
