@@ -32,13 +32,14 @@ int unite(const AttrNumber *a, int a_count, const AttrNumber *b, int b_count, At
     return n;
 }
 
-/* Returns the columns of the format that still exist. */
-int living_columns(Oid relid, const Format *format, AttrNumber *out)
+/* Returns the columns of the format that still exist, tableoid only if it `has_readers`. */
+int living_columns(Oid relid, const Format *format, bool has_readers, AttrNumber *out)
 {
     Relation relation = relation_open(relid, AccessShareLock);
     int n = 0;
     for (int i = 0; i < format->column_count; i++)
-        if (column_numbered(RelationGetDescr(relation), format->attnums[i]) != nullptr)
+        if (column_numbered(RelationGetDescr(relation), format->attnums[i]) != nullptr &&
+            (has_readers || format->attnums[i] != table_oid_column))
             out[n++] = format->attnums[i];
     relation_close(relation, NoLock);
     return n;
@@ -72,6 +73,29 @@ bool fits(Oid relid, const Format *format)
 
 namespace {
 
+/* A log that is begun again gets only the columns that are needed then. After this number of formats it keeps the
+ * columns that it had: a role whose stream tables come and go would use up the versions by other columns each time. */
+constexpr int most_narrowed_formats = 32;
+
+/* Returns the version of the format that has these columns as they are now; adds it if there is none. */
+int16 version_of(Oid source, const List *formats, const AttrNumber *columns, int count)
+{
+    int16 latest = 0;
+    ListCell *cell;
+    foreach (cell, formats) {
+        const auto *format = static_cast<const Format *>(lfirst(cell));
+        if (count == format->column_count && memcmp(columns, format->attnums, sizeof(AttrNumber) * count) == 0 &&
+            fits(source, format))
+            return format->version;
+        latest = std::max(latest, format->version);
+    }
+    if (latest == PG_INT16_MAX)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("change log of \"%s\" has too many formats", get_rel_name(source))));
+    insert_format(source, static_cast<int16>(latest + 1), columns, count);
+    return static_cast<int16>(latest + 1);
+}
+
 /* Whether changes were not logged before. */
 bool set_format(Oid source, const AttrNumber *columns, int column_count, bool may_need_rows)
 {
@@ -91,22 +115,17 @@ bool set_format(Oid source, const AttrNumber *columns, int column_count, bool ma
             elog(ERROR, "change log of relation %u has no format %d", source, row.version);
         auto *living = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (format->column_count + 1)));
         auto *all = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (format->column_count + column_count + 2)));
+        const List *formats = formats_of(source);
         /* No stream table has read the log while it was inactive, so the old columns are not needed. */
-        int living_count = row.is_active ? living_columns(source, format, living) : 0;
+        int living_count = row.is_active || list_length(formats) >= most_narrowed_formats
+                               ? living_columns(source, format, row.is_active, living)
+                               : 0;
         int count = unite(living, living_count, columns, column_count, all);
         if (may_need_rows)
             count = with_table_oid(source, all, count);
-        bool is_same = count == format->column_count && memcmp(all, format->attnums, sizeof(AttrNumber) * count) == 0 &&
-                       fits(source, format);
-        if (!is_same) {
-            if (row.version == PG_INT16_MAX)
-                ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                                errmsg("change log of \"%s\" has too many formats", get_rel_name(source))));
-            row.version++;
-            insert_format(source, row.version, all, count);
-        }
+        row.version = version_of(source, formats, all, count);
         is_begun = !row.is_active;
-        if (!is_same || is_begun) {
+        if (row.version != format->version || is_begun) {
             row.is_active = true;
             update_source(&row, {s_version, s_active});
         }

@@ -358,49 +358,70 @@ char *column_name(Oid relid, AttrNumber attnum)
     return name;
 }
 
-Format *find_format(Oid relid, int16 version)
+namespace {
+
+Format *format_of(HeapTuple tuple, TupleDesc desc)
 {
+    Datum values[f_count];
+    bool nulls[f_count];
+    Datum *attnums, *types, *typmods, *lengths, *by_value, *aligns;
+    heap_deform_tuple(tuple, desc, values, nulls);
+    auto *format = static_cast<Format *>(palloc0(sizeof(Format)));
+    format->version = DatumGetInt16(values[f_version - 1]);
+    int count = elements_of(values[f_attnums - 1], INT2OID, sizeof(int16), TYPALIGN_SHORT, &attnums);
+    elements_of(values[f_types - 1], OIDOID, sizeof(Oid), TYPALIGN_INT, &types);
+    elements_of(values[f_typmods - 1], INT4OID, sizeof(int32), TYPALIGN_INT, &typmods);
+    elements_of(values[f_lengths - 1], INT2OID, sizeof(int16), TYPALIGN_SHORT, &lengths);
+    elements_of(values[f_by_value - 1], BOOLOID, sizeof(bool), TYPALIGN_CHAR, &by_value);
+    elements_of(values[f_aligns - 1], CHAROID, sizeof(char), TYPALIGN_CHAR, &aligns);
+    format->column_count = count;
+    format->attnums = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (count + 1)));
+    format->types = static_cast<Oid *>(palloc(sizeof(Oid) * (count + 1)));
+    format->typmods = static_cast<int32 *>(palloc(sizeof(int32) * (count + 1)));
+    format->packed = CreateTemplateTupleDesc(count);
+    for (int i = 0; i < count; i++) {
+        Form_pg_attribute att = TupleDescAttr(format->packed, i);
+        format->attnums[i] = DatumGetInt16(attnums[i]);
+        format->types[i] = DatumGetObjectId(types[i]);
+        format->typmods[i] = DatumGetInt32(typmods[i]);
+        att->attnum = static_cast<AttrNumber>(i + 1);
+        att->atttypid = format->types[i];
+        att->atttypmod = format->typmods[i];
+        att->attlen = DatumGetInt16(lengths[i]);
+        att->attbyval = DatumGetBool(by_value[i]);
+        att->attalign = DatumGetChar(aligns[i]);
+        /* Functions of a type with plain storage (tsquery) do not expect a short header. */
+        att->attstorage = get_typstorage(att->atttypid);
+        finish_column(format->packed, i);
+    }
+    return format;
+}
+
+/* Returns all formats of the source if `version` is negative. */
+List *read_formats(Oid relid, int version)
+{
+    List *formats = NIL;
     Relation table = table_open(definition::extension_relation("pgt_source_format"), AccessShareLock);
     SysScanDesc scan = begin_scan(table, "pgt_source_format_pkey", relid, version);
-    HeapTuple tuple = systable_getnext(scan);
-    Format *format = nullptr;
-    if (HeapTupleIsValid(tuple)) {
-        Datum values[f_count];
-        bool nulls[f_count];
-        Datum *attnums, *types, *typmods, *lengths, *by_value, *aligns;
-        heap_deform_tuple(tuple, RelationGetDescr(table), values, nulls);
-        format = static_cast<Format *>(palloc0(sizeof(Format)));
-        format->version = version;
-        int count = elements_of(values[f_attnums - 1], INT2OID, sizeof(int16), TYPALIGN_SHORT, &attnums);
-        elements_of(values[f_types - 1], OIDOID, sizeof(Oid), TYPALIGN_INT, &types);
-        elements_of(values[f_typmods - 1], INT4OID, sizeof(int32), TYPALIGN_INT, &typmods);
-        elements_of(values[f_lengths - 1], INT2OID, sizeof(int16), TYPALIGN_SHORT, &lengths);
-        elements_of(values[f_by_value - 1], BOOLOID, sizeof(bool), TYPALIGN_CHAR, &by_value);
-        elements_of(values[f_aligns - 1], CHAROID, sizeof(char), TYPALIGN_CHAR, &aligns);
-        format->column_count = count;
-        format->attnums = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (count + 1)));
-        format->types = static_cast<Oid *>(palloc(sizeof(Oid) * (count + 1)));
-        format->typmods = static_cast<int32 *>(palloc(sizeof(int32) * (count + 1)));
-        format->packed = CreateTemplateTupleDesc(count);
-        for (int i = 0; i < count; i++) {
-            Form_pg_attribute att = TupleDescAttr(format->packed, i);
-            format->attnums[i] = DatumGetInt16(attnums[i]);
-            format->types[i] = DatumGetObjectId(types[i]);
-            format->typmods[i] = DatumGetInt32(typmods[i]);
-            att->attnum = static_cast<AttrNumber>(i + 1);
-            att->atttypid = format->types[i];
-            att->atttypmod = format->typmods[i];
-            att->attlen = DatumGetInt16(lengths[i]);
-            att->attbyval = DatumGetBool(by_value[i]);
-            att->attalign = DatumGetChar(aligns[i]);
-            /* Functions of a type with plain storage (tsquery) do not expect a short header. */
-            att->attstorage = get_typstorage(att->atttypid);
-            finish_column(format->packed, i);
-        }
-    }
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+        formats = lappend(formats, format_of(tuple, RelationGetDescr(table)));
     systable_endscan(scan);
     table_close(table, AccessShareLock);
-    return format;
+    return formats;
+}
+
+} // namespace
+
+List *formats_of(Oid relid)
+{
+    return read_formats(relid, -1);
+}
+
+Format *find_format(Oid relid, int16 version)
+{
+    List *found = read_formats(relid, version);
+    return found == NIL ? nullptr : static_cast<Format *>(linitial(found));
 }
 
 void insert_format(Oid relid, int16 version, const AttrNumber *attnums, int column_count)

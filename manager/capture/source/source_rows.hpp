@@ -109,6 +109,8 @@ const FormData_pg_attribute *column_numbered(TupleDesc descriptor, AttrNumber at
 /* As column_numbered(), for the name, by the catalogs. (get_attname() has a name for a dropped column, too.) */
 char *column_name(Oid relid, AttrNumber attnum);
 
+/* Returns the formats of the source as a List, in no order. */
+List *formats_of(Oid relid);
 /* Returns nullptr if there is no such version. */
 Format *find_format(Oid relid, int16 version);
 /* Stores a description of the columns as they are now as `version`. */
