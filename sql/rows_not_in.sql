@@ -19,6 +19,7 @@ INSERT INTO kept VALUES
   ('one_side_without_null', $$SELECT * FROM a WHERE (k, v) NOT IN (SELECT count(*), v FROM b GROUP BY v)$$),
   ('of_a_constant', $$SELECT * FROM a WHERE (k, 1) NOT IN (SELECT k, v FROM b)$$),
   ('of_rows', $$SELECT * FROM a WHERE (p, v) NOT IN (SELECT p, v FROM b)$$),
+  ('of_anonymous_rows', $$SELECT *, (ROW(k, v), t) IN (SELECT ROW(k, v), t FROM b) AS m FROM a WHERE (ROW(k, v), v) NOT IN (SELECT ROW(b.k, b.v), b.v FROM b)$$),
   ('unlike_all', $$SELECT *, (k, v) <> ALL (SELECT v, k FROM b) AS m FROM a WHERE NOT ((k, v) <> ALL (SELECT k, v FROM b)) OR v = 1$$),
   ('of_one_column', $$SELECT * FROM a WHERE k NOT IN (SELECT k FROM b WHERE b.v = a.v)$$);
 SELECT pgtrickle.create_stream_table('rows_not_in.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null

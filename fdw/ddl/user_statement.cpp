@@ -2,14 +2,16 @@
 
 #include "definition/definition_view.hpp"
 #include "definition/stream_table.hpp"
-#include "pg/versions/rights.hpp"
+#include "pg/relation_row.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "commands/event_trigger.h"
+#include "miscadmin.h"
 #include "tcop/utility.h"
+#include "utils/acl.h"
 #include "utils/evtcache.h"
 #include "utils/lsyscache.h"
 }
@@ -75,11 +77,12 @@ bool has_event_triggers()
 }
 
 /* Other statements stay as they are, with the event triggers that PostgreSQL fires: a module that was loaded before may
- * expect these inside of its own hook, and statements that are not part of another. */
+ * expect these inside of its own hook, and statements that are not part of another. A trigger may change what a name
+ * means, so that names are bound after it. */
 bool has_to_fire(const UtilityCall &utility)
 {
     return utility.context != PROCESS_UTILITY_SUBCOMMAND && has_event_triggers() &&
-           is_about_stream_tables(utility.statement());
+           (altered_name_of(utility.statement()) != nullptr || is_about_stream_tables(utility.statement()));
 }
 
 } // namespace
@@ -129,11 +132,19 @@ void UserStatement::end()
 void UserStatement::bind_name()
 {
     RangeVar *name = altered_name_of(statement());
-    const Oid relid = name != nullptr ? RangeVarGetRelid(name, NoLock, true) : InvalidOid;
+    if (name == nullptr)
+        return;
+    Oid relid;
+    char *schema = nullptr;
+    do { /* the relation may be dropped meanwhile */
+        CHECK_FOR_INTERRUPTS();
+        relid = RangeVarGetRelid(name, NoLock, true);
+        schema = OidIsValid(relid) ? get_namespace_name(get_rel_namespace(relid)) : nullptr;
+    } while (OidIsValid(relid) && schema == nullptr);
     if (!OidIsValid(relid))
         return;
-    name->schemaname = get_namespace_name(get_rel_namespace(relid));
-    is_of_another_ = !owns_relation(relid);
+    name->schemaname = schema;
+    is_of_another_ = !superuser() && !has_privs_of_role(GetUserId(), owner_of_relation(relid, true));
 }
 
 void UserStatement::run() const

@@ -325,6 +325,11 @@ Pieces with_constants(const Pieces &pieces, const Nodes &nodes)
     return result;
 }
 
+bool is_anonymous_row(const Node *node)
+{
+    return IsA(node, RowExpr) && reinterpret_cast<const RowExpr *>(node)->row_typeid == RECORDOID;
+}
+
 engine::Expression printed_expression(Node *node, const Scope &scope, bool is_call)
 {
     Nodes nodes = {scope.data(), static_cast<int>(scope.size()), NIL};
@@ -335,7 +340,11 @@ engine::Expression printed_expression(Node *node, const Scope &scope, bool is_ca
         refuse("expression " + std::string(printed.text), "It changes when it is printed and parsed again.", use_full,
                call([&] { return exprLocation(node); }));
     engine::Expression expression;
-    expression.pieces = with_constants(split_slots(printed.text), nodes);
+    std::string text = printed.text;
+    /* The text may become an operand: the parser compares the columns of two ROW(…), which is not to compare rows. */
+    if (is_anonymous_row(node))
+        text += "::pg_catalog.record";
+    expression.pieces = with_constants(split_slots(text.c_str()), nodes);
     if (!IsA(node, TableFunc))
         expression.result = column_of(value_type(node));
     if (expression.result.kind == engine::TypeKind::numeric && !expression.result.scale)
