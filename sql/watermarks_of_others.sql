@@ -72,9 +72,8 @@ DO $$
 BEGIN
   CREATE TABLE wo_mine (a int);
   FOR i IN 1..300 LOOP
-    PERFORM pgtrickle.create_watermark_group('wo_g' || i, ARRAY['wo_mine']);
     EXECUTE format('CREATE TABLE wo_mine_%s () INHERITS (wo_mine)', i);
-    PERFORM pgtrickle.gate_source('wo_mine_' || i), pgtrickle.advance_watermark('wo_mine_' || i, '2030-01-01');
+    PERFORM pgtrickle.create_watermark_group('wo_g' || i, ARRAY['wo_mine_' || i]), pgtrickle.gate_source('wo_mine_' || i), pgtrickle.advance_watermark('wo_mine_' || i, '2030-01-01');
   END LOOP;
 END $$;
 RESET ROLE;
