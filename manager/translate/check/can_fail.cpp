@@ -165,11 +165,43 @@ bool finds_partial(Node *node, void *context)
     return walk_expression(node, finds_partial, context);
 }
 
+constexpr Oid total_aggregates[] = {
+    F_COUNT_,   F_COUNT_ANY, F_MIN_INT2, F_MIN_INT4, F_MIN_INT8, F_MAX_INT2, F_MAX_INT4,
+    F_MAX_INT8, F_SUM_INT2,  F_SUM_INT4, F_SUM_INT8, F_AVG_INT2, F_AVG_INT4, F_AVG_INT8,
+};
+
+/* As finds_partial(), for what queries consist of besides. */
+bool finds_partial_in_query(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    switch (nodeTag(node)) {
+    case T_Query: return walk_query(castNode(Query, node), finds_partial_in_query, context, 0);
+    case T_List:
+    case T_FromExpr:
+    case T_JoinExpr:
+    case T_RangeTblRef:
+    case T_TargetEntry:
+    case T_SortGroupClause: return walk_expression(node, finds_partial_in_query, context);
+    case T_Aggref: {
+        const Oid aggregate = castNode(Aggref, node)->aggfnoid;
+        return !is_among(std::begin(total_aggregates), std::end(total_aggregates), aggregate) ||
+               walk_expression(node, finds_partial_in_query, context);
+    }
+    default: return finds_partial(node, context);
+    }
+}
+
 } // namespace
 
 bool may_fail(Node *node)
 {
     return finds_partial(node, nullptr);
+}
+
+bool may_fail_in(const SubLink *link)
+{
+    return finds_partial(link->testexpr, nullptr) || finds_partial_in_query(link->subselect, nullptr);
 }
 
 } // namespace pgtrickle::translate

@@ -14,5 +14,7 @@ namespace pgtrickle::translate {
 
 /* `node` is as parsed, its constants not folded. Returns true if the answer is unknown. PostgreSQL frame. */
 bool may_fail(Node *node);
+/* As above, for the rows of the sub-query and its test, not for their number. */
+bool may_fail_in(const SubLink *link);
 
 } // namespace pgtrickle::translate

@@ -7,8 +7,10 @@
  *
  *     A × B × C, where A.b = B.b and EXISTS (… A …, … B …)    ─►    ((A ⋈ B) ⋉ …) × C
  *
- * For the same reason, a subquery that is a part of a conjunct is computed for the parts that it reads itself.
+ * For the same reason, a subquery that is a part of a conjunct is computed for the parts that it reads itself, if it
+ * cannot fail: other conditions may exclude the rows for which it would.
  */
+#include "translate/check/can_fail.hpp"
 #include "translate/subquery/sublink.hpp"
 
 #include <algorithm>
@@ -94,6 +96,14 @@ std::vector<Node *> take_within(std::vector<Conjunct> &conjuncts, const Relids &
     return taken;
 }
 
+bool has_value_for_all(Node *node)
+{
+    const auto *link = castNode(SubLink, node);
+    const bool is_of_one_row = link->subLinkType == EXPR_SUBLINK || link->subLinkType == ROWCOMPARE_SUBLINK;
+    return (!is_of_one_row || has_one_row(castNode(Query, link->subselect))) &&
+           !call([=] { return may_fail_in(link); });
+}
+
 /* Returns the conjunct, which reads several groups, with the values of those of its subqueries that read one group at
  * most. If it only compares with the values of uncorrelated subqueries, it is a semi join with these. */
 Node *with_values_of_groups(Translator &translator, const Level &level, std::vector<Connected> &groups,
@@ -106,7 +116,7 @@ Node *with_values_of_groups(Translator &translator, const Level &level, std::vec
     std::vector<Node *> known, values;
     for (Node *link : links) {
         const Relids own = relids_of(link);
-        if (count_read(groups, own) > 1)
+        if (count_read(groups, own) > 1 || !has_value_for_all(link))
             continue;
         std::vector<Node *> value = {link};
         Connected &group = first_read(groups, own.empty() ? conjunct.relids : own);

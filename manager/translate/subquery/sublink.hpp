@@ -61,6 +61,9 @@ class SublinkOver {
     Detached subquery_;
 };
 
+/* Whether the query returns one row for every input. */
+bool has_one_row(const Query *query);
+
 /* Keeps the rows for which the conjunct is true, if all its subqueries are scalar and not correlated, by a
  * semi join with their only row (sublink_filter.cpp). Returns false otherwise. */
 bool filter_by_scalars(Translator &translator, const Level &level, Input &input, Node *conjunct);

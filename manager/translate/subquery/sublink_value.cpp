@@ -25,15 +25,14 @@ extern "C" {
 
 namespace pgtrickle::translate {
 
-namespace {
-
-/* Whether the query returns one row for every input. */
 bool has_one_row(const Query *query)
 {
     return query->hasAggs && query->groupClause == NIL && query->groupingSets == NIL && query->havingQual == nullptr &&
            query->setOperations == nullptr && !query->hasTargetSRFs && query->limitCount == nullptr &&
            query->limitOffset == nullptr;
 }
+
+namespace {
 
 /* The functions from here to array_query() are PostgreSQL frames. */
 
