@@ -17,7 +17,7 @@ INSERT INTO kept VALUES
   ('of_two', $$SELECT a.id, b.v, c.v AS w, d.id AS x FROM a, b, c, d WHERE a.id IN (SELECT e.v FROM e WHERE e.k < d.v)$$),
   ('of_two_that_are_joined', $$SELECT a.id, b.v, c.v AS w FROM a, b, c WHERE a.k = c.k AND NOT EXISTS (SELECT FROM e WHERE e.k = a.v AND e.v > c.v)$$),
   ('of_all_after_of_two', $$SELECT a.id, b.v, c.v AS w FROM a, b, c WHERE EXISTS (SELECT FROM e WHERE e.v = a.v AND e.k > b.v + c.k) AND a.id NOT IN (SELECT e.k FROM e WHERE e.id > b.id)$$),
-  ('an_order_connects_later', $$SELECT a.id, b.v, c.v AS w FROM a, b, c WHERE a.v < b.v AND b.id < c.id AND EXISTS (SELECT FROM e WHERE e.k = a.k AND e.v < c.k)$$),
+  ('an_order_connects', $$SELECT a.id, b.v, c.v AS w FROM a, b, c WHERE a.v < b.v AND b.id < c.id AND EXISTS (SELECT FROM e WHERE e.k = a.k AND e.v < c.k)$$),
   ('values_of_one', $$SELECT a.id, b.v, c.v AS w FROM a, b, c WHERE a.v < (SELECT sum(e.v) FROM e WHERE e.k = b.k) OR b.v IN (SELECT e.k FROM e) AND c.id < 4$$),
   ('compared_with_one', $$SELECT a.id, b.v, c.v AS w FROM a, b, c WHERE a.v = (SELECT max(e.v) FROM e WHERE e.k = b.k) AND a.v + c.v > (SELECT min(v) FROM e)$$),
   ('in_a_subquery', $$SELECT id, (SELECT count(*) FROM a, b, c WHERE a.id IN (SELECT e.k FROM e WHERE e.v < b.v + d.v) AND c.v > d.v) AS n FROM d$$),
@@ -50,4 +50,13 @@ DELETE FROM e;
 SELECT * FROM test.wrong('kept');
 -- all_of_it_by_deltas
 SELECT name, action, count(*) FROM kept, LATERAL pgtrickle.get_refresh_history('subqueries_beside_products.' || name) WHERE action NOT IN ('DIFFERENTIAL', 'NO_DATA') GROUP BY 1, 2 HAVING action <> 'FULL' OR count(*) > 1;
+-- values_that_may_fail_are_computed_for_the_rows_of_the_query
+CREATE TABLE m (id int PRIMARY KEY, x int); CREATE TABLE n (id int PRIMARY KEY, y int);
+INSERT INTO m VALUES (1, 0);
+SELECT pgtrickle.create_stream_table('subqueries_beside_products.failing', 'SELECT m.id, n.id AS nid FROM m, n WHERE n.y < (SELECT 10 / m.x)', '520w', 'DIFFERENTIAL') \g /dev/null
+INSERT INTO m VALUES (2, 0), (3, 5);
+SELECT pgtrickle.refresh_stream_table('failing') \g /dev/null
+DELETE FROM m WHERE x = 0; INSERT INTO n VALUES (1, 1), (2, 2);
+SELECT pgtrickle.refresh_stream_table('failing') \g /dev/null
+SELECT * FROM failing;
 DROP SCHEMA subqueries_beside_products CASCADE;

@@ -78,16 +78,16 @@ Failed failed_one(Oid relid)
     return failed;
 }
 
-bool may_see_failure(Oid relid)
+bool may_see_failure(Oid relid, const Failed &failed)
 {
-    return may_see_reason(relid) && may_see_reason(failed_one(relid).relid);
+    return may_see_reason(relid) && may_see_reason(failed.relid);
 }
 
 const char *explain_failure(Oid relid)
 {
-    if (!may_see_failure(relid))
-        return hidden_reason;
     const Failed failed = failed_one(relid);
+    if (!may_see_failure(relid, failed))
+        return hidden_reason;
     if (failed.relid == relid)
         return "Its last refresh failed.";
     return psprintf(failed.is_read ? "It reads %s, whose last refresh failed."
@@ -150,11 +150,13 @@ const char *instead_of_the_manager(Oid relid)
 const char *advise(Oid relid, Obstacle obstacle)
 {
     switch (obstacle) {
-    case Obstacle::failed:
-        if (!may_see_failure(relid))
+    case Obstacle::failed: {
+        const Failed failed = failed_one(relid);
+        if (!may_see_failure(relid, failed))
             return hint_of_hidden_reason;
         return psprintf("See pgtrickle.get_refresh_history(%s) for the error.",
-                        quote_literal_cstr(quoted_relation_name(failed_one(relid).relid)));
+                        quote_literal_cstr(quoted_relation_name(failed.relid)));
+    }
     case Obstacle::suspended:
     case Obstacle::held:
         if (const char *hint = explain_inactive(relid, true))

@@ -2,7 +2,7 @@
  * The inner join of the parts of a FROM clause.
  *
  * Conditions without subqueries are those of one join. A conjunct with a subquery is a filter, a semi join or a mark
- * join above a join, and filters the join of those parts only that it reads, and that equalities connect with these:
+ * join above a join, and filters the join of those parts only that it reads, and that conditions connect with these:
  * other parts would multiply its input, and the delta of its input.
  *
  *     A × B × C, where A.b = B.b and EXISTS (… A …, … B …)    ─►    ((A ⋈ B) ⋉ …) × C
@@ -24,7 +24,7 @@ struct Conjunct {
     Relids relids;
 };
 
-/* Parts that equalities connect, or the domain that they carry. */
+/* Parts that conditions connect, or the domain that they carry. */
 struct Connected {
     std::vector<Part> parts;
 
@@ -67,7 +67,8 @@ Connected &united(std::vector<Connected> &groups, const Relids &relids)
     return first;
 }
 
-/* Returns the parts in groups that no equality connects. */
+/* Returns the parts in groups that no condition connects: a join by an order, such as one of ranges, may have few rows,
+ * and a product of what it would join has many. */
 std::vector<Connected> groups_of(const std::vector<Part> &parts, const std::vector<Conjunct> &conjuncts)
 {
     std::vector<Connected> groups;
@@ -76,7 +77,7 @@ std::vector<Connected> groups_of(const std::vector<Part> &parts, const std::vect
     for (const Part &part : parts)
         united(groups, part.relids);
     for (const Conjunct &conjunct : conjuncts)
-        if (equality_arguments(conjunct.node).first != nullptr)
+        if (!conjunct.relids.empty())
             united(groups, conjunct.relids);
     return groups;
 }
