@@ -1,6 +1,7 @@
 #include "fdw/read/exact_reads.hpp"
 
 #include "capture/ddl/repeatable_read.hpp"
+#include "capture/log/log.hpp"
 #include "capture/log/read_locks.hpp"
 #include "definition/guc.hpp"
 #include "definition/restoring.hpp"
@@ -248,7 +249,7 @@ Planned replace_plan(QueryDesc *query, int flags, const Oid *relids, int count, 
     const uint64 invalidations = SharedInvalidMessageCounter;
     /* Nothing that belongs to the tables changes any more. */
     if (!may_all_be_computed(relids, count))
-        raise_replaced_source(relids[0]);
+        raise_replaced_source(relids, count, query->snapshot);
     if (!are_seen_as_logged(tables, query->snapshot))
         return Planned::source_is_replaced;
     if (count > 1)
@@ -379,13 +380,17 @@ bool relies_on_newer_constraint(const QueryDesc *query, const Oid *relids, int c
     return is_any;
 }
 
-void raise_replaced_source(Oid relid)
+void raise_replaced_source(const Oid *relids, int count, Snapshot snapshot)
 {
-    ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-                    errmsg("could not read stream table \"%s\" under this transaction's snapshot", get_rel_name(relid)),
-                    errdetail("A source was truncated, rewritten or repartitioned, or the stream table was redefined, "
-                              "after the snapshot was taken."),
-                    errhint("Retry the transaction.")));
+    ListCell *cell;
+    foreach (cell, tables_of(relids, count))
+        capture::require_untrimmed(lfirst_oid(cell), snapshot);
+    ereport(ERROR,
+            (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+             errmsg("could not read stream table \"%s\" under this transaction's snapshot", get_rel_name(relids[0])),
+             errdetail("A source was truncated, rewritten or repartitioned, or the stream table was redefined, "
+                       "after the snapshot was taken."),
+             errhint("Retry the transaction.")));
 }
 
 } // namespace pgtrickle

@@ -59,7 +59,7 @@ enum class Planned {
     again,
     source_is_replaced, /* the snapshot shows a source, at any distance, otherwise than its log does: another
                          * transaction has truncated, rewritten, attached or detached something since; its rows are
-                         * those of no moment */
+                         * those of no moment. Or the log, which would say so, was trimmed since */
 };
 
 /* Whether the plan may be older than the snapshot in a way that matters (plan_age.hpp): then it may lack children or
@@ -77,6 +77,6 @@ Planned plan_exact_reads(QueryDesc *query, int flags, const Oid *relids, int cou
  * snapshot of the statement, and that rows under this snapshot violate. */
 bool relies_on_newer_constraint(const QueryDesc *query, const Oid *relids, int count);
 /* Raises 40001 for a statement that cannot take a new snapshot, and a source is replaced. */
-void raise_replaced_source(Oid relid);
+void raise_replaced_source(const Oid *relids, int count, Snapshot snapshot);
 
 } // namespace pgtrickle

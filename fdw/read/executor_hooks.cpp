@@ -254,7 +254,7 @@ MemoryContext plan_exactly(QueryDesc *query, int flags, const Oid *relids, int c
                                (can_take_new_snapshot(query) ||
                                 (RecoveryInProgress() && !IsolationUsesXactSnapshot() && !IsParallelWorker()));
         if (planned == Planned::source_is_replaced && (!can_renew || in_vain == most_in_vain))
-            raise_replaced_source(relids[0]);
+            raise_replaced_source(relids, count, query->snapshot);
         if (planned == Planned::as_before || !can_renew)
             return memory;
         AcceptInvalidationMessages();

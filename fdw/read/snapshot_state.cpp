@@ -52,7 +52,8 @@ std::optional<Frontier> frontier_of(const state::VisibleRow &seen)
     return Frontier::from_text(seen.frontier, seen.own_xid, seen.own_seq);
 }
 
-/* Returns whether the source has a change beyond the frontier that is visible to the snapshot. C++ frame. */
+/* Returns whether the source has a change beyond the frontier that is visible to the snapshot. Raises 40001 if its log
+ * was trimmed since the snapshot. C++ frame. */
 bool is_pending(Oid source, const Frontier &frontier, Snapshot snapshot)
 {
     capture::ReadLocks locks;
@@ -65,6 +66,15 @@ bool is_pending(Oid source, const Frontier &frontier, Snapshot snapshot)
 bool is_seen_otherwise(Oid source, Snapshot snapshot)
 {
     return call([=] { return definition::is_compared(source); }) || !capture::is_seen_beside_own_work(source, snapshot);
+}
+
+/* As is_pending(), or the query may see the source otherwise; this includes that the log was trimmed since the
+ * snapshot. C++ frame. */
+bool may_differ_from_log(Oid source, const Frontier &frontier, Snapshot snapshot)
+{
+    capture::ReadLocks locks;
+    locks.lock(source);
+    return is_seen_otherwise(source, snapshot) || is_pending(source, frontier, snapshot);
 }
 
 /* C++ frame. */
@@ -89,8 +99,8 @@ bool has_pending_upstream(Oid relid, const state::VisibleRow &seen, Snapshot sna
     if (seen.data_timestamp < walk.begun_at && call([=] { return is_time_dependent(relid); }))
         return true;
     for (const Source &source : definition::sources_of(relid)) {
-        if (is_pending(source.relid, *frontier, snapshot) ||
-            (walk.as_query && is_seen_otherwise(source.relid, snapshot)))
+        if (walk.as_query ? may_differ_from_log(source.relid, *frontier, snapshot)
+                          : is_pending(source.relid, *frontier, snapshot))
             return true;
         bool is_walked = source.kind == SourceKind::stream_table &&
                          !(walk.own_only && call([&] { return keeps_own_schedule(source.relid); }) &&

@@ -198,11 +198,11 @@ bool has_logged_removals(Oid source, const Frontier &frontier, Snapshot snapshot
     return is_found;
 }
 
-/* Whether the old snapshot shows rows that others have removed since. */
+/* Whether the old snapshot may show rows that others have removed since. */
 bool has_removed_rows(Oid source, const List *tree, const OldSnapshot &old)
 {
     if (is_logged(source))
-        return has_logged_removals(source, old.seen, old.latest);
+        return has_logged_removals(source, old.seen, old.latest) || is_trimmed_since(source, old.snapshot);
     return !sees_all_of(tree, old.snapshot, old.latest);
 }
 
@@ -230,12 +230,13 @@ bool has_unseen_copies(Oid source, const List *copied, const OldSnapshot &old)
     return !sees_all_of(copied, old.latest, old.snapshot);
 }
 
-/* Whether what other transactions have done to `source` agrees with its log. Sets `is_own_work` if this transaction has
- * changed a relation of the tree. Returns false if it has copied rows there that the snapshot does not see, without a
- * marker, which has all rows computed. */
+/* Whether what other transactions have done to `source` agrees with its log, which has all of it. Sets `is_own_work` if
+ * this transaction has changed a relation of the tree. Returns false if it has copied rows there that the snapshot does
+ * not see, without a marker, which has all rows computed. */
 bool is_seen_as_others_left_it(Oid source, const List *tree, const OldSnapshot &old, bool *is_own_work)
 {
-    if (has_marker(source, old.seen, old.latest) || !is_tree_seen(source, tree, old.snapshot))
+    if (has_marker(source, old.seen, old.latest) || is_trimmed_since(source, old.snapshot) ||
+        !is_tree_seen(source, tree, old.snapshot))
         return false;
     List *copied = NIL;
     ListCell *cell;

@@ -289,15 +289,17 @@ void read_segment(Reader *reader, Oid segment_oid)
     table_close(segment, AccessShareLock); /* a caller may have locked it for longer */
 }
 
-/* Raises 40001 if a segment was emptied that the snapshot may need: without regard to old snapshots, or on the primary
- * of this standby, which knows nothing of its snapshots. */
-void require_untrimmed(const Reader *reader, const SourceRow *row)
+bool is_trimmed_since(const SourceRow *row, Snapshot snapshot)
 {
-    const Snapshot snapshot = reader->snapshot;
     const uint64 horizon = snapshot->takenDuringRecovery ? row->standby_horizon : row->trim_horizon;
     const bool is_old = horizon + MaxTransactionId / 2 < U64FromFullTransactionId(ReadNextFullTransactionId());
-    if (horizon == 0 || is_old || !IsMVCCSnapshot(snapshot) ||
-        !XidInMVCCSnapshot(static_cast<TransactionId>(horizon), snapshot))
+    return horizon != 0 && !is_old && IsMVCCSnapshot(snapshot) &&
+           XidInMVCCSnapshot(static_cast<TransactionId>(horizon), snapshot);
+}
+
+void require_untrimmed(const SourceRow *row, Snapshot snapshot)
+{
+    if (!is_trimmed_since(row, snapshot))
         return;
     ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                     errmsg("change log of \"%s\" was trimmed after the snapshot was taken", get_rel_name(row->relid)),
@@ -349,12 +351,12 @@ void read_since_stored(Reader *reader, Oid source)
         stop_at_marker(reader, emptied_by_a_crash);
         return;
     }
-    require_untrimmed(reader, &row);
+    require_untrimmed(&row, reader->snapshot);
     lock_as_read(source, reader->snapshot);
     read_log(reader, &row);
     /* Unless the caller has locked the log, a segment may have been emptied since the row was read. */
     if (SharedInvalidMessageCounter != invalidations && find_source(source, &row))
-        require_untrimmed(reader, &row);
+        require_untrimmed(&row, reader->snapshot);
 }
 
 } // namespace
@@ -427,6 +429,19 @@ bool has_marker(Oid source, const Frontier &frontier, Snapshot snapshot)
     reader.is_counting = true;
     read_log(&reader, &row);
     return reader.changes.has_marker;
+}
+
+bool is_trimmed_since(Oid source, Snapshot snapshot)
+{
+    SourceRow row;
+    return find_source(source, &row) && is_trimmed_since(&row, snapshot);
+}
+
+void require_untrimmed(Oid source, Snapshot snapshot)
+{
+    SourceRow row;
+    if (find_source(source, &row))
+        require_untrimmed(&row, snapshot);
 }
 
 bool has_changes_in(Oid source, Oid segment, const Frontier &frontier, Snapshot snapshot)

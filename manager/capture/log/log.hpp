@@ -79,6 +79,13 @@ bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot);
 /* Whether the log has a marker that `snapshot` sees and `frontier` does not include. A missing sentinel does not count:
  * the frontier is that of a snapshot, which is newer than the crash. */
 bool has_marker(Oid source, const Frontier &frontier, Snapshot snapshot);
+/* Whether a segment of the log was emptied that the snapshot may need, for what it sees or for what was logged after
+ * it: without regard to it, or on the primary of this standby, which knows nothing of its snapshots. read_changes() and
+ * has_changes() ask for the snapshot under which they read. A caller that reads what this snapshot does not see, under
+ * a newer one, asks after that, or while the log is locked. */
+bool is_trimmed_since(Oid source, Snapshot snapshot);
+/* Raises 40001 if is_trimmed_since(). */
+void require_untrimmed(Oid source, Snapshot snapshot);
 /* has_changes() for one segment of the log, which must exist. */
 bool has_changes_in(Oid source, Oid segment, const Frontier &frontier, Snapshot snapshot);
 

@@ -2,9 +2,10 @@
  * Locks on change logs while they are read.
  *
  * Invariant: no segment is emptied while it is read. Before and after that, the snapshot of the reader is enough: the
- * trimmer leaves what a snapshot may need, or records that it did not, and the next read under such a snapshot raises
- * 40001 (trim.cpp). So a transaction that reads keeps no lock on a log from one statement to the next: while it is
- * idle, it holds back neither the trimmer nor the replay of a standby.
+ * trimmer leaves what a snapshot may need, or records that it did not (trim.cpp). The next read for such a snapshot
+ * notices that, whether it reads what the snapshot sees or what was logged after it (is_trimmed_since()): the statement
+ * takes a new snapshot, or 40001 is raised. So a transaction that reads keeps no lock on a log from one statement to
+ * the next: while it is idle, it holds back neither the trimmer nor the replay of a standby.
  *
  * Refreshes, and transactions that begin to capture, need their locks to the end (lock_logs()), because the trimmer
  * goes by frontiers that are committed.

@@ -1,6 +1,7 @@
 #include "refresh/batch/repeatable_read.hpp"
 
 #include "capture/ddl/repeatable_read.hpp"
+#include "capture/log/log.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -59,16 +60,17 @@ bool is_seen(const CompiledSource &source, const capture::OldSnapshot &old)
 
 void require_seen(const Member &member, const CompiledSource &source, const capture::OldSnapshot &old)
 {
-    if (!is_seen(source, old))
-        raise(
-            {.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
-             .message = "could not refresh stream table \"" + member.compiled->definition.name +
-                        "\" due to a concurrent change of a source",
-             .detail = std::string("Source ") + call([&] { return definition::qualified_name(source.relid); }) +
-                       " was changed by this transaction, and rows of it were deleted or updated by others, or it was "
-                       "truncated, rewritten or repartitioned, and the snapshot of this transaction does not "
-                       "include all committed changes.",
-             .hint = "Retry the transaction."});
+    if (is_seen(source, old))
+        return;
+    call([&] { capture::require_untrimmed(source.relid, old.snapshot); });
+    raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
+           .message = "could not refresh stream table \"" + member.compiled->definition.name +
+                      "\" due to a concurrent change of a source",
+           .detail = std::string("Source ") + call([&] { return definition::qualified_name(source.relid); }) +
+                     " was changed by this transaction, and rows of it were deleted or updated by others, or it was "
+                     "truncated, rewritten or repartitioned, and the snapshot of this transaction does not "
+                     "include all committed changes.",
+           .hint = "Retry the transaction."});
 }
 
 void require_no_newer_constraint_of(const Member &member, const CompiledSource &source, const capture::OldSnapshot &old)
