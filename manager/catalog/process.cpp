@@ -265,21 +265,22 @@ class Batches {
 
 } // namespace
 
-bool prune_history(int64_t before, int64_t *counted_at)
+bool prune_history(int64_t before, int64_t *count_due)
 {
     Batches batches;
     bool has_more = batches.run([=](Database &catalog) { return prune_old(catalog, before); });
     std::vector<Excess> excesses;
     mine().read([&](Database &catalog) {
-        int64_t newest = newest_refresh(catalog);
-        if (newest >= *counted_at && newest < *counted_at + rows_between_counts)
+        const int64_t newest = newest_refresh(catalog);
+        const bool is_of_this_catalog = *count_due <= newest + rows_between_counts; /* it may have been replaced */
+        if (newest < *count_due && is_of_this_catalog)
             return;
         excesses = excesses_of(catalog, Retention{before});
-        *counted_at = newest;
+        *count_due = newest + rows_between_counts;
     });
     if (!excesses.empty() && Batches().run([&](Database &catalog) { return merge_some(catalog, &excesses); })) {
         has_more = true;
-        *counted_at = 0;
+        *count_due = 0;
     }
     report_notice();
     return has_more;

@@ -23,9 +23,9 @@ bool read(const Database::Work &work);
 bool take_is_new();
 void checkpoint();
 /* Removes history that ended before `before`, and merges rows beyond the limit of retention.hpp. Stops after
- * a fraction of a second; returns true if there is more to do. `counted_at` is the newest refresh_id when the rows were
- * last counted, at first 0: counting takes long, and is repeated after some thousand refreshes only. */
-bool prune_history(int64_t before, int64_t *counted_at);
+ * a fraction of a second; returns true if there is more to do. `count_due` is the refresh_id from which the rows are
+ * counted again, at first 0: counting takes long, and is repeated after some thousand refreshes only. */
+bool prune_history(int64_t before, int64_t *count_due);
 /* Removes rows of a database that no longer exists. Stops after a fraction of a second; returns true if there
  * is more to do. */
 bool forget_history(uint32_t database);

@@ -119,7 +119,7 @@ void visit(Visitor &visitor, Item &job)
     visitor(job.no_lock_wait);
     visitor(job.is_prune_due);
     visitor(job.retention_days);
-    visitor(job.history_counted_at);
+    visitor(job.history_count_due);
     visitor(job.is_of_all);
     visitor(job.slots);
     visitor(job.large_sources);
@@ -141,7 +141,7 @@ void visit(Visitor &visitor, Item &result)
     visitor(result.held_back);
     visitor(result.was_interrupted);
     visitor(result.has_unpruned);
-    visitor(result.history_counted_at);
+    visitor(result.history_count_due);
     visitor(result.is_catalog_new);
     visitor(result.is_outdated);
 }

@@ -68,7 +68,7 @@ struct Job {
     bool no_lock_wait = false;      /* requested members, too, are skipped if a lock is not available */
     bool is_prune_due = false;      /* upkeep: prune the history */
     int32_t retention_days = 0;     /* of the history, as the manager has the setting; a worker may read it later */
-    int64_t history_counted_at = 0; /* upkeep: newest refresh_id when rows of the history were last counted */
+    int64_t history_count_due = 0;  /* upkeep: the refresh_id from which rows of the history are counted again */
     bool is_of_all = false;         /* upkeep: trim all logs */
     std::vector<uint32_t> slots;    /* upkeep: else trim logs of sources with these counters, ascending */
     Ids large_sources;              /* upkeep: sources for whose large logs an alert was sent already */
@@ -102,7 +102,7 @@ struct JobResult {
     Ids held_back;                /* upkeep: sources whose logs another process must release first */
     bool was_interrupted = false; /* upkeep stopped for refreshes: continue with what was not reached */
     bool has_unpruned = false;    /* upkeep has pruned the history and may not have finished */
-    int64_t history_counted_at = 0;
+    int64_t history_count_due = 0;
     bool is_catalog_new = false; /* the catalog was created again, and must be filled again */
     bool is_outdated = false;    /* atomic sets are larger than in the job: read definitions again */
     bool operator==(const JobResult &) const = default;

@@ -16,7 +16,7 @@ Job sample_job()
     job.no_lock_wait = true;
     job.is_prune_due = job.is_of_all = true;
     job.retention_days = 7;
-    job.history_counted_at = INT64_MAX - 1;
+    job.history_count_due = INT64_MAX - 1;
     job.slots = {0, 16383};
     job.atomic_sets.add({7, 4000000000u});
     job.groups = {{7, 8}, {}, {9}};
@@ -48,7 +48,7 @@ JobResult sample_result()
     result.unexamined = {8};
     result.held_back = {6};
     result.was_interrupted = result.has_unpruned = true;
-    result.history_counted_at = 70000;
+    result.history_count_due = 70000;
     result.is_catalog_new = result.is_outdated = true;
     return result;
 }

@@ -76,7 +76,7 @@ scheduler::Job Upkeep::begin(TimestampTz now)
     scheduler::Job job;
     job.kind = scheduler::Job::Kind::upkeep;
     job.large_sources = large_sources_;
-    job.history_counted_at = history_counted_at_;
+    job.history_count_due = history_count_due_;
     std::set<uint32_t> slots = std::exchange(unexamined_, {});
     if (slots.empty()) {
         job.is_of_all = std::exchange(is_all_to_trim_, false);
@@ -109,7 +109,7 @@ void Upkeep::end(const std::optional<scheduler::JobResult> &result)
     for (Id source : result->held_back)
         held_back_.insert(mailbox::slot_of_source(source));
     large_sources_ = result->large_sources;
-    history_counted_at_ = result->history_counted_at;
+    history_count_due_ = result->history_count_due;
     has_unpruned_ = has_unpruned_ || result->has_unpruned;
     if (result->was_interrupted)
         begin_after_ = now;

@@ -72,7 +72,7 @@ class Upkeep {
     std::set<uint32_t> held_back_;  /* slots whose logs could not be trimmed although more remained */
     bool has_unpruned_ = false;     /* the last upkeep deleted history and may not have finished */
     scheduler::Ids large_sources_;  /* sources for whose logs an alert was sent */
-    int64_t history_counted_at_ = 0;
+    int64_t history_count_due_ = 0;
     TimestampTz begin_after_ = 0;
     TimestampTz prune_after_ = 0;
 };

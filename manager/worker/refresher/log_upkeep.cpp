@@ -80,10 +80,10 @@ void LogUpkeep::run()
 {
     call([] { pgstat_report_activity(STATE_RUNNING, "upkeep of change logs"); });
     /* Before trimming: while sources are written to all the time, there is always a log left to trim. */
-    result_.history_counted_at = job_.history_counted_at;
+    result_.history_count_due = job_.history_count_due;
     if (job_.is_prune_due) {
         TimestampTz before = GetCurrentTimestamp() - static_cast<TimestampTz>(job_.retention_days) * USECS_PER_DAY;
-        result_.has_unpruned = catalog::prune_history(before, &result_.history_counted_at);
+        result_.has_unpruned = catalog::prune_history(before, &result_.history_count_due);
         catalog::checkpoint();
     }
     trim_logs();
