@@ -1,9 +1,10 @@
 /*
  * Trimming: emptying the segments of a log that no stream table needs any more.
  *
- * Writers write to one segment at a time, and refreshes read all three. When the current segment has grown
- * and the next one is empty, writers are moved to the next one. Once their transactions have ended, the old
- * segment has no writer, and AccessExclusive on it can be obtained without waiting. Under that lock
+ * Writers write to one segment at a time, and refreshes read all three, in any order. When the current segment has
+ * grown and another one is empty, writers are moved to that one. Once their transactions have ended, the old segment
+ * has no writer, and AccessExclusive on it can be obtained without waiting. Two segments alternate beside one to which
+ * a transaction has written that does not end. Under that lock
  * - no transaction has uncommitted rows in the segment, or reads it;
  * - a dependent that is being added has not committed yet, or has: its transaction holds AccessShare to its
  *   end, so in the first case the lock was refused; in the second its row is visible, because the frontiers
@@ -18,9 +19,9 @@
  *
  * A log beyond its size limit is emptied at a price, in this order: first the former segments that no stream table
  * needs any more, without regard to old snapshots, which may not read the log then; writers are moved on, though the
- * current segment has not grown; and where the next segment is not empty, the stream tables that still need it are
- * marked for a full refresh. One that keeps up has read a former segment by then, as there is a pause between two
- * looks.
+ * current segment has not grown; and the stream tables that still need the next segment, or the one after it where that
+ * cannot be emptied, are marked for a full refresh. One that keeps up has read a former segment by then, as there is a
+ * pause between two looks.
  */
 #include "capture/trim.hpp"
 #include "capture/capture.hpp"
@@ -58,7 +59,7 @@ namespace pgtrickle::capture {
 
 namespace {
 
-/* Writers are moved to the next segment when the current one is larger than this. */
+/* Writers are moved to another segment when the current one is larger than this. */
 constexpr BlockNumber segment_pages = 128;
 
 /* The part of a log that a stream table still needs. */
@@ -277,7 +278,9 @@ bool trim_segment(Oid source, SourceRow *row, int number, GivenUp given_up)
         call([&] { set_unneeded(row, number, nullptr); });
         return false;
     }
-    if (given_up == GivenUp::none && !is_unneeded_by_all_snapshots(source, row, number))
+    if (is_unneeded_by_all_snapshots(source, row, number))
+        given_up = GivenUp::none;
+    else if (given_up == GivenUp::none)
         return true;
     call([&] {
         empty_segment(segment);
@@ -286,21 +289,31 @@ bool trim_segment(Oid source, SourceRow *row, int number, GivenUp given_up)
     return true;
 }
 
-int next_segment(const SourceRow &row)
+/* Returns a segment to which writers do not write any more, or not yet: of 1 to segment_count - 1, the first is usually
+ * the oldest. */
+int other_segment(const SourceRow &row, int distance)
 {
-    return (row.current_segment + 1) % segment_count;
+    return (row.current_segment + distance) % segment_count;
 }
 
-/* Moves writers to the next segment, if it is empty and the current one has as many pages. */
-bool move_on(Oid source, SourceRow *row, BlockNumber pages)
+/* Moves writers to a segment, if it is empty and the current one has as many pages. */
+bool move_to(Oid source, SourceRow *row, int number, BlockNumber pages)
 {
-    const int next = next_segment(*row);
-    if (pages_of(row->segments[row->current_segment]) < pages || pages_of(row->segments[next]) > 0)
+    if (pages_of(row->segments[row->current_segment]) < pages || pages_of(row->segments[number]) > 0)
         return false;
-    row->current_segment = static_cast<int16>(next);
+    row->current_segment = static_cast<int16>(number);
     update_source(row, {s_current});
     invalidate_targets(source);
     return true;
+}
+
+/* Moves writers to another segment, if the current one has grown. */
+bool move_on(Oid source, SourceRow *row)
+{
+    for (int i = 1; i < segment_count; i++)
+        if (move_to(source, row, other_segment(*row, i), segment_pages))
+            return true;
+    return false;
 }
 
 /* Stream tables for which the source is still recorded as captured must be refreshed to notice that it is
@@ -367,12 +380,20 @@ bool is_trimmed(const SourceRow &row)
     return true;
 }
 
-/* Makes room in a log that exceeds its limit although nothing is left in it that no stream table needs. C++ frame.
- * Returns true if something was moved or emptied, or another attempt is worthwhile. */
+/* Makes room in a log that exceeds its limit although nothing is left in it that no stream table needs: in the first of
+ * the other segments that can be emptied. Writers leave an empty segment for the next one alone, or they would be moved
+ * to and fro beside one that cannot be. Returns true if something was moved or emptied, or another attempt is
+ * worthwhile. C++ frame. */
 bool make_room(Oid source, SourceRow *row)
 {
-    const bool has_trimmed = trim_segment(source, row, next_segment(*row), GivenUp::readers);
-    return call([&] { return move_on(source, row, 0); }) || has_trimmed;
+    bool has_trimmed = false;
+    for (int i = 1; i < segment_count; i++) {
+        const int other = other_segment(*row, i);
+        has_trimmed = trim_segment(source, row, other, GivenUp::readers) || has_trimmed;
+        if (call([=] { return move_to(source, row, other, i == 1 ? 0 : 1); }))
+            return true;
+    }
+    return has_trimmed;
 }
 
 /* C++ frame. */
@@ -398,7 +419,7 @@ Trimmed trim_under_snapshot(Oid source, int64 size_limit)
                    : Trimmed::held_back;
     /* Another transaction has claimed the source, or had when release() looked. */
     const bool is_unread = call([&] { return !state::has_log_dependents(source); });
-    const bool has_moved = call([&] { return move_on(source, &row, segment_pages); });
+    const bool has_moved = call([&] { return move_on(source, &row); });
     bool has_trimmed = has_moved, has_left = false;
     for (const Oid segment : row.segments)
         has_left = !call([=] { return drop_left_indexes_if_free(segment); }) || has_left;

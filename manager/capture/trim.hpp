@@ -8,12 +8,12 @@
 
 namespace pgtrickle::capture {
 
-/* Empties the segments that no stream table needs any more and moves writers to the next segment; removes
+/* Empties the segments that no stream table needs any more and moves writers to an empty one; removes
  * triggers and log of a source that was released. Never waits for a lock. If the log is larger than
  * `size_limit` bytes (0: no limit), old snapshots are disregarded; while that is not enough, writers are moved on at
- * each call, and where there is no empty segment for them, stream tables that still need the oldest one are marked
- * needs_reinit, and their need is ignored. To be run in a transaction of its own, and with a pause between two calls in
- * which stream tables can be refreshed. C++ frame. */
+ * each call, and where the next segment is not empty, stream tables that still need it are marked needs_reinit, and
+ * their need is ignored; if a transaction holds it, those that need the one after it. To be run in a transaction of its
+ * own, and with a pause between two calls in which stream tables can be refreshed. C++ frame. */
 enum class Trimmed {
     done,      /* there is nothing to do before the log has grown */
     held_back, /* a stream table needs the rows, or another transaction holds a lock */

@@ -195,6 +195,76 @@ def who_keeps_up_with_a_log_beyond_its_limit_keeps_its_deltas():
         assert differing == 0, (name, differing)
 
 
+def an_exact_read_that_waits_while_a_log_beyond_its_limit_loses_removals():
+    """It relies on a unique index that is newer than its snapshot, which shows the rows that were removed before that. It waits for
+    a table that only its other stream table reads."""
+    db.run("CREATE TABLE one (id int); CREATE TABLE keyed (id int, filling text); CREATE TABLE third (v int); CREATE TABLE held (id int)")
+    db.run("INSERT INTO one VALUES (1); INSERT INTO keyed VALUES (1, 'x'), (1, 'y'); INSERT INTO third VALUES (1)")
+    query = "SELECT one.id, third.v, row_number() OVER (ORDER BY one.id, third.v) AS n FROM one CROSS JOIN third LEFT JOIN keyed ON one.id = keyed.id"
+    db.run("SELECT pgtrickle.create_stream_table('of_keyed', %s, '520w', 'DIFFERENTIAL')", query)
+    db.run("SELECT pgtrickle.create_stream_table('of_held', 'SELECT id FROM held', '520w', 'DIFFERENTIAL')")
+    for level in "READ COMMITTED", "REPEATABLE READ":
+        db.run("INSERT INTO one VALUES (2); INSERT INTO held VALUES (1)")
+        reader, holder = db.connect(), db.connect()
+        cursor, found = reader.cursor(), []
+        cursor.execute(f"BEGIN ISOLATION LEVEL {level}; SET LOCAL pg_trickle.read_mode = exact; SELECT 1")
+        before = db.run(f"{query} ORDER BY 1, 2, 3")
+        holder.cursor().execute("BEGIN; LOCK TABLE held IN ACCESS EXCLUSIVE MODE")
+
+        def read():
+            try:
+                cursor.execute("SELECT id, v, n FROM of_keyed WHERE (SELECT count(*) FROM of_held) > 0 ORDER BY 1, 2, 3")
+                found.append(cursor.fetchall())
+            except psycopg2.errors.SerializationFailure as error:
+                found.append(str(error))
+
+        reads = threading.Thread(target=read)
+        reads.start()
+        db.wait_for(f"SELECT wait_event_type FROM pg_stat_activity WHERE pid = {reader.info.backend_pid}", "Lock")
+        db.run("BEGIN; DELETE FROM keyed WHERE filling = 'y'; UPDATE third SET v = 2; COMMIT")
+        db.run("CREATE UNIQUE INDEX of_id ON keyed (id)")
+        db.run("INSERT INTO keyed SELECT i FROM generate_series(10, 60000) i; SELECT pgtrickle.refresh_stream_table('of_keyed')")
+        db.wait_for(log_size("keyed"), 0)
+        holder.cursor().execute("ROLLBACK")
+        reads.join()
+        wanted = db.run(f"{query} ORDER BY 1, 2, 3") if level == "READ COMMITTED" else before
+        is_refused = level == "REPEATABLE READ" and "was trimmed after the snapshot was taken" in str(found[0])
+        assert is_refused or found == [wanted], (level, found, wanted)
+        reader.close()
+        holder.close()
+        db.run("DROP INDEX of_id; DELETE FROM keyed WHERE id > 1; DELETE FROM one WHERE id = 2; INSERT INTO keyed VALUES (1, 'y'); UPDATE third SET v = 1")
+        db.run("SELECT pgtrickle.refresh_stream_table('of_keyed')")
+
+
+def a_log_beside_a_transaction_that_has_written_to_one_segment():
+    """The other two alternate, also beside a stream table that does not keep up."""
+    db.run("CREATE TABLE blocked (id int, filling text)")
+    db.run("SELECT pgtrickle.create_stream_table('of_blocked', 'SELECT id, filling FROM blocked', '520w', 'DIFFERENTIAL')")
+    blocked = db.value("SELECT segments[current_segment + 1]::regclass::text FROM pgtrickle.pgt_source WHERE relid = 'blocked'::regclass")
+    others = ("SELECT sum(pg_relation_size(s)) FROM pgtrickle.pgt_source, unnest(segments) s "
+              f"WHERE relid = 'blocked'::regclass AND s <> '{blocked}'::regclass")
+    writer = db.connect()
+    writer.cursor().execute("BEGIN; INSERT INTO blocked VALUES (0, 'uncommitted')")
+    db.run(FILL.format("blocked", 1, 10000))
+    db.run("SELECT pgtrickle.refresh_stream_table('of_blocked')")
+    db.wait_for("SELECT segments[current_segment + 1]::regclass::text = %s FROM pgtrickle.pgt_source WHERE relid = 'blocked'::regclass".replace("%s", f"'{blocked}'"), False)
+    for lagging in None, "lags_behind":
+        if lagging:
+            db.run("SELECT pgtrickle.create_stream_table('lags_behind', 'SELECT id FROM blocked', '520w', 'DIFFERENTIAL')")
+        for turn in range(3):
+            db.run(FILL.format("blocked", 10000, 20000))
+            db.run("SELECT pgtrickle.refresh_stream_table('of_blocked')")
+            db.wait_for(f"SELECT ({others}) = 0", True, 60)
+    writer.cursor().execute("COMMIT")
+    for name, columns in ("of_blocked", "id, filling"), ("lags_behind", "id"):
+        db.run(f"SELECT pgtrickle.refresh_stream_table('{name}')")
+        differing = db.value(f"SELECT count(*) FROM ((SELECT {columns} FROM blocked EXCEPT ALL TABLE {name}) UNION ALL "
+                             f"(SELECT * FROM {name} EXCEPT ALL SELECT {columns} FROM blocked)) d")
+        assert differing == 0, (name, differing)
+    db.wait_for(log_size("blocked"), 0)
+    writer.close()
+
+
 def a_log_beside_those_who_cannot_read_it():
     """A snapshot of another database, and the catalog horizon of a logical slot."""
     server.restart(wal_level="logical", **{"pg_trickle.max_log_size": "1GB"})
@@ -253,12 +323,47 @@ def a_log_whose_workers_are_replaced_between_two_looks():
         writer.close()
 
 
+def a_log_beyond_its_limit_that_no_snapshot_needs():
+    """It is trimmed for all snapshots, and those that are younger than the moment when it was found unneeded read on."""
+    server.restart()
+    db.session.close()
+    db.session = db.connect()
+    db.run("CREATE TABLE found (id int, filling text); SELECT pgtrickle.create_stream_table('of_found', 'SELECT id, filling FROM found', '520w', 'DIFFERENTIAL')")
+    old, reader, holder = db.connect(), db.connect(), db.connect()
+    old.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
+    db.run(FILL.format("found", 1, 10000))
+    db.run("SELECT pgtrickle.refresh_stream_table('of_found')")
+    unneeded = ("(SELECT string_agg(s::regclass::text, ', ') FROM pgtrickle.pgt_source, unnest(segments, unneeded) u (s, found) "
+                "WHERE relid = 'found'::regclass AND found IS NOT NULL)")
+    db.wait_for(f"SELECT {unneeded} IS NOT NULL", True)
+    cursor = reader.cursor()
+    cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL pg_trickle.read_mode = exact; SELECT 1")
+    holder.cursor().execute(f"BEGIN; LOCK TABLE {db.value(f'SELECT {unneeded}')} IN ACCESS SHARE MODE")
+    db.run("ALTER SYSTEM SET pg_trickle.max_log_size = '1MB'")
+    db.run("SELECT pg_reload_conf()")
+    db.wait_for("SHOW pg_trickle.max_log_size", "1MB")
+    pid = old.info.backend_pid
+    old.close()
+    db.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}", 0)
+    holder.cursor().execute("ROLLBACK")
+    db.wait_for(log_size("found"), 0)
+    assert db.value("SELECT trim_horizon FROM pgtrickle.pgt_source WHERE relid = 'found'::regclass") is None
+    cursor.execute("SELECT count(*) FROM of_found")
+    assert cursor.fetchall() == [(10000,)]
+    reader.close()
+    holder.close()
+    db.run("ALTER SYSTEM RESET pg_trickle.max_log_size")
+
+
 try:
     run_cases([an_old_snapshot_after_a_log_has_exceeded_its_limit, a_transaction_that_has_read_exactly_keeps_no_lock_on_a_log,
                a_log_beside_an_idle_transaction_that_has_read_exactly, a_refresh_that_waits_while_a_log_exceeds_its_limit,
                a_column_that_gets_another_type_while_upkeep_moves_writers_on, a_log_of_which_only_rows_of_children_come,
                who_keeps_up_with_a_log_beyond_its_limit_keeps_its_deltas,
+               an_exact_read_that_waits_while_a_log_beyond_its_limit_loses_removals,
+               a_log_beside_a_transaction_that_has_written_to_one_segment,
                a_log_beside_those_who_cannot_read_it,
-               a_log_whose_workers_are_replaced_between_two_looks])
+               a_log_whose_workers_are_replaced_between_two_looks,
+               a_log_beyond_its_limit_that_no_snapshot_needs])
 finally:
     server.destroy()
