@@ -114,7 +114,7 @@ MET_THE_STATEMENT = (psycopg2.errors.DeadlockDetected, psycopg2.errors.Undefined
                      psycopg2.errors.DependentObjectsStillExist, psycopg2.errors.LockNotAvailable)
 
 
-def statement(text):
+def not_started(text):
     session = db.connect()
     session.cursor().execute("SET client_min_messages = error; SET statement_timeout = '60s'")
     return Waiting(session, text, outside)
@@ -126,7 +126,7 @@ def error_beside(text, *others):
     other.autocommit = False
     for statement in others:
         other.cursor().execute(statement)
-    waiting = statement(text)
+    waiting = not_started(text)
     waiting.start()
     waiting.await_lock_or_end()
     other.commit()
@@ -181,7 +181,7 @@ def error_at(catalog, text, *others):
     other = db.connect()
     other.cursor().execute("SET deadlock_timeout = '10ms'; SET lock_timeout = '5s'; SET client_min_messages = error")
     other.autocommit = False
-    waiting = statement(text)
+    waiting = not_started(text)
     other.cursor().execute(f"LOCK TABLE {catalog}")
     waiting.start()
     waiting.await_lock_or_end()
