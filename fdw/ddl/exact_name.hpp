@@ -2,8 +2,8 @@
  * The name by which PostgreSQL finds the stream table that an ALTER was prepared for.
  *
  * PostgreSQL looks the name up again when it executes the statement, which is after the fill for another query. The
- * lock on the stream table excludes that it is renamed meanwhile. But a schema that comes earlier in search_path can
- * have got a stream table of this name, or another schema the name of its schema.
+ * lock on the stream table excludes that it is renamed meanwhile, and its name has that of its schema
+ * (user_statement.hpp). But another schema can have got the name of its schema.
  */
 #pragma once
 

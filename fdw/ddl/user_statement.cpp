@@ -2,16 +2,14 @@
 
 #include "definition/definition_view.hpp"
 #include "definition/stream_table.hpp"
-#include "pg/relation_row.hpp"
+#include "fdw/definition/redefinition.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "commands/event_trigger.h"
-#include "miscadmin.h"
 #include "tcop/utility.h"
-#include "utils/acl.h"
 #include "utils/evtcache.h"
 #include "utils/lsyscache.h"
 }
@@ -22,17 +20,17 @@ namespace {
 
 /* Returns the relation that a statement is about; null for kinds of statements whose effects on stream tables change no
  * answer that an event trigger could ask for. */
-const RangeVar *relation_of(const ::Node *statement)
+RangeVar *relation_of(::Node *statement)
 {
     switch (nodeTag(statement)) {
-    case T_CreateForeignTableStmt: return reinterpret_cast<const CreateForeignTableStmt *>(statement)->base.relation;
-    case T_IndexStmt: return reinterpret_cast<const IndexStmt *>(statement)->relation;
-    case T_AlterTableStmt: return reinterpret_cast<const AlterTableStmt *>(statement)->relation;
-    case T_RenameStmt: return reinterpret_cast<const RenameStmt *>(statement)->relation;
-    case T_AlterObjectSchemaStmt: return reinterpret_cast<const AlterObjectSchemaStmt *>(statement)->relation;
-    case T_ViewStmt: return reinterpret_cast<const ViewStmt *>(statement)->view;
-    case T_RuleStmt: return reinterpret_cast<const RuleStmt *>(statement)->relation;
-    case T_RefreshMatViewStmt: return reinterpret_cast<const RefreshMatViewStmt *>(statement)->relation;
+    case T_CreateForeignTableStmt: return reinterpret_cast<CreateForeignTableStmt *>(statement)->base.relation;
+    case T_IndexStmt: return reinterpret_cast<IndexStmt *>(statement)->relation;
+    case T_AlterTableStmt: return reinterpret_cast<AlterTableStmt *>(statement)->relation;
+    case T_RenameStmt: return reinterpret_cast<RenameStmt *>(statement)->relation;
+    case T_AlterObjectSchemaStmt: return reinterpret_cast<AlterObjectSchemaStmt *>(statement)->relation;
+    case T_ViewStmt: return reinterpret_cast<ViewStmt *>(statement)->view;
+    case T_RuleStmt: return reinterpret_cast<RuleStmt *>(statement)->relation;
+    case T_RefreshMatViewStmt: return reinterpret_cast<RefreshMatViewStmt *>(statement)->relation;
     default: return nullptr;
     }
 }
@@ -41,10 +39,10 @@ const RangeVar *relation_of(const ::Node *statement)
 RangeVar *altered_name_of(::Node *statement)
 {
     switch (nodeTag(statement)) {
-    case T_AlterTableStmt: return reinterpret_cast<AlterTableStmt *>(statement)->relation;
-    case T_RenameStmt: return reinterpret_cast<RenameStmt *>(statement)->relation;
-    case T_AlterObjectSchemaStmt: return reinterpret_cast<AlterObjectSchemaStmt *>(statement)->relation;
-    case T_RuleStmt: return reinterpret_cast<RuleStmt *>(statement)->relation;
+    case T_AlterTableStmt:
+    case T_RenameStmt:
+    case T_AlterObjectSchemaStmt:
+    case T_RuleStmt: return relation_of(statement);
     default: return nullptr;
     }
 }
@@ -55,7 +53,7 @@ bool is_read_or_made(Oid relid)
 }
 
 /* Whether the statement is about a stream table, or a relation that one reads; or about an ancestor of these. */
-bool is_about_stream_tables(const ::Node *statement)
+bool is_about_stream_tables(::Node *statement)
 {
     if (IsA(statement, CreateForeignTableStmt))
         return true;
@@ -144,7 +142,7 @@ void UserStatement::bind_name()
     if (!OidIsValid(relid))
         return;
     name->schemaname = schema;
-    is_of_another_ = !superuser() && !has_privs_of_role(GetUserId(), owner_of_relation(relid, true));
+    is_of_another_ = !has_rights_of_owner(relid);
 }
 
 void UserStatement::run() const

@@ -19,7 +19,7 @@ namespace pgtrickle {
 void redefine(Oid relid, Query *query, const std::string &text, RefreshMode mode,
               setup::DeniedCapture denied = setup::DeniedCapture::is_noted);
 
-/* Whether the session has the rights of the stream table's owner, as a superuser has; false if it was dropped.
+/* Whether the session has the rights of the relation's owner, as a superuser has; false if it was dropped.
  * PostgreSQL frame. */
 bool has_rights_of_owner(Oid relid);
 /* Whether the statement is one of the stream table's owner, and may store rows (may_store()). A superuser, or a role

@@ -344,7 +344,7 @@ engine::Expression printed_expression(Node *node, const Scope &scope, bool is_ca
     /* The text may become an operand: the parser compares the columns of two ROW(…), which is not to compare rows. */
     if (is_anonymous_row(node))
         text += "::pg_catalog.record";
-    expression.pieces = with_constants(split_slots(text.c_str()), nodes);
+    expression.pieces = with_constants(split_slots(text), nodes);
     if (!IsA(node, TableFunc))
         expression.result = column_of(value_type(node));
     if (expression.result.kind == engine::TypeKind::numeric && !expression.result.scale)
