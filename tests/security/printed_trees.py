@@ -14,6 +14,7 @@ db = Database()
 OWNER, OTHER, READER = (f"{name}_{uuid.uuid4().hex[:8]}" for name in ("owner", "other", "reader"))
 SECRET = 1234567
 SHOWN = "-121 -42 18 0"  # its bytes in a Const
+FIRST_KEY = 481516000  # its digits are in no time, cost or name of a relation
 QUERIES = {
     "grouped": "SELECT k, sum(v) AS s FROM owner.e WHERE v < other.hidden() GROUP BY k",
     "joined": "SELECT x.k, y.v AS s FROM owner.e x JOIN owner.e y ON x.k = y.k WHERE x.v < other.hidden()",
@@ -94,14 +95,16 @@ def explained(role):
 
 def readers_where_all_statements_are_explained():
     db.run(f"""SET ROLE {OTHER}; CREATE TABLE other.t (id int PRIMARY KEY, k int, v int);
-        INSERT INTO other.t SELECT g, g % 2, g FROM generate_series(1, 2000) g;
+        INSERT INTO other.t SELECT g, g % 2, g FROM generate_series({FIRST_KEY}, {FIRST_KEY} + 1999) g;
         SELECT pgtrickle.create_stream_table('other.public_ones', 'SELECT id, v FROM other.t WHERE k = 0', '520w');
-        SELECT pgtrickle.create_stream_table('other.public_sums', 'SELECT k, sum(v) AS s FROM other.t WHERE id > 100 GROUP BY k', '520w');
+        SELECT pgtrickle.create_stream_table('other.public_sums', 'SELECT k, sum(v) AS s FROM other.t WHERE id > {FIRST_KEY} + 100 GROUP BY k', '520w');
         GRANT SELECT ON other.public_ones, other.public_sums TO {READER};
-        UPDATE other.t SET v = -v WHERE id IN (91, 93, 96); RESET ROLE""")
-    assert "other.t" in explained(OTHER), "the owner hears nothing of the statements inside"
+        UPDATE other.t SET v = -v WHERE id IN ({FIRST_KEY} + 91, {FIRST_KEY} + 93, {FIRST_KEY} + 96); RESET ROLE""")
+    secrets = "other.t", str(FIRST_KEY)[:5]
+    heard = explained(OTHER)
+    assert all(secret in heard for secret in secrets), heard
     heard = explained(READER)
-    assert "public_ones" in heard and "other.t" not in heard and "93" not in heard, heard
+    assert "public_ones" in heard and not any(secret in heard for secret in secrets), heard
 
 
 try:
