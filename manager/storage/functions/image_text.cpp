@@ -23,7 +23,7 @@ constexpr int longest_plain = 40;
 
 /* State kept between calls, in the memory context of the function's expression. */
 struct ValueFacts {
-    TupleDesc descriptor;
+    storage::ValueTypes types;
     Oid *rows; /* type_with_rows() of each value */
 };
 
@@ -32,14 +32,15 @@ struct ValueFacts {
 const ValueFacts *value_facts(FunctionCallInfo fcinfo)
 {
     auto *known = static_cast<ValueFacts *>(fcinfo->flinfo->fn_extra);
-    if (known != nullptr && storage::is_described_by(fcinfo, known->descriptor))
+    if (known != nullptr && storage::is_described_by(fcinfo, known->types))
         return known;
     MemoryContext previous = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
     auto *facts = static_cast<ValueFacts *>(palloc(sizeof(ValueFacts)));
-    facts->descriptor = storage::describe_values(fcinfo);
-    facts->rows = static_cast<Oid *>(palloc(sizeof(Oid) * (facts->descriptor->natts + 1)));
-    for (int i = 0; i < facts->descriptor->natts; i++)
-        facts->rows[i] = type_with_rows(TupleDescAttr(facts->descriptor, i)->atttypid);
+    facts->types = storage::describe_values(fcinfo);
+    TupleDesc descriptor = facts->types.descriptor;
+    facts->rows = static_cast<Oid *>(palloc(sizeof(Oid) * (descriptor->natts + 1)));
+    for (int i = 0; i < descriptor->natts; i++)
+        facts->rows[i] = type_with_rows(TupleDescAttr(descriptor, i)->atttypid);
     fcinfo->flinfo->fn_extra = facts;
     MemoryContextSwitchTo(previous);
     return facts;
@@ -73,14 +74,14 @@ text *image_of_values(FunctionCallInfo fcinfo)
     const ValueFacts *facts = value_facts(fcinfo);
     Datum values[MaxTupleAttributeNumber];
     bool nulls[MaxTupleAttributeNumber];
-    storage::read_values(fcinfo, facts->descriptor, values, nulls);
+    storage::read_values(fcinfo, facts->types, values, nulls);
     StringInfoData buffer;
     initStringInfo(&buffer);
-    for (int i = 0; i < facts->descriptor->natts; i++) {
+    for (int i = 0; i < facts->types.descriptor->natts; i++) {
         if (nulls[i])
             append_bytes(&buffer, "", 0);
         else
-            append_value(&buffer, values[i], *TupleDescAttr(facts->descriptor, i), facts->rows[i]);
+            append_value(&buffer, values[i], *TupleDescAttr(facts->types.descriptor, i), facts->rows[i]);
         appendStringInfoChar(&buffer, nulls[i] ? 'n' : 'v');
     }
     bytea *bytes = static_cast<bytea *>(palloc(VARHDRSZ + buffer.len));

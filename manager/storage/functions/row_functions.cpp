@@ -32,24 +32,24 @@ namespace {
 
 /* State kept between calls, in the memory context of the function's expression. */
 struct RowFacts {
-    TupleDesc descriptor;
+    ValueTypes types;
     Identity identity;
 };
 
 const RowFacts *row_facts(FunctionCallInfo fcinfo, bool by_image)
 {
     auto *known = static_cast<RowFacts *>(fcinfo->flinfo->fn_extra);
-    if (known != nullptr && is_described_by(fcinfo, known->descriptor))
+    if (known != nullptr && is_described_by(fcinfo, known->types))
         return known;
     MemoryContext previous = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
     auto *facts = static_cast<RowFacts *>(palloc0(sizeof(RowFacts)));
-    facts->descriptor = describe_values(fcinfo);
-    const int count = facts->descriptor->natts;
+    facts->types = describe_values(fcinfo);
+    TupleDesc descriptor = facts->types.descriptor;
+    const int count = descriptor->natts;
     int *positions = static_cast<int *>(palloc(sizeof(int) * count));
     for (int i = 0; i < count; i++)
         positions[i] = i;
-    facts->identity =
-        by_image ? Identity::of_image(facts->descriptor, count) : Identity::of_key(facts->descriptor, positions, count);
+    facts->identity = by_image ? Identity::of_image(descriptor, count) : Identity::of_key(descriptor, positions, count);
     fcinfo->flinfo->fn_extra = facts;
     MemoryContextSwitchTo(previous);
     return facts;
@@ -60,7 +60,7 @@ int64 hash_of_values(FunctionCallInfo fcinfo, bool by_image)
     const RowFacts *facts = row_facts(fcinfo, by_image);
     Datum values[MaxTupleAttributeNumber];
     bool nulls[MaxTupleAttributeNumber];
-    read_values(fcinfo, facts->descriptor, values, nulls);
+    read_values(fcinfo, facts->types, values, nulls);
     return facts->identity.hash(values, nulls);
 }
 
@@ -95,12 +95,12 @@ bytea *image_of_values(FunctionCallInfo fcinfo)
     const RowFacts *facts = row_facts(fcinfo, true);
     Datum values[MaxTupleAttributeNumber];
     bool nulls[MaxTupleAttributeNumber];
-    read_values(fcinfo, facts->descriptor, values, nulls);
+    read_values(fcinfo, facts->types, values, nulls);
     StringInfoData image;
     initStringInfo(&image);
     appendStringInfoSpaces(&image, VARHDRSZ);
-    for (int i = 0; i < facts->descriptor->natts; i++) {
-        Form_pg_attribute attribute = TupleDescAttr(facts->descriptor, i);
+    for (int i = 0; i < facts->types.descriptor->natts; i++) {
+        Form_pg_attribute attribute = TupleDescAttr(facts->types.descriptor, i);
         appendStringInfoChar(&image, nulls[i] ? 'n' : 'v');
         if (!nulls[i])
             append_image(&image, facts->identity.plain(i, values[i]), attribute->attbyval, attribute->attlen);

@@ -29,37 +29,42 @@ HeapTupleHeader row_of(FunctionCallInfo fcinfo)
     return PG_GETARG_HEAPTUPLEHEADER(0);
 }
 
+/* Returns what the typcache counts up when a row type is made or altered. */
+uint64 row_type_of(HeapTupleHeader row)
+{
+    return row == nullptr ? 0
+                          : assign_record_type_identifier(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
+}
+
 } // namespace
 
-TupleDesc describe_values(FunctionCallInfo fcinfo)
+ValueTypes describe_values(FunctionCallInfo fcinfo)
 {
     const List *arguments = arguments_of(fcinfo);
     if (HeapTupleHeader row = row_of(fcinfo))
-        return lookup_rowtype_tupdesc_copy(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
+        return {lookup_rowtype_tupdesc_copy(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row)),
+                row_type_of(row)};
     TupleDesc descriptor = CreateTemplateTupleDesc(PG_NARGS());
     for (int i = 0; i < PG_NARGS(); i++) {
         Node *argument = static_cast<Node *>(list_nth(arguments, i));
         TupleDescInitEntry(descriptor, static_cast<AttrNumber>(i + 1), nullptr, exprType(argument), -1, 0);
         TupleDescInitEntryCollation(descriptor, static_cast<AttrNumber>(i + 1), exprCollation(argument));
     }
-    return descriptor;
+    return {descriptor, 0};
 }
 
-bool is_described_by(FunctionCallInfo fcinfo, TupleDesc descriptor)
+bool is_described_by(FunctionCallInfo fcinfo, const ValueTypes &types)
 {
-    if (HeapTupleHeader row = row_of(fcinfo))
-        return HeapTupleHeaderGetTypeId(row) == descriptor->tdtypeid &&
-               HeapTupleHeaderGetTypMod(row) == descriptor->tdtypmod;
-    return descriptor->tdtypmod < 0;
+    return row_type_of(row_of(fcinfo)) == types.row_type;
 }
 
-void read_values(FunctionCallInfo fcinfo, TupleDesc descriptor, Datum *values, bool *nulls)
+void read_values(FunctionCallInfo fcinfo, const ValueTypes &types, Datum *values, bool *nulls)
 {
     if (HeapTupleHeader row = row_of(fcinfo)) {
         HeapTupleData tuple = {};
         tuple.t_len = HeapTupleHeaderGetDatumLength(row);
         tuple.t_data = row;
-        heap_deform_tuple(&tuple, descriptor, values, nulls);
+        heap_deform_tuple(&tuple, types.descriptor, values, nulls);
         return;
     }
     for (int i = 0; i < PG_NARGS(); i++) {

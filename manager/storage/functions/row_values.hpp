@@ -16,10 +16,18 @@ extern "C" {
 
 namespace pgtrickle::storage {
 
+/* The types of the values of a call. */
+struct ValueTypes {
+    TupleDesc descriptor; /* has exactly the values that read_values() reads */
+    uint64 row_type;      /* of the record that has them as columns, or 0: the arguments are the values */
+};
+
 /* Describes the values of the call: at most MaxTupleAttributeNumber. Allocates in the current context. */
-TupleDesc describe_values(FunctionCallInfo fcinfo);
-/* Whether a description of an earlier call at the same place applies: records may differ from call to call. */
-bool is_described_by(FunctionCallInfo fcinfo, TupleDesc descriptor);
-void read_values(FunctionCallInfo fcinfo, TupleDesc descriptor, Datum *values, bool *nulls);
+ValueTypes describe_values(FunctionCallInfo fcinfo);
+/* Whether a description of an earlier call at the same place applies: one call has a record, the next one another, or
+ * NULL, which is a value and no row. */
+bool is_described_by(FunctionCallInfo fcinfo, const ValueTypes &types);
+/* Requires is_described_by(). */
+void read_values(FunctionCallInfo fcinfo, const ValueTypes &types, Datum *values, bool *nulls);
 
 } // namespace pgtrickle::storage
