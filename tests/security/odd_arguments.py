@@ -23,7 +23,7 @@ ROLE = f"nobody_{uuid.uuid4().hex[:8]}"
 ROWS = ["NULL", "NULL::odd.texts", "ROW()", "ROW(NULL)", "ROW(1)", "ROW(1, 'a'::text)", "ROW('a'::text, 1)", "ROW(1.0, 1.00)", "ROW(7::int8, 8::int8, 9::int8)",
         "ROW(ROW(1, 2), ROW('x'::text))", "ROW('a', 'b', 'c', 'd')::odd.texts", "ROW(NULL, repeat('b', 9), NULL, repeat('d', 3000))::odd.texts",
         "ROW(1, 2, 3)::odd.numbers", "ROW(4, NULL, 6)::odd.numbers", "ROW(1, 'x', 'y')::odd.names", "ROW(ROW('a', 'b', 'c', 'd')::odd.texts, NULL)",
-        "ROW(ARRAY[ROW(1, 2, 3)::odd.numbers], '{}'::text[])", "ROW('{1,NULL}'::int[], '[1,3)'::int4range, 'a'::char(3), true, 'x'::\"char\")"]
+        "ROW(5)::odd.dropped", "ROW(ROW(5)::odd.dropped, 5)", "ROW(ARRAY[ROW(1, 2, 3)::odd.numbers], '{}'::text[])", "ROW('{1,NULL}'::int[], '[1,3)'::int4range, 'a'::char(3), true, 'x'::\"char\")"]
 
 
 def set_up():
@@ -31,6 +31,7 @@ def set_up():
     db.run(f"""CREATE ROLE {ROLE}; CREATE SCHEMA odd AUTHORIZATION {ROLE}; SET ROLE {ROLE};
         CREATE TYPE odd.texts AS (a text, b text, c text, d text); CREATE TYPE odd.numbers AS (a int8, b int8, c int8);
         CREATE TYPE odd.names AS (a int8, b name, c name); CREATE TYPE odd.altered AS (a int4, b text);
+        CREATE TABLE odd.dropped (a int4, b text, c int2); ALTER TABLE odd.dropped DROP COLUMN b, DROP COLUMN c;
         CREATE FUNCTION odd.row(number int) RETURNS record LANGUAGE plpgsql AS $$ BEGIN CASE number {branches} END CASE; END $$""")
 
 

@@ -36,14 +36,23 @@ uint64 row_type_of(HeapTupleHeader row)
                           : assign_record_type_identifier(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
 }
 
+/* A dropped column has lost its type, not its place: it stands for an int4 that is NULL (read_values()). */
+TupleDesc describe_row(HeapTupleHeader row)
+{
+    TupleDesc descriptor = lookup_rowtype_tupdesc_copy(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
+    for (int i = 0; i < descriptor->natts; i++)
+        if (TupleDescAttr(descriptor, i)->attisdropped)
+            TupleDescAttr(descriptor, i)->atttypid = INT4OID;
+    return descriptor;
+}
+
 } // namespace
 
 ValueTypes describe_values(FunctionCallInfo fcinfo)
 {
     const List *arguments = arguments_of(fcinfo);
     if (HeapTupleHeader row = row_of(fcinfo))
-        return {lookup_rowtype_tupdesc_copy(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row)),
-                row_type_of(row)};
+        return {describe_row(row), row_type_of(row)};
     TupleDesc descriptor = CreateTemplateTupleDesc(PG_NARGS());
     for (int i = 0; i < PG_NARGS(); i++) {
         Node *argument = static_cast<Node *>(list_nth(arguments, i));
@@ -65,6 +74,8 @@ void read_values(FunctionCallInfo fcinfo, const ValueTypes &types, Datum *values
         tuple.t_len = HeapTupleHeaderGetDatumLength(row);
         tuple.t_data = row;
         heap_deform_tuple(&tuple, types.descriptor, values, nulls);
+        for (int i = 0; i < types.descriptor->natts; i++)
+            nulls[i] = nulls[i] || TupleDescAttr(types.descriptor, i)->attisdropped;
         return;
     }
     for (int i = 0; i < PG_NARGS(); i++) {
