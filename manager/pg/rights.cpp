@@ -19,6 +19,9 @@ void ServedOwner::require(Oid owner)
         raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
                .message = "could not run code of an owner in the worker of another one",
                .detail = "A stream table has got another owner meanwhile."});
+    if (!has_limits_)
+        call([=] { take_limits_of(owner); });
+    has_limits_ = true;
 }
 
 void AsOwner::hide_messages_from_others(Oid owner)

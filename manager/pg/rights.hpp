@@ -118,7 +118,7 @@ class SessionSwitch {
  */
 class ServedOwner {
   public:
-    /* Raises 40001 in a worker that serves another one. */
+    /* Raises 40001 in a worker that serves another one. The worker takes the limits of the owner. */
     explicit ServedOwner(Oid owner)
     {
         if (SessionSwitch::is_in_worker())
@@ -134,6 +134,7 @@ class ServedOwner {
     static void require(Oid owner);
 
     static inline Oid owner_ = InvalidOid;
+    static inline bool has_limits_ = false; /* of the owner */
 };
 
 /* Rights of the stream table's owner in a security-restricted operation. User code does not see custom

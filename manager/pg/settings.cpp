@@ -31,11 +31,12 @@ const char *value_among(ArrayType *entries, const char *name)
     return found;
 }
 
-/* Returns the value that ALTER DATABASE or ALTER ROLE ALL gives, or null. */
-const char *given_value(const char *name)
+/* Returns the value that ALTER ROLE gives sessions of the role in this database, or, if `role` is invalid, the one that
+ * ALTER DATABASE or ALTER ROLE ALL gives; or null. */
+const char *given_value(const char *name, Oid role = InvalidOid)
 {
-    const char *value = value_among(settings_given_in(MyDatabaseId), name);
-    return value != nullptr ? value : value_among(settings_given_in(InvalidOid), name);
+    const char *value = value_among(settings_given_in(MyDatabaseId, role), name);
+    return value != nullptr ? value : value_among(settings_given_in(InvalidOid, role), name);
 }
 
 /* Whether the role or the client has given the session the value that RESET returns to. */
@@ -237,6 +238,13 @@ void set_text_settings()
         set_for_now("debug_print_rewritten", "off");
     if (Debug_print_plan)
         set_for_now("debug_print_plan", "off");
+}
+
+void take_limits_of(Oid role)
+{
+    static constexpr char name[] = "temp_file_limit";
+    if (const char *value = given_value(name, role))
+        (void)set_config_option(name, value, PGC_SUSET, PGC_S_DATABASE_USER, GUC_ACTION_SET, true, WARNING, false);
 }
 
 SettingsLevel::SettingsLevel() : level_(NewGUCNestLevel()) {}

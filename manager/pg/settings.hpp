@@ -27,6 +27,11 @@ bool has_set_placeholders();
 void set_for_now(const char *name, const char *value);
 void set_text_settings();
 
+/* Gives this process, to its end, the limit on temporary files that ALTER ROLE … SET gives sessions of the role: no
+ * other setting of a role is a limit on what it uses that it cannot raise itself. PostgreSQL frame; must be called in a
+ * transaction. */
+void take_limits_of(Oid role);
+
 /* A GUC nest level: settings that are made during the lifetime of the object are undone when it is destroyed.
  * C++ frames. */
 class SettingsLevel {

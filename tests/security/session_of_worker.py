@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 """Shows that the session of a worker gives the code of a stream table's owner nothing: session_user is the owner, also in
-parallel workers and after errors, and no lock of a function stays with the worker."""
+parallel workers and after errors, no lock of a function stays with the worker, and the owner's limit on temporary files is in force."""
 
 import sys
 from pathlib import Path
@@ -101,6 +101,21 @@ def no_advisory_lock_stays():
     db.run("SET lock_timeout = '10s'; SELECT pg_advisory_lock(4242); SELECT pg_advisory_unlock(4242); RESET lock_timeout")
 
 
+def temporary_files_are_limited_as_in_sessions_of_the_owner():
+    db.run("CREATE ROLE ws_limited; CREATE SCHEMA limited AUTHORIZATION ws_limited; GRANT USAGE ON FOREIGN SERVER pgtrickle TO ws_limited")
+    for limited in True, False:
+        db.run("ALTER ROLE ws_limited SET temp_file_limit = '1MB'" if limited else "ALTER ROLE ws_limited RESET temp_file_limit")
+        as_role("ws_limited", "SELECT pgtrickle.create_stream_table('limited.sorted', "
+                "'SELECT count(DISTINCT x) AS n FROM (SELECT repeat(''x'', 100) || g AS x FROM generate_series(1, 100000) g) s', '520w', 'FULL', "
+                "initialize => false)")
+        db.wait_for("SELECT coalesce(left(last_error_message, 19), status) FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'sorted'",
+                    "temporary file size" if limited else "ACTIVE")
+        db.run("DROP FOREIGN TABLE limited.sorted")
+        # A worker keeps the limit with which it began.
+        db.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'pg_trickle refresh worker' AND datname = current_database()")
+    db.run("DROP OWNED BY ws_limited; DROP ROLE ws_limited")
+
+
 def finish():
     db.run("DROP FUNCTION public.for_superusers(text); SET client_min_messages = error; DROP SCHEMA alice, mallory CASCADE")
     db.run("DROP OWNED BY ws_alice, ws_mallory; DROP ROLE ws_alice, ws_mallory")
@@ -108,4 +123,4 @@ def finish():
 
 
 run_cases([prepare, policies_and_views_show_the_rows_of_the_owner, functions_for_superusers_refuse, so_it_is_in_parallel_workers,
-           no_advisory_lock_stays, finish])
+           no_advisory_lock_stays, temporary_files_are_limited_as_in_sessions_of_the_owner, finish])
