@@ -38,6 +38,20 @@ SELECT * FROM pgtrickle.dependency_tree();
 SELECT regexp_replace(line, '\d+ m?s behind', '… behind') AS line FROM regexp_split_to_table(pgtrickle.explain_dag(), '\n') line WHERE line !~ 'classDef';
 SELECT * FROM pgtrickle.diamond_groups();
 RESET ROLE;
+-- an atomic set: without a side of another owner, with both of its apexes, also for a role that sees a part of it
+CREATE ROLE gr_other;
+GRANT USAGE ON FOREIGN SERVER pgtrickle TO gr_other;
+GRANT ALL ON SCHEMA gr TO gr_other;
+CREATE FOREIGN TABLE c () SERVER pgtrickle OPTIONS (query 'SELECT id, n + 2 AS l FROM base', schedule '520w');
+CREATE FOREIGN TABLE g () SERVER pgtrickle OPTIONS (query 'SELECT n, m, l FROM a JOIN b USING (id) JOIN c USING (id)', schedule '520w');
+CREATE FOREIGN TABLE h () SERVER pgtrickle OPTIONS (query 'SELECT n, l FROM a JOIN c USING (id)', schedule '520w', diamond_schedule_policy 'slowest');
+SELECT * FROM pgtrickle.diamond_groups();
+ALTER FOREIGN TABLE b OWNER TO gr_other;
+SELECT * FROM pgtrickle.diamond_groups();
+GRANT SELECT ON c TO gr_reader;
+SET ROLE gr_reader;
+SELECT * FROM pgtrickle.diamond_groups();
+RESET ROLE;
 DROP OWNED BY gr_reader;
 DROP ROLE gr_reader;
 
@@ -54,3 +68,5 @@ SELECT line FROM regexp_split_to_table(rtrim(pgtrickle.explain_dag('dot'), E'\n'
   WHERE line !~ '^(digraph stream_tables \{|  rankdir=.*|  (node|edge) \[.*\];|  n\d+ \[label="([^"\\]|\\.)*"(, [a-z]+=("[#a-z0-9]+"|[a-z]+))+\];|  n\d+ -> n\d+;|\})$';
 SET client_min_messages = warning;
 DROP SCHEMA "%%{init: x}%%", gr CASCADE;
+DROP OWNED BY gr_other;
+DROP ROLE gr_other;

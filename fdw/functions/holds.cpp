@@ -1,5 +1,5 @@
 /*
- * pause_scheduler, resume_scheduler, drain and holds, as SQL functions.
+ * pause_scheduler, resume_scheduler and drain, as SQL functions.
  *
  * A drain must take effect before it is committed: while drain() waits for the work lock, the manager starts
  * no job. From the commit on, the row in pgt_hold has the same effect, also after a restart, until
@@ -11,15 +11,12 @@
 #include "definition/visibility.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/extension_tables.hpp"
-#include "fdw/sql/result_rows.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/attempt.hpp"
-#include "pg/relation_name.hpp"
 #include "pg/settings.hpp"
 
 extern "C" {
 #include "storage/lmgr.h"
-#include "utils/lsyscache.h"
 }
 
 #include <climits>
@@ -152,81 +149,6 @@ bool is_drained()
            !call([] { return refresh::is_work_going_on(); });
 }
 
-/* Returns the earliest row of pgt_hold that is the reason of a hold; -1 for a hold that is part of a definition. */
-int origin_of(const scheduler::Hold &hold, Oid relid, const definition::TableRows &all)
-{
-    using namespace refresh;
-    using Kind = scheduler::Hold::Kind;
-    const char *kind = hold.kind == Kind::drained        ? "drain"
-                       : hold.kind == Kind::gated        ? "gate"
-                       : hold.kind == Kind::not_advanced ? "watermark"
-                                                         : "pause";
-    Oid relation = hold.is_about_data() ? hold.culprit : hold.kind == Kind::paused ? relid : InvalidOid;
-    const bool is_of_any = hold.kind == Kind::not_advanced && relation == InvalidOid;
-    int origin = -1;
-    for (int i = 0; hold.kind != Kind::frozen && i < all.count; i++) {
-        auto is_text = [&](int column, const char *wanted) {
-            return strcmp(TextDatumGetCString(all.value(i, column)), wanted) == 0;
-        };
-        const bool is_reason = (is_of_any || DatumGetObjectId(all.value(i, hold_relation)) == relation) && call([&] {
-                                   return is_text(hold_kind, kind) && is_text(hold_group, hold.group.c_str());
-                               });
-        if (is_reason && (origin < 0 || DatumGetTimestampTz(all.value(i, hold_since)) <
-                                            DatumGetTimestampTz(all.value(origin, hold_since))))
-            origin = i;
-    }
-    return origin;
-}
-
-void add_row(Rows &rows, const Definition &definition, const scheduler::Hold &hold, const definition::TableRows &all)
-{
-    rows.text(definition.schema_name).text(definition.name).text(refresh::name_of(hold.kind));
-    rows.text(refresh::sentence_of(hold));
-    const bool is_shown = refresh::may_show_group(hold.sources);
-    if (is_shown && hold.culprit != InvalidOid)
-        rows.text(call([&] { return quoted_relation_name(hold.culprit); }));
-    else
-        rows.text(!is_shown || hold.group.empty() ? Text() : Text(hold.group));
-    const int origin = is_shown ? origin_of(hold, definition.relid, all) : -1;
-    if (origin >= 0)
-        rows.copy(all, origin, refresh::hold_since).copy(all, origin, refresh::hold_role).add();
-    else
-        rows.time(0).text(Text()).add();
-}
-
-void list_holds(FunctionCallInfo fcinfo)
-{
-    Rows rows(fcinfo);
-    scheduler::Graph graph;
-    std::vector<Definition> definitions;
-    for (Oid relid : definition::all()) {
-        /* Another transaction may have dropped it in the meantime. This function does not wait for transactions that
-         * alter a stream table, and keeps none locked, as the user may be one that may not see it. */
-        const bool is_locked = call([=] { return ConditionalLockRelationOid(relid, AccessShareLock); });
-        std::optional<Definition> definition = definition::load_if_exists(relid);
-        if (is_locked)
-            call([=] { UnlockRelationOid(relid, AccessShareLock); });
-        if (!definition)
-            continue;
-        definitions.push_back(*std::move(definition));
-        scheduler::Ids sources;
-        for (const Source &source : definitions.back().sources)
-            sources.push_back(source.relid);
-        graph.set(relid, std::move(sources));
-    }
-    scheduler::Holds holds = refresh::read_holds_on([&] { return graph; });
-    for (const Definition &definition : definitions)
-        if (definition.is_frozen())
-            holds.frozen.insert(definition.relid);
-    holds = scheduler::concerning(std::move(holds), graph);
-    const definition::TableRows all = call([] { return definition::rows_of("pgt_hold"); });
-    for (const Definition &definition : definitions) {
-        std::optional<scheduler::Hold> hold = scheduler::hold_of(holds, graph, definition.relid);
-        if (hold && call([&] { return may_see(definition.relid); }))
-            add_row(rows, definition, *hold, all);
-    }
-}
-
 } // namespace
 
 } // namespace pgtrickle
@@ -251,10 +173,4 @@ SQL_FUNCTION(pgtrickle_drain)
 SQL_FUNCTION(pgtrickle_is_drained)
 {
     PG_RETURN_BOOL(pgtrickle::is_drained());
-}
-
-SQL_FUNCTION(pgtrickle_holds)
-{
-    pgtrickle::list_holds(fcinfo);
-    return 0;
 }

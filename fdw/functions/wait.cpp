@@ -55,9 +55,7 @@ void pause(long limit_ms)
 
 [[noreturn]] void raise_suspended(Oid relid)
 {
-    refresh::HoldExplanation explanation;
-    if (call([=] { return may_see_reason(relid); }))
-        explanation = refresh::explain_inactive(relid);
+    const refresh::HoldExplanation explanation = refresh::explain_inactive(relid);
     raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
            .message = std::string("stream table ") + call([=] { return definition::qualified_name(relid); }) +
                       " is suspended, or reads a suspended stream table",

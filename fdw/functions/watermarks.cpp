@@ -3,7 +3,6 @@
  */
 #include "definition/guc.hpp"
 #include "definition/state/extension_table.hpp"
-#include "definition/stream_table.hpp"
 #include "definition/visibility.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/extension_tables.hpp"
@@ -23,7 +22,6 @@ extern "C" {
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 namespace pgtrickle {
 
@@ -175,65 +173,11 @@ void list_groups(FunctionCallInfo fcinfo)
     for (int i = 0; i < found.count; i++) {
         std::string name = call([&] { return TextDatumGetCString(found.value(i, group_column_name)); });
         const scheduler::WatermarkGroup *group = find_group(holds, name);
-        if (group != nullptr && !refresh::may_show_group(group->sources))
+        if (group != nullptr && !refresh::may_show_all(group->sources))
             continue;
         rows.text(name).datum(name_array(group != nullptr ? group->sources : std::vector<Oid>()), TEXTARRAYOID);
         rows.copy(found, i, group_tolerance).copy(found, i, group_created).add();
     }
-}
-
-/* Returns for each group the number of stream tables that are held because of it. */
-std::map<std::string, int> count_waiting(const scheduler::Holds &all, const scheduler::Graph &graph)
-{
-    const scheduler::Holds holds = scheduler::concerning(all, graph);
-    std::map<std::string, int> counts;
-    for (scheduler::Id relid : graph.ids())
-        if (std::optional<scheduler::Hold> hold = scheduler::hold_of(holds, graph, relid))
-            counts[hold->group]++;
-    return counts;
-}
-
-void add_status(Rows &rows, const scheduler::Holds &holds, const scheduler::WatermarkGroup &group, int waiting)
-{
-    Oid laggard = InvalidOid;
-    std::optional<TimestampTz> advanced = scheduler::advanced_to(holds, group, &laggard);
-    std::optional<TimestampTz> least, greatest;
-    int with_watermark = 0;
-    for (Oid source : group.sources)
-        if (auto found = holds.watermarks.find(source); found != holds.watermarks.end()) {
-            with_watermark++;
-            least = std::min(least.value_or(found->second), found->second);
-            greatest = std::max(greatest.value_or(found->second), found->second);
-        }
-    auto time = [&](const std::optional<TimestampTz> &value) {
-        value ? rows.datum(TimestampTzGetDatum(*value), TIMESTAMPTZOID) : rows.null();
-    };
-    rows.text(group.name);
-    time(advanced);
-    time(least);
-    time(greatest);
-    least ? rows.real((static_cast<double>(*greatest) - static_cast<double>(*least)) / 1e6) : rows.null();
-    laggard != InvalidOid &&is_there(laggard) ? rows.text(call([=] { return quoted_relation_name(laggard); }))
-                                              : rows.null();
-    const auto total = static_cast<int>(group.sources.size());
-    rows.integer(waiting).boolean(advanced.has_value()).integer(total).integer(with_watermark).add();
-}
-
-void list_status(FunctionCallInfo fcinfo)
-{
-    Rows rows(fcinfo);
-    scheduler::Holds holds = refresh::read_holds();
-    scheduler::Graph graph;
-    for (Oid relid : definition::all()) {
-        scheduler::Ids sources;
-        for (const Source &source : definition::sources_of(relid))
-            sources.push_back(source.relid);
-        graph.set(relid, std::move(sources));
-    }
-    std::map<std::string, int> waiting = count_waiting(holds, graph);
-    for (const scheduler::WatermarkGroup &group : holds.groups)
-        if (refresh::may_show_group(group.sources))
-            add_status(rows, holds, group, waiting[group.name]);
 }
 
 } // namespace
@@ -267,11 +211,5 @@ SQL_FUNCTION(pgtrickle_watermarks)
 SQL_FUNCTION(pgtrickle_watermark_groups)
 {
     pgtrickle::list_groups(fcinfo);
-    return 0;
-}
-
-SQL_FUNCTION(pgtrickle_watermark_status)
-{
-    pgtrickle::list_status(fcinfo);
     return 0;
 }

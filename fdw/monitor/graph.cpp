@@ -1,5 +1,5 @@
 /*
- * The graph of stream tables, for SQL: as a tree of text, as a drawing, and its diamonds.
+ * The graph of stream tables, for SQL: as a tree of text and as a drawing.
  */
 #include "definition/options.hpp"
 #include "fdw/monitor/graph_model.hpp"
@@ -11,8 +11,6 @@ extern "C" {
 #include "mb/pg_wchar.h"
 }
 
-#include <algorithm>
-#include <map>
 #include <set>
 
 namespace pgtrickle {
@@ -107,21 +105,6 @@ class Tree {
     std::set<size_t> shown_;
 };
 
-void add_diamond(Rows &rows, const VisibleGraph &graph, const GraphNode &end, const scheduler::Ids &members, int number)
-{
-    auto add = [&](const GraphNode &node, bool is_end) {
-        if (!node.seen)
-            return;
-        rows.text(node.seen->definition.schema_name).text(node.seen->definition.name).integer(number).boolean(is_end);
-        rows.text(end.seen->definition.is_diamond_atomic ? "atomic" : "none");
-        rows.text(end.seen->definition.is_diamond_policy_slowest ? "slowest" : "fastest").add();
-    };
-    for (const GraphNode &node : graph)
-        if (std::find(members.begin(), members.end(), node.relid) != members.end())
-            add(node, false);
-    add(end, true);
-}
-
 } // namespace
 
 } // namespace pgtrickle
@@ -146,19 +129,4 @@ SQL_FUNCTION(pgtrickle_explain_dag)
     VisibleGraph graph = visible_graph();
     std::string text = format == "dot" ? as_dot(graph) : as_mermaid(graph);
     return call([&] { return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size()))); });
-}
-
-SQL_FUNCTION(pgtrickle_diamond_groups)
-{
-    using namespace pgtrickle;
-    Rows rows(fcinfo);
-    VisibleGraph graph = visible_graph();
-    scheduler::Graph scheduler_view = scheduler_graph(graph);
-    int number = 0;
-    for (const GraphNode &node : graph) {
-        scheduler::Ids members = node.seen ? scheduler_view.diamond_of(node.relid) : scheduler::Ids();
-        if (!members.empty())
-            add_diamond(rows, graph, node, members, ++number);
-    }
-    return 0;
 }

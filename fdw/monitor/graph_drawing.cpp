@@ -50,7 +50,7 @@ const Style &style_of(const GraphNode &node)
     case state::Status::initializing: return style_named("initializing");
     case state::Status::active: break;
     }
-    if (!node.seen->hold.empty())
+    if (node.seen->hold)
         return style_named("held");
     return style_named(node.seen->is_late ? "stale" : "active");
 }

@@ -57,18 +57,4 @@ VisibleGraph visible_graph()
     return graph;
 }
 
-scheduler::Graph scheduler_graph(const VisibleGraph &graph)
-{
-    scheduler::Graph result;
-    for (const GraphNode &node : graph) {
-        if (!node.seen)
-            continue;
-        scheduler::Ids sources;
-        for (size_t source : node.sources)
-            sources.push_back(graph[source].relid);
-        result.set(node.relid, std::move(sources));
-    }
-    return result;
-}
-
 } // namespace pgtrickle

@@ -8,7 +8,6 @@
 #pragma once
 
 #include "fdw/monitor/stream_table_list.hpp"
-#include "scheduler/graph/graph.hpp"
 
 #include <optional>
 
@@ -28,8 +27,6 @@ struct GraphNode {
 using VisibleGraph = std::vector<GraphNode>; /* stream tables first, then by name */
 
 VisibleGraph visible_graph();
-/* Returns the graph as the scheduler represents it: by OID. */
-scheduler::Graph scheduler_graph(const VisibleGraph &graph);
 
 /* Drawings for explain_dag. C++ frames; pure functions. */
 std::string as_mermaid(const VisibleGraph &graph);

@@ -19,11 +19,10 @@ namespace pgtrickle {
 
 namespace {
 
-std::optional<std::string> error_text(const catalog::Refresh &refresh, bool with_texts)
+/* Errors quote data, and reasons name sources. */
+std::optional<std::string> text_if(bool with_texts, const std::string &text)
 {
-    if (!with_texts || refresh.error_message.empty())
-        return std::nullopt;
-    return refresh.error_message;
+    return with_texts && !text.empty() ? std::optional(text) : std::nullopt;
 }
 
 /* Returns what the user may see of a stream table's entries. Remembers the last answer, because adjacent
@@ -105,9 +104,9 @@ SQL_FUNCTION(pgtrickle_refresh_history_rows)
         rows.number(refresh.refresh_id).number(refresh.relid).time(refresh.data_timestamp);
         rows.time(refresh.started_at).time(refresh.ended_at).text(name_of(refresh.action));
         rows.number(refresh.rows_inserted).number(refresh.rows_deleted).number(refresh.delta_rows);
-        rows.boolean(refresh.was_full_fallback).text(error_text(refresh, visibility.may_see_texts));
+        rows.boolean(refresh.was_full_fallback).text(text_if(visibility.may_see_texts, refresh.error_message));
         rows.text(name_of(refresh.status)).text(name_of(refresh.initiated_by));
-        rows.text(refresh.reason.empty() ? std::nullopt : std::optional(refresh.reason)).add();
+        rows.text(text_if(visibility.may_see_texts, refresh.reason)).add();
         return true;
     });
     return 0;
@@ -131,7 +130,7 @@ SQL_FUNCTION(pgtrickle_get_refresh_history)
             .number(refresh.rows_inserted)
             .number(refresh.rows_deleted);
         rows.real(static_cast<double>(refresh.ended_at - refresh.started_at) / 1000.0);
-        rows.text(error_text(refresh, with_texts)).add();
+        rows.text(text_if(with_texts, refresh.error_message)).add();
         return true;
     });
     return 0;
@@ -161,7 +160,7 @@ SQL_FUNCTION(pgtrickle_refresh_timeline)
             .text(name_of(refresh.initiated_by));
         rows.number(refresh.rows_inserted).number(refresh.rows_deleted).number(refresh.delta_rows);
         rows.real(static_cast<double>(refresh.ended_at - refresh.started_at) / 1000.0);
-        rows.text(error_text(refresh, seen.may_see_texts)).add();
+        rows.text(text_if(seen.may_see_texts, refresh.error_message)).add();
     }
     return 0;
 }

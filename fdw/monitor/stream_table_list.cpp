@@ -19,18 +19,6 @@ using scheduler::Schedule;
  * others that were due earlier. */
 constexpr int64_t grace_us = 5'000'000;
 
-scheduler::Graph graph_of(const std::vector<StreamTableInfo> &all)
-{
-    scheduler::Graph graph;
-    for (const StreamTableInfo &seen : all) {
-        scheduler::Ids sources;
-        for (const Source &source : seen.definition.sources)
-            sources.push_back(source.relid);
-        graph.set(seen.definition.relid, std::move(sources));
-    }
-    return graph;
-}
-
 /* Returns when the manager refreshes them, apart from refreshes of rows that differ without a change. */
 scheduler::EffectiveSchedules schedules_of(const std::vector<StreamTableInfo> &all, const scheduler::Graph &graph)
 {
@@ -59,7 +47,7 @@ bool is_late_by(const Schedule &schedule, TimestampTz since, TimestampTz now)
 
 bool is_late(const StreamTableInfo &seen, const scheduler::EffectiveSchedule &due, TimestampTz now)
 {
-    if (!seen.hold.empty() || !seen.age.staleness_us || seen.age.own_staleness_us <= grace_us)
+    if (seen.hold || !seen.age.staleness_us || seen.age.own_staleness_us <= grace_us)
         return false;
     TimestampTz since = now - seen.age.own_staleness_us;
     const std::vector<Schedule> &schedules = due.schedules;
@@ -81,8 +69,7 @@ void find_holds(std::vector<StreamTableInfo> &all, const scheduler::Graph &graph
         return;
     holds = scheduler::concerning(std::move(holds), graph);
     for (StreamTableInfo &seen : all)
-        if (std::optional<scheduler::Hold> hold = scheduler::hold_of(holds, graph, seen.definition.relid))
-            seen.hold = refresh::sentence_of(*hold);
+        seen.hold = scheduler::hold_of(holds, graph, seen.definition.relid);
 }
 
 } // namespace
@@ -101,6 +88,18 @@ std::optional<StreamTableInfo> look_at(Oid relid)
     seen.may_see_texts = call([=] { return definition::may_see_texts(relid); });
     seen.may_see = seen.may_see_texts || call([=] { return may_see(relid); });
     return seen;
+}
+
+scheduler::Graph graph_of(const std::vector<StreamTableInfo> &all)
+{
+    scheduler::Graph graph;
+    for (const StreamTableInfo &seen : all) {
+        scheduler::Ids sources;
+        for (const Source &source : seen.definition.sources)
+            sources.push_back(source.relid);
+        graph.set(seen.definition.relid, std::move(sources));
+    }
+    return graph;
 }
 
 std::vector<StreamTableInfo> all_stream_tables()

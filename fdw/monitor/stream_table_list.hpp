@@ -8,6 +8,7 @@
 
 #include "definition/definition.hpp"
 #include "fdw/monitor/age.hpp"
+#include "scheduler/graph/hold.hpp"
 
 namespace pgtrickle {
 
@@ -17,13 +18,13 @@ struct StreamTableInfo {
     Age age;
     bool may_see = false;       /* the user may see it; otherwise the other members must not be shown */
     bool may_see_texts = false; /* the user may see queries and error texts */
-    std::string hold;           /* a sentence that says why it is held; empty: it is not */
-    bool is_late = false;       /* it has lacked changes far longer than its schedule permits; not held */
+    std::optional<scheduler::Hold> hold;
+    bool is_late = false; /* it has lacked changes far longer than its schedule permits; not held */
 
     /* Returns its status, or HELD if it is active, but held. */
     std::string shown_status() const
     {
-        return !hold.empty() && state.status == state::Status::active ? "HELD" : state::name_of(state.status);
+        return hold && state.status == state::Status::active ? "HELD" : state::name_of(state.status);
     }
     /* "schema.name", unquoted */
     std::string name() const { return definition.schema_name + "." + definition.name; }
@@ -34,6 +35,8 @@ struct StreamTableInfo {
 std::optional<StreamTableInfo> look_at(Oid relid);
 /* Returns all stream tables, sorted by OID. */
 std::vector<StreamTableInfo> all_stream_tables();
+/* Returns what they read, as the scheduler represents it. */
+scheduler::Graph graph_of(const std::vector<StreamTableInfo> &all);
 /* Returns the stream tables that the user may see, sorted by schema and name. */
 std::vector<StreamTableInfo> visible_stream_tables();
 

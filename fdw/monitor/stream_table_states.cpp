@@ -6,6 +6,7 @@
 #include "definition/options.hpp"
 #include "fdw/monitor/stream_table_list.hpp"
 #include "fdw/sql/result_rows.hpp"
+#include "refresh/batch/holds.hpp"
 
 #include <set>
 
@@ -19,7 +20,7 @@ SQL_FUNCTION(pgtrickle_stream_table_states)
         rows.text(options::name_of(definition.mode)).text(definition.schedule_text).boolean(seen.state.is_populated);
         rows.boolean(seen.state.needs_reinit).integer(seen.state.consecutive_errors).time(seen.age.data_timestamp);
         rows.interval(seen.age.staleness_us).boolean(seen.is_late);
-        seen.hold.empty() ? rows.null() : rows.text(seen.hold);
+        seen.hold ? rows.text(refresh::sentence_of(*seen.hold)) : rows.null();
         rows.time(seen.state.last_refresh_at);
         rows.boolean(seen.may_see_texts).datum(TransactionIdGetDatum(seen.state.written_by), XIDOID);
         rows.boolean(seen.state.needs_setup).add();

@@ -25,27 +25,28 @@ namespace pgtrickle {
 
 namespace {
 
-/* For a reader by way of a view that may not see the state of the stream table, or of one that it reads. */
-const char *const hidden_reason = "It cannot be refreshed at present.";
-const char *const hint_of_hidden_reason =
-    "A role that may read the stream tables that its refresh needs can see the reason.";
+using refresh::HoldExplanation;
+
+/* Returns a part of the explanation; null if that is empty. PostgreSQL frame. */
+template <class Explain> const char *part_of(Explain explain, bool is_hint)
+{
+    return enter([&]() -> const char * {
+        const HoldExplanation explanation = explain();
+        const std::string &words = is_hint ? explanation.hint : explanation.sentence;
+        return words.empty() ? nullptr : call([&] { return pstrdup(words.c_str()); });
+    });
+}
 
 /* Returns the reason why the stream table is not refreshed, or the hint, as text; null if the reason no
  * longer exists. PostgreSQL frame. */
 const char *explain_inactive(Oid relid, bool is_hint)
 {
-    char *text = nullptr;
-    enter([&] {
-        refresh::HoldExplanation explanation = refresh::explain_hold(relid);
-        if (explanation.sentence.empty())
-            explanation = refresh::explain_inactive(relid);
-        const std::string &words = is_hint ? explanation.hint : explanation.sentence;
-        if (!words.empty())
-            text = call([&] { return pstrdup(words.c_str()); });
-    });
-    if (text != nullptr && !may_see_reason(relid))
-        return is_hint ? hint_of_hidden_reason : hidden_reason;
-    return text;
+    return part_of(
+        [=] {
+            const HoldExplanation explanation = refresh::explain_hold(relid);
+            return explanation.sentence.empty() ? refresh::explain_inactive(relid) : explanation;
+        },
+        is_hint);
 }
 
 /* The stream table whose last refresh failed, so that another one is not refreshed. */
@@ -55,44 +56,44 @@ struct Failed {
 };
 
 /* Returns itself, else the nearest one that it reads, else one without which it is not refreshed because of an atomic
- * set. PostgreSQL frame. */
+ * set. C++ frame. */
 Failed failed_one(Oid relid)
 {
     Failed failed = {relid, false};
-    auto is_failing = [](Oid each) { return mailbox::status_of(each).state.is_failing; };
+    auto is_failing = [](Oid each) { return call([=] { return mailbox::status_of(each).state.is_failing; }); };
     if (is_failing(relid))
         return failed;
-    enter([&] {
-        auto is_found = [&](const std::vector<Oid> &in, bool is_read) {
-            const auto first = std::find_if(in.begin(), in.end(), is_failing);
-            if (first != in.end())
-                failed = {*first, is_read};
-            return first != in.end();
-        };
-        if (is_found(definition::upstreams_of(relid), true))
-            return;
-        for (Oid member : refresh::members_of_needed_sets(relid))
-            if (is_found(definition::with_upstreams(member), false))
-                return;
-    });
+    auto is_found = [&](const std::vector<Oid> &in, bool is_read) {
+        const auto first = std::find_if(in.begin(), in.end(), is_failing);
+        if (first != in.end())
+            failed = {*first, is_read};
+        return first != in.end();
+    };
+    if (is_found(definition::upstreams_of(relid), true))
+        return failed;
+    for (Oid member : refresh::members_of_needed_sets(relid))
+        if (is_found(definition::with_upstreams(member), false))
+            break;
     return failed;
 }
 
-bool may_see_failure(Oid relid, const Failed &failed)
-{
-    return may_see_reason(relid) && may_see_reason(failed.relid);
-}
-
-const char *explain_failure(Oid relid)
+HoldExplanation explain_failed(Oid relid)
 {
     const Failed failed = failed_one(relid);
-    if (!may_see_failure(relid, failed))
-        return hidden_reason;
-    if (failed.relid == relid)
-        return "Its last refresh failed.";
-    return psprintf(failed.is_read ? "It reads %s, whose last refresh failed."
-                                   : "It is not refreshed without %s, whose last refresh failed.",
-                    quoted_relation_name(failed.relid));
+    const std::string name = call([&] { return quoted_relation_name(failed.relid); });
+    return refresh::about({relid, failed.relid},
+                          {failed.relid == relid ? "Its last refresh failed."
+                           : failed.is_read      ? "It reads " + name + ", whose last refresh failed."
+                                            : "It is not refreshed without " + name + ", whose last refresh failed.",
+                           "See pgtrickle.get_refresh_history(" +
+                               std::string(call([&] { return quote_literal_cstr(name.c_str()); })) +
+                               ") for the error."});
+}
+
+/* PostgreSQL frame. */
+const char *explain_failure(Oid relid, bool is_hint)
+{
+    return part_of([=] { return explain_failed(relid); }, is_hint);
 }
 
 /* Returns null if the reason no longer exists. */
@@ -100,7 +101,7 @@ const char *explain(Oid relid, Obstacle obstacle)
 {
     switch (obstacle) {
     case Obstacle::timed_out: return "It was not refreshed within pg_trickle.scan_refresh_timeout.";
-    case Obstacle::failed: return explain_failure(relid);
+    case Obstacle::failed: return explain_failure(relid, false);
     case Obstacle::suspended:
     case Obstacle::held:
         if (const char *rest = explain_inactive(relid, false))
@@ -150,13 +151,7 @@ const char *instead_of_the_manager(Oid relid)
 const char *advise(Oid relid, Obstacle obstacle)
 {
     switch (obstacle) {
-    case Obstacle::failed: {
-        const Failed failed = failed_one(relid);
-        if (!may_see_failure(relid, failed))
-            return hint_of_hidden_reason;
-        return psprintf("See pgtrickle.get_refresh_history(%s) for the error.",
-                        quote_literal_cstr(quoted_relation_name(failed.relid)));
-    }
+    case Obstacle::failed: return explain_failure(relid, true);
     case Obstacle::suspended:
     case Obstacle::held:
         if (const char *hint = explain_inactive(relid, true))
@@ -199,14 +194,6 @@ const char *advise(Oid relid, Obstacle obstacle)
 }
 
 } // namespace
-
-bool may_see_reason(Oid relid)
-{
-    return enter([=] {
-        const std::vector<Oid> all = definition::with_upstreams(relid);
-        return std::all_of(all.begin(), all.end(), [](Oid one) { return call([=] { return may_see(one); }); });
-    });
-}
 
 void require_populated(Oid relid, const Freshness &freshness)
 {

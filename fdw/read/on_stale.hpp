@@ -10,9 +10,6 @@
 
 namespace pgtrickle {
 
-/* Whether the user may see why the stream table is not refreshed: the reason may be one that it reads. */
-bool may_see_reason(Oid relid);
-
 /* Raises 55000 if a stream table is to be read but is not populated. */
 void require_populated(Oid relid, const Freshness &freshness);
 

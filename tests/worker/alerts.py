@@ -138,7 +138,7 @@ def a_watermark_group_is_not_named():
 def a_held_one_is_stale_once():
     db.run("SELECT pgtrickle.gate_source('source')")
     db.run("INSERT INTO source VALUES (5, 1)")
-    assert wait_for("stale_data", "sums")["reason"] == "Its source public.source is gated."
+    assert wait_for("stale_data", "sums")["reason"] == "One of its sources is gated."
     assert wait_for("stale_data", "shares")["staleness_seconds"] >= 5
     db.run("INSERT INTO source VALUES (6, 1)")
     time.sleep(2.5)  # there is no condition to wait for when no alert is expected

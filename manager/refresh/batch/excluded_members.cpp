@@ -76,25 +76,27 @@ std::string words_of(const Stop &stop)
 }
 
 /* Explains why a stream table is skipped together with the culprit. */
-HoldExplanation explain_by_atomic_set(const Stop &stop)
+HoldExplanation explain_by_atomic_set(Oid relid, const Stop &stop)
 {
-    return {"Stream table " + name_of_stream_table(stop.culprit) +
-                ", a member of an atomic diamond that it belongs to or reads, " + words_of(stop) + ".",
-            stop.hold                        ? hint_of(*stop.hold, stop.culprit)
-            : stop.unpopulated != InvalidOid ? hint_about_unpopulated(stop.unpopulated)
-                                             : resume_hint(stop.culprit)};
+    return about({relid, stop.culprit, stop.unpopulated},
+                 {"Stream table " + name_of_stream_table(stop.culprit) +
+                      ", a member of an atomic diamond that it belongs to or reads, " + words_of(stop) + ".",
+                  stop.hold                        ? hint_of(*stop.hold, stop.culprit)
+                  : stop.unpopulated != InvalidOid ? hint_about_unpopulated(stop.unpopulated)
+                                                   : resume_hint(stop.culprit)});
 }
 
 HoldExplanation explain(Oid relid, const Stop &stop)
 {
     if (stop.culprit != relid)
-        return explain_by_atomic_set(stop);
+        return explain_by_atomic_set(relid, stop);
     if (stop.hold)
-        return {sentence_of(*stop.hold), hint_of(*stop.hold, relid)};
+        return about({relid}, {sentence_of(*stop.hold), hint_of(*stop.hold, relid)});
     const char *kind = call([&] { return definition::is_unpopulated_view(stop.unpopulated); }) ? "materialized view "
                                                                                                : "stream table ";
-    return {"It reads " + (kind + name_of_stream_table(stop.unpopulated)) + ", which has not been populated.",
-            hint_about_unpopulated(stop.unpopulated)};
+    return about({relid, stop.unpopulated},
+                 {"It reads " + (kind + name_of_stream_table(stop.unpopulated)) + ", which has not been populated.",
+                  hint_about_unpopulated(stop.unpopulated)});
 }
 
 [[noreturn]] void raise_stopped(Oid relid, const Stop &stop)
@@ -127,7 +129,7 @@ void note_up_to_date(Oid relid, const Hold &hold)
 {
     const std::string name = name_of_stream_table(relid);
     const std::string group =
-        may_show_group(hold.sources) ? "watermark group \"" + hold.group + "\"" : "a watermark group of its sources";
+        may_show_all(hold.sources) ? "watermark group \"" + hold.group + "\"" : "a watermark group of its sources";
     call([&] {
         ereport(NOTICE, (errmsg("stream table %s was already refreshed after the last advance of %s", name.c_str(),
                                 group.c_str())));
@@ -346,15 +348,16 @@ HoldExplanation explain_inactive(Oid relid)
 {
     state::StateRow row;
     if (state::read(relid, &row) && is_suspended(row))
-        return {"It is suspended.", resume_hint(relid)};
+        return about({relid}, {"It is suspended.", resume_hint(relid)});
     for (Oid upstream : definition::upstreams_of(relid))
         if (state::read(upstream, &row) && is_suspended(row))
-            return {"It reads " + name_of_stream_table(upstream) + ", which is suspended.", resume_hint(upstream)};
+            return about({relid, upstream}, {"It reads " + name_of_stream_table(upstream) + ", which is suspended.",
+                                             resume_hint(upstream)});
     for (Oid other : members_of_needed_sets(relid)) {
         if (state::read(other, &row) && is_suspended(row))
-            return explain_by_atomic_set({other, {}, InvalidOid});
+            return explain_by_atomic_set(relid, {other, {}, InvalidOid});
         if (std::optional<Hold> hold = hold_on(other))
-            return explain_by_atomic_set({other, hold, InvalidOid});
+            return explain_by_atomic_set(relid, {other, hold, InvalidOid});
     }
     return {};
 }

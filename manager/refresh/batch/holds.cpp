@@ -121,18 +121,23 @@ std::optional<Hold> hold_on(Oid relid, Snapshot snapshot)
 
 std::string explain_hold_to_all(Oid relid)
 {
-    std::optional<Hold> hold = hold_on(relid);
-    return hold ? sentence_to_all(*hold) : explain_hold(relid).sentence;
+    if (std::optional<Hold> hold = hold_on(relid))
+        return sentence_to_all(*hold);
+    for (Oid upstream : definition::upstreams_of(relid))
+        if (std::optional<Hold> hold = hold_on(upstream))
+            return std::string("It reads a stream table that is ") + name_of(hold->kind) + ".";
+    return "";
 }
 
 HoldExplanation explain_hold(Oid relid)
 {
     if (std::optional<Hold> hold = hold_on(relid))
-        return {sentence_of(*hold), hint_of(*hold, relid)};
+        return about({relid}, {sentence_of(*hold), hint_of(*hold, relid)});
     for (Oid upstream : definition::upstreams_of(relid))
         if (std::optional<Hold> hold = hold_on(upstream))
-            return {"It reads " + name_of_relation(upstream) + ", which is " + name_of(hold->kind) + ".",
-                    hint_of(*hold, upstream)};
+            return about({relid, upstream},
+                         {"It reads " + name_of_relation(upstream) + ", which is " + name_of(hold->kind) + ".",
+                          hint_of(*hold, upstream)});
     return {};
 }
 
@@ -149,14 +154,22 @@ const char *name_of(Hold::Kind kind)
     return "";
 }
 
-bool may_show_group(const Ids &sources)
+bool may_show_all(const Ids &relations)
 {
     return call([&] {
-        for (const Oid source : sources)
-            if (get_rel_name(source) != nullptr && !definition::may_show_state(source))
+        for (const Oid relation : relations)
+            if (get_rel_name(relation) != nullptr && !definition::may_show_state(relation))
                 return false;
         return true;
     });
+}
+
+HoldExplanation about(const Ids &relations, HoldExplanation explanation)
+{
+    if (may_show_all(relations))
+        return explanation;
+    return {"It cannot be refreshed at present.",
+            "A role that may read the stream tables that its refresh needs can see the reason."};
 }
 
 std::string sentence_to_all(const Hold &hold)
@@ -166,7 +179,7 @@ std::string sentence_to_all(const Hold &hold)
     case Hold::Kind::all_paused: return "All stream tables of this database are paused.";
     case Hold::Kind::paused: return "It is paused.";
     case Hold::Kind::frozen: return "Its tier is frozen.";
-    case Hold::Kind::gated: return "Its source " + name_of_relation(hold.culprit) + " is gated.";
+    case Hold::Kind::gated: return "One of its sources is gated.";
     case Hold::Kind::not_advanced: return "A watermark group of its sources has not advanced.";
     }
     return "";
@@ -174,8 +187,10 @@ std::string sentence_to_all(const Hold &hold)
 
 std::string sentence_of(const Hold &hold)
 {
-    if (hold.kind != Hold::Kind::not_advanced || !may_show_group(hold.sources))
+    if (!hold.is_about_data() || !may_show_all(hold.sources))
         return sentence_to_all(hold);
+    if (hold.kind == Hold::Kind::gated)
+        return "Its source " + name_of_relation(hold.culprit) + " is gated.";
     if (hold.culprit != InvalidOid)
         return "Watermark group \"" + hold.group + "\" is held back by " + name_of_relation(hold.culprit) + ".";
     return "Watermark group \"" + hold.group + "\" has not advanced since the last refresh.";
@@ -190,7 +205,9 @@ std::string hint_of(const Hold &hold, Oid relid)
         return "Call pgtrickle.resume_scheduler(ARRAY['" + name_of_relation(relid) + "']) to resume it.";
     case Hold::Kind::frozen: return "Set another tier, or call pgtrickle.refresh_stream_table().";
     case Hold::Kind::gated:
-        return "Call pgtrickle.ungate_source('" + name_of_relation(hold.culprit) + "') when its data is ready.";
+        return may_show_all(hold.sources)
+                   ? "Call pgtrickle.ungate_source('" + name_of_relation(hold.culprit) + "') when its data is ready."
+                   : "The owner of the source calls pgtrickle.ungate_source() when its data is ready.";
     case Hold::Kind::not_advanced: break;
     }
     return "Call pgtrickle.advance_watermark() when the sources of the group are complete.";

@@ -53,20 +53,26 @@ scheduler::Graph graph_of_upstreams(Oid relid);
 /* Returns the hold on one stream table, its tier included, as the snapshot sees it, or the latest one. */
 std::optional<scheduler::Hold> hold_on(Oid relid, Snapshot snapshot = nullptr);
 
+/* Whether these relations may be shown to be the cause of something: the roles that an answer reaches may see the state
+ * of all of them, as far as they exist. */
+bool may_show_all(const scheduler::Ids &relations);
+
 /* Why a stream table is not fresh, in words: its own hold, or that of an upstream. Empty if there is none. */
 struct HoldExplanation {
     std::string sentence;
     std::string hint;
 };
+/* Returns the explanation, which is about the state of these relations, if it may be shown, and otherwise one that says
+ * nothing of them. Every explanation that names a relation, or is about another one than the reader has named, is
+ * returned through this function. */
+HoldExplanation about(const scheduler::Ids &relations, HoldExplanation explanation);
+
 HoldExplanation explain_hold(Oid relid);
 /* Returns the explanation as a sentence for every role. */
 std::string explain_hold_to_all(Oid relid);
 
-/* Whether the watermark group of these sources may be shown: the roles that an answer reaches may read all of them. */
-bool may_show_group(const scheduler::Ids &sources);
-
 /* Return a hold in words: "Its source public.t is gated.", and how to end it. The sentence is for the user, or for
- * every role, and then names no watermark group, nor the source that holds it back. */
+ * every role, and then names no source and no watermark group, as it does for a user who may not see these. */
 std::string sentence_of(const scheduler::Hold &hold);
 std::string sentence_to_all(const scheduler::Hold &hold);
 std::string hint_of(const scheduler::Hold &hold, Oid relid);

@@ -104,11 +104,11 @@ Ids DiamondSearch::of(Id apex)
     return members;
 }
 
-Ids Graph::diamond_of(Id id) const
+Ids Graph::diamond_of(Id id, const std::function<Id(Id)> &owner_of) const
 {
     Ids reached = upstreams(id);
     reached.push_back(id);
-    return DiamondSearch(*this, reached).of(id);
+    return DiamondSearch(*this, reached, owner_of).of(id);
 }
 
 } // namespace pgtrickle::scheduler

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -57,9 +58,9 @@ class Graph {
     std::vector<Ids> groups(const Ids &due) const;
 
     /* The stream tables upstream of `id` on paths that part at one relation and meet again in `id` and not
-     * before: refreshed at different times, they would show `id` two states of that relation. In order; empty
-     * if `id` is not the apex of a diamond. */
-    Ids diamond_of(Id id) const;
+     * before: refreshed at different times, they would show `id` two states of that relation. With owners, the paths
+     * pass stream tables of the owner of `id` only. In order; empty if `id` is not the apex of a diamond. */
+    Ids diamond_of(Id id, const std::function<Id(Id)> &owner_of = {}) const;
 
   private:
     using Neighbours = std::unordered_map<Id, Ids>;

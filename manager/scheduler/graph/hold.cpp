@@ -46,7 +46,7 @@ std::optional<Hold> hold_on_data(const Holds &holds, const Graph &graph, Id stre
     std::set<Id> reached = made_from(graph, stream_table);
     for (Id source : holds.gated)
         if (meets(holds, reached, source))
-            return Hold{Hold::Kind::gated, source, {}};
+            return Hold{Hold::Kind::gated, source, {}, {source}};
     for (const WatermarkGroup &group : holds.groups) {
         if (!meets_group(holds, reached, group))
             continue;

@@ -39,7 +39,7 @@ struct Hold {
     enum class Kind { drained, all_paused, paused, frozen, gated, not_advanced } kind;
     Id culprit = 0;    /* gated: the source; not_advanced: the source that lags behind, if there is one */
     std::string group; /* not_advanced */
-    Ids sources = {};  /* those of the group: who may not read them all is not to see the group */
+    Ids sources = {};  /* that are gated, or in the group: who may not read all of them is not to see which they are */
     bool operator==(const Hold &other) const
     {
         return kind == other.kind && culprit == other.culprit && group == other.group;
