@@ -21,6 +21,8 @@ extern "C" {
 #include "catalog/pg_rewrite.h"
 #include "commands/tablecmds.h"
 #include "nodes/makefuncs.h"
+#include "parser/parse_coerce.h"
+#include "parser/parsetree.h"
 #include "rewrite/rewriteSupport.h"
 #include "storage/lmgr.h"
 #include "tcop/utility.h"
@@ -69,11 +71,21 @@ AlterTableCmd *retyping(const char *column, ColumnDef *next)
     return command;
 }
 
+/* Whether the column was declared with another type than that of its query, one that the next value can be assigned to.
+ */
+bool keeps_declared_type(const Query *present, Form_pg_attribute column, Oid next)
+{
+    const TargetEntry *target = get_tle_by_resno(present->targetList, column->attnum);
+    return definition::without_cast(target->expr) != target->expr &&
+           can_coerce_type(1, &next, &column->atttypid, COERCION_ASSIGNMENT);
+}
+
 /* Returns the commands by which the columns of the stream table get the types that its query has for them.
  * PostgreSQL frame. */
 List *retypings(Oid relid, Query *query)
 {
     List *commands = NIL;
+    const Query *present = definition::query_of(relid);
     const List *definitions = definition::column_definitions(query);
     const ListCell *next = list_head(definitions);
     Relation relation = table_open(relid, AccessShareLock);
@@ -83,7 +95,8 @@ List *retypings(Oid relid, Query *query)
         if (column->attisdropped)
             continue;
         auto *wanted = lfirst_node(ColumnDef, next);
-        if (column->atttypid != wanted->typeName->typeOid || column->atttypmod != wanted->typeName->typemod)
+        if ((column->atttypid != wanted->typeName->typeOid || column->atttypmod != wanted->typeName->typemod) &&
+            !keeps_declared_type(present, column, wanted->typeName->typeOid))
             commands = lappend(commands, retyping(NameStr(column->attname), wanted));
         next = lnext(definitions, next);
     }

@@ -361,6 +361,7 @@ char *canonical_text(Query *query)
     set_text_settings();
     Query *copy = in_printed_form(query);
     remove_dropped_columns(copy);
+    remove_casts(copy);
     name_first_branch(copy);
     char *text = pg_get_querydef(copy, false);
     AtEOXact_GUC(false, level);

@@ -388,7 +388,25 @@ Expr *without_cast(Expr *expression)
 {
     while (Expr *argument = converted(expression))
         expression = argument;
-    return expression;
+    if (!IsA(expression, CollateExpr))
+        return expression;
+    auto *declared = reinterpret_cast<CollateExpr *>(expression);
+    Expr *value = without_cast(declared->arg);
+    if (value == declared->arg)
+        return expression;
+    if (!type_is_collatable(exprType(reinterpret_cast<::Node *>(value))))
+        return value;
+    auto *collate = static_cast<CollateExpr *>(copyObjectImpl(declared));
+    collate->arg = value;
+    return reinterpret_cast<Expr *>(collate);
+}
+
+void remove_casts(Query *query)
+{
+    ListCell *cell;
+    foreach (cell, query->targetList)
+        if (auto *target = lfirst_node(TargetEntry, cell); !target->resjunk)
+            target->expr = without_cast(target->expr);
 }
 
 WantedColumn dropped_column(AttrNumber number)
@@ -426,13 +444,12 @@ Query *fit_columns(const ParsedQuery &parsed, WantedColumn *wanted, int count, c
     check_count(output_count(query), live, live_count, statement);
     check_names(parsed, live, live_count, statement);
     bool must_wrap = has_dropped && (query->setOperations != nullptr || query->distinctClause != NIL);
+    remove_casts(query); /* which may have lost information that the wanted types can hold */
     ListCell *cell;
     foreach (cell, query->targetList) {
         auto *target = static_cast<TargetEntry *>(lfirst(cell));
         if (target->resjunk)
             continue;
-        /* The value of the earlier type may have lost information that the next type can hold. */
-        target->expr = without_cast(target->expr);
         if (!fits(target, &live[target->resno - 1]))
             must_wrap |= query->setOperations != nullptr || target->ressortgroupref != 0;
     }

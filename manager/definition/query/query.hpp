@@ -46,9 +46,13 @@ bool is_dropped_column(const char *name);
 /* Removes these columns from the output of a stored query, which is wrapped if they are not of a plain SELECT. */
 void remove_dropped_columns(Query *query);
 
-/* Returns the value of an output column before fit_columns() cast it. A query itself has no implicit conversion at the
- * top of a target. PostgreSQL frame. */
+/* Returns the value of an output column before fit_columns() cast it, with the collation that it was given. A query
+ * itself has no implicit conversion at the top of a target, but of XMLSERIALIZE, which brings it again. PostgreSQL
+ * frames. */
 Expr *without_cast(Expr *expression);
+/* Removes these casts from the whole output. A text could show them only as explicit ones, which truncate what an
+ * assignment refuses; the declared types bring them again. */
+void remove_casts(Query *query);
 
 /* Gives the first branch of a set operation, from which the names of its columns are printed, those of the whole query.
  * PostgreSQL frame. */
