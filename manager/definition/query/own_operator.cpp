@@ -1,5 +1,6 @@
 #include "definition/query/own_operator.hpp"
 
+#include "definition/query/row_comparison.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {
@@ -162,12 +163,31 @@ bool has_own_operator(const RowCompareExpr *test)
     return result;
 }
 
+::Node *spell(::Node *node, void *context);
+
+/* Conditions of WHERE and ON, and what is below them, are computed of rows. */
+::Node *spell_item(const ::Node *item)
+{
+    ::Node *result = copy_of(item);
+    ::Node **condition =
+        IsA(result, FromExpr) ? &castNode(FromExpr, result)->quals : &castNode(JoinExpr, result)->quals;
+    *condition = with_existing_rows(*condition);
+    return mutate_expression(result, spell, nullptr);
+}
+
+/* `context`: the query whose groups the expression is computed of, or null. */
 ::Node *spell(::Node *node, void *context)
 {
     if (node == nullptr)
         return nullptr;
     if (IsA(node, Query))
-        return reinterpret_cast<::Node *>(query_tree_mutator(castNode(Query, node), for_core(spell), context, 0));
+        return reinterpret_cast<::Node *>(query_tree_mutator(castNode(Query, node), for_core(spell), node, 0));
+    if (IsA(node, FromExpr) || IsA(node, JoinExpr))
+        return spell_item(node);
+    if (IsA(node, Aggref))
+        context = nullptr;
+    if (IsA(node, SubLink))
+        node = compared_by_columns(castNode(SubLink, node), static_cast<Query *>(context));
     node = mutate_expression(node, spell, context);
     if (IsA(node, DistinctExpr) && is_own_operator(castNode(DistinctExpr, node)->opno))
         return written_out(castNode(DistinctExpr, node));
@@ -182,14 +202,19 @@ bool has_own_operator(const RowCompareExpr *test)
 
 } // namespace
 
-bool is_own_operator(Oid operator_oid)
+Oid schema_of_operator(Oid operator_oid)
 {
     HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator_oid));
     if (!HeapTupleIsValid(tuple))
-        return false;
+        return PG_CATALOG_NAMESPACE;
     const Oid schema = reinterpret_cast<Form_pg_operator>(GETSTRUCT(tuple))->oprnamespace;
     ReleaseSysCache(tuple);
-    return schema != PG_CATALOG_NAMESPACE;
+    return schema;
+}
+
+bool is_own_operator(Oid operator_oid)
+{
+    return schema_of_operator(operator_oid) != PG_CATALOG_NAMESPACE;
 }
 
 ::Node *with_own_operators_spelled(::Node *node)
