@@ -41,8 +41,10 @@ void request_allowed_captures()
                 const Oid owner = owner_of_relation(relid, true);
                 return OidIsValid(owner) && !capture::denial_of(source.relid, owner);
             });
-            if (is_allowed)
+            if (is_allowed) {
                 mailbox::note_change(source.relid);
+                mailbox::note_definition_change();
+            }
         }
     }
 }

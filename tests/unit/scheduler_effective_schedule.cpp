@@ -82,6 +82,17 @@ TEST(Calculated, is_on_change_where_a_dependent_is)
     EXPECT_EQ(world.effective(10).schedules, all({"calculated", "1h"}));
 }
 
+TEST(Calculated, is_due_by_the_clock_while_changes_go_unnoticed)
+{
+    World world;
+    world.add(10, {1}).add(11, {10}).add(12, {1}, "1h");
+    for (Id id : {11, 12})
+        world.terms[id].is_time_dependent = world.terms[id].awaits_capture = true;
+    EXPECT_EQ(world.effective(11).schedules, all({"calculated", "5s"}));
+    EXPECT_EQ(world.effective(10).schedules, all({}));
+    EXPECT_EQ(world.effective(12).schedules, all({"1h"}));
+}
+
 TEST(Own, schedules_are_kept)
 {
     World world;

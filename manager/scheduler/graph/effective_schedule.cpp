@@ -64,6 +64,9 @@ struct Tightest {
     }
 };
 
+/* After so long a stream table that is refreshed on change is due while its changes go unnoticed. */
+constexpr int64_t seconds_without_capture = 5;
+
 struct Node {
     Id id;
     Terms terms;
@@ -106,6 +109,8 @@ class Computation {
             schedule.schedules = node.tightest.schedules(node.terms.is_time_dependent);
             schedule.has_own_schedule = is_timed(node);
         }
+        if (node.terms.awaits_capture && !is_timed(node))
+            schedule.schedules.push_back({Schedule::Kind::duration, seconds_without_capture, {}});
         return schedule;
     }
 
