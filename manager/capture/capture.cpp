@@ -47,8 +47,6 @@ namespace pgtrickle::capture {
 
 namespace {
 
-constexpr const char *was_not_logged = "its changes were not captured for a while";
-
 /* Whether other stream tables may read the log of a source. A single dependent is the stream table for which capture
  * begins, or has found the damage itself; one that this transaction does not see may be any. */
 bool may_be_read_by_others(Oid source, bool is_for_others)

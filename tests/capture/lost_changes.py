@@ -39,10 +39,12 @@ class Session:
             self.error = error
 
     def start(self, statement):
-        """Returns as soon as the statement waits for a lock."""
+        """Returns as soon as the statement waits for a lock, or has ended: a refresh does not wait for long to begin a capture."""
         self.thread = threading.Thread(target=self._try, args=(statement,))
         self.thread.start()
-        db.wait_for(f"SELECT wait_event_type FROM pg_stat_activity WHERE pid = {self.connection.info.backend_pid}", "Lock")
+        waiting = f"SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = {self.connection.info.backend_pid}"
+        while self.thread.is_alive() and not db.value(waiting):
+            self.thread.join(0.01)
 
     def finish(self):
         """Returns the SQLSTATE with which the statement has ended; None: none."""
@@ -113,6 +115,7 @@ def capture_begins_again_after_a_snapshot():
             assert not differing(reader, "st", query)
         except psycopg2.errors.SerializationFailure:
             pass
+        reader.connection.close()
         check("st", query, is_refreshed)
 
 

@@ -4,6 +4,7 @@ the transaction has filled a stream table, or copied the rows of a source, as of
 too. Beside a replaced view, whose users are set up again by their next refresh, they read what the view reads now, or say that
 it reads them."""
 
+import io
 import itertools
 import sys
 import uuid
@@ -119,9 +120,47 @@ def a_stream_table_that_reads_itself_says_so():
             assert error.pgcode == "42P15" or "could not read" in str(error), error
 
 
+MEANWHILE = {  # what another session does to the source, which is not captured, after the snapshot; whether its rows stay visible
+    "nothing": ([], True), "rows": (["INSERT INTO plain VALUES (50, 1)", "UPDATE plain SET n = n + 1", "DELETE FROM plain WHERE id = 1"], True),
+    "truncated": (["TRUNCATE plain"], False), "frozen": (["BEGIN; TRUNCATE plain", "COPY plain FROM stdin WITH (FREEZE)", "COMMIT"], False),
+    "rewritten": (["ALTER TABLE plain ALTER n TYPE bigint"], False), "parent": (["CREATE TABLE child () INHERITS (plain)", "INSERT INTO child VALUES (9, 9)"], True),
+    "inherited": (["CREATE TABLE child (LIKE plain); INSERT INTO child VALUES (9, 9)", "ALTER TABLE child INHERIT plain"], False),
+}
+
+
+def run_meanwhile(statements):
+    other = db.connect().cursor()
+    other.execute("SET statement_timeout = '20s'")
+    for statement in statements:
+        if statement.startswith("COPY"):
+            other.copy_expert(statement, io.StringIO("60\t60\n"))
+        else:
+            other.execute(statement)
+    other.connection.close()
+
+
+def a_stream_table_that_the_transaction_creates_can_be_read():
+    """It has begun the capture of a source, which was not captured when the snapshot was taken."""
+    for (name, (statements, stays)), level in itertools.product(MEANWHILE.items(), ("REPEATABLE READ", "SERIALIZABLE")):
+        db.run("DROP TABLE IF EXISTS plain CASCADE; CREATE TABLE plain (id int PRIMARY KEY, n int); INSERT INTO plain SELECT g, g FROM generate_series(1, 3) g")
+        cursor = db.connect().cursor()
+        cursor.execute(f"SET client_min_messages = error; SET pg_trickle.read_mode = exact; BEGIN ISOLATION LEVEL {level}")
+        cursor.execute("SELECT 1")  # takes the snapshot, and no lock
+        seen = db.run("SELECT id, n FROM plain ORDER BY id")
+        run_meanwhile(statements)
+        try:
+            cursor.execute("SELECT pgtrickle.create_stream_table('of_plain', 'SELECT id, n FROM plain', '520w')")
+            cursor.execute("SELECT id, n FROM of_plain ORDER BY id")
+            assert (found := cursor.fetchall()) == seen, (name, level, found)
+        except psycopg2.errors.SerializationFailure:
+            assert not stays, (name, level)
+        cursor.connection.close()
+
+
 try:
     db.run(f"CREATE ROLE {OWNER}; GRANT USAGE ON FOREIGN SERVER pgtrickle TO {OWNER}")
-    run_cases([a_snapshot_stays_what_it_is, what_a_replaced_view_has_read_may_be_dropped, a_stream_table_that_reads_itself_says_so])
+    run_cases([a_snapshot_stays_what_it_is, a_stream_table_that_the_transaction_creates_can_be_read,
+               what_a_replaced_view_has_read_may_be_dropped, a_stream_table_that_reads_itself_says_so])
 finally:
     db.run(f"DROP OWNED BY {OWNER} CASCADE; DROP ROLE {OWNER}")
     db.drop()

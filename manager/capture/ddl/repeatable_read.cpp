@@ -130,12 +130,12 @@ bool shows_rows_of_others(Oid relid, Snapshot snapshot)
 /* Whether the relation may show the snapshot other rows than before the snapshot was taken, although no marker says so.
  * The rows of a rewritten heap are all newer than the rewrite, and CLUSTER and VACUUM FULL keep what is visible. A
  * partition created since then has only rows inserted since then; rows that COPY has frozen are visible to older
- * snapshots. Without a log there is no marker, so nothing is known of another heap. */
+ * snapshots. Unless there was a log all the time there may be no marker, so nothing is known of another heap. */
 bool may_show_other_rows(Oid source, Oid relid, Heap heap, Snapshot snapshot)
 {
     switch (heap) {
     case Heap::same: return false;
-    case Heap::other: return !is_logged(source) || !shows_rows_of_others(relid, snapshot);
+    case Heap::other: return !is_captured_since(source, snapshot) || !shows_rows_of_others(relid, snapshot);
     case Heap::unknown: return relid == source || shows_rows_of_others(relid, snapshot);
     }
     return true;
@@ -226,7 +226,7 @@ bool has_own_rows(Oid source, const List *tree, const OldSnapshot &old)
 bool has_unseen_copies(Oid source, const List *copied, const OldSnapshot &old)
 {
     if (is_logged(source))
-        return !has_marker(source, old.all_but_own, old.latest) && has_changes(source, old.seen, old.latest);
+        return !has_marker_of_rows(source, old.all_but_own, old.latest) && has_changes(source, old.seen, old.latest);
     return !sees_all_of(copied, old.latest, old.snapshot);
 }
 
@@ -235,7 +235,7 @@ bool has_unseen_copies(Oid source, const List *copied, const OldSnapshot &old)
  * not see, without a marker, which has all rows computed. */
 bool is_seen_as_others_left_it(Oid source, const List *tree, const OldSnapshot &old, bool *is_own_work)
 {
-    if (has_marker(source, old.seen, old.latest) || is_trimmed_since(source, old.snapshot) ||
+    if (has_marker_of_rows(source, old.seen, old.latest) || is_trimmed_since(source, old.snapshot) ||
         !is_tree_seen(source, tree, old.snapshot))
         return false;
     List *copied = NIL;
@@ -315,7 +315,8 @@ bool is_source_seen(Oid source, const OldSnapshot &old)
         return true;
     List *tree = tree_of(source, NoLock);
     bool is_own_work = false;
-    if (!is_seen_as_others_left_it(source, tree, old, &is_own_work))
+    /* Changes before the beginning of a log are neither in the log nor, perhaps, under the snapshot. */
+    if (has_marker(source, old.seen, old.latest) || !is_seen_as_others_left_it(source, tree, old, &is_own_work))
         return false;
     is_own_work |= has_marker(source, old.all_but_own, old.latest);
     if (is_own_work)

@@ -100,6 +100,7 @@ struct Reader {
     int table_oid_position; /* in columns, to exclude rows of other tables than `source`; -1: no exclusion */
     Tuplestorestate *out;   /* nullptr: only checks for changes, or counts rows up to a marker */
     bool is_counting;
+    bool skips_beginnings; /* markers with which the log begins count as nothing */
     Portion portion;
     TupleDesc out_desc;
     Datum *out_values;
@@ -229,7 +230,9 @@ void take_chunk(Reader *reader, TupleTableSlot *slot)
         return;
     }
     if (n == 0) {
-        stop_at_marker(reader, TextDatumGetCString(values[l_data - 1]));
+        const char *marker = TextDatumGetCString(values[l_data - 1]);
+        if (!reader->skips_beginnings || !is_of_beginning(marker))
+            stop_at_marker(reader, marker);
         return;
     }
     reader->changes.logged += n;
@@ -420,15 +423,30 @@ bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot)
     return reader.is_done;
 }
 
-bool has_marker(Oid source, const Frontier &frontier, Snapshot snapshot)
+namespace {
+
+bool has_marker(Oid source, const Frontier &frontier, Snapshot snapshot, bool skips_beginnings)
 {
     SourceRow row;
     if (!find_source(source, &row))
         return false;
     Reader reader = reader_of(source, frontier, snapshot);
     reader.is_counting = true;
+    reader.skips_beginnings = skips_beginnings;
     read_log(&reader, &row);
     return reader.changes.has_marker;
+}
+
+} // namespace
+
+bool has_marker(Oid source, const Frontier &frontier, Snapshot snapshot)
+{
+    return has_marker(source, frontier, snapshot, false);
+}
+
+bool has_marker_of_rows(Oid source, const Frontier &frontier, Snapshot snapshot)
+{
+    return has_marker(source, frontier, snapshot, true);
 }
 
 bool is_trimmed_since(Oid source, Snapshot snapshot)

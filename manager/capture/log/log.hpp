@@ -79,6 +79,8 @@ bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot);
 /* Whether the log has a marker that `snapshot` sees and `frontier` does not include. A missing sentinel does not count:
  * the frontier is that of a snapshot, which is newer than the crash. */
 bool has_marker(Oid source, const Frontier &frontier, Snapshot snapshot);
+/* As has_marker(), but for markers with which the log begins (marker.hpp). */
+bool has_marker_of_rows(Oid source, const Frontier &frontier, Snapshot snapshot);
 /* Whether a segment of the log was emptied that the snapshot may need, for what it sees or for what was logged after
  * it: without regard to it, or on the primary of this standby, which knows nothing of its snapshots. read_changes() and
  * has_changes() ask for the snapshot under which they read. A caller that reads what this snapshot does not see, under

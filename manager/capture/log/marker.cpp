@@ -39,6 +39,12 @@ void mark_all(List *relations, Oid cause, const char *reason)
 
 } // namespace
 
+bool is_of_beginning(const char *marker)
+{
+    const size_t length = strlen(marker), reason_length = strlen(was_not_logged);
+    return length >= reason_length && strcmp(marker + length - reason_length, was_not_logged) == 0;
+}
+
 void write_marker(Oid relation, const char *reason)
 {
     mark_all(lcons_oid(relation, ancestors_of(relation)), relation, reason);
