@@ -91,6 +91,10 @@ struct PlainRows {
     std::vector<Node *> targets;
 };
 
+/* Which subqueries of an expression are meant: all, or those that can be evaluated before the window functions of the
+ * level. The others are compared with the value of one, whose arguments may contain subqueries. */
+enum class SublinkMoment { before_windows, at_end };
+
 class Translator {
   public:
     Translator(Sources &sources, SharedQueries &shared) : sources_(sources), shared_(shared) {}
@@ -105,9 +109,11 @@ class Translator {
     /* Returns the rows for which every conjunct is true; conjuncts may contain subqueries. */
     Input filtered(const Level &level, Input input, const std::vector<Node *> &conjuncts);
     /* Rewrites `nodes`: each subquery in them becomes an expression over new columns of `input`. */
-    void evaluate_sublinks(const Level &level, Input &input, std::vector<Node *> &nodes);
+    void evaluate_sublinks(const Level &level, Input &input, std::vector<Node *> &nodes,
+                           SublinkMoment moment = SublinkMoment::at_end);
     /* Applies evaluate_sublinks() to the targets `numbers` of `query`, which is the query of `level`. */
-    void evaluate_targets(const Level &level, Input &input, Query *query, const std::vector<int> &numbers);
+    void evaluate_targets(const Level &level, Input &input, Query *query, const std::vector<int> &numbers,
+                          SublinkMoment moment = SublinkMoment::at_end);
     /* Applies evaluate_sublinks() to grouping keys, and to the arguments of aggregates in `read` and
      * HAVING. */
     void evaluate_before_grouping(const Level &level, Input &input, Query *query, const std::vector<Node *> &read);
@@ -304,7 +310,7 @@ void check_level(const Query *query);
 
 bool has_sublink(Node *node);
 /* Returns the outermost subqueries in the expressions of a tree. */
-std::vector<Node *> sublinks_of(Node *node);
+std::vector<Node *> sublinks_of(Node *node, SublinkMoment moment = SublinkMoment::at_end);
 
 /* An aggregate (aggregate_call.cpp): the calls that the engine maintains, and its value as an expression over
  * them; without `answer`, the value is that of the only call. */

@@ -229,12 +229,16 @@ engine::PlanPtr Translator::select(const Level &level, const std::vector<int> &n
             flat, std::move(input), query, [&] { return outputs_of(query, targets()); },
             makes_a_row ? nullptr : level.domain);
     const LateTargets late(query, targets());
-    /* The call of a window function may contain a subquery, and is computed before the late targets. */
-    evaluate_targets(flat, input, query, numbers_of(query->hasWindowFuncs ? targets() : late.early(targets())));
     if (query->hasWindowFuncs) {
+        /* The call of a window function may contain a subquery, and a subquery may be compared with its value, all of
+         * which is computed before the late targets. */
+        evaluate_targets(flat, input, query, numbers_of(targets()), SublinkMoment::before_windows);
         const std::vector<Node *> outputs = expressions_of(targets());
         input = windowed(query, outputs, with_sets(std::move(input), window_keys(query, outputs)),
                          level.domain != nullptr ? level.domain->scope : Scope{});
+        evaluate_targets(flat, input, query, numbers_of(targets()));
+    } else {
+        evaluate_targets(flat, input, query, numbers_of(late.early(targets())));
     }
     if (!late.has_sets())
         input = with_sets(std::move(input), set_targets(query));

@@ -34,16 +34,23 @@ namespace {
 
 /* The functions from here to replaced() are PostgreSQL frames. */
 
+struct SublinkSearch {
+    List *found;
+    SublinkMoment moment;
+};
+
 bool find_sublinks(Node *node, void *context)
 {
+    auto *search = static_cast<SublinkSearch *>(context);
     if (node == nullptr)
         return false;
-    if (IsA(node, SubLink)) {
-        auto **found = static_cast<List **>(context);
-        *found = list_append_unique(*found, node);
-        return false;
-    }
-    return walk_expression(node, find_sublinks, context);
+    if (!IsA(node, SubLink))
+        return walk_expression(node, find_sublinks, context);
+    if (Node *test = castNode(SubLink, node)->testexpr;
+        search->moment == SublinkMoment::before_windows && contain_windowfuncs(test))
+        return find_sublinks(test, context);
+    search->found = list_append_unique(search->found, node);
+    return false;
 }
 
 struct Replacing {
@@ -78,12 +85,12 @@ Node *replaced(Node *node, const std::vector<Node *> &originals, const std::vect
     return call([&] { return replace(node, &replacing); });
 }
 
-std::vector<Node *> sublinks_of(Node *node)
+std::vector<Node *> sublinks_of(Node *node, SublinkMoment moment)
 {
     List *found = call([&] {
-        List *all = NIL;
-        (void)find_sublinks(node, &all);
-        return all;
+        SublinkSearch search = {NIL, moment};
+        (void)find_sublinks(node, &search);
+        return search.found;
     });
     std::vector<Node *> links;
     ListCell *cell;
@@ -97,12 +104,12 @@ bool has_sublink(Node *node)
     return !sublinks_of(node).empty();
 }
 
-void Translator::evaluate_sublinks(const Level &level, Input &input, std::vector<Node *> &nodes)
+void Translator::evaluate_sublinks(const Level &level, Input &input, std::vector<Node *> &nodes, SublinkMoment moment)
 {
     std::vector<Node *> links;
     std::vector<Node *> values;
     for (Node *node : nodes) {
-        for (Node *link : sublinks_of(node)) {
+        for (Node *link : sublinks_of(node, moment)) {
             if (position_in(links, link) < 0)
                 links.push_back(link);
         }
@@ -118,7 +125,8 @@ void Translator::evaluate_sublinks(const Level &level, Input &input, std::vector
     }
 }
 
-void Translator::evaluate_targets(const Level &level, Input &input, Query *query, const std::vector<int> &numbers)
+void Translator::evaluate_targets(const Level &level, Input &input, Query *query, const std::vector<int> &numbers,
+                                  SublinkMoment moment)
 {
     std::vector<Node *> nodes;
     ListCell *cell;
@@ -149,7 +157,7 @@ void Translator::evaluate_targets(const Level &level, Input &input, Query *query
     }
     if (!has_any)
         return;
-    evaluate_sublinks(level, input, nodes);
+    evaluate_sublinks(level, input, nodes, moment);
     query->targetList = call([&] { return static_cast<List *>(copyObjectImpl(query->targetList)); });
     for (size_t i = 0; i < places.size(); i++)
         list_nth_node(TargetEntry, query->targetList, places[i])->expr = reinterpret_cast<Expr *>(nodes[i]);
