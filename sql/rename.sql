@@ -91,6 +91,21 @@ SELECT * FROM rn_a.rn_other ORDER BY id;
 SELECT * FROM rn_reader;
 ALTER FOREIGN TABLE rn_a.rn_other RENAME COLUMN measure TO pgt_count;
 
+-- an_index_gets_the_name_of_a_constraint
+CREATE TABLE rn_indexed (id int NOT NULL, n int);
+CREATE UNIQUE INDEX rn_index ON rn_indexed (id);
+CREATE UNIQUE INDEX rn_second ON rn_indexed (n);
+CREATE FOREIGN TABLE rn_of_indexes () SERVER pgtrickle
+  OPTIONS (query $$SELECT id, 'rn_index'::regclass AS i, 'rn_second'::regclass AS s FROM rn_indexed$$, schedule '520w');
+ALTER TABLE rn_indexed ADD CONSTRAINT rn_key PRIMARY KEY USING INDEX rn_index;
+SELECT rn_query('rn_of_indexes');
+ALTER TABLE rn_indexed ADD more int, ADD CONSTRAINT rn_both UNIQUE USING INDEX rn_second;
+SELECT rn_query('rn_of_indexes');
+INSERT INTO rn_indexed VALUES (1, 1);
+SELECT pgtrickle.refresh_stream_table('rn_of_indexes');
+SELECT * FROM rn_of_indexes;
+DROP TABLE rn_indexed CASCADE;
+
 -- rollback_of_a_rename
 BEGIN;
 ALTER TABLE rn_c.origin RENAME TO never;

@@ -9,6 +9,7 @@
 #include "fdw/ddl/dependency_changes.hpp"
 #include "fdw/ddl/grants.hpp"
 #include "fdw/ddl/index.hpp"
+#include "fdw/ddl/named_indexes.hpp"
 #include "fdw/ddl/publication.hpp"
 #include "fdw/ddl/refresh_matview.hpp"
 #include "fdw/ddl/rename.hpp"
@@ -71,7 +72,9 @@ StatementHandler handler_of(const CreateForeignTableStmt *statement)
     return definition::is_server_for_stream_tables(statement->servername) ? create_stream_table : nullptr;
 }
 
-StatementHandler handler_of(const AlterTableStmt *statement)
+namespace {
+
+StatementHandler handler_without_names(const AlterTableStmt *statement)
 {
     if (is_switching_own_triggers(statement))
         return pass_over;
@@ -82,6 +85,19 @@ StatementHandler handler_of(const AlterTableStmt *statement)
     if (is_altering_row_type(statement) || is_altering_virtual_column(statement))
         return alter_columns;
     return is_dropping_constraint_cascaded(statement) ? drop_objects : nullptr;
+}
+
+void alter_and_name_indexes(const UserStatement &utility)
+{
+    const auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
+    name_indexes(utility, call([=] { return handler_without_names(statement); }));
+}
+
+} // namespace
+
+StatementHandler handler_of(const AlterTableStmt *statement)
+{
+    return is_naming_index(statement) ? alter_and_name_indexes : handler_without_names(statement);
 }
 
 /* DROP INDEX CONCURRENTLY, which commits, drops no columns. */
