@@ -40,5 +40,9 @@ BEGIN
   END LOOP;
 END $$;
 SELECT wrong();
+-- validate_query_foresees_the_errors_of_a_creation
+SELECT * FROM pgtrickle.validate_query('SELECT ROW(1, 2) AS r');
+SELECT * FROM pgtrickle.validate_query('SELECT 1 AS n, 2 AS n');
+SELECT * FROM pgtrickle.validate_query('SELECT 1 AS pgt_n');
 DROP SCHEMA anonymous_rows CASCADE;
 RESET client_min_messages;

@@ -2,7 +2,9 @@
  * validate_query: how a query would be maintained, without creating anything.
  */
 #include "capture/source/source_kind.hpp"
+#include "definition/definition_view.hpp"
 #include "definition/options.hpp"
+#include "definition/query/altered_columns.hpp"
 #include "definition/query/query.hpp"
 #include "definition/query/rewritten_query.hpp"
 #include "fdw/sql/arguments.hpp"
@@ -15,6 +17,9 @@
 #include "translate/expression/constants.hpp"
 
 extern "C" {
+#include "catalog/heap.h"
+#include "catalog/pg_class.h"
+#include "commands/tablecmds.h"
 #include "utils/lsyscache.h"
 }
 
@@ -77,12 +82,24 @@ void report_maintenance(Rows &rows, const Query *query)
         add(rows, "missing index", missing.statement, "WARN");
 }
 
+/* Raises the errors of a statement that creates a stream table of the query's columns. PostgreSQL frame. */
+void check_creation(Query *query)
+{
+    List *columns = definition::column_definitions(query);
+    ListCell *cell;
+    foreach (cell, columns)
+        definition::check_column_name(lfirst_node(ColumnDef, cell)->colname);
+    CheckAttributeNamesTypes(BuildDescForRelation(columns), RELKIND_FOREIGN_TABLE, 0);
+    (void)definition::canonical_text(query);
+}
+
 void report_query(Rows &rows, Query *query)
 {
     if (std::optional<translate::Rejection> rejection = translate::find_rejection(query)) {
         report_error(rows, "query", rejection->message, rejection->detail, rejection->hint);
         return;
     }
+    call([=] { check_creation(query); });
     add(rows, "query", "one SELECT statement", "OK");
     std::optional<Failure> denied = attempt([=] { call([=] { definition::check_read_privileges(query); }); });
     add(rows, "privileges", denied ? denied->message : "may read all sources", denied ? "ERROR" : "OK");
