@@ -152,13 +152,18 @@ std::optional<Objection> Recursive::objection() const
                          "Move it out of the recursive term, or use refresh mode FULL."};
     if (!is_set_)
         return std::nullopt;
-    for (const auto &column : columns())
+    for (const auto &column : columns()) {
+        if (!column.has_hash)
+            return Objection{"recursive UNION on column \"" + column.name + "\" of type " + column.type,
+                             "the rows that were found are hashed, and the type has no hash function",
+                             "Cast it to a type that has one, such as text, or use refresh mode FULL."};
         if (is_loose(column))
             return Objection{
                 "recursive UNION on column \"" + column.name + "\" of type " + column.type,
                 "equal values of this type need not be identical, and the recursion continues with one of them",
                 "Cast it to a type whose equality is identity, such as text or numeric(20,4), or use refresh mode "
                 "FULL."};
+    }
     return std::nullopt;
 }
 
