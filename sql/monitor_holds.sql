@@ -52,7 +52,15 @@ INSERT INTO pgtrickle.pgt_hold (kind, relation, since, by_role) VALUES ('gate', 
   ON CONFLICT (kind, relation, group_name) DO UPDATE SET since = 'infinity', by_role = 'a role', ended_at = NULL;
 SELECT pgt_name, hold, culprit, since, by_role FROM pgtrickle.holds() WHERE pgt_name ~ 'sh_' ORDER BY pgt_name COLLATE "C";
 DELETE FROM pgtrickle.pgt_hold WHERE relation = 'sh_source'::regclass;
+-- one_that_has_not_been_filled_is_held_like_others
 SET client_min_messages = warning;
+SELECT pgtrickle.gate_source('sh_source') \g /dev/null
+SELECT pgtrickle.create_stream_table('sh_unfilled', 'SELECT id FROM sh_source', '520w', initialize => false) \g /dev/null
+GRANT SELECT ON sh_unfilled TO sh_reader;
+SET ROLE sh_reader;
+SELECT status, held_tables, health FROM pgtrickle.quick_health;
+RESET ROLE;
+SELECT pgtrickle.ungate_source('sh_source') \g /dev/null
 DROP TABLE sh_source CASCADE;
 DROP VIEW sh_all;
 DROP FUNCTION sh_lines;

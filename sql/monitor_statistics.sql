@@ -20,7 +20,7 @@ SELECT total_refresh_time >= max_refresh_time AS sum_is_more, max_refresh_time >
        scale(mean_refresh_time::numeric) <= 3 AND scale(total_refresh_time::numeric) <= 3 AS are_microseconds
   FROM pgtrickle.pg_stat_stream_tables WHERE pgt_name = 'ss_kept';
 
--- a failure is counted although its transaction rolled back, and a refresh that was rolled back counts as a failure
+-- a failure is counted although its transaction rolled back, and a refresh that was rolled back counts as none
 INSERT INTO ss_source VALUES (6, 0);
 \set VERBOSITY terse
 SELECT pgtrickle.refresh_stream_table('ss_kept');

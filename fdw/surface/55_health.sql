@@ -42,15 +42,16 @@ CREATE VIEW pgtrickle.quick_health AS
                count(*) FILTER (WHERE s.status = 'INITIALIZING') AS initializing_tables,
                count(*) FILTER (WHERE s.status = 'ERROR') AS error_tables,
                count(*) FILTER (WHERE s.status = 'SUSPENDED') AS suspended_tables,
-               count(*) FILTER (WHERE s.status = 'HELD') AS held_tables,
+               count(*) FILTER (WHERE s.is_held) AS held_tables,
                count(*) FILTER (WHERE s.is_stale) AS stale_tables,
                /* NULL if there are none, so that the text omits them. */
                array_agg(x.name ORDER BY x.name) FILTER (WHERE s.status = 'SUSPENDED') AS suspended,
                array_agg(x.name ORDER BY x.name) FILTER (WHERE s.status = 'ERROR') AS failing,
                array_agg(x.name || ' (' || date_trunc('second', s.staleness) || ')' ORDER BY s.staleness DESC, x.name)
                  FILTER (WHERE s.is_stale) AS stale,
-               array_agg(x.name ORDER BY x.name) FILTER (WHERE s.status = 'HELD') AS held
-        FROM pgtrickle.stream_table_states() s, LATERAL (SELECT s.pgt_schema || '.' || s.pgt_name) x (name)) c,
+               array_agg(x.name ORDER BY x.name) FILTER (WHERE s.is_held) AS held
+        FROM (SELECT t.*, t.hold IS NOT NULL AND t.status <> 'SUSPENDED' AS is_held FROM pgtrickle.stream_table_states() t) s,
+             LATERAL (SELECT s.pgt_schema || '.' || s.pgt_name) x (name)) c,
        pgtrickle.server_state() v;
 COMMENT ON VIEW pgtrickle.quick_health IS 'one row: number of stream tables in each state, and overall health';
 

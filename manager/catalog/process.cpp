@@ -153,10 +153,11 @@ void write(const std::vector<Refresh> &refreshes)
     own.writes_at_exit = true;
 }
 
-void fail(Refresh *refresh)
+/* A refresh that completed did not fail: it counts as one that was not made. */
+void undo(Refresh *refresh)
 {
     if (refresh->status == RefreshStatus::completed) {
-        refresh->status = RefreshStatus::failed;
+        refresh->status = RefreshStatus::skipped;
         refresh->error_message = "the transaction was rolled back";
     }
 }
@@ -169,7 +170,7 @@ void end_transaction(XactEvent event)
     std::vector<Refresh> refreshes;
     for (Waiting &waiting : own.waiting) {
         if (event == XACT_EVENT_ABORT)
-            fail(&waiting.refresh);
+            undo(&waiting.refresh);
         /* It is not known whether a prepared transaction will be committed. */
         if (event == XACT_EVENT_PREPARE && waiting.refresh.status == RefreshStatus::completed)
             continue;
@@ -211,7 +212,7 @@ void at_subtransaction_event(SubXactEvent event, SubTransactionId mine_id, SubTr
             continue;
         waiting.subtransaction = parent_id;
         if (event == SUBXACT_EVENT_ABORT_SUB)
-            enter([&] { fail(&waiting.refresh); });
+            enter([&] { undo(&waiting.refresh); });
     }
 }
 
