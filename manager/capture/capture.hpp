@@ -9,9 +9,8 @@
  * starts from nothing.
  *
  * The log of a source is three heaps, its segments, in the schema pg_trickle_log. A refresh holds
- * AccessShare on all segments of the logs that it reads from before its snapshot to the end of its transaction
- * (lock_logs()), any other reader while it reads (ReadLocks); the trimmer empties a segment only under
- * AccessExclusive.
+ * AccessShare on all segments of the logs that it reads from before its snapshot to its end, any other reader while it
+ * reads (ReadLocks); the trimmer empties a segment only under AccessExclusive.
  *
  * All functions here are PostgreSQL frames unless they say otherwise: they may raise errors, own nothing with
  * a destructor, and are called by C++ frames through call().

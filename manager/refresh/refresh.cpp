@@ -295,6 +295,7 @@ std::vector<Outcome> refresh_members(Batch &batch, const BatchRequest &request, 
         require_no_newer_constraint(batch);
     }
     write_states(batch, data_timestamp);
+    keep_logs_of_new_contents(batch);
     report(batch);
     call([] { PopActiveSnapshot(); });
     /* Counters that were observed after the snapshot was taken say nothing about it. */
@@ -333,7 +334,8 @@ std::vector<Outcome> refresh_batch_openly(const BatchRequest &request, SkippedMe
 {
     call([] { require_none_running(); });
     discard_stale();
-    Batch batch = lock_batch(request);
+    capture::ReadLocks logs;
+    Batch batch = lock_batch(request, logs);
     if (skipped != nullptr)
         *skipped = batch.skipped;
     if (batch.members.empty())

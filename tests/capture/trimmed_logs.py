@@ -2,6 +2,7 @@
 """Shows what trimming a change log leaves to those that may still need it: an old snapshot reads its own answer or gets 40001,
 however the log was emptied; so does a refresh that waits meanwhile; and a log whose changes concern no reader, or only those who cannot read it, is emptied."""
 
+import itertools
 import sys
 import threading
 from pathlib import Path
@@ -63,6 +64,56 @@ def a_transaction_that_has_read_exactly_keeps_no_lock_on_a_log():
                                  f"WHERE pid = {reader.info.backend_pid} AND mode <> 'SIReadLock' AND relnamespace = 'pg_trickle_log'::regnamespace")
                 assert locks is None, (level, cursor_of, read, locks)
                 reader.close()
+
+
+LOCKED_LOGS = ("SELECT string_agg(DISTINCT relation::regclass::text, ', ') FROM pg_locks JOIN pg_class c ON c.oid = relation "
+               "WHERE pid = {} AND mode <> 'SIReadLock' AND relnamespace = 'pg_trickle_log'::regnamespace")
+
+
+def a_transaction_that_has_refreshed_keeps_no_lock_on_a_log():
+    """Its new frontier is not committed, and may be rolled back; what it has filled keeps its logs locked."""
+    db.run("CREATE TABLE refreshed (id int, filling text)")
+    db.run("SELECT pgtrickle.create_stream_table('of_refreshed', 'SELECT id, filling FROM refreshed', '520w', 'DIFFERENTIAL')")
+    query, wanted = "SELECT count(*) FROM of_refreshed", 0
+    for end, level in itertools.product(("ROLLBACK", "COMMIT"), ("READ COMMITTED", "REPEATABLE READ")):
+        db.run(FILL.format("refreshed", 1, 1000))
+        refresher = db.connect()
+        cursor = refresher.cursor()
+        cursor.execute(f"BEGIN ISOLATION LEVEL {level}; SELECT pgtrickle.refresh_stream_table('of_refreshed'); {query}")
+        assert cursor.fetchall() == [(wanted + 1000,)]
+        locks = db.value(LOCKED_LOGS.format(refresher.info.backend_pid))
+        assert locks is None, (level, locks)
+        db.run(FILL.format("refreshed", 1, 100))
+        if level == "READ COMMITTED":
+            cursor.execute(f"SAVEPOINT again; SELECT pgtrickle.refresh_stream_table('of_refreshed'); {query}")
+            assert cursor.fetchall() == [(wanted + 1100,)]
+        cursor.execute(end)
+        refresher.close()
+        wanted += 1100
+        db.run("SELECT pgtrickle.refresh_stream_table('of_refreshed')")
+        assert db.value(query) == wanted, (end, level)
+    for starting in ("SELECT pgtrickle.create_stream_table('filled_here', 'SELECT id FROM refreshed', '520w', 'DIFFERENTIAL')",
+                     "SELECT pgtrickle.repair_stream_table('of_refreshed')"):
+        refresher = db.connect()
+        refresher.cursor().execute(f"BEGIN; {starting}")
+        assert db.value(LOCKED_LOGS.format(refresher.info.backend_pid)) is not None, starting
+        refresher.close()
+
+
+def a_log_is_trimmed_beside_an_idle_transaction_that_has_refreshed():
+    db.run("CREATE TABLE kept (id int, filling text); SELECT pgtrickle.create_stream_table('of_kept', 'SELECT id, filling FROM kept', '520w', 'DIFFERENTIAL')")
+    db.run("SELECT pgtrickle.create_stream_table('lagging', 'SELECT id FROM kept', '520w', 'DIFFERENTIAL')")
+    refresher = db.connect()
+    cursor = refresher.cursor()
+    cursor.execute("BEGIN; SELECT pgtrickle.refresh_stream_table('lagging')")
+    for turn in range(3):
+        db.run(FILL.format("kept", 1, 5000))
+        db.run("SELECT pgtrickle.refresh_stream_table('of_kept')")
+    db.wait_for(f"SELECT ({log_size('kept')}) < 2000000", True, 60)
+    cursor.execute("COMMIT")
+    refresher.close()
+    db.run("SELECT pgtrickle.refresh_stream_table('lagging')")
+    assert db.value("SELECT count(*) FROM lagging") == 15000
 
 
 def a_log_beside_an_idle_transaction_that_has_read_exactly():
@@ -357,6 +408,7 @@ def a_log_beyond_its_limit_that_no_snapshot_needs():
 
 try:
     run_cases([an_old_snapshot_after_a_log_has_exceeded_its_limit, a_transaction_that_has_read_exactly_keeps_no_lock_on_a_log,
+               a_transaction_that_has_refreshed_keeps_no_lock_on_a_log, a_log_is_trimmed_beside_an_idle_transaction_that_has_refreshed,
                a_log_beside_an_idle_transaction_that_has_read_exactly, a_refresh_that_waits_while_a_log_exceeds_its_limit,
                a_column_that_gets_another_type_while_upkeep_moves_writers_on, a_log_of_which_only_rows_of_children_come,
                who_keeps_up_with_a_log_beyond_its_limit_keeps_its_deltas,

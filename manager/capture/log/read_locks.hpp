@@ -7,8 +7,9 @@
  * takes a new snapshot, or 40001 is raised. So a transaction that reads keeps no lock on a log from one statement to
  * the next: while it is idle, it holds back neither the trimmer nor the replay of a standby.
  *
- * Refreshes, and transactions that begin to capture, need their locks to the end (lock_logs()), because the trimmer
- * goes by frontiers that are committed.
+ * A refresh locks the logs until it has ended. The trimmer goes by frontiers that are committed: the older frontier of
+ * a stream table needs all that one does which is not committed yet. Where there is no older one, as after a fill and
+ * in transactions that begin to capture, the locks are kept to the end (lock_logs()).
  */
 #pragma once
 

@@ -44,21 +44,19 @@ Oid first_dependent(const std::vector<Member> &members, Oid source)
     return InvalidOid;
 }
 
-void lock_source(Oid source)
+void lock_source(Oid source, capture::ReadLocks &logs)
 {
-    call([=] {
-        LockRelationOid(source, AccessShareLock);
-        capture::lock_logs(source);
-        capture::require_no_unlogged_changes(source);
-    });
+    call([=] { LockRelationOid(source, AccessShareLock); });
+    logs.lock(source);
+    call([=] { capture::require_no_unlogged_changes(source); });
 }
 
 /* Names the member and the source in the error, for the history of a refresh that could not get the lock. */
-void lock_source_of(Oid member, Oid source)
+void lock_source_of(Oid member, Oid source, capture::ReadLocks &logs)
 {
     as_part_of(member, Action::skip, [&] {
         try {
-            lock_source(source);
+            lock_source(source, logs);
         } catch (const PgError &error) {
             if (error.data->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
                 throw;
@@ -74,12 +72,12 @@ void lock_source_of(Oid member, Oid source)
 
 /* The owner's privileges are checked first: a definition may come from anywhere, for instance from a dump,
  * and until they are checked nothing is done to a source. */
-void lock_what_is_read(const std::vector<Member> &members)
+void lock_what_is_read(const std::vector<Member> &members, capture::ReadLocks &logs)
 {
     for (const Member &member : members)
         as_part_of(member.compiled->relid(), Action::skip, [&] { check_privileges(*member.compiled); });
     for (Oid source : sources_of(members))
-        lock_source_of(first_dependent(members, source), source);
+        lock_source_of(first_dependent(members, source), source, logs);
 }
 
 /* A stream table that was compiled before its sources were locked may have been altered since; the sources stay the
@@ -268,7 +266,15 @@ LOCKTAG lock_of_transaction(TransactionId xid)
 
 } // namespace
 
-Batch lock_batch(const BatchRequest &request)
+void keep_logs_of_new_contents(const Batch &batch)
+{
+    for (const Member &member : batch.members)
+        if (member.outcome.is_fill || member.outcome.action == Action::reinitialize)
+            for (const CompiledSource &source : member.compiled->sources)
+                call([&] { capture::lock_logs(source.relid); });
+}
+
+Batch lock_batch(const BatchRequest &request, capture::ReadLocks &logs)
 {
     Batch batch = collect_members(request);
     if (batch.members.empty())
@@ -284,7 +290,7 @@ Batch lock_batch(const BatchRequest &request)
         if (request.reach == Reach::named && member.state.status == state::Status::suspended)
             return Batch::without_members({.locked = member.compiled->relid()});
     exclude_suspended(batch, request);
-    lock_what_is_read(batch.members);
+    lock_what_is_read(batch.members, logs);
     read_states(batch); /* again, with the marks for logs that were emptied while a lock was waited for */
     for (Member &member : batch.members)
         as_part_of(member.compiled->relid(), Action::skip, [&] { prepare(member); });

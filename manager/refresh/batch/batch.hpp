@@ -15,6 +15,7 @@
  */
 #pragma once
 
+#include "capture/log/read_locks.hpp"
 #include "mailbox/mailbox.hpp"
 #include "refresh/run/member.hpp"
 
@@ -62,8 +63,11 @@ void find_excluded_upstreams(Batch &batch);
 
 /* Returns the requested stream tables and those within reach, without suspended ones (excluded_members.hpp),
  * locked, with state rows read and the mailbox observed. If there are no members, skipped.locked may say
- * why. */
-Batch lock_batch(const BatchRequest &request);
+ * why. `logs` holds the locks on the logs, as far as keep_logs_of_new_contents() does not. */
+Batch lock_batch(const BatchRequest &request, capture::ReadLocks &logs);
+/* Keeps the logs locked to the end of the transaction that members read which have started from nothing. The trimmer
+ * goes by committed frontiers: an older one of a member needs all that its new frontier does, but these have none. */
+void keep_logs_of_new_contents(const Batch &batch);
 /* Raises 40001 if a partition or child of a watched source was added or removed since lock_batch(): the members may
  * have been computed from rows of before and after that. To be called after the last statement under the snapshot. */
 void require_watched_trees(const Batch &batch);
