@@ -9,6 +9,8 @@
 #include "fdw/read/snapshot_state.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "mailbox/mailbox.hpp"
+#include "mailbox/own_schedules.hpp"
+#include "refresh/batch/holds.hpp"
 #include "refresh/batch/refresh_right.hpp"
 #include "refresh/batch/upstreams_of_others.hpp"
 
@@ -51,6 +53,34 @@ bool is_too_old(Oid relid, TimestampTz since, TimestampTz now)
         return scheduler::is_due_for_reader(schedule, since, now, scheduler::utc);
     return scheduler::is_due_for_reader(schedule, since, now,
                                         definition::DatabaseZone(definition::published_time_zone()));
+}
+
+/* Whether something keeps the stream table from being refreshed, which may be about one that it reads. C++ frame. */
+bool is_stopped(Oid relid)
+{
+    const std::vector<Oid> needed = definition::with_upstreams(relid);
+    return std::any_of(needed.begin(), needed.end(), [](Oid one) {
+        const mailbox::State state = call([=] { return mailbox::status_of(one).state; });
+        return state.is_suspended || state.is_failing || refresh::hold_on(one);
+    });
+}
+
+constexpr int most_upstreams = 64;
+
+/* Whether an upstream that keeps to a schedule of its own exceeds that, because it is not refreshed: its rows are read
+ * as they are, so what it lacks is missing here. `since` is the time of the oldest change that is missing for any
+ * reason: if this is not too old for the stream table itself, no upstream is looked at. */
+bool reads_stopped_one(Oid relid, TimestampTz since, TimestampTz now)
+{
+    if (since == 0 || !is_too_old(relid, since, now))
+        return false;
+    mailbox::PendingUpstream upstreams[most_upstreams];
+    const int count = mailbox::pending_own_schedules(relid, upstreams, most_upstreams);
+    return std::any_of(upstreams, upstreams + count, [=](const mailbox::PendingUpstream &upstream) {
+        const ServedRelation *served = find_served_relation(upstream.relid);
+        return served != nullptr && is_too_old(relid, upstream.since, now) &&
+               is_too_old(upstream.relid, upstream.since, now) && enter([&] { return is_stopped(upstream.relid); });
+    });
 }
 
 /* Returns since when a change that `snapshot` sees may be missing in the storage that it sees, whose row of
@@ -197,7 +227,8 @@ Freshness judge(Oid relid, TimestampTz now)
     if (since != 0 && since < own_since)
         since = own_since;
     if (is_populated && !lacks_read_changes(relid, known.stale_since(), own) &&
-        (since == 0 || (is_by_schedule && known.waits_for_others) || !is_too_old(relid, since, now)))
+        (since == 0 || (is_by_schedule && known.waits_for_others) || !is_too_old(relid, since, now)) &&
+        (!is_by_schedule || own.holds_it || !reads_stopped_one(relid, known.stale_since(), now)))
         return {Verdict::serve, Obstacle::none, true,
                 !own.holds_it && !known.state.is_suspended && !known.state.is_failing};
     /* No other process can take the lock of a stream table that this transaction holds. */

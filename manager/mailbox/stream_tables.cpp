@@ -15,6 +15,7 @@
  * clean.
  */
 #include "mailbox/manager_side.hpp"
+#include "mailbox/own_schedules.hpp"
 #include "mailbox/shared.hpp"
 
 #include <algorithm>
@@ -256,6 +257,27 @@ TimestampTz time_dependent_since(const Entry *entry, Depth depth, int &steps) no
     return oldest;
 }
 
+void add_own_schedules(const Entry *entry, PendingUpstream *found, int most, int *count, int &steps) noexcept
+{
+    for (int32_t cell = entry->first_cell; cell != no_cell; cell = cells[cell].next) {
+        Entry *upstream = cells[cell].stream_table != InvalidOid ? find_entry(cells[cell].stream_table) : nullptr;
+        if (++steps > walk_limit || *count == most)
+            return;
+        if (upstream == nullptr || std::any_of(found, found + *count, [&](const PendingUpstream &known) {
+                return known.relid == upstream->key.relid;
+            }))
+            continue;
+        if (is_not_refreshed_for(upstream, entry) && !upstream->waits_for_others) {
+            MailboxStatus status;
+            status.scheduled_dirty_since = pending_since(upstream, Depth::scheduled, steps);
+            status.scheduled_time_dependent_since = time_dependent_since(upstream, Depth::scheduled, steps);
+            if (const TimestampTz since = status.scheduled_stale_since(); since != 0)
+                found[(*count)++] = {upstream->key.relid, since};
+        }
+        add_own_schedules(upstream, found, most, count, steps);
+    }
+}
+
 /* Whether a prepared transaction was committed since the last refresh: it may have changed the state without
  * a notice to the mailbox. */
 bool may_have_other_state(const Entry *entry) noexcept
@@ -422,6 +444,18 @@ MailboxStatus status_of(Oid relid) noexcept
     }
     LWLockRelease(shared->entry_lock);
     return result;
+}
+
+int pending_own_schedules(Oid relid, PendingUpstream *found, int most) noexcept
+{
+    int count = 0, steps = 0;
+    if (!is_available())
+        return 0;
+    LWLockAcquire(shared->entry_lock, LW_SHARED);
+    if (const Entry *entry = find_entry(relid))
+        add_own_schedules(entry, found, most, &count, steps);
+    LWLockRelease(shared->entry_lock);
+    return count;
 }
 
 bool is_clean(Oid relid) noexcept

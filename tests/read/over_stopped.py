@@ -1,0 +1,86 @@
+#!/usr/bin/python3 -B
+"""Shows that a read by schedule reports rows that are too old because an upstream with a schedule of its own is not
+refreshed: it fails, is suspended or is held. Before the upstream exceeds its schedule, its rows are read without a word."""
+
+import sys
+import time
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+db = Database()
+
+
+def set_up(schedule):
+    db.run("CREATE TABLE source (id int PRIMARY KEY, n int); INSERT INTO source VALUES (1, 1)")
+    db.run(f"SELECT pgtrickle.create_stream_table('kept', 'SELECT id, 1 / n AS q FROM source', '{schedule}')")
+    db.run("SELECT pgtrickle.create_stream_table('between', 'SELECT id, q FROM kept', 'calculated')")
+    db.run("SELECT pgtrickle.create_stream_table('above', 'SELECT count(*) AS n, sum(q) FROM between', '1s')")
+
+
+def read():
+    """Returns the warnings of a read by schedule."""
+    session = db.connect()
+    session.cursor().execute("SELECT n FROM above")
+    notices = "".join(session.notices)
+    session.close()
+    return notices
+
+
+def warning_about(reason):
+    deadline = time.monotonic() + 30
+    while reason not in (found := read()):
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+
+
+def stopped(begin, reason, end):
+    set_up("2s")
+    db.run(begin)
+    db.run("INSERT INTO source VALUES (2, 1)")
+    try:
+        warning_about(reason)
+    finally:
+        db.run(end)
+    db.wait_for("SELECT n FROM above", 2)
+    assert read() == "", read()
+    db.run("DROP TABLE source CASCADE")
+
+
+def over_a_gated_source():
+    stopped("SELECT pgtrickle.gate_source('source')", "Its source public.source is gated.", "SELECT pgtrickle.ungate_source('source')")
+
+
+def over_a_paused_one():
+    stopped("SELECT pgtrickle.pause_scheduler('{kept}')", "It reads public.kept, which is paused.", "SELECT pgtrickle.resume_scheduler('{kept}')")
+
+
+def over_a_frozen_one():
+    stopped("SELECT pgtrickle.alter_stream_table('kept', tier => 'frozen')", "It reads public.kept, which is frozen.",
+            "SELECT pgtrickle.alter_stream_table('kept', tier => 'hot')")
+
+
+def over_a_suspended_one():
+    stopped("SELECT pgtrickle.alter_stream_table('kept', status => 'SUSPENDED')", "It reads public.kept, which is suspended.",
+            "SELECT pgtrickle.resume_stream_table('kept')")
+
+
+def over_a_failing_one():
+    stopped("UPDATE source SET n = 0", "It reads public.kept, whose last refresh failed.", "UPDATE source SET n = 1")
+
+
+def not_before_the_upstream_exceeds_its_schedule():
+    set_up("520w")
+    db.run("SELECT pgtrickle.pause_scheduler('{kept}')")
+    db.run("INSERT INTO source VALUES (2, 1)")
+    time.sleep(1.5)  # above is older than its own schedule then
+    assert read() == "", read()
+    db.run("SELECT pgtrickle.resume_scheduler('{kept}'); DROP TABLE source CASCADE")
+
+
+try:
+    run_cases([over_a_gated_source, over_a_paused_one, over_a_frozen_one, over_a_suspended_one, over_a_failing_one,
+               not_before_the_upstream_exceeds_its_schedule])
+finally:
+    db.drop()
