@@ -6,6 +6,7 @@
  * asked for it. A compiled stream table is handed out (program/compiled.hpp), and a stream table is set up again
  * (fdw/definition/redefinition.hpp), only after this check, which raises an error: what a session does on its own
  * initiative, as for a reader or beside another statement, asks before, and leaves to the manager what it may not do.
+ * To compile asks once more when the views of the query are locked: one may have been replaced before that.
  *
  * C++ frames; they throw PgError.
  */

@@ -190,7 +190,6 @@ std::vector<translate::SourceRef> read_as_a_whole(Oid relid)
 void compile_query(Compiled *compiled)
 {
     const Oid relid = compiled->relid();
-    MemoryContext context = compiled->context;
     /* Immutable functions of constants are evaluated on the way, and functions in most languages need a
      * snapshot. It is not the snapshot of the refresh, which is taken after the locks. */
     call([] { PushCopiedSnapshot(GetCatalogSnapshot(InvalidOid)); });
@@ -201,14 +200,15 @@ void compile_query(Compiled *compiled)
     AsOwner as_owner(definition.owner, Sharing::all);
     TextSettings text_settings;
     Running running; /* functions in the query must not have the entries freed that a refresh holds */
+    const Query *rewritten = call([=] { return definition::rewritten(definition::query_of(relid)); });
+    require_right_to_compile(relid); /* rewriting has locked the views, one of which may have been replaced before */
     auto translation = setup::translation_of(definition);
     compiled->has_current_layout =
         has_recorded_sources(definition, translation ? translation->sources : read_as_a_whole(relid));
-    const Query *rewritten = call([=] { return definition::rewritten(definition::query_of(relid)); });
     compiled->collation_versions =
         call([=] { return state::versions_of_collations(definition::used_collations(rewritten)); });
     if (translation || !compiled->has_current_layout) {
-        compiled->asked = call([=] { return asked_rights_of(rewritten, context); });
+        compiled->asked = call([=] { return asked_rights_of(rewritten, compiled->context); });
         add_used_by_query(&compiled->objects, rewritten);
     }
     if (!compiled->has_current_layout) {
@@ -220,7 +220,7 @@ void compile_query(Compiled *compiled)
             add_source(*compiled, source.relid, source.is_stream_table, source.is_only, source.is_compared,
                        source.columns, source.is_read_by_owner, is_captured_for(definition, source.relid));
         add_known(&compiled->objects, translation->parts.known);
-        compiled->parts = kept_copy(translation->parts, context);
+        compiled->parts = kept_copy(translation->parts, compiled->context);
         compiled->program = std::make_unique<engine::Program>(std::move(translation->program));
         for (const engine::Step &step : compiled->program->steps())
             compiled->steps.emplace_back().step = step;
@@ -240,7 +240,7 @@ void compile_query(Compiled *compiled)
     compiled->has_current_layout = find_heaps(*compiled);
     if (compiled->has_current_layout)
         for (CompiledStep &step : compiled->steps)
-            compile_step(step, compiled->parts, context, compiled->relations);
+            compile_step(step, compiled->parts, compiled->context, compiled->relations);
     CompiledStep &storage = compiled->steps.back();
     storage.facts.ranges = definition.partition_by.width;
     storage.may_have_rows_to_place = storage.facts.ranges.unit != RangeUnit::none;
