@@ -75,4 +75,27 @@ SELECT change, r.* FROM unnest(ARRAY['UPDATE outside SET v = 7 WHERE id = 8', 'U
     'DELETE FROM inside WHERE id = 13', 'UPDATE inside SET v = NULL WHERE id = 17', 'INSERT INTO inside VALUES (30000, NULL, 400)']) change,
   LATERAL test.whole_reads('rows_not_in.little', change) r;
 SELECT * FROM test.differences('little');
+
+-- rows_with_null_are_kept_apart
+SELECT pgtrickle.create_stream_table('rows_not_in.' || name, query, '520w', 'DIFFERENTIAL') FROM (VALUES
+  ('by_three', 'SELECT o.id, i.id AS inside FROM outside o JOIN inside i ON i.id = o.id WHERE (o.k, o.v, o.id) NOT IN (SELECT k, v, id FROM inside)'),
+  ('may_fail', 'SELECT o.id FROM (SELECT id, k, 1 / (id - 3) AS v FROM outside WHERE id > 3) o WHERE (o.k, o.v) NOT IN (SELECT k, v FROM inside)'),
+  ('grouped', 'SELECT v, count(*) FROM outside WHERE (k, v) NOT IN (SELECT k, count(v) FROM inside GROUP BY k) GROUP BY v')) t(name, query) \g /dev/null
+CREATE TABLE kept_apart (name text, query text);
+INSERT INTO kept_apart SELECT name, query FROM (VALUES ('by_three'), ('may_fail'), ('grouped'), ('little')) n(name), LATERAL
+  (SELECT original_query AS query FROM pgtrickle.pgt_stream_tables WHERE pgt_relid = ('rows_not_in.' || name)::regclass) q;
+SELECT * FROM test.wrong('kept_apart');
+UPDATE outside SET k = NULL WHERE id % 100 = 7;
+UPDATE inside SET v = NULL WHERE id % 100 = 8;
+SELECT * FROM test.wrong('kept_apart');
+UPDATE outside SET k = id, v = NULL WHERE id % 100 = 7;
+UPDATE inside SET v = id, k = NULL WHERE id % 100 = 8;
+SELECT * FROM test.wrong('kept_apart');
+UPDATE inside SET k = id WHERE k IS NULL;
+UPDATE outside SET v = id WHERE v IS NULL;
+SELECT * FROM test.wrong('kept_apart');
+-- statements_do_not_multiply
+SELECT name, length(value) < bound AS is_short
+  FROM (VALUES ('two', 19000), ('three', 40000), ('correlated', 25000)) b(name, bound), LATERAL pgtrickle.explain_st('rows_not_in.' || name)
+  WHERE property = 'storage: delta statement';
 DROP SCHEMA rows_not_in CASCADE;

@@ -34,4 +34,23 @@ SELECT st, change, r.* FROM unnest(ARRAY['exists_item', 'not_exists_others', 'in
   unnest(ARRAY['UPDATE orders SET amount = amount + 1 WHERE id = 7', 'DELETE FROM orders WHERE id = 8', 'INSERT INTO item SELECT max(id) + 1, 77, 3 FROM item',
     'DELETE FROM item WHERE id = 5', 'UPDATE customer SET region = 3 WHERE id = 9']) change,
   LATERAL test.whole_reads(st, change) r;
+
+-- no_joined_source_is_read_while_a_condition_without_columns_is_false
+CREATE TABLE low (id int PRIMARY KEY, v int);
+CREATE TABLE high (LIKE low INCLUDING ALL);
+CREATE TABLE switch (is_on bool);
+INSERT INTO low SELECT g, g FROM generate_series(1, 3000) g;
+INSERT INTO high TABLE low;
+INSERT INTO switch VALUES (false);
+ANALYZE low, high, switch;
+SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM (VALUES
+  ('switched_on', 'SELECT l.id, h.id AS above FROM low l, high h WHERE l.v < h.v AND h.v < l.v + 2 AND EXISTS (SELECT FROM switch WHERE is_on)'),
+  ('switched_off', 'SELECT l.id, h.id AS above FROM low l, high h WHERE l.v < h.v AND h.v < l.v + 2 AND true NOT IN (SELECT NOT is_on FROM switch)')
+) AS t(name, query) \g /dev/null
+SELECT st, change, r.* FROM unnest(ARRAY['switched_on', 'switched_off']) st,
+  unnest(ARRAY['UPDATE low SET v = v + 1 WHERE id < 3', 'UPDATE high SET v = v + 1 WHERE id < 3', 'UPDATE low SET v = v - 1']) change,
+  LATERAL test.whole_reads(st, change) r;
+UPDATE switch SET is_on = true;
+SELECT pgtrickle.refresh_stream_table(st) FROM unnest(ARRAY['switched_on', 'switched_off']) st \g /dev/null
+SELECT st, d.* FROM unnest(ARRAY['switched_on', 'switched_off']) st, LATERAL test.differences(st::regclass) d;
 DROP SCHEMA subqueries_read_little CASCADE;

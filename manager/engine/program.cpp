@@ -15,6 +15,7 @@
 #include "engine/operators/sql.hpp"
 #include "engine/semi_joins_above_joins.hpp"
 #include "engine/step_plan.hpp"
+#include "engine/with_parts.hpp"
 
 #include <algorithm>
 #include <map>
@@ -267,9 +268,9 @@ std::string Program::full_sql(int step, const RelationNames &names) const
 {
     const StepPlan &plan = *step_plans_.at(step);
     if (plan.group)
-        return groups_full(steps_[step], plan, {plan.input}, names);
+        return groups_full(steps_[step], plan, {with_parts(plan.input)}, names);
     Printer printer(names);
-    std::string text = Printer::statement(printer.select(plan.input), quoted_names(steps_[step]), false);
+    std::string text = Printer::statement(printer.select(with_parts(plan.input)), quoted_names(steps_[step]), false);
     return printer.with_clause() + text;
 }
 

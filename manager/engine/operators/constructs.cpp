@@ -25,6 +25,7 @@ const std::vector<Construct> &construct_table()
          "follows the delta"},
         {"`VALUES`, `SELECT` without `FROM`", {"values"}, "none: it never changes"},
         {"`[NOT] EXISTS`, `[NOT] IN`, `ANY`, `ALL`, anywhere", {"semi join"}, "follows the delta"},
+        {"`(a, b) NOT IN (SELECT …)` and the like", {"semi join", "partitioned", "copy"}, "follows the delta"},
         {"scalar and `ARRAY` sub-queries, correlated or not",
          {"semi join", "outer join", "aggregate"},
          "touched groups of the outer columns that they read; all rows if the value of an uncorrelated one changes, "

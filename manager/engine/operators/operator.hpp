@@ -173,6 +173,15 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
     /* Returns the input and its column that output column `position` passes on unchanged; -1: none. */
     virtual std::pair<int, int> origin(int position) const { return {-1, position}; }
 
+  protected:
+    /* Corrects reads(): a statement contains the text of one of the inputs. */
+    void is_read_as_one_input()
+    {
+        reads_ = 1;
+        for (const PlanPtr &input : inputs_)
+            reads_ = std::max(reads_, input->reads_);
+    }
+
   private:
     virtual std::vector<int> find_row_key() const { return {}; }
 

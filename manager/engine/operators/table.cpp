@@ -19,6 +19,7 @@ PlanPtr sample_lateral(Sampler &sampler);
 PlanPtr sample_window(Sampler &sampler);
 PlanPtr sample_reserve(Sampler &sampler);
 PlanPtr sample_copy(Sampler &sampler);
+PlanPtr sample_partitioned(Sampler &sampler);
 PlanPtr sample_recursive(Sampler &sampler);
 
 const std::vector<Operator> &operator_table()
@@ -38,6 +39,7 @@ const std::vector<Operator> &operator_table()
         {"window", "its rows, recomputed for the partitions touched", sample_window},
         {"first rows", "a reserve beyond them, filled again when it runs out", sample_reserve},
         {"copy", "its input's rows", sample_copy},
+        {"partitioned", "inline", sample_partitioned},
         {"recursive", "all rows found; deletions by over-deleting and rederiving", sample_recursive},
     };
     return table;

@@ -107,6 +107,12 @@ PlanPtr distinct(PlanPtr input);
 enum class CopyReason { compared, shared };
 /* Returns the same rows, kept in an arrangement (operators/copy.hpp). */
 PlanPtr copy(PlanPtr input, CopyReason reason);
+/* Whether a copy raises no error for a row that the query may exclude before it computes its columns, and is not part
+ * of a recursion. */
+bool can_be_copied(const PlanPtr &plan);
+/* Returns `rows`; their changes are computed as those of `parts`, which has the same rows, such as a union of disjoint
+ * parts of them (operators/partitioned.cpp). */
+PlanPtr partitioned(PlanPtr rows, PlanPtr parts);
 /* Returns each row of `input` with the rows computed from it: `rows` is the SQL of a FROM item without an
  * alias over the input's columns, `computed` are its columns. With a condition (a conjunction over both), a
  * row that no computed row matches is kept, padded with NULLs. */

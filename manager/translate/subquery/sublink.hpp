@@ -26,26 +26,39 @@ class SublinkOver {
         Input input;
         std::vector<Node *> conjuncts;
         bool has_domain = false;
-    };
-    /* A way in which the tests can be NULL: the row of the input has these NULLs, and some row passes the tests. */
-    struct NullCase {
-        std::vector<Node *> nulls;
-        Other other;
-        std::vector<Node *> tests;
+        engine::PlanPtr has_row = nullptr; /* one row with a boolean, if it has been asked for */
     };
 
     Other other_of(const std::vector<int> &needed);
     engine::Condition condition(const Other &other, const std::vector<Node *> &tests) const;
     Node *add_column(engine::PlanPtr plan, const ValueType &type);
-    Node *mark(const Other &other, const std::vector<Node *> &tests);
-    void keep(engine::SemiKind kind, const Other &other, const std::vector<Node *> &tests);
-
+    static const engine::PlanPtr &has_row(Other &other);
+    Node *mark(Other &other, const std::vector<Node *> &tests, const std::vector<Node *> &of_input = {});
+    void keep(engine::SemiKind kind, Other &other, const std::vector<Node *> &tests);
+    void keep_by_row(engine::SemiKind kind, Other &other, const std::vector<Node *> &of_input);
     std::vector<Node *> tests();
-    std::vector<NullCase> null_cases(const Other &other, const std::vector<Node *> &tests) const;
-    std::vector<NullCase> split_by_nulls(const std::vector<NullCase> &cases, const OpExpr *test) const;
-    Node *mark(const NullCase &one);
-    bool may_be_null(Node *node, const Input &input) const;
-    bool is_certain(Node *test, const Other &other) const;
+
+    /* A way in which the tests are true for some row, or NULL and not false: some row of `other` passes `tests`. */
+    struct Case {
+        Other other;
+        std::vector<Node *> tests;
+    };
+    /* The cases for rows of the input that meet `of_input`. */
+    struct Cases {
+        std::vector<Node *> of_input;
+        std::vector<Case> cases;
+    };
+    struct Tests;
+
+    Tests sorted(const std::vector<Node *> &tests, const Other &other) const;
+    std::vector<Cases> null_cases(const Other &other, const Tests &tests) const;
+    void add_nulls_of_other(Cases &all, const Other &with_null, const Tests &tests) const;
+    void add_nulls_of_input(std::vector<Cases> &result, const Other &other, const std::optional<Input> &with_null,
+                            const Tests &tests) const;
+    void keep_false(const Other &other, const std::vector<Node *> &tests);
+    void keep_without(Case &one, const std::vector<Node *> &of_input);
+    Node *any_or_null(Other other, const std::vector<Node *> &tests);
+    template <class Apply> Node *by_parts(std::vector<Cases> &all, const Tests &tests, Apply apply);
 
     Node *scalar();
     Node *array();

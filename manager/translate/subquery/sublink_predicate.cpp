@@ -1,5 +1,6 @@
 /*
- * EXISTS, ANY and ALL (sublink.cpp has the logic), as semi, anti and mark joins.
+ * EXISTS, ANY and ALL (sublink.cpp has the logic), as semi, anti and mark joins. sublink_nulls.cpp has the rows for
+ * which a test is NULL.
  */
 #include "translate/subquery/sublink.hpp"
 
@@ -21,32 +22,11 @@ namespace {
 
 constexpr ValueType boolean = {BOOLOID, -1, InvalidOid};
 
-/* Each comparison that is split by NULLs makes three cases of one. */
-constexpr size_t most_split = 2;
-
-/* The functions from here to reads_link() are PostgreSQL frames. */
+/* The functions from here to strip_for_exists() are PostgreSQL frames. */
 
 Node *make_bool(BoolExprType type, List *arguments)
 {
     return reinterpret_cast<Node *>(makeBoolExpr(type, arguments, -1));
-}
-
-Node *null_test(Node *argument)
-{
-    NullTest *test = makeNode(NullTest);
-    test->arg = static_cast<Expr *>(copyObjectImpl(argument));
-    test->nulltesttype = IS_NULL;
-    test->location = -1;
-    return reinterpret_cast<Node *>(test);
-}
-
-Node *is_not_false(Node *condition)
-{
-    BooleanTest *test = makeNode(BooleanTest);
-    test->arg = static_cast<Expr *>(copyObjectImpl(condition));
-    test->booltesttype = IS_NOT_FALSE;
-    test->location = -1;
-    return reinterpret_cast<Node *>(test);
 }
 
 Node *negation(Node *test)
@@ -76,34 +56,31 @@ void strip_for_exists(Query *query)
         query->groupClause = NIL;
 }
 
-/* Whether the test is an operator that returns NULL only for a NULL argument. */
-bool is_comparison(const Node *test)
+/* Returns a row with one boolean column. */
+engine::PlanPtr whether_there_is_a_row(const engine::PlanPtr &rows)
 {
-    if (!IsA(test, OpExpr) || list_length(reinterpret_cast<const OpExpr *>(test)->args) != 2)
-        return false;
-    const Oid op = reinterpret_cast<const OpExpr *>(test)->opno;
-    return op_strict(op) &&
-           (is_in_ordered_family(op) ||
-            op_hashjoinable(op, exprType(static_cast<Node *>(linitial(reinterpret_cast<const OpExpr *>(test)->args)))));
+    const engine::Column count = column_of({INT8OID, -1, InvalidOid}, "count");
+    engine::Expression is_positive = engine::column_reference(0, count);
+    is_positive.pieces.emplace_back(std::string(" OPERATOR(pg_catalog.>) 0"));
+    is_positive.result = column_of(boolean);
+    is_positive.result.may_be_null = false;
+    const engine::AggregateCall counted{&engine::count_family, {}, {}, count};
+    return engine::project(engine::aggregate(rows, {}, {counted}), {{is_positive, "mark"}});
 }
 
-bool reads_link(Node *node, void *)
+bool is_connected(const engine::Condition &condition)
 {
-    if (node == nullptr)
-        return false;
-    if (IsA(node, Param) && castNode(Param, node)->paramkind == PARAM_SUBLINK)
-        return true;
-    return walk_expression(node, reads_link, nullptr);
+    return !condition.equalities.empty() || !condition.others.empty();
 }
 
-bool is_of_subquery(Node *node)
+Node *conjunction(const std::vector<Node *> &nodes, Node *last)
 {
-    return call([&] { return reads_link(node, nullptr); });
-}
-
-OpExpr *comparison(Node *test)
-{
-    return call([&] { return is_comparison(test); }) ? castNode(OpExpr, test) : nullptr;
+    return call([&] {
+        List *all = list_make1(last);
+        for (Node *node : nodes)
+            all = lappend(all, node);
+        return list_length(all) == 1 ? last : make_bool(AND_EXPR, all);
+    });
 }
 
 /* Returns `scope` without the columns that only the subquery's conjuncts read or, if `of_link` is false,
@@ -120,15 +97,6 @@ Scope only(const Scope &scope, bool of_link)
     return result;
 }
 
-engine::Expression is_positive(const engine::Column &count)
-{
-    engine::Expression expression = engine::column_reference(0, count);
-    expression.pieces.emplace_back(std::string(" OPERATOR(pg_catalog.>) 0"));
-    expression.result = column_of(boolean);
-    expression.result.may_be_null = false;
-    return expression;
-}
-
 } // namespace
 
 SublinkOver::SublinkOver(Translator &translator, const Level &level, Input &input, const SubLink *link)
@@ -142,7 +110,10 @@ SublinkOver::SublinkOver(Translator &translator, const Level &level, Input &inpu
 Node *SublinkOver::value()
 {
     switch (link_->subLinkType) {
-    case EXISTS_SUBLINK: return mark(other_of({}), {});
+    case EXISTS_SUBLINK: {
+        Other other = other_of({});
+        return mark(other, {});
+    }
     case ANY_SUBLINK:
     case ALL_SUBLINK: break;
     case EXPR_SUBLINK: return scalar();
@@ -153,15 +124,7 @@ Node *SublinkOver::value()
                link_->location);
     }
     const std::vector<Node *> all = tests();
-    Other other = other_of(all_targets(subquery_.query));
-    Node *any = mark(other, all);
-    for (const NullCase &one : null_cases(other, all)) {
-        Node *is_null = mark(one);
-        any = call([&] {
-            Node *null = make_bool(AND_EXPR, list_make2(is_null, makeBoolConst(false, true)));
-            return make_bool(OR_EXPR, list_make2(any, null));
-        });
-    }
+    Node *any = any_or_null(other_of(all_targets(subquery_.query)), all);
     const bool is_all = link_->subLinkType == ALL_SUBLINK;
     return call([&] { return is_all ? make_bool(NOT_EXPR, list_make1(any)) : any; });
 }
@@ -169,7 +132,8 @@ Node *SublinkOver::value()
 bool SublinkOver::select(bool is_negated)
 {
     if (link_->subLinkType == EXISTS_SUBLINK) {
-        keep(is_negated ? engine::SemiKind::anti : engine::SemiKind::semi, other_of({}), {});
+        Other other = other_of({});
+        keep(is_negated ? engine::SemiKind::anti : engine::SemiKind::semi, other, {});
         return true;
     }
     if (link_->subLinkType != ANY_SUBLINK && link_->subLinkType != ALL_SUBLINK)
@@ -180,16 +144,7 @@ bool SublinkOver::select(bool is_negated)
         keep(engine::SemiKind::semi, other, all);
         return true;
     }
-    keep(engine::SemiKind::anti, other, all);
-    for (const NullCase &one : null_cases(other, all)) {
-        if (one.nulls.empty()) {
-            keep(engine::SemiKind::anti, one.other, one.tests);
-            continue;
-        }
-        Node *is_null = mark(one);
-        Node *is_not_null = call([&] { return make_bool(NOT_EXPR, list_make1(is_null)); });
-        input_.plan = engine::filter(input_.plan, expression_of(is_not_null, input_.scope));
-    }
+    keep_false(other, all);
     return true;
 }
 
@@ -297,125 +252,49 @@ Node *SublinkOver::add_column(engine::PlanPtr plan, const ValueType &type)
     return param;
 }
 
-/* Returns whether a row passes the tests; one value for all rows of the input if no condition connects the
- * two. */
-Node *SublinkOver::mark(const Other &other, const std::vector<Node *> &tests)
+/* Returns the row that says whether there is a row, the same one each time. */
+const engine::PlanPtr &SublinkOver::has_row(Other &other)
 {
-    engine::Condition condition = this->condition(other, tests);
-    if (!condition.equalities.empty() || !condition.others.empty())
-        return add_column(
-            engine::semi_join(engine::SemiKind::mark, input_.plan, other.input.plan, std::move(condition)), boolean);
-    const engine::Column count = column_of({INT8OID, -1, InvalidOid}, "count");
-    engine::PlanPtr one =
-        engine::aggregate(other.input.plan, {}, {engine::AggregateCall{&engine::count_family, {}, {}, count}});
-    one = engine::project(one, {{is_positive(count), "mark"}});
-    return add_column(engine::join({input_.plan, one}, {}), boolean);
+    if (!other.has_row)
+        other.has_row = whether_there_is_a_row(other.input.plan);
+    return other.has_row;
 }
 
-void SublinkOver::keep(engine::SemiKind kind, const Other &other, const std::vector<Node *> &tests)
+/* Returns whether the row of the input meets `of_input` and some row passes the tests. The latter is one value for all
+ * rows of the input if no condition connects the two. */
+Node *SublinkOver::mark(Other &other, const std::vector<Node *> &tests, const std::vector<Node *> &of_input)
 {
-    engine::Condition condition = this->condition(other, tests);
-    if (!condition.equalities.empty() || !condition.others.empty()) {
-        input_.plan = engine::semi_join(kind, input_.plan, other.input.plan, std::move(condition));
-        return;
+    if (!is_connected(condition(other, tests))) {
+        Node *found = add_column(engine::join({input_.plan, has_row(other)}, {}), boolean);
+        return conjunction(of_input, found);
     }
-    Node *is_there = mark(other, tests);
-    Node *wanted =
-        kind == engine::SemiKind::semi ? is_there : call([&] { return make_bool(NOT_EXPR, list_make1(is_there)); });
-    input_.plan = engine::filter(input_.plan, expression_of(wanted, input_.scope));
+    std::vector<Node *> all = tests;
+    all.insert(all.end(), of_input.begin(), of_input.end());
+    return add_column(engine::semi_join(engine::SemiKind::mark, input_.plan, other.input.plan, condition(other, all)),
+                      boolean);
 }
 
-/* Returns the ways in which a row of the subquery can make the tests NULL: none of them is false, and some are NULL.
- * Some ways include rows that pass all tests. */
-std::vector<SublinkOver::NullCase> SublinkOver::null_cases(const Other &other, const std::vector<Node *> &tests) const
+void SublinkOver::keep(engine::SemiKind kind, Other &other, const std::vector<Node *> &tests)
 {
-    std::vector<NullCase> cases = {{{}, other, {}}};
-    size_t split = 0;
-    bool may_pass = false; /* the first case includes rows that pass */
-    for (Node *test : tests) {
-        const OpExpr *one = comparison(test);
-        const bool is_split = one != nullptr && !is_of_subquery(static_cast<Node *>(linitial(one->args)));
-        if (is_certain(test, other)) {
-            for (NullCase &each : cases)
-                each.tests.push_back(test);
-        } else if (is_split && split < most_split) {
-            cases = split_by_nulls(cases, one);
-            split++;
-        } else {
-            for (NullCase &each : cases)
-                each.tests.push_back(call([&] { return is_not_false(test); }));
-            may_pass = true;
-        }
-    }
-    if (!may_pass)
-        cases.erase(cases.begin());
-    return cases;
+    const engine::Condition condition = this->condition(other, tests);
+    if (is_connected(condition))
+        input_.plan = engine::semi_join(kind, input_.plan, other.input.plan, condition);
+    else
+        keep_by_row(kind, other, {});
 }
 
-/* Returns each case with a row for which the comparison is true, with one whose value is NULL, and with any row if the
- * compared value is NULL. */
-std::vector<SublinkOver::NullCase> SublinkOver::split_by_nulls(const std::vector<NullCase> &cases,
-                                                               const OpExpr *test) const
+/* Keeps the rows by whether the other side has a row, and they meet `of_input`: a filter with the value of one row,
+ * which the executor reads once, before the rows. */
+void SublinkOver::keep_by_row(engine::SemiKind kind, Other &other, const std::vector<Node *> &of_input)
 {
-    auto *left = static_cast<Node *>(linitial(test->args));
-    auto *right = static_cast<Node *>(lsecond(test->args));
-    std::vector<NullCase> result;
-    for (const NullCase &each : cases) {
-        result.push_back(each);
-        result.back().tests.push_back(reinterpret_cast<Node *>(const_cast<OpExpr *>(test)));
-        if (may_be_null(right, each.other.input)) {
-            result.push_back(each);
-            Input &rows = result.back().other.input;
-            Node *is_null = call([&] { return null_test(right); });
-            rows.plan = engine::filter(rows.plan, expression_of(is_null, rows.scope));
-        }
-        if (may_be_null(left, input_)) {
-            result.push_back(each);
-            result.back().nulls.push_back(call([&] { return null_test(left); }));
-        }
-    }
-    return result;
-}
-
-/* Returns whether the case occurs. */
-Node *SublinkOver::mark(const NullCase &one)
-{
-    const engine::Condition condition = this->condition(one.other, one.tests);
-    if (!condition.equalities.empty() || !condition.others.empty()) {
-        std::vector<Node *> all = one.tests;
-        all.insert(all.end(), one.nulls.begin(), one.nulls.end());
-        return mark(one.other, all);
-    }
-    Node *has_row = mark(one.other, one.tests);
-    return call([&] {
-        List *all = list_make1(has_row);
-        for (Node *is_null : one.nulls)
-            all = lappend(all, is_null);
-        return list_length(all) == 1 ? has_row : make_bool(AND_EXPR, all);
-    });
-}
-
-bool SublinkOver::may_be_null(Node *node, const Input &input) const
-{
-    if (IsA(node, RelabelType))
-        return may_be_null(reinterpret_cast<Node *>(castNode(RelabelType, node)->arg), input);
-    if (IsA(node, Const))
-        return castNode(Const, node)->constisnull;
-    const int position = position_in(input.scope, node);
-    return position < 0 || engine::columns(input.plan).at(position).may_be_null;
-}
-
-bool SublinkOver::is_certain(Node *test, const Other &other) const
-{
-    const OpExpr *one = comparison(test);
-    if (one == nullptr)
-        return false;
-    for (void *argument : {linitial(one->args), lsecond(one->args)}) {
-        auto *node = static_cast<Node *>(argument);
-        if (may_be_null(node, is_of_subquery(node) ? other.input : input_))
-            return false;
-    }
-    return true;
+    Node *found = new_param(boolean, translator_.next_param());
+    Scope scope = input_.scope;
+    scope.push_back(found);
+    Node *wanted = conjunction(of_input, found);
+    if (kind == engine::SemiKind::anti)
+        wanted = call([&] { return make_bool(NOT_EXPR, list_make1(wanted)); });
+    input_.plan =
+        engine::semi_join(engine::SemiKind::semi, input_.plan, has_row(other), {{}, {expression_of(wanted, scope)}});
 }
 
 } // namespace pgtrickle::translate

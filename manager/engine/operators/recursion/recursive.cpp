@@ -184,6 +184,11 @@ PlanPtr Recursive::with_inputs(std::vector<PlanPtr> inputs) const
     return recursive(inputs.at(0), inputs.at(1), leaf_, is_set_);
 }
 
+bool is_recursion_leaf(const PlanPtr &plan)
+{
+    return dynamic_cast<const RecursionLeaf *>(plan.get()) != nullptr;
+}
+
 PlanPtr recursion_leaf(std::vector<Column> columns)
 {
     return std::make_shared<RecursionLeaf>(std::move(columns));

@@ -44,6 +44,7 @@ class Recursive final : public PlanNode {
     bool is_set_;
 };
 
+bool is_recursion_leaf(const PlanPtr &plan);
 /* Returns `plan` with `by` in place of `leaf`. */
 PlanPtr with_leaf(const PlanPtr &plan, const PlanPtr &leaf, const PlanPtr &by);
 /* Returns the meaning of `plan` where `leaf` represents `rows`. */
