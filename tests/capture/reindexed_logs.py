@@ -10,6 +10,7 @@ import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
+from waiting import Waiting  # noqa: E402: likewise
 
 db = Database()
 db.run("CREATE TABLE source (id int); SELECT pgtrickle.create_stream_table('st', 'SELECT id, count(*) AS n FROM source GROUP BY id', '520w', 'DIFFERENTIAL')")
@@ -23,13 +24,12 @@ def cancel_reindex(statement):
     writer = db.connect()
     writer.autocommit = False
     writer.cursor().execute("INSERT INTO source VALUES (0)")
-    session = db.connect(options="-c statement_timeout=500")
-    try:
-        session.cursor().execute(statement)
-        raise AssertionError("was not canceled")
-    except psycopg2.errors.QueryCanceled:
-        pass
-    session.close()
+    reindex = Waiting(db.connect(), statement, db.session)
+    reindex.start()
+    db.wait_for(f"SELECT wait_event_type = 'Lock' AND EXISTS (SELECT {COPIES}) FROM pg_stat_activity WHERE pid = {reindex.pid}", True)
+    db.value(f"SELECT pg_cancel_backend({reindex.pid})")
+    reindex.finish()
+    assert (reindex.error or "").startswith("57014"), reindex.error
     assert db.value(f"SELECT count(*) {COPIES}") > 0
     writer.commit()
     writer.close()
