@@ -274,9 +274,9 @@ def every_database_has_the_manager_that_it_needs():
 
 def databases_in_motion():
     print(f"# seed {SEED}, {processes} processes")
-    run(admin, "SET statement_timeout = '2s'")
     for _ in range(2):
         create()
+    run(admin, "SET statement_timeout = '2s'")  # the steps may be refused
     for number in range(steps):
         step = chooser.choice(STEPS)
         done.append(step.__name__)
