@@ -4,11 +4,13 @@
 #include "definition/query/rewritten_query.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/scan/user_type.hpp"
+#include "refresh/code/interpreted_code.hpp"
 #include "refresh/run/read_groups.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
 #include "rewrite/rewriteHandler.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 }
@@ -192,6 +194,17 @@ Query *locked_definition(Oid relid)
     Query *definition = definition::query_of(relid);
     AcquireRewriteLocks(definition, true, false);
     return definition;
+}
+
+Query *rewritten_known(Oid relid, const Query *query)
+{
+    Query *rewritten = definition::rewritten(query);
+    AcceptInvalidationMessages();
+    if (!enter([=] { return refresh::may_run_here(relid); }))
+        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                        errmsg("could not read stream table \"%s\" exactly", get_rel_name(relid)),
+                        errdetail("What its query reads was redefined meanwhile."), errhint("Try again.")));
+    return rewritten;
 }
 
 AttrNumber *output_numbers(const ServedRelation *served)

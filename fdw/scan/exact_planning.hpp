@@ -85,6 +85,9 @@ template <class Act> auto beside_planning(Oid relid, Act act)
 
 /* Returns the analysed defining query with its relations locked. PostgreSQL frame. */
 Query *locked_definition(Oid relid);
+/* Returns the rewritten form of a query over what the stream table's query reads; its views are locked. Raises 40001 if
+ * code that may not run here has come into one of them before: to plan the query would run it. PostgreSQL frame. */
+Query *rewritten_known(Oid relid, const Query *query);
 /* Returns the output of the defining query that is each column of the foreign table; 0 for a dropped one, for which the
  * query has a NULL. PostgreSQL frame. */
 AttrNumber *output_numbers(const ServedRelation *served);

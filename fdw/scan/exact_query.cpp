@@ -1,13 +1,11 @@
 #include "fdw/scan/exact_query.hpp"
 
 #include "definition/definition.hpp"
-#include "definition/query/rewritten_query.hpp"
 #include "definition/stream_table.hpp"
 #include "definition/texts.hpp"
 #include "fdw/scan/query_trees.hpp"
 #include "fdw/scan/storage_rte.hpp"
 #include "pg/versions/executor.hpp"
-#include "refresh/code/interpreted_code.hpp"
 #include "refresh/code/known_query.hpp"
 
 extern "C" {
@@ -17,7 +15,6 @@ extern "C" {
 #include "optimizer/optimizer.h"
 #include "optimizer/planner.h"
 #include "tcop/dest.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 }
@@ -96,16 +93,6 @@ struct Planning {
 /* The two parts of a union have barriers of their own, so that the planner can pull the union up. */
 enum class Barrier { around_all, in_parts };
 
-/* Rewriting has locked all views, one of which may have been replaced before: planning runs code of their queries. */
-void require_known_code(Oid relid)
-{
-    AcceptInvalidationMessages();
-    if (!enter([=] { return refresh::may_run_here(relid); }))
-        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-                        errmsg("could not read stream table \"%s\" exactly", get_rel_name(relid)),
-                        errdetail("What its query reads was redefined meanwhile."), errhint("Try again.")));
-}
-
 NestedPlan planned(const Planning &planning, Query *rows, Barrier barrier, const char *way)
 {
     Query *query = makeNode(Query);
@@ -115,9 +102,7 @@ NestedPlan planned(const Planning &planning, Query *rows, Barrier barrier, const
     NestedPlan nested = {nullptr, planning.columns, NIL, way};
     nested.parameters =
         complete_nested_query(query, planning.rel, {entry, planning.numbers}, planning.columns, planning.clauses);
-    query = definition::rewritten(query);
-    require_known_code(planning.relid);
-    nested.plan = planner(query, "", 0, nullptr);
+    nested.plan = planner(rewritten_known(planning.relid, query), "", 0, nullptr);
     exclude_jit_if_started_again(nested);
     return nested;
 }

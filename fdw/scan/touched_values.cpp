@@ -3,9 +3,9 @@
 #include "capture/ddl/repeatable_read.hpp"
 #include "capture/log/log.hpp"
 #include "capture/triggers/open_statement.hpp"
-#include "definition/query/rewritten_query.hpp"
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
+#include "fdw/scan/exact_planning.hpp"
 #include "fdw/scan/touched_queries.hpp"
 #include "pg/versions/executor.hpp"
 #include "refresh/program/kept_plan.hpp"
@@ -111,16 +111,16 @@ void add_values(TouchedValues *touched, const Column &column, Tuplestorestate *r
     ExecDropSingleTupleTableSlot(slot);
 }
 
-PlannedStmt *planned(const Query *query)
+PlannedStmt *planned(Oid relid, const Query *query)
 {
-    return refresh::plan_for_present_rows(call([=] { return definition::rewritten(query); }));
+    return refresh::plan_for_present_rows(call([=] { return rewritten_known(relid, query); }));
 }
 
 /* The costs of the statements that search for values, as the planner estimates them, and that of the defining query,
  * which is run instead if it costs less. */
 class SearchCosts {
   public:
-    SearchCosts(const Shape &shape, const Column &column) : shape_(shape), column_(column) {}
+    SearchCosts(Oid relid, const Shape &shape, const Column &column) : relid_(relid), shape_(shape), column_(column) {}
 
     /* Adds a statement, which searches for the values that changes of `changed` concern. Returns false if the search
      * costs too much. */
@@ -129,13 +129,14 @@ class SearchCosts {
         all_ += plan->planTree->total_cost;
         if (all_ <= std::max(small_cost, of_query_))
             return true;
-        const PlannedStmt *same_joins = planned(query_of_joins(shape_, column_, changed));
+        const PlannedStmt *same_joins = planned(relid_, query_of_joins(shape_, column_, changed));
         of_query_ = std::max(of_query_, same_joins->planTree->total_cost);
         return all_ <= of_query_;
     }
 
   private:
     static constexpr Cost small_cost = 1000; /* not worth a comparison */
+    Oid relid_;
     const Shape &shape_;
     const Column &column_;
     Cost all_ = 0;
@@ -202,12 +203,12 @@ void register_pending(const Pending &pending)
     refresh::estimate_rows(true);
 }
 
-bool find_values(const Shape &shape, const Column &column, const Pending &pending, Snapshot snapshot,
+bool find_values(Oid relid, const Shape &shape, const Column &column, const Pending &pending, Snapshot snapshot,
                  TouchedValues *touched)
 {
     refresh::RelationsInMemory relations;
     register_pending(pending);
-    SearchCosts costs(shape, column);
+    SearchCosts costs(relid, shape, column);
     for (const Reference &reference : shape.references) {
         const ChangedRows *rows = pending.of(reference.relid);
         if (rows == nullptr)
@@ -217,7 +218,7 @@ bool find_values(const Shape &shape, const Column &column, const Pending &pendin
             call([&] { add_values(touched, column, rows->rows, rows->descriptor, number); });
         } else {
             const Query *query = query_for_values(shape, column, pending, reference);
-            const PlannedStmt *plan = query != nullptr ? planned(query) : nullptr;
+            const PlannedStmt *plan = query != nullptr ? planned(relid, query) : nullptr;
             if (plan == nullptr || !costs.add(plan, reference))
                 return false;
             call([&] { add_result(touched, column, plan, snapshot); });
@@ -263,7 +264,7 @@ bool find_of_pending(Oid relid, const Shape &shape, const Column &column, const 
             return false;
     }
     set_column(touched, shape, column);
-    return find_values(shape, column, *pending, snapshot, touched);
+    return find_values(relid, shape, column, *pending, snapshot, touched);
 }
 
 bool find(Oid relid, const Query *query, Snapshot snapshot, const Bitmapset *outputs, TouchedValues *touched)
