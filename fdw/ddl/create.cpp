@@ -39,6 +39,8 @@ extern "C" {
 #include "utils/rel.h"
 }
 
+#include <algorithm>
+
 namespace pgtrickle {
 
 namespace {
@@ -264,6 +266,13 @@ void require_interval_of_restored(CreateForeignTableStmt *statement, Definition 
     });
 }
 
+bool is_given(const std::vector<options::Option> &options, const std::string &name)
+{
+    return std::any_of(options.begin(), options.end(), [&](const options::Option &option) {
+        return pg_strcasecmp(option.name.c_str(), name.c_str()) == 0;
+    });
+}
+
 } // namespace
 
 void create_stream_table(const UserStatement &utility)
@@ -295,11 +304,12 @@ void create_stream_table(const UserStatement &utility)
         is_restored ? setup::DeniedCapture::is_accepted : setup::DeniedCapture::is_refused);
     const char *canonical = call([=] { return definition::canonical_text(query); });
     std::vector<options::Option> kept = {{"query", canonical}};
-    if (!is_restored) {
+    if (!is_restored)
         kept.push_back({"original_query", definition.query});
-        for (options::Option &setting : setup::recorded_settings(query))
+    /* A dump lacks the settings that the version which made it did not record. */
+    for (options::Option &setting : setup::recorded_settings(query))
+        if (!is_given(given, setting.name))
             kept.push_back(std::move(setting));
-    }
     for (const options::Option &option : kept)
         call([&] { set_option(&statement->options, option.name.c_str(), option.value.c_str()); });
 

@@ -14,9 +14,20 @@ namespace pgtrickle {
  * query depends are recorded with it, and are in force whenever it is parsed or run. A definition can contain no other
  * setting, and in particular not search_path. */
 inline constexpr const char *recorded_settings[] = {
-    "TimeZone",     "DateStyle",  "IntervalStyle", "extra_float_digits",
-    "lc_monetary",  "lc_numeric", "lc_time",       "default_text_search_config",
-    "bytea_output", "xmlbinary",  "xmloption",
+    "TimeZone",
+    "DateStyle",
+    "IntervalStyle",
+    "extra_float_digits",
+    "lc_monetary",
+    "lc_numeric",
+    "lc_time",
+    "default_text_search_config",
+    "bytea_output",
+    "xmlbinary",
+    "xmloption",
+    "array_nulls",
+    "quote_all_identifiers",
+    "timezone_abbreviations",
 };
 
 /* Whether the session, its role or its client has set a setting of a library that is not loaded, or one of users

@@ -2,12 +2,26 @@
 
 #include "refresh/program/libraries.hpp"
 
+extern "C" {
+#include "access/gin.h"
+#include "utils/guc.h"
+}
+
 namespace pgtrickle::refresh {
 
 namespace {
 
 int running = 0;
 int exact_reads = 0;
+
+/* Puts a recorded setting in force. It mostly is: to set TimeZone or timezone_abbreviations reads a file. PostgreSQL
+ * frame. */
+void put_in_force(const Setting &setting)
+{
+    const char *present = GetConfigOption(setting.name.c_str(), true, false);
+    if (present == nullptr || setting.value != present)
+        set_for_now(setting.name.c_str(), setting.value.c_str());
+}
 
 } // namespace
 
@@ -16,7 +30,9 @@ OwnerScope::OwnerScope(const Definition &definition) : as_owner_((load_libraries
     call([&] {
         set_for_now("search_path", "pg_catalog, pg_temp");
         for (size_t i = 0; i < definition.settings.size(); i++)
-            set_for_now(definition.settings[i].name.c_str(), definition.settings[i].value.c_str());
+            put_in_force(definition.settings[i]);
+        if (GinFuzzySearchLimit != 0) /* leaves rows out of an index scan, other ones in each */
+            set_for_now("gin_fuzzy_search_limit", "0");
         if (definition.work_mem_kb > 0)
             set_for_now("work_mem", psprintf("%d", definition.work_mem_kb));
     });

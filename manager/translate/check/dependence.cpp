@@ -131,6 +131,19 @@ List *arguments_of(Node *node)
     return NIL;
 }
 
+/* Adds the settings on which reading a text as a value of `type` depends. */
+void note_settings_of_reading(Search *search, Oid type)
+{
+    const Dependence before = search->found;
+    List *&noted = search->types[static_cast<int>(Direction::input)];
+    const int noted_before = list_length(noted);
+    note_type(search, type, Direction::input);
+    noted = list_truncate(noted, noted_before);
+    const unsigned settings = search->found.settings;
+    search->found = before;
+    search->found.settings = settings;
+}
+
 /* Adds the dependencies of writing the values as text. */
 void note_printed(Search *search, List *values)
 {
@@ -183,7 +196,7 @@ bool is_opaque(Oid function)
 
 /*
  * Whether a user's function takes values of any type. Such a function is declared without regard to the type,
- * and usually writes the value as text (hstore(record) is declared IMMUTABLE).
+ * and usually writes the value as text (hstore(record) is declared IMMUTABLE) or reads one (populate_record()).
  */
 bool takes_any_type(Oid function)
 {
@@ -231,8 +244,10 @@ void note_function(Search *search, Oid function, Direction direction, Oid contai
         search->found.settings |= all_settings;
     else if (known != nullptr)
         search->found.settings |= known->settings;
-    if (takes_any_type(function))
-        note_printed(search, arguments_of(search->node));
+    if (List *arguments = arguments_of(search->node); arguments != NIL && takes_any_type(function)) {
+        note_printed(search, arguments);
+        note_settings_of_reading(search, exprType(search->node));
+    }
     if (volatility == PROVOLATILE_VOLATILE) {
         note_volatility(search, Volatility::is_volatile, function);
     } else if (known == nullptr) {
@@ -254,13 +269,10 @@ void note_function(Search *search, Oid function, Direction direction, Oid contai
 /* Adds the dependencies of reading a text as a value; the clock is not one of them if the text is checked. */
 void note_read(Search *search, const CoerceViaIO *cast)
 {
-    const Dependence before = search->found;
-    note_type(search, cast->resulttype, Direction::input);
-    if (!has_checked_text(cast))
-        return;
-    const unsigned settings = search->found.settings;
-    search->found = before;
-    search->found.settings = settings;
+    if (has_checked_text(cast))
+        note_settings_of_reading(search, cast->resulttype);
+    else
+        note_type(search, cast->resulttype, Direction::input);
 }
 
 bool note_called(Oid function, void *context)
@@ -275,7 +287,7 @@ void note_json(Search *search, const JsonWork &work)
     if (OidIsValid(work.read))
         note_type(search, work.read, Direction::input);
     if (work.is_on_path)
-        search->found.settings |= on_time_zone;
+        search->found.settings |= on_time_zone | on_template;
 }
 
 bool visit(Node *node, void *context)

@@ -1,13 +1,11 @@
 /*
  * The list contains every STABLE built-in function whose value is a function of its arguments and of settings
  * (functions that look up catalogs are not: their results change without notice), and those IMMUTABLE
- * functions that nevertheless read a setting: the output functions of floats, bytea and geometric types, and
- * age(), which computes in the session's time zone; and those VOLATILE functions of a query that read settings, or run
- * SQL.
+ * functions that nevertheless read a setting: the output functions of floats, bytea and geometric types; quote_ident();
+ * age(), which computes in the session's time zone; those that take the name of a time zone; and JSON paths, whose
+ * templates have names of months; and those VOLATILE functions of a query that read settings, or run SQL.
  */
 #include "translate/check/known_function.hpp"
-
-#include "pg/versions/functions.hpp"
 
 namespace pgtrickle::translate {
 
@@ -24,15 +22,18 @@ constexpr KnownFunction known_functions[] = {
     {F_AGE_TIMESTAMP, on_time_zone, Beyond::now},
     {F_AGE_XID, 0, Beyond::now},
     {F_TIMETZ_TIME, on_time_zone, Beyond::now},
-    {F_TIMEZONE_TEXT_TIMETZ, 0, Beyond::now},
-    {F_DATE_IN, on_date_style, Beyond::words},
-    {F_TIME_IN, on_date_style, Beyond::words},
-    {F_TIMETZ_IN, on_date_style | on_time_zone, Beyond::words},
-    {F_TIMESTAMP_IN, on_date_style, Beyond::words},
-    {F_TIMESTAMPTZ_IN, on_date_style | on_time_zone, Beyond::words},
+    {F_TIMEZONE_TEXT_TIMETZ, on_zone_name, Beyond::now},
+    {F_DATE_IN, on_date_style | on_zone_name, Beyond::words},
+    {F_TIME_IN, on_date_style | on_zone_name, Beyond::words},
+    {F_TIMETZ_IN, on_date_style | on_time_zone | on_zone_name, Beyond::words},
+    {F_TIMESTAMP_IN, on_date_style | on_zone_name, Beyond::words},
+    {F_TIMESTAMPTZ_IN, on_date_style | on_time_zone | on_zone_name, Beyond::words},
     {F_TIMEOFDAY, on_time_zone, Beyond::now},
 
     /* SQL that is run, and prints values. */
+    {F_TS_REWRITE_TSQUERY_TEXT, all_settings, Beyond::nothing},
+    {F_TS_STAT_TEXT, all_settings, Beyond::nothing},
+    {F_TS_STAT_TEXT_TEXT, all_settings, Beyond::nothing},
     {F_QUERY_TO_XML, all_settings, Beyond::nothing},
     {F_QUERY_TO_XMLSCHEMA, all_settings, Beyond::nothing},
     {F_QUERY_TO_XML_AND_XMLSCHEMA, all_settings, Beyond::nothing},
@@ -57,7 +58,7 @@ constexpr KnownFunction known_functions[] = {
     {F_CASH_IN, on_lc_monetary, Beyond::nothing},
     {F_ENUM_IN, 0, Beyond::nothing},
     {F_ENUM_OUT, 0, Beyond::nothing},
-    {F_ARRAY_IN, 0, Beyond::contents},
+    {F_ARRAY_IN, on_array_nulls, Beyond::contents},
     {F_ARRAY_OUT, 0, Beyond::contents},
     {F_RECORD_IN, 0, Beyond::contents},
     {F_RECORD_OUT, 0, Beyond::contents},
@@ -70,8 +71,9 @@ constexpr KnownFunction known_functions[] = {
     {F_ANYTEXTCAT, 0, Beyond::arguments},
     {F_CONCAT, 0, Beyond::arguments},
     {F_CONCAT_WS, 0, Beyond::arguments},
-    {F_FORMAT_TEXT, 0, Beyond::nothing},
-    {F_FORMAT_TEXT_ANY, 0, Beyond::arguments},
+    {F_FORMAT_TEXT, on_quoting, Beyond::nothing},
+    {F_FORMAT_TEXT_ANY, on_quoting, Beyond::arguments},
+    {F_QUOTE_IDENT, on_quoting, Beyond::nothing},
     {F_QUOTE_LITERAL_ANYELEMENT, 0, Beyond::arguments},
     {F_QUOTE_NULLABLE_ANYELEMENT, 0, Beyond::arguments},
     {F_ARRAY_TO_STRING_ANYARRAY_TEXT, 0, Beyond::arguments},
@@ -114,6 +116,10 @@ constexpr KnownFunction known_functions[] = {
     /* Points in time and their fields in the session's time zone. */
     {F_DATE_ADD_TIMESTAMPTZ_INTERVAL, on_time_zone, Beyond::nothing},
     {F_DATE_SUBTRACT_TIMESTAMPTZ_INTERVAL, on_time_zone, Beyond::nothing},
+    {F_DATE_ADD_TIMESTAMPTZ_INTERVAL_TEXT, on_zone_name, Beyond::nothing},
+    {F_DATE_SUBTRACT_TIMESTAMPTZ_INTERVAL_TEXT, on_zone_name, Beyond::nothing},
+    {F_TIMEZONE_TEXT_TIMESTAMPTZ, on_zone_name, Beyond::nothing},
+    {F_TIMEZONE_TEXT_TIMESTAMP, on_zone_name, Beyond::nothing},
     {F_TIMEZONE_TIMESTAMPTZ, on_time_zone, Beyond::nothing},
     {F_TIMEZONE_TIMESTAMP, on_time_zone, Beyond::nothing},
     {F_TIMEZONE_TIMETZ, on_time_zone, Beyond::now},
@@ -131,11 +137,12 @@ constexpr KnownFunction known_functions[] = {
     {F_DATE_PART_TEXT_TIMESTAMPTZ, on_time_zone, Beyond::nothing},
     {F_EXTRACT_TEXT_TIMESTAMPTZ, on_time_zone, Beyond::nothing},
     {F_DATE_TRUNC_TEXT_TIMESTAMPTZ, on_time_zone, Beyond::nothing},
-    {F_DATE_TRUNC_TEXT_TIMESTAMPTZ_TEXT, 0, Beyond::nothing},
+    {F_DATE_TRUNC_TEXT_TIMESTAMPTZ_TEXT, on_zone_name, Beyond::nothing},
     {F_MAKE_TIMESTAMPTZ_INT4_INT4_INT4_INT4_INT4_FLOAT8, on_time_zone, Beyond::nothing},
-    {F_MAKE_TIMESTAMPTZ_INT4_INT4_INT4_INT4_INT4_FLOAT8_TEXT, 0, Beyond::nothing},
+    {F_MAKE_TIMESTAMPTZ_INT4_INT4_INT4_INT4_INT4_FLOAT8_TEXT, on_zone_name, Beyond::nothing},
     {F_IN_RANGE_TIMESTAMPTZ_TIMESTAMPTZ_INTERVAL_BOOL_BOOL, on_time_zone, Beyond::nothing},
     {F_GENERATE_SERIES_TIMESTAMPTZ_TIMESTAMPTZ_INTERVAL, on_time_zone, Beyond::nothing},
+    {F_GENERATE_SERIES_TIMESTAMPTZ_TIMESTAMPTZ_INTERVAL_TEXT, on_zone_name, Beyond::nothing},
     {F_OVERLAPS_TIMESTAMPTZ_INTERVAL_TIMESTAMPTZ_INTERVAL, on_time_zone, Beyond::nothing},
     {F_OVERLAPS_TIMESTAMPTZ_TIMESTAMPTZ_TIMESTAMPTZ_INTERVAL, on_time_zone, Beyond::nothing},
     {F_OVERLAPS_TIMESTAMPTZ_INTERVAL_TIMESTAMPTZ_TIMESTAMPTZ, on_time_zone, Beyond::nothing},
@@ -167,11 +174,18 @@ constexpr KnownFunction known_functions[] = {
     {F_TIMESTAMPTZ_GE_TIMESTAMP, on_time_zone, Beyond::nothing},
     {F_TIMESTAMPTZ_GT_TIMESTAMP, on_time_zone, Beyond::nothing},
     {F_TIMESTAMPTZ_NE_TIMESTAMP, on_time_zone, Beyond::nothing},
-    {F_JSONB_PATH_EXISTS_TZ, on_time_zone, Beyond::nothing},
-    {F_JSONB_PATH_MATCH_TZ, on_time_zone, Beyond::nothing},
-    {F_JSONB_PATH_QUERY_TZ, on_time_zone, Beyond::nothing},
-    {F_JSONB_PATH_QUERY_ARRAY_TZ, on_time_zone, Beyond::nothing},
-    {F_JSONB_PATH_QUERY_FIRST_TZ, on_time_zone, Beyond::nothing},
+    {F_JSONB_PATH_EXISTS, on_template, Beyond::nothing},
+    {F_JSONB_PATH_EXISTS_OPR, on_template, Beyond::nothing},
+    {F_JSONB_PATH_MATCH, on_template, Beyond::nothing},
+    {F_JSONB_PATH_MATCH_OPR, on_template, Beyond::nothing},
+    {F_JSONB_PATH_QUERY, on_template, Beyond::nothing},
+    {F_JSONB_PATH_QUERY_ARRAY, on_template, Beyond::nothing},
+    {F_JSONB_PATH_QUERY_FIRST, on_template, Beyond::nothing},
+    {F_JSONB_PATH_EXISTS_TZ, on_time_zone | on_template, Beyond::nothing},
+    {F_JSONB_PATH_MATCH_TZ, on_time_zone | on_template, Beyond::nothing},
+    {F_JSONB_PATH_QUERY_TZ, on_time_zone | on_template, Beyond::nothing},
+    {F_JSONB_PATH_QUERY_ARRAY_TZ, on_time_zone | on_template, Beyond::nothing},
+    {F_JSONB_PATH_QUERY_FIRST_TZ, on_time_zone | on_template, Beyond::nothing},
 
     /* Formats and locales. */
     {F_TO_CHAR_TIMESTAMPTZ_TEXT, on_time_zone | on_lc_time, Beyond::nothing},
@@ -183,8 +197,8 @@ constexpr KnownFunction known_functions[] = {
     {F_TO_CHAR_FLOAT4_TEXT, on_number_format, Beyond::nothing},
     {F_TO_CHAR_FLOAT8_TEXT, on_number_format, Beyond::nothing},
     {F_TO_NUMBER, on_number_format, Beyond::nothing},
-    {F_TO_DATE, on_lc_time, Beyond::nothing},
-    {F_TO_TIMESTAMP_TEXT_TEXT, on_time_zone | on_lc_time, Beyond::nothing},
+    {F_TO_DATE, on_template, Beyond::nothing},
+    {F_TO_TIMESTAMP_TEXT_TEXT, on_time_zone | on_template, Beyond::nothing},
     {F_MONEY_INT4, on_lc_monetary, Beyond::nothing},
     {F_MONEY_INT8, on_lc_monetary, Beyond::nothing},
     {F_MONEY_NUMERIC, on_lc_monetary, Beyond::nothing},

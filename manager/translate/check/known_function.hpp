@@ -4,7 +4,7 @@
 #pragma once
 
 #include "pg/settings.hpp"
-#include "pg/versions/postgres.hpp"
+#include "pg/versions/functions.hpp"
 
 namespace pgtrickle::translate {
 
@@ -21,8 +21,16 @@ enum SettingBit : unsigned {
     on_bytea_output = 1u << 8,
     on_xml_binary = 1u << 9,
     on_xml_option = 1u << 10,
+    on_array_nulls = 1u << 11,
+    on_quoting = 1u << 12,
+    on_abbreviations = 1u << 13,
 };
 inline constexpr unsigned all_settings = (1u << lengthof(recorded_settings)) - 1;
+
+/* The meaning of the name of a time zone, which may be an abbreviation: in a text, read as a value or by a template,
+ * and the methods of a JSON path that read times. */
+inline constexpr unsigned on_zone_name = on_abbreviations | (abbreviations_follow_time_zone ? +on_time_zone : 0u);
+inline constexpr unsigned on_template = on_lc_time | (templates_read_zone_names ? on_zone_name : 0u);
 
 enum class Beyond {
     nothing,   /* the value depends on arguments and settings only */

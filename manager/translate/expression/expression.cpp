@@ -13,6 +13,7 @@
 #include "translate/expression/slots.hpp"
 
 extern "C" {
+#include "catalog/pg_proc.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
@@ -237,11 +238,13 @@ Node *with_present_fields(Node *node, void *context)
     return result;
 }
 
-/* Whether the value of an IMMUTABLE function may be another one under the text settings, or is computed by a user. */
+/* Whether the value of an IMMUTABLE function, as no other is folded, may be another one under the text settings, or is
+ * computed by a user. */
 bool is_not_foldable(Oid function, void *)
 {
     const KnownFunction *known = known_function(function);
-    return function >= FirstNormalObjectId || (known != nullptr && known->settings != 0);
+    return function >= FirstNormalObjectId ||
+           (known != nullptr && known->settings != 0 && func_volatile(function) == PROVOLATILE_IMMUTABLE);
 }
 
 bool has_unfoldable(Node *node, void *context)
@@ -249,6 +252,16 @@ bool has_unfoldable(Node *node, void *context)
     if (node == nullptr)
         return false;
     return check_functions_in_node(node, is_not_foldable, nullptr) || walk_expression(node, has_unfoldable, context);
+}
+
+/* Folds the largest parts of an expression that can be folded. A list and WHEN are none. */
+Node *fold_parts(Node *node, void *context)
+{
+    if (node == nullptr || IsA(node, Query))
+        return node;
+    const bool is_expression = !IsA(node, List) && !IsA(node, CaseWhen);
+    return is_expression && !has_unfoldable(node, nullptr) ? eval_const_expressions(nullptr, node)
+                                                           : mutate_expression(node, fold_parts, context);
 }
 
 bool has_collate_clause(Node *node, void *context)
@@ -289,7 +302,7 @@ Printed print(Node *node, Nodes *nodes, bool is_call)
 
 Node *fold_constants(Node *node)
 {
-    return has_unfoldable(node, nullptr) ? node : eval_const_expressions(nullptr, node);
+    return fold_parts(node, nullptr);
 }
 
 Node *with_typmod(Node *node, int32 typmod)
