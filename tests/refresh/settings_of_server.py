@@ -15,7 +15,7 @@ from seeds import dice  # noqa: E402
 
 # Recorded settings, with two values each. The server need not have a locale other than C, and so no expression for one.
 TWO_VALUES = {
-    "TimeZone": ("America/New_York", "Asia/Tokyo"), "DateStyle": ("ISO, MDY", "German, DMY"), "IntervalStyle": ("postgres", "iso_8601"),
+    "TimeZone": ("Asia/Tokyo", "America/New_York"), "DateStyle": ("ISO, MDY", "German, DMY"), "IntervalStyle": ("postgres", "iso_8601"),
     "extra_float_digits": ("1", "-5"), "default_text_search_config": ("pg_catalog.english", "pg_catalog.german"),
     "bytea_output": ("hex", "escape"), "xmlbinary": ("base64", "hex"), "xmloption": ("content", "document"), "array_nulls": ("on", "off"),
     "quote_all_identifiers": ("off", "on"), "timezone_abbreviations": ("Default", "Australia")}
@@ -23,7 +23,7 @@ RECORDED = {*TWO_VALUES, "lc_monetary", "lc_numeric", "lc_time"}
 # Have one value whenever a query is run or its text is read, or decide what a text means that is parsed, once.
 FIXED = {"search_path", "row_security", "gin_fuzzy_search_limit", "transform_null_equals", "standard_conforming_strings", "backslash_quote"}
 # Have no part in a value: they are about a session's statements, messages, libraries and files, about DDL, or about the order of rows.
-WITHOUT_PART = """^(Autovacuum|Connections|Customized|Developer|Error|File|Lock|Preset|Process|Query Tuning|Replication|Reporting|Resource|Statistics|
+WITHOUT_PART = """^(Autovacuum|Connections|Customized|Developer|Error|File|Lock|Preset|Process|Query Tuning|Replication|Reporting|Resource|Statistics|Vacuum|
     Write-Ahead|Client Connection Defaults / Shared Library)|^(client|lc_messages|check_function|create|default_(table|toast|trans)|transaction|vacuum|event|
     idle|statement|session|temp_table|lock_time|gin_pending|restrict|icu_val|dynamic_lib|extension_control|escape_string_w|lo_compat|synchronize|allow_alter)"""
 OPTIONS = "SELECT name, category FROM pg_settings WHERE name !~ '[.]' ORDER BY name"
