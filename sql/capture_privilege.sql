@@ -119,6 +119,20 @@ SELECT mode('st');
 RESET ROLE;
 RESET pg_trickle.capture_privilege;
 SELECT mode('st');
+-- a_grant_reads_the_dependents_of_what_it_names only, and none where it grants no TRIGGER
+CREATE TABLE unread (id int);
+CREATE FUNCTION scans() RETURNS bigint LANGUAGE sql RETURN
+  pg_stat_get_xact_numscans('pgtrickle.pgt_dependency_pkey'::regclass) + pg_stat_get_xact_numscans('pgtrickle.pgt_dependency_source'::regclass);
+CREATE FUNCTION scans_by(statement text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE before bigint = scans();
+BEGIN
+  EXECUTE statement;
+  RETURN scans() - before;
+END $$;
+SET ROLE capture_privilege_a;
+SELECT pgtrickle.create_stream_table('capture_privilege.more_' || i, 'SELECT sum(v) AS v FROM capture_privilege.u', '520w', 'FULL') FROM generate_series(1, 9) i \g /dev/null
+RESET ROLE;
+SELECT scans_by('GRANT SELECT ON u TO capture_privilege_b') < 3 AS with_select, scans_by('GRANT TRIGGER ON unread TO capture_privilege_b') < 3 AS with_trigger;
 SET client_min_messages = warning;
 DROP SCHEMA capture_privilege CASCADE;
 REVOKE ALL ON FOREIGN SERVER pgtrickle FROM capture_privilege_a, capture_privilege_b;

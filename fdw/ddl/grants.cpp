@@ -2,6 +2,7 @@
 
 #include "capture/permission.hpp"
 #include "definition/definition_view.hpp"
+#include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/ddl/dependency_changes.hpp"
 #include "fdw/definition/redefinition.hpp"
@@ -13,9 +14,11 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_policy.h"
 #include "nodes/nodes.h"
+#include "nodes/parsenodes.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/acl.h"
@@ -28,24 +31,67 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <optional>
 
 namespace pgtrickle {
 
-void request_allowed_captures()
+namespace {
+
+/* Whether the changes of `source` may be captured for a stream table for which they are not. PostgreSQL frame. */
+bool is_allowed(Oid relid, Oid source)
 {
-    for (Oid relid : definition::all()) {
-        for (const Source &source : definition::sources_of(relid)) {
-            if (source.is_captured)
-                continue;
-            const bool is_allowed = call([&] {
-                const Oid owner = owner_of_relation(relid, true);
-                return OidIsValid(owner) && !capture::denial_of(source.relid, owner);
-            });
-            if (is_allowed) {
-                mailbox::note_change(source.relid);
-                mailbox::note_definition_change();
-            }
-        }
+    const Oid owner = owner_of_relation(relid, true);
+    return OidIsValid(owner) && !capture::denial_of(source, owner);
+}
+
+void request_capture(Oid source)
+{
+    mailbox::note_change(source);
+    mailbox::note_definition_change();
+}
+
+/* Returns the relations on which the statement grants TRIGGER; nothing if it grants it on those of whole schemas. */
+std::optional<std::vector<Oid>> granted_for_capture(const GrantStmt *statement)
+{
+    std::vector<Oid> relations;
+    ListCell *cell;
+    bool is_trigger = statement->privileges == NIL; /* ALL */
+    foreach (cell, statement->privileges) {
+        const auto *privilege = lfirst_node(AccessPriv, cell);
+        is_trigger |= privilege->priv_name == nullptr || strcmp(privilege->priv_name, "trigger") == 0;
+    }
+    if (!statement->is_grant || statement->objtype != OBJECT_TABLE || !is_trigger)
+        return relations;
+    if (statement->targtype != ACL_TARGET_OBJECT)
+        return std::nullopt;
+    foreach (cell, statement->objects) {
+        const auto *name = lfirst_node(RangeVar, cell);
+        if (const Oid relation = call([=] { return RangeVarGetRelid(name, NoLock, true); }); OidIsValid(relation))
+            relations.push_back(relation);
+    }
+    return relations;
+}
+
+/* Those of all sources. */
+void request_all_allowed_captures()
+{
+    for (Oid relid : definition::all())
+        for (const Source &source : definition::sources_of(relid))
+            if (!source.is_captured && call([&] { return is_allowed(relid, source.relid); }))
+                request_capture(source.relid);
+}
+
+} // namespace
+
+/* Two relations are checked for each other's capture, or neither for the other's. */
+void request_allowed_captures(Oid relation)
+{
+    for (Oid source : state::to_vector(call([=] { return capture::relations_checked(relation); }))) {
+        const std::vector<Oid> readers =
+            state::to_vector(call([=] { return state::uncaptured_dependents_of(source); }));
+        if (std::any_of(readers.begin(), readers.end(),
+                        [=](Oid reader) { return call([=] { return is_allowed(reader, source); }); }))
+            request_capture(source);
     }
 }
 
@@ -56,8 +102,12 @@ void grant(const UserStatement &utility)
         CommandCounterIncrement();
     });
     mailbox::note_grant();
-    if (reinterpret_cast<const GrantStmt *>(utility.statement())->objtype == OBJECT_TABLE)
-        request_allowed_captures();
+    const auto relations = granted_for_capture(reinterpret_cast<const GrantStmt *>(utility.statement()));
+    if (!relations)
+        request_all_allowed_captures();
+    else
+        for (Oid relation : *relations)
+            request_allowed_captures(relation);
 }
 
 namespace {
@@ -239,7 +289,7 @@ void change_roles(const UserStatement &utility)
     }
     if (IsA(statement, GrantRoleStmt) && reinterpret_cast<const GrantRoleStmt *>(statement)->is_grant) {
         mailbox::note_grant();
-        request_allowed_captures();
+        request_all_allowed_captures();
     }
 }
 

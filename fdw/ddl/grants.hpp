@@ -16,7 +16,7 @@ void grant(const UserStatement &utility);
 void change_roles(const UserStatement &utility);
 
 /* Requests refreshes, once this transaction has committed, of stream tables that read a source which is not
- * captured for them, but may be now: that refresh begins the capture. */
-void request_allowed_captures();
+ * captured for them, but may be now that its capture at `relation` is allowed: that refresh begins the capture. */
+void request_allowed_captures(Oid relation);
 
 } // namespace pgtrickle

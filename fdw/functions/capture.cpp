@@ -99,7 +99,7 @@ void allow(FunctionCallInfo fcinfo)
                           {std::to_string(relation)});
     if (removed.empty())
         call([=] { ereport(NOTICE, (errmsg("capture of %s is not stopped", quoted_relation_name(relation)))); });
-    request_allowed_captures();
+    request_allowed_captures(relation);
     mailbox::note_definition_change();
 }
 

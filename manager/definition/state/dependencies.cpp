@@ -16,6 +16,8 @@ extern "C" {
 #include "utils/lsyscache.h"
 }
 
+#include <optional>
+
 namespace pgtrickle::state {
 
 namespace {
@@ -79,7 +81,7 @@ namespace {
 
 /* Returns the values of the column `wanted` in the rows whose column `by` is `key`. */
 List *scan_dependencies(const char *index_name, DependencyColumn by, Oid key, DependencyColumn wanted,
-                        bool is_captured_only = false)
+                        std::optional<bool> is_captured = {})
 {
     List *relids = NIL;
     Relation table = definition::open_extension_table("pgt_dependency", AccessShareLock);
@@ -90,8 +92,8 @@ List *scan_dependencies(const char *index_name, DependencyColumn by, Oid key, De
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
         bool is_null;
-        if (is_captured_only &&
-            !DatumGetBool(heap_getattr(tuple, dependency_captured, RelationGetDescr(table), &is_null)))
+        if (is_captured &&
+            *is_captured != DatumGetBool(heap_getattr(tuple, dependency_captured, RelationGetDescr(table), &is_null)))
             continue;
         Datum found = heap_getattr(tuple, wanted, RelationGetDescr(table), &is_null);
         relids = lappend_oid(relids, DatumGetObjectId(found));
@@ -121,6 +123,11 @@ List *dependents_of(Oid source_relid)
 List *log_dependents_of(Oid source_relid)
 {
     return scan_dependencies("pgt_dependency_source", dependency_source, source_relid, dependency_relid, true);
+}
+
+List *uncaptured_dependents_of(Oid source_relid)
+{
+    return scan_dependencies("pgt_dependency_source", dependency_source, source_relid, dependency_relid, false);
 }
 
 namespace {

@@ -150,6 +150,8 @@ List *sources_of(Oid relid);
 List *dependents_of(Oid source_relid);
 /* Returns the stream tables that read the log of source_relid, because its changes are captured for them. */
 List *log_dependents_of(Oid source_relid);
+/* Returns those that read it, but its changes are not captured for them. */
+List *uncaptured_dependents_of(Oid source_relid);
 /* Whether there are any. DROP of many stream tables of one source asks for each: the answer remembers the youngest one,
  * which is dropped last. */
 bool has_log_dependents(Oid source_relid);
