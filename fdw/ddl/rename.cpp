@@ -72,7 +72,7 @@ namespace {
 struct AffectedTables {
     List *by_text; /* their own text names the object */
     List *by_views;
-    List *configurations; /* for each in by_text, that of its recorded setting, or InvalidOid */
+    List *configurations; /* for each in by_text, that of its recorded setting, or InvalidOid; NIL: none is renamed */
     Oid relation;         /* the renamed relation, or the relation of the renamed column */
     List *moved;          /* stream tables: the relation, or members of a moved extension */
 };
@@ -274,18 +274,15 @@ AffectedTables find_objects(ObjectType type, RangeVar *relation, ::Node *object,
     return concerned;
 }
 
-/* For those that have been found since the last call. */
-void find_configurations(AffectedTables *concerned)
-{
-    for (int i = list_length(concerned->configurations); i < list_length(concerned->by_text); i++)
-        concerned->configurations = lappend_oid(
-            concerned->configurations, definition::recorded_configuration(list_nth_oid(concerned->by_text, i)));
-}
-
+/* Text search configurations have names of their own, and those of their schemas. */
 AffectedTables find_affected(ObjectType type, RangeVar *relation, ::Node *object, const char *name)
 {
     AffectedTables concerned = find_objects(type, relation, object, name);
-    find_configurations(&concerned);
+    ListCell *cell;
+    if (type == OBJECT_TSCONFIGURATION || type == OBJECT_SCHEMA || type == OBJECT_EXTENSION)
+        foreach (cell, concerned.by_text)
+            concerned.configurations =
+                lappend_oid(concerned.configurations, definition::recorded_configuration(lfirst_oid(cell)));
     return concerned;
 }
 
@@ -302,10 +299,10 @@ void follow_in_setting(Oid relid, Oid configuration)
 void follow(const AffectedTables &concerned)
 {
     /* The lock serializes renames of different sources of one stream table, and does not block refreshes. */
-    ListCell *cell, *configuration;
-    forboth(cell, concerned.by_text, configuration, concerned.configurations)
-    {
-        follow_in_setting(lfirst_oid(cell), lfirst_oid(configuration));
+    ListCell *cell;
+    foreach (cell, concerned.by_text) {
+        if (concerned.configurations != NIL)
+            follow_in_setting(lfirst_oid(cell), list_nth_oid(concerned.configurations, foreach_current_index(cell)));
         follow_in_text(lfirst_oid(cell));
         state::bump_generation(lfirst_oid(cell));
     }
@@ -380,7 +377,6 @@ void run_for_column(const UserStatement &utility, AffectedTables concerned)
     ListCell *cell;
     foreach (cell, OidIsValid(concerned.relation) ? altered_with(concerned.relation) : NIL)
         add_users_of_object(&concerned, {RelationRelationId, lfirst_oid(cell), 0});
-    find_configurations(&concerned);
     follow(concerned);
 }
 
@@ -399,7 +395,6 @@ void follow_label(Oid type)
     ListCell *cell;
     foreach (cell, definition::holders_of(type).types) /* a literal of a composite type has labels, too */
         add_users(&concerned, TypeRelationId, lfirst_oid(cell));
-    find_configurations(&concerned);
     follow(concerned);
 }
 

@@ -8,9 +8,13 @@
 #include "setup/setup.hpp"
 
 extern "C" {
+#include "access/detoast.h"
+#include "access/htup_details.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_foreign_table.h"
 #include "storage/lmgr.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 }
 
 namespace pgtrickle {
@@ -73,6 +77,23 @@ bool try_rewrite_text(Oid relid)
 
 namespace {
 
+/* Texts of other roles up to this length are written by the statement; longer ones would delay it, while it keeps
+ * others from reading what it renames. */
+constexpr Size longest_followed_bytes = 100'000;
+
+/* Whether the texts of the stream table are longer. Does not read them. */
+bool has_long_texts(Oid relid)
+{
+    HeapTuple row = SearchSysCache1(FOREIGNTABLEREL, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(row))
+        return false;
+    bool is_null;
+    const Datum options = SysCacheGetAttr(FOREIGNTABLEREL, row, Anum_pg_foreign_table_ftoptions, &is_null);
+    const bool is_long = !is_null && toast_raw_datum_size(options) > longest_followed_bytes;
+    ReleaseSysCache(row);
+    return is_long;
+}
+
 /* Those of other roles that this transaction is to settle (List of OIDs), in memory of the transaction. */
 List *followed_at_end = NIL;
 
@@ -100,7 +121,7 @@ void settle(bool may_lock)
     ListCell *cell;
     PushActiveSnapshot(GetTransactionSnapshot()); /* required to write long values */
     foreach (cell, followed_at_end)
-        if (!may_lock || !try_write_at_once(lfirst_oid(cell)))
+        if (!may_lock || has_long_texts(lfirst_oid(cell)) || !try_write_at_once(lfirst_oid(cell)))
             mark_for_new_setup(lfirst_oid(cell), "an object that its query names was renamed");
     PopActiveSnapshot();
 }
@@ -146,7 +167,7 @@ void follow_columns_in_text(const List *relations)
     foreach (cell, users) {
         const Oid user = lfirst_oid(cell);
         bool is_present = false;
-        if (lock_to_look_at(user)) {
+        if ((is_owned_by_user(user) || !has_long_texts(user)) && lock_to_look_at(user)) {
             (void)succeeds([&] {
                 is_present = !OidIsValid(definition::view_of(user)) ||
                              is_present_text(user, printed_text(user, is_owned_by_user(user)));

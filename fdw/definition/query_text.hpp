@@ -25,8 +25,8 @@ void follow_in_text(Oid relid);
 /* Writes the options of another role's stream table in which names have changed, when this transaction commits: the
  * lock that this takes must not last as long as the transaction stays open (definition/lock_right.hpp), and no code of
  * the role runs after it. The text of before is that of the options until then. The owner can neither delay the commit
- * nor make it fail: options that cannot be written at once, and those of a prepared transaction, are written when the
- * stream table is set up again. */
+ * nor make it fail: options that cannot be written at once, or are long, and those of a prepared transaction, are
+ * written when the stream table is set up again. */
 void follow_at_end(Oid relid);
 /* Entry of fdw/module.cpp. */
 void settle_followed(XactEvent moment);
