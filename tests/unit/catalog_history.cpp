@@ -179,6 +179,22 @@ TEST_F(History, what_is_gone_is_forgotten_in_batches)
     EXPECT_EQ(value("SELECT count(*) FROM history_hour"), 0);
 }
 
+TEST_F(History, dropped_stream_tables_share_a_limit)
+{
+    for (uint32_t relid : {7, 8, 9})
+        fill(relid, 1000);
+    ASSERT_TRUE(catalog->run([&](Database &c) {
+        write_registry(c, {}, 1, {{8, 1, "public", "kept", "1s", "ACTIVE"}}, hour);
+        write_history(c, 2, refreshed(7, hour)); /* of another database */
+        prune_unregistered(c, 1, 100);
+    }));
+    EXPECT_EQ(value("SELECT count(*) FROM history WHERE relid = 7 AND database = 1"), 0);
+    EXPECT_EQ(value("SELECT count(*) FROM history WHERE relid = 8"), 1000);
+    EXPECT_EQ(value("SELECT count(*) FROM history WHERE relid = 9"), 100);
+    EXPECT_EQ(value("SELECT min(refresh_id) FROM history WHERE relid = 9"), 2901);
+    EXPECT_EQ(value("SELECT count(*) FROM history WHERE database = 2"), 1);
+}
+
 TEST_F(History, failures_are_merged_last)
 {
     ASSERT_TRUE(catalog->run([&](Database &c) {

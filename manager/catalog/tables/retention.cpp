@@ -72,6 +72,21 @@ bool prune_old(Database &catalog, int64_t before)
     return has_found || catalog.changed_rows() > 0;
 }
 
+/* The stream tables of the history are found by one look-up each in the index history_by_stream_table, which also has
+ * the numbers. */
+void prune_unregistered(Database &catalog, uint32_t database, int64_t most_rows)
+{
+    catalog
+        .prepare("WITH RECURSIVE known (relid) AS (SELECT min(relid) FROM history WHERE database = ?1"
+                 " UNION ALL SELECT (SELECT min(relid) FROM history WHERE database = ?1 AND relid > known.relid)"
+                 " FROM known WHERE relid IS NOT NULL)"
+                 " DELETE FROM history WHERE refresh_id IN (SELECT refresh_id FROM history WHERE database = ?1"
+                 " AND relid IN (SELECT relid FROM known WHERE relid NOT IN"
+                 " (SELECT relid FROM registry WHERE database = ?1)) ORDER BY refresh_id DESC LIMIT ?3 OFFSET ?2)")
+        .bind(database, most_rows, 10 * batch_rows)
+        .step();
+}
+
 int64_t newest_refresh(Database &catalog)
 {
     Statement select = catalog.prepare("SELECT coalesce(max(refresh_id), 0) FROM history");

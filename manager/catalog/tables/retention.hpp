@@ -4,7 +4,7 @@
  * By time: rows that ended before `before` are removed. By size: a thousand refreshes a second would make
  * billions of rows. Beyond most_rows, the oldest rows of the stream tables that have the most rows are merged
  * by the hour into history_hour, down to a common limit per stream table, which is least_each at least.
- * Failed refreshes are merged last.
+ * Failed refreshes are merged last. Dropped stream tables share one small limit.
  *
  * The work is done in batches of some hundred rows, a transaction each, so that a writer waits for one batch
  * at most. For use within Database::run(); pure C++.
@@ -25,6 +25,10 @@ struct Retention {
 
 /* Removes a batch of rows that are too old. Returns true if there may be more. */
 bool prune_old(Database &catalog, int64_t before);
+
+/* Removes a batch of rows of stream tables that are not registered, but for the newest `most_rows` of all these
+ * together: otherwise a role could fill the disk by stream tables that fail and are dropped. */
+void prune_unregistered(Database &catalog, uint32_t database, int64_t most_rows);
 
 int64_t newest_refresh(Database &catalog);
 

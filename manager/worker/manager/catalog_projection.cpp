@@ -1,6 +1,7 @@
 #include "worker/manager/catalog_projection.hpp"
 
 #include "catalog/process.hpp"
+#include "catalog/tables/retention.hpp"
 
 #include <algorithm>
 #include <malloc.h>
@@ -19,6 +20,8 @@ constexpr TimestampTz pause_us = 1'000'000;
 /* Statistics that are younger may belong to a stream table that was created after the definitions were
  * read. */
 constexpr TimestampTz statistics_pause_us = 600'000'000;
+/* of the history */
+constexpr int64_t most_rows_of_dropped = 1000;
 
 } // namespace
 
@@ -68,6 +71,7 @@ void CatalogProjection::write()
         catalog::write_registry(catalog, cluster, MyDatabaseId, rows, now);
         catalog::write_graph(catalog, MyDatabaseId, edges);
         catalog::prune_statistics(catalog, MyDatabaseId, now - statistics_pause_us);
+        catalog::prune_unregistered(catalog, MyDatabaseId, most_rows_of_dropped);
         catalog::prune_measured(catalog, MyDatabaseId);
         for (const catalog::BackOff &row : catalog::back_offs_of(catalog, MyDatabaseId)) {
             scheduler::Task *task = tasks_.find(row.relid);
