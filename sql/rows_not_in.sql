@@ -77,16 +77,24 @@ SELECT change, r.* FROM unnest(ARRAY['UPDATE outside SET v = 7 WHERE id = 8', 'U
 SELECT * FROM test.differences('little');
 
 -- rows_with_null_are_kept_apart
+DO $$ BEGIN EXECUTE (SELECT format('CREATE TABLE wide (id int, %s)', string_agg(format('c%s bigint DEFAULT 2', g), ', ')) FROM generate_series(1, 600) g); END $$;
+INSERT INTO wide VALUES (1);
+SELECT pgtrickle.create_stream_table('rows_not_in.too_wide', format('SELECT a.id, %s AS x FROM wide a JOIN wide b USING (id) WHERE (a.c1, b.c2) NOT IN (SELECT k, v FROM inside)',
+  string_agg(format('a.c%1$s # b.c%1$s', g), ' # ')), '520w', 'DIFFERENTIAL') FROM generate_series(1, 600) g \g /dev/null
 SELECT pgtrickle.create_stream_table('rows_not_in.' || name, query, '520w', 'DIFFERENTIAL') FROM (VALUES
   ('by_three', 'SELECT o.id, i.id AS inside FROM outside o JOIN inside i ON i.id = o.id WHERE (o.k, o.v, o.id) NOT IN (SELECT k, v, id FROM inside)'),
   ('may_fail', 'SELECT o.id FROM (SELECT id, k, 1 / (id - 3) AS v FROM outside WHERE id > 3) o WHERE (o.k, o.v) NOT IN (SELECT k, v FROM inside)'),
+  ('may_fail_left', 'SELECT id FROM outside WHERE k = 0 OR (10 / k, v) NOT IN (SELECT k, v FROM inside)'),
+  ('may_fail_in_case', 'SELECT id, CASE WHEN k <> 0 THEN (10 / k, v) NOT IN (SELECT k, v FROM inside) END AS m FROM outside WHERE id < 100'),
+  ('by_five', 'SELECT o.id FROM outside o WHERE (o.k, o.v, o.k, o.v, o.id) NOT IN (SELECT k, v, k, v, id FROM inside)'),
   ('grouped', 'SELECT v, count(*) FROM outside WHERE (k, v) NOT IN (SELECT k, count(v) FROM inside GROUP BY k) GROUP BY v')) t(name, query) \g /dev/null
 CREATE TABLE kept_apart (name text, query text);
-INSERT INTO kept_apart SELECT name, query FROM (VALUES ('by_three'), ('may_fail'), ('grouped'), ('little')) n(name), LATERAL
+INSERT INTO kept_apart SELECT name, query FROM (VALUES ('by_three'), ('by_five'), ('may_fail'), ('may_fail_left'), ('may_fail_in_case'), ('grouped'), ('little'), ('too_wide')) n(name), LATERAL
   (SELECT original_query AS query FROM pgtrickle.pgt_stream_tables WHERE pgt_relid = ('rows_not_in.' || name)::regclass) q;
 SELECT * FROM test.wrong('kept_apart');
-UPDATE outside SET k = NULL WHERE id % 100 = 7;
+UPDATE outside SET k = CASE WHEN id % 3 = 0 THEN 0 END WHERE id % 100 = 7;
 UPDATE inside SET v = NULL WHERE id % 100 = 8;
+UPDATE wide SET c1 = NULL;
 SELECT * FROM test.wrong('kept_apart');
 UPDATE outside SET k = id, v = NULL WHERE id % 100 = 7;
 UPDATE inside SET v = id, k = NULL WHERE id % 100 = 8;

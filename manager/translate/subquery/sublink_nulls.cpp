@@ -33,6 +33,10 @@ namespace {
 
 /* A side is read once more for its rows with a NULL; a join of many relations would be computed twice. */
 constexpr int most_reads_of_kept = 8;
+/* A row of a heap must fit into a page even if all values that can be are kept out of line. */
+constexpr int most_bytes_of_kept = 4000;
+/* The text of the cases grows with the square of the columns that are split. */
+constexpr size_t most_split = 4;
 
 constexpr ValueType boolean = {BOOLOID, -1, InvalidOid};
 
@@ -138,14 +142,31 @@ engine::PlanPtr first_columns(const Input &input, size_t count, Node *value = nu
     return engine::project(input.plan, std::move(expressions));
 }
 
-/* Whether rows of the input can be in an arrangement: a table has no column of anonymous rows. */
+/* Returns the least that a value of the type takes in a row, out of line if it can be; -1 if no table has such a
+ * column. PostgreSQL frame. */
+int least_bytes_of(Oid type)
+{
+    constexpr int bytes_out_of_line = 24;
+    const int length = get_typlen(type);
+    return get_typtype(type) == TYPTYPE_PSEUDO ? -1
+           : length > 0                        ? static_cast<int>(MAXALIGN(length))
+                                               : bytes_out_of_line;
+}
+
+/* Whether rows of the input can be in an arrangement. */
 bool can_be_kept(const Input &input)
 {
-    return engine::reads(input.plan) <= most_reads_of_kept && engine::can_be_copied(input.plan) &&
-           std::all_of(input.scope.begin(), input.scope.end(), [](Node *node) {
-               const Oid type = node == nullptr ? BOOLOID : value_type(node).type;
-               return call([=] { return get_typtype(type) != TYPTYPE_PSEUDO; });
-           });
+    if (engine::reads(input.plan) > most_reads_of_kept || !engine::can_be_copied(input.plan))
+        return false;
+    int bytes = 0;
+    for (Node *node : input.scope) {
+        const Oid type = node == nullptr ? BOOLOID : value_type(node).type;
+        const int least = call([=] { return least_bytes_of(type); });
+        if (least < 0)
+            return false;
+        bytes += least;
+    }
+    return bytes <= most_bytes_of_kept;
 }
 
 /* Returns the rows for which any of the nodes is NULL, kept where this is possible. */
@@ -210,7 +231,7 @@ SublinkOver::Tests SublinkOver::sorted(const std::vector<Node *> &tests, const O
         const bool right_may_be_null = may_be_null(right, is_of_subquery(right) ? other.input : input_);
         if (!left_may_be_null && !right_may_be_null) {
             result.others.push_back(test);
-        } else if (is_left_of_subquery) {
+        } else if (is_left_of_subquery || result.split.size() == most_split) {
             result.others.push_back(is_not_false(test));
             result.may_pass = true;
         } else {
@@ -348,7 +369,8 @@ Node *SublinkOver::any_or_null(Other other, const std::vector<Node *> &tests)
 }
 
 /* Applies the cases to the input, and returns the disjunction of their values, which are all NULL or none. If there are
- * cases for rows with a NULL, and these can be kept, the delta is that of the parts of the input. */
+ * cases for rows with a NULL, and these can be kept, the delta is that of the parts of the input. A value that may fail
+ * parts no rows: it would be computed for those that other conditions exclude. */
 template <class Apply> Node *SublinkOver::by_parts(std::vector<Cases> &all, const Tests &tests, Apply apply)
 {
     const std::vector<Node *> nullable = tests.nulls(&Tests::Split::left_may_be_null, &Tests::Split::left);
@@ -362,7 +384,10 @@ template <class Apply> Node *SublinkOver::by_parts(std::vector<Cases> &all, cons
         Node *more = apply(part, part.of_input);
         value = value == nullptr ? more : any_of({value, more});
     }
-    if (nullable.empty() || tests.split.size() < 2 || !can_be_kept(before))
+    const bool may_fail = std::any_of(tests.split.begin(), tests.split.end(), [&](const Tests::Split &one) {
+        return expression_of(one.left, before.scope).may_fail;
+    });
+    if (nullable.empty() || tests.split.size() < 2 || may_fail || !can_be_kept(before))
         return value;
     const engine::PlanPtr rows = first_columns(input_, width, value);
     const Input with_null = {rows_with_null(before, nullable), before.scope};
