@@ -1,5 +1,6 @@
 #include "capture/log/chunk.hpp"
 
+#include "capture/log/anchor.hpp"
 #include "capture/log/segment.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/versions/heaps.hpp"
@@ -10,6 +11,7 @@ extern "C" {
 #include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/index.h"
 #include "catalog/pg_am.h"
 #include "commands/vacuum.h"
@@ -23,6 +25,8 @@ extern "C" {
 namespace pgtrickle::capture {
 
 namespace {
+
+constexpr Size first_capacity = 512; /* of a buffer: enough for most statements that change one row */
 
 /* Number of chunks that this transaction has written. A rolled back savepoint leaves a gap. */
 FullTransactionId counted_xid = {0};
@@ -39,13 +43,17 @@ int32_t next_seq(FullTransactionId xid)
 
 void open_segment(ChunkWriter *writer)
 {
-    MemoryContext old_context = MemoryContextSwitchTo(writer->memory);
     writer->segment = table_open(writer->target->segment, RowExclusiveLock);
+    mailbox::note_change(writer->target->source);
+}
+
+void open_entries(ChunkWriter *writer)
+{
+    MemoryContext old_context = MemoryContextSwitchTo(writer->memory);
     writer->indexes = open_indexes(writer->segment, &writer->index_count);
     writer->index_info = plain_index_info(1, BTREE_AM_OID);
     writer->index_info->ii_IndexAttrNumbers[0] = l_xid;
     MemoryContextSwitchTo(old_context);
-    mailbox::note_change(writer->target->source);
 }
 
 void begin_bulk(ChunkWriter *writer)
@@ -55,8 +63,57 @@ void begin_bulk(ChunkWriter *writer)
     MemoryContextSwitchTo(old_context);
 }
 
-/* Inserts one log row into heap and indexes, bypassing the executor: privileges, triggers and replica identity
- * do not apply. */
+/* Whether the segment has no other index than its own, as far as the relation cache knows. */
+bool has_own_index_only(Relation segment)
+{
+    return segment->rd_indexvalid && list_length(segment->rd_indexlist) == 1;
+}
+
+/* Inserts the row into the heap, bypassing the executor: privileges, triggers and replica identity do not apply.
+ * Returns its place. */
+ItemPointerData insert_row(ChunkWriter *writer, Datum *values, bool *nulls, bool is_indexed)
+{
+    values[l_indexed - 1] = BoolGetDatum(is_indexed);
+    HeapTuple tuple = heap_form_tuple(RelationGetDescr(writer->segment), values, nulls);
+    heap_insert(writer->segment, tuple, GetCurrentCommandId(true), 0, writer->bulk);
+    const ItemPointerData place = tuple->t_self;
+    heap_freetuple(tuple);
+    return place;
+}
+
+void insert_with_entry(ChunkWriter *writer, FullTransactionId xid, Datum *values, bool *nulls)
+{
+    if (writer->indexes == nullptr)
+        open_entries(writer);
+    ItemPointerData place = insert_row(writer, values, nulls, true);
+    for (int i = 0; i < writer->index_count; i++)
+        index_insert(writer->indexes[i], &values[l_xid - 1], &nulls[l_xid - 1], &place, writer->segment,
+                     UNIQUE_CHECK_NO, false, writer->index_info);
+    note_entry(writer->segment, xid, ItemPointerGetBlockNumber(&place));
+}
+
+/* Returns false if the row needs an entry: nothing was inserted then, or no command sees it any more. */
+bool insert_without_entry(ChunkWriter *writer, FullTransactionId xid, Datum *values, bool *nulls)
+{
+    if (writer->bulk != nullptr || nulls[l_data - 1] || !has_own_index_only(writer->segment))
+        return false;
+    const Size length = heap_compute_data_size(RelationGetDescr(writer->segment), values, nulls) +
+                        MAXALIGN(SizeofHeapTupleHeader + BITMAPLEN(l_count));
+    const BlockNumber block = anchored_block(writer->segment, xid, length);
+    if (block == InvalidBlockNumber)
+        return false;
+    ItemPointerData place = insert_row(writer, values, nulls, false);
+    if (ItemPointerGetBlockNumber(&place) == block) {
+        take_anchored_room(writer->segment, length);
+        return true;
+    }
+    /* Another process has taken the room. */
+    CommandCounterIncrement();
+    simple_heap_delete(writer->segment, &place);
+    CommandCounterIncrement();
+    return false;
+}
+
 void write_chunk(ChunkWriter *writer, int n, Datum data, Datum overflow)
 {
     if (writer->segment == nullptr)
@@ -64,7 +121,7 @@ void write_chunk(ChunkWriter *writer, int n, Datum data, Datum overflow)
     else if (writer->bulk == nullptr)
         begin_bulk(writer);
     const FullTransactionId xid = GetTopFullTransactionId();
-    Datum values[l_count];
+    Datum values[l_count] = {};
     bool nulls[l_count] = {};
     values[l_xid - 1] = FullTransactionIdGetDatum(xid);
     values[l_seq - 1] = Int32GetDatum(next_seq(xid));
@@ -74,12 +131,8 @@ void write_chunk(ChunkWriter *writer, int n, Datum data, Datum overflow)
     nulls[l_data - 1] = DatumGetPointer(data) == nullptr;
     values[l_overflow - 1] = overflow;
     nulls[l_overflow - 1] = DatumGetPointer(overflow) == nullptr;
-    HeapTuple tuple = heap_form_tuple(RelationGetDescr(writer->segment), values, nulls);
-    heap_insert(writer->segment, tuple, GetCurrentCommandId(true), 0, writer->bulk);
-    for (int i = 0; i < writer->index_count; i++)
-        index_insert(writer->indexes[i], &values[l_xid - 1], &nulls[l_xid - 1], &tuple->t_self, writer->segment,
-                     UNIQUE_CHECK_NO, false, writer->index_info);
-    heap_freetuple(tuple);
+    if (!insert_without_entry(writer, xid, values, nulls))
+        insert_with_entry(writer, xid, values, nulls);
 }
 
 void flush(ChunkWriter *writer)
@@ -157,10 +210,11 @@ ChunkWriter *open_chunk_writer(const Target *target)
     auto *writer = static_cast<ChunkWriter *>(palloc0(sizeof(ChunkWriter)));
     writer->target = target;
     writer->memory = CurrentMemoryContext;
-    writer->buffer = static_cast<char *>(palloc(MAXIMUM_ALIGNOF + chunk_capacity));
-    writer->values = static_cast<Datum *>(palloc(sizeof(Datum) * n));
-    writer->nulls = static_cast<bool *>(palloc(sizeof(bool) * n));
-    writer->is_copy = static_cast<bool *>(palloc(sizeof(bool) * n));
+    writer->capacity = first_capacity;
+    writer->buffer = static_cast<char *>(palloc(MAXIMUM_ALIGNOF + first_capacity));
+    writer->values = static_cast<Datum *>(palloc((sizeof(Datum) + 2 * sizeof(bool)) * n));
+    writer->nulls = reinterpret_cast<bool *>(writer->values + n);
+    writer->is_copy = writer->nulls + n;
     return writer;
 }
 
@@ -188,6 +242,10 @@ void append_row(ChunkWriter *writer, const Datum *values, const bool *nulls, int
     } else {
         if (writer->used + room > chunk_capacity)
             flush(writer);
+        if (writer->used + room > writer->capacity) {
+            writer->capacity = chunk_capacity;
+            writer->buffer = static_cast<char *>(repalloc(writer->buffer, MAXIMUM_ALIGNOF + chunk_capacity));
+        }
         char *at = writer->buffer + MAXIMUM_ALIGNOF + writer->used;
         memset(at, 0, room);
         form_entry(writer, at, length, header, data_size, has_nulls, weight);
@@ -232,14 +290,12 @@ void close_chunk_writer(ChunkWriter *writer)
     flush(writer);
     if (writer->bulk != nullptr)
         FreeBulkInsertState(writer->bulk);
-    if (writer->segment != nullptr) {
+    if (writer->indexes != nullptr)
         vac_close_indexes(writer->index_count, writer->indexes, NoLock);
+    if (writer->segment != nullptr)
         table_close(writer->segment, NoLock);
-    }
     pfree(writer->buffer);
     pfree(writer->values);
-    pfree(writer->nulls);
-    pfree(writer->is_copy);
     pfree(writer);
 }
 

@@ -28,14 +28,15 @@ struct ChunkWriter {
     const Target *target;
     MemoryContext memory; /* of open_chunk_writer(); append_row() may run in a shorter-lived context */
     Relation segment;     /* nullptr until the first chunk is written */
-    Relation *indexes;
+    Relation *indexes;    /* nullptr until a row needs an entry */
     int index_count;
     IndexInfo *index_info; /* of each of them */
     BulkInsertState bulk;  /* from the second chunk on */
     char *buffer;          /* a bytea; entries begin MAXALIGNed */
+    Size capacity;         /* of the buffer, at most chunk_capacity */
     Size used;
     int rows;
-    Datum *values; /* values of the row being packed */
+    Datum *values; /* of the row being packed; the two arrays below lie behind them */
     bool *nulls;
     bool *is_copy; /* values[i] is a detoasted copy */
 };

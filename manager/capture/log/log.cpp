@@ -2,6 +2,7 @@
 
 #include "capture/log/chunk.hpp"
 #include "capture/log/marker.hpp"
+#include "capture/log/new_rows.hpp"
 #include "capture/log/segment.hpp"
 #include "capture/source/inheritance.hpp"
 #include "capture/source/source_kind.hpp"
@@ -220,10 +221,11 @@ void take_rows(Reader *reader, const Decoder *decoder, char *at, const char *end
 
 void take_chunk(Reader *reader, TupleTableSlot *slot)
 {
-    slot_getallattrs(slot);
+    slot_getsomeattrs(slot, l_seq);
     const Datum *values = slot->tts_values;
     if (reader->frontier->includes(DatumGetUInt64(values[l_xid - 1]), DatumGetInt32(values[l_seq - 1])))
         return;
+    slot_getallattrs(slot);
     const int n = DatumGetInt32(values[l_n - 1]);
     if (reader->out == nullptr && !reader->is_counting) {
         reader->is_done = true;
@@ -256,39 +258,20 @@ void take_chunk(Reader *reader, TupleTableSlot *slot)
         reader->is_done = reader->changes.is_cut = true;
 }
 
-void scan_index(Reader *reader, IndexScanDesc scan, TupleTableSlot *slot, StrategyNumber strategy, RegProcedure proc,
-                uint64 xid)
+bool take_row(void *reader, TupleTableSlot *row)
 {
-    ScanKeyData key;
-    ScanKeyInit(&key, l_xid, strategy, proc, UInt64GetDatum(xid));
-    index_rescan(scan, &key, 1, nullptr, 0);
-    while (!reader->is_done && index_getnext_slot(scan, ForwardScanDirection, slot)) {
-        take_chunk(reader, slot);
-        CHECK_FOR_INTERRUPTS();
-    }
+    take_chunk(static_cast<Reader *>(reader), row);
+    return !static_cast<Reader *>(reader)->is_done;
 }
 
-/* Reads the rows that may be new to the frontier: xid >= xmax, and each xid that was running then.
- *
- * In SERIALIZABLE, that there is no row is read, too: what a concurrent transaction logs conflicts with it. The lock is
+/* In SERIALIZABLE, that there is no row is read, too: what a concurrent transaction logs conflicts with it. The lock is
  * that of the heap, since the scan of an empty segment is omitted, and those on pages of the index do not
  * cover the pages of an emptied one. It is taken before the size is looked at, so that no row comes between. */
 void read_segment(Reader *reader, Oid segment_oid)
 {
     Relation segment = table_open(segment_oid, AccessShareLock);
     PredicateLockRelation(segment, reader->snapshot);
-    if (RelationGetNumberOfBlocks(segment) > 0) {
-        Relation index = index_open(index_of(segment), AccessShareLock);
-        TupleTableSlot *slot = table_slot_create(segment, nullptr);
-        IndexScanDesc scan = begin_index_scan(segment, index, reader->snapshot, 1);
-        const Frontier *frontier = reader->frontier;
-        scan_index(reader, scan, slot, BTGreaterEqualStrategyNumber, F_XID8GE, frontier->xmax);
-        for (size_t i = 0; i < frontier->xip.size() && !reader->is_done; i++)
-            scan_index(reader, scan, slot, BTEqualStrategyNumber, F_XID8EQ, frontier->xip[i]);
-        index_endscan(scan);
-        ExecDropSingleTupleTableSlot(slot);
-        index_close(index, AccessShareLock);
-    }
+    read_new_rows(segment, *reader->frontier, reader->snapshot, take_row, reader);
     table_close(segment, AccessShareLock); /* a caller may have locked it for longer */
 }
 

@@ -64,8 +64,8 @@ struct Portion {
  * Vars have their positions, as the planner leaves it to the executor (a list of conjuncts; NIL: none); rows that do
  * not meet it are left out. Stops at a marker, as which count a missing sentinel and the end of the capture; the rows
  * in `out` are then of no use. Raises 40001 if the log was emptied without regard to the snapshot, which is registered;
- * a refresh has called lock_logs(source) before it took it. Costs two index probes per segment and one more per
- * transaction that was running when the frontier was taken. */
+ * a refresh has called lock_logs(source) before it took it. Costs an index probe per segment and the blocks with new
+ * rows (new_rows.hpp). */
 Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, const AttrNumber *columns,
                      int column_count, bool is_only, List *needed, Portion portion, Tuplestorestate *out);
 

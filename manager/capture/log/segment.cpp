@@ -47,6 +47,7 @@ TupleDesc segment_descriptor()
     TupleDescInitEntry(desc, l_seq, "seq", INT4OID, -1, 0);
     TupleDescInitEntry(desc, l_n, "n", INT4OID, -1, 0);
     TupleDescInitEntry(desc, l_version, "version", INT2OID, -1, 0);
+    TupleDescInitEntry(desc, l_indexed, "is_indexed", BOOLOID, -1, 0);
     TupleDescInitEntry(desc, l_data, "data", BYTEAOID, -1, 0);
     TupleDescInitEntry(desc, l_overflow, "overflow", BYTEAOID, -1, 0);
     /* A chunk fills a page as it is; only a row that is too large for a chunk is compressed or stored out of
@@ -64,11 +65,18 @@ void depend_auto(Oid segment, Oid class_id, Oid object_id)
     recordDependencyOn(&self, &other, DEPENDENCY_AUTO);
 }
 
+/* As RelationGetIndexPredicate() returns it. */
+List *entry_predicate()
+{
+    return list_make1(makeVar(1, l_indexed, BOOLOID, -1, InvalidOid, 0));
+}
+
 void create_index(Oid segment, const char *name)
 {
     Relation heap = table_open(segment, ShareLock);
     IndexInfo *info = plain_index_info(1, BTREE_AM_OID);
     info->ii_IndexAttrNumbers[0] = l_xid;
+    info->ii_Predicate = entry_predicate();
     create_plain_index(heap, name, info, "xid", GetDefaultOpClass(XID8OID, BTREE_AM_OID));
     table_close(heap, NoLock);
 }
@@ -138,7 +146,8 @@ Relation *open_indexes(Relation segment, int *count)
     vac_open_indexes(segment, RowExclusiveLock, count, &indexes);
     for (int i = 0; i < *count; i++) {
         const Form_pg_index index = indexes[i]->rd_index;
-        if (index->indnatts != 1 || index->indkey.values[0] != l_xid || RelationGetIndexPredicate(indexes[i]) != NIL)
+        if (index->indnatts != 1 || index->indkey.values[0] != l_xid ||
+            !equal(RelationGetIndexPredicate(indexes[i]), entry_predicate()))
             elog(ERROR, "change log \"%s\" has another index", RelationGetRelationName(segment));
     }
     return indexes;
