@@ -5,16 +5,12 @@
 #include "pg/relation_listeners.hpp"
 
 extern "C" {
-#include "access/attmap.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "catalog/pg_inherits.h"
-#include "optimizer/optimizer.h"
-#include "storage/lmgr.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/partcache.h"
 #include "utils/syscache.h"
 }
 
@@ -85,6 +81,7 @@ bool fill_target(Relation written, Oid source_oid, Target *target)
     Format *format = find_format(source_oid, row.version);
     if (format == nullptr)
         return false;
+    *target = {};
     target->source = source_oid;
     target->written = RelationGetRelid(written);
     target->is_by_rows = needs_rows(source_oid, format);
@@ -109,67 +106,12 @@ bool fill_target(Relation written, Oid source_oid, Target *target)
     return true;
 }
 
-/* Locks the partition and the levels between it and `written`, which the writer has not locked, from below; none if
- * that would have to wait. Returns false then. */
-bool lock_if_free(List *levels)
-{
-    for (int i = 0; i < list_length(levels); i++) {
-        if (ConditionalLockRelationOid(list_nth_oid(levels, i), AccessShareLock))
-            continue;
-        while (i-- > 0)
-            UnlockRelationOid(list_nth_oid(levels, i), AccessShareLock);
-        return false;
-    }
-    return true;
-}
-
-/* Returns the partition and the levels between it and `written`; NIL if it is not below `written` any more. */
-List *levels_below(Oid written, Oid descendant)
-{
-    List *levels = NIL;
-    Oid level = descendant;
-    for (; OidIsValid(level) && level != written; level = parent_of_partition(level))
-        levels = lappend_oid(levels, level);
-    return level == written ? levels : NIL;
-}
-
-/* Selects the rows of `written` that belong to its descendant, which is locked: the descendant's partition constraint,
- * in its own column numbers, with the map to those of `written`. */
-void take_constraint(Relation written, Oid descendant, Target *target)
-{
-    Relation partition = relation_open(descendant, NoLock);
-    target->constraint = static_cast<List *>(copyObject(RelationGetPartitionQual(partition)));
-    const TupleDesc from = RelationGetDescr(written), to = RelationGetDescr(partition);
-    target->constraint_map_length = to->natts;
-    target->constraint_map = static_cast<AttrNumber *>(palloc0(sizeof(AttrNumber) * (to->natts + 1)));
-    for (int i = 0; i < to->natts; i++)
-        if (!TupleDescAttr(to, i)->attisdropped)
-            target->constraint_map[i] = column_named(from, NameStr(TupleDescAttr(to, i)->attname));
-    relation_close(partition, NoLock);
-}
-
-/* The writer waits for no lock on a relation that it does not touch: while another session has locked one exclusively,
- * or moves it, the statement leaves a marker in the log of the source, and the next one asks again. */
-void add_constraint(Relation written, Oid descendant, Target *target, bool *is_complete)
-{
-    List *levels = levels_below(RelationGetRelid(written), descendant);
-    const bool is_locked = levels != NIL && lock_if_free(levels);
-    if (is_locked && equal(levels, levels_below(RelationGetRelid(written), descendant)))
-        take_constraint(written, descendant, target);
-    else {
-        target->must_mark = true;
-        *is_complete = false;
-    }
-    ListCell *cell;
-    foreach (cell, is_locked ? levels : NIL)
-        UnlockRelationOid(lfirst_oid(cell), AccessShareLock);
-}
-
 /* Adds `written` and its ancestors: each row of `written` is a change of these sources. */
 void build_above(Relation written, Targets *entry)
 {
     List *above = lcons_oid(entry->relid, ancestors_of(entry->relid));
     entry->row_items = static_cast<Target *>(palloc0(sizeof(Target) * list_length(above)));
+    entry->items = static_cast<Target *>(palloc0(sizeof(Target) * list_length(above)));
     ListCell *cell;
     foreach (cell, above) {
         Target *target = &entry->row_items[entry->row_count];
@@ -182,8 +124,13 @@ void build_above(Relation written, Targets *entry)
     }
 }
 
+int compare_targets(const void *a, const void *b)
+{
+    return oid_cmp(&static_cast<const Target *>(a)->source, &static_cast<const Target *>(b)->source);
+}
+
 /* Adds the descendants of `written`, and the ancestors of these. */
-void build_below(Relation written, Targets *entry, List *below, bool *is_complete)
+void build_below(Relation written, Targets *entry, List *below)
 {
     const bool is_partitioned = written->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
     ListCell *cell, *above;
@@ -193,17 +140,15 @@ void build_below(Relation written, Targets *entry, List *below, bool *is_complet
             if (find_source(lfirst_oid(above), &row) && row.is_active)
                 entry->touched = list_append_unique_oid(entry->touched, row.relid);
         }
-        Target *target = &entry->items[entry->count];
-        if (!is_partitioned || !fill_target(written, lfirst_oid(cell), target) || target->is_by_rows)
+        if (!is_partitioned || !fill_target(written, lfirst_oid(cell), &entry->below[entry->below_count]))
             continue;
-        add_constraint(written, lfirst_oid(cell), target, is_complete);
-        entry->count++;
+        entry->below_count += entry->below[entry->below_count].is_by_rows ? 0 : 1;
     }
+    qsort(entry->below, entry->below_count, sizeof(Target), compare_targets);
 }
 
-/* Returns the targets of `written`, in a memory context of their own below CurrentMemoryContext, without holders.
- * Clears *is_complete if they are valid for this statement only. */
-Targets *build(Relation written, bool *is_complete)
+/* Returns the targets of `written`, in a memory context of their own below CurrentMemoryContext, without holders. */
+Targets *build(Relation written)
 {
     MemoryContext memory =
         AllocSetContextCreate(CurrentMemoryContext, "pg_trickle capture target", ALLOCSET_SMALL_SIZES);
@@ -214,14 +159,13 @@ Targets *build(Relation written, bool *is_complete)
     List *below = NIL;
     if (written->rd_rel->relhassubclass)
         below = list_delete_oid(tree_of(targets->relid, NoLock), targets->relid);
-    const int most = 1 + list_length(ancestors_of(targets->relid)) + list_length(below);
-    targets->items = static_cast<Target *>(palloc0(sizeof(Target) * most));
+    targets->below = static_cast<Target *>(palloc0(sizeof(Target) * (list_length(below) + 1)));
     build_above(written, targets);
-    build_below(written, targets, below, is_complete);
+    build_below(written, targets, below);
     /* The rows of that partition are no changes of the sources above it any more. */
     if (below != NIL && has_detaching_partition(targets->relid))
-        for (int i = 0; i < targets->count; i++)
-            targets->items[i].must_mark = true;
+        for (int i = 0; i < targets->count + targets->below_count; i++)
+            (i < targets->count ? targets->items[i] : targets->below[i - targets->count]).must_mark = true;
     MemoryContextSwitchTo(old_context);
     return targets;
 }
@@ -296,9 +240,8 @@ const Targets *find_targets(Relation relation)
     /* If an invalidation arrives meanwhile, the answer is valid for this statement, which has held its lock since
      * before, and not for the next one. */
     const uint64 invalidations_before = invalidations;
-    bool is_complete = true;
-    Targets *targets = build(relation, &is_complete);
-    keep(targets, is_complete && invalidations == invalidations_before);
+    Targets *targets = build(relation);
+    keep(targets, invalidations == invalidations_before);
     return targets;
 }
 
@@ -310,6 +253,24 @@ const Targets *hold_targets(Relation relation)
     MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
     targets->holders++;
     return targets;
+}
+
+const Target *target_below(const Targets *targets, Oid source)
+{
+    Target wanted = {};
+    wanted.source = source;
+    const auto *found = static_cast<const Target *>(
+        bsearch(&wanted, targets->below, targets->below_count, sizeof(Target), compare_targets));
+    return found == nullptr || found->must_mark ? nullptr : found;
+}
+
+AttrNumber *map_columns(TupleDesc from, TupleDesc to)
+{
+    auto *map = static_cast<AttrNumber *>(palloc0(sizeof(AttrNumber) * (to->natts + 1)));
+    for (int i = 0; i < to->natts; i++)
+        if (!TupleDescAttr(to, i)->attisdropped)
+            map[i] = column_named(from, NameStr(TupleDescAttr(to, i)->attname));
+    return map;
 }
 
 void invalidate_targets(Oid relid)

@@ -4,7 +4,7 @@
  *
  *      root (source)     a row written through `leaf` is a change of leaf, mid and root;
  *       └ mid            a row written through `root` is a change of root, and of the mid and the
- *          └ leaf        leaf with the partition constraint that it satisfies.
+ *          └ leaf        leaf into whose bounds it falls (partition_route.hpp).
  *
  * A source is captured *by rows*, by row triggers on itself and all its descendants, if the transition tables
  * of the relation that is written do not show which rows are its own, or lack columns of it:
@@ -45,17 +45,17 @@ struct Target {
                           * table_oid_column: `written` */
     AttrNumber highest;  /* largest of attnums */
     TupleDesc packed;
-    bool must_mark;             /* the format does not fit the relation as it is now, or a statement under an old
-                                 * snapshot may write to a partition that is being detached */
-    List *constraint;           /* of a descendant partition: selects its rows; Vars of `constraint_map` … */
-    AttrNumber *constraint_map; /* … which maps the partition's column numbers to the written relation's */
-    int constraint_map_length;
+    bool must_mark; /* the format does not fit the relation as it is now, or a statement under an old
+                     * snapshot may write to a partition that is being detached */
 };
 
 struct Targets {
     Oid relid;
     int count;
-    Target *items; /* for statement triggers: sources that are captured by statements */
+    Target
+        *items; /* for statement triggers: the relation and its ancestors, as far as they are captured by statements */
+    int below_count;
+    Target *below; /* for statement triggers: such sources among the partitions below the relation, by OID */
     int row_count;
     Target *row_items;    /* for row triggers: the relation and its ancestors, as far as they are sources */
     List *touched;        /* every source that a statement on this relation may change */
@@ -72,6 +72,12 @@ bool is_written_from_outside(Oid source, const List *without);
 
 /* Never returns nullptr; `touched` is NIL if no stream table reads rows of `relation`. */
 const Targets *find_targets(Relation relation);
+
+/* Returns the source among the partitions below, unless its log gets markers instead of rows; nullptr if there is none.
+ */
+const Target *target_below(const Targets *targets, Oid source);
+/* Returns the numbers in `from` of the columns of `to`, by name; 0 where there is none. */
+AttrNumber *map_columns(TupleDesc from, TupleDesc to);
 
 /* As find_targets(); the answer is valid until CurrentMemoryContext is reset. */
 const Targets *hold_targets(Relation relation);

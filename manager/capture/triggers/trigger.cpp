@@ -9,6 +9,7 @@
 #include "capture/log/chunk.hpp"
 #include "capture/log/marker.hpp"
 #include "capture/triggers/open_statement.hpp"
+#include "capture/triggers/partition_route.hpp"
 #include "capture/triggers/row_trigger.hpp"
 #include "mailbox/mailbox.hpp"
 
@@ -16,12 +17,13 @@ extern "C" {
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "executor/tuptable.h"
-#include "rewrite/rewriteManip.h"
 #include "utils/tuplestore.h"
 
 PGDLLEXPORT Datum pgtrickle_capture(PG_FUNCTION_ARGS);
 PG_FUNCTION_INFO_V1(pgtrickle_capture);
 }
+
+#include <algorithm>
 
 /* PostgreSQL frames: nothing in this file has a destructor. */
 
@@ -32,55 +34,39 @@ namespace {
 /* A log that is being written by this statement. */
 struct Sink {
     const Target *target;
-    ChunkWriter *writer;   /* nullptr until there is a row */
-    ExprState *constraint; /* of a partition of the relation; otherwise nullptr */
-    TupleTableSlot *row;   /* the row in the partition's column numbers, for the constraint */
+    ChunkWriter *writer; /* nullptr until there is a row */
 };
 
 struct Statement {
     Relation relation;
-    EState *estate; /* nullptr while no constraint has to be evaluated */
     int count;
-    Sink *sinks;
+    Sink *sinks;  /* of the relation and its ancestors */
+    Route *route; /* to partitions of the relation; nullptr if none is a source */
 };
 
-void prepare_constraint(Statement *statement, Sink *sink)
+void log_row(Sink *sink, TupleTableSlot *slot, int weight)
 {
-    if (statement->estate == nullptr)
-        statement->estate = CreateExecutorState();
-    Relation partition = RelationIdGetRelation(sink->target->source);
-    sink->row = MakeSingleTupleTableSlot(CreateTupleDescCopy(RelationGetDescr(partition)), &TTSOpsVirtual);
-    RelationClose(partition);
-    sink->constraint = ExecPrepareCheck(sink->target->constraint, statement->estate);
-}
-
-/* Whether the row, which was written through an ancestor, belongs to this sink's partition. */
-bool is_in_partition(Statement *statement, Sink *sink, TupleTableSlot *slot)
-{
-    if (sink->target->constraint == NIL)
-        return true;
-    const Target *target = sink->target;
-    ExecClearTuple(sink->row);
-    for (int i = 0; i < target->constraint_map_length; i++) {
-        AttrNumber attnum = target->constraint_map[i];
-        sink->row->tts_isnull[i] = attnum == 0 || slot->tts_isnull[attnum - 1];
-        sink->row->tts_values[i] = sink->row->tts_isnull[i] ? static_cast<Datum>(0) : slot->tts_values[attnum - 1];
-    }
-    ExecStoreVirtualTuple(sink->row);
-    ExprContext *context = GetPerTupleExprContext(statement->estate);
-    context->ecxt_scantuple = sink->row;
-    bool is_inside = ExecCheck(sink->constraint, context);
-    ResetPerTupleExprContext(statement->estate);
-    return is_inside;
-}
-
-void log_row(Statement *statement, Sink *sink, TupleTableSlot *slot, int weight)
-{
-    if (sink->constraint != nullptr && !is_in_partition(statement, sink, slot))
-        return;
     if (sink->writer == nullptr)
         sink->writer = open_chunk_writer(sink->target);
     append_row(sink->writer, slot->tts_values, slot->tts_isnull, weight);
+}
+
+/* Either row may be null. */
+void log_change(Statement *statement, TupleTableSlot *old_row, TupleTableSlot *new_row)
+{
+    for (int i = 0; i < statement->count; i++) {
+        Sink *sink = &statement->sinks[i];
+        if (old_row != nullptr && new_row != nullptr &&
+            is_same_image(sink->target, old_row->tts_values, old_row->tts_isnull, new_row->tts_values,
+                          new_row->tts_isnull))
+            continue;
+        if (old_row != nullptr)
+            log_row(sink, old_row, -1);
+        if (new_row != nullptr)
+            log_row(sink, new_row, 1);
+    }
+    if (statement->route != nullptr)
+        log_below(statement->route, old_row, new_row);
 }
 
 /* Reads both tables side by side: the old and the new row of an UPDATE are at the same position. If they are
@@ -89,15 +75,9 @@ void log_transitions(Statement *statement, Tuplestorestate *old_rows, Tuplestore
 {
     const TupleDesc desc = RelationGetDescr(statement->relation);
     TupleTableSlot *old_slot = nullptr, *new_slot = nullptr;
-    AttrNumber highest = 0;
-    for (int i = 0; i < statement->count; i++) {
-        Sink *sink = &statement->sinks[i];
-        highest = sink->target->highest > highest ? sink->target->highest : highest;
-        if (sink->target->constraint != NIL) {
-            prepare_constraint(statement, sink);
-            highest = static_cast<AttrNumber>(desc->natts);
-        }
-    }
+    AttrNumber highest = static_cast<AttrNumber>(statement->route != nullptr ? desc->natts : 0);
+    for (int i = 0; i < statement->count; i++)
+        highest = std::max(highest, statement->sinks[i].target->highest);
     for (auto *rows : {old_rows, new_rows})
         if (rows != nullptr) {
             tuplestore_select_read_pointer(rows, 0);
@@ -113,18 +93,7 @@ void log_transitions(Statement *statement, Tuplestorestate *old_rows, Tuplestore
             slot_getsomeattrs(old_slot, highest);
         if (has_new)
             slot_getsomeattrs(new_slot, highest);
-        for (int i = 0; i < statement->count; i++) {
-            Sink *sink = &statement->sinks[i];
-            if (has_old && has_new &&
-                is_same_image(sink->target, old_slot->tts_values, old_slot->tts_isnull, new_slot->tts_values,
-                              new_slot->tts_isnull) &&
-                sink->constraint == nullptr)
-                continue;
-            if (has_old)
-                log_row(statement, sink, old_slot, -1);
-            if (has_new)
-                log_row(statement, sink, new_slot, 1);
-        }
+        log_change(statement, has_old ? old_slot : nullptr, has_new ? new_slot : nullptr);
         CHECK_FOR_INTERRUPTS();
     }
     if (old_slot != nullptr)
@@ -138,31 +107,41 @@ bool is_empty(Tuplestorestate *rows)
     return rows == nullptr || tuplestore_tuple_count(rows) == 0;
 }
 
+/* Whether the rows of the statement can be logged; otherwise writes a marker. */
+bool is_loggable(const Target *target)
+{
+    if (!target->must_mark && mailbox::is_available())
+        return true;
+    ChunkWriter *writer = open_chunk_writer(target);
+    append_marker(writer, target->must_mark ? "the type of one of its columns was changed"
+                                            : "it was written while pg_trickle was not preloaded");
+    close_chunk_writer(writer);
+    return false;
+}
+
 void log_statement(const TriggerData *trigger)
 {
-    const Targets *targets = hold_targets(trigger->tg_relation); /* a partition constraint is code of a user */
-    if (targets->count == 0 || (is_empty(trigger->tg_oldtable) && is_empty(trigger->tg_newtable)))
+    const Targets *targets = hold_targets(trigger->tg_relation); /* a partition key is code of a user */
+    if (targets->count + targets->below_count == 0 ||
+        (is_empty(trigger->tg_oldtable) && is_empty(trigger->tg_newtable)))
         return;
-    Statement statement = {trigger->tg_relation, nullptr, 0, nullptr};
-    statement.sinks = static_cast<Sink *>(palloc0(sizeof(Sink) * targets->count));
-    for (int i = 0; i < targets->count; i++) {
-        const Target *target = &targets->items[i];
-        if (target->must_mark || !mailbox::is_available()) {
-            ChunkWriter *writer = open_chunk_writer(target);
-            append_marker(writer, target->must_mark ? "the type of one of its columns was changed"
-                                                    : "it was written while pg_trickle was not preloaded");
-            close_chunk_writer(writer);
-        } else {
-            statement.sinks[statement.count++].target = target;
-        }
-    }
-    if (statement.count > 0)
+    Statement statement = {trigger->tg_relation, 0, nullptr, nullptr};
+    statement.sinks = static_cast<Sink *>(palloc0(sizeof(Sink) * (targets->count + 1)));
+    for (int i = 0; i < targets->count; i++)
+        if (is_loggable(&targets->items[i]))
+            statement.sinks[statement.count++].target = &targets->items[i];
+    bool has_loggable_below = false;
+    for (int i = 0; i < targets->below_count; i++)
+        has_loggable_below = is_loggable(&targets->below[i]) || has_loggable_below;
+    if (has_loggable_below)
+        statement.route = begin_route(trigger->tg_relation, targets);
+    if (statement.count > 0 || statement.route != nullptr)
         log_transitions(&statement, trigger->tg_oldtable, trigger->tg_newtable);
     for (int i = 0; i < statement.count; i++)
         if (statement.sinks[i].writer != nullptr)
             close_chunk_writer(statement.sinks[i].writer);
-    if (statement.estate != nullptr)
-        FreeExecutorState(statement.estate);
+    if (statement.route != nullptr)
+        end_route(statement.route);
 }
 
 CmdType command_of(TriggerEvent event)
