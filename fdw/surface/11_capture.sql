@@ -4,6 +4,7 @@
 CREATE TABLE pgtrickle.pgt_source (
   relid           oid  PRIMARY KEY,                 -- a table, a partitioned table or a stream table
   segments        oid[] NOT NULL,                   -- the heaps of its change log
+  files           oid[] NOT NULL,                   -- of each, its relfilenode when it was made or emptied
   current_segment int2 NOT NULL,                    -- the segment to which writers write; readers probe all
   version         int2 NOT NULL,                    -- of the format in which writers write
   is_active       bool NOT NULL,                    -- false: the log has no readers, and the triggers do nothing

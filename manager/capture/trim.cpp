@@ -107,11 +107,11 @@ bool read_hold(Oid reader, Hold *hold)
 
 /* Whether the segment has a row that the frontier does not include. The snapshot is a new one: the segment has no
  * writer, so the snapshot sees all rows. C++ frame. */
-bool has_rows_beyond(Oid source, Oid segment, const Frontier &frontier)
+bool has_rows_beyond(const SourceRow *source, int number, const Frontier &frontier)
 {
     return call([&] {
         Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-        bool answer = has_changes_in(source, segment, frontier, snapshot);
+        bool answer = has_changes_in(source, number, frontier, snapshot);
         UnregisterSnapshot(snapshot);
         return answer;
     });
@@ -132,8 +132,7 @@ bool is_needed(Oid source, const SourceRow &row, int number, GivenUp given_up)
         Hold hold = {};
         const Oid reader = list_nth_oid(readers, i);
         if (!call([&] { return read_hold(reader, &hold); }) || !hold.is_populated ||
-            !has_rows_beyond(source, row.segments[number],
-                             Frontier::from_text(hold.frontier, hold.own_xid, hold.own_seq)))
+            !has_rows_beyond(&row, number, Frontier::from_text(hold.frontier, hold.own_xid, hold.own_seq)))
             continue;
         if (given_up != GivenUp::readers)
             return true;
@@ -174,14 +173,14 @@ void set_unneeded(SourceRow *row, int number, const char *found)
 /* Whether a segment that is not needed now was not needed for any snapshot that is still in use. The frontiers by which
  * it was not were committed before the recorded snapshot was taken: a snapshot that sees all xids below its xmax sees
  * them. Otherwise records it for the next look, of whichever process. C++ frame. */
-bool is_unneeded_by_all_snapshots(Oid source, SourceRow *row, int number)
+bool is_unneeded_by_all_snapshots(SourceRow *row, int number)
 {
     const Oid segment = row->segments[number];
     Frontier found;
     const bool is_known = row->unneeded[number] != nullptr;
     if (is_known)
         found = Frontier::from_text(row->unneeded[number], 0, 0);
-    const bool is_new = !is_known || has_rows_beyond(source, segment, found);
+    const bool is_new = !is_known || has_rows_beyond(row, number, found);
     if (is_new)
         found = latest_frontier();
     if (found.xmax <= call([=] { return oldest_unseen(segment); }))
@@ -216,10 +215,11 @@ void empty_segment(Oid segment_oid)
 void note_emptied(SourceRow *row, int number, GivenUp given_up)
 {
     row->unneeded[number] = nullptr;
+    row->files[number] = file_of(row->segments[number]);
     row->standby_horizon = U64FromFullTransactionId(GetTopFullTransactionId());
     if (given_up != GivenUp::none)
         row->trim_horizon = row->standby_horizon;
-    update_source(row, {s_horizon, s_standby_horizon, s_unneeded});
+    update_source(row, {s_files, s_horizon, s_standby_horizon, s_unneeded});
 }
 
 Oid toast_table_of(Oid relid)
@@ -278,7 +278,7 @@ bool trim_segment(Oid source, SourceRow *row, int number, GivenUp given_up)
         call([&] { set_unneeded(row, number, nullptr); });
         return false;
     }
-    if (is_unneeded_by_all_snapshots(source, row, number))
+    if (is_unneeded_by_all_snapshots(row, number))
         given_up = GivenUp::none;
     else if (given_up == GivenUp::none)
         return true;

@@ -132,6 +132,22 @@ def another_process_takes_the_room():
     source.drop()
 
 
+def rows_that_were_moved_to_other_blocks():
+    """VACUUM FULL of the database includes the logs, and a log may be rewritten by name."""
+    for rewriting in "VACUUM FULL", "ALTER TABLE {} SET UNLOGGED":
+        source, (session, cursor) = Source("moved"), writer()
+        cursor.execute("BEGIN; INSERT INTO moved VALUES (1, repeat('x', 5000)); ROLLBACK")  # room for rows of the next block
+        for _ in range(120):
+            cursor.execute("INSERT INTO moved VALUES (1)")
+        db.run(rewriting.format(source.log))
+        source.refresh_and_compare()
+        for _ in range(40):
+            cursor.execute("INSERT INTO moved VALUES (2)")
+        source.refresh_and_compare()
+        session.close()
+        source.drop()
+
+
 def transactions_far_from_the_last_entry():
     source, (session, cursor) = Source("far"), writer()
     for _ in range(3):
@@ -145,6 +161,7 @@ def transactions_far_from_the_last_entry():
 
 try:
     run_cases([one_entry_serves_many_transactions, writers_that_end_after_a_refresh, rows_that_were_rolled_back_serve_none,
-               transactions_with_several_entries_serve_no_later_one, another_process_takes_the_room, transactions_far_from_the_last_entry])
+               transactions_with_several_entries_serve_no_later_one, another_process_takes_the_room, rows_that_were_moved_to_other_blocks,
+               transactions_far_from_the_last_entry])
 finally:
     db.drop()

@@ -267,11 +267,11 @@ bool take_row(void *reader, TupleTableSlot *row)
 /* In SERIALIZABLE, that there is no row is read, too: what a concurrent transaction logs conflicts with it. The lock is
  * that of the heap, since the scan of an empty segment is omitted, and those on pages of the index do not
  * cover the pages of an emptied one. It is taken before the size is looked at, so that no row comes between. */
-void read_segment(Reader *reader, Oid segment_oid)
+void read_segment(Reader *reader, const SourceRow *source, int number)
 {
-    Relation segment = table_open(segment_oid, AccessShareLock);
+    Relation segment = table_open(source->segments[number], AccessShareLock);
     PredicateLockRelation(segment, reader->snapshot);
-    read_new_rows(segment, *reader->frontier, reader->snapshot, take_row, reader);
+    read_new_rows(segment, source, number, *reader->frontier, reader->snapshot, take_row, reader);
     table_close(segment, AccessShareLock); /* a caller may have locked it for longer */
 }
 
@@ -295,7 +295,7 @@ void require_untrimmed(const SourceRow *row, Snapshot snapshot)
 void read_log(Reader *reader, const SourceRow *row)
 {
     for (int i = 0; i < segment_count && !reader->is_done; i++)
-        read_segment(reader, row->segments[i]);
+        read_segment(reader, row, i);
 }
 
 constexpr int most_locked_as_read = 16;
@@ -445,10 +445,10 @@ void require_untrimmed(Oid source, Snapshot snapshot)
         require_untrimmed(&row, snapshot);
 }
 
-bool has_changes_in(Oid source, Oid segment, const Frontier &frontier, Snapshot snapshot)
+bool has_changes_in(const SourceRow *source, int number, const Frontier &frontier, Snapshot snapshot)
 {
-    Reader reader = reader_of(source, frontier, snapshot);
-    read_segment(&reader, segment);
+    Reader reader = reader_of(source->relid, frontier, snapshot);
+    read_segment(&reader, source, number);
     return reader.is_done;
 }
 

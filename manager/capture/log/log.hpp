@@ -1,7 +1,7 @@
 /*
  * The change log of a source: writing rows to it, and reading the changes that are new to a frontier.
  *
- * A log row is a *chunk*: (xid, seq, n, version, data, overflow). `data` contains n minimal tuples of the
+ * A log row is a *chunk*: (xid, seq, n, version, is_indexed, data, overflow). `data` contains n minimal tuples of the
  * columns that the source's format `version` names, each with its weight, +1 or -1, in the top bit of its
  * length. seq numbers the chunks of a transaction across all logs. A row that is too large for a chunk is
  * stored alone in `overflow`. n = 0 is a marker: `data` is the reason.
@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "capture/source/source_rows.hpp"
 #include "definition/state/frontier.hpp"
 #include "pg/boundary.hpp"
 
@@ -89,6 +90,6 @@ bool is_trimmed_since(Oid source, Snapshot snapshot);
 /* Raises 40001 if is_trimmed_since(). */
 void require_untrimmed(Oid source, Snapshot snapshot);
 /* has_changes() for one segment of the log, which must exist. */
-bool has_changes_in(Oid source, Oid segment, const Frontier &frontier, Snapshot snapshot);
+bool has_changes_in(const SourceRow *source, int number, const Frontier &frontier, Snapshot snapshot);
 
 } // namespace pgtrickle::capture

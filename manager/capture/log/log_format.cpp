@@ -103,7 +103,7 @@ bool set_format(Oid source, const AttrNumber *columns, int column_count, bool ma
     bool is_begun = true;
     if (!find_source(source, &row)) {
         remove_source(source);
-        row = {source, {}, 0, 1, true, 0, 0, false, {}, InvalidTransactionId};
+        row = {source, {}, {}, 0, 1, true, 0, 0, false, {}, InvalidTransactionId};
         create_segments(source, &row);
         auto *all = static_cast<AttrNumber *>(palloc(sizeof(AttrNumber) * (column_count + 1)));
         std::copy(columns, columns + column_count, all);

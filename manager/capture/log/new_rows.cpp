@@ -115,14 +115,20 @@ void find_blocks(Relation segment, Snapshot snapshot, Search *found)
 
 } // namespace
 
-void read_new_rows(Relation segment, const Frontier &frontier, Snapshot snapshot, RowReader read, void *argument)
+void read_new_rows(Relation segment, const SourceRow *source, int number, const Frontier &frontier, Snapshot snapshot,
+                   RowReader read, void *argument)
 {
-    if (RelationGetNumberOfBlocks(segment) == 0)
+    const BlockNumber block_count = RelationGetNumberOfBlocks(segment);
+    if (block_count == 0)
         return;
     constexpr Size at_first = 64;
     Search found = {nullptr, nullptr, &frontier, {nullptr, 0, at_first}};
     found.blocks.items = static_cast<BlockNumber *>(palloc(sizeof(BlockNumber) * at_first));
-    find_blocks(segment, snapshot, &found);
+    if (segment->rd_rel->relfilenode == source->files[number])
+        find_blocks(segment, snapshot, &found);
+    else
+        for (BlockNumber block = 0; block < block_count; block++)
+            add_block(&found.blocks, block);
     const BlockNumber *blocks = found.blocks.items;
     TupleTableSlot *row = table_slot_create(segment, nullptr);
     TableScanDesc scan = nullptr;

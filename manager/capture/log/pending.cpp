@@ -37,12 +37,12 @@ bool count_row(void *argument, TupleTableSlot *row)
     return true;
 }
 
-void count_segment(Counting *counting, Snapshot snapshot, Oid segment_oid)
+void count_segment(Counting *counting, Snapshot snapshot, const SourceRow *source, int number)
 {
-    Relation segment = try_table_open(segment_oid, AccessShareLock);
+    Relation segment = try_table_open(source->segments[number], AccessShareLock);
     if (segment == nullptr)
         return;
-    read_new_rows(segment, *counting->frontier, snapshot, count_row, counting);
+    read_new_rows(segment, source, number, *counting->frontier, snapshot, count_row, counting);
     table_close(segment, AccessShareLock);
 }
 
@@ -54,8 +54,8 @@ Pending pending_of(Oid source, const Frontier &frontier, Snapshot snapshot)
     SourceRow row;
     if (!find_source(source, &row))
         return {};
-    for (Oid segment : row.segments)
-        count_segment(&counting, snapshot, segment);
+    for (int i = 0; i < segment_count; i++)
+        count_segment(&counting, snapshot, &row, i);
     return counting.pending;
 }
 

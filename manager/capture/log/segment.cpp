@@ -118,8 +118,20 @@ Oid log_namespace()
 
 void create_segments(Oid source, SourceRow *row)
 {
-    for (int i = 0; i < segment_count; i++)
+    for (int i = 0; i < segment_count; i++) {
         row->segments[i] = create_segment(source, i);
+        row->files[i] = file_of(row->segments[i]);
+    }
+}
+
+Oid file_of(Oid segment)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(segment));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for relation %u", segment);
+    const Oid file = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relfilenode;
+    ReleaseSysCache(tuple);
+    return file;
 }
 
 void drop_segments(const SourceRow *row)

@@ -19,6 +19,8 @@ Oid log_namespace();
 void create_segments(Oid source, SourceRow *row);
 void drop_segments(const SourceRow *row);
 void lock_segments(const SourceRow *row, LOCKMODE mode);
+/* Returns the relfilenode of a segment, which is locked. */
+Oid file_of(Oid segment);
 /* Opens the indexes into which a row of the segment is to be inserted: that on xid, and the copies that REINDEX
  * CONCURRENTLY makes of it, or has left. */
 Relation *open_indexes(Relation segment, int *count);

@@ -94,16 +94,31 @@ ArrayType *written_unneeded(const SourceRow *row)
                : nullptr;
 }
 
+/* Reads one OID for each segment. */
+void read_oids(Datum array, Oid *oids)
+{
+    Datum *elements;
+    const int count = elements_of(array, OIDOID, sizeof(Oid), TYPALIGN_INT, &elements);
+    for (int i = 0; i < segment_count; i++)
+        oids[i] = i < count ? DatumGetObjectId(elements[i]) : InvalidOid;
+}
+
+Datum written_oids(const Oid *oids)
+{
+    Datum elements[segment_count];
+    for (int i = 0; i < segment_count; i++)
+        elements[i] = ObjectIdGetDatum(oids[i]);
+    return array_of(elements, segment_count, OIDOID, sizeof(Oid), TYPALIGN_INT);
+}
+
 void read_row(HeapTuple tuple, TupleDesc desc, SourceRow *row)
 {
     Datum values[s_count];
     bool nulls[s_count];
     heap_deform_tuple(tuple, desc, values, nulls);
     row->relid = DatumGetObjectId(values[s_relid - 1]);
-    Datum *segments;
-    int count = elements_of(values[s_segments - 1], OIDOID, sizeof(Oid), TYPALIGN_INT, &segments);
-    for (int i = 0; i < segment_count; i++)
-        row->segments[i] = i < count ? DatumGetObjectId(segments[i]) : InvalidOid;
+    read_oids(values[s_segments - 1], row->segments);
+    read_oids(values[s_files - 1], row->files);
     row->current_segment = DatumGetInt16(values[s_current - 1]);
     row->version = DatumGetInt16(values[s_version - 1]);
     row->is_active = DatumGetBool(values[s_active - 1]);
@@ -117,12 +132,10 @@ void read_row(HeapTuple tuple, TupleDesc desc, SourceRow *row)
 
 void write_row(const SourceRow *row, Datum *values, bool *nulls)
 {
-    Datum segments[segment_count];
-    for (int i = 0; i < segment_count; i++)
-        segments[i] = ObjectIdGetDatum(row->segments[i]);
     memset(nulls, 0, s_count);
     values[s_relid - 1] = ObjectIdGetDatum(row->relid);
-    values[s_segments - 1] = array_of(segments, segment_count, OIDOID, sizeof(Oid), TYPALIGN_INT);
+    values[s_segments - 1] = written_oids(row->segments);
+    values[s_files - 1] = written_oids(row->files);
     values[s_current - 1] = Int16GetDatum(row->current_segment);
     values[s_version - 1] = Int16GetDatum(row->version);
     values[s_active - 1] = BoolGetDatum(row->is_active);

@@ -30,6 +30,7 @@ constexpr AttrNumber table_oid_column = TableOidAttributeNumber;
 struct SourceRow {
     Oid relid;
     Oid segments[segment_count];
+    Oid files[segment_count]; /* relfilenodes when the segments were made or emptied: see new_rows.hpp */
     int16 current_segment;
     int16 version;
     bool is_active;
@@ -44,6 +45,7 @@ struct SourceRow {
 enum SourceColumn {
     s_relid = 1,
     s_segments,
+    s_files,
     s_current,
     s_version,
     s_active,
