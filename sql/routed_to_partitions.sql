@@ -66,5 +66,55 @@ COPY by_list FROM stdin;
 SELECT * FROM compare();
 
 DO $$ DECLARE part text; BEGIN FOR part IN SELECT p.part FROM parts p LOOP EXECUTE format('DROP FOREIGN TABLE of_%I', part); END LOOP; END $$;
+
+-- level_dropped_by_a_key_that_lies
+CREATE FUNCTION lie(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+  $$ BEGIN RETURN coalesce(nullif(current_setting('routed.lie', true), '')::int, $1); END $$;
+CREATE FUNCTION drop_level() RETURNS void LANGUAGE plpgsql AS 'BEGIN DROP TABLE IF EXISTS lying_cut CASCADE; END';
+CREATE FUNCTION cut(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  IF current_setting('routed.lie', true) <> '' THEN PERFORM drop_level(); END IF;
+  RETURN $1;
+END $$;
+CREATE TABLE lying (a int, b int) PARTITION BY LIST (lie(a));
+CREATE TABLE lying_1 PARTITION OF lying FOR VALUES IN (1);
+CREATE TABLE lying_2 PARTITION OF lying FOR VALUES IN (2) PARTITION BY LIST (cut(b));
+CREATE TABLE lying_cut PARTITION OF lying_2 FOR VALUES IN (5) PARTITION BY LIST (b);
+CREATE TABLE lying_leaf PARTITION OF lying_cut DEFAULT;
+SELECT pgtrickle.create_stream_table('of_lying', 'SELECT a, b FROM lying_leaf', '520w', 'DIFFERENTIAL');
+CREATE FUNCTION begin_to_lie() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN PERFORM set_config('routed.lie', '2', false); RETURN NULL; END $$;
+CREATE TRIGGER a_lie AFTER INSERT ON lying FOR EACH ROW EXECUTE FUNCTION begin_to_lie();
+SET client_min_messages = warning;
+DO $$ BEGIN
+  INSERT INTO lying VALUES (1, 5);
+EXCEPTION WHEN OTHERS THEN
+  RAISE WARNING '%', regexp_replace(SQLERRM, '\d+', 'N');
+END $$;
+RESET client_min_messages;
+DROP FOREIGN TABLE of_lying;
+
+-- level_without_sources_is_not_evaluated
+CREATE ROLE regress_routed_writer;
+CREATE FUNCTION closed(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1; END';
+REVOKE EXECUTE ON FUNCTION closed(int) FROM PUBLIC;
+CREATE TABLE regions (region text, x int) PARTITION BY LIST (region);
+CREATE TABLE region_a PARTITION OF regions FOR VALUES IN ('a');
+CREATE TABLE region_b PARTITION OF regions FOR VALUES IN ('b') PARTITION BY RANGE (closed(x));
+CREATE TABLE region_b_low PARTITION OF region_b FOR VALUES FROM (0) TO (100);
+INSERT INTO regions VALUES ('a', 1), ('b', 1), ('b', 2);
+SELECT pgtrickle.create_stream_table('of_a', 'SELECT region, x FROM region_a', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('of_b', 'SELECT region, x FROM region_b', '520w', 'DIFFERENTIAL');
+GRANT USAGE ON SCHEMA routed TO regress_routed_writer;
+GRANT SELECT, DELETE ON regions TO regress_routed_writer;
+SET ROLE regress_routed_writer;
+DELETE FROM regions WHERE x = 1;
+RESET ROLE;
+SELECT pgtrickle.refresh_stream_table('of_a');
+SELECT pgtrickle.refresh_stream_table('of_b');
+SELECT 'a' AS of, * FROM of_a UNION ALL SELECT 'b', * FROM of_b;
+DROP FOREIGN TABLE of_a, of_b;
+
 SET client_min_messages = warning;
 DROP SCHEMA routed CASCADE;
+DROP ROLE regress_routed_writer;

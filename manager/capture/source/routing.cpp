@@ -140,11 +140,15 @@ void build_below(Relation written, Targets *entry, List *below)
             if (find_source(lfirst_oid(above), &row) && row.is_active)
                 entry->touched = list_append_unique_oid(entry->touched, row.relid);
         }
-        if (!is_partitioned || !fill_target(written, lfirst_oid(cell), &entry->below[entry->below_count]))
+        if (!is_partitioned || !fill_target(written, lfirst_oid(cell), &entry->below[entry->below_count]) ||
+            entry->below[entry->below_count].is_by_rows)
             continue;
-        entry->below_count += entry->below[entry->below_count].is_by_rows ? 0 : 1;
+        entry->below_count++;
+        entry->split = list_concat(entry->split, ancestors_of(lfirst_oid(cell)));
     }
     qsort(entry->below, entry->below_count, sizeof(Target), compare_targets);
+    list_sort(entry->split, list_oid_cmp);
+    list_deduplicate_oid(entry->split);
 }
 
 /* Returns the targets of `written`, in a memory context of their own below CurrentMemoryContext, without holders. */
@@ -264,13 +268,9 @@ const Target *target_below(const Targets *targets, Oid source)
     return found == nullptr || found->must_mark ? nullptr : found;
 }
 
-AttrNumber *map_columns(TupleDesc from, TupleDesc to)
+bool has_target_below(const Targets *targets, Oid partition)
 {
-    auto *map = static_cast<AttrNumber *>(palloc0(sizeof(AttrNumber) * (to->natts + 1)));
-    for (int i = 0; i < to->natts; i++)
-        if (!TupleDescAttr(to, i)->attisdropped)
-            map[i] = column_named(from, NameStr(TupleDescAttr(to, i)->attname));
-    return map;
+    return list_member_oid(targets->split, partition);
 }
 
 void invalidate_targets(Oid relid)

@@ -52,10 +52,10 @@ struct Target {
 struct Targets {
     Oid relid;
     int count;
-    Target
-        *items; /* for statement triggers: the relation and its ancestors, as far as they are captured by statements */
+    Target *items; /* for statement triggers: those of the relation and its ancestors that are captured by statements */
     int below_count;
     Target *below; /* for statement triggers: such sources among the partitions below the relation, by OID */
+    List *split;   /* the partitioned relations below which they are, each once */
     int row_count;
     Target *row_items;    /* for row triggers: the relation and its ancestors, as far as they are sources */
     List *touched;        /* every source that a statement on this relation may change */
@@ -76,8 +76,8 @@ const Targets *find_targets(Relation relation);
 /* Returns the source among the partitions below, unless its log gets markers instead of rows; nullptr if there is none.
  */
 const Target *target_below(const Targets *targets, Oid source);
-/* Returns the numbers in `from` of the columns of `to`, by name; 0 where there is none. */
-AttrNumber *map_columns(TupleDesc from, TupleDesc to);
+/* Whether a source that target_below() returns may be below the partition. */
+bool has_target_below(const Targets *targets, Oid partition);
 
 /* As find_targets(); the answer is valid until CurrentMemoryContext is reset. */
 const Targets *hold_targets(Relation relation);

@@ -1,6 +1,11 @@
 #include "capture/triggers/partition_route.hpp"
 
+#include "pg/versions/heaps.hpp"
+
 extern "C" {
+#include "access/attmap.h"
+#include "access/table.h"
+#include "access/tupconvert.h"
 #include "executor/executor.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
@@ -21,7 +26,7 @@ struct Part {
     Part *parent;         /* nullptr: directly below the written relation */
     const Target *target; /* nullptr unless it is a source that is captured by statements */
     ChunkWriter *writer;  /* nullptr until there is a row */
-    Split *split;         /* nullptr for a leaf */
+    Split *split;         /* nullptr if no source is below it */
 };
 
 struct Split {
@@ -29,8 +34,8 @@ struct Split {
     PartitionKey key;
     PartitionDesc desc;
     List *expressions;   /* ExprStates of the key's expressions */
-    TupleTableSlot *row; /* the row in this level's column numbers; nullptr at the written relation */
-    AttrNumber *written; /* the written relation's numbers of the columns */
+    AttrMap *map;        /* from the written relation's columns; nullptr if they have the same numbers */
+    TupleTableSlot *row; /* the row in this level's columns; nullptr without a map */
     Part **parts;        /* as in desc; nullptr until there is a row */
 };
 
@@ -57,24 +62,16 @@ Split *make_split(Route *route, Relation relation)
     split->parts = static_cast<Part **>(palloc0(sizeof(Part *) * (split->desc->nparts + 1)));
     if (relation == route->written)
         return split;
-    const TupleDesc columns = RelationGetDescr(relation);
-    split->row = MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
-    split->written = map_columns(RelationGetDescr(route->written), columns);
+    split->map = column_map(RelationGetDescr(route->written), RelationGetDescr(relation));
+    if (split->map != nullptr)
+        split->row = MakeSingleTupleTableSlot(RelationGetDescr(relation), &TTSOpsVirtual);
     return split;
 }
 
-/* Returns the row in the column numbers of the level. */
+/* Returns the row in the columns of the level. */
 TupleTableSlot *row_of(Split *split, TupleTableSlot *written)
 {
-    if (split->row == nullptr)
-        return written;
-    ExecClearTuple(split->row);
-    for (int i = 0; i < split->row->tts_tupleDescriptor->natts; i++) {
-        const AttrNumber attnum = split->written[i];
-        split->row->tts_isnull[i] = attnum == 0 || written->tts_isnull[attnum - 1];
-        split->row->tts_values[i] = split->row->tts_isnull[i] ? static_cast<Datum>(0) : written->tts_values[attnum - 1];
-    }
-    return ExecStoreVirtualTuple(split->row);
+    return split->map == nullptr ? written : execute_attr_map_slot(split->map, written, split->row);
 }
 
 void take_key(Route *route, Split *split, TupleTableSlot *row, Datum *values, bool *nulls)
@@ -129,24 +126,34 @@ Part *make_part(Route *route, Split *above, Part *parent, int number)
     auto *part = static_cast<Part *>(palloc0(sizeof(Part)));
     part->parent = parent;
     part->target = target_below(route->targets, relid);
-    if (!above->desc->is_leaf[number])
-        part->split = make_split(route, RelationIdGetRelation(relid));
+    if (!above->desc->is_leaf[number] && has_target_below(route->targets, relid))
+        part->split = make_split(route, table_open(relid, RowExclusiveLock));
     above->parts[number] = part;
     route->parts = lappend(route->parts, part);
     MemoryContextSwitchTo(old_context);
     return part;
 }
 
-/* Returns the lowest partition that has the row; nullptr if there is none. */
+/* Returns the number of the partition that takes the row; -1 if there is none. */
+int part_for_row(Route *route, Split *split, TupleTableSlot *written)
+{
+    Datum values[PARTITION_MAX_KEYS];
+    bool nulls[PARTITION_MAX_KEYS];
+    /* A support function need not free what it allocates. */
+    MemoryContext old_context = MemoryContextSwitchTo(GetPerTupleMemoryContext(route->estate));
+    take_key(route, split, row_of(split, written), values, nulls);
+    const int number = part_for_key(split, values, nulls);
+    MemoryContextSwitchTo(old_context);
+    ResetPerTupleExprContext(route->estate);
+    return number;
+}
+
+/* Returns the lowest partition that has the row, as far as sources are below it; nullptr if there is none. */
 Part *find_part(Route *route, TupleTableSlot *written)
 {
     Part *part = nullptr;
     for (Split *split = route->top; split != nullptr; split = part->split) {
-        Datum values[PARTITION_MAX_KEYS];
-        bool nulls[PARTITION_MAX_KEYS];
-        take_key(route, split, row_of(split, written), values, nulls);
-        const int number = part_for_key(split, values, nulls);
-        ResetPerTupleExprContext(route->estate);
+        const int number = part_for_row(route, split, written);
         if (number < 0)
             return part;
         part = split->parts[number] != nullptr ? split->parts[number] : make_part(route, split, part, number);
@@ -206,8 +213,9 @@ void end_route(Route *route)
             close_chunk_writer(part->writer);
         if (part->split == nullptr)
             continue;
-        ExecDropSingleTupleTableSlot(part->split->row);
-        RelationClose(part->split->relation);
+        if (part->split->row != nullptr)
+            ExecDropSingleTupleTableSlot(part->split->row);
+        table_close(part->split->relation, NoLock);
     }
     FreeExecutorState(route->estate);
 }

@@ -2,9 +2,10 @@
  * The partitions below a relation to which a row belongs that was written through the relation, and the logs of those
  * that are sources.
  *
- * A row is routed as PostgreSQL routes it: by the bounds at each level, so that only levels with rows cost anything.
- * The writer has locked these to the end of its transaction, and no other partition can have taken their rows over
- * meanwhile: a row outlives its default partition only under a lock that excludes the writer. PostgreSQL frames.
+ * A row is routed as PostgreSQL routes it: by the bounds at each level, so that only levels with rows, and with sources
+ * below them, cost anything. The writer has locked these to the end of its transaction, unless a key that is declared
+ * immutable is not. No other session can have had a partition take their rows over meanwhile: a row outlives its
+ * default partition only under a lock that excludes the writer. PostgreSQL frames.
  */
 #pragma once
 

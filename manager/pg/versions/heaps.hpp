@@ -6,6 +6,7 @@
 #include "pg/versions/postgres.hpp"
 
 extern "C" {
+#include "access/attmap.h"
 #include "access/genam.h"
 #include "access/tableam.h"
 #include "access/tupdesc.h"
@@ -38,6 +39,16 @@ inline bool has_own_file(Relation relation)
     const SubTransactionId since = relation->rd_firstRelfilelocatorSubid;
 #endif
     return relation->rd_createSubid != InvalidSubTransactionId || since != InvalidSubTransactionId;
+}
+
+/* Returns the map of a row's columns to those of `to`, by name; nullptr if they have the same numbers. */
+inline AttrMap *column_map(TupleDesc from, TupleDesc to)
+{
+#if PG_VERSION_NUM < 160000
+    return build_attrmap_by_name_if_req(from, to);
+#else
+    return build_attrmap_by_name_if_req(from, to, false);
+#endif
 }
 
 /* Describes an index of plain columns, not unique, ready for inserts. */
