@@ -5,6 +5,8 @@ beside writers that end later, after rollbacks, and where another process takes 
 import sys
 from pathlib import Path
 
+import psycopg2
+
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
 import seeds  # noqa: E402
@@ -159,9 +161,63 @@ def transactions_far_from_the_last_entry():
     source.drop()
 
 
+def an_entry_whose_insertion_failed_counts():
+    """The row was rolled back to a savepoint, after the log's own index had its entry; the transaction gets another one."""
+    source, (session, cursor) = Source("failed"), writer()
+    db.run("""
+        CREATE FUNCTION compare_or_fail(xid8, xid8) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
+          IF current_setting('anchored_rows.fails', true) = 'on' THEN RAISE 'no room'; END IF;
+          RETURN xid8cmp($1, $2);
+        END $$;
+        CREATE OPERATOR CLASS may_fail FOR TYPE xid8 USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=,
+          OPERATOR 5 >, FUNCTION 1 compare_or_fail(xid8, xid8)""")
+    cursor.execute("INSERT INTO failed VALUES (1)")
+    go_far(cursor)
+    db.run(f"CREATE INDEX second ON {source.log} (xid may_fail) WHERE is_indexed")
+    cursor.execute("BEGIN; SAVEPOINT s; SET LOCAL anchored_rows.fails = on")
+    try:
+        cursor.execute("INSERT INTO failed VALUES (2)")
+        raise AssertionError("the second index took the entry")
+    except psycopg2.errors.RaiseException:
+        cursor.execute("ROLLBACK TO s")
+    db.run("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'pg_trickle_log.second'::regclass")
+    db.run("DROP INDEX pg_trickle_log.second")
+    cursor.execute("INSERT INTO failed VALUES (3); COMMIT")
+    source.refresh_and_compare()
+    cursor.execute("INSERT INTO failed VALUES (4)")
+    source.refresh_and_compare()
+    session.close()
+    source.drop()
+    db.run("DROP OPERATOR FAMILY may_fail USING btree; DROP FUNCTION compare_or_fail")
+
+
+def a_refresh_skips_the_entries_of_a_large_transaction():
+    source, (session, cursor) = Source("large"), writer()
+    db.run(f"SELECT pgtrickle.create_stream_table('large_reader', '{source.query}', '520w', 'DIFFERENTIAL')")  # keeps the log
+    cursor.execute("DO $$ BEGIN FOR i IN 1 .. 40000 LOOP INSERT INTO large VALUES (1); END LOOP; END $$")
+    pages = []
+    for _ in range(3):
+        source.refresh_and_compare()
+        cursor.execute("INSERT INTO large VALUES (2)")
+        cursor.execute("SELECT pg_stat_force_next_flush()")
+        cursor.execute("SELECT 1")
+        cursor.execute(f"SELECT idx_blks_hit + idx_blks_read FROM pg_statio_all_tables WHERE relid = '{source.log}'::regclass")
+        before = cursor.fetchone()[0]
+        cursor.execute("SELECT pgtrickle.refresh_stream_table('large_st')")
+        cursor.execute("SELECT pg_stat_force_next_flush()")
+        cursor.execute("SELECT 1")
+        cursor.execute(f"SELECT idx_blks_hit + idx_blks_read FROM pg_statio_all_tables WHERE relid = '{source.log}'::regclass")
+        pages.append(cursor.fetchone()[0] - before)
+    assert max(pages[1:]) < 12, pages
+    session.close()
+    db.run("DROP FOREIGN TABLE large_reader")
+    source.drop()
+
+
 try:
     run_cases([one_entry_serves_many_transactions, writers_that_end_after_a_refresh, rows_that_were_rolled_back_serve_none,
                transactions_with_several_entries_serve_no_later_one, another_process_takes_the_room, rows_that_were_moved_to_other_blocks,
-               transactions_far_from_the_last_entry])
+               transactions_far_from_the_last_entry, an_entry_whose_insertion_failed_counts,
+               a_refresh_skips_the_entries_of_a_large_transaction])
 finally:
     db.drop()

@@ -16,11 +16,11 @@ namespace pgtrickle::capture {
 
 namespace {
 
-/* The last entry of this process in a segment. */
+/* The entry of this process in a segment that is the first of its last xid there. */
 struct Anchor {
     Oid segment;
     BlockNumber block;
-    Size room; /* in the block, unless other processes have taken some; 0 if the xid has several entries */
+    Size room; /* in the block, unless other processes have taken some; 0 if the xid may have several entries */
     FullTransactionId xid;
     TransactionId row_xid; /* of a savepoint, or as xid */
     bool is_committed;     /* as far as is known */
@@ -101,15 +101,27 @@ void take_anchored_room(Relation segment, Size length)
     anchor->room = anchor->room > taken ? anchor->room - taken : 0;
 }
 
-void note_entry(Relation segment, FullTransactionId xid, BlockNumber block)
+bool expect_entry(Relation segment, FullTransactionId xid)
 {
     const Oid oid = RelationGetRelid(segment);
     Anchor *anchor = find_anchor(oid);
-    const bool is_only = anchor == nullptr || !FullTransactionIdEquals(anchor->xid, xid);
+    if (anchor != nullptr && FullTransactionIdEquals(anchor->xid, xid)) {
+        anchor->room = 0;
+        return false;
+    }
     if (anchor == nullptr)
         anchor = free_anchor(xid);
-    if (anchor != nullptr)
-        *anchor = {oid, block, is_only ? room_in(segment, block) : 0, xid, GetCurrentTransactionId(), false};
+    if (anchor == nullptr)
+        return false;
+    *anchor = {oid, InvalidBlockNumber, 0, xid, GetCurrentTransactionId(), false};
+    return true;
+}
+
+void note_first_entry(Relation segment, BlockNumber block)
+{
+    Anchor *anchor = find_anchor(RelationGetRelid(segment));
+    anchor->room = room_in(segment, block);
+    anchor->block = block;
 }
 
 } // namespace pgtrickle::capture

@@ -32,7 +32,10 @@ constexpr uint64 anchor_reach = 128;
 BlockNumber anchored_block(Relation segment, FullTransactionId xid, Size length);
 /* Records that a row was put into the anchored block. */
 void take_anchored_room(Relation segment, Size length);
-/* Records that a row in `block` got an entry. */
-void note_entry(Relation segment, FullTransactionId xid, BlockNumber block);
+/* Records that the xid gets an entry, before it is inserted: an insertion that fails may leave one, although a
+ * savepoint is rolled back. Returns whether it is the first. */
+bool expect_entry(Relation segment, FullTransactionId xid);
+/* Records that the row of the first entry is in `block`. */
+void note_first_entry(Relation segment, BlockNumber block);
 
 } // namespace pgtrickle::capture

@@ -85,17 +85,20 @@ void insert_with_entry(ChunkWriter *writer, FullTransactionId xid, Datum *values
 {
     if (writer->indexes == nullptr)
         open_entries(writer);
+    const bool is_first = expect_entry(writer->segment, xid);
     ItemPointerData place = insert_row(writer, values, nulls, true);
     for (int i = 0; i < writer->index_count; i++)
         index_insert(writer->indexes[i], &values[l_xid - 1], &nulls[l_xid - 1], &place, writer->segment,
                      UNIQUE_CHECK_NO, false, writer->index_info);
-    note_entry(writer->segment, xid, ItemPointerGetBlockNumber(&place));
+    if (is_first)
+        note_first_entry(writer->segment, ItemPointerGetBlockNumber(&place));
 }
 
 /* Returns false if the row needs an entry: nothing was inserted then, or no command sees it any more. */
 bool insert_without_entry(ChunkWriter *writer, FullTransactionId xid, Datum *values, bool *nulls)
 {
-    if (writer->bulk != nullptr || nulls[l_data - 1] || !has_own_index_only(writer->segment))
+    /* A row is removed by a command of its own, which a parallel statement cannot begin. */
+    if (writer->bulk != nullptr || nulls[l_data - 1] || IsInParallelMode() || !has_own_index_only(writer->segment))
         return false;
     const Size length = heap_compute_data_size(RelationGetDescr(writer->segment), values, nulls) +
                         MAXALIGN(SizeofHeapTupleHeader + BITMAPLEN(l_count));

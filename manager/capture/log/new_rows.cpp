@@ -22,6 +22,9 @@ namespace pgtrickle::capture {
 
 namespace {
 
+/* Entries of an xid that are passed one by one before the next xid is sought: a descent costs more than a few. */
+constexpr int most_passed = 64;
+
 struct Blocks {
     BlockNumber *items;
     Size count;
@@ -52,14 +55,19 @@ bool may_be_new(const Frontier *frontier, uint64 xid)
     return xid >= frontier->xmax || std::binary_search(frontier->xip.begin(), frontier->xip.end(), xid);
 }
 
-/* Adds the blocks of the entries from `first` to `last`. Of xids that the frontier includes, only anchors are needed.
- */
-void search(Search *search, uint64 first, uint64 last)
+void seek(Search *search, uint64 first, uint64 last)
 {
     ScanKeyData keys[2];
     ScanKeyInit(&keys[0], l_xid, BTGreaterEqualStrategyNumber, F_XID8GE, UInt64GetDatum(first));
     ScanKeyInit(&keys[1], l_xid, BTLessEqualStrategyNumber, F_XID8LE, UInt64GetDatum(last));
     index_rescan(search->scan, keys, 2, nullptr, 0);
+}
+
+/* Adds the blocks of the entries from `first` to `last`. Of xids that the frontier includes, only anchors are needed.
+ */
+void search(Search *search, uint64 first, uint64 last)
+{
+    seek(search, first, last);
     uint64 included = 0; /* the last xid that the frontier includes, with its entries and the block of the last one */
     int entries = 0;
     BlockNumber anchor = InvalidBlockNumber;
@@ -77,6 +85,8 @@ void search(Search *search, uint64 first, uint64 last)
         entries = xid == included ? entries + 1 : 1;
         included = xid;
         anchor = block;
+        if (entries == most_passed)
+            seek(search, xid + 1, last);
     }
     if (entries == 1)
         add_block(&search->blocks, anchor);
