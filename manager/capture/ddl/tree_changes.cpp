@@ -15,6 +15,7 @@
 
 extern "C" {
 #include "access/relation.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "storage/bufmgr.h"
@@ -30,6 +31,8 @@ extern "C" {
 namespace pgtrickle::capture {
 
 namespace {
+
+constexpr const char *changed_within_statement = "its tree was changed within a statement";
 
 struct TreeChange {
     Changed what;
@@ -165,7 +168,7 @@ List *follow_routing(Oid source)
     List *levels = lock_out_writers_of(related_relations, source);
     invalidate_targets(source);
     if (is_any_in_use(levels))
-        mark_own(source, "its tree was changed within a statement");
+        mark_own(source, changed_within_statement);
     return levels;
 }
 
@@ -245,12 +248,30 @@ bool may_change_routing(const List *sources, Oid child, Oid parent)
     return false;
 }
 
+/* A statement in progress has its rows routed at its end, by the bounds of that moment. Those within the bounds of a
+ * partition that was attached or detached meanwhile may have been in another one: the default partition, if there is
+ * one, or the detached one. */
+void mark_rerouted(Oid child, Oid parent, bool is_attached)
+{
+    const Oid beside = get_default_partition_oid(parent);
+    const bool may_differ = !is_attached || (OidIsValid(beside) && beside != child);
+    if (!may_differ || !is_statement_open_on(lcons_oid(parent, ancestors_of(parent))))
+        return;
+    const List *trees = OidIsValid(beside) ? list_concat_unique_oid(tree_of(child, NoLock), tree_of(beside, NoLock))
+                                           : tree_of(child, NoLock);
+    ListCell *cell;
+    foreach (cell, trees)
+        mark_own(lfirst_oid(cell), changed_within_statement);
+}
+
 void after_attach(Oid child, Oid parent)
 {
     List *levels = related_relations(child, NoLock);
     const bool is_partition = get_rel_relispartition(child);
-    if (is_partition)
+    if (is_partition) {
         invalidate_targets(child); /* the constraint of a default partition beside it has changed */
+        mark_rerouted(child, parent, true);
+    }
     bool has_rows = may_hold_rows(child);
     if (!is_any_captured(levels)) {
         if (has_rows)
@@ -302,6 +323,8 @@ void after_detach(Oid child, Oid parent, bool is_alone)
         if (is_any_captured(lcons_oid(parent, ancestors_of(parent))) && may_hold_rows(child))
             write_marker(parent, get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE ? "a partition was detached"
                                                                                       : "a child was removed");
+        if (get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE)
+            mark_rerouted(child, parent, false);
         invalidate_targets(parent);
     }
     invalidate_targets(child);

@@ -5,7 +5,8 @@
  * A row is routed as PostgreSQL routes it: by the bounds at each level, so that only levels with rows, and with sources
  * below them, cost anything. The writer has locked these to the end of its transaction, unless a key that is declared
  * immutable is not. No other session can have had a partition take their rows over meanwhile: a row outlives its
- * default partition only under a lock that excludes the writer. PostgreSQL frames.
+ * default partition only under a lock that excludes the writer. Where this session has, in a trigger, the logs get
+ * markers (mark_rerouted() in tree_changes.cpp). PostgreSQL frames.
  */
 #pragma once
 

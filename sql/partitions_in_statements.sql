@@ -1,0 +1,54 @@
+-- Partitions that are attached or detached in a trigger within a statement through the root: rows that were in another
+-- partition before reach its stream table.
+SET client_min_messages = warning;
+CREATE SCHEMA partitions_in_statements;
+SET search_path = partitions_in_statements;
+CREATE TABLE root (a int, b int) PARTITION BY LIST (a);
+CREATE TABLE one PARTITION OF root FOR VALUES IN (1);
+CREATE TABLE two PARTITION OF root FOR VALUES IN (2) PARTITION BY LIST (b);
+CREATE TABLE two_else PARTITION OF two DEFAULT PARTITION BY LIST (b);
+CREATE TABLE two_leaf PARTITION OF two_else DEFAULT;
+CREATE TABLE two_four PARTITION OF two FOR VALUES IN (4);
+CREATE TABLE two_five (a int, b int);
+CREATE TABLE kept (name name, query text);
+INSERT INTO kept SELECT 'of_' || name, 'SELECT a, b FROM ' || name FROM unnest('{root,one,two,two_else,two_leaf,two_four,two_five}'::text[]) name;
+SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
+CREATE FUNCTION actions() RETURNS TABLE (actions text) LANGUAGE sql AS
+  $$ SELECT string_agg(name || ' ' || action, ', ' ORDER BY name) FROM kept, LATERAL pgtrickle.get_refresh_history(name, 1) $$;
+CREATE FUNCTION change_tree() RETURNS trigger LANGUAGE plpgsql SET search_path = partitions_in_statements AS
+  $$ BEGIN EXECUTE TG_ARGV[0]; RETURN NULL; END $$;
+INSERT INTO root VALUES (1, 1), (2, 4), (2, 5), (2, 6);
+SELECT * FROM test.wrong('kept');
+
+-- a_partition_is_attached
+CREATE TRIGGER changing AFTER DELETE ON one FOR EACH ROW
+  EXECUTE FUNCTION change_tree('ALTER TABLE two ATTACH PARTITION two_five FOR VALUES IN (5)');
+DELETE FROM root WHERE b IN (1, 5);
+SELECT * FROM test.wrong('kept');
+SELECT * FROM actions();
+DROP TRIGGER changing ON one;
+
+-- a_partition_is_detached
+INSERT INTO root VALUES (1, 1), (2, 5);
+SELECT * FROM test.wrong('kept');
+CREATE TRIGGER changing AFTER DELETE ON one FOR EACH ROW EXECUTE FUNCTION change_tree('ALTER TABLE two DETACH PARTITION two_five');
+DELETE FROM root WHERE b IN (1, 5);
+SELECT * FROM test.wrong('kept');
+DROP TRIGGER changing ON one;
+
+-- the_default_partition_is_detached
+INSERT INTO root VALUES (1, 1);
+SELECT * FROM test.wrong('kept');
+CREATE TRIGGER changing AFTER DELETE ON one FOR EACH ROW EXECUTE FUNCTION change_tree('ALTER TABLE two DETACH PARTITION two_else');
+DELETE FROM root WHERE b IN (1, 6);
+SELECT * FROM test.wrong('kept');
+DROP TRIGGER changing ON one;
+
+-- without_a_default_partition_a_new_one_costs_nothing
+INSERT INTO root VALUES (1, 1), (2, 4);
+SELECT * FROM test.wrong('kept');
+CREATE TRIGGER changing AFTER DELETE ON one FOR EACH ROW EXECUTE FUNCTION change_tree('CREATE TABLE two_nine PARTITION OF two FOR VALUES IN (9)');
+DELETE FROM root WHERE b IN (1, 4);
+SELECT * FROM test.wrong('kept');
+SELECT * FROM actions();
+DROP SCHEMA partitions_in_statements CASCADE;
