@@ -23,11 +23,11 @@ COUNT_UNCAPTURED = "SELECT count(*) FROM pgtrickle.pgt_dependency WHERE NOT is_c
 ACTIONS = "SELECT array_agg(DISTINCT action) FROM (SELECT DISTINCT ON (pgt_id) action FROM pgtrickle.pgt_refresh_history ORDER BY pgt_id, refresh_id DESC) h"
 
 
-def set_up(schedule):
+def set_up(schedule, queries=QUERIES):
     db.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT ALL ON SCHEMA public TO public")
     db.run("CREATE TABLE a (id int PRIMARY KEY, v int); CREATE TABLE b (id int, w int)")
     db.run("INSERT INTO a SELECT g, g FROM generate_series(1, 9) g; INSERT INTO b SELECT g, g FROM generate_series(1, 9) g")
-    for name, query in QUERIES.items():
+    for name, query in queries.items():
         db.run("SELECT pgtrickle.create_stream_table(%s, %s, %s)", name, query, schedule)
 
 
@@ -132,6 +132,58 @@ def the_manager_follows_the_source_meanwhile():
     assert db.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE status <> 'COMPLETED'") == 0
 
 
+def the_manager_follows_a_permission_that_is_granted_beside_a_refresh():
+    """The refresh records that the source is not captured, and the permission commits after it, or before."""
+    owner = f"owner_{uuid.uuid4().hex[:8]}"
+    db.let_own_stream_tables(owner)
+    for commits_last in "permission", "refresh":
+        set_up("520w", {})
+        db.run(f"GRANT SELECT, TRIGGER ON a TO {owner}; GRANT USAGE ON FOREIGN SERVER pgtrickle TO {owner}")
+        refresh, granter = db.connect(user=owner).cursor(), session_with()
+        refresh.execute("SELECT pgtrickle.create_stream_table('listed', %s, 'calculated')", [QUERIES["listed"]])
+        refresh.execute("BEGIN; SELECT pgtrickle.refresh_stream_table('listed')")
+        db.run(f"REVOKE TRIGGER ON a FROM {owner}")
+        refresh.execute("SELECT pgtrickle.refresh_stream_table('listed')")
+        granter.execute(f"BEGIN; GRANT TRIGGER ON a TO {owner}")
+        for session in (refresh, granter) if commits_last == "permission" else (granter, refresh):
+            time.sleep(1)  # the manager reads what has been announced
+            session.execute("COMMIT")
+        db.wait_for(COUNT_UNCAPTURED, 0)
+        refresh.connection.close()
+    db.run(f"DROP OWNED BY {owner}; DROP ROLE {owner}")
+
+
+def the_manager_needs_no_invalidation():
+    """A refresh announces that it has ended before its invalidations are sent; here, they are never sent."""
+    set_up("calculated")
+    for schedule in "510w", "511w":  # invalidations of the set-up are read
+        db.run(f"SELECT pgtrickle.alter_stream_table('summed', schedule => '{schedule}')")
+        time.sleep(1)
+    db.run("UPDATE pgtrickle.pgt_dependency SET is_captured = false WHERE relid = 'listed'::regclass")
+    db.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND backend_type LIKE 'pg_trickle%' AND backend_type <> 'pg_trickle manager'")
+    db.run("SELECT pgtrickle.alter_stream_table('summed', schedule => '520w')")
+    db.wait_for(COUNT_UNCAPTURED, 0)
+
+
+WAIT_UNTIL_AWAITED = """DO $$ BEGIN
+    WHILE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'virtualxid' AND NOT granted) LOOP END LOOP;
+END $$; """
+
+
+def a_writer_that_refreshes_is_no_deadlock():
+    """The worker that waits for the writer to end looks for deadlocks sooner than the writer's session does."""
+    set_up("1s", {"listed": QUERIES["listed"]})
+    for number in range(3):
+        db.run("SELECT pgtrickle.stop_capture('a')")
+        db.wait_for(COUNT_UNCAPTURED, 1)
+        writer = session_with("SET statement_timeout = '20s'", "BEGIN", f"INSERT INTO a VALUES ({number + 100}, 1)")
+        db.run("SELECT pgtrickle.allow_capture('a')")
+        writer.execute(WAIT_UNTIL_AWAITED + "SELECT pgtrickle.refresh_stream_table('listed')")
+        writer.execute("COMMIT")
+        db.wait_for(COUNT_UNCAPTURED, 0)
+    assert not (failed := db.run("SELECT error_message FROM pgtrickle.pgt_refresh_history WHERE status = 'FAILED'")), failed
+
+
 def no_change_is_lost_beside_writers():
     dice = seeds.dice()
     set_up("1s")
@@ -167,7 +219,9 @@ def no_change_is_lost_beside_writers():
 
 
 try:
-    run_cases([refreshes_by_hand_are_full_ones_meanwhile, the_manager_follows_the_source_meanwhile, no_change_is_lost_beside_writers])
+    run_cases([refreshes_by_hand_are_full_ones_meanwhile, the_manager_follows_the_source_meanwhile,
+               the_manager_needs_no_invalidation, the_manager_follows_a_permission_that_is_granted_beside_a_refresh, a_writer_that_refreshes_is_no_deadlock,
+               no_change_is_lost_beside_writers])
 finally:
     db.run(f"DROP ROLE {STRANGER}")
     db.drop()

@@ -83,7 +83,8 @@ ToCapture to_capture(const Member &member)
     return answer;
 }
 
-/* Begins the capture. Returns false if that would take too long. */
+/* Begins the capture. Returns false if that would take too long, or a transaction that would have to end first waits
+ * for this one. */
 bool begin_capture(const Definition &definition, const ToCapture &to_capture)
 {
     const TimestampTz now = GetCurrentTimestamp();
@@ -103,7 +104,8 @@ bool begin_capture(const Definition &definition, const ToCapture &to_capture)
             capture::begin_capture(to_capture.wanted, definition.owner);
         });
     } catch (const PgError &error) {
-        if (error.data->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+        if (error.data->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE &&
+            error.data->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
             throw;
         for (const capture::WantedSource &source : to_capture.wanted)
             if (!is_paused)
@@ -142,16 +144,18 @@ void follow_capture(Member &member)
     if (has_begun && !answer.reason.empty())
         member.reinitialize_reason = answer.reason;
     if (!has_begun)
-        member.why_uncaptured = "the capture of a source could not begin: another transaction holds a lock on it";
+        member.why_uncaptured = "the capture of a source could not begin in time";
     if (is_changed) {
         const Oid relid = definition.relid;
         call([=] {
             CacheInvalidateRelcacheByRelid(relid);
             CommandCounterIncrement();
         });
-        mailbox::note_definition_change();
         member.compiled = &compiled_of(relid);
     }
+    /* The manager looks again whether the source may be captured, even if it knew that it is not. */
+    if (is_changed || !has_begun)
+        mailbox::note_definition_change();
     if (has_begun)
         member.compiled->logs_are_checked = true;
 }

@@ -275,9 +275,10 @@ bool Definitions::must_be_read(const state::StateSummary &glance, bool is_invali
     const Known *known = find(glance.relid);
     const bool is_as_known =
         known != nullptr ? known->generation == glance.generation : failed_.count(glance.relid) != 0;
-    /* Grants, and decisions of the owners of sources, invalidate no stream table. */
-    const bool may_be_captured_now = known != nullptr && known->is_uncaptured;
-    return !is_as_known || is_invalidated || may_be_captured_now || to_reload_.count(glance.relid) != 0;
+    /* Grants, and decisions of the owners of sources, invalidate no stream table. A refresh that records that a source
+     * is not captured announces it before its invalidations are sent. */
+    const bool may_have_other_capture = glance.is_uncaptured || (known != nullptr && known->is_uncaptured);
+    return !is_as_known || is_invalidated || may_have_other_capture || to_reload_.count(glance.relid) != 0;
 }
 
 std::map<Id, LoadedDefinition> Definitions::load_all(const std::vector<state::StateSummary> &glances)
