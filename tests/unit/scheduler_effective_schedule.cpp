@@ -91,6 +91,10 @@ TEST(Calculated, is_due_by_the_clock_while_changes_go_unnoticed)
     EXPECT_EQ(world.effective(11).schedules, all({"calculated", "5s"}));
     EXPECT_EQ(world.effective(10).schedules, all({}));
     EXPECT_EQ(world.effective(12).schedules, all({"1h"}));
+    world.terms[11].refresh_us = 400'000;
+    EXPECT_EQ(world.effective(11).schedules, all({"calculated", "5s"}));
+    world.terms[11].refresh_us = 6'200'000; /* each refresh computes all rows */
+    EXPECT_EQ(world.effective(11).schedules, all({"calculated", "62s"}));
 }
 
 TEST(Own, schedules_are_kept)

@@ -407,8 +407,10 @@ void Definitions::put(Id relid, LoadedDefinition &loaded, DefinitionChanges *cha
     auto before = known_.find(relid);
     const bool is_same = before != known_.end() && before->second.generation == known.generation;
     known.is_program_written = is_same && before->second.is_program_written;
-    if (before != known_.end())
+    if (before != known_.end()) {
         known.is_suspended = before->second.is_suspended;
+        known.refresh_us = before->second.refresh_us;
+    }
     if (loaded.is_busy)
         known.is_time_dependent = is_same && before->second.is_time_dependent;
     if (!loaded.fault.empty()) {
@@ -431,8 +433,9 @@ void Definitions::compute_effective_schedules()
 {
     effective_schedules_.compute(graph_, [&](Id id) {
         const Known &known = known_.at(id);
-        return scheduler::Terms{known.schedule,          known.is_time_dependent,  known.awaits_capture,
-                                known.is_diamond_atomic, known.is_diamond_slowest, known.owner};
+        return scheduler::Terms{known.schedule,   known.is_time_dependent, known.awaits_capture,
+                                known.refresh_us, known.is_diamond_atomic, known.is_diamond_slowest,
+                                known.owner};
     });
 }
 

@@ -39,6 +39,7 @@ struct Known {
     scheduler::Schedule schedule;
     int64_t generation = 0;
     int refresh_timeout_ms = 0;
+    int64_t refresh_us = 0; /* duration of the last job that refreshed it; 0: unknown */
     scheduler::Id owner = 0;
     bool is_diamond_atomic = true;
     bool is_diamond_slowest = false;
