@@ -20,6 +20,7 @@ db.run(f"CREATE ROLE {STRANGER} LOGIN")
 QUERIES = {"listed": "SELECT id, v FROM public.a", "summed": "SELECT v % 3 AS g, sum(v) AS s FROM public.a GROUP BY 1",
            "joined": "SELECT a.id, w FROM public.a JOIN public.b USING (id)"}
 COUNT_UNCAPTURED = "SELECT count(*) FROM pgtrickle.pgt_dependency WHERE NOT is_captured"
+CAPTURE_CHECK = "SELECT severity, detail FROM pgtrickle.health_check() WHERE check_name = 'capture'"
 ACTIONS = "SELECT array_agg(DISTINCT action) FROM (SELECT DISTINCT ON (pgt_id) action FROM pgtrickle.pgt_refresh_history ORDER BY pgt_id, refresh_id DESC) h"
 
 
@@ -127,8 +128,10 @@ def the_manager_follows_the_source_meanwhile():
         change()
         change()  # this time there is nothing that would make the manager look at the source
         assert db.value(COUNT_UNCAPTURED) > 0
+        assert db.run(CAPTURE_CHECK) == [("WARN", "capture has not begun, refreshes are full ones until a refresh can begin it: public.a")]
     db.wait_for(COUNT_UNCAPTURED, 0)
     change()
+    assert db.value(CAPTURE_CHECK) == "OK"
     assert db.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE status <> 'COMPLETED'") == 0
 
 
