@@ -135,27 +135,6 @@ def the_manager_follows_the_source_meanwhile():
     assert db.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE status <> 'COMPLETED'") == 0
 
 
-def the_manager_follows_a_permission_that_is_granted_beside_a_refresh():
-    """The refresh records that the source is not captured, and the permission commits after it, or before."""
-    owner = f"owner_{uuid.uuid4().hex[:8]}"
-    db.let_own_stream_tables(owner)
-    for commits_last in "permission", "refresh":
-        set_up("520w", {})
-        db.run(f"GRANT SELECT, TRIGGER ON a TO {owner}; GRANT USAGE ON FOREIGN SERVER pgtrickle TO {owner}")
-        refresh, granter = db.connect(user=owner).cursor(), session_with()
-        refresh.execute("SELECT pgtrickle.create_stream_table('listed', %s, 'calculated')", [QUERIES["listed"]])
-        refresh.execute("BEGIN; SELECT pgtrickle.refresh_stream_table('listed')")
-        db.run(f"REVOKE TRIGGER ON a FROM {owner}")
-        refresh.execute("SELECT pgtrickle.refresh_stream_table('listed')")
-        granter.execute(f"BEGIN; GRANT TRIGGER ON a TO {owner}")
-        for session in (refresh, granter) if commits_last == "permission" else (granter, refresh):
-            time.sleep(1)  # the manager reads what has been announced
-            session.execute("COMMIT")
-        db.wait_for(COUNT_UNCAPTURED, 0)
-        refresh.connection.close()
-    db.run(f"DROP OWNED BY {owner}; DROP ROLE {owner}")
-
-
 def the_manager_needs_no_invalidation():
     """A refresh announces that it has ended before its invalidations are sent; here, they are never sent."""
     set_up("calculated")
@@ -223,7 +202,7 @@ def no_change_is_lost_beside_writers():
 
 try:
     run_cases([refreshes_by_hand_are_full_ones_meanwhile, the_manager_follows_the_source_meanwhile,
-               the_manager_needs_no_invalidation, the_manager_follows_a_permission_that_is_granted_beside_a_refresh, a_writer_that_refreshes_is_no_deadlock,
+               the_manager_needs_no_invalidation, a_writer_that_refreshes_is_no_deadlock,
                no_change_is_lost_beside_writers])
 finally:
     db.run(f"DROP ROLE {STRANGER}")
