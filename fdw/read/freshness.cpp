@@ -55,32 +55,42 @@ bool is_too_old(Oid relid, TimestampTz since, TimestampTz now)
                                         definition::DatabaseZone(definition::published_time_zone()));
 }
 
-/* Whether something keeps the stream table from being refreshed, which may be about one that it reads. C++ frame. */
-bool is_stopped(Oid relid)
+/* Returns what keeps the stream table from being refreshed, which may be about one that it reads. C++ frame. */
+Obstacle obstacle_to(Oid relid)
 {
-    const std::vector<Oid> needed = definition::with_upstreams(relid);
-    return std::any_of(needed.begin(), needed.end(), [](Oid one) {
+    for (const Oid one : definition::with_upstreams(relid)) {
         const mailbox::State state = call([=] { return mailbox::status_of(one).state; });
-        return state.is_suspended || state.is_failing || refresh::hold_on(one);
-    });
+        if (state.is_suspended)
+            return Obstacle::suspended;
+        if (state.is_failing)
+            return Obstacle::failed;
+        if (refresh::hold_on(one))
+            return Obstacle::held;
+    }
+    return Obstacle::none;
 }
 
 constexpr int most_upstreams = 64;
 
-/* Whether an upstream that keeps to a schedule of its own exceeds that, because it is not refreshed: its rows are read
- * as they are, so what it lacks is missing here. `since` is the time of the oldest change that is missing for any
- * reason: if this is not too old for the stream table itself, no upstream is looked at. */
-bool reads_stopped_one(Oid relid, TimestampTz since, TimestampTz now)
+/* Returns why an upstream that keeps to a schedule of its own exceeds that, if it is not refreshed: its rows are read
+ * as they are, so what it lacks is missing here, and no refresh of the stream table brings it. `since` is the time of
+ * the oldest change that is missing for any reason: if this is not too old for the stream table itself, no upstream is
+ * looked at. */
+Obstacle obstacle_below(Oid relid, TimestampTz since, TimestampTz now)
 {
     if (since == 0 || !is_too_old(relid, since, now))
-        return false;
+        return Obstacle::none;
     mailbox::PendingUpstream upstreams[most_upstreams];
     const int count = mailbox::pending_own_schedules(relid, upstreams, most_upstreams);
-    return std::any_of(upstreams, upstreams + count, [=](const mailbox::PendingUpstream &upstream) {
-        const ServedRelation *served = find_served_relation(upstream.relid);
-        return served != nullptr && is_too_old(relid, upstream.since, now) &&
-               is_too_old(upstream.relid, upstream.since, now) && enter([&] { return is_stopped(upstream.relid); });
-    });
+    for (int i = 0; i < count; i++) {
+        const Oid upstream = upstreams[i].relid;
+        if (find_served_relation(upstream) == nullptr || !is_too_old(relid, upstreams[i].since, now) ||
+            !is_too_old(upstream, upstreams[i].since, now))
+            continue;
+        if (const Obstacle found = enter([=] { return obstacle_to(upstream); }); found != Obstacle::none)
+            return found;
+    }
+    return Obstacle::none;
 }
 
 /* Returns since when a change that `snapshot` sees may be missing in the storage that it sees, whose row of
@@ -227,10 +237,15 @@ Freshness judge(Oid relid, TimestampTz now)
     if (since != 0 && since < own_since)
         since = own_since;
     if (is_populated && !lacks_read_changes(relid, known.stale_since(), own) &&
-        (since == 0 || (is_by_schedule && known.waits_for_others) || !is_too_old(relid, since, now)) &&
-        (!is_by_schedule || own.holds_it || !reads_stopped_one(relid, known.stale_since(), now)))
-        return {Verdict::serve, Obstacle::none, true,
-                !own.holds_it && !known.state.is_suspended && !known.state.is_failing};
+        (since == 0 || (is_by_schedule && known.waits_for_others) || !is_too_old(relid, since, now))) {
+        const bool is_refreshable = !known.state.is_suspended && !known.state.is_failing;
+        const Obstacle below =
+            is_by_schedule && !own.holds_it ? obstacle_below(relid, known.stale_since(), now) : Obstacle::none;
+        if (below == Obstacle::none)
+            return {Verdict::serve, Obstacle::none, true, !own.holds_it && is_refreshable};
+        if (is_refreshable)
+            return {Verdict::stale, below, true};
+    }
     /* No other process can take the lock of a stream table that this transaction holds. */
     if (own.holds_it && lacks_unlogged)
         return {Verdict::stale, Obstacle::open_statement, true};

@@ -48,6 +48,21 @@ def stopped(begin, reason, end):
     db.run("DROP TABLE source CASCADE")
 
 
+def a_retry_of_a_failed_one_is_not_awaited():
+    """A refresh that fails takes 3 seconds, and the manager tries it again and again: a reader would wait for its time-out."""
+    db.run("""CREATE FUNCTION slow(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+        'BEGIN IF n = 0 THEN PERFORM pg_sleep(3); END IF; RETURN 1 / n; END'""")
+    db.run("CREATE TABLE source (id int PRIMARY KEY, n int); INSERT INTO source VALUES (1, 1)")
+    db.run("SELECT pgtrickle.create_stream_table('kept', 'SELECT id, public.slow(n) AS q FROM public.source', '2s')")
+    db.run("SELECT pgtrickle.create_stream_table('above', 'SELECT count(*) AS n, sum(q) FROM kept', '1s')")
+    db.run("UPDATE source SET n = 0")
+    warning_about("whose last refresh failed.")
+    db.wait_for("""SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'
+        AND backend_type = 'pg_trickle refresh worker'""", True)
+    assert "scan_refresh_timeout" not in (found := read()), found
+    db.run("DROP TABLE source CASCADE; DROP FUNCTION slow")
+
+
 def over_a_gated_source():
     stopped("SELECT pgtrickle.gate_source('source')", "Its source public.source is gated.", "SELECT pgtrickle.ungate_source('source')")
 
@@ -74,13 +89,14 @@ def not_before_the_upstream_exceeds_its_schedule():
     set_up("520w")
     db.run("SELECT pgtrickle.pause_scheduler('{kept}')")
     db.run("INSERT INTO source VALUES (2, 1)")
-    time.sleep(1.5)  # above is older than its own schedule then
+    changed_at = db.value("SELECT clock_timestamp()")
+    db.wait_for(f"SELECT clock_timestamp() > '{changed_at}'::timestamptz + '1.5 s'", True)  # above is older than its own schedule then
     assert read() == "", read()
     db.run("SELECT pgtrickle.resume_scheduler('{kept}'); DROP TABLE source CASCADE")
 
 
 try:
-    run_cases([over_a_gated_source, over_a_paused_one, over_a_frozen_one, over_a_suspended_one, over_a_failing_one,
-               not_before_the_upstream_exceeds_its_schedule])
+    run_cases([a_retry_of_a_failed_one_is_not_awaited, over_a_gated_source, over_a_paused_one, over_a_frozen_one, over_a_suspended_one,
+               over_a_failing_one, not_before_the_upstream_exceeds_its_schedule])
 finally:
     db.drop()
