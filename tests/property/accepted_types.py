@@ -35,6 +35,8 @@ FORMS = [
     "SELECT a, s.* FROM t, LATERAL (SELECT u.b FROM u WHERE u.a > t.a AND t.c IS NULL UNION SELECT a FROM u) s",
     "SELECT a, s.* FROM t, LATERAL (SELECT u.b FROM u WHERE u.a > t.a AND t.c IS NULL EXCEPT ALL SELECT a FROM u) s",
     "SELECT a, s.* FROM t, LATERAL (SELECT u.b FROM u WHERE u.a > t.a AND t.c IS NULL INTERSECT SELECT a FROM u) s",
+    "SELECT a, s.* FROM t, LATERAL (SELECT u.b::bit(2) FROM u WHERE u.a > t.a AND t.c IS NULL UNION SELECT a::bit(2) FROM u) s",
+    "SELECT a, s.* FROM t, LATERAL (SELECT u.b::money FROM u WHERE t.c IS NULL INTERSECT ALL SELECT a::money FROM u) s",
     "SELECT a, (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY u.b) FROM u WHERE u.a > t.a AND t.c IS NOT NULL) FROM t",
     "SELECT a, s.* FROM t, LATERAL (SELECT u.b, u.a, count(*) FROM u WHERE t.c IS NOT NULL GROUP BY ROLLUP (u.b, u.a)) s",
     "SELECT a, s.* FROM t, LATERAL (SELECT u.b, sum(sum(u.a)) OVER (ORDER BY u.b) FROM u WHERE t.c IS NOT NULL GROUP BY u.b) s",

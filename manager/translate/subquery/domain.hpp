@@ -57,6 +57,10 @@ std::vector<Reference> references_to(const Domain &domain);
 /* Adds a conjunct to a condition over two inputs, the first of which has `left_width` columns. */
 void add_conjunct(engine::Condition &condition, Node *conjunct, const Scope &scope, int left_width);
 
+/* Refuses a level whose rows PostgreSQL would have to sort by a column of its domain that has no order
+ * (sorted_domain.cpp). */
+void refuse_unsortable_domain(const Level &level);
+
 /* Returns a copy of the level that also groups by the domain's columns, if it groups at all. */
 Query *with_domain_keys(const Query *query, const Domain &domain);
 

@@ -142,7 +142,7 @@ engine::PlanPtr first_columns(const Input &input, size_t count, Node *value = nu
     return engine::project(input.plan, std::move(expressions));
 }
 
-/* Returns the least that a value of the type takes in a row, out of line if it can be; -1 if no table has such a
+/* Returns the least size in a row of a value of the type, out of line if it can be; -1 if no table has such a
  * column. PostgreSQL frame. */
 int least_bytes_of(Oid type)
 {
