@@ -44,6 +44,12 @@ bool is_allowed(Oid relid, Oid source)
     return OidIsValid(owner) && !capture::denial_of(source, owner);
 }
 
+void request_capture(Oid source)
+{
+    mailbox::note_change(source);
+    mailbox::note_definition_change();
+}
+
 /* Returns the relations on which the statement grants TRIGGER; nothing if it grants it on those of whole schemas. */
 std::optional<std::vector<Oid>> granted_for_capture(const GrantStmt *statement)
 {
@@ -66,19 +72,18 @@ std::optional<std::vector<Oid>> granted_for_capture(const GrantStmt *statement)
     return relations;
 }
 
-/* A refresh that has not ended may record that a source is not captured: the manager looks at all again. */
+/* Those of all sources. */
 void request_all_allowed_captures()
 {
     for (Oid relid : definition::all())
         for (const Source &source : definition::sources_of(relid))
             if (!source.is_captured && call([&] { return is_allowed(relid, source.relid); }))
-                mailbox::note_change(source.relid);
-    mailbox::note_definition_change();
+                request_capture(source.relid);
 }
 
 } // namespace
 
-/* As request_all_allowed_captures(). Two relations are checked for each other's capture, or neither for the other's. */
+/* Two relations are checked for each other's capture, or neither for the other's. */
 void request_allowed_captures(Oid relation)
 {
     for (Oid source : state::to_vector(call([=] { return capture::relations_checked(relation); }))) {
@@ -86,9 +91,8 @@ void request_allowed_captures(Oid relation)
             state::to_vector(call([=] { return state::uncaptured_dependents_of(source); }));
         if (std::any_of(readers.begin(), readers.end(),
                         [=](Oid reader) { return call([=] { return is_allowed(reader, source); }); }))
-            mailbox::note_change(source);
+            request_capture(source);
     }
-    mailbox::note_definition_change();
 }
 
 void grant(const UserStatement &utility)

@@ -100,6 +100,7 @@ void allow(FunctionCallInfo fcinfo)
     if (removed.empty())
         call([=] { ereport(NOTICE, (errmsg("capture of %s is not stopped", quoted_relation_name(relation)))); });
     request_allowed_captures(relation);
+    mailbox::note_definition_change();
 }
 
 /* Invalidates the programs of stream tables that read the relation. PostgreSQL frame. */

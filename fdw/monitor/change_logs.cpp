@@ -61,18 +61,6 @@ bool is_captured_for(const std::vector<StreamTableInfo> &readers, Oid source)
     return false;
 }
 
-/* Returns whether the source is not captured for one of `readers`, although it may be: a refresh will begin its
- * capture. */
-bool awaits_capture(const std::vector<StreamTableInfo> &readers, Oid source)
-{
-    for (const StreamTableInfo &seen : readers)
-        for (const Source &read : seen.definition.sources)
-            if (read.relid == source && !read.is_captured &&
-                !call([&] { return capture::denial_of(source, seen.definition.owner); }))
-                return true;
-    return false;
-}
-
 /* Returns false for a source that has just been dropped. PostgreSQL frame. */
 bool is_there(Oid relation)
 {
@@ -193,8 +181,7 @@ SQL_FUNCTION(pgtrickle_source_rows)
             .boolean(log.is_captured && is_captured_for(readers, source))
             .number(log.bytes);
         log.damage != nullptr ? rows.text(log.damage) : rows.null();
-        rows.number(static_cast<int64_t>(definition::dependents_of(source).size()));
-        rows.boolean(awaits_capture(readers, source)).add();
+        rows.number(static_cast<int64_t>(definition::dependents_of(source).size())).add();
     }
     return 0;
 }

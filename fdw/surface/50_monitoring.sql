@@ -22,7 +22,7 @@ COMMENT ON FUNCTION pgtrickle.statistics_rows() IS 'internal: statistics of refr
 
 CREATE FUNCTION pgtrickle.source_rows(
     of_relid oid DEFAULT NULL, OUT source_relid oid, OUT source_type text, OUT is_captured bool, OUT log_bytes bigint, OUT damage text,
-    OUT readers bigint, OUT awaits_capture bool
+    OUT readers bigint
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_source_rows';

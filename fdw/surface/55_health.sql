@@ -230,14 +230,8 @@ BEGIN ATOMIC
     SELECT r.*, n.nspname || '.' || c.relname AS name
     FROM pgtrickle.source_rows() r JOIN pg_class c ON c.oid = r.source_relid JOIN pg_namespace n ON n.oid = c.relnamespace
   ), found (rank, check_name, bad, names, what, ok) AS (
-    SELECT 21, 'capture', CASE WHEN bool_or(s.damage IS NOT NULL) THEN 'ERROR' ELSE 'WARN' END,
-           CASE WHEN bool_or(s.damage IS NOT NULL)
-                THEN array_agg(s.name || ' (' || s.damage || ')' ORDER BY s.name) FILTER (WHERE s.damage IS NOT NULL)
-                ELSE array_agg(s.name ORDER BY s.name) FILTER (WHERE s.awaits_capture) END,
-           CASE WHEN bool_or(s.damage IS NOT NULL)
-                THEN 'changes may have been lost, the next refresh reinitializes the stream tables: '
-                ELSE 'capture has not begun, refreshes are full ones until a refresh can begin it: ' END,
-           'the changes of all sources are captured'
+    SELECT 21, 'capture', 'ERROR', array_agg(s.name || ' (' || s.damage || ')' ORDER BY s.name) FILTER (WHERE s.damage IS NOT NULL),
+           'changes may have been lost, the next refresh reinitializes the stream tables: ', 'the changes of all sources are captured'
     FROM sources s
     UNION ALL
     SELECT 22, 'change_logs', 'WARN',

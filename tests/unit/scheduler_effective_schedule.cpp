@@ -82,21 +82,6 @@ TEST(Calculated, is_on_change_where_a_dependent_is)
     EXPECT_EQ(world.effective(10).schedules, all({"calculated", "1h"}));
 }
 
-TEST(Calculated, is_due_by_the_clock_while_changes_go_unnoticed)
-{
-    World world;
-    world.add(10, {1}).add(11, {10}).add(12, {1}, "1h");
-    for (Id id : {11, 12})
-        world.terms[id].is_time_dependent = world.terms[id].awaits_capture = true;
-    EXPECT_EQ(world.effective(11).schedules, all({"calculated", "5s"}));
-    EXPECT_EQ(world.effective(10).schedules, all({}));
-    EXPECT_EQ(world.effective(12).schedules, all({"1h"}));
-    world.terms[11].refresh_us = 400'000;
-    EXPECT_EQ(world.effective(11).schedules, all({"calculated", "5s"}));
-    world.terms[11].refresh_us = 6'200'000; /* each refresh computes all rows */
-    EXPECT_EQ(world.effective(11).schedules, all({"calculated", "62s"}));
-}
-
 TEST(Own, schedules_are_kept)
 {
     World world;

@@ -23,7 +23,6 @@ StateSummary *all_summaries(int *count)
         return glances;
     Snapshot snapshot = RegisterSnapshot(GetCatalogSnapshot(RelationGetRelid(table)));
     List *marked = all_marked(snapshot);
-    List *uncaptured = all_uncaptured(snapshot);
     SysScanDesc scan = systable_beginscan(table, InvalidOid, false, snapshot, 0, nullptr);
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
@@ -44,7 +43,6 @@ StateSummary *all_summaries(int *count)
         glance->is_populated = DatumGetBool(values[Column::is_populated - 1]);
         const bool is_filled = glance->is_populated && !nulls[Column::data_timestamp - 1];
         glance->data_timestamp = is_filled ? DatumGetTimestampTz(values[Column::data_timestamp - 1]) : 0;
-        glance->is_uncaptured = list_member_oid(uncaptured, glance->relid);
         char *status = TextDatumGetCString(values[Column::status - 1]);
         strlcpy(glance->status, status, sizeof(glance->status));
         pfree(status);

@@ -19,11 +19,10 @@ struct StateSummary {
     int64_t generation; /* including marks */
     int32_t consecutive_errors;
     bool is_populated;
-    bool is_uncaptured;         /* a source is not captured for it */
     TimestampTz data_timestamp; /* 0: unpopulated */
     char status[16];
 };
-/* Returns the state of all stream tables of this database, read under one snapshot, palloc'ed; sets `count` to their
+/* Returns the state of all stream tables of this database, read by one scan, palloc'ed; sets `count` to their
  * number. PostgreSQL frame. */
 StateSummary *all_summaries(int *count);
 

@@ -188,26 +188,6 @@ bool has_log_dependents(Oid source_relid)
     return OidIsValid(known_dependent);
 }
 
-List *all_uncaptured(Snapshot snapshot)
-{
-    List *relids = NIL;
-    Relation table = definition::open_extension_table("pgt_dependency", AccessShareLock);
-    if (table == nullptr)
-        return NIL;
-    SysScanDesc scan = systable_beginscan(table, InvalidOid, false, snapshot, 0, nullptr);
-    HeapTuple tuple;
-    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
-        bool is_null;
-        if (DatumGetBool(heap_getattr(tuple, dependency_captured, RelationGetDescr(table), &is_null)))
-            continue;
-        relids = lappend_oid(
-            relids, DatumGetObjectId(heap_getattr(tuple, dependency_relid, RelationGetDescr(table), &is_null)));
-    }
-    systable_endscan(scan);
-    table_close(table, AccessShareLock);
-    return relids;
-}
-
 List *sources_of(Oid relid)
 {
     return scan_dependencies("pgt_dependency_pkey", dependency_relid, relid, dependency_source);

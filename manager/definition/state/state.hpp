@@ -155,8 +155,6 @@ List *uncaptured_dependents_of(Oid source_relid);
 /* Whether there are any. DROP of many stream tables of one source asks for each: the answer remembers the youngest one,
  * which is dropped last. */
 bool has_log_dependents(Oid source_relid);
-/* Returns the stream tables that read a source which is not captured for them (List of OIDs, may repeat). */
-List *all_uncaptured(Snapshot snapshot);
 
 /* Invalidates what processes keep about the stream tables that are refreshed together (refresh/sets), through
  * the relation cache's entry of pgt_dependency. Must be called before a dependency, an option or a group that

@@ -1,5 +1,7 @@
 #include "refresh/batch/batch.hpp"
 
+#include "capture/capture.hpp"
+#include "capture/installer.hpp"
 #include "capture/log/log_state.hpp"
 #include "capture/source/source_locks.hpp"
 #include "capture/source/source_rows.hpp"
@@ -7,7 +9,7 @@
 #include "definition/lock_right.hpp"
 #include "refresh/batch/collect_members.hpp"
 #include "refresh/batch/excluded_members.hpp"
-#include "refresh/batch/follow_capture.hpp"
+#include "refresh/program/captured.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -70,6 +72,71 @@ void lock_source_of(Oid member, Oid source, capture::ReadLocks &logs)
     });
 }
 
+/* Returns why the stored rows may lack changes of the source; null if they cannot. A log that was stopped and begun
+ * again for another stream table may lack columns; that invalidates the source, so it is looked for after a
+ * compilation. */
+const char *damage_of(const Compiled &compiled, const CompiledSource &source)
+{
+    return call([&]() -> const char * {
+        if (const char *damage = capture::damage_of(source.relid))
+            return damage;
+        const bool is_whole =
+            compiled.logs_are_checked || source.is_compared ||
+            capture::is_captured_with(source.relid, source.columns.data(), static_cast<int>(source.columns.size()));
+        return is_whole ? nullptr : "a column was not logged";
+    });
+}
+
+/* Changes may have been lost while triggers were missing or disabled: capture is repaired, and the stream
+ * table starts from nothing. A restored stream table that was never filled has no capture yet, which includes
+ * the logs of upstream stream tables. */
+void restore_capture(Member &member)
+{
+    const bool is_populated = member.state.is_populated;
+    std::vector<capture::WantedSource> wanted;
+    for (const CompiledSource &source : member.compiled->sources) {
+        if (!source.is_captured)
+            continue;
+        const char *damage = is_populated ? damage_of(*member.compiled, source) : nullptr;
+        if (is_populated && damage == nullptr)
+            continue;
+        wanted.push_back({source.relid, source.columns});
+        if (damage != nullptr)
+            member.reinitialize_reason = std::string("damaged capture of a source: ") + damage;
+    }
+    capture::begin_capture(wanted, member.compiled->definition.owner);
+    member.compiled->logs_are_checked = true;
+}
+
+/* Makes the captured sources follow the privileges of the stream table's owner, and the decisions of the
+ * sources' owners. The heaps stay those of the program, even if there are no deltas: readers need not wait
+ * for other heaps. */
+void follow_privileges(Member &member)
+{
+    if (member.compiled->captures_match_privileges)
+        return;
+    const Definition &definition = member.compiled->definition;
+    const Oid relid = definition.relid;
+    for (const Source &source : definition.sources) {
+        const bool is_captured = may_capture(definition, source);
+        if (is_captured == source.is_captured)
+            continue;
+        call([&] {
+            state::set_captured(relid, source.relid, is_captured);
+            if (!is_captured)
+                capture::release(source.relid);
+        });
+        if (is_captured)
+            member.reinitialize_reason = "a source was not captured before";
+    }
+    call([=] {
+        CacheInvalidateRelcacheByRelid(relid);
+        CommandCounterIncrement();
+    });
+    mailbox::note_definition_change();
+    member.compiled = &compiled_of(relid);
+}
+
 /* The owner's privileges are checked first: a definition may come from anywhere, for instance from a dump,
  * and until they are checked nothing is done to a source. */
 void lock_what_is_read(const std::vector<Member> &members, capture::ReadLocks &logs)
@@ -87,7 +154,8 @@ void prepare(Member &member)
     if (member.is_left_out)
         return;
     member.compiled = &compiled_with_current_layout(member.compiled->relid());
-    follow_capture(member);
+    follow_privileges(member);
+    restore_capture(member);
 }
 
 /* Returns the sources that an owner of a member which reads them may not keep locked: ATTACH of the source's owner

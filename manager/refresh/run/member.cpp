@@ -154,8 +154,6 @@ std::string refresh_from_frontier(Member &member, Run &run)
     if (is_ahead_of_cluster(frontier))
         return "its frontier is ahead of the cluster";
     if (!compiled.is_captured()) {
-        member.outcome.reason = member.why_uncaptured;
-        member.outcome.was_full_fallback = !member.why_uncaptured.empty();
         refresh_fully(member, run, Action::full);
         return {};
     }

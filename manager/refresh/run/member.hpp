@@ -21,7 +21,6 @@ struct Member {
     bool is_left_out; /* it needs other heaps, but keeps its rows, because this refresh skips it */
     state::StateRow state;
     std::string reinitialize_reason; /* set by the batch before the snapshot; empty: none */
-    std::string why_uncaptured;      /* likewise, if a source that may be captured is not */
     ComputedFrom from = ComputedFrom::logged_changes;
     Outcome outcome;
 };

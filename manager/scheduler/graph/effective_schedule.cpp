@@ -64,14 +64,6 @@ struct Tightest {
     }
 };
 
-/* After so long a stream table that is refreshed on change is due while its changes go unnoticed. Each refresh computes
- * all rows, whether or not there are changes, so that it takes a tenth of the time at most. */
-int64_t seconds_without_capture(int64_t refresh_us)
-{
-    constexpr int64_t fewest_seconds = 5, pause_factor = 10, us_per_second = 1'000'000;
-    return std::max(fewest_seconds, pause_factor * refresh_us / us_per_second);
-}
-
 struct Node {
     Id id;
     Terms terms;
@@ -114,9 +106,6 @@ class Computation {
             schedule.schedules = node.tightest.schedules(node.terms.is_time_dependent);
             schedule.has_own_schedule = is_timed(node);
         }
-        if (node.terms.awaits_capture && !is_timed(node))
-            schedule.schedules.push_back(
-                {Schedule::Kind::duration, seconds_without_capture(node.terms.refresh_us), {}});
         return schedule;
     }
 

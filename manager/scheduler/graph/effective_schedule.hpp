@@ -31,8 +31,6 @@ namespace pgtrickle::scheduler {
 struct Terms {
     Schedule schedule;
     bool is_time_dependent = false; /* its result may differ without a change */
-    bool awaits_capture = false;    /* changes of its sources go unnoticed, as their capture could not begin yet */
-    int64_t refresh_us = 0;         /* duration of its last refresh; 0: unknown */
     bool is_diamond_atomic = true;
     bool is_diamond_slowest = false;
     Id owner = 0;

@@ -11,7 +11,6 @@
  */
 #include "worker/manager/definitions.hpp"
 
-#include "capture/permission.hpp"
 #include "capture/source/source_rows.hpp"
 #include "catalog/process.hpp"
 #include "definition/catalog_caches.hpp"
@@ -102,13 +101,6 @@ bool try_lock_views(Query *query, List **seen)
     return true;
 }
 
-bool awaits_capture(const Definition &definition)
-{
-    return std::any_of(definition.sources.begin(), definition.sources.end(), [&](const Source &source) {
-        return !source.is_captured && !call([&] { return capture::denial_of(source.relid, definition.owner); });
-    });
-}
-
 Known known_of(const Definition &definition, int64_t generation)
 {
     Known known;
@@ -122,8 +114,6 @@ Known known_of(const Definition &definition, int64_t generation)
     known.is_diamond_slowest = definition.is_diamond_policy_slowest;
     known.refresh_timeout_ms = definition.refresh_timeout_ms;
     known.owner = definition.owner;
-    known.is_uncaptured = definition.uncaptured_source() != nullptr;
-    known.awaits_capture = awaits_capture(definition);
     return known;
 }
 
@@ -275,10 +265,7 @@ bool Definitions::must_be_read(const state::StateSummary &glance, bool is_invali
     const Known *known = find(glance.relid);
     const bool is_as_known =
         known != nullptr ? known->generation == glance.generation : failed_.count(glance.relid) != 0;
-    /* Grants, and decisions of the owners of sources, invalidate no stream table. A refresh that records that a source
-     * is not captured announces it before its invalidations are sent. */
-    const bool may_have_other_capture = glance.is_uncaptured || (known != nullptr && known->is_uncaptured);
-    return !is_as_known || is_invalidated || may_have_other_capture || to_reload_.count(glance.relid) != 0;
+    return !is_as_known || is_invalidated || to_reload_.count(glance.relid) != 0;
 }
 
 std::map<Id, LoadedDefinition> Definitions::load_all(const std::vector<state::StateSummary> &glances)
@@ -407,10 +394,8 @@ void Definitions::put(Id relid, LoadedDefinition &loaded, DefinitionChanges *cha
     auto before = known_.find(relid);
     const bool is_same = before != known_.end() && before->second.generation == known.generation;
     known.is_program_written = is_same && before->second.is_program_written;
-    if (before != known_.end()) {
+    if (before != known_.end())
         known.is_suspended = before->second.is_suspended;
-        known.refresh_us = before->second.refresh_us;
-    }
     if (loaded.is_busy)
         known.is_time_dependent = is_same && before->second.is_time_dependent;
     if (!loaded.fault.empty()) {
@@ -433,9 +418,8 @@ void Definitions::compute_effective_schedules()
 {
     effective_schedules_.compute(graph_, [&](Id id) {
         const Known &known = known_.at(id);
-        return scheduler::Terms{known.schedule,   known.is_time_dependent, known.awaits_capture,
-                                known.refresh_us, known.is_diamond_atomic, known.is_diamond_slowest,
-                                known.owner};
+        return scheduler::Terms{known.schedule, known.is_time_dependent, known.is_diamond_atomic,
+                                known.is_diamond_slowest, known.owner};
     });
 }
 

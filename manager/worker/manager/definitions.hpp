@@ -39,15 +39,12 @@ struct Known {
     scheduler::Schedule schedule;
     int64_t generation = 0;
     int refresh_timeout_ms = 0;
-    int64_t refresh_us = 0; /* duration of the last job that refreshed it; 0: unknown */
     scheduler::Id owner = 0;
     bool is_diamond_atomic = true;
     bool is_diamond_slowest = false;
     bool is_program_written = false; /* its program of this generation is written to the catalog */
     bool is_time_dependent = false;  /* its result may differ without a change: volatile functions, now(); or its query
                                       * could not be read */
-    bool is_uncaptured = false;      /* a source is not captured … */
-    bool awaits_capture = false;     /* … although it may be (refresh/batch/follow_capture.hpp) */
     bool is_frozen = false;          /* its tier is frozen */
     bool is_suspended = false;
     TimestampTz unread_since = 0; /* its query could not be read: a refresh must report why; 0: it was read */

@@ -26,7 +26,6 @@ void JobResults::record_in_throttles(const RunningJob &job, const scheduler::Job
             task->throttle.record_refresh(result.took_us, job.commits, now, spacing_us(), hot_jobs);
         else
             task->throttle.record_empty_refresh(now, spacing_us());
-        definitions_.at(member.id).refresh_us = result.took_us;
     }
 }
 
