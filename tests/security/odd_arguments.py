@@ -5,7 +5,6 @@ Any role may call the functions of values of any type, also with records, whose 
 a statement, and with NULL. A function that took the columns of the record before would show memory of the server, or end it.
 Each function is called for a series of values in one statement; each result must be that of a call in a statement of its own."""
 
-import re
 import sys
 import uuid
 from pathlib import Path
@@ -42,7 +41,8 @@ def functions():
           AND NOT 'internal'::regtype = ANY (p.proargtypes) AND '{"\\"any\\"",anyelement}'::regtype[] && p.proargtypes::oid[]::regtype[] ORDER BY 1""")
     others = {"bigint": "1", "pgtrickle.touched_values": "NULL"}
     for name, types in found:
-        yield f"{name}({', '.join(others.get(re.sub(chr(34), '', kind), '{}') for kind in types)})"
+        arguments = ", ".join(others.get(kind, "{}") for kind in types)
+        yield f"{name}({arguments})"
 
 
 def result(statement, *values):
@@ -61,7 +61,7 @@ def results_of_series_are_those_of_single_calls():
         call = call.format(*["odd.row({0})"] * call.count("{}"))
         for _ in range(SERIES):
             series = [dice.randrange(len(ROWS)) for _ in range(LENGTH)]
-            alone = {number: result(f"SELECT {call.format('%s')}::text".replace("%s", str(number))) for number in set(series)}
+            alone = {number: result(f"SELECT {call.format(number)}::text") for number in set(series)}
             series = [number for number in series if isinstance(alone[number], list)]
             found = result(f"SELECT {call.format('number')}::text FROM unnest(%s) number", series)
             wanted = [alone[number][0] for number in series]

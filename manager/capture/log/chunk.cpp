@@ -302,4 +302,17 @@ void close_chunk_writer(ChunkWriter *writer)
     pfree(writer);
 }
 
+void log_row(Sink *sink, const TupleTableSlot *row, int weight)
+{
+    if (sink->writer == nullptr)
+        sink->writer = open_chunk_writer(sink->target);
+    append_row(sink->writer, row->tts_values, row->tts_isnull, weight);
+}
+
+void close_sink(Sink *sink)
+{
+    if (sink->writer != nullptr)
+        close_chunk_writer(sink->writer);
+}
+
 } // namespace pgtrickle::capture

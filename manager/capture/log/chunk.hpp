@@ -15,6 +15,7 @@ extern "C" {
 #include "access/genam.h"
 #include "access/heapam.h"
 #include "access/htup.h"
+#include "executor/tuptable.h"
 #include "nodes/execnodes.h"
 }
 
@@ -49,6 +50,16 @@ void append_marker(ChunkWriter *writer, const char *reason);
 /* Whether the two rows agree in every logged column, by image. */
 bool is_same_image(const Target *target, const Datum *a, const bool *a_nulls, const Datum *b, const bool *b_nulls);
 void close_chunk_writer(ChunkWriter *writer);
+
+/* A log to which a statement may write rows. */
+struct Sink {
+    const Target *target;
+    ChunkWriter *writer; /* nullptr until there is a row */
+};
+
+/* As append_row(), of a row of the written relation, of which all logged columns are deformed. */
+void log_row(Sink *sink, const TupleTableSlot *row, int weight);
+void close_sink(Sink *sink);
 
 /* Number of the last chunk that this transaction wrote to any log; 0 if there is none. For
  * Frontier::of_snapshot(). C++ frames may call it, as it raises nothing. */

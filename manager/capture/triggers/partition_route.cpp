@@ -23,10 +23,9 @@ namespace {
 struct Split;
 
 struct Part {
-    Part *parent;         /* nullptr: directly below the written relation */
-    const Target *target; /* nullptr unless it is a source that is captured by statements */
-    ChunkWriter *writer;  /* nullptr until there is a row */
-    Split *split;         /* nullptr if no source is below it */
+    Part *parent; /* nullptr: directly below the written relation */
+    Sink sink;    /* without a target unless it is a source that is captured by statements */
+    Split *split; /* nullptr if no source is below it */
 };
 
 struct Split {
@@ -125,7 +124,7 @@ Part *make_part(Route *route, Split *above, Part *parent, int number)
     const Oid relid = above->desc->oids[number];
     auto *part = static_cast<Part *>(palloc0(sizeof(Part)));
     part->parent = parent;
-    part->target = target_below(route->targets, relid);
+    part->sink.target = target_below(route->targets, relid);
     if (!above->desc->is_leaf[number] && has_target_below(route->targets, relid))
         part->split = make_split(route, table_open(relid, RowExclusiveLock));
     above->parts[number] = part;
@@ -168,13 +167,6 @@ bool is_at_or_above(const Part *part, const Part *other)
     return other != nullptr;
 }
 
-void log_row(Part *part, TupleTableSlot *row, int weight)
-{
-    if (part->writer == nullptr)
-        part->writer = open_chunk_writer(part->target);
-    append_row(part->writer, row->tts_values, row->tts_isnull, weight);
-}
-
 } // namespace
 
 Route *begin_route(Relation written, const Targets *targets)
@@ -193,15 +185,15 @@ void log_below(Route *route, TupleTableSlot *old_row, TupleTableSlot *new_row)
     Part *of_old = old_row == nullptr ? nullptr : find_part(route, old_row);
     Part *of_new = new_row == nullptr ? nullptr : find_part(route, new_row);
     auto is_unchanged = [&](const Part *part, const Part *other) {
-        return is_at_or_above(part, other) && is_same_image(part->target, old_row->tts_values, old_row->tts_isnull,
+        return is_at_or_above(part, other) && is_same_image(part->sink.target, old_row->tts_values, old_row->tts_isnull,
                                                             new_row->tts_values, new_row->tts_isnull);
     };
     for (Part *part = of_old; part != nullptr; part = part->parent)
-        if (part->target != nullptr && !is_unchanged(part, of_new))
-            log_row(part, old_row, -1);
+        if (part->sink.target != nullptr && !is_unchanged(part, of_new))
+            log_row(&part->sink, old_row, -1);
     for (Part *part = of_new; part != nullptr; part = part->parent)
-        if (part->target != nullptr && !is_unchanged(part, of_old))
-            log_row(part, new_row, 1);
+        if (part->sink.target != nullptr && !is_unchanged(part, of_old))
+            log_row(&part->sink, new_row, 1);
 }
 
 void end_route(Route *route)
@@ -209,8 +201,7 @@ void end_route(Route *route)
     ListCell *cell;
     foreach (cell, route->parts) {
         auto *part = static_cast<Part *>(lfirst(cell));
-        if (part->writer != nullptr)
-            close_chunk_writer(part->writer);
+        close_sink(&part->sink);
         if (part->split == nullptr)
             continue;
         if (part->split->row != nullptr)

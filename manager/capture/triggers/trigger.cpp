@@ -31,25 +31,12 @@ namespace pgtrickle::capture {
 
 namespace {
 
-/* A log that is being written by this statement. */
-struct Sink {
-    const Target *target;
-    ChunkWriter *writer; /* nullptr until there is a row */
-};
-
 struct Statement {
     Relation relation;
     int count;
     Sink *sinks;  /* of the relation and its ancestors */
     Route *route; /* to partitions of the relation; nullptr if none is a source */
 };
-
-void log_row(Sink *sink, TupleTableSlot *slot, int weight)
-{
-    if (sink->writer == nullptr)
-        sink->writer = open_chunk_writer(sink->target);
-    append_row(sink->writer, slot->tts_values, slot->tts_isnull, weight);
-}
 
 /* Either row may be null. */
 void log_change(Statement *statement, TupleTableSlot *old_row, TupleTableSlot *new_row)
@@ -138,8 +125,7 @@ void log_statement(const TriggerData *trigger)
     if (statement.count > 0 || statement.route != nullptr)
         log_transitions(&statement, trigger->tg_oldtable, trigger->tg_newtable);
     for (int i = 0; i < statement.count; i++)
-        if (statement.sinks[i].writer != nullptr)
-            close_chunk_writer(statement.sinks[i].writer);
+        close_sink(&statement.sinks[i]);
     if (statement.route != nullptr)
         end_route(statement.route);
 }
