@@ -111,6 +111,52 @@ TimestampTz stale_since_as_of(Oid relid, Snapshot snapshot, const state::Visible
     return since == 0 || since > seen.data_timestamp ? since : seen.data_timestamp;
 }
 
+struct AsOf {
+    Snapshot snapshot;
+    TimestampTz taken_at;
+    int64_t tolerated_us; /* how much longer than permitted changes may be missing */
+};
+
+bool is_too_old_as_of(Oid relid, TimestampTz since, const AsOf &as_of)
+{
+    if (since != DT_NOBEGIN && since < as_of.taken_at)
+        since = std::min(since + as_of.tolerated_us, as_of.taken_at);
+    return is_too_old(relid, since, as_of.taken_at);
+}
+
+bool has_pending_changes_as_of(Oid relid, const AsOf &as_of, bool is_by_schedule)
+{
+    const TimestampTz begun_at =
+        IsolationUsesXactSnapshot() ? GetCurrentTransactionStartTimestamp() : GetCurrentStatementStartTimestamp();
+    return has_pending_changes(relid, as_of.snapshot, is_by_schedule, begun_at);
+}
+
+bool is_upstream_too_old(Oid relid, Oid upstream, const AsOf &as_of)
+{
+    const ServedRelation *served = find_served_relation(upstream);
+    if (served == nullptr || served->schedule.is_on_change())
+        return false;
+    const TimestampTz since =
+        stale_since_as_of(upstream, as_of.snapshot, state::visible_row(upstream, as_of.snapshot), true);
+    return since != 0 && is_too_old_as_of(relid, since, as_of) && is_too_old_as_of(upstream, since, as_of) &&
+           has_pending_changes_as_of(upstream, as_of, true);
+}
+
+/* As obstacle_below(): returns whether an upstream with a schedule of its own exceeds that as of the snapshot, for
+ * whatever reason: it may have been refreshed since. */
+bool is_one_below_too_old(Oid relid, const state::VisibleRow &seen, const AsOf &as_of)
+{
+    const TimestampTz since = stale_since_as_of(relid, as_of.snapshot, seen, false);
+    if (since == 0 || !is_too_old_as_of(relid, since, as_of))
+        return false;
+    return enter([&] {
+        const std::vector<Oid> upstreams = definition::upstreams_of(relid);
+        return std::any_of(upstreams.begin(), upstreams.end(), [&](Oid upstream) {
+            return call([&] { return is_upstream_too_old(relid, upstream, as_of); });
+        });
+    });
+}
+
 /* Whether this transaction has changed a source of one of the stream tables by a statement that is in progress. C++
  * frame. */
 bool is_any_unlogged(const std::vector<Oid> &relids, CommandId reader)
@@ -258,6 +304,7 @@ Freshness judge(Oid relid, TimestampTz now)
 
 Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at, int64_t tolerated_us)
 {
+    const AsOf as_of = {snapshot, taken_at, tolerated_us};
     state::VisibleRow seen = state::visible_row(relid, snapshot);
     require_storage_seen(relid, find_served_relation(relid)->storage, snapshot);
     if (!guc::enabled || !seen.is_populated)
@@ -266,15 +313,10 @@ Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at, int64_
         return {Verdict::stale, Obstacle::open_statement, true};
     const bool is_read = lacks_what_was_read_as_of(relid, snapshot);
     const bool is_by_schedule = is_by_own_schedule(relid) && !is_read;
-    TimestampTz since = stale_since_as_of(relid, snapshot, seen, is_by_schedule);
-    if (since == 0)
-        return {Verdict::serve, Obstacle::none, true};
-    if (since != DT_NOBEGIN && since < taken_at)
-        since = since + tolerated_us < taken_at ? since + tolerated_us : taken_at;
-    const TimestampTz begun_at =
-        IsolationUsesXactSnapshot() ? GetCurrentTransactionStartTimestamp() : GetCurrentStatementStartTimestamp();
-    if ((!is_too_old(relid, since, taken_at) && !is_read) ||
-        !has_pending_changes(relid, snapshot, is_by_schedule, begun_at))
+    const TimestampTz since = stale_since_as_of(relid, snapshot, seen, is_by_schedule);
+    const bool lacks_too_much = since != 0 && (is_read || is_too_old_as_of(relid, since, as_of)) &&
+                                has_pending_changes_as_of(relid, as_of, is_by_schedule);
+    if (!lacks_too_much && !(is_by_schedule && is_one_below_too_old(relid, seen, as_of)))
         return {Verdict::serve, Obstacle::none, true};
     return {Verdict::stale, RecoveryInProgress() ? Obstacle::standby : Obstacle::fixed_snapshot, true};
 }

@@ -84,10 +84,37 @@ state::VisibleRow visible_row_of(Oid relid, Snapshot snapshot)
 }
 
 struct Walk {
-    bool own_only;         /* without upstreams that have their own schedule and are refreshed separately */
+    bool own_only;         /* without upstreams that are not refreshed for their dependents */
     TimestampTz begun_at;  /* time dependence counts as a pending change of what was refreshed before */
     bool as_query = false; /* what the query sees of a source without a logged change counts as well */
 };
+
+/* Whether a refresh of `relid` that is due does not refresh `upstream`, which is refreshed when its own schedule
+ * requires that. C++ frame. */
+bool is_not_refreshed_for(Oid relid, Oid upstream, const state::VisibleRow &upstream_row)
+{
+    return upstream_row.status != state::Status::suspended && call([=] { return keeps_own_schedule(upstream); }) &&
+           !is_in_one_atomic_set(relid, upstream);
+}
+
+bool has_pending_upstream(Oid relid, const state::VisibleRow &seen, Snapshot snapshot, const Walk &walk, int &left);
+
+/* Returns whether a suspended upstream has a change that has not been applied, at any distance: nothing refreshes it by
+ * its schedule. C++ frame. */
+bool has_pending_in_suspended(Oid relid, Snapshot snapshot, const Walk &walk, int &left)
+{
+    if (--left < 0)
+        return true;
+    for (const Source &source : definition::sources_of(relid)) {
+        if (source.kind != SourceKind::stream_table)
+            continue;
+        const state::VisibleRow row = visible_row_of(source.relid, snapshot);
+        if (row.status == state::Status::suspended ? has_pending_upstream(source.relid, row, snapshot, walk, left)
+                                                   : has_pending_in_suspended(source.relid, snapshot, walk, left))
+            return true;
+    }
+    return false;
+}
 
 /* Returns whether one of the sources of `relid`, which the snapshot sees as `seen`, has a change that has not been
  * applied, at any distance upstream. `left` limits the number of stream tables visited. C++ frame. */
@@ -102,11 +129,12 @@ bool has_pending_upstream(Oid relid, const state::VisibleRow &seen, Snapshot sna
         if (walk.as_query ? may_differ_from_log(source.relid, *frontier, snapshot)
                           : is_pending(source.relid, *frontier, snapshot))
             return true;
-        bool is_walked = source.kind == SourceKind::stream_table &&
-                         !(walk.own_only && call([&] { return keeps_own_schedule(source.relid); }) &&
-                           !is_in_one_atomic_set(relid, source.relid));
-        if (is_walked &&
-            has_pending_upstream(source.relid, visible_row_of(source.relid, snapshot), snapshot, walk, left))
+        if (source.kind != SourceKind::stream_table)
+            continue;
+        const state::VisibleRow row = visible_row_of(source.relid, snapshot);
+        if (walk.own_only && is_not_refreshed_for(relid, source.relid, row)
+                ? has_pending_in_suspended(source.relid, snapshot, walk, left)
+                : has_pending_upstream(source.relid, row, snapshot, walk, left))
             return true;
     }
     return false;

@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
 """Shows that a read by schedule reports rows that are too old because an upstream with a schedule of its own is not
-refreshed: it fails, is suspended or is held. Before the upstream exceeds its schedule, its rows are read without a word."""
+refreshed: it fails, is suspended or is held. Before the upstream exceeds its schedule, its rows are read without a word.
+Under a fixed snapshot such a read is exact, or warns."""
 
 import sys
 import time
@@ -35,12 +36,24 @@ def warning_about(reason):
         time.sleep(0.1)
 
 
+def check_under_fixed_snapshot(reason):
+    """Checks that a read by schedule is exact, or warns, where another statement has taken the snapshot."""
+    session = db.connect()
+    cursor = session.cursor()
+    cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM source")
+    cursor.execute("SELECT n FROM above")
+    found = cursor.fetchone()[0], "".join(session.notices)
+    session.close()
+    assert found[0] == 2 or reason in found[1], found
+
+
 def stopped(begin, reason, end):
     set_up("2s")
     db.run(begin)
     db.run("INSERT INTO source VALUES (2, 1)")
     try:
         warning_about(reason)
+        check_under_fixed_snapshot(reason)
     finally:
         db.run(end)
     db.wait_for("SELECT n FROM above", 2)
