@@ -12,8 +12,22 @@ namespace pgtrickle {
 
 Rows::Rows(FunctionCallInfo fcinfo)
 {
-    call([=] { InitMaterializedSRF(fcinfo, 0); });
+    row_ = call([=] {
+        InitMaterializedSRF(fcinfo, 0);
+        return AllocSetContextCreate(CurrentMemoryContext, "pg_trickle result row", ALLOCSET_DEFAULT_SIZES);
+    });
     result_ = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+}
+
+/* Returns what `make`, a PostgreSQL frame, makes in the memory of the row. */
+template <class Make> Datum Rows::in_row(Make make)
+{
+    return call([&] {
+        MemoryContext before = MemoryContextSwitchTo(row_);
+        const Datum value = make();
+        MemoryContextSwitchTo(before);
+        return value;
+    });
 }
 
 Rows &Rows::push(Datum value, bool is_null, Oid type)
@@ -26,7 +40,7 @@ Rows &Rows::push(Datum value, bool is_null, Oid type)
 
 Rows &Rows::text(const char *value)
 {
-    return push(call([=] { return CStringGetTextDatum(value); }), false, TEXTOID);
+    return push(in_row([=] { return CStringGetTextDatum(value); }), false, TEXTOID);
 }
 
 Rows &Rows::text(const std::string &value)
@@ -73,7 +87,7 @@ Rows &Rows::interval(const std::optional<int64_t> &microseconds)
 {
     if (!microseconds)
         return null();
-    return push(call([&] {
+    return push(in_row([&] {
                     auto *interval = static_cast<Interval *>(palloc0(sizeof(Interval)));
                     interval->time = *microseconds;
                     return IntervalPGetDatum(interval);
@@ -83,7 +97,7 @@ Rows &Rows::interval(const std::optional<int64_t> &microseconds)
 
 Rows &Rows::texts(const std::vector<std::string> &values)
 {
-    return push(call([&] {
+    return push(in_row([&] {
                     auto *texts = static_cast<Datum *>(palloc(sizeof(Datum) * (values.size() + 1)));
                     for (size_t i = 0; i < values.size(); i++)
                         texts[i] = CStringGetTextDatum(values[i].c_str());
@@ -132,6 +146,7 @@ void Rows::add()
     call([this] {
         tuplestore_putvalues(result_->setResult, result_->setDesc, values_.data(),
                              reinterpret_cast<bool *>(nulls_.data()));
+        MemoryContextReset(row_);
     });
     values_.clear();
     nulls_.clear();

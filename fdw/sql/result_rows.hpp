@@ -1,9 +1,10 @@
 /*
  * The result of a set-returning SQL function, row by row.
  *
- * A row is built from left to right, and its values are copied when it is added. PostgreSQL interprets a
- * Datum by the type that the function declares, so each value carries the type as which it was made, and
- * add() raises XX000 if a column is declared with another type. All methods are for C++ frames.
+ * A row is built from left to right, and its values are copied when it is added; the memory of those that are made here
+ * is freed then, because a result may be too long for memory. PostgreSQL interprets a Datum by the type that the
+ * function declares, so each value carries the type as which it was made, and add() raises XX000 if a column is
+ * declared with another type. All methods are for C++ frames.
  */
 #pragma once
 
@@ -44,9 +45,11 @@ class Rows {
 
   private:
     Rows &push(Datum value, bool is_null, Oid type);
+    template <class Make> Datum in_row(Make make);
     void require_declared_types() const;
 
     ReturnSetInfo *result_;
+    MemoryContext row_; /* of the values of one row */
     std::vector<Datum> values_;
     std::vector<char> nulls_;
     std::vector<Oid> types_;

@@ -43,7 +43,7 @@ constexpr size_t most_overdue = 1000;
 constexpr int pages_of_worker = 4000;
 constexpr int pages_of_backend = 16'000;
 constexpr std::chrono::milliseconds batches_take(100);
-constexpr int64_t rows_at_once = 10'000;
+constexpr int64_t rows_at_once = 1000;
 constexpr int64_t rows_between_counts = 10'000;
 
 Local &local()
@@ -345,6 +345,7 @@ void each_refresh(uint32_t relid, int64_t max_rows, const std::function<bool(con
     do {
         int64_t wanted = std::min(max_rows, rows_at_once);
         rows.clear();
+        call([] { CHECK_FOR_INTERRUPTS(); });
         read([&](Database &catalog) { rows = history_of(catalog, database, relid, wanted, before); });
         for (const Refresh &row : rows)
             if (!take(row))
