@@ -3,7 +3,6 @@
 #include "definition/definition.hpp"
 #include "definition/definition_view.hpp"
 #include "definition/indirect_users.hpp"
-#include "definition/state/state.hpp"
 #include "fdw/definition/query_text.hpp"
 #include "mailbox/mailbox.hpp"
 
@@ -61,12 +60,7 @@ void name_indexes(const UserStatement &utility, StatementHandler carry_out)
         call([&] { utility.run(); });
     call([=] {
         CommandCounterIncrement();
-        ListCell *cell;
-        foreach (cell, users_of_all(indexes, true))
-            follow_in_text(lfirst_oid(cell));
-        /* Programs contain the name, also those of stream tables that use it through views. */
-        foreach (cell, users_of_all(indexes, false))
-            state::bump_generation(lfirst_oid(cell));
+        follow_names(users_of_all(indexes, true), users_of_all(indexes, false));
     });
     mailbox::note_definition_change();
 }

@@ -298,17 +298,10 @@ void follow_in_setting(Oid relid, Oid configuration)
 
 void follow(const AffectedTables &concerned)
 {
-    /* The lock serializes renames of different sources of one stream table, and does not block refreshes. */
     ListCell *cell;
-    foreach (cell, concerned.by_text) {
-        if (concerned.configurations != NIL)
-            follow_in_setting(lfirst_oid(cell), list_nth_oid(concerned.configurations, foreach_current_index(cell)));
-        follow_in_text(lfirst_oid(cell));
-        state::bump_generation(lfirst_oid(cell));
-    }
-    foreach (cell, concerned.by_views)
-        if (!list_member_oid(concerned.by_text, lfirst_oid(cell)))
-            state::bump_generation(lfirst_oid(cell));
+    foreach (cell, concerned.configurations)
+        follow_in_setting(list_nth_oid(concerned.by_text, foreach_current_index(cell)), lfirst_oid(cell));
+    follow_names(concerned.by_text, concerned.by_views);
 }
 
 /* Renames a column of a storage, or of the internal view, in the catalog, because no statement can name these. The name

@@ -150,17 +150,22 @@ void settle_followed(XactEvent moment)
     }
 }
 
-void follow_in_text(Oid relid)
+void follow_names(List *by_text, List *by_views)
 {
-    if (!is_owned_by_user(relid))
-        follow_at_end(relid);
-    else if (definition::lock_if_exists(relid, ShareUpdateExclusiveLock))
-        rewrite_text(relid);
+    ListCell *cell;
+    /* The lock serializes renames of different sources of one stream table, and does not block refreshes. */
+    foreach (cell, by_text)
+        if (!is_owned_by_user(lfirst_oid(cell)))
+            follow_at_end(lfirst_oid(cell));
+        else if (definition::lock_if_exists(lfirst_oid(cell), ShareUpdateExclusiveLock))
+            rewrite_text(lfirst_oid(cell));
+    foreach (cell, list_concat_unique_oid(list_copy(by_text), by_views))
+        state::bump_generation(lfirst_oid(cell));
 }
 
 void follow_columns_in_text(const List *relations)
 {
-    List *users = NIL;
+    List *users = NIL, *changed = NIL;
     ListCell *cell;
     foreach (cell, relations)
         users = list_concat_unique_oid(users, definition::users_of(RelationRelationId, lfirst_oid(cell), 0, true));
@@ -174,11 +179,10 @@ void follow_columns_in_text(const List *relations)
             });
             UnlockRelationOid(user, AccessShareLock);
         }
-        if (is_present)
-            continue;
-        follow_in_text(user);
-        state::bump_generation(user);
+        if (!is_present)
+            changed = lappend_oid(changed, user);
     }
+    follow_names(changed, NIL);
 }
 
 } // namespace pgtrickle

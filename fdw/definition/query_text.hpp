@@ -19,8 +19,10 @@ void rewrite_text(Oid relid);
 /* As rewrite_text(). Returns false if that fails, as it may for a query that is nested too deeply. */
 bool try_rewrite_text(Oid relid);
 
-/* Writes the text after a name in it has changed; that of another role's stream table by follow_at_end(). */
-void follow_in_text(Oid relid);
+/* Writes the texts of the stream tables `by_text` after names in them have changed; those of another role's stream
+ * tables by follow_at_end(). Invalidates their programs, and those of the stream tables `by_views` that use the objects
+ * through views, as programs contain the names. Lists of OIDs. */
+void follow_names(List *by_text, List *by_views);
 
 /* Writes the options of another role's stream table in which names have changed, when this transaction commits: the
  * lock that this takes must not last as long as the transaction stays open (definition/lock_right.hpp), and no code of
