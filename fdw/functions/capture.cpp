@@ -52,16 +52,16 @@ void report_dependents(Oid source)
         const Oid dependent = list_nth_oid(dependents, i);
         if (!call([=] { return definition::is_stream_table(dependent); }))
             continue;
-        const std::string name = call([=] { return quoted_relation_name(dependent); });
-        const std::string owner = call([=] { return GetUserNameFromId(owner_of_relation(dependent, true), false); });
-        call([&] {
-            ereport(NOTICE, (errmsg("stream table %s of role %s will be maintained by full refreshes", name.c_str(),
-                                    owner.c_str())));
+        const RelationName name = call([=] { return name_of_relation(dependent); });
+        const char *owner = call([=] { return GetUserNameFromId(owner_of_relation(dependent, true), true); });
+        if (name.name == nullptr || owner == nullptr)
+            continue;
+        call([=] {
+            ereport(NOTICE, (errmsg("stream table %s of role %s will be maintained by full refreshes",
+                                    quote_qualified_identifier(name.schema, name.name), owner)));
         });
-        const std::string schema_name = call([=] { return get_namespace_name(get_rel_namespace(dependent)); });
-        const std::string bare_name = call([=] { return get_rel_name(dependent); });
         (void)definition::send_alert(
-            definition::alert_of("reinitialize_needed", schema_name, bare_name)
+            definition::alert_of("reinitialize_needed", name.schema, name.name)
                 .ending_with("reason", "the owner of a source has stopped the capture of its changes"));
     }
     mailbox::note_change(source);
@@ -129,10 +129,11 @@ void list_stopped(FunctionCallInfo fcinfo)
     definition::TableRows stopped = call([] { return definition::rows_of("pgt_stopped_capture"); });
     for (int i = 0; i < stopped.count; i++) {
         const Oid relation = DatumGetObjectId(stopped.value(i, stopped_relation));
-        if (!call([=] { return get_rel_name(relation) != nullptr && may_see(relation); }))
+        const bool is_shown = call([=] { return get_rel_name(relation) != nullptr && may_see(relation); });
+        const RelationName shown = call([=] { return name_of_relation(relation); });
+        if (!is_shown || shown.name == nullptr)
             continue;
-        rows.text(call([=] { return get_namespace_name(get_rel_namespace(relation)); }));
-        rows.text(call([=] { return get_rel_name(relation); }));
+        rows.text(shown.schema).text(shown.name);
         rows.time(DatumGetTimestampTz(stopped.value(i, stopped_at)));
         rows.copy(stopped, i, stopped_by).add();
     }

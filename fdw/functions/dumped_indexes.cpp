@@ -84,7 +84,7 @@ void list(FunctionCallInfo fcinfo)
         const auto *index = static_cast<const ListedIndex *>(lfirst(cell));
         rows.text(index->definition);
         for (const char *text : {index->comment, index->statistics, index->extensions})
-            text != nullptr ? rows.text(text) : rows.null();
+            rows.text(text);
         rows.add();
     }
 }

@@ -54,10 +54,10 @@ void list_gates(FunctionCallInfo fcinfo)
             return strcmp(TextDatumGetCString(holds.value(i, hold_kind)), "gate") == 0 &&
                    get_rel_name(source) != nullptr && may_see(source);
         });
-        if (!is_shown)
+        const RelationName shown = call([=] { return name_of_relation(source); });
+        if (!is_shown || shown.name == nullptr)
             continue;
-        rows.text(call([=] { return get_rel_name(source); }));
-        rows.text(call([=] { return get_namespace_name(get_rel_namespace(source)); }));
+        rows.text(shown.name).text(shown.schema);
         rows.boolean(holds.is_null(i, hold_ended_at)).copy(holds, i, hold_since).copy(holds, i, hold_ended_at);
         rows.copy(holds, i, hold_role).add();
     }

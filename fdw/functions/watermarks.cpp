@@ -94,11 +94,6 @@ const scheduler::WatermarkGroup *find_group(const scheduler::Holds &holds, const
     return found != holds.groups.end() && found->name == name ? &*found : nullptr;
 }
 
-bool is_there(Oid relid)
-{
-    return call([=] { return get_rel_name(relid) != nullptr; });
-}
-
 void drop_group(FunctionCallInfo fcinfo)
 {
     require_writable("drop_watermark_group()");
@@ -154,10 +149,11 @@ void list_watermarks(FunctionCallInfo fcinfo)
     definition::TableRows found = call([] { return definition::rows_of("pgt_watermark"); });
     for (int i = 0; i < found.count; i++) {
         Oid source = DatumGetObjectId(found.value(i, watermark_source));
-        if (!is_there(source) || !call([=] { return may_see(source); }))
+        const bool is_shown = call([=] { return get_rel_name(source) != nullptr && may_see(source); });
+        const RelationName shown = call([=] { return name_of_relation(source); });
+        if (!is_shown || shown.name == nullptr)
             continue;
-        rows.text(call([=] { return get_rel_name(source); }));
-        rows.text(call([=] { return get_namespace_name(get_rel_namespace(source)); }));
+        rows.text(shown.name).text(shown.schema);
         rows.copy(found, i, watermark_value).copy(found, i, watermark_at).copy(found, i, watermark_by);
         rows.add();
     }

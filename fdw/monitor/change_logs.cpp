@@ -123,8 +123,12 @@ void add_readers(Rows &rows, Oid source, bool is_owner)
         const Oid reader = list_nth_oid(readers, i);
         if (!call([=] { return is_there(reader) && (is_owner || may_see(reader)); }))
             continue;
-        names.push_back(call([=] { return quoted_relation_name(reader); }));
-        owners.push_back(call([=] { return GetUserNameFromId(owner_of_relation(reader, true), true); }));
+        const char *name = call([=] { return quoted_name_if_exists(reader); });
+        const char *owner = call([=] { return GetUserNameFromId(owner_of_relation(reader, true), true); });
+        if (name == nullptr || owner == nullptr)
+            continue;
+        names.emplace_back(name);
+        owners.emplace_back(owner);
     }
     rows.texts(names).texts(owners);
 }
@@ -179,8 +183,8 @@ SQL_FUNCTION(pgtrickle_source_rows)
         rows.oid(source)
             .text(name_of(kind))
             .boolean(log.is_captured && is_captured_for(readers, source))
-            .number(log.bytes);
-        log.damage != nullptr ? rows.text(log.damage) : rows.null();
+            .number(log.bytes)
+            .text(log.damage);
         rows.number(static_cast<int64_t>(definition::dependents_of(source).size())).add();
     }
     return 0;

@@ -11,7 +11,6 @@
 extern "C" {
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 }
 
 #include <algorithm>
@@ -53,7 +52,7 @@ void add_row(Rows &rows, const Definition &definition, const scheduler::Hold &ho
     rows.text(refresh::sentence_of(hold));
     const bool is_shown = refresh::may_show_all(hold.sources);
     if (is_shown && hold.culprit != InvalidOid)
-        rows.text(call([&] { return quoted_relation_name(hold.culprit); }));
+        rows.text(call([&] { return quoted_name_if_exists(hold.culprit); }));
     else
         rows.text(!is_shown || hold.group.empty() ? std::nullopt : std::optional(hold.group));
     const int origin = is_shown ? origin_of(hold, definition.relid, all) : -1;
@@ -102,9 +101,7 @@ void add_status(Rows &rows, const scheduler::Holds &holds, const scheduler::Wate
     time(least);
     time(greatest);
     least ? rows.real((static_cast<double>(*greatest) - static_cast<double>(*least)) / 1e6) : rows.null();
-    laggard != InvalidOid &&call([=] { return get_rel_name(laggard) != nullptr; })
-        ? rows.text(call([=] { return quoted_relation_name(laggard); }))
-        : rows.null();
+    rows.text(call([=] { return quoted_name_if_exists(laggard); }));
     const auto total = static_cast<int>(group.sources.size());
     rows.integer(waiting).boolean(advanced.has_value()).integer(total).integer(with_watermark).add();
 }

@@ -33,9 +33,7 @@ bool may_see_progress(const mailbox::ProgressSeen &seen)
 
 void add_row(Rows &rows, const mailbox::ProgressSeen &seen)
 {
-    const char *database = call([&] { return get_database_name(seen.database); });
-    rows.integer(seen.pid).oid(seen.database);
-    database != nullptr ? rows.text(database) : rows.null();
+    rows.integer(seen.pid).oid(seen.database).text(call([&] { return get_database_name(seen.database); }));
     if (!may_see_progress(seen)) {
         rows.null().null().null().null().null().null().null().add();
         return;
@@ -58,13 +56,9 @@ bool is_shown(const mailbox::RunningRefresh &running)
 
 void add_row(Rows &rows, const mailbox::RunningRefresh &running)
 {
-    const char *database = call([&] { return get_database_name(running.database); });
-    const char *owner = call([&] { return GetUserNameFromId(running.owner, true); });
-    rows.integer(running.pid);
-    database != nullptr ? rows.text(database) : rows.null();
+    rows.integer(running.pid).text(call([&] { return get_database_name(running.database); }));
     running.database == MyDatabaseId ? rows.oid(running.first_member) : rows.null();
-    rows.integer(running.member_count);
-    owner != nullptr ? rows.text(owner) : rows.null();
+    rows.integer(running.member_count).text(call([&] { return GetUserNameFromId(running.owner, true); }));
     rows.time(running.since).boolean(running.is_share_exhausted).boolean(running.is_share_awaited).add();
 }
 

@@ -158,8 +158,8 @@ Datum name_array(const std::vector<Oid> &relids)
 {
     std::vector<std::string> names;
     for (Oid relid : relids)
-        if (call([=] { return get_rel_name(relid) != nullptr; }))
-            names.push_back(call([=] { return quoted_relation_name(relid); }));
+        if (const char *name = call([=] { return quoted_name_if_exists(relid); }); name != nullptr)
+            names.emplace_back(name);
     std::sort(names.begin(), names.end());
     return call([&] {
         auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (names.size() + 1)));

@@ -40,7 +40,7 @@ Rows &Rows::push(Datum value, bool is_null, Oid type)
 
 Rows &Rows::text(const char *value)
 {
-    return push(in_row([=] { return CStringGetTextDatum(value); }), false, TEXTOID);
+    return value == nullptr ? null() : push(in_row([=] { return CStringGetTextDatum(value); }), false, TEXTOID);
 }
 
 Rows &Rows::text(const std::string &value)

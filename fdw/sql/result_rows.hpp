@@ -27,7 +27,7 @@ class Rows {
     /* Prepares `fcinfo` to return rows of its declared type. */
     explicit Rows(FunctionCallInfo fcinfo);
 
-    Rows &text(const char *value);
+    Rows &text(const char *value); /* nullptr is NULL */
     Rows &text(const std::string &value);
     Rows &text(const std::optional<std::string> &value);
     Rows &number(int64_t value);  /* bigint */

@@ -2,13 +2,13 @@
 
 #include "definition/options.hpp"
 #include "definition/shown_as.hpp"
+#include "pg/relation_name.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
 #include "access/reloptions.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_foreign_table.h"
-#include "utils/lsyscache.h"
 #include "utils/syscache.h"
 }
 
@@ -29,13 +29,12 @@ namespace {
 /* Contents of the catalogs that load() uses, in memory of the current context. */
 struct RawDefinition {
     Oid owner;
-    const char *schema_name;
-    const char *name;
+    RelationName shown;
     List *options;
 };
 
-/* Returns false if the stream table is not there. Without a lock it may be dropped between two look-ups, and a cached
- * entry may outlive its schema. PostgreSQL frame. */
+/* Returns false if the stream table is not there. Without a lock it may be dropped between two look-ups. PostgreSQL
+ * frame. */
 bool read_catalogs(Oid relid, RawDefinition *raw)
 {
     if (!is_stream_table(relid))
@@ -45,8 +44,6 @@ bool read_catalogs(Oid relid, RawDefinition *raw)
         return false;
     auto *form = reinterpret_cast<Form_pg_class>(GETSTRUCT(relation));
     raw->owner = form->relowner;
-    raw->name = pstrdup(NameStr(form->relname));
-    raw->schema_name = get_namespace_name(form->relnamespace);
     ReleaseSysCache(relation);
     HeapTuple table = SearchSysCache1(FOREIGNTABLEREL, ObjectIdGetDatum(relid));
     if (!HeapTupleIsValid(table))
@@ -55,11 +52,8 @@ bool read_catalogs(Oid relid, RawDefinition *raw)
     const Datum options = SysCacheGetAttr(FOREIGNTABLEREL, table, Anum_pg_foreign_table_ftoptions, &is_null);
     raw->options = is_null ? NIL : untransformRelOptions(options);
     ReleaseSysCache(table);
-    if (const Oid shown = ShownAs::of(relid); shown != relid) {
-        raw->name = get_rel_name(shown);
-        raw->schema_name = get_namespace_name(get_rel_namespace(shown));
-    }
-    return raw->name != nullptr && raw->schema_name != nullptr;
+    raw->shown = name_of_relation(ShownAs::of(relid));
+    return raw->shown.name != nullptr;
 }
 
 } // namespace
@@ -79,8 +73,8 @@ std::optional<Definition> load_if_exists(Oid relid)
     Definition definition;
     definition.relid = relid;
     definition.owner = raw.owner;
-    definition.schema_name = raw.schema_name;
-    definition.name = raw.name;
+    definition.schema_name = raw.shown.schema;
+    definition.name = raw.shown.name;
     options::apply(options::from_list(raw.options), &definition);
     definition.sources = sources_of(relid);
     return definition;

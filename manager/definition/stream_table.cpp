@@ -4,6 +4,7 @@
 #include "definition/state/all_states.hpp"
 #include "definition/state/extension_table.hpp"
 #include "definition/state/state.hpp"
+#include "pg/relation_name.hpp"
 #include "pg/versions/names.hpp"
 #include "pg/versions/rights.hpp"
 
@@ -245,10 +246,8 @@ void refuse_reserved_schema(Oid schema)
 char *qualified_name(Oid relid)
 {
     relid = ShownAs::of(relid);
-    char *name = get_rel_name(relid);
-    if (name == nullptr)
-        return psprintf("%u", relid);
-    return psprintf("%s.%s", get_namespace_name(get_rel_namespace(relid)), name);
+    const RelationName found = name_of_relation(relid);
+    return found.name == nullptr ? psprintf("%u", relid) : psprintf("%s.%s", found.schema, found.name);
 }
 
 void raise_cycle(const std::vector<Oid> &path)

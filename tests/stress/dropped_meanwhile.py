@@ -109,6 +109,9 @@ SOURCE_STATEMENTS = (
     "DROP FUNCTION f(int) CASCADE",
     "DROP DOMAIN positive CASCADE",
 )
+# Functions that show names of relations, which they do not lock.
+SHOWN = ("dependency_tree", "diamond_groups", "holds", "pgt_status", "refresh_groups", "source_gates", "stopped_captures", "trigger_rows",
+         "watermark_groups", "watermark_status", "watermarks")
 # The statement has locked, renamed or dropped the stream table, or created a view over it.
 MET_THE_STATEMENT = (psycopg2.errors.DeadlockDetected, psycopg2.errors.UndefinedObject, psycopg2.errors.DuplicateTable,
                      psycopg2.errors.DependentObjectsStillExist, psycopg2.errors.LockNotAvailable)
@@ -175,13 +178,22 @@ def run_on_sources_beside(*others):
     assert not failed, "\n".join(failed)
 
 
-def error_at(catalog, text, *others):
+def begin_with_names():
+    db.run("DROP SCHEMA IF EXISTS doomed CASCADE; SELECT pgtrickle.drop_refresh_group(group_name) FROM pgtrickle.refresh_groups()")
+    db.run("CREATE SCHEMA doomed; CREATE TABLE doomed.src (id int PRIMARY KEY); CREATE TABLE doomed.stopped (id int PRIMARY KEY)")
+    db.run("SELECT pgtrickle.create_stream_table('doomed.st', 'SELECT id FROM doomed.src', '1h')")
+    db.run("SELECT pgtrickle.create_stream_table('doomed.above', 'SELECT id FROM doomed.st JOIN doomed.src USING (id)', '1h')")
+    db.run("SELECT pgtrickle.create_stream_table('doomed.full', 'SELECT id FROM doomed.stopped', '1h')")
+    db.run("SELECT pgtrickle.gate_source('doomed.src'), pgtrickle.advance_watermark('doomed.src', now()), pgtrickle.stop_capture('doomed.stopped'), "
+           "pgtrickle.create_watermark_group('doomed', '{doomed.src}'), pgtrickle.create_refresh_group('doomed', '{doomed.st, doomed.above}')")
+
+
+def error_at(catalog, waiting, *others):
     """Returns the error, or None, of a statement that waits for its first look into the catalog while another transaction
     executes `others`, as far as the statement has not changed the names or locked the stream table before."""
     other = db.connect()
     other.cursor().execute("SET deadlock_timeout = '10ms'; SET lock_timeout = '5s'; SET client_min_messages = error")
     other.autocommit = False
-    waiting = not_started(text)
     other.cursor().execute(f"LOCK TABLE {catalog}")
     waiting.start()
     waiting.await_lock_or_end()
@@ -207,7 +219,7 @@ def run_at_any_catalog(begin, statements, dropped, count):
     internal = []
     for catalog, text in chooser.sample([(catalog, text) for catalog in catalogs for text in statements], count):
         begin()
-        error = error_at(catalog, text, *chooser.choice(dropped))
+        error = error_at(catalog, not_started(text), *chooser.choice(dropped))
         if error and error.startswith(("XX", "57", "None")):
             internal.append(f"{catalog}: {text}: {error}")
     assert not internal, "\n".join(internal)
@@ -219,6 +231,18 @@ def dropped_at_any_catalog():
 
 def sources_of_dropped_ones_at_any_catalog():
     run_at_any_catalog(begin_with_sources, SOURCE_STATEMENTS, [["DROP FOREIGN TABLE above"], ["DROP FOREIGN TABLE st CASCADE"]], 100)
+
+
+def shown_while_their_schema_is_dropped():
+    internal = []
+    for name in SHOWN:
+        waiting = not_started(f"SELECT count(shown::text) FROM pgtrickle.{name}() shown")
+        waiting.session.cursor().execute(waiting.text)  # the name of the new schema is all that it has to look up afterwards
+        begin_with_names()
+        error = error_at("pg_namespace", waiting, "DROP SCHEMA doomed CASCADE")
+        if error:
+            internal.append(f"{name}: {error}")
+    assert not internal, "\n".join(internal)
 
 
 def dropped():
@@ -262,5 +286,5 @@ def sources_of_one_dropped_and_created_again():
     run_on_sources_beside("DROP FOREIGN TABLE st CASCADE", CREATE.replace("FROM src", "FROM viewed"))
 
 
-run_cases([dropped_at_any_catalog, sources_of_dropped_ones_at_any_catalog, sources_of_a_dropped_one, sources_of_dropped_ones, sources_of_one_dropped_and_created_again, dropped, dropped_and_created_again, replaced_by_a_table, with_another_storage,
+run_cases([dropped_at_any_catalog, shown_while_their_schema_is_dropped, sources_of_dropped_ones_at_any_catalog, sources_of_a_dropped_one, sources_of_dropped_ones, sources_of_one_dropped_and_created_again, dropped, dropped_and_created_again, replaced_by_a_table, with_another_storage,
            reassigned_with_another_storage])

@@ -73,12 +73,10 @@ void write_applied_watermark(Oid relid, const char *name, TimestampTz created_at
     CommandCounterIncrement();
 }
 
-std::string name_of_relation(Oid relid)
+std::string shown_name(Oid relid)
 {
-    return call([=] {
-        char *name = get_rel_name(relid);
-        return name == nullptr ? pstrdup("a relation that is gone") : quoted_relation_name(relid);
-    });
+    const char *name = call([=] { return quoted_name_if_exists(relid); });
+    return name == nullptr ? "a relation that is gone" : name;
 }
 
 } // namespace
@@ -136,7 +134,7 @@ HoldExplanation explain_hold(Oid relid)
     for (Oid upstream : definition::upstreams_of(relid))
         if (std::optional<Hold> hold = hold_on(upstream))
             return about({relid, upstream},
-                         {"It reads " + name_of_relation(upstream) + ", which is " + name_of(hold->kind) + ".",
+                         {"It reads " + shown_name(upstream) + ", which is " + name_of(hold->kind) + ".",
                           hint_of(*hold, upstream)});
     return {};
 }
@@ -190,9 +188,9 @@ std::string sentence_of(const Hold &hold)
     if (!hold.is_about_data() || !may_show_all(hold.sources))
         return sentence_to_all(hold);
     if (hold.kind == Hold::Kind::gated)
-        return "Its source " + name_of_relation(hold.culprit) + " is gated.";
+        return "Its source " + shown_name(hold.culprit) + " is gated.";
     if (hold.culprit != InvalidOid)
-        return "Watermark group \"" + hold.group + "\" is held back by " + name_of_relation(hold.culprit) + ".";
+        return "Watermark group \"" + hold.group + "\" is held back by " + shown_name(hold.culprit) + ".";
     return "Watermark group \"" + hold.group + "\" has not advanced since the last refresh.";
 }
 
@@ -201,12 +199,11 @@ std::string hint_of(const Hold &hold, Oid relid)
     switch (hold.kind) {
     case Hold::Kind::drained:
     case Hold::Kind::all_paused: return "Call pgtrickle.resume_scheduler() to end this.";
-    case Hold::Kind::paused:
-        return "Call pgtrickle.resume_scheduler(ARRAY['" + name_of_relation(relid) + "']) to resume it.";
+    case Hold::Kind::paused: return "Call pgtrickle.resume_scheduler(ARRAY['" + shown_name(relid) + "']) to resume it.";
     case Hold::Kind::frozen: return "Set another tier, or call pgtrickle.refresh_stream_table().";
     case Hold::Kind::gated:
         return may_show_all(hold.sources)
-                   ? "Call pgtrickle.ungate_source('" + name_of_relation(hold.culprit) + "') when its data is ready."
+                   ? "Call pgtrickle.ungate_source('" + shown_name(hold.culprit) + "') when its data is ready."
                    : "The owner of the source calls pgtrickle.ungate_source() when its data is ready.";
     case Hold::Kind::not_advanced: break;
     }

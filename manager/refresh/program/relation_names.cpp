@@ -18,7 +18,7 @@ namespace pgtrickle::refresh {
 
 std::string qualified_name(Oid relation)
 {
-    return call([=] { return static_cast<const char *>(quoted_relation_name(relation)); });
+    return call([=] { return quoted_relation_name(relation); });
 }
 
 namespace {

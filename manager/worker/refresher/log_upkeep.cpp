@@ -57,14 +57,10 @@ bool send_alerts_of_growth(Oid source, int64_t bytes, int64_t limit)
 {
     std::string source_name = call([=] { return quoted_relation_name(source); });
     for (Oid dependent : definition::dependents_of(source)) {
-        struct Names {
-            const char *schema, *name;
-        } names = call([=]() -> Names {
-            return {get_namespace_name(get_rel_namespace(dependent)), get_rel_name(dependent)};
-        });
-        if (names.name == nullptr)
+        const RelationName shown = call([=] { return name_of_relation(dependent); });
+        if (shown.name == nullptr)
             continue;
-        if (!definition::send_alert(definition::alert_of("buffer_growth_warning", names.schema, names.name)
+        if (!definition::send_alert(definition::alert_of("buffer_growth_warning", shown.schema, shown.name)
                                         .text("source", source_name)
                                         .number("log_bytes", bytes)
                                         .number("limit_bytes", limit)
