@@ -6,6 +6,7 @@
  * `served` is looked up again wherever it is needed, because planning the nested query may process an
  * invalidation and replace the entry.
  */
+#include "fdw/scan/column_statistics.hpp"
 #include "fdw/scan/exact_query.hpp"
 #include "fdw/scan/execution.hpp"
 #include "fdw/scan/nested_query.hpp"
@@ -33,7 +34,6 @@ extern "C" {
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
 #include "parser/parsetree.h"
-#include "utils/acl.h"
 #include "utils/lsyscache.h"
 }
 
@@ -81,15 +81,24 @@ List *needed_columns(RelOptInfo *rel, const ServedRelation *served, List *own_cl
     return columns;
 }
 
+/* Whether the nested query evaluates the clause. It is planned with the statistics of the storage: clauses over a child
+ * only if its parent's columns may be read. Where policies bind the parent, can_be_nested() permits none but these. */
+bool is_nested(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *clause)
+{
+    const RangeTblEntry *named = named_entry_of(root, rel);
+    return can_be_nested(rel, clause) && (named == planner_rt_fetch(rel->relid, root) || named->securityQuals != NIL ||
+                                          may_read_columns_of(root, rel, reinterpret_cast<Node *>(clause->clause)));
+}
+
 /* Returns the clauses of `restrictions` that the nested query cannot evaluate. */
-List *clauses_left_to_the_scan(RelOptInfo *rel, Oid relid, List *restrictions)
+List *clauses_left_to_the_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid, List *restrictions)
 {
     const bool is_exact = is_planned_exactly(relid), is_of_touched_rows = is_exact && returns_touched_rows(rel);
     List *left = NIL;
     ListCell *cell;
     foreach (cell, restrictions) {
         auto *clause = lfirst_node(RestrictInfo, cell);
-        if (!(is_exact ? can_be_in_exact_query(rel, relid, clause) : can_be_nested(rel, clause)) ||
+        if (!(is_exact ? can_be_in_exact_query(rel, relid, clause) : is_nested(root, rel, clause)) ||
             (is_of_touched_rows && has_changing_parameter(reinterpret_cast<Node *>(clause->clause))))
             left = lappend(left, clause);
     }
@@ -97,20 +106,13 @@ List *clauses_left_to_the_scan(RelOptInfo *rel, Oid relid, List *restrictions)
 }
 
 /* Returns the role whose privileges decide which statistics may be used. A child is read with the
- * privileges on its parent, as with any table: for a role that may SELECT the whole parent, this is the
- * child's owner. */
+ * privileges on its parent, as with any table: clauses that is_nested() permits may use all of its statistics, as its
+ * owner may. */
 Oid read_as(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
-    const Oid user = OidIsValid(rel->userid) ? rel->userid : GetUserId();
-    Index parent = rel->relid;
-    while (root->append_rel_array != nullptr && root->append_rel_array[parent] != nullptr &&
-           planner_rt_fetch(root->append_rel_array[parent]->parent_relid, root)->rtekind == RTE_RELATION)
-        parent = root->append_rel_array[parent]->parent_relid;
-    const RangeTblEntry *entry = planner_rt_fetch(parent, root);
-    if (parent == rel->relid || entry->securityQuals != NIL ||
-        pg_class_aclcheck(entry->relid, user, ACL_SELECT) != ACLCHECK_OK)
-        return rel->userid;
-    return owner_of_relation(relid);
+    const RangeTblEntry *named = named_entry_of(root, rel);
+    return named == planner_rt_fetch(rel->relid, root) || named->securityQuals != NIL ? rel->userid
+                                                                                      : owner_of_relation(relid);
 }
 
 struct PathShape {
@@ -133,7 +135,7 @@ void add_scan_path(PlannerInfo *root, RelOptInfo *rel, Oid relid, const PathShap
         ListCell *cell;
         foreach (cell, parameterised->ppi_clauses) {
             auto *clause = lfirst_node(RestrictInfo, cell);
-            if (!is_planned_exactly(relid) && can_be_nested(rel, clause))
+            if (!is_planned_exactly(relid) && is_nested(root, rel, clause))
                 nested = lappend(nested, clause);
             else
                 own = lappend(own, clause);
@@ -272,7 +274,7 @@ List *leading_columns(const ServedRelation *served)
 
 List *add_parameterisation(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *clause, List *known)
 {
-    if (!join_clause_is_movable_to(clause, rel) || !can_be_nested(rel, clause))
+    if (!join_clause_is_movable_to(clause, rel) || !is_nested(root, rel, clause))
         return known;
     Relids outer = bms_union(clause->clause_relids, rel->lateral_relids);
     outer = bms_del_member(outer, static_cast<int>(rel->relid));
@@ -314,7 +316,7 @@ void scan_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
     rel->tuples = storage::stored_rows(storage_oid);
     set_baserel_size_estimates(root, rel);
     auto *planning = static_cast<ScanPlanning *>(palloc0(sizeof(ScanPlanning)));
-    planning->own_clauses = clauses_left_to_the_scan(rel, relid, rel->baserestrictinfo);
+    planning->own_clauses = clauses_left_to_the_scan(root, rel, relid, rel->baserestrictinfo);
     planning->nested_clauses = list_difference_ptr(rel->baserestrictinfo, planning->own_clauses);
     rel->fdw_private = planning;
 }
