@@ -184,6 +184,7 @@ constexpr SharedMemoryHandler shared_memory_request[] = {
 
 constexpr SharedMemoryHandler shared_memory_startup[] = {
     mailbox::start_memory,
+    mailbox::start_kept_attempts,
     mailbox::start_progress_memory,
 };
 

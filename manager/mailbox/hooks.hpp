@@ -11,6 +11,7 @@ namespace pgtrickle::mailbox {
 /* ---- shared memory, while the library is preloaded; progress.cpp has its own ---- */
 void request_memory();
 void start_memory();
+void start_kept_attempts(); /* after start_memory() */
 void request_progress_memory();
 void start_progress_memory();
 

@@ -19,6 +19,13 @@ bool is_noted(Oid owner) noexcept
            shared->ending_owners + most_ending_owners;
 }
 
+/* Requires entry_lock, exclusively. */
+void note_owner(Oid owner) noexcept
+{
+    if (OidIsValid(owner) && !is_noted(owner))
+        shared->ending_owners[shared->ending_owner_count++ % most_ending_owners] = owner;
+}
+
 } // namespace
 
 void note_process_end(const Oid *relids, int count, Oid owner, ProcessEnd how) noexcept
@@ -27,9 +34,17 @@ void note_process_end(const Oid *relids, int count, Oid owner, ProcessEnd how) n
     for (int i = 0; i < count; i++)
         if (Entry *entry = find_entry(relids[i]))
             entry->process_end = how;
-    if (OidIsValid(owner) && !is_noted(owner))
-        shared->ending_owners[shared->ending_owner_count++ % most_ending_owners] = owner;
+    note_owner(owner);
     LWLockRelease(shared->entry_lock);
+}
+
+/* No other process exists. */
+void note_lost_attempt(Oid database, const Oid *relids, int count, Oid owner, ProcessEnd how) noexcept
+{
+    for (int i = 0; i < count; i++)
+        if (Entry *entry = find_or_make_entry({database, relids[i]}))
+            entry->process_end = how;
+    note_owner(owner);
 }
 
 ProcessEnd process_end_of(Oid relid) noexcept

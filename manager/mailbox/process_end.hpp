@@ -18,6 +18,8 @@ using scheduler::ProcessEnd;
 
 /* Notes that the process of a refresh of these stream tables, which may be none, ends. `owner`: whose code it runs. */
 void note_process_end(const Oid *relids, int count, Oid owner, ProcessEnd how) noexcept;
+/* As note_process_end(), of stream tables of any database, for the postmaster, which creates shared memory. */
+void note_lost_attempt(Oid database, const Oid *relids, int count, Oid owner, ProcessEnd how) noexcept;
 /* Returns how the process of the last refresh of the stream table has ended, until forget_process_end(). */
 ProcessEnd process_end_of(Oid relid) noexcept;
 void forget_process_end(Oid relid) noexcept;

@@ -181,6 +181,8 @@ TimestampTz change_time_of(const SourceSlot &slot, uint64_t count) noexcept;
 /* ---- stream_tables.cpp ---- */
 /* Requires entry_lock. Returns nullptr if there is no entry. */
 Entry *find_entry(Oid relid) noexcept;
+/* Requires entry_lock, exclusively. Returns nullptr if there is no room. */
+Entry *find_or_make_entry(const EntryKey &key) noexcept;
 struct SettledReading {
     uint32_t slot;
     Oid stream_table;
@@ -239,6 +241,8 @@ void notify_lack_of_schedule() noexcept;
 /* Makes the refresh workers of a database exit; workers that have not registered yet exit when they try
  * to. */
 void stop_workers(Oid database) noexcept;
+/* Index of the slot of this process; -1 if it has none. Requires no lock. */
+int own_worker_slot() noexcept;
 /* Frees the slots of this manager's workers that have not registered, and the slot that it uses itself. For a
  * manager that exits. */
 void forget_own_workers() noexcept;

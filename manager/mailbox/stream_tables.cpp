@@ -28,31 +28,6 @@ namespace {
  * called dirty. */
 constexpr int walk_limit = 4096;
 
-Entry *find_or_make(Oid relid) noexcept
-{
-    EntryKey key = {MyDatabaseId, relid};
-    bool is_found;
-    auto *entry = static_cast<Entry *>(hash_search(entries, &key, HASH_ENTER_NULL, &is_found));
-    if (entry != nullptr && !is_found) {
-        entry->state = {};
-        entry->has_state = false;
-        entry->has_readings = false;
-        entry->first_cell = no_cell;
-        entry->is_time_dependent = false;
-        entry->is_over_time_dependent = false;
-        entry->is_schedule_known = false;
-        entry->has_own_schedule = false;
-        entry->waits_for_others = false;
-        entry->process_end = ProcessEnd::none;
-        entry->atomic_set = InvalidOid;
-        entry->as_of = DT_NOBEGIN;
-        entry->refreshed_at = DT_NOBEGIN;
-        entry->dirty_since.store(0);
-        entry->scheduled_dirty_since.store(0);
-    }
-    return entry;
-}
-
 void free_readings(Entry *entry) noexcept
 {
     while (entry->first_cell != no_cell) {
@@ -304,6 +279,30 @@ bool has_reading(Entry *entry, bool (*matches)(uint32_t slot), int &steps) noexc
 
 } // namespace
 
+Entry *find_or_make_entry(const EntryKey &key) noexcept
+{
+    bool is_found;
+    auto *entry = static_cast<Entry *>(hash_search(entries, &key, HASH_ENTER_NULL, &is_found));
+    if (entry != nullptr && !is_found) {
+        entry->state = {};
+        entry->has_state = false;
+        entry->has_readings = false;
+        entry->first_cell = no_cell;
+        entry->is_time_dependent = false;
+        entry->is_over_time_dependent = false;
+        entry->is_schedule_known = false;
+        entry->has_own_schedule = false;
+        entry->waits_for_others = false;
+        entry->process_end = ProcessEnd::none;
+        entry->atomic_set = InvalidOid;
+        entry->as_of = DT_NOBEGIN;
+        entry->refreshed_at = DT_NOBEGIN;
+        entry->dirty_since.store(0);
+        entry->scheduled_dirty_since.store(0);
+    }
+    return entry;
+}
+
 Entry *find_entry(Oid relid) noexcept
 {
     EntryKey key = {MyDatabaseId, relid};
@@ -313,7 +312,7 @@ Entry *find_entry(Oid relid) noexcept
 void apply_refresh(Oid relid, const SettledReading *readings, int count, bool is_time_dependent) noexcept
 {
     LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
-    Entry *entry = find_or_make(relid);
+    Entry *entry = find_or_make_entry({MyDatabaseId, relid});
     if (entry != nullptr) {
         free_readings(entry);
         entry->as_of = readings[0].observed_at;
@@ -336,7 +335,7 @@ void apply_refresh(Oid relid, const SettledReading *readings, int count, bool is
 void apply_state(Oid relid, const State &state, bool only_if_absent) noexcept
 {
     LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
-    Entry *entry = find_or_make(relid);
+    Entry *entry = find_or_make_entry({MyDatabaseId, relid});
     if (entry != nullptr && !(only_if_absent && entry->has_state)) {
         entry->state = state;
         entry->has_state = true;
@@ -402,7 +401,7 @@ void set_effective_schedule(Oid relid, bool has_own_schedule, bool waits_for_oth
     if (!is_available())
         return;
     LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
-    if (Entry *entry = find_or_make(relid)) {
+    if (Entry *entry = find_or_make_entry({MyDatabaseId, relid})) {
         entry->is_schedule_known = true;
         entry->has_own_schedule = has_own_schedule;
         entry->waits_for_others = waits_for_others;
@@ -415,7 +414,7 @@ void set_atomic_set(Oid relid, Oid atomic_set) noexcept
     if (!is_available())
         return;
     LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
-    if (Entry *entry = find_or_make(relid))
+    if (Entry *entry = find_or_make_entry({MyDatabaseId, relid}))
         entry->atomic_set = atomic_set;
     LWLockRelease(shared->entry_lock);
 }

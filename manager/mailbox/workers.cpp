@@ -295,12 +295,19 @@ void stop_waiting_for_share() noexcept
     LWLockRelease(shared->request_lock);
 }
 
-void publish_attempt(Oid first, int count) noexcept
+int own_worker_slot() noexcept
 {
     const WorkerKey &key = my_key.is_valid() ? my_key : stood_in_for;
-    WorkerSlot *slot = key.is_valid() ? find_worker(key) : nullptr;
-    if (slot == nullptr || slot->pid != MyProcPid)
+    const WorkerSlot *slot = key.is_valid() ? find_worker(key) : nullptr;
+    return slot != nullptr && slot->pid == MyProcPid ? key.slot : -1;
+}
+
+void publish_attempt(Oid first, int count) noexcept
+{
+    const int number = own_worker_slot();
+    if (number < 0)
         return;
+    WorkerSlot *slot = &workers[number];
     slot->first_member.store(InvalidOid);
     slot->member_count.store(count);
     slot->attempt_since.store(GetCurrentTimestamp());

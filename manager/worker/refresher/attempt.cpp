@@ -1,11 +1,13 @@
 #include "worker/refresher/attempt.hpp"
 
+#include "mailbox/kept_attempts.hpp"
 #include "mailbox/manager_side.hpp"
 #include "mailbox/process_end.hpp"
 #include "pg/rights.hpp"
 #include "worker/refresher/refresher.hpp"
 
 extern "C" {
+#include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
 }
@@ -29,6 +31,14 @@ extern "C" void pgtrickle_note_process_end(int, Datum)
 {
     if (under_way != nullptr && is_asked_to_end == 0)
         under_way->note_process_end();
+    mailbox::drop_kept_attempt();
+}
+
+/* Another process has crashed, or the server is shut down immediately. */
+extern "C" void pgtrickle_quit_process(int signal)
+{
+    mailbox::drop_kept_attempt();
+    SignalHandlerForCrashExit(signal);
 }
 
 /* The server's log has the error that ended the process. */
@@ -52,25 +62,36 @@ void prepare_attempts()
 {
     prepare_time_limits();
     before_shmem_exit(pgtrickle_note_process_end, 0);
+    pqsignal(SIGQUIT, pgtrickle_quit_process);
 }
 
 Attempt::Attempt(const Ids &members, Blame blame) : members_(members), blame_(blame)
 {
     under_way = this;
     mailbox::publish_attempt(members.front(), static_cast<int>(members.size()));
+    mailbox::keep_attempt(members.data(), count(), ServedOwner::owner(), how(ProcessEnd::by_code));
+}
+
+int Attempt::count() const noexcept
+{
+    return blame_ == Blame::none ? 0 : static_cast<int>(members_.size());
+}
+
+ProcessEnd Attempt::how(ProcessEnd of_one) const noexcept
+{
+    return blame_ == Blame::one ? ProcessEnd::of_several : of_one;
 }
 
 void Attempt::note_process_end() const noexcept
 {
-    const int count = blame_ == Blame::none ? 0 : static_cast<int>(members_.size());
-    const ProcessEnd how = has_exceeded_limit() ? ProcessEnd::by_limit : ProcessEnd::by_code;
-    mailbox::note_process_end(members_.data(), count, ServedOwner::owner(),
-                              blame_ == Blame::one ? ProcessEnd::of_several : how);
+    mailbox::note_process_end(members_.data(), count(), ServedOwner::owner(),
+                              how(has_exceeded_limit() ? ProcessEnd::by_limit : ProcessEnd::by_code));
 }
 
 Attempt::~Attempt()
 {
     under_way = nullptr;
+    mailbox::drop_kept_attempt();
     mailbox::publish_attempt(InvalidOid, 0);
 }
 

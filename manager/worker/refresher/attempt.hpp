@@ -1,7 +1,8 @@
 /*
  * An attempt to refresh some stream tables in one transaction, which may end its process: code of the query makes an
  * error FATAL, or does not end when it is canceled. The process notes that in the mailbox when it exits, and the next
- * job counts a failure and does not retry the refresh. A process that is asked to end by SIGTERM, as by
+ * job counts a failure and does not retry the refresh. Where the process crashes, and the server with it, the next
+ * start of the server notes it (mailbox/kept_attempts.hpp). A process that is asked to end by SIGTERM, as by
  * pg_terminate_backend() or at the end of the server, notes nothing.
  *
  * C++ frames unless a comment says otherwise.
@@ -28,6 +29,9 @@ class Attempt {
     void note_process_end() const noexcept;
 
   private:
+    int count() const noexcept; /* of the members that are at fault */
+    scheduler::ProcessEnd how(scheduler::ProcessEnd of_one) const noexcept;
+
     const scheduler::Ids &members_;
     Blame blame_;
 };
