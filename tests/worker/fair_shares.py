@@ -205,6 +205,21 @@ def a_due_one_is_refreshed_beside_readers():
                 thread.join()
 
 
+def a_worker_with_work_of_its_own_all_the_time_serves_others():
+    """Stream tables whose refreshes take longer than their schedule are always due. Another of their owner, that no worker has
+    refreshed so far, and those of another owner have their turns."""
+    restart(**{"pg_trickle.max_concurrent_refreshes": 1})
+    create_healthy()
+    create_healthy("beside", owner="fair_endless")
+    for k in range(2):
+        create("fair_endless", f"slow{k}", "SELECT pg_sleep(0.7)::text AS z", mode="FULL", is_filled=True)
+    wait_until(lambda: refreshing("slow"), "they are not refreshed")
+    create("fair_endless", "new", "SELECT id FROM beside_source", is_filled=True)
+    for name in "healthy", "beside":
+        keeps_up(name, times=3)
+    db.wait_for("SELECT (SELECT count(*) FROM new) = (SELECT count(*) FROM beside_source)", True)
+
+
 def nor_what_they_read():
     """The upstreams of endless stream tables are refreshed, in a diamond or not. One worker refreshes connected
     stream tables."""
@@ -456,7 +471,8 @@ def nor_does_one_whose_only_worker_is_occupied():
 
 try:
     run_cases([case for case in [endless_ones_leave_a_worker_to_other_owners, however_many_they_are, and_in_whatever_database,
-               nor_do_they_take_it_when_readers_ask_for_them, a_due_one_is_refreshed_beside_readers, nor_what_they_read, nor_upstreams_refreshed_with_them,
+               nor_do_they_take_it_when_readers_ask_for_them, a_due_one_is_refreshed_beside_readers,
+               a_worker_with_work_of_its_own_all_the_time_serves_others, nor_what_they_read, nor_upstreams_refreshed_with_them,
                a_first_fill_is_its_owners_too, a_reader_gets_the_upstreams_that_others_refresh,
                upstreams_that_fail_for_a_moment_over_and_over_do_not_keep_others_busy, a_chain_that_comes_back_to_an_owner_is_refreshed_in_order, a_superuser_is_an_owner_like_others, health_check_names_them, a_limit_may_be_set,
                a_refresh_longer_than_the_limit_fails, also_one_that_catches_the_cancellation,

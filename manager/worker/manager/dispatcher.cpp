@@ -110,27 +110,37 @@ bool Dispatcher::dispatch_due(Id id, TimestampTz now, std::set<Id> *seen)
            dispatch_batch(id, {task->due_at, is_wanted, RequestedBy::scheduler, {}}, seen);
 }
 
+/* Stream tables whose preferred workers are free come first: an idle worker refreshes others when none of its own is
+ * due, or when they have been due for `late_after_us` longer, as some worker may always have one that is due. */
 bool Dispatcher::dispatch_due()
 {
     TimestampTz now = GetCurrentTimestamp();
     queue_dependents(now);
     std::set<Id> seen;
-    auto dispatch_one = [&](Id id) { return dispatch_due(id, now, &seen); };
-    /* Stream tables whose preferred workers are free come first: an idle worker refreshes others when none of
-     * its own is due. */
     Ids without_preferred;
+    size_t begun = 0;
+    auto dispatch_others = [&](TimestampTz due_until) {
+        for (; begun < without_preferred.size(); begun++) {
+            const Id id = without_preferred[begun];
+            if (tasks_.find(id)->due_at > due_until)
+                return true;
+            if (!dispatch_due(id, now, &seen))
+                return false;
+        }
+        return true;
+    };
     for (Id id : tasks_.due(now)) {
         const int preferred_worker = preferred_worker_of(id);
-        scheduler::Assignment found =
-            pool_.choose_worker(preferred_worker, tasks_.find(id)->due_at, now, definitions_.owner_of(id));
+        const TimestampTz due_at = tasks_.find(id)->due_at;
+        scheduler::Assignment found = pool_.choose_worker(preferred_worker, due_at, now, definitions_.owner_of(id));
         if (found.to == scheduler::Assignment::To::later)
             continue;
         if (found.to == scheduler::Assignment::To::another || found.number != preferred_worker)
             without_preferred.push_back(id);
-        else if (!dispatch_one(id))
+        else if (!dispatch_others(due_at - late_after_us) || !dispatch_due(id, now, &seen))
             return false;
     }
-    return std::all_of(without_preferred.begin(), without_preferred.end(), dispatch_one);
+    return dispatch_others(DT_NOEND);
 }
 
 bool Dispatcher::dispatch_upkeep()
