@@ -9,6 +9,7 @@
 #include "fdw/read/on_stale.hpp"
 #include "fdw/read/refresh_others.hpp"
 #include "fdw/read/refresh_wait.hpp"
+#include "fdw/read/session/own_effects.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "mailbox/mailbox.hpp"
@@ -109,7 +110,7 @@ bool request_all(const Oid *relids, int count, bool *has_refreshed)
             freshness.is_populated =
                 mailbox::status_of(relids[i]).state.is_populated || state::visible_row(relids[i]).is_populated;
             require_populated(relids[i], freshness);
-            if (has_to_be_current(relids[i]) && mailbox::own_effects(relids[i]).has_changes) {
+            if (has_to_be_current(relids[i]) && own_effects_on(relids[i]).has_changes) {
                 is_fresh = false;
                 apply_on_stale(relids[i], Obstacle::own_changes);
             }
@@ -311,7 +312,7 @@ Expected expected_of(const Oid *relids, int count)
     bool is_any_requested = false, has_one_to_be_current = false;
     for (int i = 0; i < count; i++) {
         const Freshness freshness = judge(relids[i], now);
-        const mailbox::OwnEffects own = mailbox::own_effects(relids[i]);
+        const mailbox::OwnEffects own = own_effects_on(relids[i]);
         if ((freshness.verdict != Verdict::serve && freshness.verdict != Verdict::request) || !freshness.is_populated ||
             own.has_changes || own.holds_it)
             return Expected::anything;

@@ -21,6 +21,7 @@
 #include "fdw/read/session/choices.hpp"
 #include "fdw/read/session/function_reads.hpp"
 #include "fdw/read/session/leader_reads.hpp"
+#include "fdw/read/session/own_effects.hpp"
 #include "fdw/read/session/past_exact_reads.hpp"
 #include "fdw/read/session/running_statements.hpp"
 #include "fdw/read/snapshot_state.hpp"
@@ -347,7 +348,7 @@ bool is_stored_exactly(Oid relid, mailbox::SourceCounters *contents)
 {
     *contents = mailbox::observe(relid);
     const mailbox::MailboxStatus known = mailbox::status_of(relid);
-    const mailbox::OwnEffects own = mailbox::own_effects(relid);
+    const mailbox::OwnEffects own = own_effects_on(relid);
     return known.is_known && !known.is_state_doubtful && known.state.is_populated && known.is_current() &&
            !own.has_changes && !own.holds_it;
 }

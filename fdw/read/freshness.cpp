@@ -5,6 +5,7 @@
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "definition/time_zone.hpp"
+#include "fdw/read/session/own_effects.hpp"
 #include "fdw/read/session/past_exact_reads.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "fdw/scan/served_relation.hpp"
@@ -101,7 +102,7 @@ Obstacle obstacle_below(Oid relid, TimestampTz since, TimestampTz now)
 TimestampTz stale_since_as_of(Oid relid, Snapshot snapshot, const state::VisibleRow &seen, bool is_by_schedule)
 {
     const mailbox::MailboxStatus known = mailbox::status_of(relid);
-    if (!known.is_known || mailbox::own_effects(relid).has_changes)
+    if (!known.is_known || own_effects_on(relid).has_changes)
         return seen.data_timestamp;
     if (!is_of_last_refresh(relid, snapshot) || state::visible_row(relid).needs_reinit)
         return seen.data_timestamp;
@@ -234,7 +235,7 @@ bool can_refresh_here(Oid relid)
 Freshness judge(Oid relid, TimestampTz now)
 {
     mailbox::MailboxStatus known = mailbox::status_of(relid);
-    mailbox::OwnEffects own = mailbox::own_effects(relid);
+    mailbox::OwnEffects own = own_effects_on(relid);
     bool is_populated = known.is_known && !known.is_state_doubtful && known.state.is_populated && !own.holds_it;
     TimestampTz own_since = DT_NOBEGIN; /* this transaction has applied the changes committed before this time */
     if (!is_populated || known.dirty_since == DT_NOBEGIN) {

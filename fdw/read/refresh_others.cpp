@@ -5,6 +5,7 @@
 #include "definition/stream_table.hpp"
 #include "fdw/read/on_stale.hpp"
 #include "fdw/read/refresh_wait.hpp"
+#include "fdw/read/session/own_effects.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "mailbox/mailbox.hpp"
 #include "refresh/batch/upstreams_of_others.hpp"
@@ -105,7 +106,7 @@ SkippedUpstreams refresh_others(const Oid *relids, int count, bool goes_by_sched
     /* None of these upstreams contains the changes of this transaction. */
     for (int i = 0; i < upstream_count; i++) {
         auto is_it = [&](const SkippedUpstream &one) { return one.relid == upstreams[i]; };
-        if (!goes_by_schedules && mailbox::own_effects(upstreams[i]).has_changes &&
+        if (!goes_by_schedules && own_effects_on(upstreams[i]).has_changes &&
             std::none_of(left.list, left.list + left.count, is_it))
             leave(upstreams[i], Obstacle::own_changes);
     }

@@ -4,6 +4,7 @@
 #include "definition/stream_table.hpp"
 #include "fdw/read/exact_reads.hpp"
 #include "fdw/read/on_stale.hpp"
+#include "fdw/read/session/own_effects.hpp"
 #include "fdw/read/session/past_exact_reads.hpp"
 #include "fdw/read/snapshot_state.hpp"
 #include "mailbox/mailbox.hpp"
@@ -131,7 +132,7 @@ List *kept_with_reported(const List *unrefreshed, Snapshot snapshot)
 bool lacks_what_is_known_here(Oid relid, const StartingStatement &statement)
 {
     const bool is_read_before = is_bound(statement) && read_exactly_at(relid) < made_since(statement.choices);
-    return mailbox::own_effects(relid).has_changes || (!is_read_before && would_go_back(relid, statement));
+    return own_effects_on(relid).has_changes || (!is_read_before && would_go_back(relid, statement));
 }
 
 bool would_any_go_back(const List *set, const StartingStatement &statement)

@@ -4,8 +4,8 @@
 #include "capture/triggers/open_statement.hpp"
 #include "definition/state/state.hpp"
 #include "fdw/read/session/leader_reads.hpp"
+#include "fdw/read/session/own_effects.hpp"
 #include "fdw/read/session/running_statements.hpp"
-#include "mailbox/mailbox.hpp"
 #include "pg/context.hpp"
 
 extern "C" {
@@ -50,7 +50,7 @@ void remember_exact_reads(const List *relids, TimestampTz at)
     foreach (cell, relids) {
         const Oid relid = lfirst_oid(cell);
         auto *noted = static_cast<Unconfirmed *>(palloc(sizeof(Unconfirmed)));
-        const bool has_own = mailbox::own_effects(relid).has_changes || capture::has_open_statement();
+        const bool has_own = own_effects_on(relid).has_changes || capture::has_open_statement();
         /* The changes of a statement that runs are logged when it ends. */
         const int32_t seq = capture::has_open_statement() ? PG_INT32_MAX : capture::own_seq();
         *noted = {{relid, at, has_own, seq}, GetCurrentTransactionNestLevel(), running_depth()};

@@ -1,0 +1,21 @@
+/*
+ * What this transaction has done to what a stream table shows, changes of sources that are not captured included, which
+ * no trigger reports to the mailbox.
+ *
+ * Invariant: a transaction that has changed rows of a relation holds a lock of writers on it to its end, or to that of
+ * the subtransaction that is rolled back. So such a lock on a source that is not captured, or on one of its partitions
+ * or children, counts as a change, also after a refresh in this transaction; it may be one that changed no row.
+ *
+ * PostgreSQL frames.
+ */
+#pragma once
+
+#include "mailbox/mailbox.hpp"
+
+namespace pgtrickle {
+
+/* Cost, beside that of mailbox::own_effects(): for a stream table that changes without a captured change, a look for
+ * the locks of its sources. */
+mailbox::OwnEffects own_effects_on(Oid relid);
+
+} // namespace pgtrickle
