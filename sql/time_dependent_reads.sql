@@ -39,6 +39,14 @@ SELECT test.wait_for($$SELECT pgtrickle.get_staleness('seldom') >= 1.01$$, 'true
 SET pg_trickle.max_staleness = '1s';
 SELECT count(*) FROM seldom;
 RESET pg_trickle.max_staleness;
+-- a_dependent_is_as_old_as_its_upstream_was
+SELECT pgtrickle.create_stream_table('of_seldom', 'SELECT count(*) AS n FROM seldom', '3650d');
+CALL set_most(8);
+SELECT clock_timestamp() AS changed_at \gset
+SELECT pgtrickle.refresh_stream_table('seldom');
+SELECT clock_timestamp() - make_interval(secs => pgtrickle.get_staleness('of_seldom')) <= :'changed_at' AS is_counted_from_the_change;
+SELECT pgtrickle.drop_stream_table('of_seldom');
+CALL set_most(7);
 -- in_a_transaction_of_its_own
 BEGIN;
 CALL set_most(8);

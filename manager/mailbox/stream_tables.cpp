@@ -6,7 +6,7 @@
  * it), and the database's (COMMIT PREPARED).
  *
  * dirty_since after an upstream was refreshed without its dependent: the changes that the upstream applied
- * are older than its commit, so its increment of the counter is marked with the upstream's own dirty_since;
+ * are older than its commit, so its increment of the counter is marked with the time since when it was stale;
  * where the mark is lost, `as_of` is the bound: no base change before it is missing in what the dependent
  * read.
  *

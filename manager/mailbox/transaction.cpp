@@ -102,15 +102,15 @@ void note_slot(uint32_t slot) noexcept
     changed->last_note = mine.sequence;
 }
 
-/* Commit time of the oldest base change that reaches dependents by this transaction's changes of `slot`: if
- * the slot is of a stream table that this transaction refreshed, its dirty_since, which is still that of
+/* Commit time of the oldest base change that may reach dependents by this transaction's changes of `slot`: if
+ * the slot is of a stream table that this transaction refreshed, since when it was stale, which is still that of
  * before the refresh; 0: now. */
 TimestampTz age_of_changes(uint32_t slot) noexcept
 {
     for (const Pending &pending : local().pending) {
         if (pending.kind != Kind::refreshed || slot_of(MyDatabaseId, pending.relid) != slot)
             continue;
-        TimestampTz since = dirty_since(pending.relid);
+        TimestampTz since = status_of(pending.relid).stale_since();
         if (since != 0)
             return since;
     }
