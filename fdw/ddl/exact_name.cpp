@@ -1,9 +1,10 @@
 #include "fdw/ddl/exact_name.hpp"
 
+#include "pg/relation_name.hpp"
+
 extern "C" {
 #include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
-#include "utils/lsyscache.h"
 }
 
 #include <algorithm>
@@ -12,7 +13,11 @@ namespace pgtrickle {
 
 RangeVar *exact_name(Oid relid)
 {
-    return makeRangeVar(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid), -1);
+    const RelationName found = name_of_relation(relid);
+    if (found.name == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("stream table not found: it was dropped meanwhile"),
+                        errdetail("Its OID was %u.", relid)));
+    return makeRangeVar(found.schema, found.name, -1);
 }
 
 void check_options(Oid relid, std::vector<options::Option> wanted)

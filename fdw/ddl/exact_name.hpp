@@ -15,7 +15,7 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* Returns the name of the relation with that of its schema. PostgreSQL frame. */
+/* Returns the name of the stream table with that of its schema; raises an error if it was dropped. PostgreSQL frame. */
 RangeVar *exact_name(Oid relid);
 
 /* Raises 40001 unless the stream table has these options: a schema has been renamed between exact_name() and the

@@ -1,5 +1,6 @@
 #include "fdw/sql/ddl_statements.hpp"
 
+#include "fdw/ddl/exact_name.hpp"
 #include "pg/boundary.hpp"
 #include "pg/versions/names.hpp"
 
@@ -8,7 +9,6 @@ extern "C" {
 #include "nodes/makefuncs.h"
 #include "tcop/dest.h"
 #include "tcop/utility.h"
-#include "utils/lsyscache.h"
 #include "utils/regproc.h"
 }
 
@@ -33,19 +33,10 @@ RangeVar *parse_name(const char *name)
     return makeRangeVarFromNameList(parse_qualified_name(name));
 }
 
-RangeVar *range_var_of(Oid relid)
-{
-    char *name = get_rel_name(relid);
-    if (name == nullptr)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("stream table not found: it was dropped meanwhile"),
-                        errdetail("Its OID was %u.", relid)));
-    return makeRangeVar(get_namespace_name(get_rel_namespace(relid)), name, -1);
-}
-
 std::string quoted(Oid relid)
 {
     return call([=] {
-        RangeVar *name = range_var_of(relid);
+        RangeVar *name = exact_name(relid);
         return quote_qualified_identifier(name->schemaname, name->relname);
     });
 }
@@ -115,7 +106,7 @@ void run_alter(Oid relid, const std::vector<options::Option> &options)
         command->subtype = AT_GenericOptions;
         command->def = reinterpret_cast<::Node *>(list);
         AlterTableStmt *statement = makeNode(AlterTableStmt);
-        statement->relation = range_var_of(relid);
+        statement->relation = exact_name(relid);
         statement->cmds = list_make1(command);
         statement->objtype = OBJECT_FOREIGN_TABLE;
         run_statement(reinterpret_cast<::Node *>(statement), pstrdup(text.c_str()));
@@ -126,7 +117,7 @@ void run_drop(Oid relid, bool cascade)
 {
     std::string text = "DROP FOREIGN TABLE " + quoted(relid) + (cascade ? " CASCADE" : "");
     call([&] {
-        RangeVar *name = range_var_of(relid);
+        RangeVar *name = exact_name(relid);
         DropStmt *statement = makeNode(DropStmt);
         statement->removeType = OBJECT_FOREIGN_TABLE;
         statement->objects = list_make1(list_make2(makeString(name->schemaname), makeString(name->relname)));

@@ -10,8 +10,8 @@ namespace pgtrickle {
 
 /* Null if there is no such relation. */
 struct RelationName {
-    const char *schema;
-    const char *name;
+    char *schema;
+    char *name;
 };
 RelationName name_of_relation(Oid relation);
 
