@@ -21,6 +21,7 @@ INSERT INTO kept VALUES
   ('by_group', 'SELECT p, length(m || n) AS l FROM (SELECT p, max(x) COLLATE "C" AS m, max(p) COLLATE "POSIX" AS n FROM t GROUP BY p) s'),
   ('by_filter_of_groups', 'SELECT * FROM (SELECT y, w, count(*) FROM q GROUP BY y, w) s WHERE y = w'),
   ('by_window', 'SELECT id, sum(length(y || p)) OVER (ORDER BY id) FROM (SELECT id, repeat(x, id) COLLATE "C" AS y, repeat(p, 1) COLLATE "POSIX" AS p FROM t) s'),
+  ('by_elements', 'SELECT id, count(*) OVER (PARTITION BY x = ANY (ys)) AS n FROM (SELECT id, x, string_to_array(p, ''r'') COLLATE "C" AS ys FROM t) s'),
   ('indeterminate', 'SELECT id FROM (SELECT id, w || p AS c, w FROM t) s WHERE c = w'),
   ('padded', 'SELECT t.id, length(coalesce(l.y, m.p)) AS n FROM t LEFT JOIN v l ON l.id = t.id + 1 LEFT JOIN t m ON m.id = t.id + 2');
 INSERT INTO t VALUES (1, 'a', 'A', ''), (2, 'a', 'b', 'r');

@@ -38,6 +38,8 @@ INSERT INTO kept VALUES
   ('of_no_row', 'SELECT id FROM v WHERE (SELECT count(*) FROM s) > 1'),
   ('is_null', 'SELECT id FROM v WHERE i > 3 AND (SELECT min(i) FROM s) IS NULL'),
   ('rows', 'SELECT id FROM v WHERE (i, n) > (SELECT i, n FROM s WHERE id = 1)'),
+  ('elements', 'SELECT id FROM v WHERE i = ANY ((SELECT array_agg(i::int) FROM s)::int[])'),
+  ('all_elements', 'SELECT i, max(t) AS t FROM v GROUP BY i HAVING max(t) > ALL ((SELECT array_agg(t) FROM s)::text[])'),
   ('patterns', 'SELECT id FROM v WHERE t LIKE (SELECT t FROM s WHERE id = 1)'),
   ('pattern_order', 'SELECT id FROM v WHERE t ~>~ (SELECT t FROM s WHERE id = 1)'),
   ('anti', 'SELECT id FROM v WHERE n > (SELECT avg(n) FROM v WHERE n < 100) AND NOT EXISTS (SELECT FROM s WHERE s.i = v.i)'),

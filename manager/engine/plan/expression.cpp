@@ -41,10 +41,13 @@ void append(std::vector<std::variant<std::string, int>> &pieces, const std::vari
         pieces.push_back(piece);
 }
 
-/* Returns the expression as a subquery, whose collation is implicit. An index cannot have a subquery. */
+/* Returns the expression as a subquery, whose collation is implicit. An index cannot have a subquery. Without the cast,
+ * which does nothing, ANY and ALL would compare with each row of the subquery and not with each element of its value.
+ */
 Expression as_subquery(Expression expression)
 {
-    expression.pieces.insert(expression.pieces.begin(), "SELECT ");
+    expression.pieces.insert(expression.pieces.begin(), "(SELECT ");
+    append(expression.pieces, ")::" + expression.result.type);
     expression.needs_column = expression.is_immutable = false;
     return expression;
 }

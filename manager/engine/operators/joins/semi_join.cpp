@@ -193,16 +193,17 @@ std::vector<Expression> SemiJoin::take_conjuncts_of_rows(Condition &condition) c
     return taken;
 }
 
-/* Returns the columns of the only row as scalar subqueries, which the planner computes once and estimates as
- * one value. */
+/* Returns the columns of the only row as scalar subqueries, which the planner computes once and estimates as one value.
+ * Without the casts, which do nothing, ANY and ALL would compare with each row of a subquery and not with each element
+ * of its value. */
 std::vector<std::string> SemiJoin::slots_beside_one_row(Printer &printer, const Select &rows) const
 {
     Select other = printer.select(inputs()[1]);
     std::vector<std::string> slots = rows.slots();
     std::string from = other.from.empty() ? "" : " FROM " + joined(other.from, ", ");
     std::string where = other.where.empty() ? "" : " WHERE " + joined(other.where, " AND ");
-    for (const auto &slot : other.slots())
-        slots.push_back("(SELECT " + slot + from + where + ")");
+    for (int i = 0; i < inputs()[1]->width(); ++i)
+        slots.push_back("(SELECT " + other.slot(i) + from + where + ")::" + inputs()[1]->columns()[i].type);
     return slots;
 }
 
