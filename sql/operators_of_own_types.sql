@@ -7,6 +7,11 @@ SET search_path = operators_of_own_types, "Own Operators";
 CREATE DOMAIN small AS citext CHECK (length(VALUE) < 9);
 CREATE TABLE t (id int PRIMARY KEY, k int, a citext, b citext, d small, l citext[], n text);
 CREATE TABLE u (id int PRIMARY KEY, k int, a citext, b citext);
+CREATE TYPE pair AS (x int, y int);
+CREATE FUNCTION sums_less(pair, pair) RETURNS bool IMMUTABLE STRICT LANGUAGE sql RETURN ($1).x + ($1).y < ($2).x + ($2).y;
+CREATE FUNCTION sums_at_least(pair, pair) RETURNS bool IMMUTABLE STRICT LANGUAGE sql RETURN ($1).x + ($1).y >= ($2).x + ($2).y;
+CREATE OPERATOR <<< (LEFTARG = pair, RIGHTARG = pair, FUNCTION = sums_less, NEGATOR = >>>);
+CREATE OPERATOR >>> (LEFTARG = pair, RIGHTARG = pair, FUNCTION = sums_at_least, NEGATOR = <<<);
 CREATE TABLE kept (name text PRIMARY KEY, query text);
 INSERT INTO kept VALUES
   ('told_apart', $$SELECT id, a IS DISTINCT FROM b AS d, a IS NOT DISTINCT FROM 'x'::citext AS x, d IS DISTINCT FROM a AS s, (a, k) IS DISTINCT FROM (b, id) AS r, l IS DISTINCT FROM '{x}' AS l FROM t$$),
@@ -24,6 +29,8 @@ INSERT INTO kept VALUES
   ('filtered', $$SELECT k, count(*) FILTER (WHERE a IS DISTINCT FROM b) AS c, sum(id) FILTER (WHERE nullif(a, 'x') IS NULL) AS s FROM t GROUP BY k HAVING bool_or(CASE a WHEN 'x' THEN true ELSE b = 'y' END)$$),
   ('windowed', $$SELECT id, rank() OVER (PARTITION BY k ORDER BY a, b DESC) AS r, lag(nullif(a, b)) OVER (ORDER BY a IS DISTINCT FROM 'X', id) AS p FROM t$$),
   ('subqueries', $$SELECT id, a IN (SELECT a FROM u) AS i, b > ALL (SELECT b FROM u WHERE u.k = t.k) AS g, (a, b) = (SELECT a, b FROM u WHERE u.id = t.id) AS r, (SELECT count(*) FROM u WHERE u.a IS DISTINCT FROM t.a) AS c FROM t$$),
+  ('negated', $$SELECT id FROM (SELECT id, k, ROW(k, id)::pair AS p FROM t) s WHERE p <<< ALL (SELECT ROW(u.id, u.id * 3)::pair FROM u WHERE u.k = s.k AND id > 2)$$),
+  ('negated_value', $$SELECT id, p >>> ALL (SELECT ROW(id, u.k)::pair FROM u) AS a FROM (SELECT id, ROW(k, id)::pair AS p FROM t) s$$),
   ('not_in', $$SELECT id FROM t WHERE (a, b) NOT IN (SELECT a, b FROM u WHERE b > 'X')$$),
   ('computed', $$SELECT t.id, g.x IS DISTINCT FROM t.b AS d FROM t, unnest(l) g(x) WHERE g.x IS NOT DISTINCT FROM t.a$$),
   ('sets', $$SELECT lower(a) AS a FROM t WHERE nullif(a, b) IS NULL EXCEPT SELECT lower(a) FROM u$$);

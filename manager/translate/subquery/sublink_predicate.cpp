@@ -4,11 +4,13 @@
  */
 #include "translate/subquery/sublink.hpp"
 
+#include "pg/equality.hpp"
 #include "pg/limit.hpp"
 #include "pg/versions/parser.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {
+#include "access/transam.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/lsyscache.h"
@@ -29,16 +31,27 @@ Node *make_bool(BoolExprType type, List *arguments)
     return reinterpret_cast<Node *>(makeBoolExpr(type, arguments, -1));
 }
 
+/* Whether the operator is one of PostgreSQL, or the equality of a type. A query does not depend on the other operators
+ * of users that are negators of its own, and printed texts may not use them (pg/known_objects.hpp). */
+bool is_usable(const OpExpr *test)
+{
+    const Oid type = exprType(static_cast<Node *>(linitial(test->args)));
+    return test->opno < FirstNormalObjectId ||
+           ((op_mergejoinable(test->opno, type) || op_hashjoinable(test->opno, type)) && is_own_equality(test));
+}
+
 Node *negation(Node *test)
 {
     const auto *expression = reinterpret_cast<OpExpr *>(test);
     const Oid negator = IsA(test, OpExpr) ? get_negator(expression->opno) : InvalidOid;
-    if (!OidIsValid(negator))
-        return make_bool(NOT_EXPR, list_make1(test));
-    auto *negated = static_cast<OpExpr *>(copyObjectImpl(test));
-    negated->opno = negator;
-    negated->opfuncid = get_opcode(negator);
-    return reinterpret_cast<Node *>(negated);
+    if (OidIsValid(negator)) {
+        auto *negated = static_cast<OpExpr *>(copyObjectImpl(test));
+        negated->opno = negator;
+        negated->opfuncid = get_opcode(negator);
+        if (is_usable(negated))
+            return reinterpret_cast<Node *>(negated);
+    }
+    return make_bool(NOT_EXPR, list_make1(test));
 }
 
 /* Removes clauses that do not affect whether there is a row: the order, limits on the number of rows, and groups. Where
