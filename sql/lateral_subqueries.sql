@@ -20,6 +20,14 @@ INSERT INTO kept VALUES
   ('left_of_a_join', $$SELECT a.id, l.n, l.w FROM a LEFT JOIN (b JOIN LATERAL (SELECT count(*) AS n, b.w FROM a c WHERE c.v = b.w) l ON true) ON b.k = a.k$$),
   ('scalar_in_from', $$SELECT x.id, y.n FROM a x JOIN (SELECT k, (SELECT count(*) FROM a z WHERE z.k = b.k) AS n FROM b) y ON y.k = x.k$$),
   ('of_union', $$SELECT a.id, l.x FROM a, LATERAL (SELECT b.w AS x FROM b WHERE b.k = a.k UNION SELECT a.v) l$$),
+  ('left_of_right_join', $$SELECT a.id, l.x, b.id AS bid FROM a, LATERAL (SELECT a.v + 1 AS x) l RIGHT JOIN b ON b.w = l.x$$),
+  ('groups_left_of_right_join', $$SELECT a.id, l.n, c.id AS cid, b.id AS bid FROM a, LATERAL (SELECT count(*) AS n FROM b WHERE b.k = a.k) l CROSS JOIN a c RIGHT JOIN b ON b.w = l.n AND b.k = c.k WHERE a.id < 4$$),
+  ('function_left_of_right_join', $$SELECT a.id, g, b.id AS bid FROM a, generate_series(a.k, a.v) g RIGHT JOIN b ON b.w = g$$),
+  ('left_of_two_right_joins', $$SELECT a.id, l.x, b.id AS bid, c.id AS cid FROM a, LATERAL (SELECT b.w AS x FROM b WHERE b.k = a.k ORDER BY b.id LIMIT 1) l RIGHT JOIN b ON b.w = l.x RIGHT JOIN b c ON c.k = b.k AND c.w = l.x WHERE a.id < 4$$),
+  ('left_of_full_join', $$SELECT a.id, l.x, b.id AS bid FROM a, LATERAL (SELECT a.v + 1 AS x, a.k) l FULL JOIN b ON b.w = l.x AND b.k = l.k$$),
+  ('groups_left_of_full_join', $$SELECT a.id, a.v, l.n, b.id AS bid FROM a, LATERAL (SELECT count(*) AS n FROM b WHERE b.k = a.k HAVING count(*) > 1) l FULL JOIN b ON b.w = l.n WHERE a.v < 3 AND coalesce(b.k, 1) < 4$$),
+  ('left_of_left_join_of_full_join', $$SELECT a.id, l.x, b.id AS bid, c.id AS cid FROM a, LATERAL (SELECT a.v AS x) l FULL JOIN b ON b.w = l.x LEFT JOIN a c ON c.k = b.k AND c.v = l.x$$),
+  ('left_of_full_join_within', $$SELECT c.id, (SELECT count(l.x) + sum(b.id) FROM a, LATERAL (SELECT a.v + c.v AS x) l FULL JOIN b ON b.w = l.x WHERE a.k = c.k AND (b.k IS NULL OR b.k < c.k)) AS n FROM a c$$),
   ('condition_below_right_join', $$SELECT a.id, l.* FROM a, LATERAL (SELECT y.id AS yid, z.id AS zid FROM b x JOIN b y ON y.id = x.id AND a.v = 1 RIGHT JOIN b z ON z.id = x.id) l$$),
   ('condition_below_left_join', $$SELECT a.id, l.* FROM a, LATERAL (SELECT y.id AS yid, z.id AS zid FROM b z LEFT JOIN (b x JOIN b y ON y.id = x.id AND a.v = 1) ON z.id = x.id) l$$),
   ('condition_below_full_join', $$SELECT a.id, l.* FROM a, LATERAL (SELECT y.id AS yid, z.id AS zid FROM b x JOIN b y ON y.id = x.id AND a.v = 1 FULL JOIN b z ON z.id = x.id) l$$),
@@ -59,6 +67,10 @@ SELECT * FROM test.wrong('kept');
 -- there_is_no_outer_row
 DELETE FROM a;
 SELECT * FROM test.wrong('kept');
+
+-- a_function_beside_a_full_join
+\set VERBOSITY terse
+SELECT pgtrickle.create_stream_table('lateral_subqueries.function_left_of_full_join', 'SELECT a.id, g, b.id AS bid FROM a, generate_series(a.k, a.v) g FULL JOIN b ON b.w = g', '520w', 'DIFFERENTIAL');
 
 -- all_of_it_by_deltas
 SELECT name, action, count(*) FROM kept, LATERAL pgtrickle.get_refresh_history('lateral_subqueries.' || name) WHERE action NOT IN ('DIFFERENTIAL', 'NO_DATA') GROUP BY 1, 2 HAVING action <> 'FULL' OR count(*) > 1;

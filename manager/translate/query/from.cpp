@@ -74,15 +74,6 @@ const CommonTableExpr *find_cte(const Query *query, const char *name)
     throw std::logic_error("a query refers to a CTE that does not exist");
 }
 
-void refuse_entry(const RangeTblEntry *entry)
-{
-    if (is_computed(entry))
-        refuse("RIGHT or FULL JOIN with a function that refers to FROM items outside the join",
-               "It would have to be evaluated for each row of these items.", use_full,
-               call([&] { return exprLocation(computation_of(entry)); }));
-    refuse("FROM item", "It is not a table, subquery or join.", use_full);
-}
-
 } // namespace
 
 std::pair<Node *, Node *> equality_arguments(Node *node)
@@ -375,7 +366,7 @@ Input FromClause::leaf(int number)
     if (is_computed(entry) && vars_of_entry(entry).empty())
         return computed_alone(number, entry);
     if (entry->rtekind != RTE_CTE)
-        refuse_entry(entry);
+        refuse("FROM item", "It is not a table, subquery or join.", use_full);
 
     const Level *holder = &level_;
     for (Index up = 0; up < entry->ctelevelsup; up++)

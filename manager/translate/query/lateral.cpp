@@ -127,6 +127,16 @@ bool is_param(const Reference &reference)
     return IsA(reference.outer, Param);
 }
 
+std::vector<Reference> found_in(const Scope &scope, const std::vector<Reference> &references)
+{
+    std::vector<Reference> found;
+    for (const Reference &reference : references) {
+        if (position_in(scope, reference.outer) >= 0)
+            found.push_back(reference);
+    }
+    return found;
+}
+
 } // namespace
 
 /* Returns the columns of the domain or of other items that a FROM item, or any part of it, reads. */
@@ -170,12 +180,21 @@ bool FromClause::reads_domain(Node *item) const
     return std::any_of(references.begin(), references.end(), is_param);
 }
 
+/* A LEFT or RIGHT JOIN is not lateral: it gets what it reads as a part of its left side. */
 bool FromClause::is_lateral(Node *item) const
 {
+    const bool is_full = IsA(item, JoinExpr) && castNode(JoinExpr, item)->jointype == JOIN_FULL;
     const RangeTblEntry *entry = entry_of(item, level_.query);
-    if (entry == nullptr || (entry->rtekind != RTE_SUBQUERY && !is_computed(entry)))
+    if (!is_full && (entry == nullptr || (entry->rtekind != RTE_SUBQUERY && !is_computed(entry))))
         return false;
     const auto references = references_of(item);
+    if (is_full) {
+        const Relids own = relids_of_item(item);
+        return std::any_of(references.begin(), references.end(), [&](const Reference &reference) {
+            return reference.param != nullptr && IsA(reference.outer, Var) &&
+                   !own.contains(castNode(Var, reference.outer)->varno);
+        });
+    }
     if (is_computed(entry))
         return !references.empty();
     return !std::all_of(references.begin(), references.end(), is_param);
@@ -209,15 +228,15 @@ Input FromClause::computed_left_join(JoinExpr *join, const std::vector<Node *> &
     return translator_.filtered(level_, std::move(rows), conjuncts);
 }
 
-/* Adds a lateral item: the parts that it reads become one part, which gets the item's columns. */
+/* Adds a lateral item: the parts that it reads become one part, which gets the item's columns. A FULL JOIN is computed
+ * for the domain of the values that it reads. */
 void FromClause::add_lateral(std::vector<Part> &parts, Node *item, const std::vector<Node *> &own,
                              std::vector<Node *> &conjuncts)
 {
-    const int number = castNode(RangeTblRef, item)->rtindex;
-    const RangeTblEntry *entry = rt_fetch(number, level_.query->rtable);
-    const bool is_computed = translate::is_computed(entry);
+    const RangeTblEntry *entry = entry_of(item, level_.query); /* null: a FULL JOIN */
+    const bool is_computed = entry != nullptr && translate::is_computed(entry);
     Detached subquery = {};
-    if (is_computed)
+    if (entry == nullptr || is_computed)
         subquery.references = references_of(item);
     else
         subquery = detached_item(entry);
@@ -231,13 +250,28 @@ void FromClause::add_lateral(std::vector<Part> &parts, Node *item, const std::ve
         (is_read ? read : rest).push_back(std::move(part));
     }
     Part outer = merged(std::move(read), conjuncts);
-    if (is_computed)
+    if (entry == nullptr) {
+        std::vector<Reference> beside = found_in(outer.input.scope, subquery.references);
+        std::erase_if(beside, [](const Reference &reference) { return reference.param == nullptr; });
+        distinguish_images(nullptr, beside, translator_.next_param());
+        Input rows = build_right({{item}, own}, false, beside, outer.input);
+        engine::Condition condition = joining_back(outer.input, beside, rows);
+        hide(rows.scope, beside);
+        outer.input.plan = engine::join({outer.input.plan, rows.plan}, std::move(condition));
+        outer.input.scope.insert(outer.input.scope.end(), rows.scope.begin(), rows.scope.end());
+    } else if (is_computed) {
+        if (found_in(outer.input.scope, subquery.references).size() < subquery.references.size())
+            refuse("FULL JOIN with a function that refers to FROM items outside the join",
+                   "It would have to be evaluated for each row of these items.", use_full,
+                   call([&] { return exprLocation(computation_of(entry)); }));
+        const int number = castNode(RangeTblRef, item)->rtindex;
         entry = without_sublinks(entry, outer.input);
-    outer.input = is_computed
-                      ? translator_.filtered(
-                            level_, with_whole(number, computed_beside(number, entry, std::move(outer.input))), own)
-                      : lateral(number, std::move(outer.input), subquery, own);
-    outer.relids.insert(number);
+        outer.input = with_whole(number, computed_beside(number, entry, std::move(outer.input)));
+        outer.input = translator_.filtered(level_, std::move(outer.input), own);
+    } else {
+        outer.input = lateral(castNode(RangeTblRef, item)->rtindex, std::move(outer.input), subquery, own);
+    }
+    outer.relids.merge(relids_of_item(item));
     rest.push_back(std::move(outer));
     parts = std::move(rest);
 }
@@ -326,11 +360,12 @@ std::vector<Node *> FromClause::items_read(Node *item, const std::vector<Node *>
     return read;
 }
 
-/* Moves the items that a LEFT JOIN reads to its left side: O ⋈ (A ⟕ B) = (O ⋈ A) ⟕ B. */
+/* Moves the items that a LEFT JOIN reads to its left side, O ⋈ (A ⟕ B) = (O ⋈ A) ⟕ B, and those that a RIGHT JOIN reads
+ * to the left side of the LEFT JOIN that it is with its sides exchanged. */
 InnerJoin FromClause::with_inputs_inside(InnerJoin join) const
 {
     for (size_t i = 0; i < join.items.size(); i++) {
-        if (!IsA(join.items[i], JoinExpr) || castNode(JoinExpr, join.items[i])->jointype != JOIN_LEFT)
+        if (!IsA(join.items[i], JoinExpr) || castNode(JoinExpr, join.items[i])->jointype == JOIN_FULL)
             continue;
         const std::vector<Node *> read = items_read(join.items[i], join.items);
         if (read.empty())
@@ -338,6 +373,9 @@ InnerJoin FromClause::with_inputs_inside(InnerJoin join) const
         Node *wider = call([&] {
             auto *copy = makeNode(JoinExpr);
             memcpy(copy, join.items[i], sizeof(JoinExpr));
+            if (copy->jointype == JOIN_RIGHT)
+                std::swap(copy->larg, copy->rarg);
+            copy->jointype = JOIN_LEFT;
             copy->larg = reinterpret_cast<Node *>(makeFromExpr(list_make1(copy->larg), nullptr));
             return reinterpret_cast<Node *>(copy);
         });
@@ -387,12 +425,7 @@ std::vector<Reference> FromClause::references_beside(JoinExpr *join, const Input
         });
         if (reads_left) {
             add_missing(all, params_of(join->quals)); /* conditions on the right side alone are evaluated there */
-            std::vector<Reference> beside;
-            for (const Reference &reference : all) {
-                if (position_in(left.scope, reference.outer) < 0)
-                    continue;
-                beside.push_back(reference);
-            }
+            std::vector<Reference> beside = found_in(left.scope, all);
             distinguish_images(nullptr, beside, translator_.next_param());
             return beside;
         }
