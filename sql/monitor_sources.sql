@@ -44,13 +44,17 @@ SELECT pgtrickle.st_size('so_seldom') - (SELECT sum(bytes) FROM pgtrickle.pgt_he
 SELECT pgtrickle.st_size('nosuch');
 
 -- a question about one stream table reads no other: the look-ups in internal tables do not grow with the number of stream tables
+-- (of several questions, as an invalidation from another process makes a session look again)
 CREATE FUNCTION so_look_ups() RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE before bigint;
+DECLARE before bigint; now bigint; fewest bigint;
 BEGIN
-  PERFORM * FROM pgtrickle.list_sources('so_often');
-  SELECT sum(coalesce(seq_scan, 0) + coalesce(idx_scan, 0)) INTO before FROM pg_stat_xact_user_tables WHERE schemaname = 'pgtrickle';
-  PERFORM * FROM pgtrickle.list_sources('so_often');
-  RETURN (SELECT sum(coalesce(seq_scan, 0) + coalesce(idx_scan, 0)) FROM pg_stat_xact_user_tables WHERE schemaname = 'pgtrickle') - before;
+  FOR i IN 1 .. 5 LOOP
+    before := now;
+    PERFORM * FROM pgtrickle.list_sources('so_often');
+    SELECT sum(coalesce(seq_scan, 0) + coalesce(idx_scan, 0)) INTO now FROM pg_stat_xact_user_tables WHERE schemaname = 'pgtrickle';
+    fewest := least(fewest, now - before);
+  END LOOP;
+  RETURN fewest;
 END$$;
 SELECT so_look_ups() AS few \gset
 SELECT count(pgtrickle.create_stream_table('so_beside_' || i, 'SELECT id FROM so_source WHERE id > ' || i, '520w')) FROM generate_series(1, 20) i;
