@@ -173,4 +173,4 @@ BEGIN ATOMIC
        LEFT JOIN pg_attribute shown ON shown.attrelid = st.relid AND shown.attnum = k.number;
 END;
 COMMENT ON FUNCTION pgtrickle.stream_table_key(text)
-  IS 'columns in which the rows of a stream table differ, as its sources have a key or its query groups by them, and by which its rows are found; NULL if none are known, or if a value can be too long for a btree, as a text can';
+  IS 'columns in which the rows of a stream table differ, as its sources have a key or its query groups by them, and by which its rows are found; the key of a table with inheritance children counts, although rows of these may be equal in it; NULL if none are known, or if a value can be too long for a btree, as a text can';
