@@ -92,13 +92,6 @@ Ids Queue::idle() const
     return result;
 }
 
-std::optional<Microseconds> Queue::first_due() const
-{
-    if (by_due_.empty())
-        return std::nullopt;
-    return by_due_.begin()->due_at;
-}
-
 std::optional<Microseconds> Queue::first_due_after(Microseconds now) const
 {
     auto found = by_due_.upper_bound(now);
@@ -129,17 +122,6 @@ bool Queue::notice_time(Microseconds now)
     for (auto &[id, task] : tasks_)
         task.not_before = end_of_back_off(task.not_before, now);
     return true;
-}
-
-Ids Queue::take_due(Microseconds now)
-{
-    Ids taken;
-    while (!by_due_.empty() && by_due_.begin()->due_at <= now) {
-        Task &task = *by_due_.begin();
-        make_idle(task);
-        taken.push_back(task.id);
-    }
-    return taken;
 }
 
 Microseconds end_of_back_off(Microseconds remembered, Microseconds now)

@@ -65,7 +65,6 @@ class Queue {
 
     Ids idle() const;
     bool all_idle() const { return idle_count_ == tasks_.size(); }
-    std::optional<Microseconds> first_due() const;
     /* The first due time later than `now`. */
     std::optional<Microseconds> first_due_after(Microseconds now) const;
     /* Tasks due at `now`, earliest first; they stay queued. */
@@ -74,9 +73,6 @@ class Queue {
      * it has been set back, makes all queued tasks idle, so that they are examined again, and returns
      * true. */
     bool notice_time(Microseconds now);
-    /* Removes the tasks due at `now` from the queue, earliest first, and returns them; they are idle
-     * afterwards. */
-    Ids take_due(Microseconds now);
 
   private:
     struct KeyOfDue {

@@ -49,14 +49,6 @@ TEST(Graph, forgets_what_is_removed_or_replaced)
     EXPECT_EQ(graph.size(), 3u);
 }
 
-TEST(Graph, finds_the_path_of_a_cycle)
-{
-    Graph graph = diamond();
-    EXPECT_EQ(graph.cycle_with(10, {1, 13}), (Ids{10, 13, 11, 10}));
-    EXPECT_EQ(graph.cycle_with(20, {20}), (Ids{20, 20}));
-    EXPECT_EQ(graph.cycle_with(20, {13, 1}), std::nullopt);
-}
-
 TEST(Graph, groups_what_shares_a_source_at_any_depth)
 {
     Graph graph = diamond();

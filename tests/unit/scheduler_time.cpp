@@ -42,7 +42,8 @@ struct Life {
             if (std::optional<Microseconds> due = due_at(task, dirty_since, now, s, utc))
                 queue.queue(task, *due);
         }
-        for (Id id : queue.take_due(now)) {
+        for (Id id : queue.due(now)) {
+            queue.make_idle(*queue.find(id));
             refreshed.push_back(now);
             queue.find(id)->refreshed_at = now;
             dirty_since = task().is_due_without_changes ? 0 : now;

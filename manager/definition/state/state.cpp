@@ -319,18 +319,6 @@ template <class Fill> void replace(Oid relid, bool must_exist, Fill fill)
 
 } // namespace
 
-void update(Oid relid, Datum values[column_count], bool nulls[column_count], bool replaces[column_count])
-{
-    replace(relid, true, [=](HeapTuple, TupleDesc, Replacement *replacement) {
-        for (int i = 0; i < column_count; i++)
-            if (replaces[i]) {
-                replacement->set(static_cast<Column>(i + 1), values[i]);
-                replacement->nulls[i] = nulls[i];
-            }
-        return true;
-    });
-}
-
 bool update_after_refresh(Oid relid, Datum values[column_count], bool nulls[column_count], bool replaces[column_count])
 {
     bool is_suspended = false;

@@ -110,12 +110,11 @@ VisibleRow visible_row(Oid relid, Snapshot snapshot = nullptr);
 /* Returns the generation of the definition, including the visible marks; 0 if there is no row. PostgreSQL frame. */
 int64_t visible_generation(Oid relid, Snapshot snapshot = nullptr);
 
-/* The writers below are PostgreSQL frames. update() sets the columns c for which replaces[c - 1] is true, and
- * updated_at; it raises an error if there is no row, and ends with CommandCounterIncrement(). */
+/* The writers below are PostgreSQL frames. */
 void insert(Oid relid);
-void update(Oid relid, Datum values[column_count], bool nulls[column_count], bool replaces[column_count]);
-/* As update(), but keeps the status of a suspended stream table, because a session that suspends it does not
- * wait for its refresh. Returns true if it is suspended. */
+/* Sets the columns c for which replaces[c - 1] is true, and updated_at. Keeps the status of a suspended stream table,
+ * because a session that suspends it does not wait for its refresh; returns true then. Raises an error if there is no
+ * row, and ends with CommandCounterIncrement(). */
 bool update_after_refresh(Oid relid, Datum values[column_count], bool nulls[column_count], bool replaces[column_count]);
 struct Before {
     bool is_populated;

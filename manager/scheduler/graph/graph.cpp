@@ -185,32 +185,6 @@ Ids Graph::in_order(Ids ids) const
     return ids;
 }
 
-std::optional<Ids> Graph::cycle_with(Id stream_table, const Ids &sources) const
-{
-    /* Breadth first along what is read; `from` leads back to stream_table. */
-    std::unordered_map<Id, Id> from;
-    Ids open;
-    auto visit = [&](Id id, Id dependent) {
-        if (from.emplace(id, dependent).second)
-            open.push_back(id);
-    };
-    for (Id source : sources)
-        visit(source, stream_table);
-    for (size_t i = 0; i < open.size() && from.count(stream_table) == 0; i++) {
-        const Id dependent = open[i];
-        for (Id source : this->sources(dependent))
-            visit(source, dependent);
-    }
-    if (from.count(stream_table) == 0)
-        return std::nullopt;
-    Ids path = {stream_table};
-    for (Id id = from[stream_table]; id != stream_table; id = from[id])
-        path.push_back(id);
-    path.push_back(stream_table);
-    std::reverse(path.begin(), path.end());
-    return path;
-}
-
 /* Each relation that a due stream table reaches is joined with its dependent; due stream tables that reach a
  * common relation are thereby joined. Every step is part of a walk that begins at a due stream table. */
 std::vector<Ids> Graph::groups(const Ids &due) const

@@ -2,9 +2,8 @@
  * The graph of the stream tables of a database and the relations that they read.
  *
  * A node is a stream table; it reads other nodes or tables, both identified by their ids (OIDs). Nodes may be
- * added in any order: an id that is not a node is a table. The graph has no cycle if set() is called only
- * where cycle_with() finds none; if there is a cycle nevertheless, all functions end, and the levels of its
- * members are unspecified.
+ * added in any order: an id that is not a node is a table. Definitions have no cycles (definition/cycle.hpp); if there
+ * is one nevertheless, all functions end, and the levels of its members are unspecified.
  *
  * set() and remove() cost time proportional to what the node reads and to the direct dependents of these
  * relations; every other function costs at most one walk over what it reaches, except that levels cost a walk
@@ -47,10 +46,6 @@ class Graph {
     int level(Id id) const;
     /* Sorts `ids` by level, then id: each comes after its upstreams. Ids that are not nodes are removed. */
     Ids in_order(Ids ids) const;
-
-    /* The cycle that would exist if `stream_table` read `sources`: a path on which each relation reads the
-     * next, from stream_table back to itself; nothing if there is none. */
-    std::optional<Ids> cycle_with(Id stream_table, const Ids &sources) const;
 
     /* Splits `due` into the groups that one transaction refreshes together: two stream tables are in the same
      * group if and only if a chain of members of `due` connects them, each link sharing a source (at any
