@@ -53,9 +53,7 @@ void change_status(Oid relid, const std::string &status)
     else if (word == "suspended")
         (void)set_suspended(relid, true);
     else
-        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
-               .message = "invalid argument: status \"" + status + "\"",
-               .hint = "Valid values are: ACTIVE, SUSPENDED."});
+        refuse_argument("status \"" + status + "\"", "Valid values are: ACTIVE, SUSPENDED.");
 }
 
 void alter(const NamedArguments &arguments)

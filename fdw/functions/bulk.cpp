@@ -44,11 +44,6 @@ template <class Act> auto for_element(const char *function, size_t number, const
     }
 }
 
-[[noreturn]] void refuse(const std::string &what, const std::string &hint = {})
-{
-    raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid argument: " + what, .hint = hint});
-}
-
 /* The members of an object, as texts, without those that are JSON null. */
 using Members = std::map<std::string, std::string>;
 
@@ -60,7 +55,7 @@ std::string text_of(const JsonbValue &value)
     case jbvNumeric:
         return call(
             [&] { return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric))); });
-    default: refuse("a value must be a string, a number or a boolean");
+    default: refuse_argument("a value must be a string, a number or a boolean");
     }
 }
 
@@ -112,19 +107,19 @@ void check_keys(const Members &members, const std::vector<std::string> &known)
             std::string list;
             for (const std::string &name : known)
                 list += (list.empty() ? "" : ", ") + name;
-            refuse("there is no \"" + key + "\"", "Valid keys are: " + list + ".");
+            refuse_argument("there is no \"" + key + "\"", "Valid keys are: " + list + ".");
         }
 }
 
 Oid create_one(const JsonbValue &element, const std::vector<std::string> &keys)
 {
     if (element.type != jbvBinary || !JsonContainerIsObject(element.val.binary.data))
-        refuse("it is not an object");
+        refuse_argument("it is not an object");
     Members members = members_of(element.val.binary.data);
     check_keys(members, keys);
     for (const char *key : {"name", "query"})
         if (members.count(key) == 0)
-            refuse(std::string("it has no \"") + key + "\"");
+            refuse_argument(std::string("it has no \"") + key + "\"");
     call_function("create_stream_table", members);
     return call([&] { return definition::relid_of_name(members["name"].c_str()); });
 }
@@ -143,10 +138,10 @@ Datum bulk_create(FunctionCallInfo fcinfo)
 {
     call([] { guc::require_stream_tables("create a stream table"); });
     if (!has_argument(fcinfo, 0))
-        refuse("definitions must not be NULL");
+        refuse_argument("definitions must not be NULL");
     Jsonb *definitions = call([=] { return PG_GETARG_JSONB_P(0); });
     if (!JB_ROOT_IS_ARRAY(definitions) || JB_ROOT_IS_SCALAR(definitions))
-        refuse("definitions must be an array of objects");
+        refuse_argument("definitions must be an array of objects");
     const std::vector<std::string> keys = argument_names("create_stream_table");
     std::string result;
     for (uint32 i = 0; i < JB_ROOT_COUNT(definitions); i++) {
@@ -165,13 +160,13 @@ int bulk_alter(FunctionCallInfo fcinfo)
 {
     std::vector<std::string> names = text_array(fcinfo, 0, "names");
     if (!has_argument(fcinfo, 1))
-        refuse("params must not be NULL");
+        refuse_argument("params must not be NULL");
     Jsonb *params = call([=] {
         const char *written = text_to_cstring(PG_GETARG_TEXT_PP(1));
         return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(written)));
     });
     if (!JB_ROOT_IS_OBJECT(params))
-        refuse("params must be an object");
+        refuse_argument("params must be an object");
     Members members = members_of(&params->root);
     std::vector<std::string> keys = argument_names("alter_stream_table");
     std::erase(keys, "name"); /* `names` provides it */

@@ -136,8 +136,7 @@ bool drain(FunctionCallInfo fcinfo)
 {
     require_primary("drain()");
     if (!has_argument(fcinfo, 0) || PG_GETARG_INT32(0) < 0)
-        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
-               .message = "invalid argument: timeout_s must be a number of seconds, 0 or more"});
+        refuse_argument("timeout_s must be a number of seconds, 0 or more");
     insert_hold("drain", InvalidOid);
     mailbox::note_definition_change();
     return is_idle_within(PG_GETARG_INT32(0));

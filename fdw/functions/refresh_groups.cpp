@@ -29,26 +29,13 @@ namespace pgtrickle {
 
 namespace {
 
-[[noreturn]] void refuse(const std::string &what, const std::string &hint = {})
-{
-    raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid argument: " + what, .hint = hint});
-}
-
-std::string group_name(FunctionCallInfo fcinfo)
-{
-    std::string name = required_text(fcinfo, 0, "name");
-    if (name.empty() || name.size() >= NAMEDATALEN)
-        refuse("the name of a group must have 1 to " + std::to_string(NAMEDATALEN - 1) + " bytes");
-    return name;
-}
-
 /* Returns the isolation level of the group. All members are refreshed under one snapshot at both levels,
  * which satisfies the weaker one too. */
 std::string isolation_of(FunctionCallInfo fcinfo)
 {
     std::string isolation = options::lower(text_argument(fcinfo, 2).value_or("repeatable_read"));
     if (isolation != "repeatable_read" && isolation != "read_committed")
-        refuse("isolation \"" + isolation + "\"", "Valid values are: repeatable_read, read_committed.");
+        refuse_argument("isolation \"" + isolation + "\"", "Valid values are: repeatable_read, read_committed.");
     return isolation;
 }
 
@@ -72,7 +59,7 @@ void require_one_owner(const std::vector<Oid> &members)
 void create_group(FunctionCallInfo fcinfo)
 {
     require_writable("create_refresh_group()");
-    std::string name = group_name(fcinfo);
+    std::string name = group_name_argument(fcinfo);
     std::string isolation = isolation_of(fcinfo);
     std::vector<Oid> members;
     for (const std::string &member : text_array(fcinfo, 1, "members")) {
@@ -81,7 +68,7 @@ void create_group(FunctionCallInfo fcinfo)
             members.push_back(relid);
     }
     if (members.size() < 2)
-        refuse("a refresh group needs at least two stream tables");
+        refuse_argument("a refresh group needs at least two stream tables");
     require_one_owner(members);
     call([] { state::invalidate_refresh_sets(); });
     if (run_extension_sql(
@@ -113,7 +100,7 @@ std::vector<Oid> members_of(const std::string &name)
 void drop_group(FunctionCallInfo fcinfo)
 {
     require_writable("drop_refresh_group()");
-    std::string name = group_name(fcinfo);
+    std::string name = group_name_argument(fcinfo);
     for (Oid relid : members_of(name))
         call([=] { definition::require_owner(relid); });
     call([] { state::invalidate_refresh_sets(); });

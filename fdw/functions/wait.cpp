@@ -150,7 +150,7 @@ SQL_FUNCTION(pgtrickle_wait_until_fresh)
     using namespace pgtrickle;
     std::string name = required_text(fcinfo, 0, "name");
     if (!has_argument(fcinfo, 1))
-        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid argument: timeout must not be NULL"});
+        refuse_argument("timeout must not be NULL");
     return call([&] {
         guc::require_stream_tables("wait for a stream table");
         Oid relid = visible_stream_table(name.c_str());

@@ -27,19 +27,6 @@ namespace pgtrickle {
 
 namespace {
 
-[[noreturn]] void refuse(const std::string &what)
-{
-    raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid argument: " + what});
-}
-
-std::string group_name(FunctionCallInfo fcinfo)
-{
-    std::string name = required_text(fcinfo, 0, "name");
-    if (name.empty() || name.size() >= NAMEDATALEN)
-        refuse("the name of a group must have 1 to " + std::to_string(NAMEDATALEN - 1) + " bytes");
-    return name;
-}
-
 constexpr int most_groups = 100;
 
 /* Each refresh of what reads the table, and each look of the manager for holds, visits all of its groups. */
@@ -59,17 +46,17 @@ void require_few_groups(Oid source)
 void create_group(FunctionCallInfo fcinfo)
 {
     require_writable("create_watermark_group()");
-    std::string name = group_name(fcinfo);
+    std::string name = group_name_argument(fcinfo);
     double tolerance_s = has_argument(fcinfo, 2) ? PG_GETARG_FLOAT8(2) : 0;
     if (!(tolerance_s >= 0) || tolerance_s > 1e9)
-        refuse("tolerance_secs must be a number of seconds, 0 or more");
+        refuse_argument("tolerance_secs must be a number of seconds, 0 or more");
     std::vector<Oid> sources;
     for (const std::string &source : text_array(fcinfo, 1, "sources"))
         if (Oid relid = own_relation_with_data(source);
             std::find(sources.begin(), sources.end(), relid) == sources.end())
             sources.push_back(relid);
     if (sources.empty())
-        refuse("sources must name at least one table");
+        refuse_argument("sources must name at least one table");
     for (Oid source : sources)
         require_few_groups(source);
     auto inserted =
@@ -97,7 +84,7 @@ const scheduler::WatermarkGroup *find_group(const scheduler::Holds &holds, const
 void drop_group(FunctionCallInfo fcinfo)
 {
     require_writable("drop_watermark_group()");
-    std::string name = group_name(fcinfo);
+    std::string name = group_name_argument(fcinfo);
     scheduler::Holds holds = refresh::read_holds();
     const scheduler::WatermarkGroup *group = find_group(holds, name);
     if (group != nullptr)
@@ -123,7 +110,7 @@ void advance(FunctionCallInfo fcinfo)
     require_writable("advance_watermark()");
     Oid source = own_relation_with_data(required_text(fcinfo, 0, "source"));
     if (!has_argument(fcinfo, 1))
-        refuse("watermark must not be NULL");
+        refuse_argument("watermark must not be NULL");
     TimestampTz watermark = PG_GETARG_TIMESTAMPTZ(1);
     auto advanced = run_extension_sql(
         "INSERT INTO pgtrickle.pgt_watermark AS w (source, watermark, advanced_at, advanced_by) "

@@ -123,9 +123,7 @@ SQL_FUNCTION(pgtrickle_explain_dag)
     using namespace pgtrickle;
     std::string format = required_text(fcinfo, 0, "format");
     if (format != "mermaid" && format != "dot")
-        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
-               .message = "invalid argument: unknown format \"" + format + "\"",
-               .hint = "Formats are 'mermaid' and 'dot'."});
+        refuse_argument("format \"" + format + "\"", "Valid values are: mermaid, dot.");
     VisibleGraph graph = visible_graph();
     std::string text = format == "dot" ? as_dot(graph) : as_mermaid(graph);
     return call([&] { return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size()))); });

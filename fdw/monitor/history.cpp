@@ -12,7 +12,6 @@
 #include "mailbox/progress.hpp"
 
 #include <algorithm>
-#include <climits>
 #include <map>
 
 namespace pgtrickle {
@@ -116,10 +115,7 @@ SQL_FUNCTION(pgtrickle_get_refresh_history)
 {
     using namespace pgtrickle;
     std::string name = required_text(fcinfo, 0, "name");
-    int max_rows = has_argument(fcinfo, 1) ? PG_GETARG_INT32(1) : INT_MAX;
-    if (max_rows < 0)
-        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
-               .message = "invalid argument: max_rows must not be negative"});
+    const int max_rows = max_rows_argument(fcinfo, 1);
     Oid relid = call([&] { return visible_stream_table(name.c_str()); });
     bool with_texts = call([=] { return definition::may_see_texts(relid); });
     Rows rows(fcinfo);
@@ -139,10 +135,7 @@ SQL_FUNCTION(pgtrickle_get_refresh_history)
 SQL_FUNCTION(pgtrickle_refresh_timeline)
 {
     using namespace pgtrickle;
-    int max_rows = has_argument(fcinfo, 0) ? PG_GETARG_INT32(0) : INT_MAX;
-    if (max_rows < 0)
-        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
-               .message = "invalid argument: max_rows must not be negative"});
+    const int max_rows = max_rows_argument(fcinfo, 0);
     Rows rows(fcinfo);
     std::map<Oid, StreamTableInfo> visible;
     bool are_all_visible = true;

@@ -13,6 +13,8 @@ extern "C" {
 #include "utils/syscache.h"
 }
 
+#include <climits>
+
 namespace pgtrickle {
 
 struct NamedArguments::Names {
@@ -51,11 +53,15 @@ const NamedArguments::Names *cached_names(FmgrInfo *function)
 
 [[noreturn]] void refuse_null(const char *name)
 {
-    raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
-           .message = std::string("invalid argument: ") + name + " must not be NULL"});
+    refuse_argument(std::string(name) + " must not be NULL");
 }
 
 } // namespace
+
+void refuse_argument(const std::string &what, const std::string &hint)
+{
+    raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid argument: " + what, .hint = hint});
+}
 
 NamedArguments::NamedArguments(FunctionCallInfo fcinfo)
     : fcinfo_(fcinfo), names_(call([=] { return cached_names(fcinfo->flinfo); }))
@@ -155,6 +161,22 @@ std::string required_text(FunctionCallInfo fcinfo, int number, const char *what)
     return *value;
 }
 
+std::string group_name_argument(FunctionCallInfo fcinfo)
+{
+    std::string name = required_text(fcinfo, 0, "name");
+    if (name.empty() || name.size() >= NAMEDATALEN)
+        refuse_argument("the name of a group must have 1 to " + std::to_string(NAMEDATALEN - 1) + " bytes");
+    return name;
+}
+
+int max_rows_argument(FunctionCallInfo fcinfo, int number)
+{
+    const int max_rows = has_argument(fcinfo, number) ? PG_GETARG_INT32(number) : INT_MAX;
+    if (max_rows < 0)
+        refuse_argument("max_rows must not be negative");
+    return max_rows;
+}
+
 void note_ignored(const char *argument, const char *why)
 {
     call([=] { ereport(NOTICE, (errmsg("%s has no effect: %s", argument, why))); });
@@ -186,9 +208,7 @@ void check_compatibility_arguments(const NamedArguments &arguments)
     if (std::optional<std::string> mode = arguments.text("cdc_mode")) {
         const std::string word = options::lower(*mode);
         if (word != "auto" && word != "trigger" && word != "wal")
-            raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
-                   .message = "invalid argument: cdc_mode \"" + *mode + "\"",
-                   .hint = "Valid values are: auto, trigger, wal."});
+            refuse_argument("cdc_mode \"" + *mode + "\"", "Valid values are: auto, trigger, wal.");
         note_ignored("cdc_mode", "changes are captured by triggers");
     }
     if (arguments.boolean("pooler_compatibility_mode").value_or(false))

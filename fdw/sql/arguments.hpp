@@ -11,11 +11,20 @@
 
 namespace pgtrickle {
 
+/* Raises 22023 with the message "invalid argument: " and `what`. C++ frame. */
+[[noreturn]] void refuse_argument(const std::string &what, const std::string &hint = {});
+
 /* Returns the text argument `number`, or nothing if it is NULL or absent. C++ frame. */
 std::optional<std::string> text_argument(FunctionCallInfo fcinfo, int number);
 /* As text_argument(), but raises 22023 if the argument is NULL. `what` is its name in the message, such as
  * "name". C++ frame. */
 std::string required_text(FunctionCallInfo fcinfo, int number, const char *what);
+
+/* Returns the first argument of a function about a refresh or watermark group: the name of the group, if it is one.
+ * C++ frame. */
+std::string group_name_argument(FunctionCallInfo fcinfo);
+/* Returns the argument `number`, the number of rows that are wanted; INT_MAX if it is NULL or absent. C++ frame. */
+int max_rows_argument(FunctionCallInfo fcinfo, int number);
 
 /* The arguments of a call by their names, which are read from pg_proc once for each FmgrInfo. An argument
  * that the function does not have counts as NULL. Raises XX000 if an argument has a type other than the

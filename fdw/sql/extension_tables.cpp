@@ -128,12 +128,8 @@ Oid own_source(FunctionCallInfo fcinfo, const char *what)
 
 std::vector<std::string> text_array(FunctionCallInfo fcinfo, int number, const char *what)
 {
-    auto refuse = [&](const char *why) {
-        raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
-               .message = std::string("invalid argument: ") + what + " must not " + why});
-    };
     if (!has_argument(fcinfo, number))
-        refuse("be NULL");
+        refuse_argument(std::string(what) + " must not be NULL");
     struct Elements {
         Datum *values;
         bool *nulls;
@@ -148,7 +144,7 @@ std::vector<std::string> text_array(FunctionCallInfo fcinfo, int number, const c
     std::vector<std::string> texts;
     for (int i = 0; i < elements.count; i++) {
         if (elements.nulls[i])
-            refuse("contain NULL");
+            refuse_argument(std::string(what) + " must not contain NULL");
         texts.push_back(call([&] { return TextDatumGetCString(elements.values[i]); }));
     }
     return texts;
