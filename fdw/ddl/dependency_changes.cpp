@@ -5,6 +5,7 @@
  */
 #include "fdw/ddl/dependency_changes.hpp"
 
+#include "capture/source/inheritance.hpp"
 #include "definition/definition.hpp"
 #include "definition/definition_view.hpp"
 #include "definition/indirect_users.hpp"
@@ -36,7 +37,6 @@ extern "C" {
 #include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_foreign_server.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/user.h"
 #include "foreign/foreign.h"
@@ -234,7 +234,7 @@ void note_columns(Oid relid, const AlterTableStmt *statement)
         note_row_type(relid);
     if (!call([=] { return is_altering_virtual_column(statement); }))
         return;
-    List *children = call([=] { return find_all_inheritors(relid, NoLock, nullptr); });
+    List *children = call([=] { return capture::tree_of(relid, NoLock); });
     ListCell *cell;
     foreach (cell, children)
         redefine_users(users_of_view(lfirst_oid(cell)));

@@ -1,5 +1,6 @@
 #include "fdw/ddl/inherited_columns.hpp"
 
+#include "capture/source/inheritance.hpp"
 #include "definition/definition.hpp"
 #include "definition/query/query.hpp"
 #include "fdw/scan/served_relation.hpp"
@@ -16,7 +17,6 @@ extern "C" {
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_inherits.h"
 #include "fdw/definition/alter_commands.hpp"
 #include "nodes/nodeFuncs.h"
 #include "utils/fmgroids.h"
@@ -66,7 +66,7 @@ List *altered_with(Oid relid)
     List *altered = NIL;
     ListCell *cell;
     foreach (cell, relations)
-        altered = list_concat_unique_oid(altered, find_all_inheritors(lfirst_oid(cell), NoLock, nullptr));
+        altered = list_concat_unique_oid(altered, capture::tree_of(lfirst_oid(cell), NoLock));
     return altered;
 }
 
@@ -80,7 +80,7 @@ void check_dropping_from_parent(Oid relid, const AlterTableStmt *statement)
         auto *command = static_cast<AlterTableCmd *>(lfirst(cell));
         if (command->subtype != AT_DropColumn)
             continue;
-        foreach (child, find_all_inheritors(relid, NoLock, nullptr))
+        foreach (child, capture::tree_of(relid, NoLock))
             if (definition::is_stream_table(lfirst_oid(child)) && would_be_dropped(lfirst_oid(child), command->name))
                 ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                                 errmsg("cannot drop column \"%s\" of stream table \"%s\"", command->name,
@@ -126,7 +126,7 @@ void check_inherited_constraints(Oid relid)
 {
     const bool is_partitioned = get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE;
     ListCell *cell;
-    foreach (cell, find_all_inheritors(relid, NoLock, nullptr)) {
+    foreach (cell, capture::tree_of(relid, NoLock)) {
         if (lfirst_oid(cell) == relid || !definition::is_stream_table(lfirst_oid(cell)))
             continue;
         const char *column = not_null_column_of(lfirst_oid(cell));
@@ -177,7 +177,7 @@ List *stream_table_descendants(Oid relid)
 {
     List *found = NIL;
     ListCell *cell;
-    foreach (cell, find_all_inheritors(relid, NoLock, nullptr))
+    foreach (cell, capture::tree_of(relid, NoLock))
         if (definition::is_stream_table(lfirst_oid(cell)))
             found = lappend_oid(found, lfirst_oid(cell));
     return found;

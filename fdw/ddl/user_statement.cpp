@@ -1,5 +1,6 @@
 #include "fdw/ddl/user_statement.hpp"
 
+#include "capture/source/inheritance.hpp"
 #include "definition/definition_view.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/definition/redefinition.hpp"
@@ -7,7 +8,6 @@
 extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
 #include "commands/event_trigger.h"
 #include "tcop/utility.h"
 #include "utils/evtcache.h"
@@ -62,7 +62,7 @@ bool is_about_stream_tables(::Node *statement)
     if (!OidIsValid(relid))
         return false;
     ListCell *cell;
-    foreach (cell, find_all_inheritors(relid, NoLock, nullptr))
+    foreach (cell, capture::tree_of(relid, NoLock))
         if (is_read_or_made(lfirst_oid(cell)))
             return true;
     return false;

@@ -1,5 +1,6 @@
 #include "fdw/definition/retyped_columns.hpp"
 
+#include "capture/source/inheritance.hpp"
 #include "definition/definition_view.hpp"
 #include "definition/query/query.hpp"
 #include "fdw/definition/alter_commands.hpp"
@@ -153,7 +154,7 @@ void RetypedColumns::release_column(Oid relid, AttrNumber column)
 
 void RetypedColumns::release(Oid relid, const AlterTableStmt *statement)
 {
-    List *tables = call([=] { return owns_relation(relid) ? find_all_inheritors(relid, NoLock, nullptr) : NIL; });
+    List *tables = call([=] { return owns_relation(relid) ? capture::tree_of(relid, NoLock) : NIL; });
     ListCell *cell, *table;
     foreach (cell, statement->cmds) {
         const auto *command = lfirst_node(AlterTableCmd, cell);

@@ -4,6 +4,7 @@
 #include "definition/state/extension_table.hpp"
 #include "definition/visibility.hpp"
 #include "fdw/scan/served_relation.hpp"
+#include "pg/relation_name.hpp"
 #include "pg/versions/rights.hpp"
 
 extern "C" {
@@ -40,11 +41,8 @@ char *sources_of(Oid relid)
     while (HeapTuple row = systable_getnext(scan)) {
         bool is_null;
         Oid source = DatumGetObjectId(heap_getattr(row, 2, RelationGetDescr(table), &is_null));
-        const char *name = get_rel_name(source);
-        if (name == nullptr)
-            continue;
-        const char *schema = get_namespace_name(get_rel_namespace(source));
-        appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", quote_qualified_identifier(schema, name));
+        if (const char *name = quoted_name_if_exists(source); name != nullptr)
+            appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", name);
     }
     systable_endscan(scan);
     table_close(table, AccessShareLock);

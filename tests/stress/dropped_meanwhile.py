@@ -245,6 +245,23 @@ def shown_while_their_schema_is_dropped():
     assert not internal, "\n".join(internal)
 
 
+def beside_dropped_partitions_of_a_gated_table():
+    """Whether a table is held depends on all relations around gated ones, which the statements do not lock."""
+    begin_with_one()
+    db.run("CREATE TABLE gated (id int) PARTITION BY LIST (id); CREATE TABLE kept PARTITION OF gated FOR VALUES IN (0)")
+    db.run("SELECT pgtrickle.gate_source('gated')")
+    failed = []
+    for text in "SELECT pgtrickle.refresh_stream_table('st')", "SELECT count(*) FROM pgtrickle.holds()", "SELECT count(*) FROM pgtrickle.pgt_status()":
+        waiting = not_started(text)
+        waiting.session.cursor().execute(text)  # the new partition is all that it has to look up afterwards
+        db.run("CREATE TABLE dropped PARTITION OF gated FOR VALUES IN (1)")
+        error = error_at("pg_class", waiting, "DROP TABLE dropped")
+        if error:
+            failed.append(f"{text}: {error}")
+        db.run("DROP TABLE IF EXISTS dropped")
+    assert not failed, "\n".join(failed)
+
+
 def dropped():
     run_beside("DROP FOREIGN TABLE st")
 
@@ -286,5 +303,5 @@ def sources_of_one_dropped_and_created_again():
     run_on_sources_beside("DROP FOREIGN TABLE st CASCADE", CREATE.replace("FROM src", "FROM viewed"))
 
 
-run_cases([dropped_at_any_catalog, shown_while_their_schema_is_dropped, sources_of_dropped_ones_at_any_catalog, sources_of_a_dropped_one, sources_of_dropped_ones, sources_of_one_dropped_and_created_again, dropped, dropped_and_created_again, replaced_by_a_table, with_another_storage,
+run_cases([dropped_at_any_catalog, shown_while_their_schema_is_dropped, beside_dropped_partitions_of_a_gated_table, sources_of_dropped_ones_at_any_catalog, sources_of_a_dropped_one, sources_of_dropped_ones, sources_of_one_dropped_and_created_again, dropped, dropped_and_created_again, replaced_by_a_table, with_another_storage,
            reassigned_with_another_storage])

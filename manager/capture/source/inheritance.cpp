@@ -67,22 +67,6 @@ bool has_joined_a_tree(Oid relid)
     return is_any_own;
 }
 
-Oid parent_of_partition(Oid relid)
-{
-    Oid parent = InvalidOid;
-    Relation inherits = table_open(InheritsRelationId, AccessShareLock);
-    ScanKeyData key;
-    ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-    SysScanDesc scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, definition::is_read_by_index(inherits),
-                                          nullptr, 1, &key);
-    HeapTuple tuple = systable_getnext(scan);
-    if (HeapTupleIsValid(tuple))
-        parent = reinterpret_cast<Form_pg_inherits>(GETSTRUCT(tuple))->inhparent;
-    systable_endscan(scan);
-    table_close(inherits, AccessShareLock);
-    return parent;
-}
-
 namespace {
 
 /* As has_subclass(), which raises an error for a relation that is dropped meanwhile. */
@@ -102,8 +86,8 @@ bool is_detached(HeapTuple row)
            !XidInMVCCSnapshot(HeapTupleHeaderGetXmin(row->t_data), GetActiveSnapshot());
 }
 
-/* Returns `relid` and its descendants, as the snapshot shows them; a null one shows the present. `is_child` judges a
- * row of pg_inherits. */
+/* Returns `relid` and its descendants, in the order of find_all_inheritors(), as the snapshot shows them; a null one
+ * shows the present. `is_child` judges a row of pg_inherits. */
 template <class IsChild> List *tree_shown_by(Oid relid, Snapshot snapshot, IsChild is_child)
 {
     List *tree = list_make1_oid(relid);
@@ -115,11 +99,14 @@ template <class IsChild> List *tree_shown_by(Oid relid, Snapshot snapshot, IsChi
         ScanKeyInit(&key, Anum_pg_inherits_inhparent, BTEqualStrategyNumber, F_OIDEQ,
                     ObjectIdGetDatum(list_nth_oid(tree, i)));
         SysScanDesc scan = systable_beginscan(inherits, InheritsParentIndexId, true, snapshot, 1, &key);
+        List *children = NIL;
         HeapTuple tuple;
         while (HeapTupleIsValid(tuple = systable_getnext(scan)))
             if (is_child(tuple))
-                tree = list_append_unique_oid(tree, reinterpret_cast<Form_pg_inherits>(GETSTRUCT(tuple))->inhrelid);
+                children = lappend_oid(children, reinterpret_cast<Form_pg_inherits>(GETSTRUCT(tuple))->inhrelid);
         systable_endscan(scan);
+        list_sort(children, list_oid_cmp);
+        tree = list_concat_unique_oid(tree, children);
     }
     table_close(inherits, AccessShareLock);
     return tree;

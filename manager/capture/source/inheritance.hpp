@@ -18,7 +18,7 @@ namespace pgtrickle::capture {
 /* Returns the relations through which statements change `relid`: itself, its descendants, and the ancestors
  * of any of these. Locks all of them in `mode`, unless it is NoLock, from the root down. */
 List *related_relations(Oid relid, LOCKMODE mode);
-/* Returns `relid` and its descendants. */
+/* Returns `relid` and its descendants. Without a lock, a relation that is dropped meanwhile may be among them. */
 List *tree_of(Oid relid, LOCKMODE mode);
 /* As tree_of(), as the snapshot shows it; with what the current transaction has done since. Locks nothing. */
 List *tree_under(Oid relid, Snapshot snapshot);
@@ -27,8 +27,6 @@ List *tree_under(Oid relid, Snapshot snapshot);
 bool has_detaching_partition(Oid relid);
 /* Returns the ancestors of `relid`, nearest first, each once; a partition that is being detached has none. */
 List *ancestors_of(Oid relid);
-/* Returns the parent of a partition, from which it may be being detached; InvalidOid if it has none. */
-Oid parent_of_partition(Oid relid);
 /* Whether this transaction has made `relid`, or one of its ancestors, a partition or child. */
 bool has_joined_a_tree(Oid relid);
 

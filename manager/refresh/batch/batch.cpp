@@ -3,6 +3,7 @@
 #include "capture/capture.hpp"
 #include "capture/installer.hpp"
 #include "capture/log/log_state.hpp"
+#include "capture/source/inheritance.hpp"
 #include "capture/source/source_locks.hpp"
 #include "capture/source/source_rows.hpp"
 #include "capture/triggers/open_statement.hpp"
@@ -13,7 +14,6 @@
 
 extern "C" {
 #include "access/xact.h"
-#include "catalog/pg_inherits.h"
 #include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/snapmgr.h"
@@ -170,11 +170,6 @@ std::set<Oid> sources_to_watch(const Batch &batch)
     return sources;
 }
 
-List *tree_of(Oid source)
-{
-    return call([=] { return find_all_inheritors(source, NoLock, nullptr); });
-}
-
 bool starts_over(const Member &member)
 {
     return !member.reinitialize_reason.empty();
@@ -197,7 +192,7 @@ Oid lock_trees(Batch &batch, const BatchRequest &request)
     const std::set<Oid> watched = sources_to_watch(batch);
     for (const Oid source : sources_of(batch.members))
         if (watched.count(source) != 0)
-            batch.watched_trees.push_back({source, tree_of(source)});
+            batch.watched_trees.push_back({source, call([=] { return capture::tree_of(source, NoLock); })});
     for (const Oid source : sources_of(batch.members)) {
         if (watched.count(source) != 0)
             continue;
@@ -297,7 +292,7 @@ TimestampTz Batch::as_of(Oid relid) const
 void require_watched_trees(const Batch &batch)
 {
     for (const WatchedTree &watched : batch.watched_trees)
-        if (!equal(tree_of(watched.source), watched.tree))
+        if (!call([&] { return equal(capture::tree_of(watched.source, NoLock), watched.tree); }))
             raise({.sqlstate = ERRCODE_T_R_SERIALIZATION_FAILURE,
                    .message = "a partition or child of \"" +
                               std::string(call([&] { return definition::qualified_name(watched.source); })) +

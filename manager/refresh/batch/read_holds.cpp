@@ -11,7 +11,6 @@
 
 extern "C" {
 #include "access/table.h"
-#include "catalog/pg_inherits.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -43,11 +42,7 @@ Id id_at(const TableRows &rows, int row, int column)
  * and descendants. */
 Ids relatives_of(Oid source)
 {
-    List *list = call([=] {
-        if (get_rel_name(source) == nullptr)
-            return static_cast<List *>(NIL);
-        return list_concat(capture::ancestors_of(source), find_all_inheritors(source, NoLock, nullptr));
-    });
+    List *list = call([=] { return list_concat(capture::ancestors_of(source), capture::tree_of(source, NoLock)); });
     Ids relatives;
     ListCell *cell;
     foreach (cell, list)

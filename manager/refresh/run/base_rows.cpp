@@ -1,5 +1,6 @@
 #include "refresh/run/base_rows.hpp"
 
+#include "capture/source/inheritance.hpp"
 #include "pg/versions/heaps.hpp"
 #include "storage/partitions.hpp"
 #include "storage/statistics.hpp"
@@ -42,7 +43,7 @@ double rows_now(Oid relid, bool is_stream_table, bool is_only)
 {
     if (is_stream_table)
         return live_stored_rows(storage::storage_of(relid));
-    List *tree = is_only || !has_subclass(relid) ? list_make1_oid(relid) : find_all_inheritors(relid, NoLock, nullptr);
+    List *tree = is_only ? list_make1_oid(relid) : capture::tree_of(relid, NoLock);
     double rows = 0;
     ListCell *cell;
     foreach (cell, tree) {
