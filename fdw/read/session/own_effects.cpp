@@ -1,12 +1,12 @@
 #include "fdw/read/session/own_effects.hpp"
 
+#include "capture/source/inheritance.hpp"
 #include "definition/stream_table.hpp"
 #include "pg/boundary.hpp"
 #include "pg/versions/processes.hpp"
 
 extern "C" {
 #include "access/xact.h"
-#include "catalog/pg_inherits.h"
 #include "utils/lsyscache.h"
 }
 
@@ -32,7 +32,7 @@ bool is_tree_changed(Oid root)
 {
     const bool has_id = TransactionIdIsValid(GetTopTransactionIdIfAny());
     bool is_changed = false;
-    List *tree = find_all_inheritors(root, NoLock, nullptr);
+    List *tree = capture::tree_of(root, NoLock);
     ListCell *cell;
     foreach (cell, tree) {
         const Oid member = lfirst_oid(cell);
