@@ -59,7 +59,7 @@ def each(roles):
     another role gets for a query that only its owner may compute."""
     for role, level, way, (name, statements) in itertools.product(roles, ("READ COMMITTED", "REPEATABLE READ"), WAYS, CHANGES.items()):
         for number, statement in enumerate(statements):
-            if (role == "postgres") != statement.startswith("ALTER"):
+            if (role == "postgres") != statement.startswith("ALTER") or (role == OTHER and number > 0):
                 continue
             session = db.connect(user=role)
             cursor = session.cursor()
@@ -90,7 +90,7 @@ def own_changes_are_read():
 
 def what_was_read_stays_read():
     """Also in later transactions, by schedule."""
-    for cursor, name, read, how in each((OWNER,)):
+    for cursor, name, read, how in itertools.islice(each((OWNER,)), 0, None, 2):
         cursor.execute("COMMIT")
         found = totals(cursor, name, False)
         assert found[0] == read, (*how, found, read)
