@@ -142,7 +142,8 @@ Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, Timest
         return await_share(owner);
     mailbox::WorkerKey key;
     if (mailbox::Admission admission = mailbox::admit_new(turn, &key); admission != mailbox::Admission::admitted) {
-        (void)makes_room(owner, now);
+        if (admission != mailbox::Admission::not_its_share)
+            (void)makes_room(owner, now);
         return refused(admission, owner);
     }
     if (can_start) {

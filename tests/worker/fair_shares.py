@@ -107,6 +107,16 @@ def endless_ones_leave_a_worker_to_other_owners():
     occupy_their_share()
 
 
+def nor_its_process():
+    """Stream tables that wait for the share of their owner need no room: the worker of another owner keeps its programs."""
+    pids = []
+    for _ in range(8):
+        keeps_up(times=1)
+        pids.append(db.run("SELECT pid FROM pg_stat_activity WHERE backend_type = %s AND query = 'refresh of public.healthy'", WORKER))
+    assert any(one and one == other for one, other in zip(pids, pids[1:])), pids
+    occupy_their_share()
+
+
 def however_many_they_are():
     create_endless(60, prefix="more_endless")
     keeps_up(times=10)
@@ -470,7 +480,7 @@ def nor_does_one_whose_only_worker_is_occupied():
 
 
 try:
-    run_cases([case for case in [endless_ones_leave_a_worker_to_other_owners, however_many_they_are, and_in_whatever_database,
+    run_cases([case for case in [endless_ones_leave_a_worker_to_other_owners, nor_its_process, however_many_they_are, and_in_whatever_database,
                nor_do_they_take_it_when_readers_ask_for_them, a_due_one_is_refreshed_beside_readers,
                a_worker_with_work_of_its_own_all_the_time_serves_others, nor_what_they_read, nor_upstreams_refreshed_with_them,
                a_first_fill_is_its_owners_too, a_reader_gets_the_upstreams_that_others_refresh,
