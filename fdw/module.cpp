@@ -5,6 +5,7 @@
 #include "pg/versions/module.hpp"
 #include "capture/ddl/named_relation.hpp"
 #include "capture/ddl/source_ddl.hpp"
+#include "capture/triggers/direct_capture.hpp"
 #include "capture/triggers/merge_command.hpp"
 #include "capture/triggers/open_statement.hpp"
 #include "catalog/process.hpp"
@@ -144,6 +145,7 @@ constexpr UtilityEntry utility[] = {
  * exists. */
 constexpr ExecutorStartHandler executor_start[] = {
     capture::start_merge,
+    capture::start_direct_capture,
     start_behind_barrier,
 };
 

@@ -309,6 +309,20 @@ void log_row(Sink *sink, const TupleTableSlot *row, int weight)
     append_row(sink->writer, row->tts_values, row->tts_isnull, weight);
 }
 
+void log_change(Sink *sinks, int count, const TupleTableSlot *old_row, const TupleTableSlot *new_row)
+{
+    for (Sink *sink = sinks; sink < sinks + count; sink++) {
+        if (old_row != nullptr && new_row != nullptr &&
+            is_same_image(sink->target, old_row->tts_values, old_row->tts_isnull, new_row->tts_values,
+                          new_row->tts_isnull))
+            continue;
+        if (old_row != nullptr)
+            log_row(sink, old_row, -1);
+        if (new_row != nullptr)
+            log_row(sink, new_row, 1);
+    }
+}
+
 void close_sink(Sink *sink)
 {
     if (sink->writer != nullptr)

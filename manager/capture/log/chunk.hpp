@@ -59,6 +59,9 @@ struct Sink {
 
 /* As append_row(), of a row of the written relation, of which all logged columns are deformed. */
 void log_row(Sink *sink, const TupleTableSlot *row, int weight);
+/* Logs a row that was deleted or inserted, or the two images of one that was updated where a logged column differs;
+ * either may be null. */
+void log_change(Sink *sinks, int count, const TupleTableSlot *old_row, const TupleTableSlot *new_row);
 void close_sink(Sink *sink);
 
 /* Number of the last chunk that this transaction wrote to any log; 0 if there is none. For

@@ -1,6 +1,7 @@
 #include "capture/source/routing.hpp"
 
 #include "capture/source/inheritance.hpp"
+#include "capture/source/own_triggers.hpp"
 #include "pg/context.hpp"
 #include "pg/relation_listeners.hpp"
 
@@ -22,8 +23,7 @@ namespace {
 
 struct Entry {
     Oid relid;
-    bool is_valid;
-    Targets *targets; /* nullptr until they are complete */
+    Targets *targets; /* complete */
 };
 
 HTAB *known = nullptr;
@@ -35,13 +35,13 @@ void forget_targets(Oid relid)
     if (relid != InvalidOid) {
         auto *entry = static_cast<Entry *>(hash_search(known, &relid, HASH_FIND, nullptr));
         if (entry != nullptr)
-            entry->is_valid = false;
+            entry->targets->is_valid = false;
         return;
     }
     HASH_SEQ_STATUS status;
     hash_seq_init(&status, known);
     while (auto *entry = static_cast<Entry *>(hash_seq_search(&status)))
-        entry->is_valid = false;
+        entry->targets->is_valid = false;
 }
 
 void create_table()
@@ -151,6 +151,17 @@ void build_below(Relation written, Targets *entry, List *below)
     list_deduplicate_oid(entry->split);
 }
 
+/* Returns the events of which a statement on `written` may log the rows itself: into logs that statement triggers
+ * write, and that get no markers. */
+int16 find_direct_events(Relation written, const Targets *entry)
+{
+    bool is_for_statements = written->rd_rel->relkind == RELKIND_RELATION && !written->rd_rel->relhassubclass &&
+                             entry->count > 0 && entry->count == entry->row_count;
+    for (int i = 0; i < entry->count; i++)
+        is_for_statements = is_for_statements && !entry->items[i].must_mark;
+    return is_for_statements ? events_of_own_triggers(written) : static_cast<int16>(0);
+}
+
 /* Returns the targets of `written`, in a memory context of their own below CurrentMemoryContext, without holders. */
 Targets *build(Relation written)
 {
@@ -170,6 +181,7 @@ Targets *build(Relation written)
     if (below != NIL && has_detaching_partition(targets->relid))
         for (int i = 0; i < targets->count + targets->below_count; i++)
             (i < targets->count ? targets->items[i] : targets->below[i - targets->count]).must_mark = true;
+    targets->direct_events = find_direct_events(written, targets);
     MemoryContextSwitchTo(old_context);
     return targets;
 }
@@ -187,7 +199,7 @@ void remove_dropped()
     HASH_SEQ_STATUS status;
     hash_seq_init(&status, known);
     while (auto *entry = static_cast<Entry *>(hash_seq_search(&status))) {
-        if (entry->is_valid || SearchSysCacheExists1(RELOID, ObjectIdGetDatum(entry->relid)))
+        if (entry->targets->is_valid || SearchSysCacheExists1(RELOID, ObjectIdGetDatum(entry->relid)))
             continue;
         release(entry->targets);
         hash_search(known, &entry->relid, HASH_REMOVE, nullptr);
@@ -203,7 +215,8 @@ void keep(Targets *targets, bool is_valid)
         release(entry->targets);
     MemoryContextSetParent(targets->memory, CacheMemoryContext);
     targets->holders = 1;
-    *entry = {targets->relid, is_valid, targets};
+    targets->is_valid = is_valid;
+    *entry = {targets->relid, targets};
     if (!found)
         remove_dropped();
 }
@@ -239,7 +252,7 @@ const Targets *find_targets(Relation relation)
         create_table();
     const Oid relid = RelationGetRelid(relation);
     const auto *entry = static_cast<const Entry *>(hash_search(known, &relid, HASH_FIND, nullptr));
-    if (entry != nullptr && entry->is_valid)
+    if (entry != nullptr && entry->targets->is_valid)
         return entry->targets;
     /* If an invalidation arrives meanwhile, the answer is valid for this statement, which has held its lock since
      * before, and not for the next one. */
@@ -249,13 +262,18 @@ const Targets *find_targets(Relation relation)
     return targets;
 }
 
-const Targets *hold_targets(Relation relation)
+void hold(const Targets *targets)
 {
     auto *callback = static_cast<MemoryContextCallback *>(palloc(sizeof(MemoryContextCallback)));
-    auto *targets = const_cast<Targets *>(find_targets(relation));
-    *callback = {release, targets, nullptr};
+    *callback = {release, const_cast<Targets *>(targets), nullptr};
     MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
-    targets->holders++;
+    const_cast<Targets *>(targets)->holders++;
+}
+
+const Targets *hold_targets(Relation relation)
+{
+    const Targets *targets = find_targets(relation);
+    hold(targets);
     return targets;
 }
 

@@ -58,7 +58,10 @@ struct Targets {
     List *split;   /* the partitioned relations below which they are, each once */
     int row_count;
     Target *row_items;    /* for row triggers: the relation and its ancestors, as far as they are sources */
+    int16 direct_events;  /* TRIGGER_TYPE_INSERT, UPDATE and DELETE: those of which a statement on the relation may log
+                           * the rows itself (triggers/direct_capture.hpp), into the logs of `items` */
     List *touched;        /* every source that a statement on this relation may change */
+    bool is_valid;        /* until something changes around the relation */
     MemoryContext memory; /* of the structure and what it points to */
     int holders;          /* the cache, and calls of hold_targets(); `memory` is deleted with the last one */
 };
@@ -79,7 +82,9 @@ const Target *target_below(const Targets *targets, Oid source);
 /* Whether a source that target_below() returns may be below the partition. */
 bool has_target_below(const Targets *targets, Oid partition);
 
-/* As find_targets(); the answer is valid until CurrentMemoryContext is reset. */
+/* Makes an answer valid until CurrentMemoryContext is reset. */
+void hold(const Targets *targets);
+/* As find_targets(); the answer is held. */
 const Targets *hold_targets(Relation relation);
 
 /* Makes every backend determine the targets of all relations around `relid` again, once the transaction has

@@ -38,24 +38,6 @@ struct Statement {
     Route *route; /* to partitions of the relation; nullptr if none is a source */
 };
 
-/* Either row may be null. */
-void log_change(Statement *statement, TupleTableSlot *old_row, TupleTableSlot *new_row)
-{
-    for (int i = 0; i < statement->count; i++) {
-        Sink *sink = &statement->sinks[i];
-        if (old_row != nullptr && new_row != nullptr &&
-            is_same_image(sink->target, old_row->tts_values, old_row->tts_isnull, new_row->tts_values,
-                          new_row->tts_isnull))
-            continue;
-        if (old_row != nullptr)
-            log_row(sink, old_row, -1);
-        if (new_row != nullptr)
-            log_row(sink, new_row, 1);
-    }
-    if (statement->route != nullptr)
-        log_below(statement->route, old_row, new_row);
-}
-
 /* Reads both tables side by side: the old and the new row of an UPDATE are at the same position. If they are
  * not, only the opportunity to skip an equal pair is missed. */
 void log_transitions(Statement *statement, Tuplestorestate *old_rows, Tuplestorestate *new_rows)
@@ -80,7 +62,10 @@ void log_transitions(Statement *statement, Tuplestorestate *old_rows, Tuplestore
             slot_getsomeattrs(old_slot, highest);
         if (has_new)
             slot_getsomeattrs(new_slot, highest);
-        log_change(statement, has_old ? old_slot : nullptr, has_new ? new_slot : nullptr);
+        TupleTableSlot *old_row = has_old ? old_slot : nullptr, *new_row = has_new ? new_slot : nullptr;
+        log_change(statement->sinks, statement->count, old_row, new_row);
+        if (statement->route != nullptr)
+            log_below(statement->route, old_row, new_row);
         CHECK_FOR_INTERRUPTS();
     }
     if (old_slot != nullptr)

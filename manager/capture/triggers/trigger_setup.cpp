@@ -3,7 +3,6 @@
 #include "capture/source/inheritance.hpp"
 #include "capture/source/routing.hpp"
 #include "capture/source/source_kind.hpp"
-#include "definition/state/extension_table.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -121,16 +120,6 @@ void enable_always(Relation relation, Oid trigger_oid)
 }
 
 } // namespace
-
-Oid trigger_function()
-{
-    return definition::extension_function("pgt_capture", {}, true);
-}
-
-bool is_capture_trigger(Oid trigger_function_oid)
-{
-    return OidIsValid(trigger_function_oid) && trigger_function_oid == trigger_function();
-}
 
 void install_triggers(Oid relid)
 {

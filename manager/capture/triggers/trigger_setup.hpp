@@ -16,6 +16,7 @@
  */
 #pragma once
 
+#include "capture/source/own_triggers.hpp"
 #include "pg/boundary.hpp"
 
 extern "C" {
@@ -23,10 +24,6 @@ extern "C" {
 }
 
 namespace pgtrickle::capture {
-
-/* Returns InvalidOid if the extension is not installed in this database. */
-Oid trigger_function();
-bool is_capture_trigger(Oid trigger_function_oid);
 
 /* Creates missing triggers and enables disabled ones. The caller holds ShareRowExclusive. */
 void install_triggers(Oid relid);

@@ -1,0 +1,45 @@
+#include "capture/source/own_triggers.hpp"
+
+#include "definition/state/extension_table.hpp"
+
+extern "C" {
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "utils/rel.h"
+}
+
+/* PostgreSQL frames: nothing in this file has a destructor. */
+
+namespace pgtrickle::capture {
+
+Oid trigger_function()
+{
+    return definition::extension_function("pgt_capture", {}, true);
+}
+
+bool is_capture_trigger(Oid trigger_function_oid)
+{
+    return OidIsValid(trigger_function_oid) && trigger_function_oid == trigger_function();
+}
+
+int16 events_of_own_triggers(Relation relation)
+{
+    const TriggerDesc *desc = relation->trigdesc;
+    if (desc == nullptr)
+        return 0;
+    const Oid function = trigger_function();
+    int before = 0, after = 0, others = 0;
+    for (int i = 0; i < desc->numtriggers; i++) {
+        const Trigger *trigger = &desc->triggers[i];
+        const bool is_own = trigger->tgfoid == function && !TRIGGER_FOR_ROW(trigger->tgtype) &&
+                            trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
+        if (is_own)
+            (TRIGGER_FOR_BEFORE(trigger->tgtype) ? before : after) |= trigger->tgtype;
+        else if (!trigger->tgisinternal || !OidIsValid(trigger->tgconstraint))
+            others |= trigger->tgtype;
+    }
+    return static_cast<int16>(before & after & ~others &
+                              (TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE));
+}
+
+} // namespace pgtrickle::capture
