@@ -26,7 +26,8 @@ namespace pgtrickle::capture {
 
 namespace {
 
-constexpr Size first_capacity = 512; /* of a buffer: enough for most statements that change one row */
+constexpr Size row_start = 48;                   /* bytes of a row before its data: see RowStart */
+constexpr Size first_capacity = 512 - row_start; /* enough for most statements that change one row */
 
 /* Number of chunks that this transaction has written. A rolled back savepoint leaves a gap. */
 FullTransactionId counted_xid = {0};
@@ -63,90 +64,133 @@ void begin_bulk(ChunkWriter *writer)
     MemoryContextSwitchTo(old_context);
 }
 
+void begin_row(ChunkWriter *writer)
+{
+    if (writer->segment == nullptr)
+        open_segment(writer);
+    else if (writer->bulk == nullptr)
+        begin_bulk(writer);
+}
+
 /* Whether the segment has no other index than its own, as far as the relation cache knows. */
 bool has_own_index_only(Relation segment)
 {
     return segment->rd_indexvalid && list_length(segment->rd_indexlist) == 1;
 }
 
-/* Inserts the row into the heap, bypassing the executor: privileges, triggers and replica identity do not apply.
- * Returns its place. */
-ItemPointerData insert_row(ChunkWriter *writer, Datum *values, bool *nulls, bool is_indexed)
+/* A row of a segment as heap_form_tuple() forms it, up to its data. One of data and overflow is null. */
+struct RowStart {
+    char header[MAXALIGN(SizeofHeapTupleHeader + BITMAPLEN(l_count))];
+    FullTransactionId xid;
+    int32 seq;
+    int32 n;
+    int16 version;
+    bool is_indexed;
+    char padding;
+    char data_header[VARHDRSZ];
+};
+static_assert(offsetof(RowStart, data_header) + VARHDRSZ == row_start && row_start % MAXIMUM_ALIGNOF == 0);
+
+RowStart *start_of(HeapTuple row)
 {
-    values[l_indexed - 1] = BoolGetDatum(is_indexed);
-    HeapTuple tuple = heap_form_tuple(RelationGetDescr(writer->segment), values, nulls);
-    heap_insert(writer->segment, tuple, GetCurrentCommandId(true), 0, writer->bulk);
-    const ItemPointerData place = tuple->t_self;
-    heap_freetuple(tuple);
-    return place;
+    return reinterpret_cast<RowStart *>(row->t_data);
 }
 
-void insert_with_entry(ChunkWriter *writer, FullTransactionId xid, Datum *values, bool *nulls)
+/* Inserts the row into the heap, bypassing the executor: privileges, triggers and replica identity do not apply. */
+void insert_row(ChunkWriter *writer, HeapTuple row, bool is_indexed)
+{
+    start_of(row)->is_indexed = is_indexed;
+    heap_insert(writer->segment, row, GetCurrentCommandId(true), 0, writer->bulk);
+}
+
+void insert_with_entry(ChunkWriter *writer, FullTransactionId xid, HeapTuple row)
 {
     if (writer->indexes == nullptr)
         open_entries(writer);
     const bool is_first = expect_entry(writer->segment, xid);
-    ItemPointerData place = insert_row(writer, values, nulls, true);
+    insert_row(writer, row, true);
+    Datum key = FullTransactionIdGetDatum(xid);
+    bool is_null = false;
     for (int i = 0; i < writer->index_count; i++)
-        index_insert(writer->indexes[i], &values[l_xid - 1], &nulls[l_xid - 1], &place, writer->segment,
-                     UNIQUE_CHECK_NO, false, writer->index_info);
+        index_insert(writer->indexes[i], &key, &is_null, &row->t_self, writer->segment, UNIQUE_CHECK_NO, false,
+                     writer->index_info);
     if (is_first)
-        note_first_entry(writer->segment, ItemPointerGetBlockNumber(&place));
+        note_first_entry(writer->segment, ItemPointerGetBlockNumber(&row->t_self));
 }
 
 /* Returns false if the row needs an entry: nothing was inserted then, or no command sees it any more. */
-bool insert_without_entry(ChunkWriter *writer, FullTransactionId xid, Datum *values, bool *nulls)
+bool insert_without_entry(ChunkWriter *writer, FullTransactionId xid, HeapTuple row)
 {
     /* A row is removed by a command of its own, which a parallel statement cannot begin. */
-    if (writer->bulk != nullptr || nulls[l_data - 1] || IsInParallelMode() || !has_own_index_only(writer->segment))
+    if (writer->bulk != nullptr || IsInParallelMode() || !has_own_index_only(writer->segment))
         return false;
-    const Size length = heap_compute_data_size(RelationGetDescr(writer->segment), values, nulls) +
-                        MAXALIGN(SizeofHeapTupleHeader + BITMAPLEN(l_count));
-    const BlockNumber block = anchored_block(writer->segment, xid, length);
+    const BlockNumber block = anchored_block(writer->segment, xid, row->t_len);
     if (block == InvalidBlockNumber)
         return false;
-    ItemPointerData place = insert_row(writer, values, nulls, false);
-    if (ItemPointerGetBlockNumber(&place) == block) {
-        take_anchored_room(writer->segment, length);
+    insert_row(writer, row, false);
+    if (ItemPointerGetBlockNumber(&row->t_self) == block) {
+        take_anchored_room(writer->segment, row->t_len);
         return true;
     }
     /* Another process has taken the room. */
     CommandCounterIncrement();
-    simple_heap_delete(writer->segment, &place);
+    simple_heap_delete(writer->segment, &row->t_self);
     CommandCounterIncrement();
     return false;
 }
 
-void write_chunk(ChunkWriter *writer, int n, Datum data, Datum overflow)
+/* Completes a row whose data are formed, and inserts it. One that is `plain` is stored as it is. */
+void write_row(ChunkWriter *writer, HeapTuple row, int n, bool is_plain)
 {
-    if (writer->segment == nullptr)
-        open_segment(writer);
-    else if (writer->bulk == nullptr)
-        begin_bulk(writer);
     const FullTransactionId xid = GetTopFullTransactionId();
+    RowStart *start = start_of(row);
+    start->xid = xid;
+    start->seq = next_seq(xid);
+    start->n = n;
+    start->version = writer->target->version;
+    if (!is_plain || !insert_without_entry(writer, xid, row))
+        insert_with_entry(writer, xid, row);
+}
+
+/* Writes a row with one varlena, as data or as overflow. */
+void write_value(ChunkWriter *writer, int n, LogColumn column, const void *value)
+{
+    begin_row(writer);
     Datum values[l_count] = {};
     bool nulls[l_count] = {};
-    values[l_xid - 1] = FullTransactionIdGetDatum(xid);
-    values[l_seq - 1] = Int32GetDatum(next_seq(xid));
-    values[l_n - 1] = Int32GetDatum(n);
-    values[l_version - 1] = Int16GetDatum(writer->target->version);
-    values[l_data - 1] = data;
-    nulls[l_data - 1] = DatumGetPointer(data) == nullptr;
-    values[l_overflow - 1] = overflow;
-    nulls[l_overflow - 1] = DatumGetPointer(overflow) == nullptr;
-    if (!insert_without_entry(writer, xid, values, nulls))
-        insert_with_entry(writer, xid, values, nulls);
+    nulls[l_data - 1] = column != l_data;
+    nulls[l_overflow - 1] = column != l_overflow;
+    values[column - 1] = PointerGetDatum(value);
+    HeapTuple row = heap_form_tuple(RelationGetDescr(writer->segment), values, nulls);
+    write_row(writer, row, n, column == l_data);
+    heap_freetuple(row);
 }
 
 void flush(ChunkWriter *writer)
 {
     if (writer->rows == 0)
         return;
-    SET_VARSIZE(writer->buffer + MAXIMUM_ALIGNOF - VARHDRSZ, VARHDRSZ + writer->used);
-    write_chunk(writer, writer->rows, PointerGetDatum(writer->buffer + MAXIMUM_ALIGNOF - VARHDRSZ),
-                static_cast<Datum>(0));
+    begin_row(writer);
+    HeapTupleData row = {};
+    row.t_len = static_cast<uint32>(row_start + writer->used);
+    row.t_data = reinterpret_cast<HeapTupleHeader>(writer->buffer);
+    ItemPointerSetInvalid(&row.t_self);
+    SET_VARSIZE(start_of(&row)->data_header, VARHDRSZ + writer->used);
+    write_row(writer, &row, writer->rows, true);
     writer->rows = 0;
     writer->used = 0;
+}
+
+/* Fills what all rows have in common that the buffer will hold. */
+void begin_buffer(char *buffer)
+{
+    memset(buffer, 0, row_start);
+    auto *header = reinterpret_cast<HeapTupleHeader>(buffer);
+    ItemPointerSetInvalid(&header->t_ctid);
+    HeapTupleHeaderSetNatts(header, l_count);
+    header->t_infomask = HEAP_HASNULL | HEAP_HASVARWIDTH;
+    header->t_hoff = offsetof(RowStart, xid);
+    header->t_bits[0] = (1 << l_data) - 1; /* all columns up to data */
 }
 
 /* Forms the entry of writer->values at `at`, where `length` zeroed bytes are free. */
@@ -210,12 +254,13 @@ int32_t own_seq()
 ChunkWriter *open_chunk_writer(const Target *target)
 {
     const int n = target->column_count + 1;
-    auto *writer = static_cast<ChunkWriter *>(palloc0(sizeof(ChunkWriter)));
+    auto *writer = static_cast<ChunkWriter *>(palloc0(sizeof(ChunkWriter) + (sizeof(Datum) + 2 * sizeof(bool)) * n));
     writer->target = target;
     writer->memory = CurrentMemoryContext;
     writer->capacity = first_capacity;
-    writer->buffer = static_cast<char *>(palloc(MAXIMUM_ALIGNOF + first_capacity));
-    writer->values = static_cast<Datum *>(palloc((sizeof(Datum) + 2 * sizeof(bool)) * n));
+    writer->buffer = static_cast<char *>(palloc(row_start + first_capacity));
+    begin_buffer(writer->buffer);
+    writer->values = reinterpret_cast<Datum *>(writer + 1);
     writer->nulls = reinterpret_cast<bool *>(writer->values + n);
     writer->is_copy = writer->nulls + n;
     return writer;
@@ -240,16 +285,16 @@ void append_row(ChunkWriter *writer, const Datum *values, const bool *nulls, int
         char *bytes = static_cast<char *>(palloc0(MAXIMUM_ALIGNOF + room));
         form_entry(writer, bytes + MAXIMUM_ALIGNOF, length, header, data_size, has_nulls, weight);
         SET_VARSIZE(bytes + MAXIMUM_ALIGNOF - VARHDRSZ, VARHDRSZ + room);
-        write_chunk(writer, 1, static_cast<Datum>(0), PointerGetDatum(bytes + MAXIMUM_ALIGNOF - VARHDRSZ));
+        write_value(writer, 1, l_overflow, bytes + MAXIMUM_ALIGNOF - VARHDRSZ);
         pfree(bytes);
     } else {
         if (writer->used + room > chunk_capacity)
             flush(writer);
         if (writer->used + room > writer->capacity) {
             writer->capacity = chunk_capacity;
-            writer->buffer = static_cast<char *>(repalloc(writer->buffer, MAXIMUM_ALIGNOF + chunk_capacity));
+            writer->buffer = static_cast<char *>(repalloc(writer->buffer, row_start + chunk_capacity));
         }
-        char *at = writer->buffer + MAXIMUM_ALIGNOF + writer->used;
+        char *at = writer->buffer + row_start + writer->used;
         memset(at, 0, room);
         form_entry(writer, at, length, header, data_size, has_nulls, weight);
         writer->used += room;
@@ -263,7 +308,7 @@ void append_row(ChunkWriter *writer, const Datum *values, const bool *nulls, int
 void append_marker(ChunkWriter *writer, const char *reason)
 {
     flush(writer);
-    write_chunk(writer, 0, PointerGetDatum(cstring_to_text(reason)), static_cast<Datum>(0));
+    write_value(writer, 0, l_data, cstring_to_text(reason));
 }
 
 bool is_same_image(const Target *target, const Datum *a, const bool *a_nulls, const Datum *b, const bool *b_nulls)
@@ -298,7 +343,6 @@ void close_chunk_writer(ChunkWriter *writer)
     if (writer->segment != nullptr)
         table_close(writer->segment, NoLock);
     pfree(writer->buffer);
-    pfree(writer->values);
     pfree(writer);
 }
 

@@ -33,11 +33,11 @@ struct ChunkWriter {
     int index_count;
     IndexInfo *index_info; /* of each of them */
     BulkInsertState bulk;  /* from the second chunk on */
-    char *buffer;          /* a bytea; entries begin MAXALIGNed */
-    Size capacity;         /* of the buffer, at most chunk_capacity */
+    char *buffer;          /* a row of the segment; its data, the entries, begin MAXALIGNed */
+    Size capacity;         /* of the data, at most chunk_capacity */
     Size used;
     int rows;
-    Datum *values; /* of the row being packed; the two arrays below lie behind them */
+    Datum *values; /* of the row being packed; it and the two arrays below lie behind the structure */
     bool *nulls;
     bool *is_copy; /* values[i] is a detoasted copy */
 };
