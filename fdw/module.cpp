@@ -149,6 +149,13 @@ constexpr ExecutorStartHandler executor_start[] = {
     start_behind_barrier,
 };
 
+/* AFTER triggers fire once all rows are logged. */
+void finish(QueryDesc *query, const Next &next)
+{
+    capture::finish_direct_capture(query);
+    finish_under_own_snapshot(query, next);
+}
+
 /* In this order: a dropped stream table ceases to be defined before it ceases to be a source. */
 constexpr ObjectAccessHandler object_access[] = {
     handle_object_access,
@@ -199,7 +206,7 @@ constexpr Hooks hooks = {
     .utility = utility,
     .executor_start = executor_start,
     .executor_run = run_under_own_snapshot,
-    .executor_finish = finish_under_own_snapshot,
+    .executor_finish = finish,
     .check_rights = check_reserved_relations,
     .planner = plan_with_expansion,
     .explain = explain_statement,

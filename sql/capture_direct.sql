@@ -27,12 +27,27 @@ SELECT dir_way('DELETE FROM dir_row r USING dir_row o WHERE o.id = r.id + 1 AND 
 SELECT dir_way('INSERT INTO dir_row VALUES (1, 7), (2, 7), (2, 8) ON CONFLICT DO NOTHING');
 SELECT dir_way('UPDATE dir_row SET val = val');
 SELECT dir_way('DELETE FROM dir_row WHERE false');
+SELECT dir_way('INSERT INTO dir_row SELECT 3000 + g, g, repeat(''z'', 40) FROM generate_series(1, 500) g RETURNING id, val + 1, pad');
+SELECT dir_way('UPDATE dir_row SET val = val + 1 WHERE id < 600 RETURNING id, (SELECT count(*) FROM dir_row)');
+SELECT pgtrickle.refresh_stream_table('dir_rows');
+SELECT * FROM dir_check();
+
+-- stopped_at_a_limit of rows that are returned
+DO $$ DECLARE found int; BEGIN
+  UPDATE dir_row SET val = val + 3 WHERE id < 700 RETURNING id INTO STRICT found;
+EXCEPTION WHEN too_many_rows THEN RAISE NOTICE 'too many'; END $$;
+DO $$ DECLARE found int; BEGIN
+  INSERT INTO dir_row VALUES (8001, 1, 'p'), (8002, 2, 'q') RETURNING id INTO found;
+EXCEPTION WHEN too_many_rows THEN RAISE NOTICE 'too many'; END $$;
+DO $$ DECLARE found int; BEGIN
+  INSERT INTO dir_row VALUES (8003, 1, 'p') RETURNING id INTO STRICT found; RAISE NOTICE '% inserted', found;
+END $$;
 SELECT pgtrickle.refresh_stream_table('dir_rows');
 SELECT * FROM dir_check();
 
 -- by_triggers
 SELECT dir_way('INSERT INTO dir_row VALUES (1, 7), (9001, 7) ON CONFLICT (id) DO UPDATE SET val = excluded.val');
-SELECT dir_way('UPDATE dir_row SET val = val + 1 WHERE id < 5 RETURNING id');
+SELECT dir_way('DELETE FROM dir_row WHERE id = 8 RETURNING id');
 SELECT dir_way('WITH gone AS (DELETE FROM dir_row WHERE id = 3 RETURNING id) SELECT count(*) FROM gone');
 SELECT dir_way('WITH gone AS (DELETE FROM dir_row WHERE id = 4) UPDATE dir_row SET val = 5 WHERE id = 5');
 SELECT dir_way('MERGE INTO dir_row r USING (VALUES (6), (9002)) AS s (id) ON r.id = s.id

@@ -22,19 +22,25 @@ namespace pgtrickle::capture {
 
 namespace {
 
-/* Lies in the memory of the statement. */
+/* Lies in the memory of the statement; ri_FdwState of the table, which PostgreSQL uses for foreign tables only. */
 struct DirectCapture {
-    ProjectionInfo returning; /* ri_projectReturning of the statement */
-    ExprContext context;      /* with which the list is evaluated */
+    ProjectionInfo returning; /* the empty list, unless the statement has one */
+    ExprContext context;      /* with which it is evaluated */
     ExecProcNodeMtd run;      /* of the ModifyTable */
     ResultRelInfo *written;
     const Targets *targets; /* as they were when the statement began */
     CmdType command;
     AttrNumber highest; /* of the logged columns */
+    bool has_begun;
+    bool has_ended;
     int count;
     Sink *sinks;
-    bool is_at_end;
 };
+
+DirectCapture *capture_of(PlanState *node)
+{
+    return static_cast<DirectCapture *>(castNode(ModifyTableState, node)->rootResultRelInfo->ri_FdwState);
+}
 
 int event_of(CmdType command)
 {
@@ -42,22 +48,6 @@ int event_of(CmdType command)
            : command == CMD_UPDATE ? TRIGGER_TYPE_UPDATE
            : command == CMD_DELETE ? TRIGGER_TYPE_DELETE
                                    : 0;
-}
-
-/* The evaluation of the empty RETURNING list, once for each row that was changed. */
-Datum log_returned(ExprState *returning, ExprContext *context, bool *)
-{
-    auto *capture = static_cast<DirectCapture *>(returning->evalfunc_private);
-    TupleTableSlot *returned = context->ecxt_scantuple;
-    TupleTableSlot *old_row = capture->command == CMD_DELETE   ? returned
-                              : capture->command == CMD_UPDATE ? capture->written->ri_oldTupleSlot
-                                                               : nullptr;
-    TupleTableSlot *new_row = capture->command == CMD_DELETE ? nullptr : returned;
-    for (TupleTableSlot *row : {old_row, new_row})
-        if (row != nullptr)
-            slot_getsomeattrs(row, capture->highest);
-    log_change(capture->sinks, capture->count, old_row, new_row);
-    return static_cast<Datum>(0);
 }
 
 bool has_target(const Target *items, int count, Oid source)
@@ -81,24 +71,67 @@ void mark_other_logs(const DirectCapture *capture)
             mark_own(before->items[i].source, reason);
 }
 
-/* Stands for the function of the ModifyTable. */
+void begin(DirectCapture *capture)
+{
+    if (!capture->has_begun)
+        open_statement(capture->written->ri_RelationDesc, capture->command);
+    capture->has_begun = true;
+}
+
+void end(DirectCapture *capture)
+{
+    if (!capture->has_begun || capture->has_ended)
+        return;
+    for (int i = 0; i < capture->count; i++)
+        close_sink(&capture->sinks[i]);
+    mark_other_logs(capture);
+    close_statement(RelationGetRelid(capture->written->ri_RelationDesc), capture->command);
+    capture->has_ended = true;
+}
+
+/* Logs a row that was changed, given the one with which the RETURNING list is evaluated. */
+void log_returned(DirectCapture *capture, TupleTableSlot *returned)
+{
+    TupleTableSlot *old_row = capture->command == CMD_DELETE   ? returned
+                              : capture->command == CMD_UPDATE ? capture->written->ri_oldTupleSlot
+                                                               : nullptr;
+    TupleTableSlot *new_row = capture->command == CMD_DELETE ? nullptr : returned;
+    for (TupleTableSlot *row : {old_row, new_row})
+        if (row != nullptr)
+            slot_getsomeattrs(row, capture->highest);
+    log_change(capture->sinks, capture->count, old_row, new_row);
+}
+
+/* The evaluation of the empty list. */
+Datum evaluate_empty_list(ExprState *list, ExprContext *context, bool *)
+{
+    log_returned(static_cast<DirectCapture *>(list->evalfunc_private), context->ecxt_scantuple);
+    return static_cast<Datum>(0);
+}
+
+/* The next two stand for the function of the ModifyTable. */
 TupleTableSlot *run_to_last_row(PlanState *node)
 {
-    const ResultRelInfo *written = castNode(ModifyTableState, node)->rootResultRelInfo;
-    auto *capture = static_cast<DirectCapture *>(written->ri_projectReturning->pi_state.evalfunc_private);
-    if (capture->is_at_end)
-        return nullptr;
-    open_statement(written->ri_RelationDesc, capture->command);
+    DirectCapture *capture = capture_of(node);
+    begin(capture);
     const TupleTableSlot *returned;
     do
         returned = capture->run(node);
     while (!TupIsNull(returned));
-    for (int i = 0; i < capture->count; i++)
-        close_sink(&capture->sinks[i]);
-    mark_other_logs(capture);
-    close_statement(RelationGetRelid(written->ri_RelationDesc), capture->command);
-    capture->is_at_end = true;
+    end(capture);
     return nullptr;
+}
+
+TupleTableSlot *run_to_next_row(PlanState *node)
+{
+    DirectCapture *capture = capture_of(node);
+    begin(capture);
+    TupleTableSlot *returned = capture->run(node);
+    if (TupIsNull(returned))
+        end(capture);
+    else
+        log_returned(capture, capture->written->ri_projectReturning->pi_exprContext->ecxt_scantuple);
+    return returned;
 }
 
 void give_returning_list(DirectCapture *capture, ModifyTableState *state)
@@ -107,15 +140,13 @@ void give_returning_list(DirectCapture *capture, ModifyTableState *state)
     capture->returning.type = T_ProjectionInfo;
     capture->returning.pi_exprContext = &capture->context;
     list->type = T_ExprState;
-    list->evalfunc = log_returned;
+    list->evalfunc = evaluate_empty_list;
     list->evalfunc_private = capture;
     list->resultslot = MakeTupleTableSlot(state->ps.ps_ResultTupleDesc, &TTSOpsVirtual);
     capture->context.type = T_ExprContext;
     capture->context.ecxt_per_query_memory = CurrentMemoryContext;
     capture->context.ecxt_per_tuple_memory = CurrentMemoryContext; /* sinks keep what they allocate */
     capture->written->ri_projectReturning = &capture->returning;
-    capture->run = state->ps.ExecProcNodeReal;
-    ExecSetExecProcNode(&state->ps, run_to_last_row);
 }
 
 /* The statement has copies of its own of what is changed here. */
@@ -130,11 +161,13 @@ void detach_triggers(ModifyTableState *state)
     state->mt_transition_capture = nullptr;
 }
 
-/* Whether the statement changes rows of one table by one command, and returns none. */
+/* Whether the statement changes rows of one table by one command, and each row can be seen. Once a deleted row is
+ * returned, only what the list has taken from it is left. */
 bool is_simple(const ModifyTableState *state)
 {
     const auto *plan = castNode(ModifyTable, state->ps.plan);
-    return state->mt_nrels == 1 && state->resultRelInfo == state->rootResultRelInfo && plan->returningLists == NIL &&
+    return state->mt_nrels == 1 && state->resultRelInfo == state->rootResultRelInfo &&
+           (plan->returningLists == NIL || state->operation != CMD_DELETE) &&
            plan->onConflictAction != ONCONFLICT_UPDATE;
 }
 
@@ -158,7 +191,12 @@ void take_over(EState *execution, ModifyTableState *state)
         capture->sinks[i].target = &targets->items[i];
         capture->highest = std::max(capture->highest, targets->items[i].highest);
     }
-    give_returning_list(capture, state);
+    if (written->ri_projectReturning == nullptr)
+        give_returning_list(capture, state);
+    written->ri_FdwState = capture;
+    capture->run = state->ps.ExecProcNodeReal;
+    ExecSetExecProcNode(&state->ps,
+                        written->ri_projectReturning == &capture->returning ? run_to_last_row : run_to_next_row);
     detach_triggers(state);
     MemoryContextSwitchTo(old_context);
 }
@@ -171,6 +209,13 @@ void start_direct_capture(QueryDesc *query, int flags, const Next &next)
     if ((flags & EXEC_FLAG_EXPLAIN_ONLY) == 0 && query->planstate != nullptr &&
         IsA(query->planstate, ModifyTableState) && query->estate->es_auxmodifytables == NIL)
         take_over(query->estate, castNode(ModifyTableState, query->planstate));
+}
+
+void finish_direct_capture(const QueryDesc *query)
+{
+    PlanState *top = query->planstate;
+    if (top != nullptr && top->ExecProcNodeReal == run_to_next_row)
+        end(capture_of(top));
 }
 
 } // namespace pgtrickle::capture

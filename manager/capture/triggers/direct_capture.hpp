@@ -3,16 +3,18 @@
  *
  * Statement triggers with transition tables cost a statement that changes one row more than the insertion into the
  * log: PostgreSQL copies each row into a tuplestore, queues and fires two triggers, and the trigger reads the rows
- * back. A statement that changes one table, and returns no rows, is therefore given an empty RETURNING list whose
- * evaluation logs the row:
+ * back. A statement that changes one table is therefore given an empty RETURNING list whose evaluation logs the row:
  *
  *     ModifyTable     changes a row, then evaluates the list with it    → its old and new image go to the sinks;
  *     its wrapper     calls ModifyTable until no row is left            → the sinks are written.
  *
+ * Where it has a list of its own, the wrapper logs each row that is returned, by what the list was evaluated with, and
+ * the sinks are written at the last row, or at ExecutorFinish if SPI stops the statement at a row limit.
+ *
  * Each statement is captured in one of the two ways: its own copies of the flags by which PostgreSQL fires the
  * statement triggers are cleared, and its transition tables detached, where the list is given, before it begins. The
- * triggers stay for all else: COPY, subscriptions, MERGE, statements with RETURNING, ON CONFLICT DO UPDATE or commands
- * in WITH, those through partitioned tables and parents, and for a server that has not preloaded the library. They
+ * triggers stay for all else: COPY, subscriptions, MERGE, DELETE with RETURNING, ON CONFLICT DO UPDATE, commands in
+ * WITH, those through partitioned tables and parents, and for a server that has not preloaded the library. They
  * stay where users have triggers for the same event, too, which fire in the order of the names and expect the
  * statement to be in progress.
  *
@@ -30,5 +32,7 @@ namespace pgtrickle::capture {
 
 /* Entry of fdw/module.cpp: runs at ExecutorStart, once PostgreSQL has prepared the statement. */
 void start_direct_capture(QueryDesc *query, int flags, const Next &next);
+/* Called at ExecutorFinish, before AFTER triggers fire. */
+void finish_direct_capture(const QueryDesc *query);
 
 } // namespace pgtrickle::capture
