@@ -51,4 +51,24 @@ CREATE TRIGGER changing AFTER DELETE ON one FOR EACH ROW EXECUTE FUNCTION change
 DELETE FROM root WHERE b IN (1, 4);
 SELECT * FROM test.wrong('kept');
 SELECT * FROM actions();
+DROP TRIGGER changing ON one;
+
+-- an_empty_partition_is_attached_or_detached by a statement on itself, a source or not
+CREATE TABLE ten (a int, b int);
+CREATE TABLE eleven (a int, b int);
+INSERT INTO kept VALUES ('of_ten', 'SELECT a, b FROM ten');
+SELECT pgtrickle.create_stream_table('of_ten', 'SELECT a, b FROM ten', '520w', 'DIFFERENTIAL');
+CREATE FUNCTION change_tree(command text) RETURNS int LANGUAGE plpgsql AS $$ BEGIN EXECUTE command; RETURN 1; END $$;
+INSERT INTO ten SELECT 10, CASE g WHEN 1 THEN change_tree('ALTER TABLE root ATTACH PARTITION ten FOR VALUES IN (10)') ELSE g END
+  FROM generate_series(1, 3) g;
+SELECT * FROM test.wrong('kept');
+INSERT INTO eleven SELECT 11, CASE g WHEN 1 THEN change_tree('ALTER TABLE root ATTACH PARTITION eleven FOR VALUES IN (11)') ELSE g END
+  FROM generate_series(1, 3) g;
+SELECT * FROM test.wrong('kept');
+TRUNCATE ten, eleven;
+SELECT * FROM test.wrong('kept');
+INSERT INTO ten SELECT 10, CASE g WHEN 1 THEN change_tree('ALTER TABLE root DETACH PARTITION ten') ELSE g END FROM generate_series(1, 3) g;
+SELECT * FROM test.wrong('kept');
+INSERT INTO eleven SELECT 11, CASE g WHEN 1 THEN change_tree('ALTER TABLE root DETACH PARTITION eleven') ELSE g END FROM generate_series(1, 3) g;
+SELECT * FROM test.wrong('kept');
 DROP SCHEMA partitions_in_statements CASCADE;

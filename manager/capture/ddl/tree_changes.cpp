@@ -187,6 +187,13 @@ List *follow_routings_by(Oid child)
     return levels;
 }
 
+/* Whether the child may have rows, or get some from a statement that this session is executing: the statement may log
+ * them as those of the tree in which it has begun. */
+bool may_get_rows(Oid child)
+{
+    return may_hold_rows(child) || is_any_in_use(find_all_inheritors(child, AccessShareLock, nullptr));
+}
+
 void refuse_child(Oid child, Oid parent, Oid source, const char *reason)
 {
     const char *relation = get_rel_relispartition(child) ? "become a partition of" : "inherit from";
@@ -272,7 +279,7 @@ void after_attach(Oid child, Oid parent)
         invalidate_targets(child); /* the constraint of a default partition beside it has changed */
         mark_rerouted(child, parent, true);
     }
-    bool has_rows = may_hold_rows(child);
+    bool has_rows = may_get_rows(child);
     if (!is_any_captured(levels)) {
         if (has_rows)
             lock_out_refreshes(child);
@@ -293,7 +300,7 @@ void after_attach(Oid child, Oid parent)
         const bool may_change = may_change_routing(captured_around(child, parent), child, parent);
         const List *locked = lock_out_writers_of(may_change ? related_relations : tree_of, child);
         levels = list_concat_unique_oid(levels, locked);
-        if (!has_rows && may_hold_rows(child)) {
+        if (!has_rows && may_get_rows(child)) {
             has_rows = true;
             lock_out_refreshes(child);
         }
@@ -320,7 +327,7 @@ void after_detach(Oid child, Oid parent, bool is_alone)
     if (sources != NIL) /* with those below the child, whose rows cease to be rows of the parent */
         (void)lock_out_writers_of(may_change ? related_relations : tree_of, child);
     if (exists(parent)) {
-        if (is_any_captured(lcons_oid(parent, ancestors_of(parent))) && may_hold_rows(child))
+        if (is_any_captured(lcons_oid(parent, ancestors_of(parent))) && may_get_rows(child))
             write_marker(parent, get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE ? "a partition was detached"
                                                                                       : "a child was removed");
         if (get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE)
