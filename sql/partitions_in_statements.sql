@@ -59,6 +59,8 @@ CREATE TABLE eleven (a int, b int);
 INSERT INTO kept VALUES ('of_ten', 'SELECT a, b FROM ten');
 SELECT pgtrickle.create_stream_table('of_ten', 'SELECT a, b FROM ten', '520w', 'DIFFERENTIAL');
 CREATE FUNCTION change_tree(command text) RETURNS int LANGUAGE plpgsql AS $$ BEGIN EXECUTE command; RETURN 1; END $$;
+CREATE FUNCTION change_tree_and_refresh(command text) RETURNS int LANGUAGE plpgsql AS
+  $$ BEGIN EXECUTE command; PERFORM pgtrickle.refresh_stream_table('of_root'); RETURN 1; END $$;
 INSERT INTO ten SELECT 10, CASE g WHEN 1 THEN change_tree('ALTER TABLE root ATTACH PARTITION ten FOR VALUES IN (10)') ELSE g END
   FROM generate_series(1, 3) g;
 SELECT * FROM test.wrong('kept');
@@ -70,5 +72,13 @@ SELECT * FROM test.wrong('kept');
 INSERT INTO ten SELECT 10, CASE g WHEN 1 THEN change_tree('ALTER TABLE root DETACH PARTITION ten') ELSE g END FROM generate_series(1, 3) g;
 SELECT * FROM test.wrong('kept');
 INSERT INTO eleven SELECT 11, CASE g WHEN 1 THEN change_tree('ALTER TABLE root DETACH PARTITION eleven') ELSE g END FROM generate_series(1, 3) g;
+SELECT * FROM test.wrong('kept');
+TRUNCATE ten;
+INSERT INTO ten SELECT 10, CASE g WHEN 1 THEN change_tree_and_refresh('ALTER TABLE root ATTACH PARTITION ten FOR VALUES IN (10)') ELSE g END
+  FROM generate_series(1, 3) g;
+SELECT * FROM test.wrong('kept');
+TRUNCATE ten;
+SELECT * FROM test.wrong('kept');
+INSERT INTO ten SELECT 10, CASE g WHEN 1 THEN change_tree_and_refresh('ALTER TABLE root DETACH PARTITION ten') ELSE g END FROM generate_series(1, 3) g;
 SELECT * FROM test.wrong('kept');
 DROP SCHEMA partitions_in_statements CASCADE;
