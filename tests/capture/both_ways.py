@@ -73,7 +73,10 @@ VALUES = ("'short'", "NULL", "repeat('m', 3000)", "repeat('l', {} * 1000)", "(SE
 
 def statement(chooser):
     pad = chooser.choice(VALUES).format(chooser.randint(9, 40))
-    return chooser.choice(FORMS).format(a=chooser.randint(1, 9), b=chooser.randint(1, 9), v=chooser.randint(0, 600), pad=pad)
+    text = chooser.choice(FORMS).format(a=chooser.randint(1, 9), b=chooser.randint(1, 9), v=chooser.randint(0, 600), pad=pad)
+    if chooser.random() < 0.3 and text.startswith(("INSERT", "UPDATE", "DELETE")) and " i " not in text and "RETURNING" not in text:
+        text += chooser.choice((" RETURNING *", " RETURNING id", " RETURNING id, (SELECT count(*) FROM item)", " RETURNING nested(id)"))
+    return text
 
 
 def write(number, until, done, errors):
