@@ -80,7 +80,7 @@ bool has_own_index_only(Relation segment)
 
 /* A row of a segment as heap_form_tuple() forms it, up to its data. One of data and overflow is null. */
 struct RowStart {
-    char header[MAXALIGN(SizeofHeapTupleHeader + BITMAPLEN(l_count))];
+    char header[MAXALIGN(SizeofHeapTupleHeader + (l_count + 7) / 8)]; /* with the bitmap of columns that are not null */
     FullTransactionId xid;
     int32 seq;
     int32 n;
