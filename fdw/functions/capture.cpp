@@ -129,9 +129,8 @@ void list_stopped(FunctionCallInfo fcinfo)
     definition::TableRows stopped = call([] { return definition::rows_of("pgt_stopped_capture"); });
     for (int i = 0; i < stopped.count; i++) {
         const Oid relation = DatumGetObjectId(stopped.value(i, stopped_relation));
-        const bool is_shown = call([=] { return get_rel_name(relation) != nullptr && may_see(relation); });
-        const RelationName shown = call([=] { return name_of_relation(relation); });
-        if (!is_shown || shown.name == nullptr)
+        const RelationName shown = call([=] { return name_if_visible(relation); });
+        if (shown.name == nullptr)
             continue;
         rows.text(shown.schema).text(shown.name);
         rows.time(DatumGetTimestampTz(stopped.value(i, stopped_at)));

@@ -50,12 +50,11 @@ void list_gates(FunctionCallInfo fcinfo)
     definition::TableRows holds = call([] { return definition::rows_of("pgt_hold"); });
     for (int i = 0; i < holds.count; i++) {
         Oid source = DatumGetObjectId(holds.value(i, hold_relation));
-        bool is_shown = call([&] {
-            return strcmp(TextDatumGetCString(holds.value(i, hold_kind)), "gate") == 0 &&
-                   get_rel_name(source) != nullptr && may_see(source);
+        const RelationName shown = call([&] {
+            const bool is_gate = strcmp(TextDatumGetCString(holds.value(i, hold_kind)), "gate") == 0;
+            return is_gate ? name_if_visible(source) : RelationName{};
         });
-        const RelationName shown = call([=] { return name_of_relation(source); });
-        if (!is_shown || shown.name == nullptr)
+        if (shown.name == nullptr)
             continue;
         rows.text(shown.name).text(shown.schema);
         rows.boolean(holds.is_null(i, hold_ended_at)).copy(holds, i, hold_since).copy(holds, i, hold_ended_at);

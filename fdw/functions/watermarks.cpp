@@ -136,9 +136,8 @@ void list_watermarks(FunctionCallInfo fcinfo)
     definition::TableRows found = call([] { return definition::rows_of("pgt_watermark"); });
     for (int i = 0; i < found.count; i++) {
         Oid source = DatumGetObjectId(found.value(i, watermark_source));
-        const bool is_shown = call([=] { return get_rel_name(source) != nullptr && may_see(source); });
-        const RelationName shown = call([=] { return name_of_relation(source); });
-        if (!is_shown || shown.name == nullptr)
+        const RelationName shown = call([=] { return name_if_visible(source); });
+        if (shown.name == nullptr)
             continue;
         rows.text(shown.name).text(shown.schema);
         rows.copy(found, i, watermark_value).copy(found, i, watermark_at).copy(found, i, watermark_by);

@@ -134,8 +134,7 @@ bool has_pending_changes_as_of(Oid relid, const AsOf &as_of, bool is_by_schedule
 
 bool is_upstream_too_old(Oid relid, Oid upstream, const AsOf &as_of)
 {
-    const ServedRelation *served = find_served_relation(upstream);
-    if (served == nullptr || served->schedule.is_on_change())
+    if (!keeps_own_schedule(upstream))
         return false;
     const TimestampTz since =
         stale_since_as_of(upstream, as_of.snapshot, state::visible_row(upstream, as_of.snapshot), true);

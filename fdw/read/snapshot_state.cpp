@@ -21,12 +21,6 @@ namespace pgtrickle {
 
 namespace {
 
-bool keeps_own_schedule(Oid relid)
-{
-    const ServedRelation *served = find_served_relation(relid);
-    return served != nullptr && !served->schedule.is_on_change();
-}
-
 /* Returns whether both stream tables belong to one atomic set. C++ frame. */
 bool is_in_one_atomic_set(Oid relid, Oid upstream)
 {

@@ -280,6 +280,12 @@ bool fits_its_storage(Oid relid)
     return is_fitting;
 }
 
+bool keeps_own_schedule(Oid relid)
+{
+    const ServedRelation *served = find_served_relation(relid);
+    return served != nullptr && !served->schedule.is_on_change();
+}
+
 bool is_time_dependent(Oid relid)
 {
     if (!look_up(relid)->is_stream_table)

@@ -63,6 +63,10 @@ Oid *stream_tables_of(const PlannedStmt *plan, int *count);
 /* Returns true if the storage, which must exist, has the columns of the stream table. */
 bool fits_its_storage(Oid relid);
 
+/* Returns true for a stream table with a schedule of its own that is not always fresh: what reads it need not refresh
+ * it. */
+bool keeps_own_schedule(Oid relid);
+
 /* Returns true if the answer of the query can change without a captured change of the relations that it reads
  * directly. The first call analyses the query, and locks the stream table for that: it may be an upstream that is
  * being altered or dropped. */

@@ -16,6 +16,12 @@ bool may_see(Oid relid)
     return definition::may_see_state(relid);
 }
 
+RelationName name_if_visible(Oid relation)
+{
+    const RelationName found = name_of_relation(relation);
+    return found.name != nullptr && may_see(relation) ? found : RelationName{};
+}
+
 namespace {
 
 [[noreturn]] void refuse(Oid relid)

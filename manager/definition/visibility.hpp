@@ -4,12 +4,14 @@
  */
 #pragma once
 
-#include "pg/boundary.hpp"
+#include "pg/relation_name.hpp"
 
 namespace pgtrickle {
 
 /* All functions are PostgreSQL frames. */
 bool may_see(Oid relid);
+/* Returns the names of a relation, which need not be a stream table; nulls if it does not exist or may not be seen. */
+RelationName name_if_visible(Oid relation);
 /* Returns the stream table of that name. Raises 42P01 if there is none, and 42501 unless the user may see
  * it. */
 Oid visible_stream_table(const char *name);
