@@ -53,7 +53,7 @@ SELECT * FROM test.wrong('kept');
 SELECT * FROM actions();
 DROP TRIGGER changing ON one;
 
--- an_empty_partition_is_attached_or_detached by a statement on itself, a source or not
+-- an_empty_partition_is_attached_or_detached by a statement on itself: a source, or a table without capture
 CREATE TABLE ten (a int, b int);
 CREATE TABLE eleven (a int, b int);
 INSERT INTO kept VALUES ('of_ten', 'SELECT a, b FROM ten');
@@ -66,6 +66,10 @@ INSERT INTO ten SELECT 10, CASE g WHEN 1 THEN change_tree('ALTER TABLE root ATTA
 SELECT * FROM test.wrong('kept');
 INSERT INTO eleven SELECT 11, CASE g WHEN 1 THEN change_tree('ALTER TABLE root ATTACH PARTITION eleven FOR VALUES IN (11)') ELSE g END
   FROM generate_series(1, 3) g;
+INSERT INTO eleven SELECT 11, CASE g WHEN 1 THEN change_tree_and_refresh('ALTER TABLE root ATTACH PARTITION eleven FOR VALUES IN (11)')
+  ELSE g END FROM generate_series(1, 3) g;
+ALTER TABLE root ATTACH PARTITION eleven FOR VALUES IN (11);
+INSERT INTO eleven VALUES (11, 1);
 SELECT * FROM test.wrong('kept');
 TRUNCATE ten, eleven;
 SELECT * FROM test.wrong('kept');

@@ -131,19 +131,6 @@ List *lock_out_writers_of(List *(*find)(Oid, LOCKMODE), Oid relid)
 
 } // namespace
 
-void install_missing_triggers(const List *levels)
-{
-    ListCell *cell;
-    begin_own_work();
-    foreach (cell, levels)
-        if (is_table(lfirst_oid(cell)) && !has_all_triggers(lfirst_oid(cell))) {
-            LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
-            lock_capture(lfirst_oid(cell)); /* a subscription to the table may just be created */
-            install_triggers(lfirst_oid(cell));
-        }
-    end_own_work();
-}
-
 namespace {
 
 /* Whether this session is executing a statement on one of the relations. */
@@ -160,6 +147,35 @@ bool is_any_in_use(const List *relids)
     }
     return false;
 }
+
+/* A statement in progress on a relation without triggers logs none of its rows, and is not known to a refresh within
+ * it. */
+void require_no_statement(Oid relid)
+{
+    if (!has_any_trigger(relid) && is_any_in_use(list_make1_oid(relid)))
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
+                        errmsg("cannot capture changes of \"%s\" because it is being used by active queries in this "
+                               "session",
+                               get_rel_name(relid))));
+}
+
+} // namespace
+
+void install_missing_triggers(const List *levels)
+{
+    ListCell *cell;
+    begin_own_work();
+    foreach (cell, levels)
+        if (is_table(lfirst_oid(cell)) && !has_all_triggers(lfirst_oid(cell))) {
+            LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
+            require_no_statement(lfirst_oid(cell));
+            lock_capture(lfirst_oid(cell)); /* a subscription to the table may just be created */
+            install_triggers(lfirst_oid(cell));
+        }
+    end_own_work();
+}
+
+namespace {
 
 /* The source may turn from capture by statements to capture by rows, or back, for statements on all relations of its
  * tree. One that this session is executing may log a row in both ways, or in none. */

@@ -227,6 +227,17 @@ bool has_all_triggers(Oid relid)
     return intact;
 }
 
+bool has_any_trigger(Oid relid)
+{
+    const Oid function = trigger_function();
+    Relation relation = relation_open(relid, AccessShareLock);
+    bool is_found = false;
+    for (const TriggerKind &kind : kinds)
+        is_found = is_found || find_trigger(relation, kind, function) != nullptr;
+    relation_close(relation, NoLock);
+    return is_found;
+}
+
 bool needs_row_trigger(Oid relid)
 {
     if (get_rel_relkind(relid) != RELKIND_RELATION)

@@ -31,6 +31,8 @@ void install_triggers(Oid relid);
 void remove_triggers(Oid relid);
 /* Whether all triggers that the relation needs exist and fire always. */
 bool has_all_triggers(Oid relid);
+/* Whether a statement on the relation fires any of them. */
+bool has_any_trigger(Oid relid);
 
 /* Whether statement triggers do not see all changes of `relid`: the relation or an ancestor is a source
  * captured by rows, or a subscription writes to it. */
