@@ -322,7 +322,7 @@ void after_attach(Oid child, Oid parent)
         }
     }
     if (is_partition || has_rows) /* a child without rows has no short ones */
-        capture_by_rows(levels);
+        capture_by_rows(list_concat_unique_oid(list_copy(levels), is_partition ? tree_with_computed_key(child) : NIL));
     if (!is_partition)
         levels = list_concat_unique_oid(levels, follow_routings_by(child));
     install_missing_triggers(levels);

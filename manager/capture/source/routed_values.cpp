@@ -8,6 +8,11 @@ extern "C" {
 #include "access/htup_details.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_partitioned_table.h"
+#include "nodes/bitmapset.h"
+#include "nodes/nodes.h"
+#include "optimizer/optimizer.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 }
@@ -87,10 +92,59 @@ bool has_any_missing_value(Oid relid)
     return false;
 }
 
+/* Returns the names of the columns that the partition key of the relation reads; NIL if it has none. */
+List *key_columns(Oid relid)
+{
+    HeapTuple tuple = SearchSysCache1(PARTRELID, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        return NIL;
+    const auto *form = reinterpret_cast<Form_pg_partitioned_table>(GETSTRUCT(tuple));
+    Bitmapset *read = nullptr;
+    for (int i = 0; i < form->partnatts; i++)
+        if (form->partattrs.values[i] != 0)
+            read = bms_add_member(read, form->partattrs.values[i] - FirstLowInvalidHeapAttributeNumber);
+    bool has_none = true;
+    Datum expressions = SysCacheGetAttr(PARTRELID, tuple, Anum_pg_partitioned_table_partexprs, &has_none);
+    if (!has_none)
+        pull_varattnos(static_cast<Node *>(stringToNode(TextDatumGetCString(expressions))), 1, &read);
+    ReleaseSysCache(tuple);
+    List *names = NIL;
+    for (int i = bms_next_member(read, -1); i >= 0; i = bms_next_member(read, i))
+        if (char *name = column_name(relid, static_cast<AttrNumber>(i + FirstLowInvalidHeapAttributeNumber)))
+            names = lappend(names, name);
+    return names;
+}
+
+/* Whether one of the levels computes a column of another one's partition key. */
+bool is_any_key_computed(const List *levels)
+{
+    List *names = NIL;
+    ListCell *cell;
+    foreach (cell, levels)
+        names = list_concat(names, key_columns(lfirst_oid(cell)));
+    foreach (cell, levels)
+        if (is_any(lfirst_oid(cell), names, is_stored_as_generated))
+            return true;
+    return false;
+}
+
+} // namespace
+
+List *tree_with_computed_key(Oid relid)
+{
+    const List *above = ancestors_of(relid);
+    List *tree = tree_of(above != NIL ? llast_oid(above) : relid, NoLock);
+    return is_any_key_computed(tree) ? tree : NIL;
+}
+
+namespace {
+
 bool are_generated_values_wrong(Oid source, const List *names, const List *levels)
 {
     if (get_rel_relkind(source) != RELKIND_PARTITIONED_TABLE && !get_rel_relispartition(source))
         return false;
+    if (tree_with_computed_key(source) != NIL)
+        return true;
     ListCell *cell;
     bool has_generated = false;
     foreach (cell, levels)

@@ -8,16 +8,27 @@
  * ones, which were written before a column was added, show the default that the relation that the statement names got
  * with the column (check_attrmap_match() asks for such defaults of the child only). Both were seen in PostgreSQL 15.
  *
- * A source whose log has such a column is captured by rows (routing.hpp): its format has the column tableoid then.
+ * A partition may compute a column of the key by which PostgreSQL routes rows to it (version 15; later ones refuse
+ * that), so that the values that it stores are outside of its bounds, and say nothing of where the row is.
+ *
+ * A source whose log has such a column, or whose tree such a partition, is captured by rows (routing.hpp): its format
+ * has the column tableoid then.
  */
 #pragma once
 
 #include "pg/boundary.hpp"
+
+extern "C" {
+#include "nodes/pg_list.h"
+}
 
 namespace pgtrickle::capture {
 
 /* Whether transition tables may show other values of the columns of `source` than what is stored. Locks nothing, and
  * waits for none. PostgreSQL frame. */
 bool are_routed_values_wrong(Oid source, const AttrNumber *columns, int column_count);
+/* Returns the whole tree of partitions around a relation, if one of them computes a column of its key, and otherwise
+ * NIL. As above. */
+List *tree_with_computed_key(Oid relid);
 
 } // namespace pgtrickle::capture
