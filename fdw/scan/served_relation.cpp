@@ -286,25 +286,45 @@ bool keeps_own_schedule(Oid relid)
     return served != nullptr && !served->schedule.is_on_change();
 }
 
-bool is_time_dependent(Oid relid)
+namespace {
+
+/* Returns the entry with what functions of the query may depend on; null if there is none. */
+const ServedRelation *look_up_dependence(Oid relid)
 {
     if (!look_up(relid)->is_stream_table)
-        return false;
+        return nullptr;
     if (!look_up(relid)->is_time_dependence_known) {
         if (!definition::lock_if_exists(relid, AccessShareLock))
-            return false;
-        bool is_found = enter([=] {
+            return nullptr;
+        bool may_read_tables = false;
+        const bool is_found = enter([=, &may_read_tables] {
             const translate::TimeDependence found =
                 translate::time_dependence_of(call([=] { return definition::query_of(relid); }));
+            may_read_tables = found.may_read_tables;
             return found.is_volatile || found.is_now_dependent ||
                    definition::load(relid).uncaptured_source() != nullptr;
         });
         ServedRelation *entry = look_up(relid);
         entry->is_time_dependent = is_found;
+        entry->may_read_tables = may_read_tables;
         entry->is_time_dependence_known = true;
         UnlockRelationOid(relid, AccessShareLock);
     }
-    return look_up(relid)->is_time_dependent;
+    return look_up(relid);
+}
+
+} // namespace
+
+bool is_time_dependent(Oid relid)
+{
+    const ServedRelation *entry = look_up_dependence(relid);
+    return entry != nullptr && entry->is_time_dependent;
+}
+
+bool may_read_unknown_tables(Oid relid)
+{
+    const ServedRelation *entry = look_up_dependence(relid);
+    return entry != nullptr && entry->may_read_tables;
 }
 
 void register_served_relations()

@@ -36,8 +36,9 @@ struct ServedRelation {
     AttrNumber *columns;      /* column of the storage for each of them, 0 if dropped; owned by the entry */
     bool has_same_numbers;    /* each column has the same number in the storage */
     scheduler::Schedule schedule;
-    bool is_time_dependence_known; /* whether is_time_dependent has been determined */
+    bool is_time_dependence_known; /* whether the next two have been determined */
     bool is_time_dependent;
+    bool may_read_tables; /* functions of the query may read some that are no sources */
 };
 
 /* Required for entries of a PostgreSQL hash table, which does not call constructors. */
@@ -71,6 +72,8 @@ bool keeps_own_schedule(Oid relid);
  * directly. The first call analyses the query, and locks the stream table for that: it may be an upstream that is
  * being altered or dropped. */
 bool is_time_dependent(Oid relid);
+/* Returns true if functions of the query may read tables that are not known. Otherwise as is_time_dependent(). */
+bool may_read_unknown_tables(Oid relid);
 
 /* Registers the invalidation callback. Called once, by _PG_init. */
 void register_served_relations();

@@ -2,6 +2,7 @@
 
 #include "capture/source/inheritance.hpp"
 #include "definition/stream_table.hpp"
+#include "fdw/scan/served_relation.hpp"
 #include "pg/boundary.hpp"
 #include "pg/versions/processes.hpp"
 
@@ -50,6 +51,14 @@ bool is_any_changed(const std::vector<Source> &sources)
     });
 }
 
+/* Whether a function of one of the queries may have read what this transaction has changed: any table. */
+bool may_read_own_changes(const std::vector<Oid> &stream_tables)
+{
+    return TransactionIdIsValid(GetTopTransactionIdIfAny()) &&
+           std::any_of(stream_tables.begin(), stream_tables.end(),
+                       [](Oid relid) { return call([=] { return may_read_unknown_tables(relid); }); });
+}
+
 } // namespace
 
 mailbox::OwnEffects own_effects_on(Oid relid)
@@ -57,7 +66,10 @@ mailbox::OwnEffects own_effects_on(Oid relid)
     mailbox::OwnEffects own = mailbox::own_effects(relid);
     const mailbox::MailboxStatus known = mailbox::status_of(relid);
     if (!own.has_changes && (!known.is_known || known.time_dependent_since != 0))
-        own.has_changes = enter([=] { return is_any_changed(definition::all_sources_of(relid)); });
+        own.has_changes = enter([=] {
+            return is_any_changed(definition::all_sources_of(relid)) ||
+                   may_read_own_changes(definition::with_upstreams(relid));
+        });
     return own;
 }
 

@@ -6,6 +6,8 @@
  * the subtransaction that is rolled back. So such a lock on a source that is not captured, or on one of its partitions
  * or children, counts as a change, also after a refresh in this transaction; it may be one that changed no row.
  *
+ * Functions of a query may read tables that are no sources: any change of a transaction may be one of them.
+ *
  * PostgreSQL frames.
  */
 #pragma once

@@ -240,7 +240,9 @@ void note_function(Search *search, Oid function, Direction direction, Oid contai
     const char volatility = func_volatile(function);
 
     /* Users declare functions that read settings IMMUTABLE to be able to index them. */
-    if (is_opaque(function) || (known == nullptr && is_unknown(function, volatility)))
+    const bool may_run_sql = known == nullptr && is_unknown(function, volatility);
+    search->found.may_read_tables |= may_run_sql;
+    if (is_opaque(function) || may_run_sql)
         search->found.settings |= all_settings;
     else if (known != nullptr)
         search->found.settings |= known->settings;
@@ -389,6 +391,7 @@ TimeDependence time_dependence_of(const Query *query)
     TimeDependence answer;
     answer.is_volatile = found.volatility == Volatility::is_volatile;
     answer.is_now_dependent = found.volatility != Volatility::no && !answer.is_volatile;
+    answer.may_read_tables = found.may_read_tables;
     if (found.volatility != Volatility::no)
         answer.function = call([&] { return volatile_name(found); });
     if (call([&] { return reads_uncaptured(reinterpret_cast<Node *>(expand_views(query)), nullptr); }))

@@ -27,6 +27,7 @@ struct Dependence {
     Node *node = nullptr;                   /* … the first expression that is not a function of the catalog */
     int location = -1;
     bool is_user_function = false;
+    bool may_read_tables = false; /* a function may read some that are no sources of the query */
 };
 
 /* `query` has its views expanded. Fills in the opfuncids that nodes read from a rule lack. PostgreSQL frame. */
@@ -45,6 +46,7 @@ std::vector<std::string> settings_of(const Query *query);
 struct TimeDependence {
     bool is_volatile = false;
     bool is_now_dependent = false; /* or depends on anything else outside of sources and settings */
+    bool may_read_tables = false;  /* as above */
     std::string function;          /* as text; empty if there is none */
 };
 
