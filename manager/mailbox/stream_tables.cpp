@@ -24,8 +24,7 @@ namespace pgtrickle::mailbox {
 
 namespace {
 
-/* Maximum number of readings that a walk over a graph visits; a stream table of a larger graph of diamonds is
- * called dirty. */
+/* Maximum number of readings that a walk visits; a stream table of a larger graph of diamonds is called dirty. */
 constexpr int walk_limit = 4096;
 
 void free_readings(Entry *entry) noexcept
@@ -48,17 +47,19 @@ void remove(Entry *entry) noexcept
     hash_search(entries, &key, HASH_REMOVE, nullptr);
 }
 
-/* Removes the entries of the databases for which `is_gone` returns true. */
-template <class IsGone> void remove_where(IsGone is_gone) noexcept
+template <class Visit> void visit_all(LWLockMode mode, Visit visit) noexcept
 {
-    LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
+    LWLockAcquire(shared->entry_lock, mode);
     HASH_SEQ_STATUS scan;
     hash_seq_init(&scan, entries);
-    while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan))) {
-        if (is_gone(entry->key.database))
-            remove(entry);
-    }
+    while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan)))
+        visit(entry);
     LWLockRelease(shared->entry_lock);
+}
+
+bool has_failed_fill(const Entry *entry) noexcept
+{
+    return entry->key.database == MyDatabaseId && !entry->state.is_populated && entry->state.is_failing;
 }
 
 /* Depth of a walk: to tables, or to what the stream table's own refresh would apply. */
@@ -352,14 +353,11 @@ uint64_t grants() noexcept
 
 void apply_grant() noexcept
 {
-    LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
     shared->grants.fetch_add(1);
-    HASH_SEQ_STATUS scan;
-    hash_seq_init(&scan, entries);
-    while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan)))
-        if (entry->key.database == MyDatabaseId && !entry->state.is_populated)
-            entry->state.is_failing = false;
-    LWLockRelease(shared->entry_lock);
+    bool is_any = false;
+    visit_all(LW_SHARED, [&](const Entry *entry) { is_any |= has_failed_fill(entry); });
+    if (is_any)
+        visit_all(LW_EXCLUSIVE, [](Entry *entry) { entry->state.is_failing &= !has_failed_fill(entry); });
 }
 
 void apply_forget(Oid relid) noexcept
@@ -373,12 +371,18 @@ void apply_forget(Oid relid) noexcept
 
 void forget_database(Oid database) noexcept
 {
-    remove_where([=](Oid of) { return of == database; });
+    visit_all(LW_EXCLUSIVE, [=](Entry *entry) {
+        if (entry->key.database == database)
+            remove(entry);
+    });
 }
 
 void keep_databases(const std::vector<Oid> &databases) noexcept
 {
-    remove_where([&](Oid of) { return std::find(databases.begin(), databases.end(), of) == databases.end(); });
+    visit_all(LW_EXCLUSIVE, [&](Entry *entry) {
+        if (std::find(databases.begin(), databases.end(), entry->key.database) == databases.end())
+            remove(entry);
+    });
 }
 
 bool has_reading(Oid relid, bool (*matches)(uint32_t slot)) noexcept
