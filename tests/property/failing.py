@@ -44,7 +44,7 @@ def selection(query, depth):
         return None
     query.may_fail = True
     form = query.choices.weighted((35, over_groups), (20, below_a_filter), (15, over_removed_rows), (15, over_rows), (15, behind_a_case),
-                                  (4, of_no_rows))
+                                  (15, in_a_branch), (4, of_no_rows))
     return form(query, *found)
 
 
@@ -151,6 +151,27 @@ def behind_a_case(query, source, columns):
         "SELECT %(g)s.k AS c0, sum(%(d)s)::int AS c1, max(%(d)s) AS c2 FROM %(rows)s GROUP BY 1",
         "SELECT DISTINCT %(g)s.k AS c0, %(d)s AS c1, 1 AS c2 FROM %(rows)s"])
     return form % {"g": alias, "d": used_value, "rows": rows}, [("c0", "int"), ("c1", "int"), ("c2", "int")]
+
+
+def in_a_branch(query, source, columns):
+    """Returns a correlated sub-query that fails for rows which take another branch of the expression around it."""
+    other = relation(query)
+    if not other:
+        return over_rows(query, source, columns)
+    choices, key, value = query.choices, query.choices.pick(columns), query.choices.pick(columns)
+    expression, guard = partial(query, value)
+    parts = {"e": expression, "k": key, "g": guard, "o": other[0], "i": choices.pick(other[1]), "j": choices.pick(other[1])}
+    parts["s"] = choices.pick(["(SELECT max(%(i)s + (%(e)s)) FROM %(o)s WHERE %(j)s = %(k)s)", "(SELECT count(*)::int + (%(e)s) FROM %(o)s WHERE %(j)s < %(k)s)",
+                               "(SELECT %(i)s + (%(e)s) FROM %(o)s WHERE %(j)s = %(k)s ORDER BY 1 LIMIT 1)",
+                               "(SELECT sum(v) FROM (SELECT DISTINCT %(i)s + (%(e)s) AS v FROM %(o)s WHERE %(j)s = %(k)s) d)::int"]) % parts
+    parts["b"] = choices.pick(["EXISTS (SELECT FROM %(o)s WHERE %(j)s = %(k)s AND %(i)s > (%(e)s))", "%(k)s IN (SELECT %(i)s + (%(e)s) FROM %(o)s WHERE %(j)s > %(k)s)",
+                               "%(k)s > ALL (SELECT %(i)s + (%(e)s) FROM %(o)s WHERE %(j)s = %(k)s)", "%(s)s > %(k)s"]) % parts
+    used_value = choices.pick(["CASE WHEN %(g)s THEN %(s)s END", "CASE WHEN NOT (%(g)s) THEN 0 WHEN %(g)s THEN %(s)s ELSE 1 END",
+                               "coalesce(CASE WHEN %(g)s THEN NULL ELSE 0 END, %(s)s)", "CASE WHEN %(g)s AND %(b)s THEN 1 END", "(NOT (%(g)s) OR %(b)s)::int",
+                               "CASE (%(g)s)::int WHEN 0 THEN -1 WHEN 1 THEN (%(b)s)::int END", "CASE WHEN %(g)s THEN CASE WHEN %(b)s THEN %(s)s END END"]) % parts
+    form = choices.pick(["SELECT %(k)s AS c0, %(u)s AS c1 FROM %(f)s", "SELECT %(k)s AS c0, sum(%(u)s)::int AS c1 FROM %(f)s GROUP BY 1",
+                         "SELECT %(k)s AS c0, 1 AS c1 FROM %(f)s WHERE (%(u)s) > 0", "SELECT %(k)s AS c0, max(%(u)s) OVER (PARTITION BY %(k)s) AS c1 FROM %(f)s"])
+    return form % {"k": key, "u": used_value, "f": source}, [("c0", "int"), ("c1", "int")]
 
 
 def compared_with_values(query, column):

@@ -15,7 +15,9 @@
  * NULL, or x is NULL and S has a row"; n is not needed where no NULL can occur.
  */
 #include "translate/subquery/sublink.hpp"
+#include "translate/check/can_fail.hpp"
 #include "translate/level/window.hpp"
+#include "translate/subquery/guard.hpp"
 
 #include "pg/walker.hpp"
 
@@ -104,6 +106,33 @@ bool has_sublink(Node *node)
     return !sublinks_of(node).empty();
 }
 
+namespace {
+
+/* Returns the guard of a subquery that may fail, over the columns of `input`, which has the values of those before it;
+ * null if there is none. */
+Node *guard_over(const Input &input, SubLink *link, const std::vector<Node *> &nodes, const std::vector<Node *> &before,
+                 const std::vector<Node *> &values)
+{
+    if (!call([&] { return may_fail_in(link); }))
+        return nullptr;
+    Node *const *items = nodes.data();
+    const size_t node_count = nodes.size();
+    Node *guard = call([&] {
+        List *expressions = NIL;
+        for (size_t i = 0; i < node_count; i++)
+            expressions = lappend(expressions, items[i]);
+        return guard_of(expressions, link);
+    });
+    if (guard == nullptr)
+        return nullptr;
+    guard = replaced(guard, before, values);
+    Node *const *columns = input.scope.data();
+    const size_t count = input.scope.size();
+    return call([&] { return can_be_computed(guard, columns, count); }) ? guard : nullptr;
+}
+
+} // namespace
+
 void Translator::evaluate_sublinks(const Level &level, Input &input, std::vector<Node *> &nodes, SublinkMoment moment)
 {
     std::vector<Node *> links;
@@ -116,8 +145,11 @@ void Translator::evaluate_sublinks(const Level &level, Input &input, std::vector
     }
     if (links.empty())
         return;
-    for (Node *link : links)
-        values.push_back(SublinkOver(*this, level, input, castNode(SubLink, link)).value());
+    for (Node *link : links) {
+        auto *subquery = castNode(SubLink, link);
+        Node *guard = guard_over(input, subquery, nodes, {links.begin(), links.begin() + values.size()}, values);
+        values.push_back(SublinkOver(*this, level, input, subquery, guard).value());
+    }
     for (Node *&node : nodes) {
         const int32 typmod = value_type(node).typmod;
         node = replaced(node, links, values);

@@ -9,8 +9,8 @@ namespace pgtrickle::translate {
 
 class SublinkOver {
   public:
-    /* Columns are added to `input`. */
-    SublinkOver(Translator &translator, const Level &level, Input &input, const SubLink *link);
+    /* Columns are added to `input`. The value is read only of rows that meet `guard`; null: of all. */
+    SublinkOver(Translator &translator, const Level &level, Input &input, const SubLink *link, Node *guard = nullptr);
 
     /* Returns the value of the subquery, as an expression over the input. */
     Node *value();
@@ -60,6 +60,8 @@ class SublinkOver {
     Node *any_or_null(Other other, const std::vector<Node *> &tests);
     template <class Apply> Node *by_parts(std::vector<Cases> &all, const Tests &tests, Apply apply);
 
+    /* Returns the domain of the subquery, whose references it makes those of `query`. */
+    Domain domain(Query *query);
     Node *scalar();
     Node *array();
     Node *row_comparison();
@@ -72,6 +74,7 @@ class SublinkOver {
     Input &input_;
     const SubLink *link_;
     Detached subquery_;
+    Node *guard_;
 };
 
 /* Whether the query returns one row for every input. */

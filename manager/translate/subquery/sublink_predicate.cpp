@@ -112,12 +112,21 @@ Scope only(const Scope &scope, bool of_link)
 
 } // namespace
 
-SublinkOver::SublinkOver(Translator &translator, const Level &level, Input &input, const SubLink *link)
+SublinkOver::SublinkOver(Translator &translator, const Level &level, Input &input, const SubLink *link, Node *guard)
     : translator_(translator), level_(level), input_(input), link_(link),
-      subquery_(detached(castNode(Query, link->subselect), translator.next_param()))
+      subquery_(detached(castNode(Query, link->subselect), translator.next_param())), guard_(guard)
 {
     if (link->subLinkType == EXISTS_SUBLINK)
         call([&] { strip_for_exists(subquery_.query); });
+}
+
+Domain SublinkOver::domain(Query *query)
+{
+    distinguish_images(query, subquery_.references, translator_.next_param());
+    Input rows = input_;
+    if (guard_ != nullptr)
+        rows.plan = engine::filter(rows.plan, expression_of(guard_, rows.scope));
+    return domain_of(rows, subquery_.references);
 }
 
 Node *SublinkOver::value()
@@ -199,7 +208,7 @@ SublinkOver::Other SublinkOver::other_of(const std::vector<int> &needed)
         });
     };
     auto rows = translator_.plain_rows(level_, query, needed, true);
-    if (rows &&
+    if (rows && guard_ == nullptr &&
         std::none_of(rows->targets.begin(), rows->targets.end(), [](Node *target) { return reads_domain(target); })) {
         std::vector<engine::NamedExpression> expressions;
         for (size_t i = 0; i < needed.size(); i++) {
@@ -224,10 +233,8 @@ SublinkOver::Other SublinkOver::other_of(const std::vector<int> &needed)
         numbers.push_back(all_targets(query).front());
     Domain domain;
     other.has_domain = !subquery_.references.empty();
-    if (other.has_domain) {
-        distinguish_images(query, subquery_.references, translator_.next_param());
-        domain = domain_of(input_, subquery_.references);
-    }
+    if (other.has_domain)
+        domain = this->domain(query);
     other.input.plan = translator_.query({query, &level_, other.has_domain ? &domain : nullptr, true}, numbers);
     for (int number : numbers)
         other.input.scope.push_back(link_param(number, reinterpret_cast<Node *>(target(query, number)->expr)));

@@ -224,10 +224,8 @@ std::vector<Node *> SublinkOver::values_of(Query *subquery, const std::vector<in
     Input result;
     Domain domain;
     const bool is_correlated = !subquery_.references.empty();
-    if (is_correlated) {
-        distinguish_images(subquery, subquery_.references, translator_.next_param());
-        domain = domain_of(input_, subquery_.references);
-    }
+    if (is_correlated)
+        domain = this->domain(subquery);
     result.plan = translator_.query({subquery, &level_, is_correlated ? &domain : nullptr, true}, needed);
     for (int number : needed)
         values.push_back(
@@ -238,7 +236,10 @@ std::vector<Node *> SublinkOver::values_of(Query *subquery, const std::vector<in
         add_row(result);
         return values;
     }
-    input_.plan = engine::join({input_.plan, result.plan}, joining_back(input_, subquery_.references, result));
+    engine::Condition condition = joining_back(input_, subquery_.references, result);
+    input_.plan = guard_ == nullptr
+                      ? engine::join({input_.plan, result.plan}, std::move(condition))
+                      : engine::outer_join(engine::OuterKind::left, input_.plan, result.plan, std::move(condition));
     hide(result.scope, subquery_.references);
     input_.scope.insert(input_.scope.end(), result.scope.begin(), result.scope.end());
     return values;
@@ -258,10 +259,8 @@ std::vector<Node *> SublinkOver::single_row(const std::vector<int> &needed)
         return values_of(query, needed);
     Domain domain;
     const bool is_correlated = !subquery_.references.empty();
-    if (is_correlated) {
-        distinguish_images(query, subquery_.references, translator_.next_param());
-        domain = domain_of(input_, subquery_.references);
-    }
+    if (is_correlated)
+        domain = this->domain(query);
     engine::PlanPtr rows = translator_.query({query, &level_, is_correlated ? &domain : nullptr, true}, needed);
     const auto columns = engine::columns(rows);
     std::vector<int> keys;

@@ -1,0 +1,21 @@
+/*
+ * For which rows PostgreSQL evaluates a subquery of an expression.
+ *
+ * A branch of CASE, and a later argument of COALESCE, AND and OR, are evaluated only for rows for which those before
+ * leave the answer open. The domain of a subquery that may fail (domain.hpp) must have no other rows: a failure for one
+ * of these would be one that the query does not have.
+ */
+#pragma once
+
+#include "translate/level/level.hpp"
+
+namespace pgtrickle::translate {
+
+/* Returns the condition under which the expressions evaluate `link`, over the same columns as they; null: always.
+ * PostgreSQL frame. */
+Node *guard_of(List *expressions, SubLink *link);
+
+/* Whether the expression can be computed from the columns. PostgreSQL frame. */
+bool can_be_computed(Node *expression, Node *const *columns, size_t count);
+
+} // namespace pgtrickle::translate

@@ -1,0 +1,55 @@
+-- Subqueries that fail for rows which do not evaluate them, as they take another branch of the expression.
+SET client_min_messages = warning;
+CREATE SCHEMA subqueries_in_branches;
+SET search_path = subqueries_in_branches;
+CREATE TABLE o (id int PRIMARY KEY, k int, q int, t text);
+CREATE TABLE i (id int PRIMARY KEY, k int, v int);
+INSERT INTO o SELECT g, nullif(g % 6, 4), g % 4, CASE WHEN g % 3 = 0 THEN 'x' ELSE g::text END FROM generate_series(1, 24) g;
+INSERT INTO i SELECT g, nullif(g % 6, 5), g % 4 FROM generate_series(1, 20) g;
+CREATE TABLE kept (name text, query text);
+INSERT INTO kept VALUES
+  ('of_case', $$SELECT id, CASE WHEN q > 0 THEN (SELECT sum(v) / q FROM i WHERE i.k = o.k) ELSE 0 END AS r FROM o$$),
+  ('of_else', $$SELECT id, CASE WHEN q = 0 THEN -1 WHEN k IS NULL THEN -2 ELSE (SELECT max(v / q) FROM i WHERE i.k = o.k) END AS r FROM o$$),
+  ('of_conditions', $$SELECT id, CASE WHEN q = 0 THEN 'none' WHEN (SELECT count(*) / q FROM i WHERE i.k = o.k) > 0 THEN 'some' ELSE 'few' END AS r FROM o$$),
+  ('of_values', $$SELECT id, CASE q WHEN 0 THEN NULL WHEN 1 THEN k ELSE (SELECT min(v + 10 / q) FROM i WHERE i.k < o.k) END AS r FROM o$$),
+  ('of_nested', $$SELECT id, CASE WHEN q > 0 THEN CASE WHEN 6 / q > 2 THEN (SELECT sum(v / q) FROM i WHERE i.k = o.k) END END AS r FROM o$$),
+  ('of_coalesce', $$SELECT id, coalesce(nullif(q, 1) * 0, (SELECT sum(v / (q - 0)) FROM i WHERE i.k = o.k AND 1 / (2 - q) = 1), -1) AS r FROM o$$),
+  ('of_or', $$SELECT id FROM o WHERE q = 0 OR (SELECT sum(v) / q FROM i WHERE i.k = o.k) > 3$$),
+  ('of_and', $$SELECT id, q <> 0 AND (SELECT sum(v) / q FROM i WHERE i.k = o.k) > 3 AS r FROM o$$),
+  ('of_exists', $$SELECT id, CASE WHEN q <> 0 THEN EXISTS (SELECT FROM i WHERE i.k = o.k AND v > 4 / q) END AS r FROM o$$),
+  ('of_in', $$SELECT id, CASE WHEN q <> 0 THEN k IN (SELECT v / q FROM i WHERE i.k = o.k) END AS r FROM o$$),
+  ('of_not_in', $$SELECT id, CASE WHEN q <> 0 THEN k NOT IN (SELECT v / q FROM i WHERE i.id > o.id) END AS r FROM o$$),
+  ('of_arrays', $$SELECT id, CASE WHEN q <> 0 THEN ARRAY(SELECT v / q FROM i WHERE i.k = o.k ORDER BY 1) END AS r FROM o$$),
+  ('of_casts', $$SELECT id, CASE WHEN t ~ '^[0-9]+$' THEN (SELECT v FROM i WHERE i.id = o.t::int) END AS r FROM o$$),
+  ('of_rows', $$SELECT id, CASE WHEN q <> 0 THEN (k, q) = (SELECT v / q, v FROM i WHERE i.id = o.id) END AS r FROM o$$),
+  ('in_both', $$SELECT id, CASE WHEN q = 1 THEN (SELECT sum(v / q) FROM i WHERE i.k = o.k) WHEN q = 2 THEN (SELECT sum(v / q) FROM i WHERE i.k = o.k) + 1 END AS r FROM o$$),
+  ('of_other_subqueries', $$SELECT id, CASE WHEN EXISTS (SELECT FROM i WHERE i.id = o.q) THEN (SELECT sum(v / q) FROM i WHERE i.k = o.k) END AS r FROM o$$),
+  ('of_groups', $$SELECT k, CASE WHEN min(q) > 0 THEN (SELECT sum(v) / min(o.q) FROM i WHERE i.k = o.k) END AS r FROM o GROUP BY k$$),
+  ('in_aggregates', $$SELECT k, sum(CASE WHEN q > 0 THEN (SELECT sum(v) / q FROM i WHERE i.k = o.k) ELSE 0 END) AS r FROM o GROUP BY k$$),
+  ('in_having', $$SELECT k, count(*) AS n FROM o GROUP BY k HAVING CASE WHEN min(q) > 0 THEN (SELECT count(*) / min(o.q) FROM i WHERE i.k = o.k) > 1 ELSE true END$$),
+  ('beside_windows', $$SELECT id, sum(CASE WHEN q > 0 THEN (SELECT sum(v) / q FROM i WHERE i.k = o.k) ELSE 0 END) OVER (PARTITION BY k ORDER BY id) AS r FROM o$$),
+  ('in_join', $$SELECT o.id, p.id AS other FROM o JOIN o p ON CASE WHEN p.q > 0 THEN o.id = (SELECT max(i.id / p.q) FROM i WHERE i.k = p.k) ELSE o.id = p.id END$$),
+  ('in_left_join', $$SELECT o.id, p.id AS other FROM o LEFT JOIN o p ON o.id = p.id AND CASE WHEN p.q > 0 THEN (SELECT count(i.id / p.q) FROM i WHERE i.k = p.k) > 1 ELSE false END$$);
+SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
+SELECT * FROM test.wrong('kept');
+
+-- rows_that_begin_and_cease_to_take_the_branch
+UPDATE o SET q = (q + 1) % 4 WHERE id % 5 = 0;
+UPDATE o SET q = 0 WHERE id IN (3, 7, 13);
+UPDATE o SET t = CASE WHEN t = 'x' THEN '4' ELSE 'y' END WHERE id % 4 = 1;
+SELECT * FROM test.wrong('kept');
+INSERT INTO o SELECT g, g % 5, g % 4, g::text FROM generate_series(30, 40) g;
+DELETE FROM i WHERE id % 3 = 0;
+SELECT * FROM test.wrong('kept');
+UPDATE i SET v = v + 1, k = nullif(k + 1, 4);
+DELETE FROM o WHERE q = 1;
+SELECT * FROM test.wrong('kept');
+
+-- a_row_that_takes_the_branch_and_fails
+UPDATE o SET q = -1, k = NULL, t = '99999999999' WHERE id = 2;
+\set SHOW_CONTEXT never
+SELECT pgtrickle.refresh_stream_table('of_casts');
+\set SHOW_CONTEXT errors
+UPDATE o SET t = '9' WHERE id = 2;
+SELECT * FROM test.wrong('kept');
+DROP SCHEMA subqueries_in_branches CASCADE;
