@@ -64,18 +64,21 @@ Database &mine()
     return database;
 }
 
-void warn_once()
+void warn_once(const char *message, const char *hint)
 {
     if (local().has_warned)
         return;
     local().has_warned = true;
-    call([] {
-        ereport(
-            WARNING,
-            (errcode(ERRCODE_IO_ERROR), errmsg("could not write the catalog of pg_trickle"),
-             errdetail("%s", mine().failure().c_str()),
-             errhint("Stream tables are maintained and read as before, but their refresh history is not recorded.")));
+    call([=] {
+        ereport(WARNING, (errcode(ERRCODE_IO_ERROR), errmsg_internal("%s", message),
+                          errdetail("%s", mine().failure().c_str()), errhint("%s", hint)));
     });
+}
+
+void warn_of_write()
+{
+    warn_once("could not write the catalog of pg_trickle",
+              "Stream tables are maintained and read as before, but their refresh history is not recorded.");
 }
 
 void report_notice()
@@ -145,7 +148,7 @@ void write(const std::vector<Refresh> &refreshes)
     }
     if (mine().is_busy() && append_to_spool(folder(), rows))
         return;
-    warn_once();
+    warn_of_write();
     if (rows.size() < most_overdue)
         own.overdue.swap(rows);
     if (!own.writes_at_exit)
@@ -221,18 +224,31 @@ bool run(const Database::Work &work)
     bool is_done = mine().run(work);
     report_notice();
     if (!is_done)
-        warn_once();
+        warn_of_write();
     return is_done;
 }
 
-bool read(const Database::Work &work)
+namespace {
+
+/* Reads what a user asks for. */
+void read(const Database::Work &work)
 {
-    bool is_done = mine().read(work);
+    const bool is_done = mine().read(work);
     report_notice();
     if (!is_done)
-        warn_once();
-    return is_done;
+        warn_once("could not read the catalog of pg_trickle",
+                  "The refresh history is shown incompletely. Stream tables are maintained and read as before.");
 }
+
+/* Reads what decides how to refresh. While another process keeps the file locked, the decision is made without. */
+void read_for_decision(const Database::Work &work)
+{
+    if (!mine().read(work) && !mine().is_busy())
+        warn_of_write();
+    report_notice();
+}
+
+} // namespace
 
 bool take_is_new()
 {
@@ -373,7 +389,7 @@ std::optional<Refresh> read_last_choice(uint32_t relid)
             return own->refresh;
     uint32_t database = MyDatabaseId;
     std::optional<Refresh> last;
-    read([&](Database &catalog) { last = last_choice_of(catalog, database, relid); });
+    read_for_decision([&](Database &catalog) { last = last_choice_of(catalog, database, relid); });
     return last;
 }
 
@@ -381,7 +397,7 @@ std::vector<scheduler::Measured> read_measured(uint32_t relid, int64_t generatio
 {
     uint32_t database = MyDatabaseId;
     std::vector<scheduler::Measured> rows;
-    read([&](Database &catalog) { rows = measured_of(catalog, database, relid, generation); });
+    read_for_decision([&](Database &catalog) { rows = measured_of(catalog, database, relid, generation); });
     return rows;
 }
 

@@ -16,9 +16,8 @@ namespace pgtrickle::catalog {
 void at_transaction_event(XactEvent event);
 void at_subtransaction_event(SubXactEvent event, SubTransactionId self, SubTransactionId parent);
 
-/* Database::run() and Database::read() on the connection of this process. */
+/* Database::run() on the connection of this process. */
 bool run(const Database::Work &work);
-bool read(const Database::Work &work);
 /* Database::take_is_new() on the connection of this process. */
 bool take_is_new();
 void checkpoint();

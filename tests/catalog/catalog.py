@@ -2,6 +2,7 @@
 """Shows that a running server survives other readers, locks, damage, replacement and lack of space of its
 SQLite catalog."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -224,6 +225,18 @@ def rows_that_were_locked_out_are_written_later():
     assert warnings() == warned, "a row was lost"
 
 
+def a_reader_that_is_locked_out_is_warned_of_what_it_asked_for():
+    """Measurements are not missed: the next refresh makes them again."""
+    with open(folder / "catalog.lock", "r+b") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        session = db.connect()
+        refresh(session)
+        assert not session.notices, session.notices
+        session.cursor().execute("SELECT count(*) FROM pgtrickle.pgt_refresh_history")
+        assert any("could not read the catalog" in notice for notice in session.notices), session.notices
+    session.close()
+
+
 def definitions_that_were_locked_out_are_written_later():
     hog = sqlite3.connect(catalog, isolation_level=None)
     hog.execute("BEGIN IMMEDIATE")
@@ -420,7 +433,7 @@ def no_days_of_retention_keep_nothing():
 try:
     run_cases([refreshes_are_in_the_history, the_queries_of_the_document_run_beside_the_server,
                a_reader_of_another_user_blocks_no_session, rows_that_were_locked_out_are_written_later,
-               definitions_that_were_locked_out_are_written_later, ten_sessions_lose_nothing, a_removed_file, random_bytes, a_file_cut_in_half, a_file_of_no_bytes,
+               a_reader_that_is_locked_out_is_warned_of_what_it_asked_for, definitions_that_were_locked_out_are_written_later, ten_sessions_lose_nothing, a_removed_file, random_bytes, a_file_cut_in_half, a_file_of_no_bytes,
                keep_older_copy, an_older_copy_over_it, an_older_copy_in_its_place, an_index_of_no_bytes, a_removed_log,
                a_folder_in_its_place, a_file_that_may_not_be_written, a_file_of_a_later_release,
                a_full_disk_costs_history_only, a_full_disk_is_reported_to_readers, the_manager_works_on_a_full_disk, a_crash_loses_no_history,
