@@ -167,7 +167,7 @@ def in_a_branch(query, source, columns):
     parts["b"] = choices.pick(["EXISTS (SELECT FROM %(o)s WHERE %(j)s = %(k)s AND %(i)s > (%(e)s))", "%(k)s IN (SELECT %(i)s + (%(e)s) FROM %(o)s WHERE %(j)s > %(k)s)",
                                "%(k)s > ALL (SELECT %(i)s + (%(e)s) FROM %(o)s WHERE %(j)s = %(k)s)", "%(s)s > %(k)s"]) % parts
     used_value = choices.pick(["CASE WHEN %(g)s THEN %(s)s END", "CASE WHEN NOT (%(g)s) THEN 0 WHEN %(g)s THEN %(s)s ELSE 1 END",
-                               "coalesce(CASE WHEN %(g)s THEN NULL ELSE 0 END, %(s)s)", "CASE WHEN %(g)s AND %(b)s THEN 1 END", "(NOT (%(g)s) OR %(b)s)::int",
+                               "coalesce(CASE WHEN %(g)s THEN NULL ELSE 0 END, %(s)s)", "CASE WHEN %(g)s AND %(s)s > %(k)s THEN 1 END", "(NOT (%(g)s) OR %(s)s < %(k)s)::int",
                                "CASE (%(g)s)::int WHEN 0 THEN -1 WHEN 1 THEN (%(b)s)::int END", "CASE WHEN %(g)s THEN CASE WHEN %(b)s THEN %(s)s END END"]) % parts
     form = choices.pick(["SELECT %(k)s AS c0, %(u)s AS c1 FROM %(f)s", "SELECT %(k)s AS c0, sum(%(u)s)::int AS c1 FROM %(f)s GROUP BY 1",
                          "SELECT %(k)s AS c0, 1 AS c1 FROM %(f)s WHERE (%(u)s) > 0", "SELECT %(k)s AS c0, max(%(u)s) OVER (PARTITION BY %(k)s) AS c1 FROM %(f)s"])

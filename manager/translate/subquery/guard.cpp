@@ -96,6 +96,12 @@ struct Search {
     Node *guard; /* under which the nodes that are walked are evaluated; null: always */
     List *found; /* the guards of the link */
     bool is_always_evaluated;
+
+    bool counts_booleans() const
+    {
+        return link->subLinkType != EXISTS_SUBLINK && link->subLinkType != ANY_SUBLINK &&
+               link->subLinkType != ALL_SUBLINK;
+    }
 };
 
 /* Whether the node contains the link, which is `context`. */
@@ -147,7 +153,7 @@ bool visit(Node *node, void *context)
         const auto *expression = castNode(CoalesceExpr, node);
         foreach (cell, expression->args)
             visit_under(lfirst(cell), after_nulls(expression, foreach_current_index(cell)), search);
-    } else if (IsA(node, BoolExpr)) {
+    } else if (IsA(node, BoolExpr) && search->counts_booleans()) {
         const auto *expression = castNode(BoolExpr, node);
         foreach (cell, expression->args)
             visit_under(lfirst(cell), after_arguments(expression, foreach_current_index(cell)), search);
