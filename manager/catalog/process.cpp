@@ -105,23 +105,23 @@ void write_refresh(Database &catalog, const SpooledRefresh &late)
 /* Writes `refreshes`, and the rows that other processes had to append to the spool. */
 bool write_all(const std::vector<SpooledRefresh> &refreshes)
 {
-    SpooledRefreshes earlier(folder());
+    std::optional<SpooledRefreshes> earlier;
     bool is_written = mine().run([&](Database &catalog) {
-        for (const SpooledRefresh &late : earlier.rows())
+        earlier.emplace(folder());
+        for (const SpooledRefresh &late : earlier->rows())
             write_refresh(catalog, late);
         for (const SpooledRefresh &late : refreshes)
             write_refresh(catalog, late);
     });
     if (is_written)
-        earlier.forget();
+        earlier->forget();
     return is_written;
 }
 
 /* Writes the rows of the spool, so that a reader of the history sees them. */
 void write_spooled()
 {
-    bool is_any = !SpooledRefreshes(folder()).rows().empty();
-    if (is_any)
+    if (is_any_spooled(folder()))
         write_all({});
 }
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -18,6 +19,11 @@ constexpr int lock_timeout_ms = 50;
 std::string path_in(const std::string &folder)
 {
     return folder + "/catalog.late";
+}
+
+std::string taken_in(const std::string &folder)
+{
+    return folder + "/catalog.taken";
 }
 
 /* Visits every member, in the same order for reading and writing. A new member comes last: a file that an earlier
@@ -130,6 +136,40 @@ bool lock(int file, int wait_ms)
     return true;
 }
 
+bool has_bytes(const std::string &path)
+{
+    struct stat status;
+    return ::stat(path.c_str(), &status) == 0 && status.st_size > 0;
+}
+
+/* Returns the file, locked, or -1. It is opened again if it was taken while the lock was waited for. */
+int open_to_append(const std::string &path, struct stat *status)
+{
+    constexpr int attempts = 5;
+    for (int i = 0; i < attempts; i++) {
+        const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+        if (file < 0)
+            return -1;
+        struct stat named;
+        if (lock(file, lock_timeout_ms) && ::fstat(file, status) == 0 && ::stat(path.c_str(), &named) == 0 &&
+            named.st_ino == status->st_ino && named.st_dev == status->st_dev)
+            return file;
+        ::close(file);
+    }
+    return -1;
+}
+
+/* Renames the file unless another process keeps it locked. Who waits for the lock meanwhile opens another file. */
+void take(const std::string &path, const std::string &taken)
+{
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return;
+    if (lock(file, lock_timeout_ms))
+        (void)::rename(path.c_str(), taken.c_str());
+    ::close(file);
+}
+
 } // namespace
 
 bool append_to_spool(const std::string &folder, const std::vector<SpooledRefresh> &refreshes)
@@ -137,11 +177,11 @@ bool append_to_spool(const std::string &folder, const std::vector<SpooledRefresh
     std::string bytes;
     for (const SpooledRefresh &late : refreshes)
         bytes += bytes_of(late);
-    int file = ::open(path_in(folder).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    struct stat status;
+    const int file = open_to_append(path_in(folder), &status);
     if (file < 0)
         return false;
-    struct stat status;
-    bool is_written = lock(file, lock_timeout_ms) && ::fstat(file, &status) == 0 && status.st_size < most_bytes;
+    bool is_written = status.st_size < most_bytes;
     if (is_written && ::write(file, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) {
         is_written = false;
         if (::ftruncate(file, status.st_size) != 0)
@@ -151,37 +191,32 @@ bool append_to_spool(const std::string &folder, const std::vector<SpooledRefresh
     return is_written;
 }
 
-SpooledRefreshes::SpooledRefreshes(const std::string &folder) : path_(path_in(folder))
+bool is_any_spooled(const std::string &folder)
 {
-    struct stat status;
-    if (::stat(path_.c_str(), &status) != 0 || status.st_size == 0)
-        return;
-    file_ = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
-    if (file_ >= 0 && !lock(file_, 0)) {
-        ::close(file_);
-        file_ = -1;
-    }
-    if (file_ < 0)
+    return has_bytes(path_in(folder)) || has_bytes(taken_in(folder));
+}
+
+SpooledRefreshes::SpooledRefreshes(const std::string &folder) : taken_(taken_in(folder))
+{
+    if (!has_bytes(taken_) && has_bytes(path_in(folder)))
+        take(path_in(folder), taken_);
+    const int file = ::open(taken_.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0)
         return;
     std::string bytes;
     std::array<char, 65536> buffer;
-    for (ssize_t length; (length = ::read(file_, buffer.data(), buffer.size())) > 0;)
+    for (ssize_t length; (length = ::read(file, buffer.data(), buffer.size())) > 0;)
         bytes.append(buffer.data(), static_cast<size_t>(length));
+    ::close(file);
     Reader all(bytes.data(), bytes.data() + bytes.size());
     for (SpooledRefresh late; read_one(all, &late); late = {})
         rows_.push_back(late);
 }
 
-SpooledRefreshes::~SpooledRefreshes()
-{
-    if (file_ >= 0)
-        ::close(file_);
-}
-
 void SpooledRefreshes::forget()
 {
-    if (file_ >= 0 && ::ftruncate(file_, 0) != 0)
-        ::unlink(path_.c_str());
+    if (::unlink(taken_.c_str()) != 0 && ::truncate(taken_.c_str(), 0) != 0)
+        rows_.clear(); /* they are written again */
 }
 
 } // namespace pgtrickle::catalog

@@ -5,6 +5,10 @@
  * They are appended to pg_trickle/catalog.late, and the next process that writes to the catalog writes them
  * as well. No process waits for them, and none stays in the memory of a session that may be idle for hours.
  *
+ *     catalog.late     is locked while rows are appended, or while it is renamed;
+ *     catalog.taken    has the rows that are being written to the catalog, however long that takes. It is left over
+ *                      if that fails, and its rows are the first to be written then.
+ *
  * A crash of the machine may lose rows of the spool. A crash between the commit that stored them in the
  * catalog and forget() duplicates them. Pure C++; throws nothing but bad_alloc.
  */
@@ -25,22 +29,20 @@ struct SpooledRefresh {
 /* Appends `refreshes` to the spool; returns false if that fails. */
 bool append_to_spool(const std::string &folder, const std::vector<SpooledRefresh> &refreshes);
 
-/* The rows of the spool, oldest first, locked against other processes during the lifetime of the object.
- * Empty if there are none, or if another process holds the lock. */
+bool is_any_spooled(const std::string &folder);
+
+/* Rows of the spool, oldest first; those that are appended meanwhile are not among them. One process at a time may have
+ * such an object: the one that may write to the catalog. */
 class SpooledRefreshes {
   public:
     explicit SpooledRefreshes(const std::string &folder);
-    ~SpooledRefreshes();
-    SpooledRefreshes(const SpooledRefreshes &) = delete;
-    SpooledRefreshes &operator=(const SpooledRefreshes &) = delete;
 
     const std::vector<SpooledRefresh> &rows() const { return rows_; }
-    /* Empties the spool; to be called when the rows are in the catalog. */
+    /* Removes the rows from the spool; to be called when they are in the catalog. */
     void forget();
 
   private:
-    std::string path_;
-    int file_ = -1;
+    std::string taken_;
     std::vector<SpooledRefresh> rows_;
 };
 

@@ -256,17 +256,26 @@ def definitions_that_were_locked_out_are_written_later():
     db.run("DROP FOREIGN TABLE unheard")
 
 
-def ten_sessions_lose_nothing():
-    each, sessions = 30, 10
+def ten_sessions_lose_nothing(is_locked=False):
+    """Also while another process keeps the catalog locked now and then."""
+    each, sessions = 1000 if is_locked else 30, 10
     before = history()
-    failures = []
+    failures, is_over = [], threading.Event()
+
+    def lock_now_and_then():
+        hog = sqlite3.connect(catalog, isolation_level=None, timeout=30)
+        while not is_over.wait(1.1):  # by then sessions wait for the lock again
+            hog.execute("BEGIN IMMEDIATE")
+            is_over.wait(2.5)
+            hog.execute("ROLLBACK")
+        hog.close()
 
     def work(number):
         session = db.connect()
         cursor = session.cursor()
         try:
-            cursor.execute(f"CREATE TABLE s{number} (id int)")
-            cursor.execute(f"SELECT pgtrickle.create_stream_table('k{number}', 'SELECT count(*) AS n FROM s{number}', '1d')")
+            cursor.execute(f"CREATE TABLE IF NOT EXISTS s{number} (id int)")
+            cursor.execute(f"SELECT pgtrickle.create_or_replace_stream_table('k{number}', 'SELECT count(*) AS n FROM s{number}', '1d')")
             for _ in range(each):
                 cursor.execute(f"INSERT INTO s{number} VALUES (1)")
                 cursor.execute(f"SELECT pgtrickle.refresh_stream_table('k{number}')")
@@ -276,12 +285,20 @@ def ten_sessions_lose_nothing():
         session.close()
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(sessions)]
-    for thread in threads:
+    hog = threading.Thread(target=lock_now_and_then)
+    for thread in [hog] * is_locked + threads:
         thread.start()
     for thread in threads:
         thread.join()
+    is_over.set()
+    if is_locked:
+        hog.join()
     assert not failures, failures
     assert history() == before + each * sessions
+
+
+def ten_sessions_that_are_locked_out_lose_nothing():
+    ten_sessions_lose_nothing(is_locked=True)
 
 
 @reported
@@ -433,7 +450,8 @@ def no_days_of_retention_keep_nothing():
 try:
     run_cases([refreshes_are_in_the_history, the_queries_of_the_document_run_beside_the_server,
                a_reader_of_another_user_blocks_no_session, rows_that_were_locked_out_are_written_later,
-               a_reader_that_is_locked_out_is_warned_of_what_it_asked_for, definitions_that_were_locked_out_are_written_later, ten_sessions_lose_nothing, a_removed_file, random_bytes, a_file_cut_in_half, a_file_of_no_bytes,
+               a_reader_that_is_locked_out_is_warned_of_what_it_asked_for, definitions_that_were_locked_out_are_written_later, ten_sessions_lose_nothing,
+               ten_sessions_that_are_locked_out_lose_nothing, a_removed_file, random_bytes, a_file_cut_in_half, a_file_of_no_bytes,
                keep_older_copy, an_older_copy_over_it, an_older_copy_in_its_place, an_index_of_no_bytes, a_removed_log,
                a_folder_in_its_place, a_file_that_may_not_be_written, a_file_of_a_later_release,
                a_full_disk_costs_history_only, a_full_disk_is_reported_to_readers, the_manager_works_on_a_full_disk, a_crash_loses_no_history,

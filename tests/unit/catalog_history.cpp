@@ -245,11 +245,17 @@ TEST_F(History, what_is_late_comes_back_whole)
         EXPECT_TRUE(first.was_full_fallback);
         EXPECT_EQ(first.error_message, failed.error_message);
         EXPECT_EQ(late.rows()[2].database, 2u);
-        EXPECT_TRUE(SpooledRefreshes(folder).rows().empty()) << "one at a time";
+        EXPECT_TRUE(append_to_spool(folder, {{3, refreshed(10, hour)}})) << "while it is being written";
     }
     SpooledRefreshes again(folder);
     EXPECT_EQ(again.rows().size(), 3u) << "not forgotten, so still there";
     again.forget();
+    EXPECT_TRUE(is_any_spooled(folder));
+    SpooledRefreshes last(folder);
+    ASSERT_EQ(last.rows().size(), 1u);
+    EXPECT_EQ(last.rows()[0].database, 3u);
+    last.forget();
+    EXPECT_FALSE(is_any_spooled(folder));
     EXPECT_TRUE(SpooledRefreshes(folder).rows().empty());
 }
 
@@ -258,17 +264,17 @@ TEST_F(History, what_was_not_written_to_its_end_is_left_out)
     EXPECT_TRUE(append_to_spool(folder, {{1, refreshed(7, hour)}, {1, refreshed(8, hour)}}));
     uintmax_t size = fs::file_size(folder / "catalog.late");
     for (uintmax_t cut = size - 1; cut > 0; cut -= 7) {
-        fs::resize_file(folder / "catalog.late", cut);
+        fs::resize_file(folder / (cut == size - 1 ? "catalog.late" : "catalog.taken"), cut);
         EXPECT_EQ(SpooledRefreshes(folder).rows().size(), cut >= size / 2 ? 1u : 0u) << cut;
         if (cut < 7)
             break;
     }
 }
 
-TEST_F(History, many_processes_are_late_at_once)
+TEST_F(History, many_processes_are_late_at_once_while_rows_are_written)
 {
     constexpr int processes = 8;
-    constexpr int each = 100;
+    constexpr int each = 1000;
     pid_t children[processes];
     for (pid_t &child : children) {
         child = fork();
@@ -280,12 +286,21 @@ TEST_F(History, many_processes_are_late_at_once)
             _exit(0);
         }
     }
+    size_t written = 0;
+    const auto write_some = [&] {
+        SpooledRefreshes late(folder);
+        written += late.rows().size();
+        late.forget();
+    };
     for (pid_t child : children) {
         int status = 0;
-        waitpid(child, &status, 0);
+        while (waitpid(child, &status, WNOHANG) == 0)
+            write_some();
         EXPECT_EQ(status, 0);
     }
-    EXPECT_EQ(SpooledRefreshes(folder).rows().size(), static_cast<size_t>(processes * each));
+    while (is_any_spooled(folder))
+        write_some();
+    EXPECT_EQ(written, static_cast<size_t>(processes * each));
 }
 
 } // namespace
