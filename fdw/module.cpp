@@ -128,7 +128,8 @@ constexpr UtilityEntry utility[] = {
     {T_AlterPublicationStmt, When::around, run_with_hint},
     {T_AlterTableStmt, When::around, run_with_hint},
 
-    /* Databases as a whole: no other function of this list runs between these functions and the statement. */
+    /* Databases as a whole, and roles: no other function of this list runs between these functions and the statement.
+     */
     {commit_prepared_kind, When::around, mailbox::around_commit_prepared},
     {T_DropdbStmt, When::before, mailbox::before_database_statement},
     {T_CreatedbStmt, When::before, mailbox::before_database_statement},
@@ -139,6 +140,12 @@ constexpr UtilityEntry utility[] = {
     {T_AlterRoleSetStmt, When::before, guc::warn_of_unknown_setting},
     {T_AlterDatabaseSetStmt, When::after, mailbox::after_settings_statement},
     {T_AlterRoleSetStmt, When::after, mailbox::after_settings_statement},
+    {T_GrantRoleStmt, When::after, mailbox::after_role_statement},
+    {T_AlterRoleStmt, When::after, mailbox::after_role_statement},
+    {T_DropRoleStmt, When::after, mailbox::after_role_statement},
+    {T_DropOwnedStmt, When::after, mailbox::after_role_statement},
+    {T_ReassignOwnedStmt, When::after, mailbox::after_role_statement},
+    {T_AlterOwnerStmt, When::after, mailbox::after_role_statement},
 };
 
 /* From the outermost to the innermost. The triggers that a MERGE fires are determined once its plan state

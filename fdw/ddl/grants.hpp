@@ -1,7 +1,7 @@
 /*
  * GRANT, to the extent that it permits the capture of a source for a stream table; and changes of roles, which decide
  * the policies that bind the owner of a stream table or of a view that it reads. Roles are those of all databases: a
- * change that another database makes is noticed by the next refresh that something else requests. C++ frames.
+ * change that another database makes is one of a source (mailbox::roles). C++ frames.
  */
 #pragma once
 

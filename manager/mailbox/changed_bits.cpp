@@ -43,11 +43,8 @@ constexpr uint64_t mask_of(uint32_t slot) noexcept
     return uint64_t{1} << (slot % 64);
 }
 
-} // namespace
-
-void notify_change(uint32_t slot) noexcept
+void notify(ManagerSlot *manager, uint32_t slot) noexcept
 {
-    ManagerSlot *manager = find_manager(MyDatabaseId);
     if (manager == nullptr || manager->pid.load() == 0)
         return;
     std::atomic<uint64_t> &word = word_of(manager, slot);
@@ -59,8 +56,6 @@ void notify_change(uint32_t slot) noexcept
     manager->has_changed_bits.store(1);
     wake_process(manager->process);
 }
-
-namespace {
 
 /* Sets the flag, also for a manager that is still to start. */
 void notify(std::atomic<uint32_t> ManagerSlot::*flag) noexcept
@@ -74,6 +69,14 @@ void notify(std::atomic<uint32_t> ManagerSlot::*flag) noexcept
 }
 
 } // namespace
+
+void notify_change(uint32_t slot) noexcept
+{
+    if (slot != slot_of(InvalidOid, roles))
+        return notify(find_manager(MyDatabaseId), slot);
+    for (int i = 0; i < shared->manager_count; i++)
+        notify(&managers[i], slot);
+}
 
 void notify_full_check() noexcept
 {

@@ -21,6 +21,8 @@ namespace pgtrickle::mailbox {
 
 uint32_t slot_of(Oid database, Oid source) noexcept
 {
+    if (source == roles)
+        database = InvalidOid; /* they are those of all databases */
     uint64_t key = (static_cast<uint64_t>(database) << 32) | source;
     key ^= key >> 33;
     key *= 0xff51afd7ed558ccdULL;

@@ -18,6 +18,10 @@
 
 #include "pg/boundary.hpp"
 
+extern "C" {
+#include "catalog/pg_authid.h"
+}
+
 #include <cstdint>
 
 namespace pgtrickle::mailbox {
@@ -47,6 +51,9 @@ bool do_managers_take_turns() noexcept;
  * dirty from this transaction's commit on. A rollback to a savepoint does not undo the note: the dependents
  * of the source are then dirty without need. */
 void note_change(Oid source) noexcept;
+/* The source that changes with the memberships and exemptions of roles, for which policies are in force; the only one
+ * that all databases share. */
+constexpr Oid roles = AuthIdRelationId;
 
 /* ---- refreshes ------------------------------------------------------------------------ */
 

@@ -11,7 +11,8 @@
  *
  * When a command on a database has been committed, the launcher reads the list of databases. A command also invalidates
  * the relation that it writes: PostgreSQL stores the invalidation with a prepared transaction, and sends it after
- * COMMIT PREPARED to all sessions, including the one that commits.
+ * COMMIT PREPARED to all sessions, including the one that commits. So do commands on roles, which are sources
+ * (`roles`).
  */
 #include "mailbox/hooks.hpp"
 #include "mailbox/manager_side.hpp"
@@ -52,6 +53,7 @@ uint64_t commit_prepared_count = 0; /* not 0: `started` was incremented to this,
 struct Invalidated {
     bool databases = false;
     bool settings = false;
+    bool roles = false;
 } invalidated; /* since the last COMMIT PREPARED began */
 
 struct Block {
@@ -72,6 +74,7 @@ void note_invalidated(Oid relation)
 {
     invalidated.databases |= relation == InvalidOid || relation == DatabaseRelationId;
     invalidated.settings |= relation == InvalidOid || relation == DbRoleSettingRelationId;
+    invalidated.roles |= relation == InvalidOid || relation == roles;
 }
 
 /* Whether PostgreSQL raises the error for COMMIT PREPARED before it commits: there is no such transaction, or the role,
@@ -227,6 +230,20 @@ bool needs_no_sessions(::Node *utility)
     return false;
 }
 
+bool may_change_policies(::Node *statement)
+{
+    if (IsA(statement, AlterOwnerStmt))
+        return castNode(AlterOwnerStmt, statement)->objectType == OBJECT_DATABASE;
+    if (!IsA(statement, AlterRoleStmt))
+        return true;
+    ListCell *cell;
+    foreach (cell, castNode(AlterRoleStmt, statement)->options)
+        for (const char *option : {"superuser", "bypassrls", "inherit", "rolemembers"})
+            if (strcmp(lfirst_node(DefElem, cell)->defname, option) == 0)
+                return true;
+    return false;
+}
+
 } // namespace
 
 void around_commit_prepared(const UtilityCall &utility)
@@ -242,6 +259,8 @@ void around_commit_prepared(const UtilityCall &utility)
             note_database_change();
         if (invalidated.settings)
             note_settings_change();
+        if (invalidated.roles)
+            note_change(roles);
     });
 }
 
@@ -269,6 +288,16 @@ void after_settings_statement(const UtilityCall &utility)
         return;
     note_settings_change();
     CacheInvalidateRelcacheByRelid(DbRoleSettingRelationId);
+}
+
+/* The policies in force change with the memberships and exemptions of roles, and a database's owner is a member of
+ * pg_database_owner. A new role has no policies. */
+void after_role_statement(const UtilityCall &utility)
+{
+    if (!is_available() || !may_change_policies(utility.statement()))
+        return;
+    note_change(roles);
+    CacheInvalidateRelcacheByRelid(roles);
 }
 
 void register_invalidations()

@@ -171,6 +171,8 @@ void record_in_mailbox(const Batch &batch, const Member &member)
     std::vector<mailbox::Reading> readings;
     for (const CompiledSource &source : member.compiled->sources)
         readings.push_back({source.relid, source.is_stream_table, batch.seen(source.relid)});
+    if (member.compiled->depends_on_roles())
+        readings.push_back({mailbox::roles, false, batch.seen(mailbox::roles)});
     Oid relid = member.compiled->relid();
     mailbox::record_refresh(relid, batch.seen(relid), readings.data(), static_cast<int>(readings.size()),
                             is_time_dependent(*member.compiled));

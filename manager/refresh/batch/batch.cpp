@@ -232,6 +232,7 @@ void observe_sources(Batch &batch)
     for (Oid source : sources_of(batch.members))
         if (!std::binary_search(members.begin(), members.end(), ObservedSource{source, {}}, is_of_lower_oid))
             batch.observed.push_back({source, mailbox::observe(source)});
+    batch.observed.push_back({mailbox::roles, mailbox::observe(mailbox::roles)});
     std::sort(batch.observed.begin(), batch.observed.end(), is_of_lower_oid);
 }
 

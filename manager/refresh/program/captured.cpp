@@ -2,6 +2,12 @@
 
 #include "capture/permission.hpp"
 
+extern "C" {
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "utils/syscache.h"
+}
+
 #include <algorithm>
 
 namespace pgtrickle::refresh {
@@ -26,6 +32,17 @@ bool has_recorded_sources(const Definition &definition, const std::vector<transl
     for (const translate::SourceRef &source : sources)
         read[source.relid].insert(source.columns.begin(), source.columns.end());
     return recorded == read;
+}
+
+bool has_policies(Oid relid)
+{
+    return call([=] {
+        HeapTuple row = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+        const bool answer = HeapTupleIsValid(row) && reinterpret_cast<Form_pg_class>(GETSTRUCT(row))->relrowsecurity;
+        if (HeapTupleIsValid(row))
+            ReleaseSysCache(row);
+        return answer;
+    });
 }
 
 bool captures_match_privileges(Compiled &compiled)

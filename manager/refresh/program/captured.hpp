@@ -20,6 +20,9 @@ bool is_captured_for(const Definition &definition, Oid source);
  * force, and on the roles for which they are. */
 bool has_recorded_sources(const Definition &definition, const std::vector<translate::SourceRef> &sources);
 
+/* Whether row-level security is enabled for the relation. */
+bool has_policies(Oid relid);
+
 /* Whether the captured sources are those that may be captured. Stores in `compiled` the relations on which
  * the answer depends. */
 bool captures_match_privileges(Compiled &compiled);

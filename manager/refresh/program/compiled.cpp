@@ -7,6 +7,7 @@
 #include "definition/query/used_collations.hpp"
 #include "definition/state/collation_versions.hpp"
 #include "definition/state/state.hpp"
+#include "mailbox/mailbox.hpp"
 #include "pg/context.hpp"
 #include "pg/relation_listeners.hpp"
 #include "pg/rights.hpp"
@@ -108,7 +109,7 @@ void on_invalidated_relation(Oid relation)
 {
     was_invalidated_meanwhile = true;
     note_invalidated(relation);
-    if (relation == InvalidOid)
+    if (relation == InvalidOid || relation == mailbox::roles) /* also by a new owner of the database */
         mark_all_stale();
     else if (users != nullptr)
         users->visit_users({UsedObject::relation, relation}, mark_stale);
@@ -156,8 +157,8 @@ void add_source(Compiled &compiled, Oid relid, bool is_stream_table, bool is_onl
     int count = static_cast<int>(columns.size());
     ContextSwitch in_kept(compiled.context);
     TupleDesc changes = call([=] { return capture::changes_descriptor(relid, numbers, count); });
-    compiled.sources.push_back(
-        {relid, is_stream_table, is_only, is_compared, columns, is_read_by_owner, changes, is_captured});
+    compiled.sources.push_back({relid, is_stream_table, is_only, is_compared, columns, is_read_by_owner, changes,
+                                is_captured, has_policies(relid)});
 }
 
 /* PostgreSQL frame. */
@@ -488,10 +489,9 @@ std::vector<ProgramText> texts_of(const Compiled &compiled)
 void register_refresh()
 {
     listen_to_relations(on_invalidated_relation);
-    CacheRegisterSyscacheCallback(AUTHOID, on_role_invalidation, Datum{0});
-    CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_role_invalidation, Datum{0});
     /* USAGE on a schema decides whether a program can refer to the objects in it. */
-    CacheRegisterSyscacheCallback(NAMESPACEOID, on_role_invalidation, Datum{0});
+    for (int cache : {AUTHOID, AUTHMEMROLEMEM, NAMESPACEOID})
+        CacheRegisterSyscacheCallback(cache, on_role_invalidation, Datum{0});
     for (int cache : {PROCOID, TYPEOID})
         CacheRegisterSyscacheCallback(cache, on_object_invalidation, Datum{0});
     watch_plans();

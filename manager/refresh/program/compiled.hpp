@@ -25,6 +25,7 @@
 #include "storage/apply/group_program.hpp"
 #include "translate/translate.hpp"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -42,6 +43,7 @@ struct CompiledSource {
     bool is_read_by_owner; /* as in SourceRef */
     TupleDesc changes;     /* capture::changes_descriptor */
     bool is_captured;
+    bool has_policies; /* row-level security is enabled for it, whether or not for the roles that read it here */
     bool is_summed_by_step = false; /* as in engine::Program::sums_by_itself() */
     std::string needed = {};        /* as engine::Program::needed_changes() returns it */
     List *needed_conjuncts = NIL;   /* needed, once it is prepared (needed_rows.hpp) */
@@ -102,6 +104,11 @@ struct Compiled : CacheEntry {
     /* Whether all sources are captured. Otherwise there are no deltas, even if there is a program, and the
      * contents may be out of date at any time. */
     bool is_captured() const { return definition.uncaptured_source() == nullptr; }
+    /* Whether the rows depend on roles: on memberships and exemptions, which decide the policies in force. */
+    bool depends_on_roles() const
+    {
+        return std::any_of(sources.begin(), sources.end(), [](const auto &source) { return source.has_policies; });
+    }
 };
 
 /* Whether the query has a program in its refresh mode, and its sources are captured. Otherwise the stream

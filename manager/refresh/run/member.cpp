@@ -158,7 +158,7 @@ std::string refresh_from_frontier(Member &member, Run &run)
         return {};
     }
     if (compiled.is_full_only()) {
-        if (compiled.is_time_dependent || has_new_changes(compiled, frontier))
+        if (compiled.is_time_dependent || compiled.depends_on_roles() || has_new_changes(compiled, frontier))
             refresh_fully(member, run, Action::full);
         return {};
     }

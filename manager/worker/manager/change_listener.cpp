@@ -18,7 +18,7 @@ void ChangeListener::set(Id id, const Ids &relations)
         bits->resize(mailbox::slot_total() / 64);
     counted_.resize(mailbox::slot_total());
     dependents_.resize(mailbox::slot_total());
-    std::vector<uint32_t> slots = {mailbox::slot_of_database()};
+    std::vector<uint32_t> slots = {mailbox::slot_of_database(), mailbox::slot_of_source(mailbox::roles)};
     for (Id relation : relations)
         if (relation != id)
             slots.push_back(mailbox::slot_of_source(relation));

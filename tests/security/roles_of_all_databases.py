@@ -1,0 +1,103 @@
+#!/usr/bin/python3 -B
+"""Shows that a stream table follows its owner's row-level security when roles change in a session of another database, with
+the extension or without it, and no source changes: exemptions, memberships, the owner of the database, and in a prepared
+transaction."""
+
+import sys
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+db = Database()
+OWNER, FRIENDS = "rd_owner", "rd_friends"
+QUERIES = {"rows": "SELECT id, own FROM source", "groups": "SELECT own, count(*) AS n FROM source GROUP BY own", "above": "SELECT sum(n) AS n FROM groups"}
+db.let_own_stream_tables(OWNER)
+db.run(f"""CREATE ROLE {FRIENDS}; CREATE TABLE source (id int PRIMARY KEY, own text); GRANT SELECT, TRIGGER ON source TO {OWNER};
+    INSERT INTO source SELECT i, substr('abc', 1 + i % 3, 1) FROM generate_series(1, 9) i;
+    ALTER TABLE source ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON source USING (own = 'a');
+    CREATE POLICY friends ON source TO {FRIENDS} USING (own = 'b'); CREATE POLICY owners ON source TO pg_database_owner USING (own = 'c');
+    SET ROLE {OWNER}""")
+for name, query in QUERIES.items():
+    db.run("SELECT pgtrickle.create_stream_table(%s, %s, '1s')", name, query)
+db.run("RESET ROLE; CREATE TABLE plain (id int PRIMARY KEY); SELECT pgtrickle.create_stream_table('of_plain', 'SELECT id FROM plain', '1s')")
+elsewhere = psycopg2.connect(host=db.host, dbname="postgres")
+elsewhere.autocommit = True
+
+
+def answer(name):
+    """The query's own, as the owner computes it."""
+    db.run(f"SET ROLE {OWNER}")
+    rows = sorted(db.run(QUERIES[name].replace("FROM groups", f"FROM ({QUERIES['groups']}) g")))
+    db.run("RESET ROLE")
+    return rows
+
+
+def change(*statements):
+    """Executes the statements in the other database, and waits until the manager has followed them."""
+    before = answer("rows")
+    for statement in statements:
+        elsewhere.cursor().execute(statement)
+    assert answer("rows") != before, statements
+    for name in QUERIES:
+        wanted = str(answer(name))
+        limit = [0] * 300
+        while str(sorted(db.run(f"TABLE {name}"))) != wanted:
+            assert limit, (statements, name, db.run(f"TABLE {name}"), wanted)
+            limit.pop()
+            db.run("SELECT pg_sleep(0.1)")
+
+
+def exemptions():
+    change(f"ALTER ROLE {OWNER} BYPASSRLS")
+    change(f"ALTER ROLE {OWNER} NOBYPASSRLS")
+
+
+def memberships():
+    change(f"GRANT {FRIENDS} TO {OWNER}")
+    change(f"REVOKE {FRIENDS} FROM {OWNER}")
+    change(f"ALTER GROUP {FRIENDS} ADD USER {OWNER}")
+    change(f"ALTER ROLE {OWNER} NOINHERIT" if int(db.value("SHOW server_version_num")) < 160000 else f"REVOKE {FRIENDS} FROM {OWNER}")
+    elsewhere.cursor().execute(f"ALTER ROLE {OWNER} INHERIT; REVOKE {FRIENDS} FROM {OWNER}")
+
+
+def the_owner_of_the_database():
+    change(f'ALTER DATABASE "{db.name}" OWNER TO {OWNER}')
+    change(f'ALTER DATABASE "{db.name}" OWNER TO postgres')
+
+
+def a_prepared_transaction():
+    change(f"BEGIN; GRANT {FRIENDS} TO {OWNER}; PREPARE TRANSACTION 'rd'", "COMMIT PREPARED 'rd'")
+    change("BEGIN", f"REVOKE {FRIENDS} FROM {OWNER}", "COMMIT")
+
+
+def refreshes():
+    return db.value("SELECT count(*) FROM pgtrickle.pgt_refresh_history")
+
+
+def what_changes_no_policy_refreshes_nothing():
+    db.run("INSERT INTO plain VALUES (1)")
+    db.wait_for("SELECT count(*) FROM of_plain", 1)
+    before = refreshes()
+    for statement in (f"ALTER ROLE {OWNER} PASSWORD 'x'", "CREATE ROLE rd_new", f"BEGIN; GRANT {FRIENDS} TO {OWNER}; ROLLBACK", "ALTER ROLE rd_new LOGIN"):
+        elsewhere.cursor().execute(statement)
+    # The manager looks at all stream tables, and refreshes one.
+    db.run("INSERT INTO plain VALUES (2)")
+    db.wait_for("SELECT count(*) FROM of_plain", 2)
+    assert refreshes() == before + 1, db.run("SELECT * FROM pgtrickle.pgt_refresh_history ORDER BY refresh_id DESC LIMIT 5")
+    # Roles do not matter where there are no policies.
+    elsewhere.cursor().execute("GRANT rd_new TO rd_friends")
+    db.run("INSERT INTO plain VALUES (3)")
+    db.wait_for("SELECT count(*) FROM of_plain", 3)
+    assert db.value("SELECT count(*) FROM pgtrickle.get_refresh_history('of_plain') WHERE action = 'NO_DATA'") == 0
+    elsewhere.cursor().execute("DROP ROLE rd_new")
+
+
+try:
+    run_cases([exemptions, memberships, the_owner_of_the_database, a_prepared_transaction, what_changes_no_policy_refreshes_nothing])
+finally:
+    elsewhere.close()
+    db.drop()
+    db.admin(f"DROP ROLE IF EXISTS {FRIENDS}")
