@@ -37,8 +37,10 @@ TABLE of_target ORDER BY id;
 TABLE of_sheet ORDER BY id;
 
 -- a_source_that_becomes_a_target, and_a_partition_created_later
+BEGIN;
 SELECT subscribe('source');
 ALTER SUBSCRIPTION subscribed SET (synchronous_commit = off);
+COMMIT;
 CREATE TABLE sheet_2 PARTITION OF sheet FOR VALUES FROM (100) TO (200);
 SELECT * FROM row_triggers();
 

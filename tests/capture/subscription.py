@@ -173,6 +173,19 @@ def a_subscription_to_tables_that_are_no_sources():
     subscriber.run("DROP SUBSCRIPTION third")
 
 
+def a_subscription_that_gets_no_tables():
+    """It waits for no lock on a source, and takes none: who may alter it need not have a privilege on one."""
+    locking, altering = subscriber.connect(), subscriber.connect(options="-c lock_timeout=10s")
+    for session in locking, altering:
+        session.autocommit = False
+    locking.cursor().execute("LOCK TABLE plain, sheets")
+    altering.cursor().execute("ALTER SUBSCRIPTION follower SET (synchronous_commit = off)")
+    locking.rollback()
+    locking.cursor().execute("SET LOCAL lock_timeout = '10s'; LOCK TABLE plain, sheets")
+    locking.close()
+    altering.commit()
+
+
 def clean_up():
     subscriber.run("ALTER SUBSCRIPTION follower DISABLE")
     subscriber.run("ALTER SUBSCRIPTION follower SET (slot_name = NONE)")
@@ -183,6 +196,7 @@ try:
     run_cases([the_initial_copy_is_captured_once, applied_changes_are_captured, local_statements_are_captured_beside_them,
                a_truncation_there_starts_over, a_prepared_transaction_is_reported_at_its_commit,
                a_row_trigger_that_refreshes_before_the_row_is_logged,
-               a_subscription_beside_the_beginning_of_capture, a_subscription_to_tables_that_are_no_sources, clean_up])
+               a_subscription_beside_the_beginning_of_capture, a_subscription_to_tables_that_are_no_sources,
+               a_subscription_that_gets_no_tables, clean_up])
 finally:
     server.destroy()

@@ -335,17 +335,20 @@ void before_alter_of_trigger(const UtilityCall &call)
 }
 
 /* The workers of the subscription begin when this has committed, and find the row triggers. A capture that is just
- * beginning is waited for, or waits until the subscription is known. */
+ * beginning is waited for, or waits until the subscription is known. Other relations than those that were added, and
+ * what is below them, are not locked. */
 void after_subscribing(const UtilityCall &)
 {
     if (!IsTransactionState() || !OidIsValid(source_table()))
         return;
     CommandCounterIncrement();
-    lock_out_captured_writers(newly_subscribed());
-    ListCell *cell;
-    foreach (cell, captured_sources())
-        if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(lfirst_oid(cell))))
-            install_missing_triggers(related_relations(lfirst_oid(cell), NoLock));
+    const List *added = newly_subscribed();
+    lock_out_captured_writers(added);
+    ListCell *cell, *below;
+    foreach (cell, added)
+        foreach (below, tree_of(lfirst_oid(cell), NoLock))
+            if (is_any_captured(related_relations(lfirst_oid(below), NoLock)))
+                install_missing_triggers(list_make1_oid(lfirst_oid(below)));
 }
 
 /* An error ends the statement, but no statement that contains it: an event trigger may catch the error. */
