@@ -2,6 +2,7 @@
 
 #include "definition/query/grouping_by_key.hpp"
 #include "definition/query/limited_subqueries.hpp"
+#include "definition/query/sorted_subqueries.hpp"
 #include "pg/limit.hpp"
 
 extern "C" {
@@ -153,6 +154,7 @@ ParsedQuery parse_and_analyze(const char *text)
     if (query->commandType != CMD_SELECT || query->utilityStmt != nullptr || query->hasModifyingCTE)
         refuse_statement(text, "It changes data.", -1);
     order_limited_subqueries(query, text);
+    use_order_of_subqueries(query, text);
     error_context_stack = callback.previous;
     drop_useless_order(query);
     widen_grouping(query);

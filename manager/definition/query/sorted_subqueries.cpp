@@ -1,0 +1,301 @@
+#include "definition/query/sorted_subqueries.hpp"
+
+#include "pg/walker.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "catalog/pg_aggregate.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/tlist.h"
+#include "parser/parse_clause.h"
+#include "parser/parse_node.h"
+#include "parser/parsetree.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+}
+
+#include <cstring>
+
+namespace pgtrickle::definition {
+
+namespace {
+
+struct Level {
+    ParseState *state;
+    Query *query;
+    const Level *outer;
+};
+
+/* The sub-query or CTE that is the FROM clause of a level. */
+struct SortedInput {
+    ParseState *state;
+    int index; /* in the range table */
+    RangeTblEntry *entry;
+    Query *subquery;
+};
+
+bool is_extremum(const Aggref *aggregate)
+{
+    HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate->aggfnoid));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for aggregate %u", aggregate->aggfnoid);
+    const bool found = OidIsValid(reinterpret_cast<Form_pg_aggregate>(GETSTRUCT(tuple))->aggsortop);
+    ReleaseSysCache(tuple);
+    return found;
+}
+
+/* An aggregate whose value shows in which order it got its rows. Any of a user's may be one. */
+bool is_unsorted_list(const Aggref *aggregate)
+{
+    if (aggregate->agglevelsup > 0 || aggregate->aggkind != AGGKIND_NORMAL || aggregate->args == NIL ||
+        aggregate->aggorder != NIL || aggregate->aggdistinct != NIL)
+        return false;
+    if (get_func_namespace(aggregate->aggfnoid) != PG_CATALOG_NAMESPACE)
+        return true;
+    const Oid type = aggregate->aggtype;
+    const bool holds_many = type == TEXTOID || type == BYTEAOID || type == JSONOID || type == JSONBOID ||
+                            type == XMLOID || OidIsValid(get_element_type(type));
+    return holds_many && !is_extremum(aggregate);
+}
+
+bool numbers_rows(Oid function)
+{
+    switch (function) {
+    case F_ROW_NUMBER:
+    case F_NTILE:
+    case F_LAG_ANYELEMENT:
+    case F_LAG_ANYELEMENT_INT4:
+    case F_LAG_ANYCOMPATIBLE_INT4_ANYCOMPATIBLE:
+    case F_LEAD_ANYELEMENT:
+    case F_LEAD_ANYELEMENT_INT4:
+    case F_LEAD_ANYCOMPATIBLE_INT4_ANYCOMPATIBLE: return true;
+    default: return false;
+    }
+}
+
+/* Finds a function whose value would change with the order of its window by more than which row comes first: a frame
+ * without an order is the whole partition. */
+bool find_framed(::Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, WindowFunc)) {
+        const auto *function = castNode(WindowFunc, node);
+        if (function->winref == static_cast<const WindowClause *>(context)->winref && !numbers_rows(function->winfnoid))
+            return true;
+    }
+    return walk_expression(node, find_framed, context);
+}
+
+List *unsorted_windows(Query *query)
+{
+    List *found = NIL;
+    ListCell *cell;
+    if (query->groupClause != NIL || query->groupingSets != NIL || query->hasAggs || query->havingQual != nullptr)
+        return NIL;
+    foreach (cell, query->windowClause) {
+        auto *window = lfirst_node(WindowClause, cell);
+        const bool has_name = window->name != nullptr || window->refname != nullptr;
+        if (!has_name && window->orderClause == NIL &&
+            !find_framed(reinterpret_cast<::Node *>(query->targetList), window))
+            found = lappend(found, window);
+    }
+    return found;
+}
+
+bool find_unsorted_list(::Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Aggref) && is_unsorted_list(castNode(Aggref, node)))
+        return true;
+    return walk_expression(node, find_unsorted_list, context);
+}
+
+/* Returns the query of a CTE that does not read itself, or nullptr. */
+Query *query_of_cte(const Level *level, const RangeTblEntry *entry)
+{
+    for (Index up = 0; up < entry->ctelevelsup && level != nullptr; up++)
+        level = level->outer;
+    ListCell *cell;
+    foreach (cell, level == nullptr ? NIL : level->query->cteList) {
+        const auto *expression = lfirst_node(CommonTableExpr, cell);
+        if (strcmp(expression->ctename, entry->ctename) == 0)
+            return expression->cterecursive ? nullptr : castNode(Query, expression->ctequery);
+    }
+    return nullptr;
+}
+
+/* Finds the FROM clause of the level if it is one sub-query or CTE, with an order. */
+bool has_sorted_input(const Level *level, SortedInput *found)
+{
+    const FromExpr *from = level->query->jointree;
+    if (from == nullptr || list_length(from->fromlist) != 1 || !IsA(linitial(from->fromlist), RangeTblRef))
+        return false;
+    const int index = linitial_node(RangeTblRef, from->fromlist)->rtindex;
+    RangeTblEntry *entry = rt_fetch(index, level->query->rtable);
+    Query *subquery = entry->rtekind == RTE_SUBQUERY ? entry->subquery
+                      : entry->rtekind == RTE_CTE    ? query_of_cte(level, entry)
+                                                     : nullptr;
+    *found = {level->state, index, entry, subquery};
+    return subquery != nullptr && subquery->sortClause != NIL;
+}
+
+struct WholeRows {
+    int index;
+    int depth; /* number of sub-queries entered */
+};
+
+/* A further column would change them. */
+bool find_whole_row(::Node *node, void *context)
+{
+    auto *search = static_cast<WholeRows *>(context);
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Var)) {
+        const auto *var = castNode(Var, node);
+        return static_cast<int>(var->varno) == search->index && static_cast<int>(var->varlevelsup) == search->depth &&
+               var->varattno == InvalidAttrNumber;
+    }
+    if (IsA(node, Query)) {
+        WholeRows inside = {search->index, search->depth + 1};
+        return walk_query(castNode(Query, node), find_whole_row, &inside, 0);
+    }
+    return walk_expression(node, find_whole_row, search);
+}
+
+bool hides_keys(const Query *subquery)
+{
+    ListCell *cell;
+    foreach (cell, subquery->sortClause)
+        if (get_sortgroupclause_tle(lfirst_node(SortGroupClause, cell), subquery->targetList)->resjunk)
+            return true;
+    return false;
+}
+
+/* A CTE may have other readers. */
+bool can_show_all(Query *query, const SortedInput &input)
+{
+    WholeRows search = {input.index, 0};
+    ListCell *cell;
+    foreach (cell, input.subquery->targetList) {
+        const auto *target = lfirst_node(TargetEntry, cell);
+        if (target->resjunk && get_typtype(exprType(reinterpret_cast<::Node *>(target->expr))) == TYPTYPE_PSEUDO)
+            return false;
+    }
+    return input.entry->rtekind == RTE_SUBQUERY && !walk_query(query, find_whole_row, &search, 0);
+}
+
+/* Columns that are not returned come after those that are. A key of DISTINCT is always returned. */
+void show_all(RangeTblEntry *entry)
+{
+    ListCell *cell;
+    foreach (cell, entry->subquery->targetList) {
+        auto *target = lfirst_node(TargetEntry, cell);
+        if (!target->resjunk)
+            continue;
+        target->resjunk = false;
+        target->resname = psprintf("pgt_key_%d", target->resno);
+        entry->eref->colnames = lappend(entry->eref->colnames, makeString(target->resname));
+    }
+}
+
+Var *key_of(const SortedInput &input, const SortGroupClause *clause)
+{
+    const TargetEntry *target =
+        get_sortgroupclause_tle(const_cast<SortGroupClause *>(clause), input.subquery->targetList);
+    return makeVarFromTargetEntry(input.index, const_cast<TargetEntry *>(target));
+}
+
+/* Returns the keys as clauses over `targets`, to which those that they lack are added. */
+List *order_over(const SortedInput &input, List **targets)
+{
+    List *order = NIL;
+    ListCell *cell;
+    foreach (cell, input.subquery->sortClause) {
+        auto *clause = static_cast<SortGroupClause *>(copyObjectImpl(lfirst(cell)));
+        auto *key = reinterpret_cast<Expr *>(key_of(input, clause));
+        TargetEntry *target = tlist_member(key, *targets);
+        if (target == nullptr) {
+            target = makeTargetEntry(key, static_cast<AttrNumber>(list_length(*targets) + 1), nullptr, true);
+            *targets = lappend(*targets, target);
+        }
+        clause->tleSortGroupRef = assignSortGroupRef(target, *targets);
+        order = lappend(order, clause);
+    }
+    return order;
+}
+
+bool sort_lists(::Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Aggref) && is_unsorted_list(castNode(Aggref, node))) {
+        auto *aggregate = castNode(Aggref, node);
+        aggregate->aggorder = order_over(*static_cast<const SortedInput *>(context), &aggregate->args);
+        return false;
+    }
+    return walk_expression(node, sort_lists, context);
+}
+
+void warn_of_order(const SortedInput &input)
+{
+    const auto *clause = linitial_node(SortGroupClause, input.subquery->sortClause);
+    const ::Node *key = get_sortgroupclause_expr(const_cast<SortGroupClause *>(clause), input.subquery->targetList);
+    ereport(WARNING, (errmsg("ORDER BY of a sub-query is ignored in a defining query"),
+                      errdetail("The query around it uses the order, and cannot use a key that the sub-query does not "
+                                "return."),
+                      errhint("Write ORDER BY into the aggregate or window, or return the key."),
+                      parser_errposition(input.state, exprLocation(key))));
+}
+
+void sort_uses(Query *query, const List *windows, SortedInput *input)
+{
+    if (hides_keys(input->subquery)) {
+        if (!can_show_all(query, *input)) {
+            warn_of_order(*input);
+            return;
+        }
+        show_all(input->entry);
+    }
+    (void)sort_lists(reinterpret_cast<::Node *>(query->targetList), input);
+    (void)sort_lists(query->havingQual, input);
+    ListCell *cell;
+    foreach (cell, windows)
+        lfirst_node(WindowClause, cell)->orderClause = order_over(*input, &query->targetList);
+}
+
+bool sort_level(::Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (!IsA(node, Query))
+        return walk_expression(node, sort_level, context);
+    const auto *outer = static_cast<const Level *>(context);
+    Level level = {outer->state, castNode(Query, node), outer->query == nullptr ? nullptr : outer};
+    SortedInput input;
+    if (has_sorted_input(&level, &input)) {
+        const List *windows = unsorted_windows(level.query);
+        if (windows != NIL || find_unsorted_list(reinterpret_cast<::Node *>(level.query->targetList), nullptr) ||
+            find_unsorted_list(level.query->havingQual, nullptr))
+            sort_uses(level.query, windows, &input);
+    }
+    return walk_query(level.query, sort_level, &level, 0);
+}
+
+} // namespace
+
+void use_order_of_subqueries(Query *query, const char *text)
+{
+    ParseState *state = make_parsestate(nullptr);
+    state->p_sourcetext = text;
+    Level outside = {state, nullptr, nullptr};
+    (void)sort_level(reinterpret_cast<::Node *>(query), &outside);
+    free_parsestate(state);
+}
+
+} // namespace pgtrickle::definition

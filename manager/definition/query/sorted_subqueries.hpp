@@ -1,0 +1,24 @@
+/*
+ * Gives lists and row numbers over a sorted sub-query its order.
+ *
+ * PostgreSQL passes on the rows of a sub-query in its order, so that string_agg(x, ',') FROM (SELECT … ORDER BY y) is a
+ * sorted list, as its manual says. A refresh computes a list from rows in any order. So the order is written where the
+ * rows are used: string_agg(x, ',' ORDER BY y).
+ */
+#pragma once
+
+#include "pg/versions/postgres.hpp"
+
+extern "C" {
+#include "nodes/parsenodes.h"
+}
+
+namespace pgtrickle::definition {
+
+/* Adds the ORDER BY of a sub-query or CTE that is the whole FROM clause of a query, at each level of the analyzed
+ * `text` itself, not of views that it reads: to lists without DISTINCT and ORDER BY, and to row_number(), ntile(),
+ * lag() and lead() over windows without one. Keys that the sub-query does not return become columns of it; a WARNING
+ * says where they cannot. PostgreSQL frame. */
+void use_order_of_subqueries(Query *query, const char *text);
+
+} // namespace pgtrickle::definition

@@ -1,0 +1,56 @@
+-- Lists and row numbers over a sorted sub-query have its order, whatever rows changed last.
+CREATE SCHEMA sorted_subqueries;
+SET search_path = sorted_subqueries;
+CREATE TABLE t (id int PRIMARY KEY, g int, w text, u text COLLATE "C");
+INSERT INTO t SELECT i, i % 3, 'w' || (i * 7) % 20, chr(97 + (i * 11) % 26) FROM generate_series(1, 20) i ORDER BY (i * 13) % 21;
+CREATE AGGREGATE joined (text) (sfunc = textcat, stype = text, initcond = '');
+CREATE TABLE definition (name text, query text, ordered text);
+INSERT INTO definition VALUES
+  ('list', 'SELECT string_agg(w, '','') AS l FROM (SELECT w FROM t ORDER BY w DESC) x', 'SELECT string_agg(w, '','' ORDER BY w DESC) FROM t'),
+  ('list_of_groups', 'SELECT g, array_agg(id), count(*), max(w) FROM (SELECT * FROM t ORDER BY u, id) x WHERE id <> 5 GROUP BY g', 'SELECT g, array_agg(id ORDER BY u, id), count(*), max(w) FROM t WHERE id <> 5 GROUP BY g'),
+  ('hidden_key', 'SELECT array_agg(w) || array_agg(g) FILTER (WHERE g > 0)::text[] AS l FROM (SELECT w, g FROM t ORDER BY g NULLS FIRST, -id) x', 'SELECT array_agg(w ORDER BY g NULLS FIRST, -id) || array_agg(g ORDER BY g NULLS FIRST, -id) FILTER (WHERE g > 0)::text[] FROM t'),
+  ('first_rows', 'SELECT jsonb_agg(x) AS l FROM (SELECT id, w FROM t ORDER BY w, id LIMIT 5) x', 'SELECT jsonb_agg(x ORDER BY w, id) FROM (SELECT id, w FROM t ORDER BY w, id LIMIT 5) x'),
+  ('of_union', 'SELECT string_agg(v, '''') AS l FROM (SELECT w AS v FROM t UNION ALL SELECT w || ''!'' FROM t ORDER BY v DESC) x', 'SELECT string_agg(v, '''' ORDER BY v DESC) FROM (SELECT w AS v FROM t UNION ALL SELECT w || ''!'' FROM t) x'),
+  ('of_distinct', 'SELECT json_agg(u)::text AS l FROM (SELECT DISTINCT u FROM t ORDER BY u DESC) x', 'SELECT json_agg(DISTINCT u ORDER BY u DESC)::text FROM t'),
+  ('of_a_user', 'SELECT joined(w) AS l FROM (SELECT * FROM t ORDER BY id DESC) x HAVING string_agg(u, '''') > ''''', 'SELECT joined(w ORDER BY id DESC) FROM t HAVING count(*) > 0'),
+  ('numbers', 'SELECT id, row_number() OVER () AS n, lag(w) OVER (PARTITION BY u) AS l, count(*) OVER (PARTITION BY g) AS c FROM (SELECT * FROM t ORDER BY w DESC, id) x', 'SELECT id, row_number() OVER (ORDER BY w DESC, id), lag(w) OVER (PARTITION BY u ORDER BY w DESC, id), count(*) OVER (PARTITION BY g) FROM t'),
+  ('parts', 'SELECT DISTINCT ntile(3) OVER (PARTITION BY g) AS n, lead(id, 1, 0) OVER () AS l FROM (SELECT id, g FROM t ORDER BY w, id) x', 'SELECT DISTINCT ntile(3) OVER (PARTITION BY g ORDER BY w, id), lead(id, 1, 0) OVER (ORDER BY w, id) FROM t'),
+  ('of_cte', 'WITH c AS (SELECT id, w FROM t ORDER BY w DESC, id) SELECT id, (SELECT json_agg(c)::text FROM c WHERE id > o.id) AS l FROM c o', 'SELECT id, (SELECT json_agg(c ORDER BY w DESC, id)::text FROM (SELECT id, w FROM t) c WHERE id > o.id) AS l FROM t o'),
+  ('within', 'SELECT g, (SELECT string_agg(w, '','') FROM (SELECT w FROM t i WHERE i.g = o.g ORDER BY id DESC) x) AS l FROM t o WHERE id < 4', 'SELECT g, (SELECT string_agg(w, '','' ORDER BY id DESC) FROM t i WHERE i.g = o.g) FROM t o WHERE id < 4');
+SELECT pgtrickle.create_stream_table('sorted_subqueries.' || name, query, '520w', 'DIFFERENTIAL') FROM definition \g /dev/null
+CREATE FUNCTION differences() RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+  one record;
+  is_wrong boolean;
+BEGIN
+  FOR one IN TABLE definition LOOP
+    PERFORM pgtrickle.refresh_stream_table('sorted_subqueries.' || one.name);
+    EXECUTE format('SELECT EXISTS (SELECT FROM ((TABLE %1$I EXCEPT ALL (%2$s)) UNION ALL ((%2$s) EXCEPT ALL TABLE %1$I)) d)', one.name, one.ordered) INTO is_wrong;
+    IF is_wrong THEN RETURN NEXT one.name; END IF;
+  END LOOP;
+END $$;
+-- filled
+SELECT differences();
+-- changed
+DELETE FROM t WHERE id IN (2, 9, 14);
+UPDATE t SET w = 'w' || id, u = chr(122 - id) WHERE id % 4 = 0;
+INSERT INTO t SELECT i, i % 4, 'w' || i % 9, chr(97 + i % 26) FROM generate_series(21, 27) i;
+SELECT differences();
+INSERT INTO t VALUES (-1, NULL, 'a', 'b'), (0, 1, 'zz', NULL);
+SELECT differences();
+-- read_exactly
+BEGIN;
+UPDATE t SET w = 'b' || w WHERE id % 5 = 0;
+SET LOCAL pg_trickle.read_mode = exact;
+SELECT (TABLE list) = (SELECT string_agg(w, ',' ORDER BY w DESC) FROM t) AS same;
+ROLLBACK;
+
+-- the_order_is_part_of_the_definition
+SELECT defining_query FROM pgtrickle.pgt_stream_tables WHERE pgt_schema = 'sorted_subqueries' AND pgt_name IN ('hidden_key', 'first_rows', 'parts') ORDER BY pgt_name;
+-- not_where_the_order_does_not_matter, or_is_another_one
+SELECT pgtrickle.create_stream_table('sorted_subqueries.sums', 'SELECT sum(id), min(w), max(w), string_agg(DISTINCT w, '','') AS d, string_agg(w, '','' ORDER BY id) AS l FROM (SELECT * FROM t ORDER BY u) x', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('sorted_subqueries.ranks', 'SELECT id, rank() OVER () AS r, row_number() OVER (ORDER BY id) AS n FROM (SELECT * FROM t ORDER BY u) x', '520w', 'DIFFERENTIAL');
+SELECT defining_query FROM pgtrickle.pgt_stream_tables WHERE pgt_schema = 'sorted_subqueries' AND pgt_name IN ('sums', 'ranks') ORDER BY pgt_name;
+-- a_key_that_cannot_be_returned
+SELECT pgtrickle.create_stream_table('sorted_subqueries.whole_rows', 'SELECT json_agg(x)::text AS l FROM (SELECT w FROM t ORDER BY id) x', '520w', 'DIFFERENTIAL');
+DROP SCHEMA sorted_subqueries CASCADE;
