@@ -42,9 +42,9 @@ def select(query, depth, wanted=None, plain=False):
     """With `plain`, the caller adds an ORDER BY or LIMIT of its own."""
     with query.choices.span("select"):
         is_whole = query.nesting == 0 and not (wanted or plain)
-        form = query.choices.weighted((50, core), (20, grouped), (10, windowed), (6, first_of_partitions), (6, extrema_of_groups), (6, ordered), (8, set_operation), (6, distinct_on),
+        form = query.choices.weighted((50, core), (20, grouped), (10, windowed), (6, first_of_partitions), (6, extrema_of_groups), (6, ordered), (4, of_sorted), (8, set_operation), (6, distinct_on),
                                       (10 if is_whole else 0, failing.or_core), (1 if is_whole and query.images else 0, distinct_images))
-        if plain and form in (ordered, distinct_on, set_operation):
+        if plain and form in (ordered, of_sorted, distinct_on, set_operation):
             form = core
         if depth <= 0 and form is set_operation:
             form = core
@@ -226,6 +226,31 @@ def ordered(query, depth, wanted):
         limit = " LIMIT (SELECT %d + count(*) %% 7 FROM %s)" % (least, query.relation()[0])
     skipped = " OFFSET %d" % (choices.below(5) or not limit) if choices.chance(35) or not limit else ""
     return "%s ORDER BY %s%s%s" % (sql, query.order(names), limit, skipped), shown
+
+
+def of_sorted(query, depth, wanted):
+    """Returns lists or row numbers in the order of the sub-query or CTE that they read. PostgreSQL keeps that order, unless it
+    groups the rows, or sorts them for another aggregate."""
+    if wanted:
+        return core(query, depth, wanted)
+    inner, names = select(query, depth - 1, plain=True)
+    choices, inside, alias = query.choices, query.fresh("o"), query.fresh("o")
+    shown = choices.some(names, len(names))[1:] if choices.chance(30) else names  # the others are keys only
+    unfit = kinds.NOT_COMPARED + kinds.UNORDERED + (kinds.AMBIGUOUS if query.images else ())  # sorted by what they do not return
+    is_cte = shown == names and not any(kind in unfit for _, kind in names) and choices.chance(25)
+    sorted_rows = "(SELECT %s FROM (%s) %s ORDER BY %s%s)" % (
+        ", ".join(name for name, _ in shown) or "1 AS one", inner, inside, query.order(names), choices.pick(["", "", " LIMIT 6"]))
+    scope = [("%s.%s" % (alias, name), kind) for name, kind in shown]
+    values = [column for column in scope if column[1] in ("int", "text", "bigint", "timestamp", "bool")]
+    if values and choices.chance(60):
+        outputs = [(choices.pick(["array_agg(%s)::text", "string_agg(%s::text, ',')", "json_agg(%s)::text"]) % sql, "text")
+                   for sql, _ in choices.some(values, 1)]
+        outputs.append(("count(*)", "bigint"))
+    else:
+        outputs = scope + [("row_number() OVER ()", "bigint")]
+    sql = "SELECT %s FROM %s%s" % (output_list(outputs), alias if is_cte else "%s %s" % (sorted_rows, alias),
+                                   where(query, scope, [], 20) if scope else "")
+    return "SELECT * FROM (WITH %s AS %s %s) %s" % (alias, sorted_rows, sql, query.fresh("o")) if is_cte else sql, columns(outputs)
 
 
 def distinct_on(query, depth, wanted):
