@@ -8,6 +8,9 @@ CREATE VIEW fenced AS SELECT id, val FROM a OFFSET 0;
 CREATE TABLE kept (name text PRIMARY KEY, query text);
 INSERT INTO kept VALUES
   ('all_rows', 'SELECT id FROM a LIMIT ALL'),
+  ('a_count', 'SELECT count(*) AS n FROM a LIMIT 1'),
+  ('a_list_if_long', 'SELECT jsonb_agg(id ORDER BY id) AS l FROM a HAVING count(*) > 3 LIMIT 2 OFFSET 0'),
+  ('a_count_of_each', 'SELECT id, (SELECT count(*) FROM a b WHERE b.val = a.id LIMIT 1) AS n FROM a'),
   ('aggregate', 'SELECT val, count(*) AS n FROM (SELECT * FROM a OFFSET 0) q GROUP BY val OFFSET 0'),
   ('anti', 'SELECT id FROM a WHERE NOT EXISTS (SELECT FROM a b WHERE b.id = a.val OFFSET 0)'),
   ('before_filter', 'SELECT id, 12 / val AS q FROM (SELECT * FROM a WHERE val <> 0 OFFSET 0) q WHERE 12 / val > 6'),
@@ -31,6 +34,8 @@ SELECT value ~ 'semi join' AS is_semi_join, value ~ 'window' AS has_window FROM 
 \set VERBOSITY terse
 SELECT pgtrickle.create_stream_table('skips', 'SELECT id FROM a OFFSET 1', '520w');
 SELECT pgtrickle.create_stream_table('limited', 'SELECT id FROM a LIMIT 1 OFFSET 0', '520w');
+SELECT pgtrickle.create_stream_table('limited', 'SELECT count(*) FROM a GROUP BY val LIMIT 1', '520w');
+SELECT pgtrickle.create_stream_table('limited', 'SELECT count(*), generate_series(1, 2) FROM a LIMIT 1', '520w');
 \set VERBOSITY default
 CREATE FUNCTION wrong() RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE one kept; n bigint;

@@ -37,6 +37,12 @@ std::optional<int64> value_of(const Const *constant)
     }
 }
 
+bool has_one_row_at_most(const Query *query)
+{
+    const bool is_all_one_group = query->hasAggs || query->havingQual != nullptr;
+    return is_all_one_group && query->groupClause == NIL && query->groupingSets == NIL && !query->hasTargetSRFs;
+}
+
 bool drop_from(::Node *node, void *context)
 {
     if (node == nullptr)
@@ -46,7 +52,7 @@ bool drop_from(::Node *node, void *context)
     auto *query = reinterpret_cast<Query *>(node);
     if (is_no_offset(query->limitOffset))
         query->limitOffset = nullptr;
-    if (is_no_limit(query->limitCount)) {
+    if (is_idle_limit(query)) {
         query->limitCount = nullptr;
         query->limitOption = LIMIT_OPTION_COUNT;
     }
@@ -64,6 +70,12 @@ bool is_no_limit(const ::Node *count)
 bool is_no_offset(const ::Node *count)
 {
     return is_no_limit(count) || value_of(constant_of(count)) == 0;
+}
+
+bool is_idle_limit(const Query *query)
+{
+    return is_no_limit(query->limitCount) ||
+           (has_one_row_at_most(query) && value_of(constant_of(query->limitCount)) > 0);
 }
 
 bool leaves_a_row(const Query *query)

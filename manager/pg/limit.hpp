@@ -17,9 +17,12 @@ bool is_no_limit(const ::Node *count);
 /* Whether an OFFSET removes no row: as is_no_limit(), and OFFSET 0. */
 bool is_no_offset(const ::Node *count);
 
+/* Whether the LIMIT of the query removes no row: as is_no_limit(), and LIMIT 1 of an aggregate without GROUP BY. */
+bool is_idle_limit(const Query *query);
+
 inline bool leaves_all_rows(const Query *query)
 {
-    return is_no_limit(query->limitCount) && is_no_offset(query->limitOffset);
+    return is_idle_limit(query) && is_no_offset(query->limitOffset);
 }
 
 /* Whether the query leaves open which rows it returns: it has a LIMIT or OFFSET, and no ORDER BY. */
