@@ -22,7 +22,7 @@ CREATE VIEW pgtrickle.quick_health AS
          c.held_tables, c.stale_tables, v.manager_pid IS NOT NULL AS manager_running,
          CASE WHEN NOT v.is_preloaded OR pgtrickle.is_upgrade_prepared() OR c.suspended_tables > 0
                    OR (c.total_stream_tables > 0 AND v.manager_pid IS NULL AND NOT v.is_standby AND NOT v.do_managers_take_turns
-                       AND NOT pgtrickle.is_manager_awaited())
+                       AND NOT (v.launcher_pid IS NOT NULL AND pgtrickle.is_manager_awaited()))
                 THEN 'ERROR'
               WHEN NOT v.is_enabled OR v.do_managers_take_turns OR c.error_tables + c.stale_tables + c.held_tables > 0 THEN 'WARN'
               ELSE 'OK' END AS status,
@@ -30,7 +30,8 @@ CREATE VIEW pgtrickle.quick_health AS
               WHEN pgtrickle.is_upgrade_prepared() THEN 'stream tables cannot be read until pgtrickle.finish_upgrade()'
               WHEN c.total_stream_tables = 0 THEN 'there are no stream tables'
               WHEN v.do_managers_take_turns AND c.suspended_tables = 0 THEN 'databases wait for a manager: increase max_worker_processes'
-              WHEN v.manager_pid IS NULL AND NOT v.is_standby AND NOT pgtrickle.is_manager_awaited() THEN 'no manager is running in this database'
+              WHEN v.manager_pid IS NULL AND NOT v.is_standby AND NOT (v.launcher_pid IS NOT NULL AND pgtrickle.is_manager_awaited())
+                THEN 'no manager is running in this database'
               WHEN NOT v.is_enabled THEN 'pg_trickle.enabled is off'
               WHEN c.suspended_tables + c.error_tables + c.stale_tables + c.held_tables = 0 THEN 'all stream tables are well'
               ELSE concat_ws('; ', c.suspended_tables || ' suspended: ' || pgtrickle.name_list(c.suspended),

@@ -181,6 +181,7 @@ def without_a_launcher_a_check_says_so():
     keep(there)
     assert check_of(there, "launcher") == ("ERROR", "it is not running: see the server log")
     assert check_of(there, "manager") == ("ERROR", "none is running in this database: see launcher")
+    assert there.run("SELECT status, health FROM pgtrickle.quick_health") == [("ERROR", "no manager is running in this database")]
     there.drop()
 
 
