@@ -22,6 +22,12 @@ SELECT check_name, severity FROM pgtrickle.health_check()
   WHERE check_name IN ('launcher', 'manager', 'worker_processes', 'shared_memory', 'catalog', 'change_logs', 'wal');
 RESET ROLE;
 
+-- the library is of another version than the extension of the database
+BEGIN;
+UPDATE pg_extension SET extversion = '0.9' WHERE extname = 'pg_trickle';
+SELECT severity, detail FROM pgtrickle.health_check() WHERE check_name = 'version';
+ROLLBACK;
+
 -- suspended, marked, with its capture disabled
 SELECT pgtrickle.alter_stream_table('he_bad', status => 'SUSPENDED');
 ALTER TABLE he_source DISABLE TRIGGER ALL;

@@ -64,6 +64,7 @@ BEGIN ATOMIC
   SELECT k.rank, k.check_name, k.severity, k.detail
   FROM pgtrickle.server_state() v,
        (SELECT count(*) AS stream_tables FROM pgtrickle.stream_table_states()) s,
+       (SELECT e.extversion FROM pg_extension e WHERE e.extname = 'pg_trickle') x,
        LATERAL (VALUES
     (1, 'preload', CASE WHEN v.is_preloaded THEN 'OK' ELSE 'ERROR' END,
      CASE WHEN v.is_preloaded THEN 'pg_trickle is preloaded'
@@ -104,7 +105,12 @@ BEGIN ATOMIC
               'pg_trickle/catalog.db has ' || pg_size_pretty(v.catalog_bytes))),
     (8, 'upgrade', CASE WHEN pgtrickle.is_upgrade_prepared() THEN 'ERROR' ELSE 'OK' END,
      CASE WHEN pgtrickle.is_upgrade_prepared() THEN 'prepared: stream tables cannot be read until pgtrickle.finish_upgrade()'
-          ELSE 'none is in progress' END)
+          ELSE 'none is in progress' END),
+    /* The process may also have loaded the library before another one was installed. */
+    (9, 'version', CASE WHEN x.extversion = pgtrickle.version() THEN 'OK' ELSE 'ERROR' END,
+     CASE WHEN x.extversion = pgtrickle.version() THEN 'library and extension have version ' || x.extversion
+          ELSE 'the server has loaded the library of version ' || pgtrickle.version() || ', the extension of this database has '
+               || x.extversion || ': restart the server if the library is older, then ALTER EXTENSION pg_trickle UPDATE' END)
   ) k (rank, check_name, severity, detail);
 END;
 COMMENT ON FUNCTION pgtrickle.server_checks() IS 'internal: checks of health_check() for the server';
