@@ -135,7 +135,8 @@ std::vector<options::Option> apply_changes(std::vector<options::Option> options,
         auto found = find(options, change.option.name);
         if (found != options.end() && change.change == Change::add)
             raise({.sqlstate = ERRCODE_DUPLICATE_OBJECT,
-                   .message = "option \"" + change.option.name + "\" provided more than once"});
+                   .message = "option \"" + change.option.name + "\" is set already",
+                   .hint = "Use OPTIONS (SET " + change.option.name + " ...) to change it."});
         if (change.change == Change::drop) {
             if (found == options.end())
                 raise({.sqlstate = ERRCODE_UNDEFINED_OBJECT,

@@ -281,7 +281,8 @@ Oid relid_of_name(const char *name)
         schema = get_namespace_name(linitial_oid(path));
     const char *full = schema != nullptr ? psprintf("%s.%s", schema, relation->relname) : relation->relname;
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("stream table not found: %s", full),
-                    OidIsValid(relid) ? errdetail("\"%s\" is not a stream table.", relation->relname) : 0));
+                    OidIsValid(relid) ? errdetail("\"%s\" is not a stream table.", relation->relname)
+                                      : errhint("pgtrickle.pgt_status() lists the stream tables that you may read.")));
 }
 
 } // namespace pgtrickle::definition
