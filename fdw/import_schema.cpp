@@ -62,6 +62,22 @@ List *views_of(Oid schema)
     return views;
 }
 
+/* Raises a NOTICE for each name in LIMIT TO or EXCEPT that is none of the views. PostgreSQL frame. */
+void report_missing(const ImportForeignSchemaStmt *statement, const List *views)
+{
+    ListCell *named;
+    foreach (named, statement->table_list) {
+        const char *name = static_cast<const RangeVar *>(lfirst(named))->relname;
+        bool is_found = false;
+        ListCell *cell;
+        foreach (cell, views)
+            is_found = is_found || strcmp(static_cast<const View *>(lfirst(cell))->name, name) == 0;
+        if (!is_found)
+            ereport(NOTICE,
+                    (errmsg("schema \"%s\" has no view or materialized view \"%s\"", statement->remote_schema, name)));
+    }
+}
+
 List *statements_for(const ImportForeignSchemaStmt *statement)
 {
     const std::vector<options::Option> given = options::from_list(statement->options);
@@ -75,6 +91,7 @@ List *statements_for(const ImportForeignSchemaStmt *statement)
         TextSettings text_settings;
         views = call([=] { return views_of(get_namespace_oid(statement->remote_schema, false)); });
     }
+    call([=] { report_missing(statement, views); });
     const std::string server = call([=] { return quote_identifier(statement->server_name); });
     List *statements = NIL;
     for (int i = 0; i < list_length(views); i++) {

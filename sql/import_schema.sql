@@ -21,6 +21,8 @@ SELECT * FROM "Import Target".daily ORDER BY region;
 -- a_materialized_view_can_be_dropped, as its stream table has its query
 DROP MATERIALIZED VIEW weekly;
 SELECT * FROM "Import Target".weekly;
+-- a_name_that_is_no_view
+IMPORT FOREIGN SCHEMA import_schema LIMIT TO (dayly, sale) FROM SERVER pgtrickle INTO "Import Target";
 -- all_but_some
 IMPORT FOREIGN SCHEMA import_schema EXCEPT (daily, "A View") FROM SERVER pgtrickle INTO "Import Target" OPTIONS (schedule '520w');
 SELECT pgt_name FROM pgtrickle.pgt_stream_tables WHERE pgt_schema = 'Import Target' ORDER BY 1;
