@@ -213,11 +213,11 @@ bool may_get_rows(Oid child)
 void refuse_child(Oid child, Oid parent, Oid source, const char *reason)
 {
     const char *relation = get_rel_relispartition(child) ? "become a partition of" : "inherit from";
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("table \"%s\" cannot %s \"%s\"", get_rel_name(child), relation, get_rel_name(parent)),
-                    errdetail("Changes of \"%s\", a source of stream tables, could not be captured any "
-                              "more: %s.",
-                              get_rel_name(source), reason)));
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("table \"%s\" cannot %s \"%s\"", get_rel_name(child), relation, get_rel_name(parent)),
+             errdetail("Changes of \"%s\", a source of stream tables, could not be captured any more, because %s.",
+                       get_rel_name(source), reason)));
 }
 
 /* Has sources captured by rows some of whose values statement triggers do not see any more. */

@@ -19,21 +19,22 @@ namespace pgtrickle::capture {
 
 namespace {
 
-/* Returns why the statements on one relation of the source's tree cannot be captured. */
+/* Returns why the statements on one relation of the source's tree cannot be captured, without the subject of the
+ * sentence. */
 const char *refusal_of_level(Relation relation)
 {
     switch (relation->rd_rel->relkind) {
     case RELKIND_RELATION:
     case RELKIND_PARTITIONED_TABLE:
     case RELKIND_MATVIEW: break;
-    case RELKIND_FOREIGN_TABLE: return "it is a foreign table";
-    case RELKIND_VIEW: return "it is a view";
-    default: return "it is not a table";
+    case RELKIND_FOREIGN_TABLE: return "is a foreign table";
+    case RELKIND_VIEW: return "is a view";
+    default: return "is not a table";
     }
     if (IsCatalogRelation(relation))
-        return "it is a system catalog";
+        return "is a system catalog";
     if (relation->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
-        return "it is a temporary relation";
+        return "is a temporary relation";
     return nullptr;
 }
 
@@ -73,15 +74,17 @@ const char *refusal(Oid source)
     bool has_children = relation->rd_rel->relhassubclass;
     bool is_partitioned = relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
     relation_close(relation, NoLock);
-    if (reason != nullptr || !has_children)
-        return reason;
+    if (reason != nullptr)
+        return psprintf("it %s", reason);
+    if (!has_children)
+        return nullptr;
 
     ListCell *cell;
     foreach (cell, find_all_inheritors(source, AccessShareLock, nullptr)) {
         Relation level = relation_open(lfirst_oid(cell), NoLock);
         reason = refusal_of_level(level);
         if (reason != nullptr)
-            reason = psprintf("of its %s \"%s\": %s", is_partitioned ? "partition" : "child",
+            reason = psprintf("its %s \"%s\" %s", is_partitioned ? "partition" : "child",
                               RelationGetRelationName(level), reason);
         relation_close(level, NoLock);
         if (reason != nullptr)
