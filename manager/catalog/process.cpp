@@ -64,14 +64,23 @@ Database &mine()
     return database;
 }
 
+/* A reason, as DETAIL of a message. */
+std::string sentence(std::string reason)
+{
+    if (!reason.empty())
+        reason[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(reason[0])));
+    return reason + ".";
+}
+
 void warn_once(const char *message, const char *hint)
 {
     if (local().has_warned)
         return;
     local().has_warned = true;
-    call([=] {
-        ereport(WARNING, (errcode(ERRCODE_IO_ERROR), errmsg_internal("%s", message),
-                          errdetail("%s", mine().failure().c_str()), errhint("%s", hint)));
+    const std::string reason = sentence(mine().failure());
+    call([&] {
+        ereport(WARNING, (errcode(ERRCODE_IO_ERROR), errmsg_internal("%s", message), errdetail("%s", reason.c_str()),
+                          errhint("%s", hint)));
     });
 }
 
@@ -86,10 +95,11 @@ void report_notice()
     std::string notice = mine().take_notice();
     if (notice.empty())
         return;
+    notice = sentence(notice);
     call([&] {
         ereport(WARNING,
                 (errmsg("pg_trickle has recreated its catalog \"pg_trickle/catalog.db\""),
-                 errdetail("%s.", notice.c_str()),
+                 errdetail("%s", notice.c_str()),
                  errhint("Some of the refresh history may be lost; stream tables are maintained and read as before.")));
     });
 }
