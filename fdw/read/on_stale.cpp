@@ -160,9 +160,11 @@ const char *advise(Oid relid, Obstacle obstacle)
     case Obstacle::locked:
         if (!definition::may_store(relid))
             return "See pgtrickle.blocked_refreshes() for locks that it waits for, or try again.";
-        [[fallthrough]];
-    case Obstacle::timed_out:
         return psprintf("See pgtrickle.blocked_refreshes() for locks that it waits for, %s, or try again.",
+                        instead_of_the_manager(relid));
+    case Obstacle::timed_out:
+        return psprintf("See pgtrickle.blocked_refreshes() for locks, and pg_stat_activity for refreshes that occupy "
+                        "the workers, %s, or try again.",
                         instead_of_the_manager(relid));
     case Obstacle::no_manager:
         return psprintf("%s, %s, or try again.",

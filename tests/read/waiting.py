@@ -195,7 +195,8 @@ def its_hint_is_one_that_the_reader_can_follow():
         cursor.execute(EXACT)
         raise AssertionError("it does not fail")
     except psycopg2.errors.ObjectNotInPrerequisiteState as error:
-        wanted = "See pgtrickle.blocked_refreshes() for locks that it waits for, set pg_trickle.read_mode to exact, or try again."
+        wanted = ("See pgtrickle.blocked_refreshes() for locks, and pg_stat_activity for refreshes that occupy the workers, "
+                  "set pg_trickle.read_mode to exact, or try again.")
         assert error.diag.message_hint == wanted, error.diag.message_hint
     cursor.execute("SET pg_trickle.read_mode = exact; " + EXACT)
     assert cursor.fetchall() == [(True,)]
