@@ -238,7 +238,7 @@ BEGIN ATOMIC
     FROM pgtrickle.source_rows() r JOIN pg_class c ON c.oid = r.source_relid JOIN pg_namespace n ON n.oid = c.relnamespace
   ), found (rank, check_name, bad, names, what, ok) AS (
     SELECT 21, 'capture', 'ERROR', array_agg(s.name || ' (' || s.damage || ')' ORDER BY s.name) FILTER (WHERE s.damage IS NOT NULL),
-           'changes may have been lost, the next refresh reinitializes the stream tables: ', 'the changes of all sources are captured'
+           'changes may have been lost, the next refresh reinitializes the stream tables: ', 'no captured source may have lost changes'
     FROM sources s
     UNION ALL
     SELECT 22, 'change_logs', 'WARN',
