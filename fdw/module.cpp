@@ -154,6 +154,7 @@ constexpr ExecutorStartHandler executor_start[] = {
     capture::start_merge,
     capture::start_direct_capture,
     start_behind_barrier,
+    capture::start_with_transition_tables,
 };
 
 /* AFTER triggers fire once all rows are logged. */

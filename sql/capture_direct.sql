@@ -137,6 +137,23 @@ DROP TRIGGER dir_after ON dir_row;
 SELECT pgtrickle.refresh_stream_table('dir_rows');
 SELECT * FROM dir_check();
 
+-- subtransactions_leave_no_memory
+BEGIN;
+DO $$ BEGIN
+  FOR i IN 1..300 LOOP
+    BEGIN
+      INSERT INTO dir_row (id, val) VALUES (20000 + i, 1);
+      UPDATE dir_row SET val = i WHERE id = 20000 + i;
+      DELETE FROM dir_row WHERE id = 20000 + i - 1;
+      IF i % 3 = 0 THEN INSERT INTO dir_row (id, val) VALUES (20000 + i, 1); END IF;
+    EXCEPTION WHEN unique_violation THEN NULL; END;
+  END LOOP;
+END $$;
+SELECT count(*) < 10 AS is_little FROM pg_backend_memory_contexts WHERE name = 'CurTransactionContext';
+COMMIT;
+SELECT pgtrickle.refresh_stream_table('dir_rows');
+SELECT * FROM dir_check();
+
 -- a_table_that_the_statement_attaches_or_detaches
 CREATE TABLE dir_root (id int, val int) PARTITION BY RANGE (id);
 CREATE TABLE dir_leaf (id int NOT NULL, val int, CHECK (id >= 0 AND id < 100));

@@ -6,12 +6,14 @@
 #include "mailbox/mailbox.hpp"
 
 extern "C" {
+#include "access/xact.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "executor/tuptable.h"
 #include "nodes/execnodes.h"
 #include "nodes/plannodes.h"
+#include "utils/memutils.h"
 }
 
 #include <algorithm>
@@ -209,6 +211,25 @@ void start_direct_capture(QueryDesc *query, int flags, const Next &next)
     if ((flags & EXEC_FLAG_EXPLAIN_ONLY) == 0 && query->planstate != nullptr &&
         IsA(query->planstate, ModifyTableState) && query->estate->es_auxmodifytables == NIL)
         take_over(query->estate, castNode(ModifyTableState, query->planstate));
+}
+
+/* PostgreSQL frees transition tables when the statement ends. But CurTransactionContext is kept to the end of the
+ * transaction once anything was allocated in it: 8 kB for each subtransaction that writes. An error sets it again. */
+void start_with_transition_tables(QueryDesc *query, int, const Next &next)
+{
+    if (GetCurrentTransactionNestLevel() == 1 || query->plannedstmt->resultRelations == NIL)
+        return next();
+    MemoryContext own = CurTransactionContext;
+    CurTransactionContext = TopTransactionContext;
+    PG_TRY();
+    {
+        next();
+    }
+    PG_FINALLY();
+    {
+        CurTransactionContext = own;
+    }
+    PG_END_TRY();
 }
 
 void finish_direct_capture(const QueryDesc *query)

@@ -32,6 +32,9 @@ namespace pgtrickle::capture {
 
 /* Entry of fdw/module.cpp: runs at ExecutorStart, once PostgreSQL has prepared the statement. */
 void start_direct_capture(QueryDesc *query, int flags, const Next &next);
+/* Entry of fdw/module.cpp, the innermost one: has the transition tables, which PostgreSQL makes at ExecutorStart even
+ * if nothing fills them, leave no memory behind in a subtransaction. */
+void start_with_transition_tables(QueryDesc *query, int flags, const Next &next);
 /* Called at ExecutorFinish, before AFTER triggers fire. */
 void finish_direct_capture(const QueryDesc *query);
 
