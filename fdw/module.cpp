@@ -140,12 +140,12 @@ constexpr UtilityEntry utility[] = {
     {T_AlterRoleSetStmt, When::before, guc::warn_of_unknown_setting},
     {T_AlterDatabaseSetStmt, When::after, mailbox::after_settings_statement},
     {T_AlterRoleSetStmt, When::after, mailbox::after_settings_statement},
-    {T_GrantRoleStmt, When::after, mailbox::after_role_statement},
-    {T_AlterRoleStmt, When::after, mailbox::after_role_statement},
-    {T_DropRoleStmt, When::after, mailbox::after_role_statement},
-    {T_DropOwnedStmt, When::after, mailbox::after_role_statement},
-    {T_ReassignOwnedStmt, When::after, mailbox::after_role_statement},
-    {T_AlterOwnerStmt, When::after, mailbox::after_role_statement},
+    {T_GrantRoleStmt, When::before, mailbox::before_role_statement},
+    {T_AlterRoleStmt, When::before, mailbox::before_role_statement},
+    {T_DropRoleStmt, When::before, mailbox::before_role_statement},
+    {T_DropOwnedStmt, When::before, mailbox::before_role_statement},
+    {T_ReassignOwnedStmt, When::before, mailbox::before_role_statement},
+    {T_AlterOwnerStmt, When::before, mailbox::before_role_statement},
 };
 
 /* From the outermost to the innermost. The triggers that a MERGE fires are determined once its plan state

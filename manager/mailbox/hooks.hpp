@@ -22,7 +22,7 @@ void around_commit_prepared(const UtilityCall &call);
 void before_database_statement(const UtilityCall &call);
 void after_settings_statement(const UtilityCall &call); /* AlterDatabaseSetStmt, AlterRoleSetStmt */
 /* GrantRoleStmt, AlterRoleStmt, DropRoleStmt, DropOwnedStmt, ReassignOwnedStmt, AlterOwnerStmt */
-void after_role_statement(const UtilityCall &call);
+void before_role_statement(const UtilityCall &call);
 /* Registers the invalidation callback. Called once, by _PG_init, if the library is preloaded. */
 void register_invalidations();
 

@@ -23,8 +23,12 @@
 #include "pg/versions/rights.hpp"
 
 extern "C" {
+#include "access/genam.h"
+#include "access/stratnum.h"
+#include "access/table.h"
 #include "access/twophase.h"
 #include "access/xact.h"
+#include "catalog/pg_auth_members.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_db_role_setting.h"
@@ -35,6 +39,7 @@ extern "C" {
 #include "storage/ipc.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/syscache.h"
 }
@@ -230,10 +235,34 @@ bool needs_no_sessions(::Node *utility)
     return false;
 }
 
+/* Whether the column of a row of the catalog has one of the roles; of others, a statement may name none. */
+bool is_any_in(Oid catalog_oid, AttrNumber column, const List *specifications)
+{
+    bool is_found = false;
+    Relation catalog = table_open(catalog_oid, AccessShareLock);
+    ListCell *cell;
+    foreach (cell, specifications) {
+        ScanKeyData key;
+        ScanKeyInit(&key, column, BTEqualStrategyNumber, F_OIDEQ,
+                    ObjectIdGetDatum(get_rolespec_oid(lfirst_node(RoleSpec, cell), true)));
+        SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, nullptr, 1, &key);
+        is_found = is_found || HeapTupleIsValid(systable_getnext(scan));
+        systable_endscan(scan);
+    }
+    table_close(catalog, AccessShareLock);
+    return is_found;
+}
+
+/* Any role can have DROP OWNED and REASSIGN OWNED for itself: they end memberships that it has granted (version 16),
+ * and give away its databases. */
 bool may_change_policies(::Node *statement)
 {
     if (IsA(statement, AlterOwnerStmt))
         return castNode(AlterOwnerStmt, statement)->objectType == OBJECT_DATABASE;
+    if (IsA(statement, DropOwnedStmt))
+        return is_any_in(AuthMemRelationId, Anum_pg_auth_members_grantor, castNode(DropOwnedStmt, statement)->roles);
+    if (IsA(statement, ReassignOwnedStmt))
+        return is_any_in(DatabaseRelationId, Anum_pg_database_datdba, castNode(ReassignOwnedStmt, statement)->roles);
     if (!IsA(statement, AlterRoleStmt))
         return true;
     ListCell *cell;
@@ -292,7 +321,7 @@ void after_settings_statement(const UtilityCall &utility)
 
 /* The policies in force change with the memberships and exemptions of roles, and a database's owner is a member of
  * pg_database_owner. A new role has no policies. */
-void after_role_statement(const UtilityCall &utility)
+void before_role_statement(const UtilityCall &utility)
 {
     if (!is_available() || !may_change_policies(utility.statement()))
         return;

@@ -81,7 +81,8 @@ def what_changes_no_policy_refreshes_nothing():
     db.run("INSERT INTO plain VALUES (1)")
     db.wait_for("SELECT count(*) FROM of_plain", 1)
     before = refreshes()
-    for statement in (f"ALTER ROLE {OWNER} PASSWORD 'x'", "CREATE ROLE rd_new", f"BEGIN; GRANT {FRIENDS} TO {OWNER}; ROLLBACK", "ALTER ROLE rd_new LOGIN"):
+    for statement in (f"ALTER ROLE {OWNER} PASSWORD 'x'", "CREATE ROLE rd_new", f"BEGIN; GRANT {FRIENDS} TO {OWNER}; ROLLBACK", "ALTER ROLE rd_new LOGIN",
+                      "SET ROLE rd_new; DROP OWNED BY rd_new; REASSIGN OWNED BY rd_new TO rd_new; RESET ROLE"):
         elsewhere.cursor().execute(statement)
     # The manager looks at all stream tables, and refreshes one.
     db.run("INSERT INTO plain VALUES (2)")
