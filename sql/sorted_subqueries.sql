@@ -4,6 +4,8 @@ SET search_path = sorted_subqueries;
 CREATE TABLE t (id int PRIMARY KEY, g int, w text, u text COLLATE "C");
 INSERT INTO t SELECT i, i % 3, 'w' || (i * 7) % 20, chr(97 + (i * 11) % 26) FROM generate_series(1, 20) i ORDER BY (i * 13) % 21;
 CREATE AGGREGATE joined (text) (sfunc = textcat, stype = text, initcond = '');
+CREATE VIEW sorted AS SELECT id, g FROM t ORDER BY w DESC, id;
+CREATE VIEW list_of_sorted AS SELECT g, jsonb_agg(x.id) AS l FROM (SELECT id, g FROM t ORDER BY w, id) x GROUP BY g;
 CREATE TABLE definition (name text, query text, ordered text);
 INSERT INTO definition VALUES
   ('list', 'SELECT string_agg(w, '','') AS l FROM (SELECT w FROM t ORDER BY w DESC) x', 'SELECT string_agg(w, '','' ORDER BY w DESC) FROM t'),
@@ -16,6 +18,8 @@ INSERT INTO definition VALUES
   ('numbers', 'SELECT id, row_number() OVER () AS n, lag(w) OVER (PARTITION BY u) AS l, count(*) OVER (PARTITION BY g) AS c FROM (SELECT * FROM t ORDER BY w DESC, id) x', 'SELECT id, row_number() OVER (ORDER BY w DESC, id), lag(w) OVER (PARTITION BY u ORDER BY w DESC, id), count(*) OVER (PARTITION BY g) FROM t'),
   ('parts', 'SELECT DISTINCT ntile(3) OVER (PARTITION BY g) AS n, lead(id, 1, 0) OVER () AS l FROM (SELECT id, g FROM t ORDER BY w, id) x', 'SELECT DISTINCT ntile(3) OVER (PARTITION BY g ORDER BY w, id), lead(id, 1, 0) OVER (ORDER BY w, id) FROM t'),
   ('of_cte', 'WITH c AS (SELECT id, w FROM t ORDER BY w DESC, id) SELECT id, (SELECT json_agg(c)::text FROM c WHERE id > o.id) AS l FROM c o', 'SELECT id, (SELECT json_agg(c ORDER BY w DESC, id)::text FROM (SELECT id, w FROM t) c WHERE id > o.id) AS l FROM t o'),
+  ('of_view', 'SELECT array_agg(id) AS l FROM sorted', 'SELECT array_agg(id ORDER BY w DESC, id) FROM t'),
+  ('in_view', 'SELECT g, l FROM list_of_sorted WHERE g > 0', 'SELECT g, jsonb_agg(id ORDER BY w, id) FROM t WHERE g > 0 GROUP BY g'),
   ('within', 'SELECT g, (SELECT string_agg(w, '','') FROM (SELECT w FROM t i WHERE i.g = o.g ORDER BY id DESC) x) AS l FROM t o WHERE id < 4', 'SELECT g, (SELECT string_agg(w, '','' ORDER BY id DESC) FROM t i WHERE i.g = o.g) FROM t o WHERE id < 4');
 SELECT pgtrickle.create_stream_table('sorted_subqueries.' || name, query, '520w', 'DIFFERENTIAL') FROM definition \g /dev/null
 CREATE FUNCTION differences() RETURNS SETOF text LANGUAGE plpgsql AS $$

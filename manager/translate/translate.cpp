@@ -1,5 +1,6 @@
 #include "translate/translate.hpp"
 
+#include "definition/query/sorted_subqueries.hpp"
 #include "engine/program.hpp"
 #include "pg/limit.hpp"
 #include "pg/rights.hpp"
@@ -80,6 +81,7 @@ void refuse_volatile(const Query *query)
 
 Translation translate_expanded(Query *query, Oid owner)
 {
+    call([&] { definition::use_order_of_views(query); });
     call([&] { drop_idle_limits(query); });
     query = call([&] { return with_checked_time_texts(query); });
     const KnownObjects known = call([&] { return known_objects_of(query); });

@@ -154,7 +154,7 @@ ParsedQuery parse_and_analyze(const char *text)
     if (query->commandType != CMD_SELECT || query->utilityStmt != nullptr || query->hasModifyingCTE)
         refuse_statement(text, "It changes data.", -1);
     order_limited_subqueries(query, text);
-    use_order_of_subqueries(query, text);
+    write_order_of_subqueries(query, text);
     error_context_stack = callback.previous;
     drop_useless_order(query);
     widen_grouping(query);

@@ -25,7 +25,7 @@ namespace pgtrickle::definition {
 namespace {
 
 struct Level {
-    ParseState *state;
+    ParseState *state; /* for warnings, or nullptr */
     Query *query;
     const Level *outer;
 };
@@ -257,7 +257,8 @@ void sort_uses(Query *query, const List *windows, SortedInput *input)
 {
     if (hides_keys(input->subquery)) {
         if (!can_show_all(query, *input)) {
-            warn_of_order(*input);
+            if (input->state != nullptr)
+                warn_of_order(*input);
             return;
         }
         show_all(input->entry);
@@ -289,13 +290,19 @@ bool sort_level(::Node *node, void *context)
 
 } // namespace
 
-void use_order_of_subqueries(Query *query, const char *text)
+void write_order_of_subqueries(Query *query, const char *text)
 {
     ParseState *state = make_parsestate(nullptr);
     state->p_sourcetext = text;
     Level outside = {state, nullptr, nullptr};
     (void)sort_level(reinterpret_cast<::Node *>(query), &outside);
     free_parsestate(state);
+}
+
+void use_order_of_views(Query *expanded)
+{
+    Level outside = {nullptr, nullptr, nullptr};
+    (void)sort_level(reinterpret_cast<::Node *>(expanded), &outside);
 }
 
 } // namespace pgtrickle::definition

@@ -19,6 +19,10 @@ namespace pgtrickle::definition {
  * `text` itself, not of views that it reads: to lists without DISTINCT and ORDER BY, and to row_number(), ntile(),
  * lag() and lead() over windows without one. Keys that the sub-query does not return become columns of it; a WARNING
  * says where they cannot. PostgreSQL frame. */
-void use_order_of_subqueries(Query *query, const char *text);
+void write_order_of_subqueries(Query *query, const char *text);
+
+/* As above, in a query whose views are expanded, and without a WARNING. PostgreSQL executes lists of views, or over
+ * them, in full, and passes on the rows in the same order. PostgreSQL frame. */
+void use_order_of_views(Query *expanded);
 
 } // namespace pgtrickle::definition
