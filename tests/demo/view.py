@@ -56,14 +56,20 @@ def bar(part, whole, width):
 
 
 class Status:
-    """A line about the running step, on a terminal only; `end` replaces it."""
+    """A line about the running step; `end` replaces it. Where there is no terminal, an occasional line of its own."""
+
+    PAUSE_S = 60
 
     def __init__(self):
         self.is_terminal = sys.stdout.isatty()
+        self.shown_at = time.monotonic()
 
     def show(self, text):
         if self.is_terminal:
             print("\r\033[2K" + clipped(text, columns()), end="", flush=True)
+        elif time.monotonic() > self.shown_at + self.PAUSE_S:
+            self.shown_at = time.monotonic()
+            print(text, flush=True)
 
     def end(self, text=None):
         if self.is_terminal:
