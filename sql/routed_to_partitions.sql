@@ -65,6 +65,11 @@ COPY by_list FROM stdin;
 \.
 SELECT * FROM compare();
 
+-- a_merge_that_only_updates_moves_rows
+MERGE INTO by_range r USING generate_series(-10, 120, 7) i ON r.v = i WHEN MATCHED THEN UPDATE SET a = r.a + 40;
+MERGE INTO by_list l USING generate_series(1, 80, 3) i ON l.v = i WHEN MATCHED THEN UPDATE SET b = 'n';
+SELECT * FROM compare();
+
 DO $$ DECLARE part text; BEGIN FOR part IN SELECT p.part FROM parts p LOOP EXECUTE format('DROP FOREIGN TABLE of_%I', part); END LOOP; END $$;
 
 -- level_dropped_by_a_key_that_lies

@@ -36,14 +36,24 @@ bool has_foreign_statement_trigger(const TriggerDesc *desc, int16 events)
     return false;
 }
 
+/* Whether a statement on the relation may change rows of a source: its own, or those of a partition. */
+bool has_any_target(Relation relation)
+{
+    const Targets *targets = find_targets(relation);
+    return targets->count + targets->below_count > 0;
+}
+
 void watch_merge(ModifyTableState *state)
 {
     ResultRelInfo *root = state->rootResultRelInfo;
     Relation relation = root->ri_RelationDesc;
     constexpr int all = MERGE_INSERT | MERGE_UPDATE | MERGE_DELETE;
     if (state->operation != CMD_MERGE || relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE ||
-        (state->mt_merge_subcommands & MERGE_UPDATE) == 0 || (state->mt_merge_subcommands & all) == all ||
-        root->ri_TrigDesc == nullptr || find_targets(relation)->count == 0)
+        (state->mt_merge_subcommands & MERGE_UPDATE) == 0 || root->ri_TrigDesc == nullptr || !has_any_target(relation))
+        return;
+    if ((state->mt_merge_subcommands & MERGE_INSERT) != 0 && repeats_inserted_rows_of_merge())
+        mark_around(RelationGetRelid(relation), "a MERGE inserted and updated rows of a partitioned table");
+    if ((state->mt_merge_subcommands & all) == all)
         return;
     int16 added = 0;
     added |= (state->mt_merge_subcommands & MERGE_INSERT) == 0 ? TRIGGER_TYPE_INSERT : 0;
@@ -115,7 +125,7 @@ void watch_whole_statement(const List *commands)
     foreach (merge, commands) {
         const auto *state = lfirst_node(ModifyTableState, merge);
         const Oid relid = target_of(merge);
-        if (state->operation != CMD_MERGE || find_targets(state->rootResultRelInfo->ri_RelationDesc)->count == 0)
+        if (state->operation != CMD_MERGE || !has_any_target(state->rootResultRelInfo->ri_RelationDesc))
             continue;
         bool is_changed_twice = may_cascade_to(relid, changed, has_deletions);
         foreach (other, commands)

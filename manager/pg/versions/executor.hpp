@@ -67,19 +67,32 @@ inline void start_for_explain(QueryDesc *query, bool has_values)
     standard_ExecutorStart(query, flags);
 }
 
+/* Whether the server that runs is a minor release before these ones of 15, 16, 17 and 18. */
+inline bool is_minor_before(int of_15, int of_16, int of_17, int of_18)
+{
+    const int version = atoi(GetConfigOption("server_version_num", false, false)), minor = version % 10000;
+    switch (version / 10000) {
+    case 15: return minor < of_15;
+    case 16: return minor < of_16;
+    case 17: return minor < of_17;
+    case 18: return minor < of_18;
+    default: return false;
+    }
+}
+
 /* Whether the server collects the rows of a MERGE apart from those that the statement changes in the same table by
  * other commands or by actions of foreign keys, and fires the statement triggers of the table for one of these
  * collections only. Decided by the server that runs, which may be a later minor release than that compiled for. */
 inline bool collects_merge_apart()
 {
-    const int version = atoi(GetConfigOption("server_version_num", false, false));
-    switch (version / 10000) {
-    case 15: return version < 150016;
-    case 16: return version < 160012;
-    case 17: return version < 170008;
-    case 18: return version < 180002;
-    default: return false;
-    }
+    return is_minor_before(16, 12, 8, 2);
+}
+
+/* Whether the server shows statement triggers, as a row that a MERGE updates or moves in a partitioned table, the one
+ * that the MERGE has inserted before. Seen in 15.18, and not in 15.20; decided likewise. */
+inline bool repeats_inserted_rows_of_merge()
+{
+    return is_minor_before(20, 16, 12, 6);
 }
 
 } // namespace pgtrickle
