@@ -29,7 +29,12 @@ INSERT INTO kept VALUES
   ('in_having', $$SELECT k, count(*) AS n FROM o GROUP BY k HAVING CASE WHEN min(q) > 0 THEN (SELECT count(*) / min(o.q) FROM i WHERE i.k = o.k) > 1 ELSE true END$$),
   ('beside_windows', $$SELECT id, sum(CASE WHEN q > 0 THEN (SELECT sum(v) / q FROM i WHERE i.k = o.k) ELSE 0 END) OVER (PARTITION BY k ORDER BY id) AS r FROM o$$),
   ('in_join', $$SELECT o.id, p.id AS other FROM o JOIN o p ON CASE WHEN p.q > 0 THEN o.id = (SELECT max(i.id / p.q) FROM i WHERE i.k = p.k) ELSE o.id = p.id END$$),
-  ('in_left_join', $$SELECT o.id, p.id AS other FROM o LEFT JOIN o p ON o.id = p.id AND CASE WHEN p.q > 0 THEN (SELECT count(i.id / p.q) FROM i WHERE i.k = p.k) > 1 ELSE false END$$);
+  ('in_left_join', $$SELECT o.id, p.id AS other FROM o LEFT JOIN o p ON o.id = p.id AND CASE WHEN p.q > 0 THEN (SELECT count(i.id / p.q) FROM i WHERE i.k = p.k) > 1 ELSE false END$$),
+  ('after_costly_nulls', $$SELECT id, coalesce(CASE WHEN abs(q) + 0 + 0 + 0 = 0 THEN 1 END, nullif(6 / q, 3), (SELECT sum(v / (i.k + 1)) FROM i WHERE i.k = o.k)) AS r FROM o$$),
+  ('after_costly_and', $$SELECT id, abs(q) + 0 + 0 + 0 <> 0 AND 6 / q > 1 AND (SELECT sum(v / (i.k + 1)) FROM i WHERE i.k = o.k) > 3 AS r FROM o$$),
+  ('after_costly_or', $$SELECT id, abs(q) + 0 + 0 + 0 = 0 OR 6 / q > 1 OR (SELECT sum(v / (i.k + 1)) FROM i WHERE i.k = o.k) > 3 AS r FROM o$$),
+  ('in_filtered_aggregates', $$SELECT k, sum(CASE WHEN 6 / q > 2 THEN (SELECT sum(v / (i.k + 1)) FROM i WHERE i.k = o.k) ELSE 0 END) FILTER (WHERE q <> 0) AS r FROM o GROUP BY k$$),
+  ('in_filtered_windows', $$SELECT id, sum(CASE WHEN 6 / q > 2 THEN (SELECT sum(v / (i.k + 1)) FROM i WHERE i.k = o.k) ELSE 0 END) FILTER (WHERE q <> 0) OVER (PARTITION BY k ORDER BY id) AS r FROM o$$);
 SELECT pgtrickle.create_stream_table(name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 SELECT * FROM test.wrong('kept');
 

@@ -63,32 +63,33 @@ Node *after_conditions(const CaseExpr *expression, int count, bool is_taken)
     return branches == NIL ? nullptr : case_of(copied_node(expression->arg), branches, constant(!is_taken));
 }
 
-/* Returns whether the first `count` arguments are NULL. */
+/* Returns whether the first `count` arguments are NULL. Each is evaluated only if those before it are, as a later one
+ * may fail otherwise: PostgreSQL may evaluate the arguments of an AND in another order. */
 Node *after_nulls(const CoalesceExpr *expression, int count)
 {
-    List *tests = NIL;
+    Node *result = nullptr;
     for (int i = 0; i < count; i++) {
         NullTest *test = makeNode(NullTest);
         test->arg = copied_node(static_cast<Expr *>(list_nth(expression->args, i)));
         test->nulltesttype = IS_NULL;
         test->location = -1;
-        tests = lappend(tests, test);
+        result = both(result, reinterpret_cast<Node *>(test));
     }
-    return tests == NIL ? nullptr : reinterpret_cast<Node *>(make_ands_explicit(tests));
+    return result;
 }
 
-/* Returns whether none of the first `count` arguments of AND is false, or of OR true. */
+/* Returns whether none of the first `count` arguments of AND is false, or of OR true. As above. */
 Node *after_arguments(const BoolExpr *expression, int count)
 {
-    List *tests = NIL;
+    Node *result = nullptr;
     for (int i = 0; i < count; i++) {
         BooleanTest *test = makeNode(BooleanTest);
         test->arg = copied_node(static_cast<Expr *>(list_nth(expression->args, i)));
         test->booltesttype = expression->boolop == AND_EXPR ? IS_NOT_FALSE : IS_NOT_TRUE;
         test->location = -1;
-        tests = lappend(tests, test);
+        result = both(result, reinterpret_cast<Node *>(test));
     }
-    return tests == NIL ? nullptr : reinterpret_cast<Node *>(make_ands_explicit(tests));
+    return result;
 }
 
 struct Search {
@@ -134,6 +135,13 @@ void visit_case(CaseExpr *expression, Search *search)
     visit_under(expression->defresult, after_conditions(expression, count, false), search);
 }
 
+/* The arguments of an aggregate, also of one over a window, are evaluated for the rows that its FILTER selects. */
+void visit_filtered(List *args, Expr *filter, Search *search)
+{
+    (void)visit(reinterpret_cast<Node *>(filter), search);
+    visit_under(args, reinterpret_cast<Node *>(filter), search);
+}
+
 bool visit(Node *node, void *context)
 {
     auto *search = static_cast<Search *>(context);
@@ -149,6 +157,13 @@ bool visit(Node *node, void *context)
             search->found = lappend(search->found, search->guard);
     } else if (IsA(node, CaseExpr)) {
         visit_case(castNode(CaseExpr, node), search);
+    } else if (IsA(node, Aggref)) {
+        const auto *aggregate = castNode(Aggref, node);
+        visit_under(aggregate->aggdirectargs, nullptr, search);
+        visit_filtered(aggregate->args, aggregate->aggfilter, search);
+    } else if (IsA(node, WindowFunc)) {
+        const auto *function = castNode(WindowFunc, node);
+        visit_filtered(function->args, function->aggfilter, search);
     } else if (IsA(node, CoalesceExpr)) {
         const auto *expression = castNode(CoalesceExpr, node);
         foreach (cell, expression->args)

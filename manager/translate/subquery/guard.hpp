@@ -2,8 +2,9 @@
  * For which rows PostgreSQL evaluates a subquery of an expression.
  *
  * A branch of CASE, and a later argument of COALESCE, AND and OR, are evaluated only for rows for which those before
- * leave the answer open. The domain of a subquery that may fail (domain.hpp) must have no other rows: a failure for one
- * of these would be one that the query does not have.
+ * leave the answer open, and the arguments of an aggregate only for rows that its FILTER selects. The domain of a
+ * subquery that may fail (domain.hpp) must have no other rows: a failure for one of these would be one that the query
+ * does not have.
  *
  * SQL does not promise the order of AND and OR, so that they do not count for EXISTS, ANY and ALL, for which a domain
  * may cost more than the semi join without one.
