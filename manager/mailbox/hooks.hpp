@@ -21,7 +21,7 @@ void around_commit_prepared(const UtilityCall &call);
  * database without sessions. */
 void before_database_statement(const UtilityCall &call);
 void after_settings_statement(const UtilityCall &call); /* AlterDatabaseSetStmt, AlterRoleSetStmt */
-/* GrantRoleStmt, AlterRoleStmt, DropRoleStmt, DropOwnedStmt, ReassignOwnedStmt, AlterOwnerStmt */
+/* CreateRoleStmt, GrantRoleStmt, AlterRoleStmt, DropRoleStmt, DropOwnedStmt, ReassignOwnedStmt, AlterOwnerStmt */
 void before_role_statement(const UtilityCall &call);
 /* Registers the invalidation callback. Called once, by _PG_init, if the library is preloaded. */
 void register_invalidations();
@@ -29,6 +29,7 @@ void register_invalidations();
 /* ---- the end of a transaction (transaction.cpp) ---- */
 void at_transaction_event(XactEvent event);
 void at_subtransaction_event(SubXactEvent event, SubTransactionId self, SubTransactionId parent);
+void at_release_of_locks();
 /* Clears this backend's progress when the transaction is aborted. */
 void clear_progress(XactEvent event);
 

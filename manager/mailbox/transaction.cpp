@@ -5,6 +5,10 @@
  *   COMMIT, ABORT, PREPARE    finished++ of each source that was started
  *   COMMIT                    then the refreshes of this transaction, states, notifications of
  *                             the manager, start requests
+ *   release of locks          finished++ of the roles that a commit has changed, notifications of managers
+ *
+ * Sources are read with a snapshot, but roles through PostgreSQL's caches, which are up to date only once they have got
+ * the invalidations of the commit. These are sent after the COMMIT callbacks, and before locks are released.
  *
  * The object lock of a refreshed stream table is held until after the COMMIT callbacks, so that two refreshes
  * of one stream table reach the mailbox in the order of their commits.
@@ -25,6 +29,7 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace pgtrickle::mailbox {
@@ -53,7 +58,7 @@ struct Pending {
 constexpr int max_changed = 128; /* sources; beyond it the whole database counts as changed */
 
 struct Local {
-    Changed changed[max_changed + 1];
+    Changed changed[max_changed + 2]; /* also the database, and the roles */
     int changed_count = 0;
     bool is_starting = false; /* PRE_COMMIT has run: further notes are started at once */
     uint64_t sequence = 0;
@@ -64,12 +69,18 @@ struct Local {
     bool has_settings_change = false;
     bool has_database_change = false;
     bool has_grant = false;
+    bool has_committed_roles = false; /* finished++ of them is left */
 };
 
 Local &local() noexcept
 {
     static Local instance;
     return instance;
+}
+
+uint32_t slot_of_roles() noexcept
+{
+    return slot_of(InvalidOid, roles);
 }
 
 Changed *find_changed(uint32_t slot) noexcept
@@ -87,7 +98,7 @@ void note_slot(uint32_t slot) noexcept
     Local &mine = local();
     mine.sequence++;
     Changed *changed = find_changed(slot);
-    if (changed == nullptr && mine.changed_count >= max_changed) {
+    if (changed == nullptr && mine.changed_count >= max_changed && slot != slot_of_roles()) {
         slot = database_slot();
         changed = find_changed(slot);
     }
@@ -140,11 +151,15 @@ void start_all() noexcept
     }
 }
 
-void finish_all() noexcept
+void finish_all(bool is_commit) noexcept
 {
     Local &mine = local();
     for (int i = 0; i < mine.changed_count; i++) {
-        if (mine.changed[i].is_started)
+        if (!mine.changed[i].is_started)
+            continue;
+        if (is_commit && mine.changed[i].slot == slot_of_roles())
+            mine.has_committed_roles = true;
+        else
             finish(mine.changed[i].slot);
     }
 }
@@ -201,12 +216,13 @@ void reset() noexcept
 void commit() noexcept
 {
     Local &mine = local();
-    finish_all();
+    finish_all(true);
     apply_pending();
     if (mine.has_grant)
         apply_grant();
     for (int i = 0; i < mine.changed_count; i++)
-        notify_change(mine.changed[i].slot);
+        if (mine.changed[i].slot != slot_of_roles())
+            notify_change(mine.changed[i].slot);
     if (mine.has_definition_change)
         announce_definition_change();
     if (mine.has_settings_change)
@@ -233,6 +249,14 @@ SettledReading settled(Oid source, bool is_stream_table, const SourceCounters &s
 
 } // namespace
 
+void at_release_of_locks()
+{
+    if (!std::exchange(local().has_committed_roles, false))
+        return;
+    finish(slot_of_roles());
+    notify_change(slot_of_roles());
+}
+
 void at_transaction_event(XactEvent event)
 {
     if (!is_available())
@@ -246,7 +270,7 @@ void at_transaction_event(XactEvent event)
             announce_definition_change();
         [[fallthrough]];
     case XACT_EVENT_PREPARE:
-        finish_all();
+        finish_all(false);
         reset();
         break;
     default: break;

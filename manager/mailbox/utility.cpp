@@ -46,6 +46,7 @@ extern "C" {
 
 #include <algorithm>
 #include <csignal>
+#include <initializer_list>
 #include <utility>
 #include <vector>
 
@@ -253,24 +254,32 @@ bool is_any_in(Oid catalog_oid, AttrNumber column, const List *specifications)
     return is_found;
 }
 
-/* Any role can have DROP OWNED and REASSIGN OWNED for itself: they end memberships that it has granted (version 16),
- * and give away its databases. */
-bool may_change_policies(::Node *statement)
+bool has_any_option(List *options, std::initializer_list<const char *> names)
 {
-    if (IsA(statement, AlterOwnerStmt))
-        return castNode(AlterOwnerStmt, statement)->objectType == OBJECT_DATABASE;
-    if (IsA(statement, DropOwnedStmt))
-        return is_any_in(AuthMemRelationId, Anum_pg_auth_members_grantor, castNode(DropOwnedStmt, statement)->roles);
-    if (IsA(statement, ReassignOwnedStmt))
-        return is_any_in(DatabaseRelationId, Anum_pg_database_datdba, castNode(ReassignOwnedStmt, statement)->roles);
-    if (!IsA(statement, AlterRoleStmt))
-        return true;
     ListCell *cell;
-    foreach (cell, castNode(AlterRoleStmt, statement)->options)
-        for (const char *option : {"superuser", "bypassrls", "inherit", "rolemembers"})
-            if (strcmp(lfirst_node(DefElem, cell)->defname, option) == 0)
+    foreach (cell, options)
+        for (const char *name : names)
+            if (strcmp(lfirst_node(DefElem, cell)->defname, name) == 0)
                 return true;
     return false;
+}
+
+/* A new role has no policies, but its members get those of the roles that it is put in. Any role can have DROP OWNED
+ * and REASSIGN OWNED for itself: they end memberships that it has granted (version 16), and give away its databases. */
+bool may_change_policies(::Node *statement)
+{
+    switch (nodeTag(statement)) {
+    case T_AlterOwnerStmt: return castNode(AlterOwnerStmt, statement)->objectType == OBJECT_DATABASE;
+    case T_CreateRoleStmt: return has_any_option(castNode(CreateRoleStmt, statement)->options, {"addroleto"});
+    case T_AlterRoleStmt:
+        return has_any_option(castNode(AlterRoleStmt, statement)->options,
+                              {"superuser", "bypassrls", "inherit", "rolemembers"});
+    case T_DropOwnedStmt:
+        return is_any_in(AuthMemRelationId, Anum_pg_auth_members_grantor, castNode(DropOwnedStmt, statement)->roles);
+    case T_ReassignOwnedStmt:
+        return is_any_in(DatabaseRelationId, Anum_pg_database_datdba, castNode(ReassignOwnedStmt, statement)->roles);
+    default: return true;
+    }
 }
 
 } // namespace
@@ -320,7 +329,7 @@ void after_settings_statement(const UtilityCall &utility)
 }
 
 /* The policies in force change with the memberships and exemptions of roles, and a database's owner is a member of
- * pg_database_owner. A new role has no policies. */
+ * pg_database_owner. */
 void before_role_statement(const UtilityCall &utility)
 {
     if (!is_available() || !may_change_policies(utility.statement()))

@@ -139,6 +139,12 @@ extern "C" void pgtrickle_transaction(XactEvent event, void *)
         handler(event);
 }
 
+extern "C" void pgtrickle_release(ResourceReleasePhase phase, bool, bool is_top_level, void *)
+{
+    if (phase == RESOURCE_RELEASE_LOCKS && is_top_level)
+        hooks->locks_released();
+}
+
 extern "C" void pgtrickle_subtransaction(SubXactEvent event, SubTransactionId self, SubTransactionId parent, void *)
 {
     for (SubtransactionHandler handler : hooks->subtransaction)
@@ -216,6 +222,7 @@ void install_hooks(const Hooks &list)
     }
     RegisterXactCallback(pgtrickle_transaction, nullptr);
     RegisterSubXactCallback(pgtrickle_subtransaction, nullptr);
+    RegisterResourceReleaseCallback(pgtrickle_release, nullptr);
 }
 
 /* pgaudit, for one, crashes if it is asked while a statement is planned. */

@@ -1,5 +1,5 @@
 /*
- * PostgreSQL's hooks and its (sub)transaction callbacks, each of which the extension sets once.
+ * PostgreSQL's hooks and its callbacks of transactions, each of which the extension sets once.
  *
  * install_hooks() sets the hooks from one list, `Hooks`, which fdw/module.cpp holds: this folder is below the
  * folders whose functions are called. The functions of a hook run in the order of the list, whatever the
@@ -49,6 +49,7 @@ extern "C" {
 #include "optimizer/planner.h"
 #include "storage/ipc.h"
 #include "tcop/utility.h"
+#include "utils/resowner.h"
 #include "utils/selfuncs.h"
 }
 
@@ -145,6 +146,7 @@ struct Hooks {
     get_relation_info_hook_type relation_info;
     std::span<const ObjectAccessHandler> object_access;
     std::span<const TransactionHandler> transaction;
+    void (*locks_released)(); /* at the end of a transaction, once its invalidations are sent; must not raise */
     std::span<const SubtransactionHandler> subtransaction;
     std::span<const SharedMemoryHandler> shared_memory_request;
     std::span<const SharedMemoryHandler> shared_memory_startup;

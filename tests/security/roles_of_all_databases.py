@@ -58,6 +58,8 @@ def exemptions():
 def memberships():
     change(f"GRANT {FRIENDS} TO {OWNER}")
     change(f"REVOKE {FRIENDS} FROM {OWNER}")
+    change(f"CREATE ROLE rd_new IN ROLE {FRIENDS} ROLE {OWNER}")
+    change("DROP ROLE rd_new")
     change(f"ALTER GROUP {FRIENDS} ADD USER {OWNER}")
     change(f"ALTER ROLE {OWNER} NOINHERIT" if int(db.value("SHOW server_version_num")) < 160000 else f"REVOKE {FRIENDS} FROM {OWNER}")
     elsewhere.cursor().execute(f"ALTER ROLE {OWNER} INHERIT; REVOKE {FRIENDS} FROM {OWNER}")

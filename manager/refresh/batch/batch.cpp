@@ -225,14 +225,14 @@ bool is_of_lower_oid(const ObservedSource &one, const ObservedSource &other)
     return one.relid < other.relid;
 }
 
-void observe_sources(Batch &batch)
+void observe_sources(Batch &batch, const mailbox::SourceCounters &roles)
 {
     std::sort(batch.observed.begin(), batch.observed.end(), is_of_lower_oid);
     const std::vector<ObservedSource> members = batch.observed;
     for (Oid source : sources_of(batch.members))
         if (!std::binary_search(members.begin(), members.end(), ObservedSource{source, {}}, is_of_lower_oid))
             batch.observed.push_back({source, mailbox::observe(source)});
-    batch.observed.push_back({mailbox::roles, mailbox::observe(mailbox::roles)});
+    batch.observed.push_back({mailbox::roles, roles});
     std::sort(batch.observed.begin(), batch.observed.end(), is_of_lower_oid);
 }
 
@@ -340,6 +340,9 @@ void keep_logs_of_new_contents(const Batch &batch)
 
 Batch lock_batch(const BatchRequest &request, capture::ReadLocks &logs)
 {
+    /* The members are compiled with roles as of now, or later ones. */
+    const mailbox::SourceCounters roles = mailbox::observe(mailbox::roles);
+    call([] { AcceptInvalidationMessages(); });
     Batch batch = collect_members(request);
     if (batch.members.empty())
         return batch;
@@ -361,7 +364,7 @@ Batch lock_batch(const BatchRequest &request, capture::ReadLocks &logs)
     if (const Oid source = lock_trees(batch, request); OidIsValid(source))
         return without_members_for(batch, first_dependent(batch.members, source),
                                    call([=] { return capture::lock_of_tree(source); }));
-    observe_sources(batch);
+    observe_sources(batch, roles);
     find_excluded_upstreams(batch);
     return batch;
 }
