@@ -142,6 +142,14 @@ bool has_bytes(const std::string &path)
     return ::stat(path.c_str(), &status) == 0 && status.st_size > 0;
 }
 
+/* Locks the file; false if it has meanwhile been renamed or removed, or another process keeps it locked. */
+bool lock_named(int file, const std::string &path, int wait_ms, struct stat *status)
+{
+    struct stat named;
+    return lock(file, wait_ms) && ::fstat(file, status) == 0 && ::stat(path.c_str(), &named) == 0 &&
+           named.st_ino == status->st_ino && named.st_dev == status->st_dev;
+}
+
 /* Returns the file, locked, or -1. It is opened again if it was taken while the lock was waited for. */
 int open_to_append(const std::string &path, struct stat *status)
 {
@@ -150,9 +158,7 @@ int open_to_append(const std::string &path, struct stat *status)
         const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
         if (file < 0)
             return -1;
-        struct stat named;
-        if (lock(file, lock_timeout_ms) && ::fstat(file, status) == 0 && ::stat(path.c_str(), &named) == 0 &&
-            named.st_ino == status->st_ino && named.st_dev == status->st_dev)
+        if (lock_named(file, path, lock_timeout_ms, status))
             return file;
         ::close(file);
     }
@@ -200,22 +206,32 @@ SpooledRefreshes::SpooledRefreshes(const std::string &folder) : taken_(taken_in(
 {
     if (!has_bytes(taken_) && has_bytes(path_in(folder)))
         take(path_in(folder), taken_);
-    const int file = ::open(taken_.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0)
+    struct stat status;
+    file_ = ::open(taken_.c_str(), O_RDWR | O_CLOEXEC);
+    if (file_ >= 0 && !lock_named(file_, taken_, 0, &status)) {
+        ::close(file_);
+        file_ = -1;
+    }
+    if (file_ < 0)
         return;
     std::string bytes;
     std::array<char, 65536> buffer;
-    for (ssize_t length; (length = ::read(file, buffer.data(), buffer.size())) > 0;)
+    for (ssize_t length; (length = ::read(file_, buffer.data(), buffer.size())) > 0;)
         bytes.append(buffer.data(), static_cast<size_t>(length));
-    ::close(file);
     Reader all(bytes.data(), bytes.data() + bytes.size());
     for (SpooledRefresh late; read_one(all, &late); late = {})
         rows_.push_back(late);
 }
 
+SpooledRefreshes::~SpooledRefreshes()
+{
+    if (file_ >= 0)
+        ::close(file_);
+}
+
 void SpooledRefreshes::forget()
 {
-    if (::unlink(taken_.c_str()) != 0 && ::truncate(taken_.c_str(), 0) != 0)
+    if (file_ >= 0 && ::unlink(taken_.c_str()) != 0 && ::ftruncate(file_, 0) != 0)
         rows_.clear(); /* they are written again */
 }
 

@@ -246,6 +246,9 @@ TEST_F(History, what_is_late_comes_back_whole)
         EXPECT_EQ(first.error_message, failed.error_message);
         EXPECT_EQ(late.rows()[2].database, 2u);
         EXPECT_TRUE(append_to_spool(folder, {{3, refreshed(10, hour)}})) << "while it is being written";
+        SpooledRefreshes other(folder);
+        EXPECT_TRUE(other.rows().empty()) << "one at a time, also after its commit";
+        other.forget();
     }
     SpooledRefreshes again(folder);
     EXPECT_EQ(again.rows().size(), 3u) << "not forgotten, so still there";
