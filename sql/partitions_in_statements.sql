@@ -71,6 +71,15 @@ INSERT INTO eleven SELECT 11, CASE g WHEN 1 THEN change_tree_and_refresh('ALTER 
 ALTER TABLE root ATTACH PARTITION eleven FOR VALUES IN (11);
 INSERT INTO eleven VALUES (11, 1);
 SELECT * FROM test.wrong('kept');
+-- a_cursor over the attached table changes nothing
+CREATE TABLE twelve (a int, b int);
+INSERT INTO twelve SELECT 12, g FROM generate_series(1, 3) g;
+BEGIN;
+DECLARE reading CURSOR FOR SELECT b FROM twelve;
+FETCH reading;
+ALTER TABLE root ATTACH PARTITION twelve FOR VALUES IN (12);
+COMMIT;
+SELECT * FROM test.wrong('kept');
 TRUNCATE ten, eleven;
 SELECT * FROM test.wrong('kept');
 INSERT INTO ten SELECT 10, CASE g WHEN 1 THEN change_tree('ALTER TABLE root DETACH PARTITION ten') ELSE g END FROM generate_series(1, 3) g;

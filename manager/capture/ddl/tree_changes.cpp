@@ -148,11 +148,20 @@ bool is_any_in_use(const List *relids)
     return false;
 }
 
-/* A statement in progress on a relation without triggers logs none of its rows, and is not known to a refresh within
- * it. */
+/* Whether this transaction may have changed rows of the relation, by a statement that may be in progress. */
+bool may_have_changed(Oid relid)
+{
+    Relation relation = relation_open(relid, NoLock);
+    const bool is_locked = CheckRelationLockedByMe(relation, RowExclusiveLock, false);
+    relation_close(relation, NoLock);
+    return is_locked;
+}
+
+/* A statement in progress that changes a relation without triggers logs none of its rows, and is not known to a refresh
+ * within it. One that reads it, as a cursor does, does no harm. */
 void require_no_statement(Oid relid)
 {
-    if (!has_any_trigger(relid) && is_any_in_use(list_make1_oid(relid)))
+    if (may_have_changed(relid) && !has_any_trigger(relid) && is_any_in_use(list_make1_oid(relid)))
         ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
                         errmsg("cannot capture changes of \"%s\" because it is being used by active queries in this "
                                "session",
