@@ -51,12 +51,14 @@ bool is_any_changed(const std::vector<Source> &sources)
     });
 }
 
-/* Whether a function of one of the queries may have read what this transaction has changed: any table. */
-bool may_read_own_changes(const std::vector<Oid> &stream_tables)
+/* Whether a function of the query, or of an upstream's, may have read what this transaction has changed: any table. */
+bool may_read_own_changes(Oid relid)
 {
-    return TransactionIdIsValid(GetTopTransactionIdIfAny()) &&
-           std::any_of(stream_tables.begin(), stream_tables.end(),
-                       [](Oid relid) { return call([=] { return may_read_unknown_tables(relid); }); });
+    if (!TransactionIdIsValid(GetTopTransactionIdIfAny()))
+        return false;
+    const std::vector<Oid> all = definition::with_upstreams(relid);
+    return std::any_of(all.begin(), all.end(),
+                       [](Oid one) { return call([=] { return may_read_unknown_tables(one); }); });
 }
 
 } // namespace
@@ -66,10 +68,8 @@ mailbox::OwnEffects own_effects_on(Oid relid)
     mailbox::OwnEffects own = mailbox::own_effects(relid);
     const mailbox::MailboxStatus known = mailbox::status_of(relid);
     if (!own.has_changes && (!known.is_known || known.time_dependent_since != 0))
-        own.has_changes = enter([=] {
-            return is_any_changed(definition::all_sources_of(relid)) ||
-                   may_read_own_changes(definition::with_upstreams(relid));
-        });
+        own.has_changes =
+            enter([=] { return is_any_changed(definition::all_sources_of(relid)) || may_read_own_changes(relid); });
     return own;
 }
 
