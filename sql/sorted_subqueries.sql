@@ -17,6 +17,7 @@ INSERT INTO definition VALUES
   ('of_a_user', 'SELECT joined(w) AS l FROM (SELECT * FROM t ORDER BY id DESC) x HAVING string_agg(u, '''') > ''''', 'SELECT joined(w ORDER BY id DESC) FROM t HAVING count(*) > 0'),
   ('numbers', 'SELECT id, row_number() OVER () AS n, lag(w) OVER (PARTITION BY u) AS l, count(*) OVER (PARTITION BY g) AS c FROM (SELECT * FROM t ORDER BY w DESC, id) x', 'SELECT id, row_number() OVER (ORDER BY w DESC, id), lag(w) OVER (PARTITION BY u ORDER BY w DESC, id), count(*) OVER (PARTITION BY g) FROM t'),
   ('parts', 'SELECT DISTINCT ntile(3) OVER (PARTITION BY g) AS n, lead(id, 1, 0) OVER () AS l FROM (SELECT id, g FROM t ORDER BY w, id) x', 'SELECT DISTINCT ntile(3) OVER (PARTITION BY g ORDER BY w, id), lead(id, 1, 0) OVER (ORDER BY w, id) FROM t'),
+  ('named_window', 'SELECT id, row_number() OVER w AS n, lag(id) OVER w AS l FROM (SELECT * FROM t ORDER BY u DESC, id) x WINDOW w AS ()', 'SELECT id, row_number() OVER (ORDER BY u DESC, id), lag(id) OVER (ORDER BY u DESC, id) FROM t'),
   ('of_cte', 'WITH c AS (SELECT id, w FROM t ORDER BY w DESC, id) SELECT id, (SELECT json_agg(c)::text FROM c WHERE id > o.id) AS l FROM c o', 'SELECT id, (SELECT json_agg(c ORDER BY w DESC, id)::text FROM (SELECT id, w FROM t) c WHERE id > o.id) AS l FROM t o'),
   ('of_view', 'SELECT array_agg(id) AS l FROM sorted', 'SELECT array_agg(id ORDER BY w DESC, id) FROM t'),
   ('in_view', 'SELECT g, l FROM list_of_sorted WHERE g > 0', 'SELECT g, jsonb_agg(id ORDER BY w, id) FROM t WHERE g > 0 GROUP BY g'),

@@ -91,6 +91,20 @@ bool find_framed(::Node *node, void *context)
     return walk_expression(node, find_framed, context);
 }
 
+/* Whether the window is defined by another one, or another one by it, which would get an order as well. */
+bool is_shared(const Query *query, const WindowClause *window)
+{
+    if (window->refname != nullptr)
+        return true;
+    ListCell *cell;
+    foreach (cell, window->name == nullptr ? NIL : query->windowClause) {
+        const char *referred = lfirst_node(WindowClause, cell)->refname;
+        if (referred != nullptr && strcmp(referred, window->name) == 0)
+            return true;
+    }
+    return false;
+}
+
 List *unsorted_windows(Query *query)
 {
     List *found = NIL;
@@ -99,8 +113,7 @@ List *unsorted_windows(Query *query)
         return NIL;
     foreach (cell, query->windowClause) {
         auto *window = lfirst_node(WindowClause, cell);
-        const bool has_name = window->name != nullptr || window->refname != nullptr;
-        if (!has_name && window->orderClause == NIL &&
+        if (window->orderClause == NIL && !is_shared(query, window) &&
             !find_framed(reinterpret_cast<::Node *>(query->targetList), window))
             found = lappend(found, window);
     }
