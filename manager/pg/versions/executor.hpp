@@ -89,10 +89,10 @@ inline bool collects_merge_apart()
 }
 
 /* Whether the server shows statement triggers, as a row that a MERGE updates or moves in a partitioned table, the one
- * that the MERGE has inserted before. Seen in 15.18, and not in 15.20; decided likewise. */
+ * that the MERGE has inserted before. Seen in 15.18 and 18.6, and not in 15.20; decided likewise. */
 inline bool repeats_inserted_rows_of_merge()
 {
-    return is_minor_before(20, 16, 12, 6);
+    return is_minor_before(20, 16, 12, 7);
 }
 
 } // namespace pgtrickle
