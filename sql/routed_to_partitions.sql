@@ -56,8 +56,8 @@ DELETE FROM by_range WHERE v % 5 = 0;
 DELETE FROM by_list WHERE v % 5 = 0;
 MERGE INTO by_list l USING generate_series(1, 80) i ON l.v = i
   WHEN MATCHED AND i % 2 = 0 THEN UPDATE SET b = 'y', a = l.a + 2
-  WHEN MATCHED THEN DELETE
-  WHEN NOT MATCHED THEN INSERT VALUES (i, 'X', i);
+  WHEN MATCHED THEN DELETE;
+MERGE INTO by_list l USING generate_series(1, 80) i ON l.v = i WHEN NOT MATCHED AND i % 5 < 4 THEN INSERT VALUES (i, 'X', i);
 COPY by_list FROM stdin;
 1	x	500
 2	\N	501
