@@ -72,7 +72,7 @@ void notify(std::atomic<uint32_t> ManagerSlot::*flag) noexcept
 
 void notify_change(uint32_t slot) noexcept
 {
-    if (slot != slot_of(InvalidOid, roles))
+    if (slot != roles_slot())
         return notify(find_manager(MyDatabaseId), slot);
     for (int i = 0; i < shared->manager_count; i++)
         notify(&managers[i], slot);

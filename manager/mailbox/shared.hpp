@@ -169,6 +169,10 @@ inline uint32_t database_slot() noexcept
 {
     return slot_of(MyDatabaseId, InvalidOid);
 }
+inline uint32_t roles_slot() noexcept
+{
+    return slot_of(InvalidOid, roles);
+}
 /* Counts a change as started, and returns its number among all changes of the slot. `since`: commit time of
  * the oldest base change that it contains; 0: now. */
 uint64_t start(uint32_t slot, TimestampTz since) noexcept;

@@ -78,11 +78,6 @@ Local &local() noexcept
     return instance;
 }
 
-uint32_t slot_of_roles() noexcept
-{
-    return slot_of(InvalidOid, roles);
-}
-
 Changed *find_changed(uint32_t slot) noexcept
 {
     Local &mine = local();
@@ -98,7 +93,7 @@ void note_slot(uint32_t slot) noexcept
     Local &mine = local();
     mine.sequence++;
     Changed *changed = find_changed(slot);
-    if (changed == nullptr && mine.changed_count >= max_changed && slot != slot_of_roles()) {
+    if (changed == nullptr && mine.changed_count >= max_changed && slot != roles_slot()) {
         slot = database_slot();
         changed = find_changed(slot);
     }
@@ -157,7 +152,7 @@ void finish_all(bool is_commit) noexcept
     for (int i = 0; i < mine.changed_count; i++) {
         if (!mine.changed[i].is_started)
             continue;
-        if (is_commit && mine.changed[i].slot == slot_of_roles())
+        if (is_commit && mine.changed[i].slot == roles_slot())
             mine.has_committed_roles = true;
         else
             finish(mine.changed[i].slot);
@@ -221,7 +216,7 @@ void commit() noexcept
     if (mine.has_grant)
         apply_grant();
     for (int i = 0; i < mine.changed_count; i++)
-        if (mine.changed[i].slot != slot_of_roles())
+        if (mine.changed[i].slot != roles_slot())
             notify_change(mine.changed[i].slot);
     if (mine.has_definition_change)
         announce_definition_change();
@@ -253,8 +248,8 @@ void at_release_of_locks()
 {
     if (!std::exchange(local().has_committed_roles, false))
         return;
-    finish(slot_of_roles());
-    notify_change(slot_of_roles());
+    finish(roles_slot());
+    notify_change(roles_slot());
 }
 
 void at_transaction_event(XactEvent event)

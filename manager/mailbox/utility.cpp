@@ -223,17 +223,23 @@ Oid database_of(::Node *utility)
     return may ? database : InvalidOid;
 }
 
+bool has_any_option(List *options, std::initializer_list<const char *> names)
+{
+    ListCell *cell;
+    foreach (cell, options)
+        for (const char *name : names)
+            if (strcmp(lfirst_node(DefElem, cell)->defname, name) == 0)
+                return true;
+    return false;
+}
+
 /* Whether the command needs its database without sessions: any but ALTER DATABASE with options other than TABLESPACE.
  */
 bool needs_no_sessions(::Node *utility)
 {
     if (!IsA(utility, AlterDatabaseStmt))
         return true;
-    ListCell *cell;
-    foreach (cell, castNode(AlterDatabaseStmt, utility)->options)
-        if (strcmp(lfirst_node(DefElem, cell)->defname, "tablespace") == 0)
-            return true;
-    return false;
+    return has_any_option(castNode(AlterDatabaseStmt, utility)->options, {"tablespace"});
 }
 
 /* Whether the column of a row of the catalog has one of the roles; of others, a statement may name none. */
@@ -252,16 +258,6 @@ bool is_any_in(Oid catalog_oid, AttrNumber column, const List *specifications)
     }
     table_close(catalog, AccessShareLock);
     return is_found;
-}
-
-bool has_any_option(List *options, std::initializer_list<const char *> names)
-{
-    ListCell *cell;
-    foreach (cell, options)
-        for (const char *name : names)
-            if (strcmp(lfirst_node(DefElem, cell)->defname, name) == 0)
-                return true;
-    return false;
 }
 
 /* A new role has no policies, but its members get those of the roles that it is put in. Any role can have DROP OWNED
