@@ -292,16 +292,6 @@ bool is_changing_reader(AlterTableType type, Oid relid)
     return is_view && (type == AT_SetRelOptions || type == AT_ResetRelOptions);
 }
 
-bool has_row_security(Oid relid)
-{
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-    if (!HeapTupleIsValid(tuple))
-        return false;
-    const bool answer = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relrowsecurity;
-    ReleaseSysCache(tuple);
-    return answer;
-}
-
 /* A stream table takes workers for its owner, who has a share of them: a role that was not given the server would be a
  * second share of the role that gives the stream table away. A role that may give the server may do that, as when it
  * restores a dump, which has the privileges at its end. */

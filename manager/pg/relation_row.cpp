@@ -120,6 +120,16 @@ Oid create_internal_relation(const InternalRelation &made)
     return relation;
 }
 
+bool has_row_security(Oid relid)
+{
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const bool answer = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relrowsecurity;
+    ReleaseSysCache(tuple);
+    return answer;
+}
+
 void hide_rows(Oid heap)
 {
     Relation relation = table_open(heap, AccessShareLock);

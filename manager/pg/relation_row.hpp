@@ -70,6 +70,9 @@ struct InternalRelation {
  * Ends with CommandCounterIncrement(). */
 Oid create_internal_relation(const InternalRelation &made);
 
+/* Returns whether row-level security is enabled for the relation; false if there is none. */
+bool has_row_security(Oid relid);
+
 /* Hides the rows of a new heap, and the statistics of the heap and of its indexes, from all roles but the owner and
  * superusers, also from those that have SELECT on all tables: row-level security without a policy. */
 void hide_rows(Oid heap);

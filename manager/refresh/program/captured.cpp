@@ -1,12 +1,7 @@
 #include "refresh/program/captured.hpp"
 
 #include "capture/permission.hpp"
-
-extern "C" {
-#include "access/htup_details.h"
-#include "catalog/pg_class.h"
-#include "utils/syscache.h"
-}
+#include "pg/relation_row.hpp"
 
 #include <algorithm>
 
@@ -36,13 +31,7 @@ bool has_recorded_sources(const Definition &definition, const std::vector<transl
 
 bool has_policies(Oid relid)
 {
-    return call([=] {
-        HeapTuple row = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-        const bool answer = HeapTupleIsValid(row) && reinterpret_cast<Form_pg_class>(GETSTRUCT(row))->relrowsecurity;
-        if (HeapTupleIsValid(row))
-            ReleaseSysCache(row);
-        return answer;
-    });
+    return call([=] { return has_row_security(relid); });
 }
 
 bool captures_match_privileges(Compiled &compiled)
