@@ -19,7 +19,8 @@ CREATE FUNCTION triggers(relation regclass) RETURNS bigint LANGUAGE sql
 CREATE FUNCTION mode(name text) RETURNS text LANGUAGE sql
   RETURN (SELECT effective_mode || coalesce(': ' || downgrade_reason, '') FROM pgtrickle.explain_refresh_mode(name));
 CREATE FUNCTION last_action(name text) RETURNS text LANGUAGE sql
-  RETURN (SELECT action FROM pgtrickle.get_refresh_history(name, 1));
+  RETURN (SELECT concat_ws(': ', action, reason) FROM pgtrickle.pgt_refresh_history WHERE pgt_id = name::regclass
+    ORDER BY refresh_id DESC LIMIT 1);
 -- Waits until the manager has removed unused triggers.
 CREATE PROCEDURE until_no_trigger(relation regclass) LANGUAGE plpgsql AS $$
 DECLARE

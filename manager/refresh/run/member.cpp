@@ -1,6 +1,7 @@
 #include "refresh/run/member.hpp"
 
 #include "capture/capture.hpp"
+#include "pg/relation_name.hpp"
 #include "refresh/program/scope.hpp"
 #include "refresh/run/mode_choice.hpp"
 
@@ -153,7 +154,10 @@ std::string refresh_from_frontier(Member &member, Run &run)
     Frontier frontier = frontier_of(member);
     if (is_ahead_of_cluster(frontier))
         return "its frontier is ahead of the cluster";
-    if (!compiled.is_captured()) {
+    if (const Source *source = compiled.definition.uncaptured_source()) {
+        if (compiled.definition.mode != RefreshMode::full)
+            member.outcome.reason =
+                call([=] { return quoted_relation_name(source->relid); }) + std::string(" is not captured");
         refresh_fully(member, run, Action::full);
         return {};
     }
