@@ -39,6 +39,7 @@
 #include "mailbox/mailbox.hpp"
 #include "pg/boundary.hpp"
 #include "pg/hooks.hpp"
+#include "refresh/at_commit.hpp"
 #include "refresh/program/compiled.hpp"
 #include "refresh/program/row_statistics.hpp"
 #include "storage/bound.hpp"
@@ -180,6 +181,7 @@ constexpr TransactionHandler transaction[] = {
     capture::forget_at_end,
     capture::settle_open_statements,
     settle_followed,
+    refresh::refresh_at_commit,
     catalog::at_transaction_event,
     end_running,
     announce_before_prepare,

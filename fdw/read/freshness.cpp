@@ -14,6 +14,7 @@
 #include "refresh/batch/holds.hpp"
 #include "refresh/batch/refresh_right.hpp"
 #include "refresh/batch/upstreams_of_others.hpp"
+#include "refresh/code/interpreted_code.hpp"
 
 extern "C" {
 #include "access/parallel.h"
@@ -192,6 +193,14 @@ bool may_refresh(Oid relid)
     return enter([=] { return refresh::may_refresh_here(relid); });
 }
 
+/* A refresh in the middle of the transaction would keep other writers from committing until its end. The exact read
+ * that stands for it may run here. */
+bool is_left_to_commit(Oid relid, const mailbox::OwnEffects &own)
+{
+    return find_served_relation(relid)->is_immediate && own.has_changes && !own.holds_it &&
+           enter([=] { return refresh::may_run_here(relid); });
+}
+
 Freshness refused(const mailbox::State &state, bool is_populated)
 {
     return {Verdict::stale, state.is_suspended ? Obstacle::suspended : Obstacle::failed, is_populated};
@@ -260,6 +269,8 @@ Freshness judge(Oid relid, TimestampTz now)
     if (is_own && has_to_be_current(relid)) {
         if (own.is_current && is_populated)
             return {Verdict::serve, Obstacle::none, true};
+        if (is_left_to_commit(relid, own) && is_populated)
+            return {Verdict::stale, Obstacle::own_changes, true};
         if (can_refresh_here(relid))
             return {Verdict::refresh_here, Obstacle::none, is_populated};
         const bool is_refreshable_by_others_only = !may_refresh(relid);

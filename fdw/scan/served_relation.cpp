@@ -35,16 +35,20 @@ namespace {
 HTAB *served_relations = nullptr;     /* Oid → ServedRelation; lives as long as the backend, with all entries */
 ServedRelation *found_last = nullptr; /* one of a statement is looked up about ten times */
 
+RefreshMode mode_of(Oid relid)
+{
+    const char *text = option_of(relid, "refresh_mode");
+    return text == nullptr ? RefreshMode::automatic : enter([=] { return options::parse_mode(text); });
+}
+
 scheduler::Schedule schedule_of(Oid relid)
 {
-    const char *text = option_of(relid, "schedule"), *given_tier = option_of(relid, "tier");
-    if (text == nullptr)
-        return {};
-    const char *tier = given_tier != nullptr ? given_tier : "hot";
-    return enter([&] {
-        std::string fault;
-        return options::in_tier(scheduler::parse_schedule(text, &fault).value_or(scheduler::Schedule{}), tier);
-    });
+    auto value_of = [=](const char *name, const char *without) {
+        const char *value = option_of(relid, name);
+        return value != nullptr ? value : without;
+    };
+    const char *text = value_of("schedule", "calculated"), *tier = value_of("tier", "hot");
+    return enter([&, mode = mode_of(relid)] { return options::schedule_in_force(text, tier, mode); });
 }
 
 bool is_hidden(const char *column)
@@ -118,6 +122,7 @@ void fill(ServedRelation *entry)
     if (!entry->is_stream_table)
         return;
     entry->schedule = schedule_of(relid);
+    entry->is_immediate = rules_of(mode_of(relid)).is_immediate;
     /* relhassubclass stays when the last child goes; a new one invalidates the entry. */
     entry->has_children = has_subclass(relid) && find_inheritance_children(relid, NoLock) != NIL;
     entry->storage = enter([=] { return storage::storage_of(relid); });

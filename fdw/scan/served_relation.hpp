@@ -36,6 +36,7 @@ struct ServedRelation {
     AttrNumber *columns;      /* column of the storage for each of them, 0 if dropped; owned by the entry */
     bool has_same_numbers;    /* each column has the same number in the storage */
     scheduler::Schedule schedule;
+    bool is_immediate;
     bool is_time_dependence_known; /* whether the next two have been determined */
     bool is_time_dependent;
     bool may_read_tables; /* functions of the query may read some that are no sources */

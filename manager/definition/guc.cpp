@@ -37,18 +37,19 @@ int stale_alert_after_s = 60;
 int max_log_mb = 1024;
 bool allow_circular = false;
 int capture_privilege = static_cast<int>(CapturePrivilege::trigger);
+int on_error = static_cast<int>(OnError::fail);
 int64_t max_staleness_ms = -1;
 
 namespace {
 
 bool preloaded = false;
 
-/* A setting that has a single permitted value as yet. */
-int on_error = 0;
 const config_enum_entry read_modes[] = {{"refresh", static_cast<int>(ReadMode::refresh), false},
                                         {"exact", static_cast<int>(ReadMode::exact), false},
                                         {nullptr, 0, false}};
-const config_enum_entry on_error_values[] = {{"fail", 0, false}, {nullptr, 0, false}};
+const config_enum_entry on_error_values[] = {{"fail", static_cast<int>(OnError::fail), false},
+                                             {"defer", static_cast<int>(OnError::defer), false},
+                                             {nullptr, 0, false}};
 
 const config_enum_entry capture_privileges[] = {{"trigger", static_cast<int>(CapturePrivilege::trigger), false},
                                                 {"select", static_cast<int>(CapturePrivilege::select), false},
@@ -212,8 +213,9 @@ void define_definitions()
                             nullptr, nullptr);
     DefineCustomEnumVariable("pg_trickle.on_error",
                              "Selects the effect of a maintenance failure on the writer in IMMEDIATE mode.",
-                             "Accepted for compatibility; no stream table is maintained in that mode.", &on_error, 0,
-                             on_error_values, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+                             "fail: the transaction that changed a source fails; defer: it commits, and the manager "
+                             "tries again.",
+                             &on_error, on_error, on_error_values, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomEnumVariable("pg_trickle.capture_privilege",
                              "Selects the privilege that the owner of a stream table needs on each relation whose "
                              "changes are captured for it.",

@@ -13,6 +13,7 @@
 namespace pgtrickle::guc {
 
 enum class OnStale : int { serve, error };
+enum class OnError : int { fail, defer };
 enum class ReadMode : int { refresh, exact };
 /* The privilege that the owner of a stream table needs on each relation that receives a capture trigger. */
 enum class CapturePrivilege : int { trigger, select };
@@ -20,6 +21,7 @@ enum class CapturePrivilege : int { trigger, select };
 extern bool enabled;
 extern int scan_refresh_timeout_ms;
 extern int on_stale;  /* an OnStale value */
+extern int on_error;  /* an OnError value */
 extern int read_mode; /* a ReadMode value */
 extern bool has_consistent_reads;
 extern bool enable_expansion;

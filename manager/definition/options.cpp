@@ -47,10 +47,7 @@ void check_schedule(const std::string &, const std::string &value)
 
 void check_mode(const std::string &, const std::string &value)
 {
-    if (!rules_of(parse_mode(value)).is_supported)
-        raise({.sqlstate = ERRCODE_FEATURE_NOT_SUPPORTED,
-               .message = "refresh mode IMMEDIATE is not supported",
-               .hint = "Use refresh_mode 'DIFFERENTIAL' with schedule '0s' to make each read fresh."});
+    (void)parse_mode(value);
 }
 
 void check_boolean(const std::string &name, const std::string &value)
@@ -318,7 +315,7 @@ RefreshMode parse_mode(const std::string &text)
         return RefreshMode::differential;
     raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
            .message = "unknown refresh mode: " + text + ". Must be 'AUTO', 'FULL', 'DIFFERENTIAL', or 'IMMEDIATE'",
-           .hint = "INCREMENTAL is another name of DIFFERENTIAL; IMMEDIATE is not supported."});
+           .hint = "INCREMENTAL is another name of DIFFERENTIAL."});
 }
 
 const char *name_of(RefreshMode mode)
@@ -348,8 +345,12 @@ void check_interval(const scheduler::Schedule &schedule)
                .hint = "Use a longer schedule, or 0s for a stream table that is always fresh on read."});
 }
 
-scheduler::Schedule in_tier(scheduler::Schedule schedule, const std::string &tier)
+scheduler::Schedule schedule_in_force(const std::string &text, const std::string &tier, RefreshMode mode)
 {
+    std::string fault;
+    scheduler::Schedule schedule = scheduler::parse_schedule(text, &fault).value_or(scheduler::Schedule{});
+    if (rules_of(mode).is_immediate)
+        schedule = scheduler::always_fresh();
     const std::string word = lower(tier);
     int multiple = word == "warm" ? 2 : word == "cold" ? 10 : 1;
     schedule.seconds *= multiple;
@@ -367,9 +368,7 @@ void apply(const std::vector<Option> &options, Definition *definition)
         else if (is_setting(name))
             definition->settings.push_back({name.substr(strlen(setting_prefix)), value});
     }
-    std::string fault;
-    definition->schedule = scheduler::parse_schedule(definition->schedule_text, &fault).value_or(scheduler::Schedule{});
-    definition->schedule = in_tier(definition->schedule, definition->tier);
+    definition->schedule = schedule_in_force(definition->schedule_text, definition->tier, definition->mode);
     std::sort(definition->settings.begin(), definition->settings.end(),
               [](const Setting &a, const Setting &b) { return a.name < b.name; });
 }

@@ -50,9 +50,10 @@ bool is_same(const Option &option, const Definition &definition);
 /* Stores the values of options in `definition` (query, schedule, mode, settings …). C++ frame. */
 void apply(const std::vector<Option> &options, Definition *definition);
 
-/* Returns the schedule of a stream table in the tier: 'warm' doubles its interval, or takes every
- * second firing of its cron expression; 'cold' does so with ten. */
-scheduler::Schedule in_tier(scheduler::Schedule schedule, const std::string &tier);
+/* Returns the schedule that the option `schedule` has in the tier: 'warm' doubles its interval, or takes every second
+ * firing of its cron expression; 'cold' does so with ten. A stream table in mode IMMEDIATE is always fresh. C++ frame.
+ */
+scheduler::Schedule schedule_in_force(const std::string &text, const std::string &tier, RefreshMode mode);
 
 RefreshMode parse_mode(const std::string &text); /* raises 22023 */
 const char *name_of(RefreshMode mode);

@@ -75,14 +75,17 @@ struct Reading {
     SourceCounters seen;
 };
 
+struct Nature {
+    bool is_time_dependent; /* the result of the query may differ a moment later without a change of a source */
+    bool is_immediate;      /* see changed_immediates() */
+};
+
 /* Records that the refresh of `relid` in this transaction has applied the changes of all its direct
  * `readings`, as of the snapshot taken after they were observed, and the changes that this transaction itself
- * noted up to this call. `own` is observe(relid), called at the same time. `is_time_dependent`: the result of
- * its query may differ a moment later without a change of a source. Takes effect when the transaction
+ * noted up to this call. `own` is observe(relid), called at the same time. Takes effect when the transaction
  * commits; discarded when the transaction (or the subtransaction) aborts, or when the transaction is
  * prepared. Called once for each member, after the last write of the group. */
-void record_refresh(Oid relid, const SourceCounters &own, const Reading *readings, int count,
-                    bool is_time_dependent) noexcept;
+void record_refresh(Oid relid, const SourceCounters &own, const Reading *readings, int count, Nature nature) noexcept;
 
 /* Records that `relid` gets the rows of `successor`, which this transaction has refreshed: they have applied the same
  * changes. Until it is refreshed itself, it is dirty from this transaction's commit on, or earlier. Takes effect as
@@ -170,6 +173,13 @@ struct OwnEffects {
 OwnEffects own_effects(Oid relid) noexcept;
 /* Whether this transaction holds the lock of any stream table, so that the manager might wait for it. */
 bool holds_any() noexcept;
+
+constexpr int most_immediates = 1024; /* of all databases */
+
+/* Stores those stream tables of mode IMMEDIATE of which this transaction has changed a source, at any depth, after it
+ * last refreshed them, in ascending order, and returns their number. Only those that have been refreshed since the
+ * server was started, and as many as there is room for: nothing depends on others being among them. */
+int changed_immediates(Oid (&found)[most_immediates]) noexcept;
 
 /* ---- requests of readers to the manager of their database -------------------------------- */
 

@@ -151,6 +151,8 @@ struct Shared {
     std::atomic<uint64_t> settings_changes;       /* see note_settings_change() */
     Oid ending_owners[most_ending_owners];        /* the last ones of has_ended_process(), under entry_lock */
     uint32_t ending_owner_count;                  /* noted so far */
+    EntryKey immediates[most_immediates];         /* in no order; changed under entry_lock */
+    std::atomic<int32_t> immediate_count;
 };
 
 /* Addresses in this process; `shared` is nullptr without shared memory. */
@@ -194,7 +196,7 @@ struct SettledReading {
     bool is_settled;
     TimestampTz observed_at;
 };
-void apply_refresh(Oid relid, const SettledReading *readings, int count, bool is_time_dependent) noexcept;
+void apply_refresh(Oid relid, const SettledReading *readings, int count, Nature nature) noexcept;
 void apply_state(Oid relid, const State &state, bool only_if_absent) noexcept;
 void apply_grant() noexcept; /* see note_grant() */
 void apply_forget(Oid relid) noexcept;
@@ -202,6 +204,10 @@ void forget_database(Oid database) noexcept;
 /* Whether the slots that `relid` read at its last committed refresh, directly or through upstreams, include
  * one for which `matches` returns true; true if no refresh of it is known. */
 bool has_reading(Oid relid, bool (*matches)(uint32_t slot)) noexcept;
+
+/* ---- immediates.cpp ---- */
+/* Requires entry_lock, exclusively. */
+void set_immediate(const EntryKey &key, bool is_immediate) noexcept;
 
 /* ---- managers.cpp ---- */
 /* Requires request_lock. Returns nullptr if there is none. */
@@ -254,6 +260,7 @@ void forget_own_workers() noexcept;
 void stop_waiting(ManagerSlot *slot) noexcept;
 
 /* ---- transaction.cpp, utility.cpp ---- */
+bool has_changed_any() noexcept; /* whether this transaction has noted a change */
 /* Finishes the counter of a COMMIT PREPARED that this backend has started and not finished, and notifies the manager.
  */
 void finish_commit_prepared() noexcept;

@@ -44,6 +44,7 @@ void remove(Entry *entry) noexcept
 {
     free_readings(entry);
     EntryKey key = entry->key;
+    set_immediate(key, false);
     hash_search(entries, &key, HASH_REMOVE, nullptr);
 }
 
@@ -310,16 +311,15 @@ Entry *find_entry(Oid relid) noexcept
     return static_cast<Entry *>(hash_search(entries, &key, HASH_FIND, nullptr));
 }
 
-void apply_refresh(Oid relid, const SettledReading *readings, int count, bool is_time_dependent) noexcept
+void apply_refresh(Oid relid, const SettledReading *readings, int count, Nature nature) noexcept
 {
     LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
     Entry *entry = find_or_make_entry({MyDatabaseId, relid});
     if (entry != nullptr) {
         free_readings(entry);
-        entry->as_of = readings[0].observed_at;
-        entry->refreshed_at = readings[0].observed_at;
-        entry->is_time_dependent = is_time_dependent;
-        entry->is_over_time_dependent = is_time_dependent;
+        entry->as_of = entry->refreshed_at = readings[0].observed_at;
+        entry->is_time_dependent = entry->is_over_time_dependent = nature.is_time_dependent;
+        set_immediate(entry->key, nature.is_immediate);
         entry->has_readings = true;
         int32_t *link = &entry->first_cell;
         for (int i = 0; i < count && entry->has_readings; i++) {

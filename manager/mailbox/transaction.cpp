@@ -52,7 +52,7 @@ struct Pending {
     State state;
     uint64_t sequence; /* of the last note before the refresh was recorded */
     std::vector<SettledReading> readings;
-    bool is_time_dependent = false;
+    Nature nature = {};
 };
 
 constexpr int max_changed = 128; /* sources; beyond it the whole database counts as changed */
@@ -183,7 +183,7 @@ void apply_pending() noexcept
         case Kind::refreshed:
             add_own_changes(pending);
             apply_refresh(pending.relid, pending.readings.data(), static_cast<int>(pending.readings.size()),
-                          pending.is_time_dependent);
+                          pending.nature);
             break;
         case Kind::state: apply_state(pending.relid, pending.state, false); break;
         case Kind::forget: apply_forget(pending.relid); break;
@@ -293,14 +293,12 @@ void note_change(Oid source) noexcept
         note_slot(slot_of(MyDatabaseId, source));
 }
 
-void record_refresh(Oid relid, const SourceCounters &own, const Reading *readings, int count,
-                    bool is_time_dependent) noexcept
+void record_refresh(Oid relid, const SourceCounters &own, const Reading *readings, int count, Nature nature) noexcept
 {
     if (!is_available())
         return;
     try {
-        Pending pending = {Kind::refreshed,  relid, GetCurrentSubTransactionId(), {}, local().sequence, {},
-                           is_time_dependent};
+        Pending pending = {Kind::refreshed, relid, GetCurrentSubTransactionId(), {}, local().sequence, {}, nature};
         pending.readings.reserve(count + 2);
         pending.readings.push_back(settled(relid, false, own));
         pending.readings.push_back({database_slot(), InvalidOid, own.database_started,
@@ -339,7 +337,7 @@ void record_take_over(Oid relid, Oid successor) noexcept
 void note_state(Oid relid, const State &state) noexcept
 {
     if (is_available())
-        add_pending({Kind::state, relid, GetCurrentSubTransactionId(), state, 0, {}, false});
+        add_pending({Kind::state, relid, GetCurrentSubTransactionId(), state, 0, {}, {}});
 }
 
 void note_grant() noexcept
@@ -351,7 +349,7 @@ void note_grant() noexcept
 void forget(Oid relid) noexcept
 {
     if (is_available())
-        add_pending({Kind::forget, relid, GetCurrentSubTransactionId(), {}, 0, {}, false});
+        add_pending({Kind::forget, relid, GetCurrentSubTransactionId(), {}, 0, {}, {}});
 }
 
 void note_definition_change() noexcept
@@ -384,6 +382,11 @@ bool has_definition_change() noexcept
 
 /* ---- what is visible to this transaction only ---- */
 
+bool has_changed_any() noexcept
+{
+    return local().changed_count > 0;
+}
+
 bool holds_any() noexcept
 {
     return !local().pending.empty() || local().is_pending_lost;
@@ -407,7 +410,7 @@ OwnEffects own_effects(Oid relid) noexcept
         part.has_changes = has_reading(relid, [](uint32_t slot) noexcept { return find_changed(slot) != nullptr; });
         return part;
     }
-    part.is_current = !mine.is_pending_lost && !refreshed->is_time_dependent;
+    part.is_current = !mine.is_pending_lost && !refreshed->nature.is_time_dependent;
     for (const SettledReading &reading : refreshed->readings) {
         Changed *changed = find_changed(reading.slot);
         part.has_changes |= changed != nullptr && changed->last_note > refreshed->sequence;

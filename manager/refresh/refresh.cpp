@@ -174,8 +174,9 @@ void record_in_mailbox(const Batch &batch, const Member &member)
     if (member.compiled->depends_on_roles())
         readings.push_back({mailbox::roles, false, batch.seen(mailbox::roles)});
     Oid relid = member.compiled->relid();
-    mailbox::record_refresh(relid, batch.seen(relid), readings.data(), static_cast<int>(readings.size()),
-                            is_time_dependent(*member.compiled));
+    mailbox::record_refresh(
+        relid, batch.seen(relid), readings.data(), static_cast<int>(readings.size()),
+        {is_time_dependent(*member.compiled), rules_of(member.compiled->definition.mode).is_immediate});
     mailbox::State state;
     state.is_populated = true;
     state.is_suspended = member.state.status == state::Status::suspended;
@@ -342,7 +343,8 @@ std::vector<Outcome> refresh_batch_openly(const BatchRequest &request, SkippedMe
         *skipped = batch.skipped;
     if (batch.members.empty())
         return {};
-    const bool is_fixed = IsolationUsesXactSnapshot(), fills = is_fixed && is_fill(batch, request);
+    const bool is_fixed = IsolationUsesXactSnapshot() && !request.is_at_commit;
+    const bool fills = is_fixed && is_fill(batch, request);
     std::vector<Outcome> outcomes;
     if (fills)
         outcomes = continue_upstreams(batch, request);

@@ -42,4 +42,9 @@ bool may_refresh_here(Oid relid)
            (call([=] { return is_trusted_here(relid); }) || may_run_sets_of(relid));
 }
 
+bool may_refresh_at_commit(Oid relid)
+{
+    return may_run_here(relid) && (call([=] { return is_trusted_here(relid); }) || may_run_sets_of(relid));
+}
+
 } // namespace pgtrickle::refresh

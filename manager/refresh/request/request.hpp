@@ -66,6 +66,7 @@ struct BatchRequest {
     LockWait wait = LockWait::wait;
     scheduler::RequestedBy requested_by = scheduler::RequestedBy::owner;
     Reach reach = Reach::all_upstreams;
+    bool is_at_commit = false; /* under the latest snapshot, whatever the isolation: the transaction reads no more */
     /* For reach named: the atomic sets and the refresh groups that the request knows of. A group is
      * ascending, and not all its members need take part. */
     scheduler::AtomicSets atomic_sets = {};

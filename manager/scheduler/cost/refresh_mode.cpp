@@ -7,22 +7,22 @@ namespace pgtrickle {
 const ModeRules &rules_of(RefreshMode mode)
 {
     static constexpr ModeRules automatic = {
-        .name = "AUTO", .is_supported = true, .may_use_deltas = true, .may_fall_back = true, .may_choose_full = true};
+        .name = "AUTO", .may_use_deltas = true, .may_fall_back = true, .may_choose_full = true, .is_immediate = false};
     static constexpr ModeRules differential = {.name = "DIFFERENTIAL",
-                                               .is_supported = true,
                                                .may_use_deltas = true,
                                                .may_fall_back = false,
-                                               .may_choose_full = false};
+                                               .may_choose_full = false,
+                                               .is_immediate = false};
     static constexpr ModeRules full = {.name = "FULL",
-                                       .is_supported = true,
                                        .may_use_deltas = false,
                                        .may_fall_back = false,
-                                       .may_choose_full = false};
+                                       .may_choose_full = false,
+                                       .is_immediate = false};
     static constexpr ModeRules immediate = {.name = "IMMEDIATE",
-                                            .is_supported = false,
                                             .may_use_deltas = true,
                                             .may_fall_back = false,
-                                            .may_choose_full = false};
+                                            .may_choose_full = false,
+                                            .is_immediate = true};
     switch (mode) {
     case RefreshMode::automatic: return automatic;
     case RefreshMode::differential: return differential;

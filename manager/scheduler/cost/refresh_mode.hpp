@@ -12,11 +12,11 @@ enum class RefreshMode { automatic, differential, full, immediate };
 
 struct ModeRules {
     const char *name;     /* in capitals, as SQL functions show it */
-    bool is_supported;    /* false: no stream table can have it */
     bool may_use_deltas;  /* false: the query is not translated, and each refresh computes all rows */
     bool may_fall_back;   /* maintained by full refreshes if the query has no deltas or a source cannot be
                            * captured; false: an error */
     bool may_choose_full; /* a refresh may compute all rows because that costs less */
+    bool is_immediate;    /* a transaction that changes a source applies its changes when it commits */
 
     /* Whether all refreshes may be full, so that a row-level security policy is no obstacle. */
     bool may_be_full_only() const { return may_fall_back || !may_use_deltas; }

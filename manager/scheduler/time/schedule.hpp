@@ -48,6 +48,12 @@ struct Schedule {
     int64_t shortest_interval_s(int64_t below) const;
 };
 
+/* The schedule `0s`. */
+inline Schedule always_fresh()
+{
+    return {.kind = Schedule::Kind::duration, .seconds = 0, .cron = {}, .every = 1};
+}
+
 /* Parses `text`. On failure returns nothing, and `fault` is a phrase that says what is wrong with `text`
  * (lower case, no full stop: to be used as a DETAIL with its first letter raised, or in "invalid argument:
  * …"). Durations are whole seconds (`30`), or numbers with the units s m h d w in descending order (`1h30m`),
