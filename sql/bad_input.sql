@@ -55,7 +55,6 @@ CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT id FROM bi
 CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT id FROM bi_source', schedule '-5s');
 CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT id FROM bi_source', schedule '0.001s');
 CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT id FROM bi_source', refresh_mode 'OFTEN');
-CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT id FROM bi_source', refresh_mode 'IMMEDIATE');
 CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT id FROM bi_source', initialize 'perhaps');
 CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT id FROM bi_source', diamond_consistency 'some');
 CREATE FOREIGN TABLE bi_st () SERVER pgtrickle OPTIONS (query 'SELECT id FROM bi_source', work_mem '1kB');

@@ -2,6 +2,7 @@
 
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
+#include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/attempt.hpp"
@@ -15,6 +16,7 @@ extern "C" {
 #include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
+#include "utils/acl.h"
 #include "utils/memutils.h"
 #include "utils/timeout.h"
 }
@@ -25,15 +27,12 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-/* Limits how long each lock is waited for, unless lock_timeout is shorter already. */
+constexpr int longest_wait_ms = 200; /* that of many commits in turn, and less than deadlock_timeout usually is */
+
+/* Limits how long each lock is waited for. */
 class LockLimit {
   public:
-    LockLimit() : before_(LockTimeout)
-    {
-        const int limit_ms = guc::scan_refresh_timeout_ms;
-        if (limit_ms > 0 && (LockTimeout == 0 || limit_ms < LockTimeout))
-            LockTimeout = limit_ms;
-    }
+    LockLimit() : before_(LockTimeout) { LockTimeout = longest_wait_ms; }
     ~LockLimit() { LockTimeout = before_; }
     LockLimit(const LockLimit &) = delete;
     LockLimit &operator=(const LockLimit &) = delete;
@@ -62,23 +61,62 @@ class StatementLimit {
     const bool is_own_;
 };
 
-/* Whether the same refresh may succeed a moment later. */
-bool is_transient(const PgError &error)
+/* Whether the query cannot be computed, or its rows not be stored, for what the sources contain, which the transaction
+ * has changed. Nothing else that is wrong with a stream table keeps a transaction from committing. */
+bool is_fault_of_rows(const PgError &error)
 {
-    return error.data->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
-           ERRCODE_TO_CATEGORY(error.data->sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK;
+    const int category = ERRCODE_TO_CATEGORY(error.data->sqlerrcode);
+    return category == ERRCODE_TO_CATEGORY(ERRCODE_DATA_EXCEPTION) ||
+           category == ERRCODE_TO_CATEGORY(ERRCODE_CARDINALITY_VIOLATION) ||
+           category == ERRCODE_TO_CATEGORY(ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION) ||
+           category == ERRCODE_TO_CATEGORY(ERRCODE_PLPGSQL_ERROR);
+}
+
+/* Whether the transaction must end for what the refresh has met: what it reads, the transaction reads. */
+bool ends_transaction(const PgError &error)
+{
+    return is_interrupt(error) ||
+           (error.data->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE && IsolationIsSerializable());
+}
+
+/* A stream table that has to be filled or set up was left so by others. */
+bool is_left_to_manager(Oid relid)
+{
+    const mailbox::State state = mailbox::status_of(relid).state;
+    return !state.is_populated || state.is_suspended || call([=] { return state::visible_row(relid).needs_setup; });
+}
+
+/* Whether one of them failed before: this transaction may end that, but need not have caused it. */
+bool are_failing(const std::vector<Oid> &relids)
+{
+    return std::any_of(relids.begin(), relids.end(),
+                       [](Oid relid) { return mailbox::status_of(relid).state.is_failing; });
+}
+
+/* Whether the owner may add to what writers of the table do, as by a trigger. With pg_trickle.capture_privilege =
+ * 'select', changes are captured for other owners, too. */
+bool may_burden_writers(Oid owner, const Source &source)
+{
+    return source.kind != SourceKind::table ||
+           call([&] { return pg_class_aclcheck(source.relid, owner, ACL_TRIGGER) == ACLCHECK_OK; });
 }
 
 /* Locks the stream table and what it is computed from, at any depth. A transaction that has locked one of its sources
  * exclusively may come to its commit, too: it must not wait for the stream table while this one waits for the source.
- * Returns false if the stream table is not there any more, or this session may not refresh it. */
+ * Returns false if the stream table is not there any more, or is left to the manager. */
 bool lock_to_refresh(Oid relid)
 {
     if (!call([=] { return definition::lock_if_exists(relid, RowExclusiveLock); }) ||
-        !call([=] { return definition::is_stream_table(relid); }) || !may_refresh_at_commit(relid) ||
-        !rules_of(definition::load(relid).mode).is_immediate)
+        !call([=] { return definition::is_stream_table(relid); }) || is_left_to_manager(relid) ||
+        !may_refresh_at_commit(relid))
         return false;
-    for (const Source &source : definition::all_sources_of(relid))
+    const Definition definition = definition::load(relid);
+    const std::vector<Source> sources = definition::all_sources_of(relid);
+    if (!rules_of(definition.mode).is_immediate ||
+        !std::all_of(sources.begin(), sources.end(),
+                     [&](const Source &source) { return may_burden_writers(definition.owner, source); }))
+        return false;
+    for (const Source &source : sources)
         call([&] { LockRelationOid(source.relid, AccessShareLock); });
     return true;
 }
@@ -105,18 +143,20 @@ void refresh_changed()
     const int count = mailbox::changed_immediates(found);
     if (count == 0)
         return;
+    const std::vector<Oid> relids(found, found + count);
+    const bool may_fail = guc::on_error == static_cast<int>(guc::OnError::fail) && !are_failing(relids);
     const TimestampTz started_at = GetCurrentTimestamp();
     LockLimit lock_limit;
     StatementLimit statement_limit;
     try {
-        in_subtransaction([&] { refresh({found, found + count}); });
+        in_subtransaction([&] { refresh(relids); });
     } catch (const PgError &error) {
-        if (is_interrupt(error))
+        if (ends_transaction(error))
             throw;
-        if (is_transient(error))
+        if (!is_fault_of_rows(error))
             return;
-        record_failure_in_history(found[0], started_at, catalog::InitiatedBy::manual, error);
-        if (guc::on_error == static_cast<int>(guc::OnError::fail))
+        record_failure_in_history(relids.front(), started_at, catalog::InitiatedBy::manual, error);
+        if (may_fail)
             throw;
     }
 }
@@ -130,11 +170,9 @@ bool is_of_client()
 
 void refresh_at_commit(XactEvent event)
 {
-    if ((event != XACT_EVENT_PRE_COMMIT && event != XACT_EVENT_PRE_PREPARE) || !guc::enabled || !is_of_client() ||
-        XactReadOnly)
+    if (event != XACT_EVENT_PRE_COMMIT || !guc::enabled || !is_of_client() || XactReadOnly)
         return;
-    MemoryContext memory =
-        AllocSetContextCreate(TopTransactionContext, "pg_trickle commit", ALLOCSET_START_SMALL_SIZES);
+    MemoryContext memory = AllocSetContextCreate(TopTransactionContext, "pg_trickle commit", ALLOCSET_DEFAULT_SIZES);
     MemoryContext previous = MemoryContextSwitchTo(memory);
     enter([] { refresh_changed(); });
     MemoryContextSwitchTo(previous);

@@ -8,11 +8,13 @@
  * (fdw/read/freshness.hpp).
  *
  * Nothing depends on it: what a commit leaves to the manager is pending, and a stream table in this mode is always
- * fresh when it is read. That is left to the manager which
- * - a lock does not admit within pg_trickle.scan_refresh_timeout, or for a deadlock;
+ * fresh when it is read. Left is what
+ * - needs a lock that another transaction holds for longer than other commits do;
  * - would run code of the stream table's owner in a session of another role (code/interpreted_code.hpp);
- * - was changed by another process than a client's session, by COMMIT PREPARED, or in a read-only transaction;
- * - fails, if pg_trickle.on_error is `defer`. Otherwise the transaction fails.
+ * - a prepared transaction has changed, which would hold the lock until COMMIT PREPARED, or one of another process than
+ *   a client's session;
+ * - fails, but for an error of values: by that, the transaction fails, unless the stream table has failed before or
+ *   pg_trickle.on_error is `defer`.
  */
 #pragma once
 
@@ -24,7 +26,7 @@ extern "C" {
 
 namespace pgtrickle::refresh {
 
-/* Entry of fdw/module.cpp, at PRE_COMMIT and PRE_PREPARE: deferred triggers have fired, and the changes of the
+/* Entry of fdw/module.cpp, at PRE_COMMIT: deferred triggers have fired, and the changes of the
  * transaction are in the logs. PostgreSQL frame. */
 void refresh_at_commit(XactEvent event);
 

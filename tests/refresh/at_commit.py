@@ -1,0 +1,200 @@
+#!/usr/bin/python3 -B
+"""Shows what the commit of a writer does to stream tables of mode IMMEDIATE beside other transactions: it applies its
+changes, or leaves them to the manager, soon, and without failing; reads are fresh in any case."""
+
+import sys
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+LIMIT_S = 10  # of a commit that does not wait for a transaction that stays open
+db = Database()
+db.let_own_stream_tables("commit_owner", "commit_writer")
+
+
+def set_up(query="SELECT g, count(*) AS n, sum(60 / v) AS s FROM t GROUP BY g", owner="postgres"):
+    db.run("DROP TABLE IF EXISTS t, u CASCADE; CREATE TABLE t (id int PRIMARY KEY, g int, v int); CREATE TABLE u (g int, w int);"
+           "INSERT INTO t SELECT i, i % 3, i FROM generate_series(1, 9) i; INSERT INTO u VALUES (0, 1), (1, 2);"
+           "GRANT ALL ON t, u TO commit_owner, commit_writer")
+    db.run(f"SET ROLE {owner}")
+    db.run(f"SELECT pgtrickle.create_stream_table('s', $${query}$$, refresh_mode => 'IMMEDIATE')")
+    db.run("RESET ROLE")
+
+
+def stored(name="s"):
+    db.run("SET pg_trickle.enabled = off")
+    rows = fresh(name)
+    db.run("RESET pg_trickle.enabled")
+    return rows
+
+
+def fresh(name="s"):
+    return db.run(f"SELECT * FROM {name} ORDER BY 1")
+
+
+def answer(query):
+    return db.run(query + " ORDER BY 1")
+
+
+SUMS = "SELECT g, count(*), sum(60 / v) FROM t GROUP BY g"
+
+
+def refreshes_by_others():
+    return db.value("SELECT count(*) FROM pgtrickle.get_refresh_history('s') WHERE action = 'DIFFERENTIAL'")
+
+
+def a_commit_applies_what_it_has_changed():
+    set_up()
+    for statement in ("INSERT INTO t VALUES (10, 0, 1)", "UPDATE t SET g = g + 1", "DELETE FROM t WHERE v < 4"):
+        db.run(statement)
+        assert stored() == answer(SUMS), statement
+    assert refreshes_by_others() == 0
+
+
+def an_open_transaction_that_has_refreshed_keeps_no_commit_waiting():
+    set_up()
+    with closing(db.connect()) as other:
+        cursor = other.cursor()
+        cursor.execute("BEGIN; SELECT pgtrickle.refresh_stream_table('s')")
+        begun = time.monotonic()
+        db.run("UPDATE t SET v = v + 1")
+        assert time.monotonic() - begun < LIMIT_S
+        cursor.execute("COMMIT")
+    assert fresh() == answer(SUMS)
+    db.run("UPDATE t SET v = v + 1")
+    assert stored() == answer(SUMS)
+
+
+def a_prepared_transaction_keeps_no_commit_waiting():
+    set_up()
+    name = "of_" + db.name
+    db.run("BEGIN; UPDATE t SET v = 50 WHERE id = 1")
+    db.run(f"PREPARE TRANSACTION '{name}'")
+    db.run("UPDATE t SET v = 60 WHERE id = 2")
+    assert stored() == answer(SUMS)
+    db.run(f"COMMIT PREPARED '{name}'")
+    assert fresh() == answer(SUMS)
+
+
+def a_truncating_transaction_and_a_commit_do_not_wait_for_each_other():
+    set_up("SELECT g, sum(v) AS v, sum(w) AS w FROM t JOIN u USING (g) GROUP BY g")
+    with closing(db.connect()) as other:
+        cursor = other.cursor()
+        cursor.execute("BEGIN; TRUNCATE u; INSERT INTO u VALUES (2, 5)")
+        begun = time.monotonic()
+        db.run("UPDATE t SET v = v + 1")
+        assert time.monotonic() - begun < LIMIT_S
+        cursor.execute("COMMIT")
+    assert fresh() == answer("SELECT g, sum(v), sum(w) FROM t JOIN u USING (g) GROUP BY g")
+
+
+def writers_of_two_sources_meet():
+    """Each has changed one source of a join and commits beside the other: their pair is there once."""
+    set_up("SELECT t.id, t.v, u.w FROM t JOIN u USING (g)")
+    first, second = db.connect().cursor(), db.connect().cursor()
+    for i in range(20):
+        first.execute(f"BEGIN; INSERT INTO t VALUES ({100 + i}, {100 + i}, {i})")
+        second.execute(f"BEGIN; INSERT INTO u VALUES ({100 + i}, {i})")
+        threads = [threading.Thread(target=cursor.execute, args=("COMMIT",)) for cursor in (first, second)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert stored() == answer("SELECT t.id, t.v, u.w FROM t JOIN u USING (g)"), i
+    for cursor in (first, second):
+        cursor.connection.close()
+    assert refreshes_by_others() == 0
+
+
+def code_of_the_owner_does_not_run_in_the_writers_session():
+    db.run("DROP TABLE IF EXISTS seen; CREATE TABLE seen (by text); GRANT ALL ON seen TO PUBLIC; SET ROLE commit_owner")
+    db.run("""CREATE OR REPLACE FUNCTION noted(v int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
+              BEGIN PERFORM set_config('commit.seen', pg_backend_pid()::text, false); RETURN v; END $$""")
+    db.run("RESET ROLE")
+    set_up("SELECT id, noted(v) AS v FROM t", "commit_owner")
+    with closing(db.connect(user="commit_writer")) as writer:
+        cursor = writer.cursor()
+        cursor.execute("UPDATE t SET v = v + 1")
+        cursor.execute("SELECT current_setting('commit.seen', true)")
+        assert cursor.fetchone()[0] in (None, ""), "it ran"
+    assert fresh() == answer("SELECT id, v FROM t")
+    with closing(db.connect(user="commit_owner")) as writer:
+        cursor = writer.cursor()
+        cursor.execute("UPDATE t SET v = v + 1")
+        assert stored() == answer("SELECT id, v FROM t")
+
+
+def a_failure_that_is_deferred_ends_with_its_cause():
+    set_up()
+    db.run("SET pg_trickle.on_error = defer")
+    db.run("INSERT INTO t VALUES (40, 0, 0)")
+    db.run("RESET pg_trickle.on_error")
+    db.wait_for("SELECT status <> 'ACTIVE' FROM pgtrickle.pgt_status() WHERE name = 'public.s'", True)
+    with closing(db.connect(user="commit_writer")) as writer:
+        writer.cursor().execute("UPDATE t SET v = v + 1 WHERE id = 1")  # fails by what another one has changed
+    db.run("DELETE FROM t WHERE id = 40")
+    db.run("SELECT pgtrickle.resume_stream_table('s')")  # it may have been suspended
+    assert fresh() == answer(SUMS)
+
+
+def an_owner_without_privileges_keeps_no_writer_from_committing():
+    set_up(owner="commit_owner")
+    db.run("REVOKE ALL ON t FROM commit_owner")
+    with closing(db.connect(user="commit_writer")) as writer:
+        writer.cursor().execute("UPDATE t SET v = v + 1")
+    db.run("GRANT ALL ON t TO commit_owner")
+    db.wait_for("SELECT consecutive_errors FROM pgtrickle.pgt_status() WHERE name = 'public.s'", 0)
+    with closing(db.connect(user="commit_writer")) as writer:
+        writer.cursor().execute("UPDATE t SET v = v + 1")
+    assert fresh() == answer(SUMS)
+
+
+def an_owner_without_trigger_makes_no_writer_fail():
+    """pg_trickle.capture_privilege = 'select' lets changes be captured for owners with SELECT only."""
+    db.run(f"ALTER DATABASE {db.name} SET pg_trickle.capture_privilege = 'select'; SET pg_trickle.capture_privilege = 'select'")
+    set_up(owner="commit_owner")
+    db.run("REVOKE TRIGGER ON t FROM commit_owner")
+    with closing(db.connect(user="commit_writer")) as writer:
+        writer.cursor().execute("INSERT INTO t VALUES (40, 0, 0); DELETE FROM t WHERE id = 40")
+        writer.cursor().execute("UPDATE t SET v = v + 1")
+        writer.cursor().execute("INSERT INTO t VALUES (40, 0, 0)")
+        writer.cursor().execute("DELETE FROM t WHERE id = 40")
+    db.run("SELECT pgtrickle.resume_stream_table('s')")
+    assert fresh() == answer(SUMS)
+    db.run(f"ALTER DATABASE {db.name} RESET pg_trickle.capture_privilege; RESET pg_trickle.capture_privilege")
+
+
+def a_time_limit_of_the_statement_counts_for_its_commit():
+    db.run("""CREATE OR REPLACE FUNCTION slow(v int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
+              BEGIN IF v = 77 THEN LOOP END LOOP; END IF; RETURN v; END $$""")
+    set_up("SELECT id, slow(v) AS v FROM t")
+    with closing(db.connect()) as writer:
+        cursor = writer.cursor()
+        cursor.execute("SET statement_timeout = '1s'")
+        try:
+            cursor.execute("UPDATE t SET v = 77 WHERE id = 1")
+            assert False, "not ended"
+        except psycopg2.errors.QueryCanceled:
+            pass
+    assert db.value("SELECT v FROM t WHERE id = 1") == 1
+
+
+def what_it_reads_is_refreshed_with_it():
+    set_up()
+    db.run("SELECT pgtrickle.create_stream_table('up', 'SELECT g, max(v) AS m FROM t GROUP BY g', '520w', 'DIFFERENTIAL')")
+    db.run("SELECT pgtrickle.create_stream_table('over', 'SELECT sum(m) AS m FROM up', refresh_mode => 'IMMEDIATE')")
+    db.run("UPDATE t SET v = v + 1")
+    assert stored("over") == answer("SELECT sum(m) FROM (SELECT max(v) AS m FROM t GROUP BY g) x")
+
+
+run_cases([a_commit_applies_what_it_has_changed, an_open_transaction_that_has_refreshed_keeps_no_commit_waiting,
+           a_prepared_transaction_keeps_no_commit_waiting, a_truncating_transaction_and_a_commit_do_not_wait_for_each_other,
+           writers_of_two_sources_meet, code_of_the_owner_does_not_run_in_the_writers_session,
+           a_failure_that_is_deferred_ends_with_its_cause, an_owner_without_privileges_keeps_no_writer_from_committing,
+           an_owner_without_trigger_makes_no_writer_fail, a_time_limit_of_the_statement_counts_for_its_commit, what_it_reads_is_refreshed_with_it])
