@@ -116,4 +116,4 @@ SHOW pg_trickle.consistent_reads;
 SET pg_trickle.consistent_reads = off;
 SET pg_trickle.consistent_reads = on;
 SHOW pg_trickle.on_error;
-SET pg_trickle.on_error = 'defer';
+SET pg_trickle.on_error = 'ignore';

@@ -27,9 +27,16 @@ SELECT pgtrickle.create_stream_table('recent', 'SELECT id FROM orders WHERE plac
 
 SELECT pgtrickle.create_stream_table('some', 'SELECT id FROM orders LIMIT 5');
 
-SELECT pgtrickle.create_stream_table('each', 'SELECT id FROM orders', refresh_mode => 'IMMEDIATE');
-
 SELECT * FROM pgtrickle.explain_refresh_mode('revenue');
+
+\o /dev/null
+SELECT pgtrickle.create_stream_table('balance', 'SELECT customer, count(*) AS orders, sum(amount) AS amount
+                                                 FROM orders GROUP BY customer', refresh_mode => 'IMMEDIATE');
+\o
+BEGIN;
+INSERT INTO orders (id, customer, amount) VALUES (100, 2, 40);
+SELECT * FROM balance WHERE customer = 2;
+COMMIT;
 
 ALTER FOREIGN TABLE revenue OPTIONS (SET query 'SELECT c.region, count(*), sum(o.amount), max(o.amount) AS largest
                                                 FROM orders o JOIN customers c ON c.id = o.customer GROUP BY c.region');
@@ -56,5 +63,5 @@ SELECT pgtrickle.drop_stream_table('r');
 SELECT pgtrickle.create_stream_table('r', 'SELECT id FROM orders WHERE placed > now() - interval ''1 day''');
 SELECT pgtrickle.drop_stream_table('r');
 
-DROP FOREIGN TABLE placed_orders, latest, revenue;
+DROP FOREIGN TABLE placed_orders, latest, revenue, balance;
 DROP TABLE orders, customers;

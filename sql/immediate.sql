@@ -100,7 +100,7 @@ UPDATE u SET vv = vv + 1;
 TABLE sum_u;
 SELECT pgtrickle.resume_scheduler(ARRAY['immediate.sum_u']) \g /dev/null
 TABLE sum_u;
--- what_has_no_deltas is refused, as in mode DIFFERENTIAL
+-- without_deltas: refused, as in mode DIFFERENTIAL
 SELECT pgtrickle.create_stream_table('immediate.refused', 'SELECT random() AS r FROM immediate.u', refresh_mode => 'IMMEDIATE');
 -- a_unique_index holds for the writers of the sources
 CREATE UNIQUE INDEX ON over_s (n);

@@ -4,7 +4,7 @@
  * Why it is right: the transaction holds the object lock of the stream table (batch/batch.hpp) from before it takes the
  * snapshot of the refresh until other transactions see that it has committed. So of two such transactions one sees what
  * the other has changed, and its rows: commits, locks and snapshots have one order. A refresh in the middle of the
- * transaction would hold the lock for the rest of it, against other writers; until the commit, its own reads are exact
+ * transaction would hold the lock to its end, against other writers; until the commit, its own reads are exact
  * (fdw/read/freshness.hpp).
  *
  * Nothing depends on it: what a commit leaves to the manager is pending, and a stream table in this mode is always

@@ -59,8 +59,8 @@ OPTIONS = {
     "schedule": ("calculated", "a duration in whole seconds (`30s`, `5m`, `1h30m`, `2d`; `30` is `30s`), `0s`, a cron expression of 5 or 6 fields "
                  "or `@minutely`, `@hourly`, `@daily` …, `calculated`",
                  "How old the rows may be; see [concepts.md](concepts.md#staleness)."),
-    "refresh_mode": ("AUTO", "`AUTO`, `DIFFERENTIAL` (`INCREMENTAL`), `FULL`",
-                     "By deltas, in full, or whichever is cheaper; see [sql.md](sql.md#refresh-modes)."),
+    "refresh_mode": ("AUTO", "`AUTO`, `DIFFERENTIAL` (`INCREMENTAL`), `FULL`, `IMMEDIATE`",
+                     "By deltas, in full, whichever is cheaper, or at the commit of writers; see [sql.md](sql.md#refresh-modes)."),
     "initialize": ("true", "a boolean", "Fill the stream table in the statement that creates it; `false`: the first refresh fills it."),
     "diamond_consistency": ("atomic", None, "Refresh the members of a diamond together or not at all; see [concepts.md](concepts.md#atomic-sets)."),
     "diamond_schedule_policy": ("fastest", None, "An atomic diamond is due with its first (`fastest`) or with its last (`slowest`) member."),
