@@ -44,19 +44,6 @@ bool keeps_its_rows(Oid relid, Snapshot snapshot)
     return enter([=] { return refresh::keeps_its_rows(relid, snapshot); });
 }
 
-/* Returns whether no change is missing, by the logs. The mailbox may say otherwise: it counts, for example, the
- * changes of a prepared transaction. */
-bool lacks_nothing(Oid relid)
-{
-    const mailbox::MailboxStatus known = mailbox::status_of(relid);
-    if (!known.is_known || known.dirty_since == DT_NOBEGIN || known.time_dependent_since != 0)
-        return false;
-    const Snapshot latest = RegisterSnapshot(latest_snapshot());
-    const bool is_pending = has_logged_changes(relid, latest);
-    UnregisterSnapshot(latest);
-    return !is_pending;
-}
-
 /* Whether the heaps of the stream table, or of one that it reads, are to be built again, by this session. The plan of
  * the statement that is about to start refers to them as they are. */
 bool is_to_be_set_up(Oid relid)

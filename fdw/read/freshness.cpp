@@ -2,6 +2,7 @@
 
 #include "capture/triggers/open_statement.hpp"
 #include "definition/guc.hpp"
+#include "definition/state/frontier.hpp"
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "definition/time_zone.hpp"
@@ -19,6 +20,7 @@
 extern "C" {
 #include "access/parallel.h"
 #include "access/xlog.h"
+#include "utils/snapmgr.h"
 }
 
 #include <algorithm>
@@ -214,6 +216,17 @@ bool lacks_unlogged_changes(Oid relid, CommandId reader)
            enter([=] { return is_any_unlogged(definition::with_upstreams(relid), reader); });
 }
 
+bool lacks_nothing(Oid relid)
+{
+    const mailbox::MailboxStatus known = mailbox::status_of(relid);
+    if (!known.is_known || known.dirty_since == DT_NOBEGIN || known.time_dependent_since != 0)
+        return false;
+    const Snapshot latest = RegisterSnapshot(latest_snapshot());
+    const bool is_pending = has_logged_changes(relid, latest);
+    UnregisterSnapshot(latest);
+    return !is_pending;
+}
+
 bool lacks_what_was_read(Oid relid, TimestampTz since)
 {
     return since != 0 && since <= read_exactly_at(relid);
@@ -310,7 +323,9 @@ Freshness judge(Oid relid, TimestampTz now)
         return {can_refresh_here(relid) ? Verdict::refresh_here : Verdict::stale, Obstacle::read_only, true};
     if (known.is_known && (known.state.is_suspended || known.state.is_failing))
         return refused(known.state, is_populated);
-    return {Verdict::request, Obstacle::none, is_populated, true};
+    /* What is missing is as a rule that of a commit that goes on, and that applies it. */
+    const bool is_served = is_populated && !is_own && find_served_relation(relid)->is_immediate && lacks_nothing(relid);
+    return {is_served ? Verdict::serve : Verdict::request, Obstacle::none, is_populated, true};
 }
 
 Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at, int64_t tolerated_us)

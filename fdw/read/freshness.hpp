@@ -67,6 +67,10 @@ bool lacks_what_was_read(Oid relid, TimestampTz since);
 /* As lacks_what_was_read(), of the stored rows that the snapshot sees. */
 bool lacks_what_was_read_as_of(Oid relid, Snapshot snapshot);
 
+/* Returns true if no change is missing now, by the logs. The mailbox may say otherwise: it counts, for example, the
+ * changes of a transaction that is about to commit, or is prepared. */
+bool lacks_nothing(Oid relid);
+
 /* Returns true if no change may be pending when the stream table is read. */
 bool has_to_be_current(Oid relid);
 

@@ -29,10 +29,14 @@ namespace {
 
 constexpr int longest_wait_ms = 200; /* that of many commits in turn, and less than deadlock_timeout usually is */
 
-/* Limits how long each lock is waited for. */
+/* Limits how long each lock is waited for, unless the user does by lock_timeout. */
 class LockLimit {
   public:
-    LockLimit() : before_(LockTimeout) { LockTimeout = longest_wait_ms; }
+    LockLimit() : before_(LockTimeout)
+    {
+        if (LockTimeout == 0)
+            LockTimeout = longest_wait_ms;
+    }
     ~LockLimit() { LockTimeout = before_; }
     LockLimit(const LockLimit &) = delete;
     LockLimit &operator=(const LockLimit &) = delete;
@@ -154,7 +158,8 @@ void refresh_changed()
         if (ends_transaction(error))
             throw;
         if (!is_fault_of_rows(error))
-            return;
+            return call(
+                [&] { ereport(DEBUG1, (errmsg_internal("left to the manager at commit: %s", error.data->message))); });
         record_failure_in_history(relids.front(), started_at, catalog::InitiatedBy::manual, error);
         if (may_fail)
             throw;

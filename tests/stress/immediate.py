@@ -97,7 +97,7 @@ def compare(cursor, name, where):
 def writer(number):
     chooser = dice(number)
     cursor = db.connect().cursor()
-    cursor.execute("SET client_min_messages = error")
+    cursor.execute("SET client_min_messages = error; SET lock_timeout = '60s'")  # nothing is left to the manager for load
     while time.monotonic() < ends_at and not faults:
         try:
             note(write(cursor, chooser))
