@@ -191,12 +191,12 @@ def a_partition_that_computes_the_key():
             assert "generated" in str(error), error
         db.run("DROP TABLE root, low")
         return
-    for number, key in itertools.product(range(4), ("k", "(k + 0)")):
+    for number, key in itertools.product(range(8), ("k", "(k + 0)")):
         chooser = random.Random(SEED * 1000 + number)
         db.run("DROP SCHEMA IF EXISTS computed CASCADE; CREATE SCHEMA computed; SET search_path = computed, public; SET client_min_messages = error")
         db.run(f"CREATE TABLE root (id int, k int, v int) PARTITION BY RANGE ({key}); CREATE TABLE high PARTITION OF root FOR VALUES FROM (100) TO (200);"
                "CREATE TABLE rest PARTITION OF root DEFAULT; CREATE TABLE low (id int, k int GENERATED ALWAYS AS (id * 2) STORED, v int)")
-        sources = chooser.sample(["root", "low", "high", "rest"], chooser.choice([1, 2, 4]))
+        sources = (["root"], ["low"], ["high"], chooser.sample(["root", "low", "high", "rest"], chooser.choice([2, 4])))[number // 2]
         is_early = number % 2 == 0
         if is_early:
             db.run(low)

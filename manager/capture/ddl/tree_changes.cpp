@@ -305,9 +305,11 @@ void after_attach(Oid child, Oid parent)
         mark_rerouted(child, parent, true);
     }
     bool has_rows = may_get_rows(child);
+    List *computed = is_partition ? tree_with_computed_key(child) : NIL;
     if (!is_any_captured(levels)) {
         if (has_rows)
             lock_out_refreshes(child);
+        capture_by_rows(computed); /* partitions beside it */
         return;
     }
     ListCell *cell;
@@ -331,7 +333,7 @@ void after_attach(Oid child, Oid parent)
         }
     }
     if (is_partition || has_rows) /* a child without rows has no short ones */
-        capture_by_rows(list_concat_unique_oid(list_copy(levels), is_partition ? tree_with_computed_key(child) : NIL));
+        capture_by_rows(list_concat_unique_oid(list_copy(levels), computed));
     if (!is_partition)
         levels = list_concat_unique_oid(levels, follow_routings_by(child));
     install_missing_triggers(levels);
