@@ -24,10 +24,10 @@ bool is_capture_trigger(Oid trigger_function_oid)
 
 int16 events_of_own_triggers(Relation relation)
 {
+    const Oid function = trigger_function(); /* looks into catalogs, and the triggers may be loaded again meanwhile */
     const TriggerDesc *desc = relation->trigdesc;
     if (desc == nullptr)
         return 0;
-    const Oid function = trigger_function();
     int before = 0, after = 0, others = 0;
     for (int i = 0; i < desc->numtriggers; i++) {
         const Trigger *trigger = &desc->triggers[i];
