@@ -68,21 +68,21 @@ CREATE FUNCTION pgtrickle.retracted_ties_final(internal, anyelement, int8, bool)
 COMMENT ON FUNCTION pgtrickle.retracted_ties_final(internal, anyelement, int8, bool) IS 'internal: final function of pgtrickle.retracted_ties';
 
 CREATE AGGREGATE pgtrickle.inserted_extremum(anyelement, int8, bool)
-  (sfunc = pgtrickle.collect_changes, stype = internal, sspace = 512, finalfunc = pgtrickle.inserted_extremum_final,
+  (sfunc = pgtrickle.collect_changes, stype = internal, sspace = 80, finalfunc = pgtrickle.inserted_extremum_final,
    finalfunc_extra, finalfunc_modify = shareable, parallel = safe);
 COMMENT ON AGGREGATE pgtrickle.inserted_extremum(anyelement, int8, bool) IS 'internal: extremum of the values with positive weight';
 
 CREATE AGGREGATE pgtrickle.inserted_ties(anyelement, int8, bool)
-  (sfunc = pgtrickle.collect_changes, stype = internal, sspace = 512, finalfunc = pgtrickle.inserted_ties_final,
+  (sfunc = pgtrickle.collect_changes, stype = internal, sspace = 80, finalfunc = pgtrickle.inserted_ties_final,
    finalfunc_extra, finalfunc_modify = shareable, parallel = safe);
-COMMENT ON AGGREGATE pgtrickle.inserted_ties(anyelement, int8, bool) IS 'internal: net weight of the values that equal inserted_extremum()';
+COMMENT ON AGGREGATE pgtrickle.inserted_ties(anyelement, int8, bool) IS 'internal: net weight of the values that equal inserted_extremum(), if none with negative weight beats it';
 
 CREATE AGGREGATE pgtrickle.retracted_extremum(anyelement, int8, bool)
-  (sfunc = pgtrickle.collect_changes, stype = internal, sspace = 512, finalfunc = pgtrickle.retracted_extremum_final,
+  (sfunc = pgtrickle.collect_changes, stype = internal, sspace = 80, finalfunc = pgtrickle.retracted_extremum_final,
    finalfunc_extra, finalfunc_modify = shareable, parallel = safe);
-COMMENT ON AGGREGATE pgtrickle.retracted_extremum(anyelement, int8, bool) IS 'internal: extremum of the values with negative weight';
+COMMENT ON AGGREGATE pgtrickle.retracted_extremum(anyelement, int8, bool) IS 'internal: extremum of the values with negative weight, if inserted_extremum() does not beat it';
 
 CREATE AGGREGATE pgtrickle.retracted_ties(anyelement, int8, bool)
-  (sfunc = pgtrickle.collect_changes, stype = internal, sspace = 512, finalfunc = pgtrickle.retracted_ties_final,
+  (sfunc = pgtrickle.collect_changes, stype = internal, sspace = 80, finalfunc = pgtrickle.retracted_ties_final,
    finalfunc_extra, finalfunc_modify = shareable, parallel = safe);
 COMMENT ON AGGREGATE pgtrickle.retracted_ties(anyelement, int8, bool) IS 'internal: net weight of the values that equal retracted_extremum()';

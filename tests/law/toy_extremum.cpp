@@ -4,7 +4,6 @@
 #include "toy.hpp"
 
 #include <map>
-#include <set>
 
 namespace law {
 
@@ -24,25 +23,23 @@ Value extremum(const std::string &name, const std::vector<Row> &arguments)
     return is_ties ? found.second : found.first;
 }
 
+/* The weights of an inserted extremum that a retracted one beats are those of its own sign, and a retracted one that is
+ * beaten is none: the law has to hold without them. */
 Value change_of_extremum(const std::string &name, const std::vector<Row> &arguments)
 {
     const bool is_inserted = name.starts_with("pgtrickle.inserted_");
     const bool is_weight = name.ends_with("_ties");
-    std::map<int64_t, int64_t> net;
-    std::set<int64_t> of_sign;
-    bool is_maximum = false;
-    for (const Row &row : arguments) {
-        is_maximum = *row[2] != 0;
-        if (!row[0])
-            continue;
-        net[*row[0]] += *row[1];
-        if (is_inserted ? *row[1] > 0 : *row[1] < 0)
-            of_sign.insert(*row[0]);
-    }
-    if (of_sign.empty())
+    std::map<int64_t, int64_t> inserted, retracted;
+    for (const Row &row : arguments)
+        if (row[0]) /* in the order of a maximum */
+            (*row[1] > 0 ? inserted : retracted)[*row[2] != 0 ? *row[0] : -*row[0]] += *row[1];
+    const auto &own = is_inserted ? inserted : retracted, &other = is_inserted ? retracted : inserted;
+    if (own.empty() || (!is_inserted && !other.empty() && own.rbegin()->first < other.rbegin()->first))
         return is_weight ? Value{0} : Value{};
-    const int64_t extremum = is_maximum ? *of_sign.rbegin() : *of_sign.begin();
-    return is_weight ? net[extremum] : extremum;
+    const auto [value, weight] = *own.rbegin();
+    if (is_weight)
+        return weight + (!other.empty() && other.rbegin()->first == value ? other.rbegin()->second : 0);
+    return *arguments.front()[2] != 0 ? value : -value;
 }
 
 } // namespace law

@@ -3,26 +3,25 @@
  *
  *   pgtrickle.extremum(x, is_max)              in full statements: m = max(x) or min(x)
  *   pgtrickle.ties_of_extremum(x, is_max)      count(*) FILTER (WHERE x = m)
- *   pgtrickle.inserted_extremum(x, w, is_max)  in deltas: m = the extremum of the rows with weight w > 0
- *   pgtrickle.inserted_ties(x, w, is_max)      sum(w) FILTER (WHERE x = m); 0 if there is no m
- *   pgtrickle.retracted_extremum(x, w, is_max), retracted_ties(x, w, is_max)   likewise for the rows with w < 0
+ *   pgtrickle.inserted_extremum(x, w, is_max)  in deltas: I = the extremum of the rows with weight w > 0
+ *   pgtrickle.inserted_ties(x, w, is_max)      sum(w) FILTER (WHERE x = I), if no row with w < 0 beats I
+ *   pgtrickle.retracted_extremum(x, w, is_max) R = the extremum of the rows with w < 0; NULL if I beats R
+ *   pgtrickle.retracted_ties(x, w, is_max)     sum(w) FILTER (WHERE x = R), likewise
  *
  * Values are compared by the default btree operator class of their type, like min(x) and max(x) of the types of
  * pg_catalog. `is_max` is a constant. The two of full statements share one state, and combine those of parallel
- * workers; the four of deltas share one state, which collects the rows of a group and sums them when it is first
- * asked.
+ * workers; the four of deltas share one state: the extremum of either sign, and the weights of that sign which equal
+ * it. If R beats I, the weights of I are not those of the merge (engine/operators/aggregates/group.cpp), which reads
+ * R's: a row with R was stored.
  *
  * PostgreSQL frames: nothing in this file has a destructor.
  */
 #include "pg/boundary.hpp"
 #include "pg/versions/varlena.hpp"
 
-#include <algorithm>
-
 extern "C" {
 #include "fmgr.h"
 #include "libpq/pqformat.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/typcache.h"
@@ -119,170 +118,80 @@ void add(Extremum *extremum, Datum value, int64 ties, FunctionCallInfo fcinfo, M
 
 /* ---- the change of an extremum ------------------------------------------------------- */
 
-struct ChangedValue {
-    Datum value; /* owned, if the type is passed by reference */
-    int64 weight;
-};
-
-/* The extremum of the rows of one sign, and the sum of the weights of all rows that equal it. */
-struct ChangedExtremum {
-    bool is_found;
-    Datum value;
-    int64 net;
-};
-
+/* The extrema of the values of either sign; without a value yet, the type is a null pointer. `ties` is the sum of the
+ * weights of that sign. */
 struct Changes {
-    TypeCacheEntry *type;
+    Extremum inserted, retracted;
     Oid collation;
-    bool is_maximum;
-    ChangedValue *values;
-    int64 count, room;
-    bool is_summed;
-    ChangedExtremum inserted, retracted;
 };
-
-constexpr int64 first_room = 16;
 
 Changes *changes_of(FunctionCallInfo fcinfo)
 {
     return PG_ARGISNULL(0) ? nullptr : reinterpret_cast<Changes *>(PG_GETARG_POINTER(0));
 }
 
-int compare(const Changes *changes, Datum a, Datum b)
+void take(Changes *changes, FunctionCallInfo fcinfo, MemoryContext context)
 {
-    const int order = DatumGetInt32(FunctionCall2Coll(&changes->type->cmp_proc_finfo, changes->collation, a, b));
-    return changes->is_maximum ? order : -(order > 0) + (order < 0);
+    const Datum value = PG_GETARG_DATUM(1);
+    const int64 weight = PG_GETARG_INT64(2);
+    Extremum *extremum = weight > 0 ? &changes->inserted : &changes->retracted;
+    if (extremum->type != nullptr)
+        return add(extremum, value, weight, fcinfo, context);
+    TypeCacheEntry *type = type_with_order(get_fn_expr_argtype(fcinfo->flinfo, 1));
+    *extremum = {type, copied(type, value, context), weight, PG_GETARG_BOOL(3)};
 }
 
-extern "C" int compare_changed_values(const void *a, const void *b, void *changes)
+/* Positive if the inserted extremum beats the retracted one, 0 if they are equal. Both are there. */
+int compare(const Changes *changes)
 {
-    CHECK_FOR_INTERRUPTS();
-    return compare(static_cast<const Changes *>(changes), static_cast<const ChangedValue *>(a)->value,
-                   static_cast<const ChangedValue *>(b)->value);
+    const Extremum &inserted = changes->inserted;
+    const int order = DatumGetInt32(FunctionCall2Coll(&inserted.type->cmp_proc_finfo, changes->collation,
+                                                      inserted.value, changes->retracted.value));
+    return inserted.is_maximum ? order : -(order > 0) + (order < 0);
 }
 
-/* Returns the end of the values that equal the one at `first`. The values are sorted. */
-int64 end_of_equal_values(const Changes *changes, int64 first)
+/* Both set `ties` to the net weight of the value, and return NULL if there is no such extremum. */
+const Extremum *inserted_of(const Changes *changes, int64 *ties)
 {
-    int64 end = first + 1;
-    while (end < changes->count && compare(changes, changes->values[first].value, changes->values[end].value) == 0)
-        end++;
-    return end;
+    *ties = 0;
+    if (changes == nullptr || changes->inserted.type == nullptr)
+        return nullptr;
+    *ties = changes->inserted.ties;
+    if (changes->retracted.type != nullptr && compare(changes) == 0)
+        *ties += changes->retracted.ties;
+    return &changes->inserted;
 }
 
-void drop_value(const Changes *changes, const ChangedValue &changed)
+const Extremum *retracted_of(const Changes *changes, int64 *ties)
 {
-    if (!changes->type->typbyval)
-        pfree(DatumGetPointer(changed.value));
+    *ties = 0;
+    if (changes == nullptr || changes->retracted.type == nullptr)
+        return nullptr;
+    const int order = changes->inserted.type != nullptr ? compare(changes) : -1;
+    if (order > 0)
+        return nullptr;
+    *ties = changes->retracted.ties + (order == 0 ? changes->inserted.ties : 0);
+    return &changes->retracted;
 }
 
-/* Sums equal values of one sign into the first of them, at the beginning of the array; returns how many are left. */
-int64 sum_equal_values(Changes *changes, int64 first, int64 end, int64 kept)
-{
-    int64 positive = -1, negative = -1;
-    for (int64 i = first; i < end; i++) {
-        int64 &place = changes->values[i].weight > 0 ? positive : negative;
-        if (place >= 0) {
-            changes->values[place].weight += changes->values[i].weight;
-            drop_value(changes, changes->values[i]);
-        } else {
-            place = kept++;
-            changes->values[place] = changes->values[i];
-        }
-    }
-    return kept;
-}
+using Which = const Extremum *(const Changes *, int64 *);
 
-/* Sorts the values from the one that is beaten by all others to the extremum, sums equal ones of one sign, and drops
- * those that the extremum I of positive weight beats. None of these decides the merge: either I beats the stored
- * extremum, or it is I, or it beats I. */
-void compact(Changes *changes)
-{
-    qsort_arg(changes->values, changes->count, sizeof(ChangedValue), compare_changed_values, changes);
-    int64 kept = 0, last_inserted = -1;
-    for (int64 first = 0; first < changes->count;) {
-        const int64 end = end_of_equal_values(changes, first), before = kept;
-        kept = sum_equal_values(changes, first, end, kept);
-        for (int64 i = before; i < kept; i++)
-            if (changes->values[i].weight > 0)
-                last_inserted = before;
-        first = end;
-    }
-    for (int64 i = 0; i < last_inserted; i++)
-        drop_value(changes, changes->values[i]);
-    if (last_inserted > 0)
-        memmove(changes->values, changes->values + last_inserted, sizeof(ChangedValue) * (kept - last_inserted));
-    changes->count = kept - std::max<int64>(last_inserted, 0);
-}
-
-void make_room(Changes *changes, MemoryContext context)
-{
-    if (changes->room > 0)
-        compact(changes);
-    if (changes->count * 2 <= changes->room && changes->room > 0)
-        return;
-    changes->room = std::max(changes->room * 2, first_room);
-    const Size bytes = sizeof(ChangedValue) * static_cast<Size>(changes->room);
-    changes->values = static_cast<ChangedValue *>(changes->values == nullptr ? MemoryContextAllocHuge(context, bytes)
-                                                                             : repalloc_huge(changes->values, bytes));
-}
-
-void collect(Changes *changes, Datum value, int64 weight, MemoryContext context)
-{
-    if (changes->count == changes->room)
-        make_room(changes, context);
-    changes->values[changes->count++] = {copied(changes->type, value, context), weight};
-}
-
-/* Takes into account the values from `first` to `end`, which are equal; the extremum comes last. */
-void note_equal_values(Changes *changes, int64 first, int64 end)
-{
-    int64 net = 0;
-    for (int64 i = first; i < end; i++)
-        net += changes->values[i].weight;
-    for (int64 i = first; i < end; i++) {
-        if (changes->values[i].weight > 0)
-            changes->inserted = {true, changes->values[i].value, net};
-        else if (changes->values[i].weight < 0)
-            changes->retracted = {true, changes->values[i].value, net};
-    }
-}
-
-void sum(Changes *changes)
-{
-    if (changes->is_summed)
-        return;
-    compact(changes);
-    for (int64 first = 0; first < changes->count;) {
-        const int64 end = end_of_equal_values(changes, first);
-        note_equal_values(changes, first, end);
-        first = end;
-    }
-    changes->is_summed = true;
-}
-
-const ChangedExtremum *extremum_of(FunctionCallInfo fcinfo, ChangedExtremum Changes::*which)
+Datum value_of(FunctionCallInfo fcinfo, Which which)
 {
     (void)context_of(fcinfo);
-    Changes *changes = changes_of(fcinfo);
-    if (changes == nullptr)
-        return nullptr;
-    sum(changes);
-    return &(changes->*which);
-}
-
-Datum value_of(FunctionCallInfo fcinfo, ChangedExtremum Changes::*which)
-{
-    const ChangedExtremum *extremum = extremum_of(fcinfo, which);
-    if (extremum == nullptr || !extremum->is_found)
+    int64 ties;
+    const Extremum *extremum = which(changes_of(fcinfo), &ties);
+    if (extremum == nullptr)
         PG_RETURN_NULL();
     PG_RETURN_DATUM(extremum->value);
 }
 
-Datum net_of(FunctionCallInfo fcinfo, ChangedExtremum Changes::*which)
+Datum ties_of(FunctionCallInfo fcinfo, Which which)
 {
-    const ChangedExtremum *extremum = extremum_of(fcinfo, which);
-    PG_RETURN_INT64(extremum == nullptr ? 0 : extremum->net);
+    (void)context_of(fcinfo);
+    int64 ties;
+    (void)which(changes_of(fcinfo), &ties);
+    PG_RETURN_INT64(ties);
 }
 
 } // namespace
@@ -381,14 +290,13 @@ extern "C" Datum pgtrickle_collect_changes(PG_FUNCTION_ARGS)
     using namespace pgtrickle::storage;
     MemoryContext context = context_of(fcinfo);
     Changes *changes = changes_of(fcinfo);
-    if (changes == nullptr && !PG_ARGISNULL(1)) {
-        changes = static_cast<Changes *>(MemoryContextAllocZero(context, sizeof(Changes)));
-        changes->type = type_with_order(get_fn_expr_argtype(fcinfo->flinfo, 1));
-        changes->collation = PG_GET_COLLATION();
-        changes->is_maximum = PG_GETARG_BOOL(3);
+    if (!PG_ARGISNULL(1)) {
+        if (changes == nullptr) {
+            changes = static_cast<Changes *>(MemoryContextAllocZero(context, sizeof(Changes)));
+            changes->collation = PG_GET_COLLATION();
+        }
+        take(changes, fcinfo, context);
     }
-    if (!PG_ARGISNULL(1))
-        collect(changes, PG_GETARG_DATUM(1), PG_GETARG_INT64(2), context);
     if (changes == nullptr)
         PG_RETURN_NULL();
     PG_RETURN_POINTER(changes);
@@ -396,20 +304,20 @@ extern "C" Datum pgtrickle_collect_changes(PG_FUNCTION_ARGS)
 
 extern "C" Datum pgtrickle_inserted_extremum(PG_FUNCTION_ARGS)
 {
-    return pgtrickle::storage::value_of(fcinfo, &pgtrickle::storage::Changes::inserted);
+    return pgtrickle::storage::value_of(fcinfo, pgtrickle::storage::inserted_of);
 }
 
 extern "C" Datum pgtrickle_inserted_ties(PG_FUNCTION_ARGS)
 {
-    return pgtrickle::storage::net_of(fcinfo, &pgtrickle::storage::Changes::inserted);
+    return pgtrickle::storage::ties_of(fcinfo, pgtrickle::storage::inserted_of);
 }
 
 extern "C" Datum pgtrickle_retracted_extremum(PG_FUNCTION_ARGS)
 {
-    return pgtrickle::storage::value_of(fcinfo, &pgtrickle::storage::Changes::retracted);
+    return pgtrickle::storage::value_of(fcinfo, pgtrickle::storage::retracted_of);
 }
 
 extern "C" Datum pgtrickle_retracted_ties(PG_FUNCTION_ARGS)
 {
-    return pgtrickle::storage::net_of(fcinfo, &pgtrickle::storage::Changes::retracted);
+    return pgtrickle::storage::ties_of(fcinfo, pgtrickle::storage::retracted_of);
 }
