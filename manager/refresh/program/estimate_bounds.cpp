@@ -12,6 +12,10 @@ namespace pgtrickle::refresh {
 
 namespace {
 
+/* A join of changed rows is estimated at a tenth of them at least, where that is less than least_rows, but not at fewer
+ * than ten. */
+constexpr double least_share = 0.1, least_of_few = 10;
+
 double least_rows = 0;
 double most_rows_of_entry = std::numeric_limits<double>::infinity();
 /* The functions of other extensions; null if there is none. */
@@ -40,13 +44,29 @@ void lower_rows(RelOptInfo *relation, double most)
     }
 }
 
+bool is_in_memory(const RangeTblEntry *entry)
+{
+    return entry->rtekind == RTE_NAMEDTUPLESTORE || entry->rtekind == RTE_CTE;
+}
+
+double least_rows_of_join(const PlannerInfo *root, const RelOptInfo *join)
+{
+    double changed = 0;
+    for (int i = -1; (i = bms_next_member(join->relids, i)) >= 0;)
+        if (root->simple_rel_array[i] != nullptr && is_in_memory(root->simple_rte_array[i]))
+            changed = std::max(changed, root->simple_rel_array[i]->tuples);
+    if (changed == 0)
+        return least_rows;
+    return std::min(least_rows, clamp_row_est(std::max(changed * least_share, least_of_few)));
+}
+
 void bound_rows_of_relation(PlannerInfo *root, RelOptInfo *relation, Index number, RangeTblEntry *entry)
 {
     if (other_of_relations != nullptr)
         other_of_relations(root, relation, number, entry);
     if (entry->rtekind == RTE_CTE)
         lower_rows(relation, most_rows_of_entry);
-    if (entry->rtekind == RTE_NAMEDTUPLESTORE || entry->rtekind == RTE_CTE)
+    if (is_in_memory(entry))
         raise_rows(relation, clamp_row_est(std::min(relation->tuples, least_rows)));
 }
 
@@ -55,7 +75,7 @@ void raise_rows_of_join(PlannerInfo *root, RelOptInfo *join, RelOptInfo *outer, 
 {
     if (other_of_joins != nullptr)
         other_of_joins(root, join, outer, inner, type, extra);
-    raise_rows(join, least_rows);
+    raise_rows(join, least_rows_of_join(root, join));
 }
 
 } // namespace
