@@ -112,16 +112,11 @@ Select Printer::select_with_fences(const PlanPtr &plan)
 
 Select Printer::select(const PlanPtr &plan)
 {
-    auto uses = uses_.find(plan.get());
-    if (uses == uses_.end() || uses->second < 2)
+    if (!is_shared(plan))
         return plan->print(*this);
     auto known = shared_.find(plan.get());
-    if (known == shared_.end()) {
-        std::string text = numbered(plan->print(*this), true);
-        std::string name = "d" + std::to_string(with_.size() + 1);
-        with_.push_back(name + " AS MATERIALIZED (" + text + ")");
-        known = shared_.emplace(plan.get(), name).first;
-    }
+    if (known == shared_.end())
+        known = shared_.emplace(plan.get(), add_entry(numbered(plan->print(*this), true))).first;
     Select select;
     std::string name = alias();
     select.from.push_back(known->second + " AS " + name);
@@ -129,6 +124,31 @@ Select Printer::select(const PlanPtr &plan)
         select.add_output(name + "." + column, true);
     select.weights.push_back(name + ".pgt_weight");
     return select;
+}
+
+bool Printer::is_shared(const PlanPtr &plan) const
+{
+    const auto uses = uses_.find(plan.get());
+    return uses != uses_.end() && uses->second >= 2;
+}
+
+std::string Printer::add_entry(const std::string &text)
+{
+    const std::string name = "d" + std::to_string(with_.size() + 1);
+    with_.push_back(name + " AS MATERIALIZED (" + text + ")");
+    return name;
+}
+
+std::string Printer::entry_over(const PlanPtr &plan, const std::vector<int> &columns,
+                                const std::function<std::string()> &print)
+{
+    if (!is_shared(plan))
+        return "";
+    const std::pair key{plan.get(), columns};
+    auto known = entries_over_.find(key);
+    if (known == entries_over_.end())
+        known = entries_over_.emplace(key, add_entry(print())).first;
+    return known->second;
 }
 
 std::string Printer::numbered(const Select &select, bool with_weight)

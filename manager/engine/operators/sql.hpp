@@ -11,6 +11,7 @@
 #include "engine/operators/operator.hpp"
 #include "engine/plan/relation_names.hpp"
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -66,6 +67,10 @@ class Printer {
 
     /* Finds the deltas of `plan` that are used more than once. Must be called before printing. */
     void share(const PlanPtr &plan);
+    /* Returns the name of a WITH entry of what `print` returns, one for each `plan` and `columns`; empty if `plan` is
+     * used only once. */
+    std::string entry_over(const PlanPtr &plan, const std::vector<int> &columns,
+                           const std::function<std::string()> &print);
     /* Returns a new name for a WITH entry, which add_recursive() adds; `columns` may follow the name. */
     std::string new_entry();
     void add_recursive(const std::string &name_and_columns, const std::string &text);
@@ -77,12 +82,15 @@ class Printer {
 
   private:
     void count_uses(const PlanPtr &plan);
+    bool is_shared(const PlanPtr &plan) const;
+    std::string add_entry(const std::string &text);
 
     const RelationNames &names_;
     int aliases_ = 0;
     int filters_above_ = 0;
     std::map<const PlanNode *, int> uses_, visits_; /* of nodes that may have an entry of WITH, and of others */
     std::map<const PlanNode *, std::string> shared_;
+    std::map<std::pair<const PlanNode *, std::vector<int>>, std::string> entries_over_;
     std::map<const PlanNode *, std::string> entries_;
     std::vector<std::string> with_;
     int recursive_entries_ = 0;

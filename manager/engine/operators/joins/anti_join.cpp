@@ -63,21 +63,34 @@ class AntiJoinHalf : public PlanNode {
                    return position >= 0 && columns[position].has_hash && columns[position].equality != Equality::none;
                });
     }
-    /* Returns D(B) by key: c1 …, d. */
+    /* Returns D(B) by key: c1 …, d. Both halves of a derivative read it, so it is a WITH entry where D(B) is one. */
     std::string delta_by_key(Printer &printer) const
+    {
+        std::vector<std::string> names;
+        for (size_t i = 1; i <= condition_.equalities.size(); i++)
+            names.push_back("c" + std::to_string(i));
+        const std::string entry =
+            printer.entry_over(inputs()[2], key_of_other(), [&] { return print_delta_by_key(printer); });
+        return entry.empty() ? print_delta_by_key(printer) : "SELECT " + joined(names, ", ") + ", d FROM " + entry;
+    }
+    std::string print_delta_by_key(Printer &printer) const
     {
         Select delta = printer.select(inputs()[2]);
         /* Grouped by position: a constant in GROUP BY would be taken as a position. */
         std::vector<std::string> keys, targets;
-        for (const auto &pair : condition_.equalities) {
+        bool is_sortable = printer.names().has_many_changes();
+        for (const int column : key_of_other()) {
             keys.push_back(std::to_string(keys.size() + 1));
-            targets.push_back(delta.outputs[pair.right.as_column() - inputs()[0]->width()] + " AS c" + keys.back());
+            targets.push_back(delta.outputs[column] + " AS c" + keys.back());
+            is_sortable = is_sortable && inputs()[1]->columns()[column].is_sortable;
         }
         std::string weight = "pg_catalog.sum(" + delta.weight() + ")::pg_catalog.int8";
         std::string text = "SELECT " + joined(targets, ", ") + ", " + weight + " AS d FROM " + joined(delta.from, ", ");
         if (!delta.where.empty())
             text += " WHERE " + joined(delta.where, " AND ");
-        return text + " GROUP BY " + joined(keys, ", ") + " HAVING " + weight + " <> 0";
+        text += " GROUP BY " + joined(keys, ", ") + " HAVING " + weight + " <> 0";
+        /* Look-ups in the order of an index find its pages, and those of its table, in the processor's cache. */
+        return is_sortable ? text + " ORDER BY " + joined(keys, ", ") : text;
     }
     std::vector<int> key_of_other() const
     {
