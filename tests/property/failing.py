@@ -165,7 +165,8 @@ def in_a_branch(query, source, columns):
                                "(SELECT %(i)s + (%(e)s) FROM %(o)s WHERE %(j)s = %(k)s ORDER BY 1 LIMIT 1)",
                                "(SELECT sum(v) FROM (SELECT DISTINCT %(i)s + (%(e)s) AS v FROM %(o)s WHERE %(j)s = %(k)s) d)::int"]) % parts
     parts["b"] = choices.pick(["EXISTS (SELECT FROM %(o)s WHERE %(j)s = %(k)s AND %(i)s > (%(e)s))", "%(k)s IN (SELECT %(i)s + (%(e)s) FROM %(o)s WHERE %(j)s > %(k)s)",
-                               "%(k)s > ALL (SELECT %(i)s + (%(e)s) FROM %(o)s WHERE %(j)s = %(k)s)", "%(s)s > %(k)s"]) % parts
+                               "%(k)s > ALL (SELECT %(i)s + (%(e)s) FROM %(o)s WHERE %(j)s = %(k)s)", "%(s)s > %(k)s",
+                               "%(s)s IN (SELECT %(j)s FROM %(o)s)", "%(s)s <= ALL (SELECT %(i)s FROM %(o)s WHERE %(j)s = %(k)s)"]) % parts
     used_value = choices.pick(["CASE WHEN %(g)s THEN %(s)s END", "CASE WHEN NOT (%(g)s) THEN 0 WHEN %(g)s THEN %(s)s ELSE 1 END",
                                "coalesce(CASE WHEN %(g)s THEN NULL ELSE 0 END, %(s)s)", "CASE WHEN %(g)s AND %(s)s > %(k)s THEN 1 END", "(NOT (%(g)s) OR %(s)s < %(k)s)::int",
                                "CASE (%(g)s)::int WHEN 0 THEN -1 WHEN 1 THEN (%(b)s)::int END", "CASE WHEN %(g)s THEN CASE WHEN %(b)s THEN %(s)s END END"]) % parts

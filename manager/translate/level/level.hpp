@@ -108,9 +108,10 @@ class Translator {
     Input from(const Level &level, const std::vector<Node *> &read);
     /* Returns the rows for which every conjunct is true; conjuncts may contain subqueries. */
     Input filtered(const Level &level, Input input, const std::vector<Node *> &conjuncts);
-    /* Rewrites `nodes`: each subquery in them becomes an expression over new columns of `input`. */
+    /* Rewrites `nodes`: each subquery in them becomes an expression over new columns of `input`. The values of the
+     * nodes are read only of rows that meet `guard_of_nodes`; null: of all. */
     void evaluate_sublinks(const Level &level, Input &input, std::vector<Node *> &nodes,
-                           SublinkMoment moment = SublinkMoment::at_end);
+                           SublinkMoment moment = SublinkMoment::at_end, Node *guard_of_nodes = nullptr);
     /* Applies evaluate_sublinks() to the targets `numbers` of `query`, which is the query of `level`. */
     void evaluate_targets(const Level &level, Input &input, Query *query, const std::vector<int> &numbers,
                           SublinkMoment moment = SublinkMoment::at_end);

@@ -150,7 +150,7 @@ bool visit(Node *node, void *context)
     ListCell *cell;
     if (IsA(node, SubLink)) {
         if (!equal(node, search->link))
-            return false;
+            return visit(castNode(SubLink, node)->testexpr, context);
         if (search->guard == nullptr)
             search->is_always_evaluated = true;
         else if (!contains(search->guard, search->link)) /* evaluated before, where its rows are these or more */
@@ -200,9 +200,9 @@ bool finds_other(Node *node, void *context)
 
 } // namespace
 
-Node *guard_of(List *expressions, SubLink *link)
+Node *guard_of(List *expressions, SubLink *link, Node *outer)
 {
-    Search search = {link, nullptr, NIL, false};
+    Search search = {link, outer, NIL, false};
     ListCell *cell;
     foreach (cell, expressions)
         (void)visit(static_cast<Node *>(lfirst(cell)), &search);

@@ -15,9 +15,9 @@
 
 namespace pgtrickle::translate {
 
-/* Returns the condition under which the expressions evaluate `link`, over the same columns as they; null: always.
- * PostgreSQL frame. */
-Node *guard_of(List *expressions, SubLink *link);
+/* Returns the condition under which the expressions evaluate `link`, over the same columns as they, which are evaluated
+ * under `outer` themselves; null: always. PostgreSQL frame. */
+Node *guard_of(List *expressions, SubLink *link, Node *outer);
 
 /* Whether the expression can be computed from the columns. PostgreSQL frame. */
 bool can_be_computed(Node *expression, Node *const *columns, size_t count);

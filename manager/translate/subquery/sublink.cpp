@@ -109,9 +109,9 @@ bool has_sublink(Node *node)
 namespace {
 
 /* Returns the guard of a subquery that may fail, over the columns of `input`, which has the values of those before it;
- * null if there is none. */
+ * null if there is none. The nodes are evaluated under `outer`. */
 Node *guard_over(const Input &input, SubLink *link, const std::vector<Node *> &nodes, const std::vector<Node *> &before,
-                 const std::vector<Node *> &values)
+                 const std::vector<Node *> &values, Node *outer)
 {
     if (!call([&] { return may_fail_in(link); }))
         return nullptr;
@@ -121,7 +121,7 @@ Node *guard_over(const Input &input, SubLink *link, const std::vector<Node *> &n
         List *expressions = NIL;
         for (size_t i = 0; i < node_count; i++)
             expressions = lappend(expressions, items[i]);
-        return guard_of(expressions, link);
+        return guard_of(expressions, link, outer);
     });
     if (guard == nullptr)
         return nullptr;
@@ -133,7 +133,8 @@ Node *guard_over(const Input &input, SubLink *link, const std::vector<Node *> &n
 
 } // namespace
 
-void Translator::evaluate_sublinks(const Level &level, Input &input, std::vector<Node *> &nodes, SublinkMoment moment)
+void Translator::evaluate_sublinks(const Level &level, Input &input, std::vector<Node *> &nodes, SublinkMoment moment,
+                                   Node *guard_of_nodes)
 {
     std::vector<Node *> links;
     std::vector<Node *> values;
@@ -147,7 +148,8 @@ void Translator::evaluate_sublinks(const Level &level, Input &input, std::vector
         return;
     for (Node *link : links) {
         auto *subquery = castNode(SubLink, link);
-        Node *guard = guard_over(input, subquery, nodes, {links.begin(), links.begin() + values.size()}, values);
+        Node *guard =
+            guard_over(input, subquery, nodes, {links.begin(), links.begin() + values.size()}, values, guard_of_nodes);
         values.push_back(SublinkOver(*this, level, input, subquery, guard).value());
     }
     for (Node *&node : nodes) {

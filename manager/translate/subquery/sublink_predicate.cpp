@@ -174,7 +174,7 @@ bool SublinkOver::select(bool is_negated)
 std::vector<Node *> SublinkOver::tests()
 {
     std::vector<Node *> nodes = {link_->testexpr};
-    translator_.evaluate_sublinks(level_, input_, nodes);
+    translator_.evaluate_sublinks(level_, input_, nodes, SublinkMoment::at_end, guard_);
     Node *test = nodes[0];
     if (link_->subLinkType == ANY_SUBLINK)
         return conjuncts_of(test);

@@ -191,7 +191,7 @@ Node *SublinkOver::row_comparison()
 {
     const std::vector<int> needed = all_targets(subquery_.query);
     std::vector<Node *> tests = {link_->testexpr};
-    translator_.evaluate_sublinks(level_, input_, tests);
+    translator_.evaluate_sublinks(level_, input_, tests, SublinkMoment::at_end, guard_);
     const std::vector<Node *> values = single_row(needed);
     std::vector<Node *> params;
     for (size_t i = 0; i < needed.size(); i++) {
