@@ -18,6 +18,10 @@ INSERT INTO definition VALUES
   ('numbers', 'SELECT id, row_number() OVER () AS n, lag(w) OVER (PARTITION BY u) AS l, count(*) OVER (PARTITION BY g) AS c FROM (SELECT * FROM t ORDER BY w DESC, id) x', 'SELECT id, row_number() OVER (ORDER BY w DESC, id), lag(w) OVER (PARTITION BY u ORDER BY w DESC, id), count(*) OVER (PARTITION BY g) FROM t'),
   ('parts', 'SELECT DISTINCT ntile(3) OVER (PARTITION BY g) AS n, lead(id, 1, 0) OVER () AS l FROM (SELECT id, g FROM t ORDER BY w, id) x', 'SELECT DISTINCT ntile(3) OVER (PARTITION BY g ORDER BY w, id), lead(id, 1, 0) OVER (ORDER BY w, id) FROM t'),
   ('named_window', 'SELECT id, row_number() OVER w AS n, lag(id) OVER w AS l FROM (SELECT * FROM t ORDER BY u DESC, id) x WINDOW w AS ()', 'SELECT id, row_number() OVER (ORDER BY u DESC, id), lag(id) OVER (ORDER BY u DESC, id) FROM t'),
+  ('numbers_beside_totals', 'SELECT id, row_number() OVER () AS n, count(*) OVER () AS c, sum(g) OVER () AS s FROM (SELECT * FROM t ORDER BY w DESC, id) x', 'SELECT id, row_number() OVER (ORDER BY w DESC, id), count(*) OVER (), sum(g) OVER () FROM t'),
+  ('ends', 'SELECT id, first_value(w) OVER (PARTITION BY u) AS f, last_value(w) OVER () AS l, nth_value(id, 2) OVER () AS s FROM (SELECT * FROM t ORDER BY w DESC, id) x', 'SELECT id, first_value(w) OVER (PARTITION BY u ORDER BY w DESC, id), (SELECT min(w) FROM t), (SELECT id FROM t ORDER BY w DESC, id OFFSET 1 LIMIT 1) FROM t'),
+  ('running', 'SELECT id, sum(id) OVER (ROWS UNBOUNDED PRECEDING) AS s, count(g) OVER (ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW) AS c FROM (SELECT * FROM t ORDER BY w DESC, id) x', 'SELECT id, sum(id) OVER (ORDER BY w DESC, id ROWS UNBOUNDED PRECEDING), count(g) OVER (ORDER BY w DESC, id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW) FROM t'),
+  ('lists_in_windows', 'SELECT id, array_agg(id) OVER () AS l, string_agg(w, '','') OVER (RANGE CURRENT ROW EXCLUDE CURRENT ROW) AS o FROM (SELECT * FROM t ORDER BY w DESC, id) x', 'SELECT id, (SELECT array_agg(id ORDER BY w DESC, id) FROM t), (SELECT string_agg(w, '','' ORDER BY w DESC, id) FROM t i WHERE i.id <> o.id) FROM t o'),
   ('of_cte', 'WITH c AS (SELECT id, w FROM t ORDER BY w DESC, id) SELECT id, (SELECT json_agg(c)::text FROM c WHERE id > o.id) AS l FROM c o', 'SELECT id, (SELECT json_agg(c ORDER BY w DESC, id)::text FROM (SELECT id, w FROM t) c WHERE id > o.id) AS l FROM t o'),
   ('of_view', 'SELECT array_agg(id) AS l FROM sorted', 'SELECT array_agg(id ORDER BY w DESC, id) FROM t'),
   ('in_view', 'SELECT g, l FROM list_of_sorted WHERE g > 0', 'SELECT g, jsonb_agg(id ORDER BY w, id) FROM t WHERE g > 0 GROUP BY g'),
@@ -54,7 +58,7 @@ ROLLBACK;
 SELECT defining_query FROM pgtrickle.pgt_stream_tables WHERE pgt_schema = 'sorted_subqueries' AND pgt_name IN ('hidden_key', 'first_rows', 'parts') ORDER BY pgt_name;
 -- not_where_the_order_does_not_matter, or_is_another_one
 SELECT pgtrickle.create_stream_table('sorted_subqueries.sums', 'SELECT sum(id), min(w), max(w), string_agg(DISTINCT w, '','') AS d, string_agg(w, '','' ORDER BY id) AS l FROM (SELECT * FROM t ORDER BY u) x', '520w', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('sorted_subqueries.ranks', 'SELECT id, rank() OVER () AS r, row_number() OVER (ORDER BY id) AS n FROM (SELECT * FROM t ORDER BY u) x', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('sorted_subqueries.ranks', 'SELECT id, rank() OVER () AS r, row_number() OVER (ORDER BY id) AS n, sum(id) OVER (PARTITION BY g) AS s FROM (SELECT * FROM t ORDER BY u) x', '520w', 'DIFFERENTIAL');
 SELECT defining_query FROM pgtrickle.pgt_stream_tables WHERE pgt_schema = 'sorted_subqueries' AND pgt_name IN ('sums', 'ranks') ORDER BY pgt_name;
 -- a_key_that_cannot_be_returned
 SELECT pgtrickle.create_stream_table('sorted_subqueries.whole_rows', 'SELECT json_agg(x)::text AS l FROM (SELECT w FROM t ORDER BY id) x', '520w', 'DIFFERENTIAL');

@@ -248,6 +248,12 @@ def of_sorted(query, depth, wanted):
         outputs.append(("count(*)", "bigint"))
     else:
         outputs = scope + [("row_number() OVER ()", "bigint")]
+        if choices.chance(50):
+            outputs.append((choices.pick(["count(*) OVER ()", "count(*) OVER (ROWS UNBOUNDED PRECEDING)"]), "bigint"))
+        if values and choices.chance(40):
+            outputs.append((choices.pick(["array_agg(%s) OVER ()", "first_value(%s) OVER ()", "(max(%s::text) OVER (ROWS 1 PRECEDING))"])
+                            % choices.pick(values)[0], None))
+            outputs[-1] = ("(%s)::text" % outputs[-1][0], "text")
     sql = "SELECT %s FROM %s%s" % (output_list(outputs), alias if is_cte else "%s %s" % (sorted_rows, alias),
                                    where(query, scope, [], 20) if scope else "")
     return "SELECT * FROM (WITH %s AS %s %s) %s" % (alias, sorted_rows, sql, query.fresh("o")) if is_cte else sql, columns(outputs)

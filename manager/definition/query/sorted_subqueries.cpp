@@ -38,30 +38,34 @@ struct SortedInput {
     Query *subquery;
 };
 
-bool is_extremum(const Aggref *aggregate)
+bool is_extremum(Oid aggregate)
 {
-    HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate->aggfnoid));
+    HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate));
     if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "cache lookup failed for aggregate %u", aggregate->aggfnoid);
+        elog(ERROR, "cache lookup failed for aggregate %u", aggregate);
     const bool found = OidIsValid(reinterpret_cast<Form_pg_aggregate>(GETSTRUCT(tuple))->aggsortop);
     ReleaseSysCache(tuple);
     return found;
 }
 
-/* An aggregate whose value shows in which order it got its rows. Any of a user's may be one. */
-bool is_unsorted_list(const Aggref *aggregate)
+/* Whether the value of the aggregate shows in which order it got its rows. That of any of a user's may. */
+bool is_list(Oid aggregate, Oid type)
 {
-    if (aggregate->agglevelsup > 0 || aggregate->aggkind != AGGKIND_NORMAL || aggregate->args == NIL ||
-        aggregate->aggorder != NIL || aggregate->aggdistinct != NIL)
-        return false;
-    if (get_func_namespace(aggregate->aggfnoid) != PG_CATALOG_NAMESPACE)
+    if (get_func_namespace(aggregate) != PG_CATALOG_NAMESPACE)
         return true;
-    const Oid type = aggregate->aggtype;
     const bool holds_many = type == TEXTOID || type == BYTEAOID || type == JSONOID || type == JSONBOID ||
                             type == XMLOID || OidIsValid(get_element_type(type));
     return holds_many && !is_extremum(aggregate);
 }
 
+bool is_unsorted_list(const Aggref *aggregate)
+{
+    return aggregate->agglevelsup == 0 && aggregate->aggkind == AGGKIND_NORMAL && aggregate->args != NIL &&
+           aggregate->aggorder == NIL && aggregate->aggdistinct == NIL &&
+           is_list(aggregate->aggfnoid, aggregate->aggtype);
+}
+
+/* Whether the value of the window function does not depend on the frame. */
 bool numbers_rows(Oid function)
 {
     switch (function) {
@@ -77,18 +81,50 @@ bool numbers_rows(Oid function)
     }
 }
 
-/* Finds a function whose value would change with the order of its window by more than which row comes first: a frame
- * without an order is the whole partition. */
-bool find_framed(::Node *node, void *context)
+bool picks_row(Oid function)
 {
+    return function == F_FIRST_VALUE || function == F_LAST_VALUE || function == F_NTH_VALUE;
+}
+
+/* How the functions of a window without an order, in which all rows are peers, depend on the order of its rows. */
+struct WindowUse {
+    const WindowClause *window;
+    bool shows_order;
+    bool reads_frame;
+    bool reads_peers; /* an order would give a function fewer of them */
+};
+
+/* Without an order, only ROWS can divide the partition. */
+bool is_whole_partition(int frame)
+{
+    const int ends = FRAMEOPTION_START_UNBOUNDED_PRECEDING | FRAMEOPTION_END_UNBOUNDED_FOLLOWING;
+    return (frame & FRAMEOPTION_ROWS) == 0 || (frame & ends) == ends;
+}
+
+bool note_use(::Node *node, void *context)
+{
+    auto *use = static_cast<WindowUse *>(context);
     if (node == nullptr)
         return false;
-    if (IsA(node, WindowFunc)) {
+    if (IsA(node, WindowFunc) && castNode(WindowFunc, node)->winref == use->window->winref) {
         const auto *function = castNode(WindowFunc, node);
-        if (function->winref == static_cast<const WindowClause *>(context)->winref && !numbers_rows(function->winfnoid))
-            return true;
+        const int frame = use->window->frameOptions;
+        const bool numbers = numbers_rows(function->winfnoid), picks = picks_row(function->winfnoid);
+        const bool is_of_peers = !function->winagg && !numbers && !picks;
+        const bool excludes_peers = (frame & (FRAMEOPTION_EXCLUDE_GROUP | FRAMEOPTION_EXCLUDE_TIES)) != 0;
+        use->shows_order |= numbers || picks || !is_whole_partition(frame) ||
+                            (function->winagg && is_list(function->winfnoid, function->wintype));
+        use->reads_frame |= !numbers;
+        use->reads_peers |= is_of_peers || (excludes_peers && !numbers);
     }
-    return walk_expression(node, find_framed, context);
+    return walk_expression(node, note_use, context);
+}
+
+WindowUse use_of(const Query *query, const WindowClause *window)
+{
+    WindowUse use = {window, false, false, false};
+    (void)note_use(reinterpret_cast<::Node *>(query->targetList), &use);
+    return use;
 }
 
 /* Whether the window is defined by another one, or another one by it, which would get an order as well. */
@@ -113,8 +149,8 @@ List *unsorted_windows(Query *query)
         return NIL;
     foreach (cell, query->windowClause) {
         auto *window = lfirst_node(WindowClause, cell);
-        if (window->orderClause == NIL && !is_shared(query, window) &&
-            !find_framed(reinterpret_cast<::Node *>(query->targetList), window))
+        const WindowUse use = use_of(query, window);
+        if (window->orderClause == NIL && !is_shared(query, window) && use.shows_order && !use.reads_peers)
             found = lappend(found, window);
     }
     return found;
@@ -266,6 +302,17 @@ void warn_of_order(const SortedInput &input)
                       parser_errposition(input.state, exprLocation(key))));
 }
 
+/* A frame that begins or ends with the peers of a row is still the whole partition. */
+void sort_window(Query *query, WindowClause *window, const SortedInput &input)
+{
+    const int frame = window->frameOptions;
+    if (use_of(query, window).reads_frame && (frame & FRAMEOPTION_ROWS) == 0)
+        window->frameOptions = (frame & FRAMEOPTION_EXCLUSION) | FRAMEOPTION_NONDEFAULT | FRAMEOPTION_ROWS |
+                               FRAMEOPTION_BETWEEN | FRAMEOPTION_START_UNBOUNDED_PRECEDING |
+                               FRAMEOPTION_END_UNBOUNDED_FOLLOWING;
+    window->orderClause = order_over(input, &query->targetList);
+}
+
 void sort_uses(Query *query, const List *windows, SortedInput *input)
 {
     if (hides_keys(input->subquery)) {
@@ -280,7 +327,7 @@ void sort_uses(Query *query, const List *windows, SortedInput *input)
     (void)sort_lists(query->havingQual, input);
     ListCell *cell;
     foreach (cell, windows)
-        lfirst_node(WindowClause, cell)->orderClause = order_over(*input, &query->targetList);
+        sort_window(query, lfirst_node(WindowClause, cell), *input);
 }
 
 bool sort_level(::Node *node, void *context)

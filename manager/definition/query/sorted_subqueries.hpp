@@ -16,9 +16,9 @@ extern "C" {
 namespace pgtrickle::definition {
 
 /* Adds the ORDER BY of a sub-query or CTE that is the whole FROM clause of a query, at each level of the analyzed
- * `text` itself, not of views that it reads: to lists without DISTINCT and ORDER BY, and to row_number(), ntile(),
- * lag() and lead() over windows without one. Keys that the sub-query does not return become columns of it; a WARNING
- * says where they cannot. PostgreSQL frame. */
+ * `text` itself, not of views that it reads: to lists without DISTINCT and ORDER BY, and to windows without one, unless
+ * no function shows in which order the rows are, or one reads the peers of a row, as rank() does. Keys that the
+ * sub-query does not return become columns of it; a WARNING says where they cannot. PostgreSQL frame. */
 void write_order_of_subqueries(Query *query, const char *text);
 
 /* As above, in a query whose views are expanded, and without a WARNING. PostgreSQL executes lists of views, or over
