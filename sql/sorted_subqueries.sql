@@ -6,6 +6,7 @@ INSERT INTO t SELECT i, i % 3, 'w' || (i * 7) % 20, chr(97 + (i * 11) % 26) FROM
 CREATE AGGREGATE joined (text) (sfunc = textcat, stype = text, initcond = '');
 CREATE VIEW sorted AS SELECT id, g FROM t ORDER BY w DESC, id;
 CREATE VIEW list_of_sorted AS SELECT g, jsonb_agg(x.id) AS l FROM (SELECT id, g FROM t ORDER BY w, id) x GROUP BY g;
+CREATE VIEW first_of_sorted AS SELECT id FROM (SELECT id FROM t ORDER BY w, id) x LIMIT 4;
 CREATE TABLE definition (name text, query text, ordered text);
 INSERT INTO definition VALUES
   ('list', 'SELECT string_agg(w, '','') AS l FROM (SELECT w FROM t ORDER BY w DESC) x', 'SELECT string_agg(w, '','' ORDER BY w DESC) FROM t'),
@@ -22,6 +23,10 @@ INSERT INTO definition VALUES
   ('ends', 'SELECT id, first_value(w) OVER (PARTITION BY u) AS f, last_value(w) OVER () AS l, nth_value(id, 2) OVER () AS s FROM (SELECT * FROM t ORDER BY w DESC, id) x', 'SELECT id, first_value(w) OVER (PARTITION BY u ORDER BY w DESC, id), (SELECT min(w) FROM t), (SELECT id FROM t ORDER BY w DESC, id OFFSET 1 LIMIT 1) FROM t'),
   ('running', 'SELECT id, sum(id) OVER (ROWS UNBOUNDED PRECEDING) AS s, count(g) OVER (ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW) AS c FROM (SELECT * FROM t ORDER BY w DESC, id) x', 'SELECT id, sum(id) OVER (ORDER BY w DESC, id ROWS UNBOUNDED PRECEDING), count(g) OVER (ORDER BY w DESC, id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW) FROM t'),
   ('lists_in_windows', 'SELECT id, array_agg(id) OVER () AS l, string_agg(w, '','') OVER (RANGE CURRENT ROW EXCLUDE CURRENT ROW) AS o FROM (SELECT * FROM t ORDER BY w DESC, id) x', 'SELECT id, (SELECT array_agg(id ORDER BY w DESC, id) FROM t), (SELECT string_agg(w, '','' ORDER BY w DESC, id) FROM t i WHERE i.id <> o.id) FROM t o'),
+  ('arrays', 'SELECT id, ARRAY(SELECT w FROM (SELECT w FROM t i WHERE i.g = o.g ORDER BY u DESC NULLS LAST, id) x WHERE w <> ''w3'') AS l, ARRAY(SELECT id FROM sorted WHERE g = o.g) AS v FROM t o', 'SELECT id, ARRAY(SELECT w FROM t i WHERE i.g = o.g AND w <> ''w3'' ORDER BY u DESC NULLS LAST, id), ARRAY(SELECT id FROM t i WHERE g = o.g ORDER BY w DESC, id) FROM t o'),
+  ('limits', 'SELECT id, (SELECT w FROM (SELECT w FROM t i WHERE i.g = o.g ORDER BY u DESC NULLS LAST, id) x LIMIT 1) AS l, ARRAY(WITH c AS (SELECT id, w FROM t ORDER BY w DESC, id) SELECT id FROM c OFFSET 2 LIMIT 3) AS v FROM t o', 'SELECT id, (SELECT w FROM t i WHERE i.g = o.g ORDER BY u DESC NULLS LAST, id LIMIT 1), ARRAY(SELECT id FROM t ORDER BY w DESC, id OFFSET 2 LIMIT 3) FROM t o'),
+  ('limit_of_all', 'SELECT id, g FROM (SELECT id, g FROM t ORDER BY w DESC, id) x WHERE g > 0 LIMIT 5', 'SELECT id, g FROM t WHERE g > 0 ORDER BY w DESC, id LIMIT 5'),
+  ('limit_in_view', 'SELECT id FROM first_of_sorted', 'SELECT id FROM t ORDER BY w, id LIMIT 4'),
   ('of_cte', 'WITH c AS (SELECT id, w FROM t ORDER BY w DESC, id) SELECT id, (SELECT json_agg(c)::text FROM c WHERE id > o.id) AS l FROM c o', 'SELECT id, (SELECT json_agg(c ORDER BY w DESC, id)::text FROM (SELECT id, w FROM t) c WHERE id > o.id) AS l FROM t o'),
   ('of_view', 'SELECT array_agg(id) AS l FROM sorted', 'SELECT array_agg(id ORDER BY w DESC, id) FROM t'),
   ('in_view', 'SELECT g, l FROM list_of_sorted WHERE g > 0', 'SELECT g, jsonb_agg(id ORDER BY w, id) FROM t WHERE g > 0 GROUP BY g'),

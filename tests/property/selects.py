@@ -229,8 +229,8 @@ def ordered(query, depth, wanted):
 
 
 def of_sorted(query, depth, wanted):
-    """Returns lists or row numbers in the order of the sub-query or CTE that they read. PostgreSQL keeps that order, unless it
-    groups the rows, or sorts them for another aggregate."""
+    """Returns lists, row numbers or first rows in the order of the sub-query or CTE that they read. PostgreSQL keeps that order,
+    unless it groups the rows, or sorts them for another aggregate."""
     if wanted:
         return core(query, depth, wanted)
     inner, names = select(query, depth - 1, plain=True)
@@ -254,8 +254,13 @@ def of_sorted(query, depth, wanted):
             outputs.append((choices.pick(["array_agg(%s) OVER ()", "first_value(%s) OVER ()", "(max(%s::text) OVER (ROWS 1 PRECEDING))"])
                             % choices.pick(values)[0], None))
             outputs[-1] = ("(%s)::text" % outputs[-1][0], "text")
-    sql = "SELECT %s FROM %s%s" % (output_list(outputs), alias if is_cte else "%s %s" % (sorted_rows, alias),
-                                   where(query, scope, [], 20) if scope else "")
+    source = "%s%s" % (alias if is_cte else "%s %s" % (sorted_rows, alias), where(query, scope, [], 20) if scope else "")
+    sql = "SELECT %s FROM %s" % (output_list(outputs), source)
+    if values and choices.chance(20):
+        sql, outputs = "SELECT ARRAY(SELECT %s FROM %s)::text AS c0" % (choices.pick(values)[0], source), [("", "text")]
+    elif scope and not any(kind in kinds.AMBIGUOUS + unfit for _, kind in names) and choices.chance(20):
+        sql = "SELECT * FROM (SELECT %s FROM %s LIMIT %d) %s" % (output_list(scope), source, 1 + choices.below(5), query.fresh("o"))
+        outputs = scope
     return "SELECT * FROM (WITH %s AS %s %s) %s" % (alias, sorted_rows, sql, query.fresh("o")) if is_cte else sql, columns(outputs)
 
 

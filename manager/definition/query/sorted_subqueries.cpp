@@ -1,5 +1,6 @@
 #include "definition/query/sorted_subqueries.hpp"
 
+#include "pg/limit.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {
@@ -24,10 +25,15 @@ namespace pgtrickle::definition {
 
 namespace {
 
+/* How the rows of a level are read. */
+enum class Reader { rows, array, existence };
+
 struct Level {
     ParseState *state; /* for warnings, or nullptr */
     Query *query;
     const Level *outer;
+    Reader reader;
+    bool is_for_limits;
 };
 
 /* The sub-query or CTE that is the FROM clause of a level. */
@@ -313,16 +319,24 @@ void sort_window(Query *query, WindowClause *window, const SortedInput &input)
     window->orderClause = order_over(input, &query->targetList);
 }
 
+/* Makes the keys columns of the sub-query; returns false if that is not possible. */
+bool show_keys(Query *query, const SortedInput &input)
+{
+    if (!hides_keys(input.subquery))
+        return true;
+    if (can_show_all(query, input)) {
+        show_all(input.entry);
+        return true;
+    }
+    if (input.state != nullptr)
+        warn_of_order(input);
+    return false;
+}
+
 void sort_uses(Query *query, const List *windows, SortedInput *input)
 {
-    if (hides_keys(input->subquery)) {
-        if (!can_show_all(query, *input)) {
-            if (input->state != nullptr)
-                warn_of_order(*input);
-            return;
-        }
-        show_all(input->entry);
-    }
+    if (!show_keys(query, *input))
+        return;
     (void)sort_lists(reinterpret_cast<::Node *>(query->targetList), input);
     (void)sort_lists(query->havingQual, input);
     ListCell *cell;
@@ -330,39 +344,92 @@ void sort_uses(Query *query, const List *windows, SortedInput *input)
         sort_window(query, lfirst_node(WindowClause, cell), *input);
 }
 
-bool sort_level(::Node *node, void *context)
+/* Whether the rows of the level are in the order of its input. */
+bool passes_order_on(const Query *query)
 {
+    return query->sortClause == NIL && query->distinctClause == NIL && query->groupClause == NIL &&
+           query->groupingSets == NIL && !query->hasAggs && query->havingQual == nullptr && !query->hasWindowFuncs &&
+           !query->hasTargetSRFs && query->setOperations == nullptr;
+}
+
+void sort_rows(Query *query, const SortedInput &input)
+{
+    if (show_keys(query, input))
+        query->sortClause = order_over(input, &query->targetList);
+}
+
+void sort_within(const Level &level)
+{
+    Query *query = level.query;
+    SortedInput input;
+    if (!has_sorted_input(&level, &input))
+        return;
+    const bool is_limited = level.reader != Reader::existence && leaves_choice_of_rows(query);
+    if (passes_order_on(query) && (level.is_for_limits ? is_limited : level.reader == Reader::array))
+        return sort_rows(query, input);
+    if (level.is_for_limits)
+        return;
+    const List *windows = unsorted_windows(query);
+    if (windows != NIL || find_unsorted_list(reinterpret_cast<::Node *>(query->targetList), nullptr) ||
+        find_unsorted_list(query->havingQual, nullptr))
+        sort_uses(query, windows, &input);
+}
+
+bool sort_levels(::Node *node, void *context);
+
+bool sort_level(::Node *query, const Level *outer, Reader reader)
+{
+    Level level = *outer;
+    level.query = castNode(Query, query);
+    level.outer = outer->query == nullptr ? nullptr : outer;
+    level.reader = reader;
+    sort_within(level);
+    return walk_query(level.query, sort_levels, &level, 0);
+}
+
+bool sort_levels(::Node *node, void *context)
+{
+    const auto *outer = static_cast<const Level *>(context);
     if (node == nullptr)
         return false;
-    if (!IsA(node, Query))
-        return walk_expression(node, sort_level, context);
-    const auto *outer = static_cast<const Level *>(context);
-    Level level = {outer->state, castNode(Query, node), outer->query == nullptr ? nullptr : outer};
-    SortedInput input;
-    if (has_sorted_input(&level, &input)) {
-        const List *windows = unsorted_windows(level.query);
-        if (windows != NIL || find_unsorted_list(reinterpret_cast<::Node *>(level.query->targetList), nullptr) ||
-            find_unsorted_list(level.query->havingQual, nullptr))
-            sort_uses(level.query, windows, &input);
-    }
-    return walk_query(level.query, sort_level, &level, 0);
+    if (IsA(node, Query))
+        return sort_level(node, outer, Reader::rows);
+    if (!IsA(node, SubLink))
+        return walk_expression(node, sort_levels, context);
+    const auto *link = castNode(SubLink, node);
+    const Reader reader = link->subLinkType == ARRAY_SUBLINK    ? Reader::array
+                          : link->subLinkType == EXISTS_SUBLINK ? Reader::existence
+                                                                : Reader::rows;
+    return sort_levels(link->testexpr, context) || sort_level(link->subselect, outer, reader);
+}
+
+void sort_query(Query *query, const char *text, bool is_for_limits)
+{
+    ParseState *state = make_parsestate(nullptr);
+    state->p_sourcetext = text;
+    Level outside = {state, nullptr, nullptr, Reader::rows, is_for_limits};
+    (void)sort_levels(reinterpret_cast<::Node *>(query), &outside);
+    free_parsestate(state);
 }
 
 } // namespace
 
+void order_limits_by_subqueries(Query *query, const char *text)
+{
+    sort_query(query, text, true);
+}
+
 void write_order_of_subqueries(Query *query, const char *text)
 {
-    ParseState *state = make_parsestate(nullptr);
-    state->p_sourcetext = text;
-    Level outside = {state, nullptr, nullptr};
-    (void)sort_level(reinterpret_cast<::Node *>(query), &outside);
-    free_parsestate(state);
+    sort_query(query, text, false);
 }
 
 void use_order_of_views(Query *expanded)
 {
-    Level outside = {nullptr, nullptr, nullptr};
-    (void)sort_level(reinterpret_cast<::Node *>(expanded), &outside);
+    for (const bool is_for_limits : {true, false}) {
+        Level outside = {nullptr, nullptr, nullptr, Reader::rows, is_for_limits};
+        (void)sort_levels(reinterpret_cast<::Node *>(expanded), &outside);
+    }
 }
 
 } // namespace pgtrickle::definition

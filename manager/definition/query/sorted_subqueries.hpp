@@ -1,5 +1,5 @@
 /*
- * Gives lists and row numbers over a sorted sub-query its order.
+ * Gives lists, row numbers and limits over a sorted sub-query its order.
  *
  * PostgreSQL passes on the rows of a sub-query in its order, so that string_agg(x, ',') FROM (SELECT … ORDER BY y) is a
  * sorted list, as its manual says. A refresh computes a list from rows in any order. So the order is written where the
@@ -16,13 +16,17 @@ extern "C" {
 namespace pgtrickle::definition {
 
 /* Adds the ORDER BY of a sub-query or CTE that is the whole FROM clause of a query, at each level of the analyzed
- * `text` itself, not of views that it reads: to lists without DISTINCT and ORDER BY, and to windows without one, unless
- * no function shows in which order the rows are, or one reads the peers of a row, as rank() does. Keys that the
- * sub-query does not return become columns of it; a WARNING says where they cannot. PostgreSQL frame. */
+ * `text` itself, not of views that it reads: to lists without DISTINCT and ORDER BY, to ARRAY (SELECT …), and to
+ * windows without one, unless no function shows in which order the rows are, or one reads the peers of a row, as rank()
+ * does. Keys that the sub-query does not return become columns of it; a WARNING says where they cannot. PostgreSQL
+ * frame. */
 void write_order_of_subqueries(Query *query, const char *text);
 
-/* As above, in a query whose views are expanded, and without a WARNING. PostgreSQL executes lists of views, or over
- * them, in full, and passes on the rows in the same order. PostgreSQL frame. */
+/* As above, to LIMIT and OFFSET without ORDER BY, which decide by it which rows there are. PostgreSQL frame. */
+void order_limits_by_subqueries(Query *query, const char *text);
+
+/* Both, in a query whose views are expanded, and without a WARNING. PostgreSQL executes lists and limits of views in
+ * full, and passes on the rows in the same order. PostgreSQL frame. */
 void use_order_of_views(Query *expanded);
 
 } // namespace pgtrickle::definition

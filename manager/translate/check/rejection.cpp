@@ -3,6 +3,7 @@
  * then with its views expanded.
  */
 #include "translate/check/rejection.hpp"
+#include "definition/query/sorted_subqueries.hpp"
 #include "definition/stream_table.hpp"
 #include "engine/program.hpp"
 #include "pg/limit.hpp"
@@ -140,10 +141,13 @@ Search search_all(const Query *query, Oid self)
     Search search = {self, Ground::none, -1, InvalidOid};
     if (search_query(reinterpret_cast<Node *>(const_cast<Query *>(query)), &search))
         return search;
-    if (shown_columns(query) > engine::most_columns)
+    if (shown_columns(query) > engine::most_columns) {
         (void)found(&search, Ground::too_many_columns, -1, InvalidOid);
-    else
-        (void)search_query(reinterpret_cast<Node *>(expand_views(query)), &search);
+        return search;
+    }
+    Query *expanded = expand_views(query);
+    definition::use_order_of_views(expanded);
+    (void)search_query(reinterpret_cast<Node *>(expanded), &search);
     return search;
 }
 
