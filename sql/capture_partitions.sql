@@ -86,6 +86,23 @@ UPDATE cap_root SET k = 15 WHERE id = 91;
 SELECT pgtrickle.refresh_stream_table('cap_places');
 SELECT * FROM cap_places ORDER BY id;
 
+-- a_merge_moves_a_row_after_a_trigger_has_refreshed: it costs a marker, as a trigger for INSERT must not fire
+CREATE TABLE cap_lists (id int, k int) PARTITION BY LIST (k);
+CREATE TABLE cap_list PARTITION OF cap_lists FOR VALUES IN (0);
+CREATE TABLE cap_list_other PARTITION OF cap_lists FOR VALUES IN (1);
+INSERT INTO cap_lists VALUES (1, 0), (2, 0);
+SELECT pgtrickle.create_stream_table('cap_listed', 'SELECT id, k FROM cap_list', '520w', 'DIFFERENTIAL');
+CREATE FUNCTION cap_refresh() RETURNS trigger LANGUAGE plpgsql AS
+$$BEGIN PERFORM pgtrickle.refresh_stream_table('cap_listed'); RETURN NULL; END$$;
+CREATE FUNCTION cap_nothing() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$;
+CREATE TRIGGER a_first BEFORE UPDATE ON cap_lists EXECUTE FUNCTION cap_refresh();
+CREATE TRIGGER inserted AFTER INSERT ON cap_lists EXECUTE FUNCTION cap_nothing();
+MERGE INTO cap_lists l USING (VALUES (1)) AS s (i) ON l.id = s.i WHEN MATCHED THEN UPDATE SET k = 1;
+SELECT pgtrickle.refresh_stream_table('cap_listed');
+SELECT * FROM cap_listed;
+DROP TABLE cap_lists CASCADE;
+DROP FUNCTION cap_refresh, cap_nothing;
+
 SELECT pgtrickle.drop_stream_table('cap_places');
 SELECT pgtrickle.drop_stream_table('cap_rows');
 DROP TABLE cap_root, cap_attached, cap_misfit;

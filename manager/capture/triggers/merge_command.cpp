@@ -43,7 +43,28 @@ bool has_any_target(Relation relation)
     return targets->count + targets->below_count > 0;
 }
 
-void watch_merge(ModifyTableState *state)
+/* Has the capture trigger that opens the statement write a marker, by an argument in the statement's own copy of it.
+ * All commands on the table get it: only the first one fires the trigger. */
+void mark_when_opened(const List *commands, Relation relation, const char *reason)
+{
+    const Oid function = trigger_function();
+    ListCell *cell;
+    foreach (cell, commands) {
+        ResultRelInfo *root = lfirst_node(ModifyTableState, cell)->rootResultRelInfo;
+        if (RelationGetRelid(root->ri_RelationDesc) != RelationGetRelid(relation) || root->ri_TrigDesc == nullptr)
+            continue;
+        for (int i = 0; i < root->ri_TrigDesc->numtriggers; i++) {
+            Trigger *trigger = &root->ri_TrigDesc->triggers[i];
+            if (trigger->tgfoid != function || !TRIGGER_FOR_BEFORE(trigger->tgtype))
+                continue;
+            trigger->tgnargs = 1;
+            trigger->tgargs = static_cast<char **>(palloc(sizeof(char *)));
+            trigger->tgargs[0] = const_cast<char *>(reason);
+        }
+    }
+}
+
+void watch_merge(ModifyTableState *state, const List *commands)
 {
     ResultRelInfo *root = state->rootResultRelInfo;
     Relation relation = root->ri_RelationDesc;
@@ -52,17 +73,16 @@ void watch_merge(ModifyTableState *state)
         (state->mt_merge_subcommands & MERGE_UPDATE) == 0 || root->ri_TrigDesc == nullptr || !has_any_target(relation))
         return;
     if ((state->mt_merge_subcommands & MERGE_INSERT) != 0 && repeats_inserted_rows_of_merge())
-        mark_around(RelationGetRelid(relation), "a MERGE inserted and updated rows of a partitioned table");
+        mark_when_opened(commands, relation, "a MERGE inserted and updated rows of a partitioned table");
     if ((state->mt_merge_subcommands & all) == all)
         return;
     int16 added = 0;
     added |= (state->mt_merge_subcommands & MERGE_INSERT) == 0 ? TRIGGER_TYPE_INSERT : 0;
     added |= (state->mt_merge_subcommands & MERGE_DELETE) == 0 ? TRIGGER_TYPE_DELETE : 0;
-    if (!has_foreign_statement_trigger(root->ri_TrigDesc, added)) {
+    if (!has_foreign_statement_trigger(root->ri_TrigDesc, added))
         state->mt_merge_subcommands |= all;
-        return;
-    }
-    mark_around(RelationGetRelid(relation), "a MERGE may have moved rows between its partitions");
+    else
+        mark_when_opened(commands, relation, "a MERGE may have moved rows between its partitions");
 }
 
 /* Returns the relations that `relid` references by a foreign key with an action on UPDATE, or on DELETE where
@@ -124,14 +144,14 @@ void watch_whole_statement(const List *commands)
     }
     foreach (merge, commands) {
         const auto *state = lfirst_node(ModifyTableState, merge);
-        const Oid relid = target_of(merge);
-        if (state->operation != CMD_MERGE || !has_any_target(state->rootResultRelInfo->ri_RelationDesc))
+        Relation relation = state->rootResultRelInfo->ri_RelationDesc;
+        if (state->operation != CMD_MERGE || !has_any_target(relation))
             continue;
-        bool is_changed_twice = may_cascade_to(relid, changed, has_deletions);
+        bool is_changed_twice = may_cascade_to(target_of(merge), changed, has_deletions);
         foreach (other, commands)
-            is_changed_twice |= lfirst(other) != state && target_of(other) == relid;
+            is_changed_twice |= lfirst(other) != state && target_of(other) == target_of(merge);
         if (is_changed_twice)
-            mark_around(relid, "a MERGE was part of a statement with other changes of the table");
+            mark_when_opened(commands, relation, "a MERGE was part of a statement with other changes of the table");
     }
 }
 
@@ -142,15 +162,17 @@ void start_merge(QueryDesc *query, int flags, const Next &next)
     next();
     if ((flags & EXEC_FLAG_EXPLAIN_ONLY) != 0 || query->planstate == nullptr)
         return;
-    List *within_with = query->estate->es_auxmodifytables;
+    const List *within_with = query->estate->es_auxmodifytables;
     PlanState *top = IsA(query->planstate, ModifyTableState) ? query->planstate : nullptr;
-    if (top != nullptr)
-        watch_merge(castNode(ModifyTableState, top));
+    if (within_with == NIL && (top == nullptr || castNode(ModifyTableState, top)->operation != CMD_MERGE))
+        return;
+    MemoryContext old_context = MemoryContextSwitchTo(query->estate->es_query_cxt);
+    const List *commands = top != nullptr ? lappend(list_copy(within_with), top) : within_with;
     ListCell *cell;
-    foreach (cell, within_with)
-        watch_merge(lfirst_node(ModifyTableState, cell));
-    if (within_with != NIL || (top != nullptr && castNode(ModifyTableState, top)->operation == CMD_MERGE))
-        watch_whole_statement(top != nullptr ? lappend(list_copy(within_with), top) : within_with);
+    foreach (cell, commands)
+        watch_merge(lfirst_node(ModifyTableState, cell), commands);
+    watch_whole_statement(commands);
+    MemoryContextSwitchTo(old_context);
 }
 
 } // namespace pgtrickle::capture

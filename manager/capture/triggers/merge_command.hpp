@@ -6,6 +6,9 @@
  * partitioned table the triggers of all three actions are made to fire; if that would fire a user's trigger
  * too, a marker is written instead. So it is where the server shows the rows of the MERGE, or those that other commands
  * of the statement or actions of foreign keys change in its target, to no trigger (pg/versions/executor.hpp).
+ *
+ * The marker is written by the capture trigger that opens the statement: from then on to its end nothing refreshes in
+ * the transaction. A refresh by a user's trigger that fires before would pass a marker that is there already.
  * PostgreSQL frames.
  */
 #pragma once

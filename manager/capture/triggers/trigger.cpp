@@ -139,6 +139,8 @@ Datum pgtrickle_capture(PG_FUNCTION_ARGS)
         log_row_change(trigger);
     } else if (TRIGGER_FIRED_BEFORE(trigger->tg_event)) {
         open_statement(trigger->tg_relation, command_of(trigger->tg_event));
+        if (trigger->tg_trigger->tgnargs > 0) /* of a MERGE (merge_command.hpp) */
+            mark_around(relid, trigger->tg_trigger->tgargs[0]);
     } else {
         if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
             write_marker(relid, "it was truncated");
