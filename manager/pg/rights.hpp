@@ -5,6 +5,9 @@
  * rights of the stream table's owner in a security-restricted operation: AsOwner. tests/lint/rules/rights.py
  * lists the purpose of every other switch, and why no code of a user can run under it.
  *
+ * Below an action of a foreign key, PostgreSQL lets the owner of a table pass over FORCE ROW LEVEL SECURITY, also in
+ * triggers that the action fires. Behind a switch, it does not: a refresh by such a trigger would store the rows.
+ *
  * A switch restores the previous user and security context when it is destroyed; after a PostgreSQL error the
  * abort of the (sub)transaction restores them as well.
  */
@@ -27,7 +30,7 @@ class UserSwitch {
     UserSwitch(Oid user, int added_flags, bool is_for_code_of_user = false) : outer_caller_(caller_)
     {
         GetUserIdAndSecContext(&user_, &flags_);
-        SetUserIdAndSecContext(user, flags_ | added_flags);
+        SetUserIdAndSecContext(user, (flags_ & ~SECURITY_NOFORCE_RLS) | added_flags);
         is_outermost_ = asking_ == InvalidOid;
         if (is_outermost_)
             asking_ = user_;
