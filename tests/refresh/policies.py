@@ -1,7 +1,8 @@
 #!/usr/bin/python3 -B
 """Shows that a stream table follows its owner's row-level security: random policies of a source, of what policies read,
 of what those read in turn, by tables and views, beside changes of rows, views, owners, roles and memberships. After each
-step the stream tables are refreshed, and read exactly, and compared with their queries as their owner reads them."""
+step the stream tables are refreshed, also by triggers below an action of a foreign key, where PostgreSQL lifts FORCE ROW LEVEL
+SECURITY, and read exactly, and compared with their queries as their owner reads them."""
 
 import sys
 from collections import Counter
@@ -41,11 +42,13 @@ def set_up():
         CREATE VIEW va AS SELECT own FROM la; CREATE VIEW vb AS SELECT own FROM lb; CREATE VIEW by_owner AS SELECT id, own FROM src;
         CREATE VIEW by_invoker WITH (security_invoker) AS SELECT id, own FROM src;
         GRANT SELECT, TRIGGER ON ALL TABLES IN SCHEMA public TO PUBLIC; ALTER TABLE src ENABLE ROW LEVEL SECURITY;
-        CREATE POLICY p1 ON src USING (own IN (SELECT own FROM la))""")
+        CREATE POLICY p1 ON src USING (own IN (SELECT own FROM la)); ALTER TABLE src FORCE ROW LEVEL SECURITY; ALTER TABLE src OWNER TO {OWNER}""")
     db.run(f"SET ROLE {OWNER}")
     for name, query in QUERIES.items():
         db.run("SELECT pgtrickle.create_stream_table(%s, %s, '1h')", name, query)
-    db.run("RESET ROLE")
+    db.run("""CREATE TABLE rp_parent (name text PRIMARY KEY); CREATE TABLE rp_child (name text REFERENCES rp_parent ON DELETE CASCADE);
+        CREATE FUNCTION refresh_within() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pgtrickle.refresh_stream_table(old.name); RETURN old; END $$;
+        CREATE TRIGGER within BEFORE DELETE ON rp_child FOR EACH ROW EXECUTE FUNCTION refresh_within(); RESET ROLE""")
 
 
 def later(random, name):
@@ -86,6 +89,7 @@ def change_of_rights(random, name):
     if name == "src":
         return random.choice((f"GRANT {FRIENDS} TO {OWNER}", f"REVOKE {FRIENDS} FROM {OWNER}", "ALTER TABLE src FORCE ROW LEVEL SECURITY"))
     return random.choice((f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY", f"ALTER TABLE {name} DISABLE ROW LEVEL SECURITY",
+                          f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY", f"ALTER TABLE {name} NO FORCE ROW LEVEL SECURITY",
                           f"ALTER TABLE {name} OWNER TO {random.choice(('postgres', 'rp_other', OWNER))}"))
 
 
@@ -103,6 +107,16 @@ def rows_of(statement):
         return Counter(db.run(statement))
     except psycopg2.Error as error:
         return error.pgcode
+
+
+def fails_to_refresh(random, name):
+    within = f"INSERT INTO rp_parent VALUES ('{name}'); INSERT INTO rp_child VALUES ('{name}'); DELETE FROM rp_parent WHERE name = '{name}'"
+    try:
+        db.run(random.choice((f"SELECT pgtrickle.refresh_stream_table('{name}')", f"BEGIN; {within}; COMMIT")))
+        return False
+    except psycopg2.Error:
+        db.run("ROLLBACK")
+        return True
 
 
 def compare(done, how, failed=()):
@@ -133,7 +147,7 @@ def follow(number):
             db.run("SET pg_trickle.read_mode = exact; SET pg_trickle.on_stale = error")
             compare(done, "read exactly")
             db.run("RESET pg_trickle.read_mode; RESET pg_trickle.on_stale")
-        failed = {name for name in QUERIES if isinstance(rows_of(f"SELECT pgtrickle.refresh_stream_table('{name}')"), str)}
+        failed = {name for name in QUERIES if fails_to_refresh(random, name)}
         compare(done, "refreshed", failed)
         telling += 0 < len(list(db.run("SELECT id FROM src"))) < everything
         db.run("RESET ROLE")
