@@ -62,4 +62,5 @@ def main():
         cursor.execute("SELECT pg_reload_conf()")
 
 
-main()
+if __name__ == "__main__":
+    main()
