@@ -121,15 +121,6 @@ inline IndexScanDesc begin_index_scan(Relation heap, Relation index, Snapshot sn
 #endif
 }
 
-inline MinimalTuple form_minimal_tuple(TupleDesc columns, Datum *values, bool *nulls)
-{
-#if PG_VERSION_NUM < 180000
-    return heap_form_minimal_tuple(columns, values, nulls);
-#else
-    return heap_form_minimal_tuple(columns, values, nulls, 0);
-#endif
-}
-
 /* Indexes that an update must insert into. Since 16, an update may require only those that summarize
  * blocks. */
 #if PG_VERSION_NUM < 160000

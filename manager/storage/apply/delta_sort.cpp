@@ -1,7 +1,5 @@
 #include "storage/apply/delta_sort.hpp"
 
-#include "pg/versions/heaps.hpp"
-
 extern "C" {
 #include "access/htup_details.h"
 #include "catalog/pg_operator.h"
@@ -80,6 +78,7 @@ DeltaSort *begin_delta_sort(TupleDesc columns, const Identity *place, const int 
         TupleDescCopyEntry(delta->descriptor, i, columns, i);
     TupleDescInitEntry(delta->descriptor, columns->natts + 1, "pgt_hash", INT8OID, -1, 0);
     delta->sort = order == DeltaOrder::hash ? sort_by_hash(delta) : sort_by_values(delta);
+    delta->put_slot = MakeSingleTupleTableSlot(delta->descriptor, &TTSOpsVirtual);
     delta->slot = MakeSingleTupleTableSlot(delta->descriptor, &TTSOpsMinimalTuple);
     delta->row_context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle delta row", ALLOCSET_SMALL_SIZES);
     delta->place_values = static_cast<Datum *>(palloc(sizeof(Datum) * (delta->column_count + 1)));
@@ -96,24 +95,20 @@ void put_row(DeltaSort *delta, const Datum *values, const bool *nulls)
     }
     const int64 hash = delta->place->hash(delta->place_values, delta->place_nulls);
     MemoryContextSwitchTo(previous);
+    MemoryContextReset(delta->row_context);
     put_hashed_row(delta, values, nulls, hash);
 }
 
 void put_hashed_row(DeltaSort *delta, const Datum *values, const bool *nulls, int64 hash)
 {
-    MemoryContext previous = MemoryContextSwitchTo(delta->row_context);
-    auto *row_values = static_cast<Datum *>(palloc(sizeof(Datum) * (delta->column_count + 1)));
-    auto *row_nulls = static_cast<bool *>(palloc(sizeof(bool) * (delta->column_count + 1)));
-    memcpy(row_values, values, sizeof(Datum) * delta->column_count);
-    memcpy(row_nulls, nulls, sizeof(bool) * delta->column_count);
-    row_values[delta->column_count] = Int64GetDatum(hash);
-    row_nulls[delta->column_count] = false;
-    MinimalTuple tuple = form_minimal_tuple(delta->descriptor, row_values, row_nulls);
-    ExecStoreMinimalTuple(tuple, delta->slot, false);
-    tuplesort_puttupleslot(delta->sort, delta->slot);
-    ExecClearTuple(delta->slot);
-    MemoryContextSwitchTo(previous);
-    MemoryContextReset(delta->row_context);
+    TupleTableSlot *row = delta->put_slot;
+    memcpy(row->tts_values, values, sizeof(Datum) * delta->column_count);
+    memcpy(row->tts_isnull, nulls, sizeof(bool) * delta->column_count);
+    row->tts_values[delta->column_count] = Int64GetDatum(hash);
+    row->tts_isnull[delta->column_count] = false;
+    ExecStoreVirtualTuple(row);
+    tuplesort_puttupleslot(delta->sort, row);
+    ExecClearTuple(row);
     delta->row_count++;
 }
 
@@ -137,6 +132,7 @@ int64 hash_of_row(const DeltaSort *delta)
 
 void end_delta_sort(DeltaSort *delta)
 {
+    ExecDropSingleTupleTableSlot(delta->put_slot);
     ExecDropSingleTupleTableSlot(delta->slot);
     tuplesort_end(delta->sort);
     MemoryContextDelete(delta->row_context);

@@ -28,8 +28,9 @@ struct DeltaSort {
     int column_count;
     TupleDesc descriptor; /* columns and pgt_hash */
     Tuplesortstate *sort;
+    TupleTableSlot *put_slot; /* of the row that is added; the sort copies it */
     TupleTableSlot *slot;
-    MemoryContext row_context;
+    MemoryContext row_context; /* for the hash of a row */
     Datum *place_values;
     bool *place_nulls;
     int64 row_count;
