@@ -27,6 +27,8 @@ INSERT INTO definition VALUES
   ('limits', 'SELECT id, (SELECT w FROM (SELECT w FROM t i WHERE i.g = o.g ORDER BY u DESC NULLS LAST, id) x LIMIT 1) AS l, ARRAY(WITH c AS (SELECT id, w FROM t ORDER BY w DESC, id) SELECT id FROM c OFFSET 2 LIMIT 3) AS v FROM t o', 'SELECT id, (SELECT w FROM t i WHERE i.g = o.g ORDER BY u DESC NULLS LAST, id LIMIT 1), ARRAY(SELECT id FROM t ORDER BY w DESC, id OFFSET 2 LIMIT 3) FROM t o'),
   ('limit_of_all', 'SELECT id, g FROM (SELECT id, g FROM t ORDER BY w DESC, id) x WHERE g > 0 LIMIT 5', 'SELECT id, g FROM t WHERE g > 0 ORDER BY w DESC, id LIMIT 5'),
   ('limit_in_view', 'SELECT id FROM first_of_sorted', 'SELECT id FROM t ORDER BY w, id LIMIT 4'),
+  ('first_of_each', 'SELECT DISTINCT ON (g) g, id, w FROM (SELECT * FROM t ORDER BY g, w DESC, id) x WHERE id <> 4', 'SELECT DISTINCT ON (g) g, id, w FROM t WHERE id <> 4 ORDER BY g, w DESC, id'),
+  ('first_of_some', 'SELECT o.id, l.* FROM t o, LATERAL (SELECT DISTINCT ON (g) g AS k, g, w FROM (SELECT g, w FROM t i WHERE i.id < o.id ORDER BY g, u DESC NULLS LAST, id) x LIMIT 2) l', 'SELECT o.id, l.* FROM t o, LATERAL (SELECT DISTINCT ON (g) g AS k, g, w FROM t i WHERE i.id < o.id ORDER BY g, u DESC NULLS LAST, id LIMIT 2) l'),
   ('of_cte', 'WITH c AS (SELECT id, w FROM t ORDER BY w DESC, id) SELECT id, (SELECT json_agg(c)::text FROM c WHERE id > o.id) AS l FROM c o', 'SELECT id, (SELECT json_agg(c ORDER BY w DESC, id)::text FROM (SELECT id, w FROM t) c WHERE id > o.id) AS l FROM t o'),
   ('of_view', 'SELECT array_agg(id) AS l FROM sorted', 'SELECT array_agg(id ORDER BY w DESC, id) FROM t'),
   ('in_view', 'SELECT g, l FROM list_of_sorted WHERE g > 0', 'SELECT g, jsonb_agg(id ORDER BY w, id) FROM t WHERE g > 0 GROUP BY g'),

@@ -278,6 +278,9 @@ def distinct_on(query, depth, wanted):
         scope = [("%s.%s" % (alias, name), kind) for name, kind in names]
         sets = ", generate_series(1, least(%s, 3)) AS made" % expressions.of_kind(query, scope, "int", expressions.NEST)
         shown = names + [("made", "int")]
+    if not sets and query.choices.chance(25):
+        return "SELECT DISTINCT ON (%s) * FROM (SELECT * FROM (%s) %s ORDER BY %s, %s) %s" % (
+            ", ".join(keys), inner, alias, ", ".join(keys), rest, query.fresh("o")), shown
     return "SELECT DISTINCT ON (%s) *%s FROM (%s) %s ORDER BY %s, %s" % (
         ", ".join(keys), sets, inner, alias, first, rest), shown
 

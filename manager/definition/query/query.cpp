@@ -153,7 +153,7 @@ ParsedQuery parse_and_analyze(const char *text)
     Query *query = parse_analyze_fixedparams(statement, text, nullptr, 0, nullptr);
     if (query->commandType != CMD_SELECT || query->utilityStmt != nullptr || query->hasModifyingCTE)
         refuse_statement(text, "It changes data.", -1);
-    order_limits_by_subqueries(query, text);
+    choose_rows_by_subqueries(query, text);
     order_limited_subqueries(query, text);
     write_order_of_subqueries(query, text);
     error_context_stack = callback.previous;

@@ -33,7 +33,7 @@ struct Level {
     Query *query;
     const Level *outer;
     Reader reader;
-    bool is_for_limits;
+    bool is_for_choice;
 };
 
 /* The sub-query or CTE that is the FROM clause of a level. */
@@ -344,18 +344,46 @@ void sort_uses(Query *query, const List *windows, SortedInput *input)
         sort_window(query, lfirst_node(WindowClause, cell), *input);
 }
 
-/* Whether the rows of the level are in the order of its input. */
+/* Whether the rows of the level are those of its input, in the same order, but for a DISTINCT. */
 bool passes_order_on(const Query *query)
 {
-    return query->sortClause == NIL && query->distinctClause == NIL && query->groupClause == NIL &&
-           query->groupingSets == NIL && !query->hasAggs && query->havingQual == nullptr && !query->hasWindowFuncs &&
-           !query->hasTargetSRFs && query->setOperations == nullptr;
+    return query->sortClause == NIL && query->groupClause == NIL && query->groupingSets == NIL && !query->hasAggs &&
+           query->havingQual == nullptr && !query->hasWindowFuncs && !query->hasTargetSRFs &&
+           query->setOperations == nullptr;
+}
+
+/* Whether the input is sorted as DISTINCT ON needs its rows, which PostgreSQL then does not sort again. */
+bool is_sorted_for_distinct(const Query *query, const SortedInput &input)
+{
+    if (!query->hasDistinctOn || list_length(query->distinctClause) > list_length(input.subquery->sortClause))
+        return false;
+    ListCell *cell;
+    foreach (cell, query->distinctClause) {
+        auto *clause = lfirst_node(SortGroupClause, cell);
+        const auto *sorted = list_nth_node(SortGroupClause, input.subquery->sortClause, foreach_current_index(cell));
+        if (clause->sortop != sorted->sortop || clause->nulls_first != sorted->nulls_first ||
+            !equal(get_sortgroupclause_expr(clause, query->targetList), key_of(input, sorted)))
+            return false;
+    }
+    return true;
 }
 
 void sort_rows(Query *query, const SortedInput &input)
 {
-    if (show_keys(query, input))
-        query->sortClause = order_over(input, &query->targetList);
+    if (!show_keys(query, input))
+        return;
+    query->sortClause = order_over(input, &query->targetList);
+    if (query->hasDistinctOn) /* by the targets of the order, of which some may be equal to others */
+        query->distinctClause = static_cast<List *>(
+            copyObjectImpl(list_truncate(list_copy(query->sortClause), list_length(query->distinctClause))));
+}
+
+/* Whether the order decides which rows the level has. */
+bool chooses_by_order(const Level &level, const SortedInput &input)
+{
+    if (level.query->distinctClause != NIL)
+        return is_sorted_for_distinct(level.query, input);
+    return level.reader != Reader::existence && leaves_choice_of_rows(level.query);
 }
 
 void sort_within(const Level &level)
@@ -364,10 +392,10 @@ void sort_within(const Level &level)
     SortedInput input;
     if (!has_sorted_input(&level, &input))
         return;
-    const bool is_limited = level.reader != Reader::existence && leaves_choice_of_rows(query);
-    if (passes_order_on(query) && (level.is_for_limits ? is_limited : level.reader == Reader::array))
+    const bool is_array = level.reader == Reader::array && query->distinctClause == NIL;
+    if (passes_order_on(query) && (level.is_for_choice ? chooses_by_order(level, input) : is_array))
         return sort_rows(query, input);
-    if (level.is_for_limits)
+    if (level.is_for_choice)
         return;
     const List *windows = unsorted_windows(query);
     if (windows != NIL || find_unsorted_list(reinterpret_cast<::Node *>(query->targetList), nullptr) ||
@@ -403,18 +431,18 @@ bool sort_levels(::Node *node, void *context)
     return sort_levels(link->testexpr, context) || sort_level(link->subselect, outer, reader);
 }
 
-void sort_query(Query *query, const char *text, bool is_for_limits)
+void sort_query(Query *query, const char *text, bool is_for_choice)
 {
     ParseState *state = make_parsestate(nullptr);
     state->p_sourcetext = text;
-    Level outside = {state, nullptr, nullptr, Reader::rows, is_for_limits};
+    Level outside = {state, nullptr, nullptr, Reader::rows, is_for_choice};
     (void)sort_levels(reinterpret_cast<::Node *>(query), &outside);
     free_parsestate(state);
 }
 
 } // namespace
 
-void order_limits_by_subqueries(Query *query, const char *text)
+void choose_rows_by_subqueries(Query *query, const char *text)
 {
     sort_query(query, text, true);
 }
@@ -426,8 +454,8 @@ void write_order_of_subqueries(Query *query, const char *text)
 
 void use_order_of_views(Query *expanded)
 {
-    for (const bool is_for_limits : {true, false}) {
-        Level outside = {nullptr, nullptr, nullptr, Reader::rows, is_for_limits};
+    for (const bool is_for_choice : {true, false}) {
+        Level outside = {nullptr, nullptr, nullptr, Reader::rows, is_for_choice};
         (void)sort_levels(reinterpret_cast<::Node *>(expanded), &outside);
     }
 }

@@ -1,5 +1,5 @@
 /*
- * Gives lists, row numbers and limits over a sorted sub-query its order.
+ * Gives lists, row numbers, limits and DISTINCT ON over a sorted sub-query its order.
  *
  * PostgreSQL passes on the rows of a sub-query in its order, so that string_agg(x, ',') FROM (SELECT … ORDER BY y) is a
  * sorted list, as its manual says. A refresh computes a list from rows in any order. So the order is written where the
@@ -22,8 +22,9 @@ namespace pgtrickle::definition {
  * frame. */
 void write_order_of_subqueries(Query *query, const char *text);
 
-/* As above, to LIMIT and OFFSET without ORDER BY, which decide by it which rows there are. PostgreSQL frame. */
-void order_limits_by_subqueries(Query *query, const char *text);
+/* As above, to LIMIT and OFFSET without ORDER BY, and to DISTINCT ON by the first keys, which decide by it which rows
+ * there are. PostgreSQL frame. */
+void choose_rows_by_subqueries(Query *query, const char *text);
 
 /* Both, in a query whose views are expanded, and without a WARNING. PostgreSQL executes lists and limits of views in
  * full, and passes on the rows in the same order. PostgreSQL frame. */
