@@ -124,11 +124,11 @@ Node *guard_over(const Input &input, SubLink *link, const std::vector<Node *> &n
         return guard_of(expressions, link, outer);
     });
     if (guard == nullptr)
-        return nullptr;
+        return outer;
     guard = replaced(guard, before, values);
     Node *const *columns = input.scope.data();
     const size_t count = input.scope.size();
-    return call([&] { return can_be_computed(guard, columns, count); }) ? guard : nullptr;
+    return call([&] { return can_be_computed(guard, columns, count); }) ? guard : outer;
 }
 
 } // namespace
