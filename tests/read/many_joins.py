@@ -69,7 +69,8 @@ def case_of(number):
 try:
     for i in range(TABLES):
         db.run(f"CREATE TABLE t{i} (id int PRIMARY KEY, a int NOT NULL, b int NOT NULL)")
-        db.run(f"INSERT INTO t{i} SELECT g, 1 + (g::bigint * {7919 + i}) % {ROWS}, 1 + (g::bigint * {104729 + i}) % {ROWS} "
+        # Factors that have no divisor in common with ROWS: each value comes once.
+        db.run(f"INSERT INTO t{i} SELECT g, 1 + (g::bigint * {7919 + 2 * i}) % {ROWS}, 1 + (g::bigint * {104729 + 2 * i}) % {ROWS} "
                f"FROM generate_series(1, {ROWS}) g")
         db.run(f"VACUUM ANALYZE t{i}")
     db.run("SET statement_timeout = '20s'")
