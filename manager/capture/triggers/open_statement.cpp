@@ -76,14 +76,15 @@ bool is_statement_open_on(const List *relids)
 void open_statement(Relation relation, CmdType command)
 {
     if (count == capacity) {
-        capacity = capacity == 0 ? 16 : capacity * 2;
+        const int wanted = capacity == 0 ? 16 : capacity * 2;
         auto *larger =
-            static_cast<OpenStatement *>(MemoryContextAlloc(TopMemoryContext, sizeof(OpenStatement) * capacity));
+            static_cast<OpenStatement *>(MemoryContextAlloc(TopMemoryContext, sizeof(OpenStatement) * wanted));
         if (count > 0)
             memcpy(larger, statements, sizeof(OpenStatement) * count);
         if (statements != nullptr)
             pfree(statements);
         statements = larger;
+        capacity = wanted; /* last: memory may have run out */
     }
     /* The active snapshot is the statement's own. The present command id may be greater, because of a user's
      * BEFORE trigger. */
