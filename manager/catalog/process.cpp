@@ -209,6 +209,7 @@ void at_transaction_event(XactEvent event)
             end_transaction(event);
         } catch (const std::bad_alloc &) {
             local().waiting.clear();
+            InterruptHoldoffCount = holdoffs;
         } catch (const PgError &) {
             local().waiting.clear();
             InterruptHoldoffCount = holdoffs;

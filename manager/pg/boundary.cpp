@@ -6,15 +6,33 @@ namespace pgtrickle {
 
 namespace boundary {
 
+namespace {
+
+/* Returns null if there is no memory for the copy. */
+ErrorData *copy_current_error()
+{
+    SavedErrorState saved;
+    sigjmp_buf buffer;
+    if (sigsetjmp(buffer, 0) != 0)
+        return nullptr;
+    PG_exception_stack = &buffer;
+    return CopyErrorData();
+}
+
+} // namespace
+
 void throw_current_error(MemoryContext memory)
 {
     /* The error is copied out of ErrorContext into the transaction's context, which outlives every frame that
      * the exception passes, including the frame of a subtransaction. Outside of a transaction it is copied
-     * into the context that was current. If copying fails, out of memory is raised. */
+     * into the context that was current. An error of the copy must not leave by longjmp, which would skip the
+     * destructors of the C++ frames. */
     MemoryContextSwitchTo(TopTransactionContext != nullptr ? TopTransactionContext : memory);
-    ErrorData *error = CopyErrorData();
+    ErrorData *error = copy_current_error();
     FlushErrorState();
     MemoryContextSwitchTo(memory);
+    if (error == nullptr)
+        throw std::bad_alloc();
     throw PgError(error);
 }
 

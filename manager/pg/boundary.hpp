@@ -9,8 +9,9 @@
  *
  * enter() leads from C into C++: it is the body of each SQL function, and hooks, triggers and callbacks, which
  * are PostgreSQL frames, call it where they need C++. call() leads from C++ into PostgreSQL: an ereport(ERROR) inside
- * it becomes a PgError exception. A PgError must reach enter(), or the catch of a subtransaction that is then rolled
- * back: only the abort of a (sub)transaction releases locks, pins and snapshots, so a PgError must not be swallowed.
+ * it becomes a PgError exception, or bad_alloc if there is no memory to copy it. Either must reach enter(), or the
+ * catch of a subtransaction that is then rolled back: only the abort of a (sub)transaction releases locks, pins and
+ * snapshots, so none may be swallowed.
  */
 #pragma once
 
@@ -79,7 +80,7 @@ char *copy_message(const char *message) noexcept;
 } // namespace boundary
 
 /* Runs `lambda`, in which PostgreSQL may ereport, and returns its result. The lambda is a PostgreSQL frame:
- * it owns nothing with a destructor and returns a trivial type. Throws PgError. A call costs some
+ * it owns nothing with a destructor and returns a trivial type. Throws PgError, or bad_alloc. A call costs some
  * nanoseconds: wrap a batch of rows, not each row. */
 template <class Lambda> auto call(Lambda &&lambda) -> std::invoke_result_t<Lambda>
 {
