@@ -53,10 +53,11 @@ void note_subscription(Datum, int, uint32)
 
 void create_tables()
 {
-    known_sources = new_session_table<Oid, Known>("pg_trickle sources with all triggers", 64);
+    auto *sources = new_session_table<Oid, Known>("pg_trickle sources with all triggers", 64);
     watched_relations = new_session_table<Oid, Watched>("pg_trickle relations around sources", 256);
     listen_to_relations(note_change);
     CacheRegisterSyscacheCallback(SUBSCRIPTIONRELMAP, note_subscription, Datum{0});
+    known_sources = sources; /* says that both are there */
 }
 
 bool is_unchanged(const Known *known)
