@@ -24,6 +24,7 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <optional>
 
 namespace pgtrickle {
 
@@ -203,9 +204,41 @@ bool is_left_to_commit(Oid relid, const mailbox::OwnEffects &own)
            enter([=] { return refresh::may_run_here(relid); });
 }
 
+/* Whether a commit that goes on, and that nothing sees yet, applies the changes that the mailbox counts as missing. */
+bool is_being_applied(Oid relid)
+{
+    return find_served_relation(relid)->is_immediate && lacks_nothing(relid);
+}
+
 Freshness refused(const mailbox::State &state, bool is_populated)
 {
     return {Verdict::stale, state.is_suspended ? Obstacle::suspended : Obstacle::failed, is_populated};
+}
+
+/* Judges a stream table that has to show what this transaction has changed. Nothing: it is judged as any other. */
+std::optional<Freshness> judge_own_changes(Oid relid, const mailbox::MailboxStatus &known,
+                                           const mailbox::OwnEffects &own, bool is_populated)
+{
+    if (own.is_current && is_populated)
+        return Freshness{Verdict::serve, Obstacle::none, true};
+    if (is_left_to_commit(relid, own) && is_populated)
+        return Freshness{Verdict::stale, Obstacle::own_changes, true};
+    if (can_refresh_here(relid))
+        return Freshness{Verdict::refresh_here, Obstacle::none, is_populated};
+    const bool is_refreshable_by_others_only = !may_refresh(relid);
+    /* The manager applies the changes of others, and may find that this transaction has changed nothing
+     * that the stream table reads. */
+    if (is_refreshable_by_others_only && own.has_changes && !known.is_current() && !known.state.is_suspended &&
+        !known.state.is_failing)
+        return Freshness{Verdict::request, Obstacle::none, is_populated, true};
+    /* Only this transaction sees its changes, or holds the lock. */
+    if (own.has_changes || own.holds_it)
+        return Freshness{Verdict::stale,
+                         is_refreshable_by_others_only   ? Obstacle::own_changes
+                         : would_refresh_unlogged(relid) ? Obstacle::open_statement
+                                                         : Obstacle::read_only,
+                         is_populated};
+    return std::nullopt;
 }
 
 } // namespace
@@ -279,27 +312,9 @@ Freshness judge(Oid relid, TimestampTz now)
         return {Verdict::stale, Obstacle::open_statement, is_populated};
     /* The manager may have been unable to lock an upstream or companion that this transaction has locked. */
     bool is_own = own.has_changes || own.holds_it || (mailbox::holds_any() && !known.is_current());
-    if (is_own && has_to_be_current(relid)) {
-        if (own.is_current && is_populated)
-            return {Verdict::serve, Obstacle::none, true};
-        if (is_left_to_commit(relid, own) && is_populated)
-            return {Verdict::stale, Obstacle::own_changes, true};
-        if (can_refresh_here(relid))
-            return {Verdict::refresh_here, Obstacle::none, is_populated};
-        const bool is_refreshable_by_others_only = !may_refresh(relid);
-        /* The manager applies the changes of others, and may find that this transaction has changed nothing
-         * that the stream table reads. */
-        if (is_refreshable_by_others_only && own.has_changes && !known.is_current() && !known.state.is_suspended &&
-            !known.state.is_failing)
-            return {Verdict::request, Obstacle::none, is_populated, true};
-        /* Only this transaction sees its changes, or holds the lock. */
-        if (own.has_changes || own.holds_it)
-            return {Verdict::stale,
-                    is_refreshable_by_others_only   ? Obstacle::own_changes
-                    : would_refresh_unlogged(relid) ? Obstacle::open_statement
-                                                    : Obstacle::read_only,
-                    is_populated};
-    }
+    if (is_own && has_to_be_current(relid))
+        if (const auto judged = judge_own_changes(relid, known, own, is_populated))
+            return *judged;
     if (own.holds_it && !is_populated)
         return {Verdict::serve, Obstacle::none, false};
     const bool is_by_schedule = is_by_own_schedule(relid);
@@ -323,8 +338,7 @@ Freshness judge(Oid relid, TimestampTz now)
         return {can_refresh_here(relid) ? Verdict::refresh_here : Verdict::stale, Obstacle::read_only, true};
     if (known.is_known && (known.state.is_suspended || known.state.is_failing))
         return refused(known.state, is_populated);
-    /* What is missing is as a rule that of a commit that goes on, and that applies it. */
-    const bool is_served = is_populated && !is_own && find_served_relation(relid)->is_immediate && lacks_nothing(relid);
+    const bool is_served = is_populated && !is_own && is_being_applied(relid);
     return {is_served ? Verdict::serve : Verdict::request, Obstacle::none, is_populated, true};
 }
 
