@@ -105,12 +105,14 @@ struct Search {
     }
 };
 
-/* Whether the node contains the link, which is `context`. */
+/* Whether the node contains the link, which is `context`, also where it is compared with the rows of another one. */
 bool contains(Node *node, void *context)
 {
     if (node == nullptr)
         return false;
-    return IsA(node, SubLink) ? equal(node, context) : walk_expression(node, contains, context);
+    if (!IsA(node, SubLink))
+        return walk_expression(node, contains, context);
+    return equal(node, context) || contains(castNode(SubLink, node)->testexpr, context);
 }
 
 bool visit(Node *node, void *context);
