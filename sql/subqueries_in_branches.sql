@@ -28,6 +28,8 @@ INSERT INTO kept VALUES
   ('behind_a_column', $$SELECT id, CASE WHEN q > 0 THEN (k, (SELECT max(v / q) FROM i WHERE i.k = o.k)) NOT IN (SELECT k, v FROM i WHERE v IS NOT NULL) END AS r FROM o$$),
   ('before_coalesced_in', $$SELECT id, coalesce(nullif(q, 1) = 0, (SELECT max(v / q) FROM i WHERE i.k = o.k) IN (SELECT v FROM i WHERE i.k = o.q)) AS r FROM o$$),
   ('beside_window_in', $$SELECT id, CASE WHEN q > 0 THEN row_number() OVER (ORDER BY id) + (SELECT max(v / q) FROM i WHERE i.k = o.k) IN (SELECT id FROM i) END AS r FROM o$$),
+  ('before_in_of_rows', $$SELECT id, CASE WHEN q > 0 THEN (k, (SELECT max(v / q) FROM i WHERE i.k = o.k)) IN (SELECT k, v FROM i) END AS r FROM o$$),
+  ('before_equal_rows', $$SELECT id, CASE WHEN q > 0 THEN (k, (SELECT max(v / q) FROM i WHERE i.k = o.k)) = (SELECT k, v FROM i WHERE i.id = o.id) END AS r FROM o$$),
   ('filtered_by_in', $$SELECT k, sum((SELECT max(v / q) FROM i WHERE i.k = o.k)) FILTER (WHERE CASE WHEN q > 0 THEN (SELECT max(v / q) FROM i WHERE i.k = o.k) IN (SELECT v FROM i) END) AS r FROM o GROUP BY k$$),
   ('in_both', $$SELECT id, CASE WHEN q = 1 THEN (SELECT sum(v / q) FROM i WHERE i.k = o.k) WHEN q = 2 THEN (SELECT sum(v / q) FROM i WHERE i.k = o.k) + 1 END AS r FROM o$$),
   ('of_other_subqueries', $$SELECT id, CASE WHEN EXISTS (SELECT FROM i WHERE i.id = o.q) THEN (SELECT sum(v / q) FROM i WHERE i.k = o.k) END AS r FROM o$$),

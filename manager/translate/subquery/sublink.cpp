@@ -109,7 +109,8 @@ bool has_sublink(Node *node)
 namespace {
 
 /* Returns the guard of a subquery that may fail, over the columns of `input`, which has the values of those before it;
- * null if there is none. The nodes are evaluated under `outer`. */
+ * null if there is none. The nodes are evaluated under `outer`, which is what is left of a guard that cannot be
+ * computed: one that reads the rows of the subquery with which they are compared. */
 Node *guard_over(const Input &input, SubLink *link, const std::vector<Node *> &nodes, const std::vector<Node *> &before,
                  const std::vector<Node *> &values, Node *outer)
 {
