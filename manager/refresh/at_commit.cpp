@@ -8,6 +8,7 @@
 #include "pg/attempt.hpp"
 #include "refresh/batch/refresh_right.hpp"
 #include "refresh/history.hpp"
+#include "refresh/program/compiled.hpp"
 #include "refresh/refresh.hpp"
 
 extern "C" {
@@ -29,14 +30,10 @@ namespace {
 
 constexpr int longest_wait_ms = 200; /* that of many commits in turn, and less than deadlock_timeout usually is */
 
-/* Limits how long each lock is waited for, unless the user does by lock_timeout. */
+/* Limits how long each lock is waited for. */
 class LockLimit {
   public:
-    LockLimit() : before_(LockTimeout)
-    {
-        if (LockTimeout == 0)
-            LockTimeout = longest_wait_ms;
-    }
+    LockLimit() : before_(LockTimeout) { LockTimeout = longest_wait_ms; }
     ~LockLimit() { LockTimeout = before_; }
     LockLimit(const LockLimit &) = delete;
     LockLimit &operator=(const LockLimit &) = delete;
@@ -90,13 +87,6 @@ bool is_left_to_manager(Oid relid)
     return !state.is_populated || state.is_suspended || call([=] { return state::visible_row(relid).needs_setup; });
 }
 
-/* Whether one of them failed before: this transaction may end that, but need not have caused it. */
-bool are_failing(const std::vector<Oid> &relids)
-{
-    return std::any_of(relids.begin(), relids.end(),
-                       [](Oid relid) { return mailbox::status_of(relid).state.is_failing; });
-}
-
 /* Whether the owner may add to what writers of the table do, as by a trigger. With pg_trickle.capture_privilege =
  * 'select', changes are captured for other owners, too. */
 bool may_burden_writers(Oid owner, const Source &source)
@@ -114,7 +104,7 @@ bool lock_to_refresh(Oid relid)
         !call([=] { return definition::is_stream_table(relid); }) || is_left_to_manager(relid) ||
         !may_refresh_at_commit(relid))
         return false;
-    const Definition definition = definition::load(relid);
+    const Definition &definition = compiled_of(relid).definition;
     const std::vector<Source> sources = definition::all_sources_of(relid);
     if (!rules_of(definition.mode).is_immediate ||
         !std::all_of(sources.begin(), sources.end(),
@@ -141,28 +131,62 @@ void refresh(std::vector<Oid> relids)
     record_left_out(skipped, started_at, catalog::InitiatedBy::manual);
 }
 
+/* A stream table that has failed before fails no transaction, which may end that, but need not have caused it. */
+bool may_fail_transaction(Oid relid)
+{
+    return guc::on_error == static_cast<int>(guc::OnError::fail) && !mailbox::status_of(relid).state.is_failing;
+}
+
+void log_left(const PgError &error)
+{
+    const char *why = error.data->message;
+    call([=] { ereport(DEBUG1, (errmsg_internal("changes of this transaction are left to the manager: %s", why))); });
+}
+
+/* Refreshes all or none of them. Returns one that has failed, and does not keep the others from being tried again;
+ * InvalidOid if there is none. */
+Oid try_to_refresh(const std::vector<Oid> &relids)
+{
+    const TimestampTz started_at = GetCurrentTimestamp();
+    try {
+        in_subtransaction([&] { refresh(relids); });
+    } catch (const PgError &error) {
+        if (ends_transaction(error))
+            throw;
+        if (!is_fault_of_rows(error)) {
+            log_left(error);
+            return InvalidOid;
+        }
+        const auto *of_member = dynamic_cast<const MemberError *>(&error);
+        const Oid failed = of_member != nullptr ? of_member->relid : relids.front();
+        record_failure_in_history(failed, started_at, catalog::InitiatedBy::manual, error);
+        if (may_fail_transaction(failed))
+            throw;
+        return failed;
+    }
+    return InvalidOid;
+}
+
+bool depends_on(Oid relid, Oid upstream)
+{
+    const std::vector<Oid> all = definition::with_upstreams(relid);
+    return std::find(all.begin(), all.end(), upstream) != all.end();
+}
+
 void refresh_changed()
 {
     Oid found[mailbox::most_immediates];
     const int count = mailbox::changed_immediates(found);
     if (count == 0)
         return;
-    const std::vector<Oid> relids(found, found + count);
-    const bool may_fail = guc::on_error == static_cast<int>(guc::OnError::fail) && !are_failing(relids);
-    const TimestampTz started_at = GetCurrentTimestamp();
+    std::vector<Oid> relids(found, found + count);
     LockLimit lock_limit;
     StatementLimit statement_limit;
-    try {
-        in_subtransaction([&] { refresh(relids); });
-    } catch (const PgError &error) {
-        if (ends_transaction(error))
-            throw;
-        if (!is_fault_of_rows(error))
-            return call(
-                [&] { ereport(DEBUG1, (errmsg_internal("left to the manager at commit: %s", error.data->message))); });
-        record_failure_in_history(relids.front(), started_at, catalog::InitiatedBy::manual, error);
-        if (may_fail)
-            throw;
+    while (!relids.empty()) {
+        const Oid failed = try_to_refresh(relids);
+        /* Where none of them depends on it, it is refreshed together with one that does not. */
+        if (std::erase_if(relids, [=](Oid relid) { return depends_on(relid, failed); }) == 0)
+            return;
     }
 }
 

@@ -185,6 +185,29 @@ def a_time_limit_of_the_statement_counts_for_its_commit():
     assert db.value("SELECT v FROM t WHERE id = 1") == 1
 
 
+def a_stream_table_that_fails_keeps_no_other_from_being_refreshed():
+    """Nor does it let the others fail without the writer."""
+    set_up()
+    db.run("SELECT pgtrickle.create_stream_table('other', 'SELECT v, g FROM t', refresh_mode => 'IMMEDIATE')")
+    db.run("CREATE UNIQUE INDEX ON other (v) WHERE v > 0")
+    db.run("SELECT pgtrickle.create_stream_table('over_s', 'SELECT max(n) AS n FROM s', refresh_mode => 'IMMEDIATE')")
+    with closing(db.connect()) as writer:
+        writer.cursor().execute("SET pg_trickle.on_error = defer; SET client_min_messages = error")
+        writer.cursor().execute("UPDATE t SET v = 0 WHERE id = 1")
+        assert stored("other") == answer("SELECT v, g FROM t")
+    db.wait_for("SELECT consecutive_errors > 0 FROM pgtrickle.pgt_status() WHERE name = 'public.s'", True)
+    db.run("UPDATE t SET v = 20 WHERE id = 2")
+    assert stored("other") == answer("SELECT v, g FROM t")
+    try:
+        db.run("UPDATE t SET v = 20 WHERE id = 3")
+        assert False, "not refused"
+    except psycopg2.errors.UniqueViolation:
+        pass
+    db.run("UPDATE t SET v = 21 WHERE id = 1")
+    assert stored() == answer(SUMS)
+    assert stored("over_s") == [(3,)]
+
+
 def what_it_reads_is_refreshed_with_it():
     set_up()
     db.run("SELECT pgtrickle.create_stream_table('up', 'SELECT g, max(v) AS m FROM t GROUP BY g', '520w', 'DIFFERENTIAL')")
@@ -197,4 +220,5 @@ run_cases([a_commit_applies_what_it_has_changed, an_open_transaction_that_has_re
            a_prepared_transaction_keeps_no_commit_waiting, a_truncating_transaction_and_a_commit_do_not_wait_for_each_other,
            writers_of_two_sources_meet, code_of_the_owner_does_not_run_in_the_writers_session,
            a_failure_that_is_deferred_ends_with_its_cause, an_owner_without_privileges_keeps_no_writer_from_committing,
-           an_owner_without_trigger_makes_no_writer_fail, a_time_limit_of_the_statement_counts_for_its_commit, what_it_reads_is_refreshed_with_it])
+           an_owner_without_trigger_makes_no_writer_fail, a_time_limit_of_the_statement_counts_for_its_commit,
+           a_stream_table_that_fails_keeps_no_other_from_being_refreshed, what_it_reads_is_refreshed_with_it])
