@@ -177,7 +177,7 @@ void refresh_changed()
 {
     Oid found[mailbox::most_immediates];
     const int count = mailbox::changed_immediates(found);
-    if (count == 0)
+    if (count == 0 || mailbox::has_definition_change())
         return;
     std::vector<Oid> relids(found, found + count);
     LockLimit lock_limit;

@@ -14,6 +14,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
 
 LIMIT_S = 10  # of a commit that does not wait for a transaction that stays open
+ATTACHING_S = 5
 db = Database()
 db.let_own_stream_tables("commit_owner", "commit_writer")
 
@@ -216,9 +217,37 @@ def what_it_reads_is_refreshed_with_it():
     assert stored("over") == answer("SELECT sum(m) FROM (SELECT max(v) AS m FROM t GROUP BY g) x")
 
 
+def an_attached_partition_is_there_with_its_rows():
+    """ATTACH waits for no reader, whose plan may be older than the commit."""
+    db.run("DROP TABLE IF EXISTS p CASCADE; CREATE TABLE p (k int, v int) PARTITION BY LIST (k);"
+           "CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p2 (k int, v int);"
+           "INSERT INTO p SELECT 1, i FROM generate_series(1, 20) i; INSERT INTO p2 SELECT 2, i FROM generate_series(1, 20) i")
+    db.run("SELECT pgtrickle.create_stream_table('of_p', 'SELECT k, count(*) AS n FROM p GROUP BY k', refresh_mode => 'IMMEDIATE')")
+    ends_at, wrong = time.monotonic() + ATTACHING_S, []
+
+    def read():
+        with closing(db.connect()) as session:
+            cursor = session.cursor()
+            cursor.execute("SET pg_trickle.consistent_reads = on")
+            while time.monotonic() < ends_at:
+                cursor.execute("SELECT * FROM of_p EXCEPT SELECT k, count(*) FROM p GROUP BY k")
+                wrong.extend(cursor.fetchall())
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    while time.monotonic() < ends_at:
+        db.run("BEGIN; ALTER TABLE p ATTACH PARTITION p2 FOR VALUES IN (2); UPDATE p SET v = v + 1; COMMIT")
+        db.run("BEGIN; ALTER TABLE p DETACH PARTITION p2; UPDATE p SET v = v + 1; COMMIT")
+    for reader in readers:
+        reader.join()
+    assert not wrong, wrong
+
+
 run_cases([a_commit_applies_what_it_has_changed, an_open_transaction_that_has_refreshed_keeps_no_commit_waiting,
            a_prepared_transaction_keeps_no_commit_waiting, a_truncating_transaction_and_a_commit_do_not_wait_for_each_other,
            writers_of_two_sources_meet, code_of_the_owner_does_not_run_in_the_writers_session,
            a_failure_that_is_deferred_ends_with_its_cause, an_owner_without_privileges_keeps_no_writer_from_committing,
            an_owner_without_trigger_makes_no_writer_fail, a_time_limit_of_the_statement_counts_for_its_commit,
-           a_stream_table_that_fails_keeps_no_other_from_being_refreshed, what_it_reads_is_refreshed_with_it])
+           a_stream_table_that_fails_keeps_no_other_from_being_refreshed,
+           an_attached_partition_is_there_with_its_rows, what_it_reads_is_refreshed_with_it])

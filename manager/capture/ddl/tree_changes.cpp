@@ -12,6 +12,7 @@
 #include "capture/source/source_rows.hpp"
 #include "capture/triggers/open_statement.hpp"
 #include "capture/triggers/trigger_setup.hpp"
+#include "mailbox/mailbox.hpp"
 
 extern "C" {
 #include "access/relation.h"
@@ -312,6 +313,7 @@ void after_attach(Oid child, Oid parent)
         capture_by_rows(computed); /* partitions beside it */
         return;
     }
+    mailbox::note_definition_change(); /* refresh/at_commit.hpp */
     ListCell *cell;
     foreach (cell, levels) {
         const char *reason = is_captured(lfirst_oid(cell)) ? refusal(lfirst_oid(cell)) : nullptr;

@@ -1,0 +1,98 @@
+#!/usr/bin/python3 -B
+"""Shows that the stored rows of random queries in mode IMMEDIATE are PostgreSQL's own answer after each commit.
+
+Databases are those of random_stream_tables.py, but three quarters of the stream tables are in mode IMMEDIATE, among them
+some over stream tables in other modes, and the transactions are of all isolation levels. After each transaction, and
+for some in it, the stream tables are compared: those in mode IMMEDIATE as they are stored, while nothing refreshes when
+it is read.
+
+QUERIES, SEED and DURATION_S are those of random_stream_tables.py.
+"""
+import os
+import random
+import sys
+
+import psycopg2
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.append(os.path.dirname(sys.path[0]))
+import play  # noqa: E402
+import random_stream_tables  # noqa: E402
+
+LEVELS = ["READ COMMITTED"] * 3 + ["REPEATABLE READ", "SERIALIZABLE"]
+
+
+class StreamTable(play.StreamTable):
+    def __init__(self, name, *others):
+        super().__init__(name, *others)
+        if random.Random(name + self.built.sql).random() < 0.75:
+            self.mode = "IMMEDIATE"
+
+    def is_read_exactly(self):
+        return self.mode == "IMMEDIATE" or super().is_read_exactly()
+
+
+def compare_as_stored(database, stream_table, where):
+    database.run("SET pg_trickle.enabled = off")
+    try:
+        wrong = database.fetch("EXECUTE check_%s" % stream_table.name)
+    finally:
+        if not database.connection.closed and database.connection.info.transaction_status != 3:
+            database.run("RESET pg_trickle.enabled")
+    if wrong:
+        raise play.Failure("wrong rows %s" % where, wrong)
+
+
+class Play(play.Play):
+    def set_up(self):
+        play.StreamTable = StreamTable
+        super().set_up()
+
+    def transact(self, statements):
+        if statements[0] == "BEGIN":
+            statements = ["BEGIN ISOLATION LEVEL " + self.choices.pick(LEVELS), *statements[1:]]
+        try:
+            return super().transact(statements)
+        except (psycopg2.errors.DataError, psycopg2.errors.CardinalityViolation):  # the query has no answer
+            self.database.leave_transaction()
+            return False
+
+    def check_all(self):
+        self.units.append([None])
+        for stream_table in list(self.kept):
+            try:
+                if stream_table.mode == "IMMEDIATE":
+                    compare_as_stored(self.database, stream_table, "as stored")
+                else:
+                    play.refresh_and_compare(self.database, stream_table, self.choices.chance(4))
+            except play.Failure as failure:
+                self.fail(stream_table, failure)
+
+    def check_inside(self):
+        transaction = self.changes.transaction(self.may_truncate)
+        if not self.transact(transaction[:-1]):
+            return
+        self.units.append([None])
+        for stream_table in list(self.kept):
+            try:
+                read(self.database, stream_table)
+            except play.Failure as failure:
+                self.fail(stream_table, failure)
+        self.do(transaction[-1])
+
+
+def read(database, stream_table):
+    """The read of a session in its own transaction, however it is answered."""
+    if stream_table.mode != "IMMEDIATE":
+        return
+    wrong = database.fetch("EXECUTE check_%s" % stream_table.name)
+    warnings = database.warnings()
+    if warnings:
+        raise play.Failure("warning inside", "\n".join(warnings))
+    if wrong:
+        raise play.Failure("wrong rows inside", wrong)
+
+
+if __name__ == "__main__":
+    random_stream_tables.play.Play = Play
+    random_stream_tables.main()
