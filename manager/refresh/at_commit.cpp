@@ -6,7 +6,9 @@
 #include "definition/stream_table.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/attempt.hpp"
+#include "pg/relation_row.hpp"
 #include "refresh/batch/refresh_right.hpp"
+#include "refresh/code/interpreted_code.hpp"
 #include "refresh/history.hpp"
 #include "refresh/program/compiled.hpp"
 #include "refresh/refresh.hpp"
@@ -23,6 +25,8 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <map>
+#include <new>
 
 namespace pgtrickle::refresh {
 
@@ -30,10 +34,13 @@ namespace {
 
 constexpr int longest_wait_ms = 200; /* that of many commits in turn, and less than deadlock_timeout usually is */
 
-/* Limits how long each lock is waited for. */
+/* Limits how long each lock is waited for, also below the session's own limit. */
 class LockLimit {
   public:
-    LockLimit() : before_(LockTimeout) { LockTimeout = longest_wait_ms; }
+    explicit LockLimit(int wait_ms) : before_(LockTimeout)
+    {
+        LockTimeout = before_ > 0 ? std::min(before_, wait_ms) : wait_ms;
+    }
     ~LockLimit() { LockTimeout = before_; }
     LockLimit(const LockLimit &) = delete;
     LockLimit &operator=(const LockLimit &) = delete;
@@ -143,9 +150,13 @@ void log_left(const PgError &error)
     call([=] { ereport(DEBUG1, (errmsg_internal("changes of this transaction are left to the manager: %s", why))); });
 }
 
-/* Refreshes all or none of them. Returns one that has failed, and does not keep the others from being tried again;
- * InvalidOid if there is none. */
-Oid try_to_refresh(const std::vector<Oid> &relids)
+struct Tried {
+    bool is_done;
+    Oid failed; /* for its rows, so that the others can be refreshed without it; InvalidOid: for another reason */
+};
+
+/* Refreshes all or none of them. */
+Tried try_to_refresh(const std::vector<Oid> &relids)
 {
     const TimestampTz started_at = GetCurrentTimestamp();
     try {
@@ -153,18 +164,17 @@ Oid try_to_refresh(const std::vector<Oid> &relids)
     } catch (const PgError &error) {
         if (ends_transaction(error))
             throw;
-        if (!is_fault_of_rows(error)) {
-            log_left(error);
-            return InvalidOid;
-        }
+        log_left(error);
+        if (!is_fault_of_rows(error))
+            return {false, InvalidOid};
         const auto *of_member = dynamic_cast<const MemberError *>(&error);
         const Oid failed = of_member != nullptr ? of_member->relid : relids.front();
         record_failure_in_history(failed, started_at, catalog::InitiatedBy::manual, error);
         if (may_fail_transaction(failed))
             throw;
-        return failed;
+        return {false, failed};
     }
-    return InvalidOid;
+    return {true, InvalidOid};
 }
 
 bool depends_on(Oid relid, Oid upstream)
@@ -173,21 +183,40 @@ bool depends_on(Oid relid, Oid upstream)
     return std::find(all.begin(), all.end(), upstream) != all.end();
 }
 
+/* Refreshes them but for those that fail for their rows. Returns false if the others are not refreshed either. Each
+ * lock is waited for no longer than `wait_ms`. */
+bool refresh_without_failing(std::vector<Oid> relids, int wait_ms)
+{
+    const LockLimit lock_limit(wait_ms);
+    while (!relids.empty()) {
+        const Tried tried = try_to_refresh(relids);
+        if (tried.is_done)
+            return true;
+        /* Where none of them depends on it, it is refreshed together with one that does not. */
+        if (std::erase_if(relids, [&](Oid relid) { return depends_on(relid, tried.failed); }) == 0)
+            return false;
+    }
+    return true;
+}
+
+/* The stream tables of all owners are refreshed together, which costs least. If that fails, those of each owner are on
+ * their own: nothing that an owner does keeps a transaction from refreshing those of others. */
 void refresh_changed()
 {
     Oid found[mailbox::most_immediates];
     const int count = mailbox::changed_immediates(found);
     if (count == 0 || mailbox::has_definition_change())
         return;
-    std::vector<Oid> relids(found, found + count);
-    LockLimit lock_limit;
-    StatementLimit statement_limit;
-    while (!relids.empty()) {
-        const Oid failed = try_to_refresh(relids);
-        /* Where none of them depends on it, it is refreshed together with one that does not. */
-        if (std::erase_if(relids, [=](Oid relid) { return depends_on(relid, failed); }) == 0)
-            return;
-    }
+    const std::vector<Oid> relids(found, found + count);
+    std::map<Oid, std::vector<Oid>> of_owners;
+    for (const Oid relid : relids)
+        of_owners[call([=] { return owner_of_relation(relid, true); })].push_back(relid);
+    const KnownCodeOnly known_code_only;
+    const StatementLimit statement_limit;
+    if (refresh_without_failing(relids, longest_wait_ms) || of_owners.size() == 1)
+        return;
+    for (const auto &[owner, own] : of_owners)
+        (void)refresh_without_failing(own, 1 + longest_wait_ms / static_cast<int>(of_owners.size()));
 }
 
 bool is_of_client()
@@ -203,7 +232,12 @@ void refresh_at_commit(XactEvent event)
         return;
     MemoryContext memory = AllocSetContextCreate(TopTransactionContext, "pg_trickle commit", ALLOCSET_DEFAULT_SIZES);
     MemoryContext previous = MemoryContextSwitchTo(memory);
-    enter([] { refresh_changed(); });
+    enter([] {
+        try {
+            refresh_changed();
+        } catch (const std::bad_alloc &) { /* NOLINT(bugprone-empty-catch): left to the manager, as other lacks are */
+        }
+    });
     MemoryContextSwitchTo(previous);
     MemoryContextDelete(memory);
 }

@@ -4,16 +4,16 @@
  * Why it is right: the transaction holds the object lock of the stream table (batch/batch.hpp) from before it takes the
  * snapshot of the refresh until other transactions see that it has committed. So of two such transactions one sees what
  * the other has changed, and its rows: commits, locks and snapshots have one order. A refresh in the middle of the
- * transaction would hold the lock until its end, against other writers; until the commit, its own reads are exact
+ * transaction would hold the lock to its end, against other writers; until the commit, its own reads are exact
  * (fdw/read/freshness.hpp).
  *
  * Nothing depends on it: what a commit leaves to the manager is pending, and a stream table in this mode is always
  * fresh when it is read. Left is what
  * - needs a lock that another transaction holds for longer than other commits do;
- * - would run code of the stream table's owner in a session of another role (code/interpreted_code.hpp);
+ * - would run interpreted code (KnownCodeOnly in code/interpreted_code.hpp), has no deltas, or starts over;
  * - a transaction has changed that also changes definitions, or partitions of a source: its rows are visible before
- * other sessions hear of that, and a statement that is planned meanwhile would have the stored rows without the
- * partition;
+ *   other sessions hear of that, and a statement that is planned meanwhile would have the stored rows without the
+ *   partition;
  * - a prepared transaction has changed, which would hold the lock until COMMIT PREPARED, or one of another process than
  *   a client's session;
  * - fails, but for an error of values: by that, the transaction fails, unless the stream table has failed before or

@@ -87,10 +87,24 @@ const char *damage_of(const Compiled &compiled, const CompiledSource &source)
     });
 }
 
+/* A commit applies changes, and does nothing else. What has no deltas may depend on the session, as by a STABLE
+ * function, and would be stored for all readers; what starts over takes long, or locks out writers. */
+void require_not_at_commit(const Member &member, const BatchRequest &request)
+{
+    if (request.is_at_commit)
+        raise({.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+               .message = "stream table \"" + member.compiled->definition.name + "\" cannot be refreshed at a commit"});
+}
+
+bool continues_by_deltas(const Member &member)
+{
+    return !member.compiled->is_full_only() && member.compiled->is_captured() && !member.state.needs_reinit;
+}
+
 /* Changes may have been lost while triggers were missing or disabled: capture is repaired, and the stream
  * table starts from nothing. A restored stream table that was never filled has no capture yet, which includes
  * the logs of upstream stream tables. */
-void restore_capture(Member &member)
+void restore_capture(Member &member, const BatchRequest &request)
 {
     const bool is_populated = member.state.is_populated;
     std::vector<capture::WantedSource> wanted;
@@ -104,6 +118,8 @@ void restore_capture(Member &member)
         if (damage != nullptr)
             member.reinitialize_reason = std::string("damaged capture of a source: ") + damage;
     }
+    if (!wanted.empty())
+        require_not_at_commit(member, request);
     capture::begin_capture(wanted, member.compiled->definition.owner);
     member.compiled->logs_are_checked = true;
 }
@@ -111,10 +127,11 @@ void restore_capture(Member &member)
 /* Makes the captured sources follow the privileges of the stream table's owner, and the decisions of the
  * sources' owners. The heaps stay those of the program, even if there are no deltas: readers need not wait
  * for other heaps. */
-void follow_privileges(Member &member)
+void follow_privileges(Member &member, const BatchRequest &request)
 {
     if (member.compiled->captures_match_privileges)
         return;
+    require_not_at_commit(member, request);
     const Definition &definition = member.compiled->definition;
     const Oid relid = definition.relid;
     for (const Source &source : definition.sources) {
@@ -149,13 +166,15 @@ void lock_what_is_read(const std::vector<Member> &members, capture::ReadLocks &l
 
 /* A stream table that was compiled before its sources were locked may have been altered since; the sources stay the
  * same, because the foreign table is locked. */
-void prepare(Member &member)
+void prepare(Member &member, const BatchRequest &request)
 {
     if (member.is_left_out)
         return;
     member.compiled = &compiled_with_current_layout(member.compiled->relid());
-    follow_privileges(member);
-    restore_capture(member);
+    follow_privileges(member, request);
+    if (!continues_by_deltas(member))
+        require_not_at_commit(member, request);
+    restore_capture(member, request);
 }
 
 /* Returns the sources that an owner of a member which reads them may not keep locked: ATTACH of the source's owner
@@ -360,7 +379,7 @@ Batch lock_batch(const BatchRequest &request, capture::ReadLocks &logs)
     lock_what_is_read(batch.members, logs);
     read_states(batch); /* again, with the marks for logs that were emptied while a lock was waited for */
     for (Member &member : batch.members)
-        as_part_of(member.compiled->relid(), Action::skip, [&] { prepare(member); });
+        as_part_of(member.compiled->relid(), Action::skip, [&] { prepare(member, request); });
     if (const Oid source = lock_trees(batch, request); OidIsValid(source))
         return without_members_for(batch, first_dependent(batch.members, source),
                                    call([=] { return capture::lock_of_tree(source); }));

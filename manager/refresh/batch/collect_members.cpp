@@ -34,6 +34,13 @@ bool is_to_be_filled(Oid relid)
     return !state::read(relid, &row) || !row.is_populated || row.needs_reinit;
 }
 
+/* Whether the last refresh was one of a stream table that has deltas. */
+bool has_deltas(Oid relid)
+{
+    state::StateRow row;
+    return state::read(relid, &row) && row.is_incremental.value_or(false);
+}
+
 /* Stream tables found on the way upstream. */
 struct Collected {
     const BatchRequest &request;
@@ -48,6 +55,8 @@ struct Collected {
     {
         if (named.count(upstream) != 0)
             return true;
+        if (request.is_at_commit && !has_deltas(upstream))
+            return false;
         return (reach == Reach::all_upstreams || !has_been_filled(upstream)) && may_refresh_here(upstream);
     }
 };

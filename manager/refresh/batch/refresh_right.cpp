@@ -5,6 +5,7 @@
 #include "pg/rights.hpp"
 #include "refresh/code/compile_right.hpp"
 #include "refresh/code/interpreted_code.hpp"
+#include "refresh/program/compiled.hpp"
 #include "refresh/sets/refresh_sets.hpp"
 
 #include <set>
@@ -25,7 +26,7 @@ bool may_run_sets_of(Oid relid)
         open.pop_back();
         if (!found.insert(one).second)
             continue;
-        if (!may_compile_here(one))
+        if (!is_known_as_compiled(one) && !may_compile_here(one))
             return false;
         refresh_sets().append_members_with(one, &open);
     }
@@ -44,7 +45,8 @@ bool may_refresh_here(Oid relid)
 
 bool may_refresh_at_commit(Oid relid)
 {
-    return may_run_here(relid) && (call([=] { return is_trusted_here(relid); }) || may_run_sets_of(relid));
+    const KnownCodeOnly known_code_only;
+    return may_run_sets_of(relid);
 }
 
 } // namespace pgtrickle::refresh

@@ -9,8 +9,8 @@ namespace pgtrickle::refresh {
  * with it, may run here. What this transaction has created, such as a superuser's restore for other roles, no other
  * process can fill: it is refreshed here whatever it runs. A worker refreshes what its owners own. C++ frame. */
 bool may_refresh_here(Oid relid);
-/* Whether the queries of the stream table, and of what is refreshed together with it, may run in this session, whose
- * user need have no rights on it. C++ frame. */
+/* Whether the queries of the stream table, and of what is refreshed together with it, may run when this session
+ * commits, whatever rights its user has: they run no interpreted code. C++ frame. */
 bool may_refresh_at_commit(Oid relid);
 
 } // namespace pgtrickle::refresh

@@ -227,7 +227,7 @@ bool trusts(Oid role, Oid owner)
 
 bool are_trusting(const Roles &roles, Oid owner)
 {
-    return trusts(roles.outer, owner) && trusts(roles.current, owner);
+    return !KnownCodeOnly::is_in_force() && trusts(roles.outer, owner) && trusts(roles.current, owner);
 }
 
 bool may_run_for(const Roles &roles, Oid relid)
@@ -263,7 +263,7 @@ bool may_run_here(Oid relid)
 {
     const Roles roles;
     /* The counter does not count what this transaction changes, nor that it is rolled back. */
-    if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+    if (TransactionIdIsValid(GetTopTransactionIdIfAny()) || KnownCodeOnly::is_in_force())
         return may_run_for(roles, relid);
     KeptAnswer *kept = kept_answer(relid);
     if (kept->relid != relid || !(kept->roles == roles) || kept->invalidations != SharedInvalidMessageCounter) {

@@ -23,6 +23,24 @@ extern "C" {
 
 namespace pgtrickle::refresh {
 
+/* While it exists, the session runs no interpreted code, whosever that is. When a transaction commits, such code must
+ * not run: other extensions have ended their parts of the transaction by then (after another statement by postgres_fdw,
+ * PostgreSQL cannot end the transaction, and the server restarts), and deferred triggers have fired. Local variables
+ * only. */
+class KnownCodeOnly {
+  public:
+    KnownCodeOnly() : outer_(is_in_force_) { is_in_force_ = true; }
+    ~KnownCodeOnly() { is_in_force_ = outer_; }
+    KnownCodeOnly(const KnownCodeOnly &) = delete;
+    KnownCodeOnly &operator=(const KnownCodeOnly &) = delete;
+
+    static bool is_in_force() { return is_in_force_; }
+
+  private:
+    static inline bool is_in_force_ = false;
+    const bool outer_;
+};
+
 /* Whether a statement of this session may run the query of the stream table, and of those that it reads, with the
  * rights of their owners: none runs interpreted code, or the user is its owner, by login or by SET ROLE, also outside
  * of SECURITY DEFINER functions; or both are superusers. Outside of transactions that have written, the answer is kept

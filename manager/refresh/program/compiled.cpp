@@ -309,6 +309,34 @@ void discard(Compiled *compiled)
     MemoryContextDelete(compiled->context);
 }
 
+Compiled &look_up(Oid relid)
+{
+    call([] { require_none_running(); });
+    Cache &all = compiled_cache();
+    auto found = all.find(relid);
+    if (found != all.end() && (found->second->is_stale || found->second->capture_privilege != guc::capture_privilege)) {
+        discard(all.extract(found).mapped());
+        found = all.end();
+    }
+    /* An entry may have been made with more right, as by a refresh that this session was asked for. */
+    uint64 known_code_as_of = found == all.end() ? 0 : found->second->known_code_as_of;
+    require_right_to_compile(relid, &known_code_as_of);
+    if (found == all.end()) {
+        was_invalidated_meanwhile = false;
+        Compiled *compiled = compile(relid);
+        /* The entry is valid for this refresh, which held its locks meanwhile; the next refresh builds it
+         * again. */
+        compiled->is_stale = was_invalidated_meanwhile;
+        has_stale = has_stale || was_invalidated_meanwhile;
+        found = all.emplace(relid, compiled).first;
+        index_of_users().add(*compiled, compiled->objects);
+        note_growth(*compiled);
+    }
+    found->second->known_code_as_of = known_code_as_of;
+    note_use(*found->second);
+    return *found->second;
+}
+
 } // namespace
 
 bool is_incremental(const Definition &definition)
@@ -334,6 +362,12 @@ void discard_stale()
     return_memory();
 }
 
+bool is_known_as_compiled(Oid relid) noexcept
+{
+    return cache != nullptr && cache->count(relid) != 0 && !cache->at(relid)->is_stale &&
+           SharedInvalidMessageCounter != 0 && cache->at(relid)->known_code_as_of == SharedInvalidMessageCounter;
+}
+
 void forget(Oid relid) noexcept
 {
     if (cache == nullptr)
@@ -343,40 +377,6 @@ void forget(Oid relid) noexcept
         found->second->is_elsewhere = true;
     }
 }
-
-namespace {
-
-Compiled &look_up(Oid relid)
-{
-    call([] { require_none_running(); });
-    Cache &all = compiled_cache();
-    auto found = all.find(relid);
-    if (found != all.end() && (found->second->is_stale || found->second->capture_privilege != guc::capture_privilege)) {
-        Compiled *stale = found->second;
-        all.erase(found);
-        discard(stale);
-        found = all.end();
-    }
-    /* An entry may have been made with more right, as by a refresh that this session was asked for. */
-    uint64 known_code_as_of = found == all.end() ? 0 : found->second->known_code_as_of;
-    require_right_to_compile(relid, &known_code_as_of);
-    if (found == all.end()) {
-        was_invalidated_meanwhile = false;
-        Compiled *compiled = compile(relid);
-        /* The entry is valid for this refresh, which held its locks meanwhile; the next refresh builds it
-         * again. */
-        compiled->is_stale = was_invalidated_meanwhile;
-        has_stale = has_stale || was_invalidated_meanwhile;
-        found = all.emplace(relid, compiled).first;
-        index_of_users().add(*compiled, compiled->objects);
-        note_growth(*compiled);
-    }
-    found->second->known_code_as_of = known_code_as_of;
-    note_use(*found->second);
-    return *found->second;
-}
-
-} // namespace
 
 bool has_current_layout(Oid relid)
 {

@@ -143,6 +143,9 @@ void mark_stale(Compiled &compiled);
  * pg_trickle.plan_cache_size. */
 void discard_stale();
 
+/* Whether the query is compiled here, and was found to run no interpreted code since the last invalidation. */
+bool is_known_as_compiled(Oid relid) noexcept;
+
 /* Says that another process refreshes the stream table from now on: the next discard_stale() frees its
  * entry. */
 void forget(Oid relid) noexcept;
