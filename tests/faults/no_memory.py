@@ -21,6 +21,7 @@ QUERIES = {
     "above": "SELECT grp, n FROM sums WHERE n > 1",
     "joined": "SELECT a.id, b.text FROM source a JOIN source b ON a.id = b.id WHERE a.grp = 1",
     "top": "SELECT id, text FROM source ORDER BY id DESC LIMIT 5",
+    "at_commit": "SELECT grp, count(*) AS n, max(id) AS last FROM source GROUP BY grp",
     "numbered": "SELECT id, row_number() OVER (PARTITION BY grp ORDER BY id) AS number FROM source",
 }
 STATEMENTS = [
@@ -58,7 +59,8 @@ def set_up():
     db.run("SELECT pg_reload_conf()")
     db.run("CREATE TABLE source (id int PRIMARY KEY, grp int, text text)")
     for name, query in QUERIES.items():
-        db.run("SELECT pgtrickle.create_stream_table(%s, %s, '1s')", name, query)
+        schedule, mode = ("0s", "IMMEDIATE") if name == "at_commit" else ("1s", "AUTO")
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, %s, %s)", name, query, schedule, mode)
 
 
 def work():
