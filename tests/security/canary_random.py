@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
-"""Shows that user code in random places runs only with its owner's rights, whatever random roles do, for
-PLACES places or DURATION_S seconds; SEED repeats a run."""
+"""Shows that user code in random places, and in all known ones with mode IMMEDIATE, runs only with its owner's rights, whatever
+random roles do, for PLACES places or DURATION_S seconds; SEED repeats a run."""
 
 import os
 import sys
@@ -30,7 +30,7 @@ USUAL = ("INSERT", "UPDATE", "call refresh_stream_table", "call explain_st", "ca
 print("seed", SEED, flush=True)
 random = dice()
 log = ServerLog()
-stage = Stage()
+stage = Stage(is_immediate=True)
 made = deque()
 refused = 0
 

@@ -19,6 +19,8 @@ templates of text search, languages, and base types.
 import re
 from dataclasses import dataclass
 
+import psycopg2
+
 SOURCE = """
 CREATE TABLE own.PLACE_t (id int PRIMARY KEY, g int, v int, w text);
 INSERT INTO own.PLACE_t SELECT i, i % 2, i * 10, 'w' || i FROM generate_series(1, 3) i;
@@ -55,9 +57,9 @@ class Place:
     def text(self, template):
         return WORD.sub(self.name, template)
 
-    def creation(self, schedule="1s", name=None):
+    def creation(self, schedule="1s", name=None, mode=None):
         return (f"CREATE FOREIGN TABLE own.{name or self.name} ({self.text(self.columns)}) SERVER pgtrickle OPTIONS "
-                f"(query $q${self.text(self.query)}$q$, schedule '{schedule}', refresh_mode '{self.mode}')")
+                f"(query $q${self.text(self.query)}$q$, schedule '{schedule}', refresh_mode '{mode or self.mode}')")
 
     def prepare(self, run):
         """Creates the source and the canary, in a session of the role owner."""
@@ -65,8 +67,12 @@ class Place:
         if self.make:
             run(self.text(self.make))
 
-    def create(self, run, schedule="1s"):
-        run(self.creation(schedule))
+    def create(self, run, schedule="1s", is_immediate=False):
+        """In mode IMMEDIATE if that is wanted, and the query has deltas."""
+        try:
+            run(self.creation("0s", mode="IMMEDIATE") if is_immediate and self.mode == "AUTO" else self.creation(schedule))
+        except psycopg2.errors.FeatureNotSupported:
+            run(self.creation(schedule))
         if self.after:
             run(self.text(self.after))
 

@@ -34,7 +34,7 @@ class Target:
 
 
 class Stage:
-    def __init__(self, schedule="1s", host=None, log=None):
+    def __init__(self, schedule="1s", host=None, log=None, is_immediate=False):
         self.arena = Arena(host, log)
         self.ran = defaultdict(set)  # (place, action) → the roles that ran it: the matrix
         self.sessions = {}
@@ -50,7 +50,7 @@ class Stage:
             place.prepare(owner.run)
         self.arena.log.events()
         for place in PLACES.values():
-            place.create(owner.run, schedule)
+            place.create(owner.run, schedule, is_immediate)
             self.targets.append(Target(place.name, f"own.{place.name}", f"own.{place.name}_t", place.text(place.query)))
         self.look("creation", "owner", owner.pid, "define")
         self.set_secrets(owner)
