@@ -39,8 +39,9 @@ QUERIES = {
     "over": "SELECT n, count(*) AS groups FROM sums GROUP BY n",
 }
 LEFT_FOR_S = 5  # at most
+LIMIT_S = 60
 db = Database()
-left_at = [-LEFT_FOR_S]
+left_at, ended = [-LEFT_FOR_S], collections.Counter()  # ended transactions by writer
 counted, faults, lock = collections.Counter(), [], threading.Lock()
 
 
@@ -90,15 +91,21 @@ def write(cursor, chooser):
     return way
 
 
+def is_left(begun_at):
+    """Whether a writer has left something to the manager by then; it says so when its transaction has ended."""
+    before, deadline = collections.Counter(ended), time.monotonic() + LIMIT_S
+    while time.monotonic() < deadline and any(ended[number] == before[number] for number in range(WRITERS)):
+        time.sleep(0.01)
+    return left_at[0] + LEFT_FOR_S > begun_at
+
+
 def compare(cursor, name, where):
     query = QUERIES[name]
     begun_at = time.monotonic()
     cursor.execute(f"SELECT count(*) FROM ((TABLE {name} EXCEPT ALL ({query})) UNION ALL (({query}) EXCEPT ALL TABLE {name})) d")
     wrong = cursor.fetchone()[0]
-    if wrong and where == "beside writers":
-        time.sleep(1)  # until the writer has noted it
-        if left_at[0] + LEFT_FOR_S > begun_at:
-            return note("compared with what was left")
+    if wrong and where == "beside writers" and is_left(begun_at):
+        return note("compared with what was left")
     note("compared " + where, wrong and f"{name} has {wrong} wrong rows {where}")
 
 
@@ -107,6 +114,7 @@ def writer(number):
     cursor = db.connect().cursor()
     cursor.execute("SET client_min_messages = debug1")
     while time.monotonic() < ends_at and not faults:
+        ended[number] += 1
         try:
             note(write(cursor, chooser))
             if any("left to the manager" in notice for notice in cursor.connection.notices):
@@ -117,6 +125,7 @@ def writer(number):
             cursor.execute("ROLLBACK")
         except psycopg2.Error as error:
             note("failed", f"{type(error).__name__}: {error}")
+    ended[number] += 1
     cursor.connection.close()
 
 
