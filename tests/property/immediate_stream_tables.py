@@ -21,6 +21,7 @@ import play  # noqa: E402
 import random_stream_tables  # noqa: E402
 
 NO_ANSWER = (psycopg2.errors.DataError, psycopg2.errors.CardinalityViolation)
+LAST_REFRESH_FAILED = psycopg2.errors.ObjectNotInPrerequisiteState  # the query had no answer a moment before
 LEVELS = ["READ COMMITTED"] * 3 + ["REPEATABLE READ", "SERIALIZABLE"]
 
 
@@ -67,7 +68,7 @@ class Play(play.Play):
         for stream_table in list(self.kept):
             try:
                 if stream_table.mode == "IMMEDIATE":
-                    with contextlib.suppress(*NO_ANSWER):
+                    with contextlib.suppress(LAST_REFRESH_FAILED, *NO_ANSWER):
                         compare_as_stored(self.database, stream_table, "as stored")
                 else:
                     play.refresh_and_compare(self.database, stream_table, self.choices.chance(4))
@@ -84,7 +85,10 @@ class Play(play.Play):
                 read(self.database, stream_table)
             except play.Failure as failure:
                 self.fail(stream_table, failure)
-        self.do(transaction[-1])
+            except NO_ANSWER:
+                self.database.leave_transaction()
+                return
+        self.transact(transaction[-1:])
 
 
 def read(database, stream_table):
