@@ -76,8 +76,7 @@ bool is_fault_of_rows(const PgError &error)
     const int category = ERRCODE_TO_CATEGORY(error.data->sqlerrcode);
     return category == ERRCODE_TO_CATEGORY(ERRCODE_DATA_EXCEPTION) ||
            category == ERRCODE_TO_CATEGORY(ERRCODE_CARDINALITY_VIOLATION) ||
-           category == ERRCODE_TO_CATEGORY(ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION) ||
-           category == ERRCODE_TO_CATEGORY(ERRCODE_PLPGSQL_ERROR);
+           category == ERRCODE_TO_CATEGORY(ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION);
 }
 
 /* Whether the transaction must end for what the refresh has met: what it reads, the transaction reads. */

@@ -8,7 +8,6 @@ it is read, and then as they are read if something was pending that the commit h
 
 QUERIES, SEED and DURATION_S are those of random_stream_tables.py.
 """
-import contextlib
 import os
 import random
 import sys
@@ -21,7 +20,6 @@ import play  # noqa: E402
 import random_stream_tables  # noqa: E402
 
 NO_ANSWER = (psycopg2.errors.DataError, psycopg2.errors.CardinalityViolation)
-LAST_REFRESH_FAILED = psycopg2.errors.ObjectNotInPrerequisiteState  # the query had no answer a moment before
 LEVELS = ["READ COMMITTED"] * 3 + ["REPEATABLE READ", "SERIALIZABLE"]
 
 
@@ -35,18 +33,42 @@ class StreamTable(play.StreamTable):
         return self.mode == "IMMEDIATE" or super().is_read_exactly()
 
 
-def compare_as_stored(database, stream_table, where):
+def differences(database, stream_table):
+    """Reads the stream table beside its query. Returns nothing where the manager keeps it from being read: by rows that
+    it has replaced since the transaction's snapshot, or as it has not tried again since the query had no answer."""
+    is_inside = database.is_in_transaction()
+    if is_inside:
+        database.run("SAVEPOINT before")
+    try:
+        return database.fetch("EXECUTE check_%s" % stream_table.name)
+    except psycopg2.Error as error:
+        if is_inside and not database.connection.closed:
+            database.run("ROLLBACK TO before")
+        if error.pgcode == "40001" or "last refresh failed" in str(error):
+            return []
+        text = str(error).strip() or "the server closed the connection"
+        raise play.Failure("read fails %s" % error.pgcode, text) from error
+
+
+def compare_as_stored(database, stream_table):
     database.run("SET pg_trickle.enabled = off")
     try:
-        wrong = database.fetch("EXECUTE check_%s" % stream_table.name)
+        wrong = differences(database, stream_table)
     finally:
-        if not database.connection.closed and database.connection.info.transaction_status != 3:
+        if not database.connection.closed:
             database.run("RESET pg_trickle.enabled")
     # Functions and types of users, TRUNCATE and others are left to the manager. What a commit has applied wrongly stays.
+    if wrong and (wrong := differences(database, stream_table)):
+        raise play.Failure("wrong rows as stored", wrong)
+
+
+def compare_inside(database, stream_table):
+    """The read of a session in its own transaction, however it is answered."""
+    wrong = differences(database, stream_table)
+    if warnings := database.warnings():
+        raise play.Failure("warning inside", "\n".join(warnings))
     if wrong:
-        wrong = database.fetch("EXECUTE check_%s" % stream_table.name)
-    if wrong:
-        raise play.Failure("wrong rows %s" % where, wrong)
+        raise play.Failure("wrong rows inside", wrong)
 
 
 class Play(play.Play):
@@ -59,48 +81,31 @@ class Play(play.Play):
             statements = ["BEGIN ISOLATION LEVEL " + self.choices.pick(LEVELS), *statements[1:]]
         try:
             return super().transact(statements)
-        except NO_ANSWER:
+        except (psycopg2.errors.SerializationFailure, *NO_ANSWER):
             self.database.leave_transaction()
             return False
 
-    def check_all(self):
+    def check_immediate(self, compare):
         self.units.append([None])
-        for stream_table in list(self.kept):
+        for stream_table in [one for one in self.kept if one.mode == "IMMEDIATE"]:
             try:
-                if stream_table.mode == "IMMEDIATE":
-                    with contextlib.suppress(LAST_REFRESH_FAILED, *NO_ANSWER):
-                        compare_as_stored(self.database, stream_table, "as stored")
-                else:
-                    play.refresh_and_compare(self.database, stream_table, self.choices.chance(4))
+                compare(self.database, stream_table)
+            except play.Failure as failure:
+                self.fail(stream_table, failure)
+
+    def check_all(self):
+        self.check_immediate(compare_as_stored)
+        for stream_table in [one for one in self.kept if one.mode != "IMMEDIATE"]:
+            try:
+                play.refresh_and_compare(self.database, stream_table, self.choices.chance(4))
             except play.Failure as failure:
                 self.fail(stream_table, failure)
 
     def check_inside(self):
         transaction = self.changes.transaction(self.may_truncate)
-        if not self.transact(transaction[:-1]):
-            return
-        self.units.append([None])
-        for stream_table in list(self.kept):
-            try:
-                read(self.database, stream_table)
-            except play.Failure as failure:
-                self.fail(stream_table, failure)
-            except NO_ANSWER:
-                self.database.leave_transaction()
-                return
-        self.transact(transaction[-1:])
-
-
-def read(database, stream_table):
-    """The read of a session in its own transaction, however it is answered."""
-    if stream_table.mode != "IMMEDIATE":
-        return
-    wrong = database.fetch("EXECUTE check_%s" % stream_table.name)
-    warnings = database.warnings()
-    if warnings:
-        raise play.Failure("warning inside", "\n".join(warnings))
-    if wrong:
-        raise play.Failure("wrong rows inside", wrong)
+        if self.transact(transaction[:-1]):
+            self.check_immediate(compare_inside)
+            self.transact(transaction[-1:])
 
 
 if __name__ == "__main__":
