@@ -44,8 +44,10 @@ def differences(database, stream_table):
     except psycopg2.Error as error:
         if is_inside and not database.connection.closed:
             database.run("ROLLBACK TO before")
-        if error.pgcode == "40001" or "last refresh failed" in str(error):
+        if error.pgcode == "40001" or "last refresh failed" in str(error) or (is_inside and "suspended" in str(error)):
             return []
+        if error.pgcode == "55000" and database.fetch(play.RESUME_ALL):
+            return differences(database, stream_table)
         text = str(error).strip() or "the server closed the connection"
         raise play.Failure("read fails %s" % error.pgcode, text) from error
 
