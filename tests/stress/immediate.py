@@ -12,15 +12,14 @@ DURATION_S is the duration; SEED repeats the choices.
 import collections
 import os
 import sys
-import threading
 import time
 from pathlib import Path
 
 import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import Database  # noqa: E402: needs the path above
-from seeds import SEED, dice  # noqa: E402
+from beside_writers import Run  # noqa: E402: needs the path above
+from seeds import dice  # noqa: E402
 
 DURATION_S = float(os.environ.get("DURATION_S", 15))
 WRITERS, READERS, ROWS, GROUPS = 5, 2, 60, 6
@@ -40,16 +39,8 @@ QUERIES = {
 }
 LEFT_FOR_S = 5  # at most
 LIMIT_S = 60
-db = Database()
+run = Run(QUERIES)
 left_at, ended = [-LEFT_FOR_S], collections.Counter()  # ended transactions by writer
-counted, faults, lock = collections.Counter(), [], threading.Lock()
-
-
-def note(what, fault=None):
-    with lock:
-        counted[what] += 1
-        if fault:
-            faults.append(fault)
 
 
 def statement(chooser):
@@ -100,57 +91,43 @@ def is_left(begun_at):
 
 
 def compare(cursor, name, where):
-    query = QUERIES[name]
     begun_at = time.monotonic()
-    cursor.execute(f"SELECT count(*) FROM ((TABLE {name} EXCEPT ALL ({query})) UNION ALL (({query}) EXCEPT ALL TABLE {name})) d")
-    wrong = cursor.fetchone()[0]
+    wrong = run.wrong_rows(cursor, name)
     if wrong and where == "beside writers" and is_left(begun_at):
-        return note("compared with what was left")
-    note("compared " + where, wrong and f"{name} has {wrong} wrong rows {where}")
+        return run.note("compared with what was left")
+    run.note_compared(name, wrong, where)
 
 
 def writer(number):
     chooser = dice(number)
-    cursor = db.connect().cursor()
+    cursor = run.db.connect().cursor()
     cursor.execute("SET client_min_messages = debug1")
-    while time.monotonic() < ends_at and not faults:
+    while not run.is_over():
         ended[number] += 1
         try:
-            note(write(cursor, chooser))
+            run.note(write(cursor, chooser))
             if any("left to the manager" in notice for notice in cursor.connection.notices):
                 left_at[0] = time.monotonic()
             cursor.connection.notices.clear()
         except EXPECTED as error:
-            note(type(error).__name__)
+            run.note(type(error).__name__)
             cursor.execute("ROLLBACK")
         except psycopg2.Error as error:
-            note("failed", f"{type(error).__name__}: {error}")
+            run.note("failed", f"{type(error).__name__}: {error}")
     ended[number] += 1
     cursor.connection.close()
 
 
 def reader(number):
     chooser = dice(number)
-    cursor = db.connect().cursor()
+    cursor = run.db.connect().cursor()
     cursor.execute("SET client_min_messages = error; SET pg_trickle.enabled = off")
-    while time.monotonic() < ends_at and not faults:
+    while not run.is_over():
         compare(cursor, chooser.choice(list(QUERIES)), "beside writers")
     cursor.connection.close()
 
 
-db.run("CREATE TABLE a (id int PRIMARY KEY, g int, v int); CREATE TABLE b (g int PRIMARY KEY, w int); CREATE INDEX ON a (g)")
-db.run(f"INSERT INTO b SELECT i, i % 4 FROM generate_series(0, {GROUPS - 1}) i")
-for table, text in QUERIES.items():
-    db.run(f"SELECT pgtrickle.create_stream_table('{table}', $${text}$$, refresh_mode => 'IMMEDIATE')")
-ends_at = time.monotonic() + DURATION_S
-threads = [threading.Thread(target=writer, args=(i,)) for i in range(WRITERS)]
-threads += [threading.Thread(target=reader, args=(WRITERS + i,)) for i in range(READERS)]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
-print(f"seed {SEED}: {dict(counted)}", *faults[:5], sep="\n")
-is_right = not faults and counted["compared beside writers"] > 20
-print("ok" if is_right else "not ok", "stored_rows_are_those_of_every_snapshot")
-db.drop()
-sys.exit(not is_right)
+run.set_up("CREATE TABLE a (id int PRIMARY KEY, g int, v int); CREATE TABLE b (g int PRIMARY KEY, w int); CREATE INDEX ON a (g)",
+           f"INSERT INTO b SELECT i, i % 4 FROM generate_series(0, {GROUPS - 1}) i")
+run.play(DURATION_S, writer, WRITERS, reader, READERS)
+run.end("stored_rows_are_those_of_every_snapshot", "compared beside writers")

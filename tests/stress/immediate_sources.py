@@ -8,18 +8,15 @@ keys, and transactions that are prepared. Some of that is left to the manager, s
 DURATION_S is the duration; SEED repeats the choices.
 """
 
-import collections
 import os
 import sys
-import threading
-import time
 from pathlib import Path
 
 import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import Database  # noqa: E402: needs the path above
-from seeds import SEED, dice  # noqa: E402
+from beside_writers import Run  # noqa: E402: needs the path above
+from seeds import dice  # noqa: E402
 
 DURATION_S = float(os.environ.get("DURATION_S", 15))
 WRITERS, READERS, KEYS = 5, 2, 8
@@ -58,15 +55,7 @@ QUERIES = {
     "over": "SELECT n, count(*) AS clients, sum(s) AS s FROM of_client GROUP BY n",
     "joined": "SELECT t.client, t.s, o.n FROM totals t FULL JOIN of_client o ON o.id = t.client",
 }
-db = Database()
-counted, faults, lock = collections.Counter(), [], threading.Lock()
-
-
-def note(what, fault=None):
-    with lock:
-        counted[what] += 1
-        if fault:
-            faults.append(fault)
+run = Run(QUERIES)
 
 
 def statement(chooser):
@@ -121,7 +110,7 @@ def write(cursor, chooser, number):
         compare(cursor, chooser.choice(list(QUERIES)), "in its own transaction")
     way = chooser.choice(["COMMIT"] * 7 + ["ROLLBACK", "PREPARE"])
     if way == "PREPARE":
-        name = f"{db.name}_{number}"
+        name = f"{run.db.name}_{number}"
         cursor.execute(f"PREPARE TRANSACTION '{name}'")
         way = chooser.choice(["COMMIT PREPARED", "ROLLBACK PREPARED"])
         cursor.execute(f"{way} '{name}'")
@@ -131,14 +120,11 @@ def write(cursor, chooser, number):
 
 
 def compare(cursor, name, where):
-    query = QUERIES[name]
-    cursor.execute(f"SELECT count(*) FROM ((TABLE {name} EXCEPT ALL ({query})) UNION ALL (({query}) EXCEPT ALL TABLE {name})) d")
-    wrong = cursor.fetchone()[0]
-    note("compared " + where, wrong and f"{name} has {wrong} wrong rows {where}")
+    run.note_compared(name, run.wrong_rows(cursor, name), where)
 
 
 def connect():
-    cursor = db.connect().cursor()
+    cursor = run.db.connect().cursor()
     cursor.execute("SET client_min_messages = error; SET pg_trickle.on_stale = error; SET pg_trickle.consistent_reads = on; "
                    "SET pg_trickle.scan_refresh_timeout = '60s'")
     return cursor
@@ -147,44 +133,32 @@ def connect():
 def writer(number):
     chooser = dice(number)
     cursor = connect()
-    while time.monotonic() < ends_at and not faults:
+    while not run.is_over():
         try:
-            note(write(cursor, chooser, number))
+            run.note(write(cursor, chooser, number))
         except EXPECTED + OF_DEFINITIONS + MEETS_DEFINITIONS as error:
-            note(type(error).__name__)
+            run.note(type(error).__name__)
             cursor.execute("ROLLBACK")
         except psycopg2.Error as error:
-            note("failed", f"{type(error).__name__} {error.pgcode}: {error}")
+            run.note("failed", f"{type(error).__name__} {error.pgcode}: {error}")
     cursor.connection.close()
 
 
 def reader(number):
     chooser = dice(number)
     cursor = connect()
-    while time.monotonic() < ends_at and not faults:
+    while not run.is_over():
         try:
             compare(cursor, chooser.choice(list(QUERIES)), "fresh")
         except EXPECTED + MEETS_DEFINITIONS as error:
-            note("reader " + type(error).__name__)
+            run.note("reader " + type(error).__name__)
         except psycopg2.Error as error:
-            note("reader failed", f"{type(error).__name__} {error.pgcode}: {error}")
+            run.note("reader failed", f"{type(error).__name__} {error.pgcode}: {error}")
     cursor.connection.close()
 
 
-db.run(SCHEMA)
-db.run(f"INSERT INTO client SELECT i, nullif(i - 1, -1), 'c' || i FROM generate_series(0, {KEYS - 1}) i")
-db.run(f"INSERT INTO orders SELECT i, i % {KEYS}, 0 FROM generate_series(0, 19) i")
-for table, text in QUERIES.items():
-    db.run(f"SELECT pgtrickle.create_stream_table('{table}', $${text}$$, refresh_mode => 'IMMEDIATE')")
-ends_at = time.monotonic() + DURATION_S
-threads = [threading.Thread(target=writer, args=(i,)) for i in range(WRITERS)]
-threads += [threading.Thread(target=reader, args=(WRITERS + i,)) for i in range(READERS)]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
-print(f"seed {SEED}: {dict(counted)}", *faults[:5], sep="\n")
-is_right = not faults and counted["compared fresh"] > 20
-print("ok" if is_right else "not ok", "rows_follow_every_way_of_writing")
-db.drop()
-sys.exit(not is_right)
+run.set_up(SCHEMA,
+           f"INSERT INTO client SELECT i, nullif(i - 1, -1), 'c' || i FROM generate_series(0, {KEYS - 1}) i",
+           f"INSERT INTO orders SELECT i, i % {KEYS}, 0 FROM generate_series(0, 19) i")
+run.play(DURATION_S, writer, WRITERS, reader, READERS)
+run.end("rows_follow_every_way_of_writing", "compared fresh")
