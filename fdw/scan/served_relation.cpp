@@ -41,14 +41,14 @@ RefreshMode mode_of(Oid relid)
     return text == nullptr ? RefreshMode::automatic : enter([=] { return options::parse_mode(text); });
 }
 
-scheduler::Schedule schedule_of(Oid relid)
+scheduler::Schedule schedule_of(Oid relid, RefreshMode mode)
 {
     auto value_of = [=](const char *name, const char *without) {
         const char *value = option_of(relid, name);
         return value != nullptr ? value : without;
     };
     const char *text = value_of("schedule", "calculated"), *tier = value_of("tier", "hot");
-    return enter([&, mode = mode_of(relid)] { return options::schedule_in_force(text, tier, mode); });
+    return enter([=] { return options::schedule_in_force(text, tier, mode); });
 }
 
 bool is_hidden(const char *column)
@@ -121,8 +121,9 @@ void fill(ServedRelation *entry)
     entry->is_stream_table = definition::is_stream_table(relid) && definition::lock_if_exists(relid, AccessShareLock);
     if (!entry->is_stream_table)
         return;
-    entry->schedule = schedule_of(relid);
-    entry->is_immediate = rules_of(mode_of(relid)).is_immediate;
+    const RefreshMode mode = mode_of(relid);
+    entry->schedule = schedule_of(relid, mode);
+    entry->is_immediate = rules_of(mode).is_immediate;
     /* relhassubclass stays when the last child goes; a new one invalidates the entry. */
     entry->has_children = has_subclass(relid) && find_inheritance_children(relid, NoLock) != NIL;
     entry->storage = enter([=] { return storage::storage_of(relid); });

@@ -14,7 +14,6 @@
 #include "refresh/refresh.hpp"
 
 extern "C" {
-#include "access/parallel.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/proc.h"
@@ -218,16 +217,11 @@ void refresh_changed()
         (void)refresh_without_failing(own, 1 + longest_wait_ms / static_cast<int>(of_owners.size()));
 }
 
-bool is_of_client()
-{
-    return MyBackendType == B_BACKEND && !IsParallelWorker();
-}
-
 } // namespace
 
 void refresh_at_commit(XactEvent event)
 {
-    if (event != XACT_EVENT_PRE_COMMIT || !guc::enabled || !is_of_client() || XactReadOnly)
+    if (event != XACT_EVENT_PRE_COMMIT || !guc::enabled || MyBackendType != B_BACKEND || XactReadOnly)
         return;
     MemoryContext memory = AllocSetContextCreate(TopTransactionContext, "pg_trickle commit", ALLOCSET_DEFAULT_SIZES);
     MemoryContext previous = MemoryContextSwitchTo(memory);

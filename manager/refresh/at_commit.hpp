@@ -29,8 +29,8 @@ extern "C" {
 
 namespace pgtrickle::refresh {
 
-/* Entry of fdw/module.cpp, at PRE_COMMIT: deferred triggers have fired, and the changes of the
- * transaction are in the logs. PostgreSQL frame. */
+/* Entry of fdw/module.cpp, at PRE_COMMIT: deferred triggers have fired, and the changes of the transaction are in the
+ * logs. PostgreSQL frame. */
 void refresh_at_commit(XactEvent event);
 
 } // namespace pgtrickle::refresh
