@@ -71,12 +71,12 @@ void require_right_to_compile(Oid relid)
                .is_public = true});
 }
 
-void require_right_to_compile(Oid relid, uint64 *known_as_of)
+void require_right_to_compile(Oid relid, std::optional<uint64> *known_as_of)
 {
     if (may_run_any_code_of(relid))
         return;
     const uint64 invalidations = SharedInvalidMessageCounter;
-    if (*known_as_of == 0 || *known_as_of != invalidations)
+    if (*known_as_of != invalidations)
         require_right_to_compile(relid);
     *known_as_of = invalidations;
 }

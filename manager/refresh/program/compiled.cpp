@@ -319,7 +319,7 @@ Compiled &look_up(Oid relid)
         found = all.end();
     }
     /* An entry may have been made with more right, as by a refresh that this session was asked for. */
-    uint64 known_code_as_of = found == all.end() ? 0 : found->second->known_code_as_of;
+    auto known_code_as_of = found == all.end() ? std::nullopt : found->second->known_code_as_of;
     require_right_to_compile(relid, &known_code_as_of);
     if (found == all.end()) {
         was_invalidated_meanwhile = false;
@@ -365,7 +365,7 @@ void discard_stale()
 bool is_known_as_compiled(Oid relid) noexcept
 {
     return cache != nullptr && cache->count(relid) != 0 && !cache->at(relid)->is_stale &&
-           SharedInvalidMessageCounter != 0 && cache->at(relid)->known_code_as_of == SharedInvalidMessageCounter;
+           cache->at(relid)->known_code_as_of == SharedInvalidMessageCounter;
 }
 
 void forget(Oid relid) noexcept

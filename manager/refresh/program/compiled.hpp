@@ -83,7 +83,7 @@ struct Compiled : CacheEntry {
     bool logs_are_checked = false;              /* the logs had all columns when it was refreshed first */
     std::vector<Oid> captured;                  /* relations with the privileges that decide that */
     int capture_privilege = 0;                  /* guc::capture_privilege when this was built */
-    uint64 known_code_as_of = 0;                /* as require_right_to_compile() sets it */
+    std::optional<uint64> known_code_as_of;     /* as require_right_to_compile() sets it */
     bool is_elsewhere = false;                  /* another process refreshes the stream table from now on */
     std::vector<Oid> relations;                 /* relations of the stream table itself, with their indexes */
     std::shared_ptr<LocalCostHints> experience; /* outlives this Compiled */
