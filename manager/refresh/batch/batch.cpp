@@ -15,6 +15,7 @@
 extern "C" {
 #include "access/xact.h"
 #include "storage/lmgr.h"
+#include "storage/sinval.h"
 #include "utils/inval.h"
 #include "utils/snapmgr.h"
 }
@@ -365,6 +366,7 @@ Batch lock_batch(const BatchRequest &request, capture::ReadLocks &logs)
     Batch batch = collect_members(request);
     if (batch.members.empty())
         return batch;
+    const uint64 invalidations = SharedInvalidMessageCounter;
     read_states(batch);
     /* The refresh would have to wait at its end for the transaction that has written the state row. */
     for (const Member &member : batch.members)
@@ -377,7 +379,9 @@ Batch lock_batch(const BatchRequest &request, capture::ReadLocks &logs)
             return Batch::without_members({.locked = member.compiled->relid()});
     exclude_suspended(batch, request);
     lock_what_is_read(batch.members, logs);
-    read_states(batch); /* again, with the marks for logs that were emptied while a lock was waited for */
+    call([] { AcceptInvalidationMessages(); });
+    if (SharedInvalidMessageCounter != invalidations)
+        read_states(batch); /* again, with the marks for logs that were emptied before these were locked */
     for (Member &member : batch.members)
         as_part_of(member.compiled->relid(), Action::skip, [&] { prepare(member, request); });
     if (const Oid source = lock_trees(batch, request); OidIsValid(source))

@@ -9,7 +9,8 @@
  * and their logs (AccessShare) by OID, then the inheritance trees of the sources, which are unlocked at the end
  * of the refresh. A refresh worker has taken its work lock before all of them. A TRUNCATE or a trim between lock and
  * snapshot would make the source look empty; so no snapshot is taken before the last lock. Nor is a state: a trim that
- * gives up a log marks those that needed it, so who reads a log has read its marks under the lock on the log. Sources,
+ * gives up a log marks those that needed it, and invalidates them, so who reads a log has read its marks under the lock
+ * on the log, or since the last invalidation before that. Sources,
  * and upstreams that are not members (upstreams_of_others.hpp), are locked as a SELECT locks them, for the transaction
  * may stay open. C++ frames; they throw PgError.
  */
