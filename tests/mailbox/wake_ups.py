@@ -160,6 +160,27 @@ def a_hot_source_does_not_keep_a_worker_busy():
     all_arrives()
 
 
+def sleeps_of(pid):
+    return int(Path(f"/proc/{pid}/status").read_text().partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+
+def commits_that_refresh_seldom_wake_the_manager_up():
+    db.run("CREATE TABLE s (value int)")
+    db.run("SELECT pgtrickle.create_stream_table('at_commits', 'SELECT count(*) AS n FROM s', refresh_mode => 'IMMEDIATE')")
+    session, commits = db.connect(), 500
+    cursor = session.cursor()
+    sleeps, started = sleeps_of(db.manager_pid()), time.monotonic()
+    for _ in range(commits):
+        cursor.execute("INSERT INTO s VALUES (1)")
+    sleeps = sleeps_of(db.manager_pid()) - sleeps
+    assert sleeps < 50 + 50 * (time.monotonic() - started) < commits, sleeps
+    cursor.execute("SET pg_trickle.enabled = off; INSERT INTO s VALUES (1)")  # this commit refreshes nothing
+    db.run("SET pg_trickle.enabled = off")
+    db.wait_for("SELECT n FROM at_commits", commits + 1)
+    db.run("DROP TABLE s CASCADE")
+    session.close()
+
+
 def a_change_arrives_after_the_manager_was_terminated_beside_it():
     for _ in range(5):
         pid = db.manager_pid()
@@ -179,4 +200,4 @@ def the_database_can_be_dropped():
 
 
 run_cases([nothing_that_several_commit_is_lost, a_single_commit_is_seen_soon, a_hot_source_does_not_keep_a_worker_busy,
-           a_change_arrives_after_the_manager_was_terminated_beside_it, the_database_can_be_dropped])
+           commits_that_refresh_seldom_wake_the_manager_up, a_change_arrives_after_the_manager_was_terminated_beside_it, the_database_can_be_dropped])

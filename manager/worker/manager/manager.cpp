@@ -132,6 +132,7 @@ long Manager::sleep_ms() const
     }
     if (mailbox::is_asked_for_room() && now < jobs_.long_job_at())
         take(jobs_.long_job_at());
+    take(tasks_.next_at());
     take(stale_alerts_.next_at());
     take(upkeep_.next_at(dispatcher_.dispatched_at()));
     take(definitions_.next_at());

@@ -10,6 +10,12 @@ namespace pgtrickle::worker {
 using scheduler::Id;
 using scheduler::Ids;
 
+namespace {
+
+constexpr TimestampTz rest_us = 50'000;
+
+} // namespace
+
 TimestampTz spacing_us()
 {
     return static_cast<TimestampTz>(guc::scheduler_interval_ms) * 1000;
@@ -141,11 +147,33 @@ bool Tasks::take_changes()
 {
     const Ids changed = listener_.take_changed();
     to_check_.insert(to_check_.end(), changed.begin(), changed.end());
+    changed_.insert(changed.begin(), changed.end());
     return !changed.empty();
+}
+
+void Tasks::rest(Id id, TimestampTz now)
+{
+    if (resting_.empty())
+        rest_until_ = now + rest_us;
+    resting_.insert(id);
+}
+
+void Tasks::end_rest(TimestampTz now)
+{
+    if (now < rest_until_ && now >= rest_until_ - rest_us) /* otherwise the clock was set back */
+        return;
+    to_check_.insert(to_check_.end(), resting_.begin(), resting_.end());
+    resting_.clear();
+}
+
+std::optional<TimestampTz> Tasks::next_at() const
+{
+    return resting_.empty() ? std::nullopt : std::optional(rest_until_);
 }
 
 void Tasks::check(TimestampTz now)
 {
+    end_rest(now);
     if (to_check_.empty())
         return;
     const definition::DatabaseZone zone(call([] { return definition::published_time_zone(); }));
@@ -153,11 +181,16 @@ void Tasks::check(TimestampTz now)
         scheduler::Task *task = queue_.find(id);
         if (task == nullptr || !task->is_idle() || queue_if_due(*task, now, zone))
             continue;
+        if (changed_.count(id) != 0) {
+            rest(id, now);
+            continue;
+        }
         /* The second check sees a change from before this call; the listener is notified of later changes. */
         listener_.listen(id);
         queue_if_due(*task, now, zone);
     }
     to_check_.clear();
+    changed_.clear();
 }
 
 TimestampTz Tasks::pending_since(Id id) const
