@@ -177,15 +177,16 @@ bool stop(Oid source)
 
 const char *damage_of(Oid source)
 {
+    SourceRow row;
     if (definition::is_compared(source))
         return nullptr;
-    if (!is_logged(source))
+    if (!find_source(source, &row) || !row.is_active)
         return was_not_logged;
     if (definition::is_stream_table(source))
         return nullptr;
     if (!lock_with_all_triggers(source))
         return "its capture triggers were missing or disabled";
-    return is_sentinel_missing(source) ? emptied_by_a_crash : nullptr;
+    return is_sentinel_missing(row, nullptr) ? emptied_by_a_crash : nullptr;
 }
 
 void unlock_inheritance_tree(Oid source)

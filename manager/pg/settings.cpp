@@ -50,13 +50,11 @@ bool is_placeholder(const config_generic *setting)
     return (setting->flags & GUC_CUSTOM_PLACEHOLDER) != 0;
 }
 
-/* Sets a placeholder to the value that all sessions of the database have: the one that the session started with, unless
+/* Sets a placeholder that the session, its role or its client has set to the value that all sessions of the database have: the one that the session started with, unless
  * a role or a client gave it; otherwise the value of the database or of all databases, or ''. A value of
  * postgresql.conf is missing in the second case, as PostgreSQL has not kept it. */
 void share_placeholder(const config_generic *setting)
 {
-    if (setting->source <= PGC_S_DATABASE)
-        return;
     if (!is_given_to_session(setting))
         return set_for_now(setting->name, nullptr);
     const char *given = given_value(setting->name), *value = given != nullptr ? given : "";
@@ -175,7 +173,7 @@ bool set_shared(const char *name, const char *value, int elevel)
 void share_built_in(const config_generic *setting)
 {
     const bool is_of_roles = setting->context == PGC_USERSET || setting->context == PGC_SUSET;
-    if (setting->source <= PGC_S_DATABASE || !is_of_roles || !may_change_results(setting))
+    if (!is_of_roles || !may_change_results(setting))
         return;
     const char *value = value_of_server(setting), *present = GetConfigOption(setting->name, true, false);
     if (value == nullptr)
@@ -191,6 +189,8 @@ void share(Sharing sharing)
     int count;
     config_generic **all = all_settings_of_process(&count);
     for (int i = 0; i < count; i++) {
+        if (all[i]->source <= PGC_S_DATABASE)
+            continue;
         if (is_placeholder(all[i]))
             share_placeholder(all[i]);
         else if (sharing == Sharing::all)

@@ -2,7 +2,6 @@
 
 #include "definition/definition.hpp"
 #include "definition/guc.hpp"
-#include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/attempt.hpp"
@@ -24,6 +23,7 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <new>
 
@@ -85,11 +85,11 @@ bool ends_transaction(const PgError &error)
            (error.data->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE && IsolationIsSerializable());
 }
 
-/* A stream table that has to be filled or set up was left so by others. */
+/* A stream table that has to be filled was left so by others. */
 bool is_left_to_manager(Oid relid)
 {
     const mailbox::State state = mailbox::status_of(relid).state;
-    return !state.is_populated || state.is_suspended || call([=] { return state::visible_row(relid).needs_setup; });
+    return !state.is_populated || state.is_suspended;
 }
 
 /* Whether the owner may add to what writers of the table do, as by a trigger. With pg_trickle.capture_privilege =
@@ -98,6 +98,16 @@ bool may_burden_writers(Oid owner, const Source &source)
 {
     return source.kind != SourceKind::table ||
            call([&] { return pg_class_aclcheck(source.relid, owner, ACL_TRIGGER) == ACLCHECK_OK; });
+}
+
+/* Returns what the stream table reads, at any depth. */
+std::vector<Source> all_sources_of(const Definition &definition)
+{
+    std::vector<Source> sources = definition.sources;
+    for (const Source &source : definition.sources)
+        if (source.kind == SourceKind::stream_table)
+            std::ranges::copy(definition::all_sources_of(source.relid), std::back_inserter(sources));
+    return sources;
 }
 
 /* Locks the stream table and what it is computed from, at any depth. A transaction that has locked one of its sources
@@ -109,9 +119,10 @@ bool lock_to_refresh(Oid relid)
         !call([=] { return definition::is_stream_table(relid); }) || is_left_to_manager(relid) ||
         !may_refresh_at_commit(relid))
         return false;
-    const Definition &definition = compiled_of(relid).definition;
-    const std::vector<Source> sources = definition::all_sources_of(relid);
-    if (!rules_of(definition.mode).is_immediate ||
+    const Compiled &compiled = compiled_beside_heaps(relid);
+    const Definition &definition = compiled.definition;
+    const std::vector<Source> sources = all_sources_of(definition);
+    if (!rules_of(definition.mode).is_immediate || !compiled.has_current_layout ||
         !std::all_of(sources.begin(), sources.end(),
                      [&](const Source &source) { return may_burden_writers(definition.owner, source); }))
         return false;

@@ -45,7 +45,7 @@ bool may_refresh_here(Oid relid)
 
 bool may_refresh_at_commit(Oid relid)
 {
-    const KnownCodeOnly known_code_only;
+    Assert(KnownCodeOnly::is_in_force());
     return may_run_sets_of(relid);
 }
 

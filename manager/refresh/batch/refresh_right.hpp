@@ -10,7 +10,8 @@ namespace pgtrickle::refresh {
  * process can fill: it is refreshed here whatever it runs. A worker refreshes what its owners own. C++ frame. */
 bool may_refresh_here(Oid relid);
 /* Whether the queries of the stream table, and of what is refreshed together with it, may run when this session
- * commits, whatever rights its user has: they run no interpreted code. C++ frame. */
+ * commits, whatever rights its user has: they run no interpreted code. The caller has KnownCodeOnly in force. C++
+ * frame. */
 bool may_refresh_at_commit(Oid relid);
 
 } // namespace pgtrickle::refresh
