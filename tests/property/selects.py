@@ -228,9 +228,25 @@ def ordered(query, depth, wanted):
     return "%s ORDER BY %s%s%s" % (sql, query.order(names), limit, skipped), shown
 
 
+def numbers_of_sorted(query, scope, values):
+    """Returns (outputs, a WINDOW clause): row numbers, and windows beside them that an order would change."""
+    choices = query.choices
+    outputs, window = scope + [("row_number() OVER ()", "bigint")], ""
+    if choices.chance(50):
+        outputs.append((choices.pick(["count(*) OVER ()", "count(*) OVER (ROWS UNBOUNDED PRECEDING)", "rank() OVER ()", "cume_dist() OVER ()::bigint"]), "bigint"))
+    if values and choices.chance(40):
+        outputs.append((choices.pick(["array_agg(%s) OVER ()", "first_value(%s) OVER ()", "(max(%s::text) OVER (ROWS 1 PRECEDING))"])
+                        % choices.pick(values)[0], None))
+        outputs[-1] = ("(%s)::text" % outputs[-1][0], "text")
+    if choices.chance(25):
+        window = " WINDOW w AS ()"
+        outputs += [("ntile(2) OVER w", "int"), ("count(*) OVER (w ROWS 1 PRECEDING)", "bigint")]
+    return outputs, window
+
+
 def of_sorted(query, depth, wanted):
-    """Returns lists, row numbers or first rows in the order of the sub-query or CTE that they read. PostgreSQL keeps that order,
-    unless it groups the rows, or sorts them for another aggregate."""
+    """Returns lists, row numbers or first rows in the order of the sub-query or CTE that they read, directly or through a
+    sub-query. PostgreSQL keeps that order, unless it groups the rows, or sorts them for another aggregate or window."""
     if wanted:
         return core(query, depth, wanted)
     inner, names = select(query, depth - 1, plain=True)
@@ -238,24 +254,29 @@ def of_sorted(query, depth, wanted):
     shown = choices.some(names, len(names))[1:] if choices.chance(30) else names  # the others are keys only
     unfit = kinds.NOT_COMPARED + kinds.UNORDERED + (kinds.AMBIGUOUS if query.images else ())  # sorted by what they do not return
     is_cte = shown == names and not any(kind in unfit for _, kind in names) and choices.chance(25)
-    sorted_rows = "(SELECT %s FROM (%s) %s ORDER BY %s%s)" % (
-        ", ".join(name for name, _ in shown) or "1 AS one", inner, inside, query.order(names), choices.pick(["", "", " LIMIT 6"]))
+    firsts = [name for name, kind in shown if kind in ("int", "bigint")] if choices.chance(25) else []
+    first = choices.pick(firsts) if firsts else None
+    sorted_rows = "(SELECT %s FROM (%s) %s ORDER BY %s%s%s)" % (
+        ", ".join(name for name, _ in shown) or "1 AS one", inner, inside, "%s.%s, " % (inside, first) if first else "",
+        query.order(names), choices.pick(["", "", " LIMIT 6"]))
     scope = [("%s.%s" % (alias, name), kind) for name, kind in shown]
     values = [column for column in scope if column[1] in ("int", "text", "bigint", "timestamp", "bool")]
-    if values and choices.chance(60):
-        outputs = [(choices.pick(["array_agg(%s)::text", "string_agg(%s::text, ',')", "json_agg(%s)::text"]) % sql, "text")
-                   for sql, _ in choices.some(values, 1)]
+    window = ""
+    if first and choices.chance(60):  # equal rows have numbers in any order
+        outputs = scope + [(choices.pick(["count(*) OVER ()", "rank() OVER ()"]), "bigint")]
+    elif values and choices.chance(60):
+        first, outputs = None, [(choices.pick(["array_agg(%s)::text", "string_agg(%s::text, ',')", "json_agg(%s)::text", "(SELECT array_agg(%s))::text"]) % sql, "text")
+                               for sql, _ in choices.some(values, 1)]
         outputs.append(("count(*)", "bigint"))
     else:
-        outputs = scope + [("row_number() OVER ()", "bigint")]
-        if choices.chance(50):
-            outputs.append((choices.pick(["count(*) OVER ()", "count(*) OVER (ROWS UNBOUNDED PRECEDING)"]), "bigint"))
-        if values and choices.chance(40):
-            outputs.append((choices.pick(["array_agg(%s) OVER ()", "first_value(%s) OVER ()", "(max(%s::text) OVER (ROWS 1 PRECEDING))"])
-                            % choices.pick(values)[0], None))
-            outputs[-1] = ("(%s)::text" % outputs[-1][0], "text")
-    source = "%s%s" % (alias if is_cte else "%s %s" % (sorted_rows, alias), where(query, scope, [], 20) if scope else "")
-    sql = "SELECT %s FROM %s" % (output_list(outputs), source)
+        first = None
+        outputs, window = numbers_of_sorted(query, scope, values)
+    source = alias if is_cte else "%s %s" % (sorted_rows, alias)
+    if scope and choices.chance(25):
+        source = "(SELECT * FROM %s%s) %s" % (source, where(query, scope, [], 20), alias)
+    source += where(query, scope, [], 20) if scope else ""
+    sql = "SELECT %s%s FROM %s%s" % ("DISTINCT ON (%s.%s) " % (alias, first) if first else "",
+                                     output_list(outputs), source, window)
     if values and choices.chance(20):
         sql, outputs = "SELECT ARRAY(SELECT %s FROM %s)::text AS c0" % (choices.pick(values)[0], source), [("", "text")]
     elif scope and not any(kind in kinds.AMBIGUOUS + unfit for _, kind in names) and choices.chance(20):

@@ -1,12 +1,10 @@
 #include "definition/query/sorted_subqueries.hpp"
 
+#include "definition/query/shown_order.hpp"
 #include "pg/limit.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {
-#include "access/htup_details.h"
-#include "catalog/pg_aggregate.h"
-#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -14,9 +12,7 @@ extern "C" {
 #include "parser/parse_clause.h"
 #include "parser/parse_node.h"
 #include "parser/parsetree.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 }
 
 #include <cstring>
@@ -44,160 +40,51 @@ struct SortedInput {
     Query *subquery;
 };
 
-bool is_extremum(Oid aggregate)
-{
-    HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate));
-    if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "cache lookup failed for aggregate %u", aggregate);
-    const bool found = OidIsValid(reinterpret_cast<Form_pg_aggregate>(GETSTRUCT(tuple))->aggsortop);
-    ReleaseSysCache(tuple);
-    return found;
-}
-
-/* Whether the value of the aggregate shows in which order it got its rows. That of any of a user's may. */
-bool is_list(Oid aggregate, Oid type)
-{
-    if (get_func_namespace(aggregate) != PG_CATALOG_NAMESPACE)
-        return true;
-    const bool holds_many = type == TEXTOID || type == BYTEAOID || type == JSONOID || type == JSONBOID ||
-                            type == XMLOID || OidIsValid(get_element_type(type));
-    return holds_many && !is_extremum(aggregate);
-}
-
-bool is_unsorted_list(const Aggref *aggregate)
-{
-    return aggregate->agglevelsup == 0 && aggregate->aggkind == AGGKIND_NORMAL && aggregate->args != NIL &&
-           aggregate->aggorder == NIL && aggregate->aggdistinct == NIL &&
-           is_list(aggregate->aggfnoid, aggregate->aggtype);
-}
-
-/* Whether the value of the window function does not depend on the frame. */
-bool numbers_rows(Oid function)
-{
-    switch (function) {
-    case F_ROW_NUMBER:
-    case F_NTILE:
-    case F_LAG_ANYELEMENT:
-    case F_LAG_ANYELEMENT_INT4:
-    case F_LAG_ANYCOMPATIBLE_INT4_ANYCOMPATIBLE:
-    case F_LEAD_ANYELEMENT:
-    case F_LEAD_ANYELEMENT_INT4:
-    case F_LEAD_ANYCOMPATIBLE_INT4_ANYCOMPATIBLE: return true;
-    default: return false;
-    }
-}
-
-bool picks_row(Oid function)
-{
-    return function == F_FIRST_VALUE || function == F_LAST_VALUE || function == F_NTH_VALUE;
-}
-
-/* How the functions of a window without an order, in which all rows are peers, depend on the order of its rows. */
-struct WindowUse {
-    const WindowClause *window;
-    bool shows_order;
-    bool reads_frame;
-    bool reads_peers; /* an order would give a function fewer of them */
+/* The lists of a level: also those that sub-queries of its expressions compute over its rows. */
+struct ListSearch {
+    const SortedInput *input;
+    int depth; /* number of sub-queries entered */
 };
 
-/* Without an order, only ROWS can divide the partition. */
-bool is_whole_partition(int frame)
+bool is_list_of(const Aggref *aggregate, const ListSearch *search)
 {
-    const int ends = FRAMEOPTION_START_UNBOUNDED_PRECEDING | FRAMEOPTION_END_UNBOUNDED_FOLLOWING;
-    return (frame & FRAMEOPTION_ROWS) == 0 || (frame & ends) == ends;
-}
-
-bool note_use(::Node *node, void *context)
-{
-    auto *use = static_cast<WindowUse *>(context);
-    if (node == nullptr)
-        return false;
-    if (IsA(node, WindowFunc) && castNode(WindowFunc, node)->winref == use->window->winref) {
-        const auto *function = castNode(WindowFunc, node);
-        const int frame = use->window->frameOptions;
-        const bool numbers = numbers_rows(function->winfnoid), picks = picks_row(function->winfnoid);
-        const bool is_of_peers = !function->winagg && !numbers && !picks;
-        const bool excludes_peers = (frame & (FRAMEOPTION_EXCLUDE_GROUP | FRAMEOPTION_EXCLUDE_TIES)) != 0;
-        use->shows_order |= numbers || picks || !is_whole_partition(frame) ||
-                            (function->winagg && is_list(function->winfnoid, function->wintype));
-        use->reads_frame |= !numbers;
-        use->reads_peers |= is_of_peers || (excludes_peers && !numbers);
-    }
-    return walk_expression(node, note_use, context);
-}
-
-WindowUse use_of(const Query *query, const WindowClause *window)
-{
-    WindowUse use = {window, false, false, false};
-    (void)note_use(reinterpret_cast<::Node *>(query->targetList), &use);
-    return use;
-}
-
-/* Whether the window is defined by another one, or another one by it, which would get an order as well. */
-bool is_shared(const Query *query, const WindowClause *window)
-{
-    if (window->refname != nullptr)
-        return true;
-    ListCell *cell;
-    foreach (cell, window->name == nullptr ? NIL : query->windowClause) {
-        const char *referred = lfirst_node(WindowClause, cell)->refname;
-        if (referred != nullptr && strcmp(referred, window->name) == 0)
-            return true;
-    }
-    return false;
-}
-
-List *unsorted_windows(Query *query)
-{
-    List *found = NIL;
-    ListCell *cell;
-    if (query->groupClause != NIL || query->groupingSets != NIL || query->hasAggs || query->havingQual != nullptr)
-        return NIL;
-    foreach (cell, query->windowClause) {
-        auto *window = lfirst_node(WindowClause, cell);
-        const WindowUse use = use_of(query, window);
-        if (window->orderClause == NIL && !is_shared(query, window) && use.shows_order && !use.reads_peers)
-            found = lappend(found, window);
-    }
-    return found;
+    return static_cast<int>(aggregate->agglevelsup) == search->depth && is_unsorted_list(aggregate);
 }
 
 bool find_unsorted_list(::Node *node, void *context)
 {
+    auto *search = static_cast<ListSearch *>(context);
     if (node == nullptr)
         return false;
-    if (IsA(node, Aggref) && is_unsorted_list(castNode(Aggref, node)))
+    if (IsA(node, Query)) {
+        ListSearch inside = {search->input, search->depth + 1};
+        return walk_query(castNode(Query, node), find_unsorted_list, &inside, 0);
+    }
+    if (IsA(node, Aggref) && is_list_of(castNode(Aggref, node), search))
         return true;
     return walk_expression(node, find_unsorted_list, context);
 }
 
-/* Returns the query of a CTE that does not read itself, or nullptr. */
-Query *query_of_cte(const Level *level, const RangeTblEntry *entry)
+bool has_unsorted_list(const Query *query)
 {
-    for (Index up = 0; up < entry->ctelevelsup && level != nullptr; up++)
-        level = level->outer;
+    ListSearch search = {nullptr, 0};
+    return find_unsorted_list(reinterpret_cast<::Node *>(query->targetList), &search) ||
+           find_unsorted_list(query->havingQual, &search);
+}
+
+/* Returns the query of a CTE that does not read itself, or nullptr. `level` is the one that reads it, and becomes the
+ * one that defines it. */
+Query *query_of_cte(const RangeTblEntry *entry, const Level **level)
+{
+    for (Index up = 0; up < entry->ctelevelsup && *level != nullptr; up++)
+        *level = (*level)->outer;
     ListCell *cell;
-    foreach (cell, level == nullptr ? NIL : level->query->cteList) {
+    foreach (cell, *level == nullptr ? NIL : (*level)->query->cteList) {
         const auto *expression = lfirst_node(CommonTableExpr, cell);
         if (strcmp(expression->ctename, entry->ctename) == 0)
             return expression->cterecursive ? nullptr : castNode(Query, expression->ctequery);
     }
     return nullptr;
-}
-
-/* Finds the FROM clause of the level if it is one sub-query or CTE, with an order. */
-bool has_sorted_input(const Level *level, SortedInput *found)
-{
-    const FromExpr *from = level->query->jointree;
-    if (from == nullptr || list_length(from->fromlist) != 1 || !IsA(linitial(from->fromlist), RangeTblRef))
-        return false;
-    const int index = linitial_node(RangeTblRef, from->fromlist)->rtindex;
-    RangeTblEntry *entry = rt_fetch(index, level->query->rtable);
-    Query *subquery = entry->rtekind == RTE_SUBQUERY ? entry->subquery
-                      : entry->rtekind == RTE_CTE    ? query_of_cte(level, entry)
-                                                     : nullptr;
-    *found = {level->state, index, entry, subquery};
-    return subquery != nullptr && subquery->sortClause != NIL;
 }
 
 struct WholeRows {
@@ -259,21 +146,24 @@ void show_all(RangeTblEntry *entry)
     }
 }
 
-Var *key_of(const SortedInput &input, const SortGroupClause *clause)
+/* Returns the key as an expression of a query `depth` levels below the one that reads the input. */
+Var *key_of(const SortedInput &input, const SortGroupClause *clause, int depth)
 {
     const TargetEntry *target =
         get_sortgroupclause_tle(const_cast<SortGroupClause *>(clause), input.subquery->targetList);
-    return makeVarFromTargetEntry(input.index, const_cast<TargetEntry *>(target));
+    Var *key = makeVarFromTargetEntry(input.index, const_cast<TargetEntry *>(target));
+    key->varlevelsup = depth;
+    return key;
 }
 
 /* Returns the keys as clauses over `targets`, to which those that they lack are added. */
-List *order_over(const SortedInput &input, List **targets)
+List *order_over(const SortedInput &input, List **targets, int depth)
 {
     List *order = NIL;
     ListCell *cell;
     foreach (cell, input.subquery->sortClause) {
         auto *clause = static_cast<SortGroupClause *>(copyObjectImpl(lfirst(cell)));
-        auto *key = reinterpret_cast<Expr *>(key_of(input, clause));
+        auto *key = reinterpret_cast<Expr *>(key_of(input, clause, depth));
         TargetEntry *target = tlist_member(key, *targets);
         if (target == nullptr) {
             target = makeTargetEntry(key, static_cast<AttrNumber>(list_length(*targets) + 1), nullptr, true);
@@ -287,11 +177,16 @@ List *order_over(const SortedInput &input, List **targets)
 
 bool sort_lists(::Node *node, void *context)
 {
+    auto *search = static_cast<ListSearch *>(context);
     if (node == nullptr)
         return false;
-    if (IsA(node, Aggref) && is_unsorted_list(castNode(Aggref, node))) {
+    if (IsA(node, Query)) {
+        ListSearch inside = {search->input, search->depth + 1};
+        return walk_query(castNode(Query, node), sort_lists, &inside, 0);
+    }
+    if (IsA(node, Aggref) && is_list_of(castNode(Aggref, node), search)) {
         auto *aggregate = castNode(Aggref, node);
-        aggregate->aggorder = order_over(*static_cast<const SortedInput *>(context), &aggregate->args);
+        aggregate->aggorder = order_over(*search->input, &aggregate->args, search->depth);
         return false;
     }
     return walk_expression(node, sort_lists, context);
@@ -312,11 +207,11 @@ void warn_of_order(const SortedInput &input)
 void sort_window(Query *query, WindowClause *window, const SortedInput &input)
 {
     const int frame = window->frameOptions;
-    if (use_of(query, window).reads_frame && (frame & FRAMEOPTION_ROWS) == 0)
+    if (reads_frame(query, window) && (frame & FRAMEOPTION_ROWS) == 0)
         window->frameOptions = (frame & FRAMEOPTION_EXCLUSION) | FRAMEOPTION_NONDEFAULT | FRAMEOPTION_ROWS |
                                FRAMEOPTION_BETWEEN | FRAMEOPTION_START_UNBOUNDED_PRECEDING |
                                FRAMEOPTION_END_UNBOUNDED_FOLLOWING;
-    window->orderClause = order_over(input, &query->targetList);
+    window->orderClause = order_over(input, &query->targetList, 0);
 }
 
 /* Makes the keys columns of the sub-query; returns false if that is not possible. */
@@ -333,36 +228,55 @@ bool show_keys(Query *query, const SortedInput &input)
     return false;
 }
 
-void sort_uses(Query *query, const List *windows, SortedInput *input)
+bool is_grouped(const Query *query)
 {
-    if (!show_keys(query, *input))
+    return query->groupClause != NIL || query->groupingSets != NIL || query->hasAggs || query->havingQual != nullptr;
+}
+
+void sort_uses(Query *query, const SortedInput &input)
+{
+    if (!show_keys(query, input))
         return;
-    (void)sort_lists(reinterpret_cast<::Node *>(query->targetList), input);
-    (void)sort_lists(query->havingQual, input);
+    ListSearch search = {&input, 0};
+    (void)sort_lists(reinterpret_cast<::Node *>(query->targetList), &search);
+    (void)sort_lists(query->havingQual, &search);
     ListCell *cell;
-    foreach (cell, windows)
-        sort_window(query, lfirst_node(WindowClause, cell), *input);
+    foreach (cell, is_grouped(query) ? NIL : split_windows_that_show_order(query))
+        sort_window(query, lfirst_node(WindowClause, cell), input);
 }
 
-/* Whether the rows of the level are those of its input, in the same order, but for a DISTINCT. */
-bool passes_order_on(const Query *query)
+/* Whether the rows of the level are those of one input, and nothing but its windows and DISTINCT may sort them. */
+bool may_pass_order_on(const Query *query)
 {
-    return query->sortClause == NIL && query->groupClause == NIL && query->groupingSets == NIL && !query->hasAggs &&
-           query->havingQual == nullptr && !query->hasWindowFuncs && !query->hasTargetSRFs &&
-           query->setOperations == nullptr;
+    return query->sortClause == NIL && !is_grouped(query) && !query->hasTargetSRFs && query->setOperations == nullptr &&
+           (query->distinctClause == NIL || query->hasDistinctOn);
 }
 
-/* Whether the input is sorted as DISTINCT ON needs its rows, which PostgreSQL then does not sort again. */
-bool is_sorted_for_distinct(const Query *query, const SortedInput &input)
+/* Whether the first keys of the input are the `clauses` of the level, so that PostgreSQL does not sort by these. */
+bool is_sorted_by(const Query *query, const List *clauses, const SortedInput &input)
 {
-    if (!query->hasDistinctOn || list_length(query->distinctClause) > list_length(input.subquery->sortClause))
+    if (list_length(clauses) > list_length(input.subquery->sortClause))
         return false;
     ListCell *cell;
-    foreach (cell, query->distinctClause) {
+    foreach (cell, clauses) {
         auto *clause = lfirst_node(SortGroupClause, cell);
         const auto *sorted = list_nth_node(SortGroupClause, input.subquery->sortClause, foreach_current_index(cell));
         if (clause->sortop != sorted->sortop || clause->nulls_first != sorted->nulls_first ||
-            !equal(get_sortgroupclause_expr(clause, query->targetList), key_of(input, sorted)))
+            !equal(get_sortgroupclause_expr(clause, query->targetList), key_of(input, sorted, 0)))
+            return false;
+    }
+    return true;
+}
+
+/* Whether PostgreSQL passes the rows of the input on in their order. */
+bool passes_order_on(const Query *query, const SortedInput &input)
+{
+    if (!may_pass_order_on(query) || !is_sorted_by(query, query->distinctClause, input))
+        return false;
+    ListCell *cell;
+    foreach (cell, query->windowClause) {
+        const auto *window = lfirst_node(WindowClause, cell);
+        if (!is_sorted_by(query, list_concat_copy(window->partitionClause, window->orderClause), input))
             return false;
     }
     return true;
@@ -372,35 +286,56 @@ void sort_rows(Query *query, const SortedInput &input)
 {
     if (!show_keys(query, input))
         return;
-    query->sortClause = order_over(input, &query->targetList);
+    query->sortClause = order_over(input, &query->targetList, 0);
     if (query->hasDistinctOn) /* by the targets of the order, of which some may be equal to others */
         query->distinctClause = static_cast<List *>(
             copyObjectImpl(list_truncate(list_copy(query->sortClause), list_length(query->distinctClause))));
 }
 
-/* Whether the order decides which rows the level has. */
-bool chooses_by_order(const Level &level, const SortedInput &input)
+/* Finds the FROM clause of the level if it is one sub-query or CTE, with an order of its own or that of its input,
+ * which is then written into it. */
+bool find_sorted_input(const Level &level, SortedInput *found)
 {
-    if (level.query->distinctClause != NIL)
-        return is_sorted_for_distinct(level.query, input);
-    return level.reader != Reader::existence && leaves_choice_of_rows(level.query);
+    const FromExpr *from = level.query->jointree;
+    if (from == nullptr || list_length(from->fromlist) != 1 || !IsA(linitial(from->fromlist), RangeTblRef))
+        return false;
+    const int index = linitial_node(RangeTblRef, from->fromlist)->rtindex;
+    RangeTblEntry *entry = rt_fetch(index, level.query->rtable);
+    Level inside = {level.state, nullptr, &level, Reader::rows, level.is_for_choice};
+    if (entry->rtekind == RTE_SUBQUERY)
+        inside.query = entry->subquery;
+    else if (entry->rtekind == RTE_CTE)
+        inside.query = query_of_cte(entry, &inside.outer);
+    *found = {level.state, index, entry, inside.query};
+    if (inside.query == nullptr || inside.query->sortClause != NIL)
+        return inside.query != nullptr;
+    SortedInput deeper;
+    if (may_pass_order_on(inside.query) && find_sorted_input(inside, &deeper) && passes_order_on(inside.query, deeper))
+        sort_rows(inside.query, deeper);
+    return inside.query->sortClause != NIL;
+}
+
+/* Whether the order of its rows decides which of them the level has, or the array that it becomes. */
+bool is_read_in_order(const Level &level)
+{
+    const Query *query = level.query;
+    if (level.is_for_choice)
+        return query->hasDistinctOn || (level.reader != Reader::existence && leaves_choice_of_rows(query));
+    return level.reader == Reader::array;
 }
 
 void sort_within(const Level &level)
 {
     Query *query = level.query;
     SortedInput input;
-    if (!has_sorted_input(&level, &input))
-        return;
-    const bool is_array = level.reader == Reader::array && query->distinctClause == NIL;
-    if (passes_order_on(query) && (level.is_for_choice ? chooses_by_order(level, input) : is_array))
-        return sort_rows(query, input);
+    if (is_read_in_order(level) && may_pass_order_on(query) && find_sorted_input(level, &input) &&
+        passes_order_on(query, input))
+        sort_rows(query, input);
     if (level.is_for_choice)
         return;
-    const List *windows = unsorted_windows(query);
-    if (windows != NIL || find_unsorted_list(reinterpret_cast<::Node *>(query->targetList), nullptr) ||
-        find_unsorted_list(query->havingQual, nullptr))
-        sort_uses(query, windows, &input);
+    const bool has_window = !is_grouped(query) && has_window_that_shows_order(query);
+    if ((has_window || has_unsorted_list(query)) && find_sorted_input(level, &input))
+        sort_uses(query, input);
 }
 
 bool sort_levels(::Node *node, void *context);

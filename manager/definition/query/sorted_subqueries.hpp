@@ -17,13 +17,13 @@ namespace pgtrickle::definition {
 
 /* Adds the ORDER BY of a sub-query or CTE that is the whole FROM clause of a query, at each level of the analyzed
  * `text` itself, not of views that it reads: to lists without DISTINCT and ORDER BY, to ARRAY (SELECT …), and to
- * windows without one, unless no function shows in which order the rows are, or one reads the peers of a row, as rank()
- * does. Keys that the sub-query does not return become columns of it; a WARNING says where they cannot. PostgreSQL
- * frame. */
+ * windows without one whose functions show in which order the rows are. A sub-query without ORDER BY that passes on the
+ * order of its own FROM clause gets it. Keys that the sub-query does not return become columns of it; a WARNING says
+ * where they cannot. PostgreSQL frame. */
 void write_order_of_subqueries(Query *query, const char *text);
 
 /* As above, to LIMIT and OFFSET without ORDER BY, and to DISTINCT ON by the first keys, which decide by it which rows
- * there are. PostgreSQL frame. */
+ * there are, unless a window of the level sorts them otherwise. PostgreSQL frame. */
 void choose_rows_by_subqueries(Query *query, const char *text);
 
 /* Both, in a query whose views are expanded, and without a WARNING. PostgreSQL executes lists and limits of views in
