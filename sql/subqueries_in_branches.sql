@@ -31,6 +31,20 @@ INSERT INTO kept VALUES
   ('before_in_of_rows', $$SELECT id, CASE WHEN q > 0 THEN (k, (SELECT max(v / q) FROM i WHERE i.k = o.k)) IN (SELECT k, v FROM i) END AS r FROM o$$),
   ('before_equal_rows', $$SELECT id, CASE WHEN q > 0 THEN (k, (SELECT max(v / q) FROM i WHERE i.k = o.k)) = (SELECT k, v FROM i WHERE i.id = o.id) END AS r FROM o$$),
   ('filtered_by_in', $$SELECT k, sum((SELECT max(v / q) FROM i WHERE i.k = o.k)) FILTER (WHERE CASE WHEN q > 0 THEN (SELECT max(v / q) FROM i WHERE i.k = o.k) IN (SELECT v FROM i) END) AS r FROM o GROUP BY k$$),
+  ('of_no_row', $$SELECT id, CASE WHEN q > 100 THEN (SELECT sum(v / (k - k)) FROM i) ELSE q END AS r FROM o$$),
+  ('of_some_rows', $$SELECT id, CASE WHEN q = 9 THEN (SELECT sum(10 / (v - 3)) FROM i) ELSE q END AS r FROM o$$),
+  ('of_no_null', $$SELECT id, coalesce(q, (SELECT v / (k - k) FROM i WHERE id = 1)) AS r FROM o$$),
+  ('of_no_group', $$SELECT k, CASE WHEN max(q) > 100 THEN ARRAY(SELECT v / (i.k - i.k) FROM i WHERE i.k IS NOT NULL) END AS r FROM o GROUP BY k$$),
+  ('of_no_existence', $$SELECT id, CASE WHEN q > 100 THEN EXISTS (SELECT FROM i WHERE v / (k - k) > 0) ELSE k = 1 END AS r FROM o$$),
+  ('of_no_element', $$SELECT id FROM o WHERE CASE WHEN q > 100 THEN k NOT IN (SELECT v / (k - k) FROM i) ELSE k > 1 END$$),
+  ('of_no_conjunct', $$SELECT id FROM o WHERE CASE WHEN q > 100 THEN (SELECT max(v / (k - k)) FROM i) > id ELSE id > 3 END$$),
+  ('of_no_rows', $$SELECT id, CASE WHEN q > 100 THEN (k, q) < (SELECT v / (k - k), 1 FROM i WHERE id = 1) END AS r FROM o$$),
+  ('without_from', $$SELECT CASE WHEN (SELECT count(*) FROM o) > 1000 THEN (SELECT sum(v / (k - k)) FROM i) END AS r$$),
+  ('without_any_column', $$SELECT CASE WHEN pg_catalog.length('a') > 1 THEN (SELECT sum(v / (k - k)) FROM i) END AS r$$),
+  ('within_another', $$SELECT id, (SELECT max(CASE WHEN i.v > 100 THEN (SELECT sum(v / (k - k)) FROM i) ELSE i.v END) FROM i WHERE i.k = o.k) AS r FROM o$$),
+  ('within_a_row', $$SELECT id, CASE WHEN q > 0 THEN (k, CASE WHEN q > 1 THEN (SELECT max(v / (q - 1)) FROM i WHERE i.k = o.k) END) NOT IN (SELECT k, v FROM i) END AS r FROM o$$),
+  ('within_rows', $$SELECT id, (k, CASE WHEN q > 1 THEN (SELECT max(v / (q - 1)) FROM i) END, q) IN (SELECT k, v, v FROM i WHERE v IS NOT NULL) AS r FROM o$$),
+  ('within_a_row_of_all', $$SELECT id FROM o WHERE (k, CASE WHEN q > 1 THEN (SELECT max(v / (q - 1)) FROM i WHERE i.k = o.k) ELSE 1 END) <> ALL (SELECT k, v FROM i WHERE i.id > o.id)$$),
   ('in_both', $$SELECT id, CASE WHEN q = 1 THEN (SELECT sum(v / q) FROM i WHERE i.k = o.k) WHEN q = 2 THEN (SELECT sum(v / q) FROM i WHERE i.k = o.k) + 1 END AS r FROM o$$),
   ('of_other_subqueries', $$SELECT id, CASE WHEN EXISTS (SELECT FROM i WHERE i.id = o.q) THEN (SELECT sum(v / q) FROM i WHERE i.k = o.k) END AS r FROM o$$),
   ('of_groups', $$SELECT k, CASE WHEN min(q) > 0 THEN (SELECT sum(v) / min(o.q) FROM i WHERE i.k = o.k) END AS r FROM o GROUP BY k$$),
@@ -57,6 +71,16 @@ DELETE FROM i WHERE id % 3 = 0;
 SELECT * FROM test.wrong('kept');
 UPDATE i SET v = v + 1, k = nullif(k + 1, 4);
 DELETE FROM o WHERE q = 1;
+SELECT * FROM test.wrong('kept');
+
+-- rows_that_take_a_branch_of_no_references
+UPDATE i SET v = 4 WHERE v = 3;
+UPDATE o SET q = 9 WHERE id % 3 = 0;
+SELECT * FROM test.wrong('kept');
+UPDATE i SET v = v + 1 WHERE v > 3;
+SELECT * FROM test.wrong('kept');
+UPDATE o SET q = 2 WHERE q = 9;
+UPDATE i SET v = 3 WHERE v > 3;
 SELECT * FROM test.wrong('kept');
 
 -- a_row_that_takes_the_branch_and_fails

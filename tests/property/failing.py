@@ -154,7 +154,7 @@ def behind_a_case(query, source, columns):
 
 
 def in_a_branch(query, source, columns):
-    """Returns a correlated sub-query that fails for rows which take another branch of the expression around it."""
+    """Returns a sub-query that fails for rows which take another branch of the expression around it."""
     other = relation(query)
     if not other:
         return over_rows(query, source, columns)
@@ -167,9 +167,18 @@ def in_a_branch(query, source, columns):
     parts["b"] = choices.pick(["EXISTS (SELECT FROM %(o)s WHERE %(j)s = %(k)s AND %(i)s > (%(e)s))", "%(k)s IN (SELECT %(i)s + (%(e)s) FROM %(o)s WHERE %(j)s > %(k)s)",
                                "%(k)s > ALL (SELECT %(i)s + (%(e)s) FROM %(o)s WHERE %(j)s = %(k)s)", "%(s)s > %(k)s",
                                "%(s)s IN (SELECT %(j)s FROM %(o)s)", "%(s)s <= ALL (SELECT %(i)s FROM %(o)s WHERE %(j)s = %(k)s)"]) % parts
+    is_correlated = choices.chance(65)
+    if not is_correlated:
+        parts |= {"e": partial(query, parts["j"])[0], "g": choices.pick(["%(k)s > 5", "%(k)s IS NULL", "%(k)s = 2"]) % parts}
+        parts["s"] = choices.pick(["(SELECT max(%(e)s) FROM %(o)s)", "(SELECT %(e)s FROM %(o)s WHERE %(i)s > 1 ORDER BY 1 LIMIT 1)",
+                                   "(SELECT count(*)::int FROM %(o)s WHERE (%(e)s) > 1)", "(ARRAY(SELECT %(e)s FROM %(o)s ORDER BY 1))[1]"]) % parts
+        parts["b"] = choices.pick(["EXISTS (SELECT FROM %(o)s WHERE (%(e)s) > 1)", "%(k)s IN (SELECT %(e)s FROM %(o)s)",
+                                   "%(k)s > ALL (SELECT %(e)s FROM %(o)s WHERE %(i)s > 0)", "%(s)s > %(k)s"]) % parts
     used_value = choices.pick(["CASE WHEN %(g)s THEN %(s)s END", "CASE WHEN NOT (%(g)s) THEN 0 WHEN %(g)s THEN %(s)s ELSE 1 END",
-                               "coalesce(CASE WHEN %(g)s THEN NULL ELSE 0 END, %(s)s)", "CASE WHEN %(g)s AND %(s)s > %(k)s THEN 1 END", "(NOT (%(g)s) OR %(s)s < %(k)s)::int",
-                               "CASE (%(g)s)::int WHEN 0 THEN -1 WHEN 1 THEN (%(b)s)::int END", "CASE WHEN %(g)s THEN CASE WHEN %(b)s THEN %(s)s END END"]) % parts
+                               "coalesce(CASE WHEN %(g)s THEN NULL ELSE 0 END, %(s)s)",
+                               "CASE (%(g)s)::int WHEN 0 THEN -1 WHEN 1 THEN (%(b)s)::int END", "CASE WHEN %(g)s THEN CASE WHEN %(b)s THEN %(s)s END END",
+                               "CASE WHEN %(k)s > 1 THEN ((%(k)s, CASE WHEN %(g)s THEN %(s)s END) NOT IN (SELECT %(j)s, %(i)s FROM %(o)s))::int END",
+                               *(["CASE WHEN %(g)s AND %(s)s > %(k)s THEN 1 END", "(NOT (%(g)s) OR %(s)s < %(k)s)::int"] if is_correlated else [])]) % parts
     form = choices.pick(["SELECT %(k)s AS c0, %(u)s AS c1 FROM %(f)s", "SELECT %(k)s AS c0, sum(%(u)s)::int AS c1 FROM %(f)s GROUP BY 1",
                          "SELECT %(k)s AS c0, 1 AS c1 FROM %(f)s WHERE (%(u)s) > 0", "SELECT %(k)s AS c0, max(%(u)s) OVER (PARTITION BY %(k)s) AS c1 FROM %(f)s"])
     return form % {"k": key, "u": used_value, "f": source}, [("c0", "int"), ("c1", "int")]

@@ -108,6 +108,8 @@ class Translator {
     Input from(const Level &level, const std::vector<Node *> &read);
     /* Returns the rows for which every conjunct is true; conjuncts may contain subqueries. */
     Input filtered(const Level &level, Input input, const std::vector<Node *> &conjuncts);
+    /* Whether the rows of the subquery depend on a column of a level outside. */
+    bool is_correlated(const SubLink *link);
     /* Rewrites `nodes`: each subquery in them becomes an expression over new columns of `input`. The values of the
      * nodes are read only of rows that meet `guard_of_nodes`; null: of all. */
     void evaluate_sublinks(const Level &level, Input &input, std::vector<Node *> &nodes,

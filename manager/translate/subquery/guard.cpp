@@ -78,13 +78,27 @@ Node *after_nulls(const CoalesceExpr *expression, int count)
     return result;
 }
 
-/* Returns whether none of the first `count` arguments of AND is false, or of OR true. As above. */
+/* Whether the expression compares something with the rows of a subquery. */
+bool reads_rows(Node *node, void *context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Param))
+        return castNode(Param, node)->paramkind == PARAM_SUBLINK;
+    return walk_expression(node, reads_rows, context);
+}
+
+/* Returns whether none of the first `count` arguments of AND is false, or of OR true. As above. Each row that a row is
+ * compared with has arguments of its own, which are taken to leave the answer open. */
 Node *after_arguments(const BoolExpr *expression, int count)
 {
     Node *result = nullptr;
     for (int i = 0; i < count; i++) {
+        auto *argument = static_cast<Expr *>(list_nth(expression->args, i));
+        if (reads_rows(reinterpret_cast<Node *>(argument), nullptr))
+            continue;
         BooleanTest *test = makeNode(BooleanTest);
-        test->arg = copied_node(static_cast<Expr *>(list_nth(expression->args, i)));
+        test->arg = copied_node(argument);
         test->booltesttype = expression->boolop == AND_EXPR ? IS_NOT_FALSE : IS_NOT_TRUE;
         test->location = -1;
         result = both(result, reinterpret_cast<Node *>(test));
@@ -94,13 +108,14 @@ Node *after_arguments(const BoolExpr *expression, int count)
 
 struct Search {
     SubLink *link;
+    bool is_correlated;
     Node *guard; /* under which the nodes that are walked are evaluated; null: always */
     List *found; /* the guards of the link */
     bool is_always_evaluated;
 
     bool counts_booleans() const
     {
-        return link->subLinkType != EXISTS_SUBLINK && link->subLinkType != ANY_SUBLINK &&
+        return is_correlated && link->subLinkType != EXISTS_SUBLINK && link->subLinkType != ANY_SUBLINK &&
                link->subLinkType != ALL_SUBLINK;
     }
 };
@@ -202,9 +217,9 @@ bool finds_other(Node *node, void *context)
 
 } // namespace
 
-Node *guard_of(List *expressions, SubLink *link, Node *outer)
+Node *guard_of(List *expressions, SubLink *link, bool is_correlated, Node *outer)
 {
-    Search search = {link, outer, NIL, false};
+    Search search = {link, is_correlated, outer, NIL, false};
     ListCell *cell;
     foreach (cell, expressions)
         (void)visit(static_cast<Node *>(lfirst(cell)), &search);

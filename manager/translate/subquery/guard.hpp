@@ -7,7 +7,7 @@
  * does not have.
  *
  * SQL does not promise the order of AND and OR, so that they do not count for EXISTS, ANY and ALL, for which a domain
- * may cost more than the semi join without one.
+ * may cost more than the semi join without one, nor for a subquery that reads no column, which needs no other domain.
  */
 #pragma once
 
@@ -17,7 +17,7 @@ namespace pgtrickle::translate {
 
 /* Returns the condition under which the expressions evaluate `link`, over the same columns as they, which are evaluated
  * under `outer` themselves; null: always. PostgreSQL frame. */
-Node *guard_of(List *expressions, SubLink *link, Node *outer);
+Node *guard_of(List *expressions, SubLink *link, bool is_correlated, Node *outer);
 
 /* Whether the expression can be computed from the columns. PostgreSQL frame. */
 bool can_be_computed(Node *expression, Node *const *columns, size_t count);

@@ -111,8 +111,8 @@ namespace {
 /* Returns the guard of a subquery that may fail, over the columns of `input`, which has the values of those before it;
  * null if there is none. The nodes are evaluated under `outer`, which is what is left of a guard that cannot be
  * computed: one that reads the rows of the subquery with which they are compared. */
-Node *guard_over(const Input &input, SubLink *link, const std::vector<Node *> &nodes, const std::vector<Node *> &before,
-                 const std::vector<Node *> &values, Node *outer)
+Node *guard_over(const Input &input, SubLink *link, bool is_correlated, const std::vector<Node *> &nodes,
+                 const std::vector<Node *> &before, const std::vector<Node *> &values, Node *outer)
 {
     if (!call([&] { return may_fail_in(link); }))
         return nullptr;
@@ -122,7 +122,7 @@ Node *guard_over(const Input &input, SubLink *link, const std::vector<Node *> &n
         List *expressions = NIL;
         for (size_t i = 0; i < node_count; i++)
             expressions = lappend(expressions, items[i]);
-        return guard_of(expressions, link, outer);
+        return guard_of(expressions, link, is_correlated, outer);
     });
     if (guard == nullptr)
         return outer;
@@ -133,6 +133,11 @@ Node *guard_over(const Input &input, SubLink *link, const std::vector<Node *> &n
 }
 
 } // namespace
+
+bool Translator::is_correlated(const SubLink *link)
+{
+    return !detached(castNode(Query, link->subselect), next_param_).references.empty();
+}
 
 void Translator::evaluate_sublinks(const Level &level, Input &input, std::vector<Node *> &nodes, SublinkMoment moment,
                                    Node *guard_of_nodes)
@@ -149,8 +154,8 @@ void Translator::evaluate_sublinks(const Level &level, Input &input, std::vector
         return;
     for (Node *link : links) {
         auto *subquery = castNode(SubLink, link);
-        Node *guard =
-            guard_over(input, subquery, nodes, {links.begin(), links.begin() + values.size()}, values, guard_of_nodes);
+        Node *guard = guard_over(input, subquery, is_correlated(subquery), nodes,
+                                 {links.begin(), links.begin() + values.size()}, values, guard_of_nodes);
         values.push_back(SublinkOver(*this, level, input, subquery, guard).value());
     }
     for (Node *&node : nodes) {

@@ -14,12 +14,13 @@ class SublinkOver {
 
     /* Returns the value of the subquery, as an expression over the input. */
     Node *value();
-    bool is_correlated() const { return !subquery_.references.empty(); }
     /* Keeps the rows of the input for which the subquery is true or, if `is_negated`, false. Returns false,
      * without any effect, for a scalar subquery. */
     bool select(bool is_negated);
 
   private:
+    void refer_to_guard();
+
     /* The rows of the subquery, as the other side of a semi join: its scope has the targets, as the link's
      * own Params, and the columns that the conjuncts read. */
     struct Other {

@@ -8,6 +8,9 @@
  */
 #include "translate/subquery/sublink.hpp"
 
+#include "translate/check/can_fail.hpp"
+#include "translate/subquery/guard.hpp"
+
 #include "pg/walker.hpp"
 
 extern "C" {
@@ -109,6 +112,12 @@ Node *without_error(Node *node, void *context)
     return reinterpret_cast<Node *>(choice);
 }
 
+/* Whether the subquery may fail, and the conjunct evaluates it for some rows only. */
+bool is_for_some_rows(Node *conjunct, SubLink *link)
+{
+    return call([&] { return may_fail_in(link) && guard_of(list_make1(conjunct), link, false, nullptr) != nullptr; });
+}
+
 /* Returns `conjunct` as a comparison of the rows, which are the first `left_width` columns of `scope`, with
  * the values. */
 std::optional<engine::Comparison> comparison_of(Node *conjunct, const Scope &scope, int left_width)
@@ -147,8 +156,8 @@ std::optional<engine::Comparison> comparison_of(Node *conjunct, const Scope &sco
 bool filter_by_scalars(Translator &translator, const Level &level, Input &input, Node *conjunct)
 {
     for (Node *link : sublinks_of(conjunct)) {
-        if (castNode(SubLink, link)->subLinkType != EXPR_SUBLINK ||
-            SublinkOver(translator, level, input, castNode(SubLink, link)).is_correlated())
+        if (castNode(SubLink, link)->subLinkType != EXPR_SUBLINK || translator.is_correlated(castNode(SubLink, link)) ||
+            is_for_some_rows(conjunct, castNode(SubLink, link)))
             return false;
     }
     Input row;

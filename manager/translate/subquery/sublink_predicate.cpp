@@ -118,6 +118,18 @@ SublinkOver::SublinkOver(Translator &translator, const Level &level, Input &inpu
 {
     if (link->subLinkType == EXISTS_SUBLINK)
         call([&] { strip_for_exists(subquery_.query); });
+    if (guard_ != nullptr && subquery_.references.empty())
+        refer_to_guard();
+}
+
+/* Makes a subquery that reads no column read `true`: its domain is empty, and it is not computed, while no row meets
+ * the guard. */
+void SublinkOver::refer_to_guard()
+{
+    Node *always = call([] { return makeBoolConst(true, false); });
+    subquery_.references.push_back({always, new_param(boolean, translator_.next_param())});
+    if (!input_.plan)
+        input_.plan = engine::values({}, {{}});
 }
 
 Domain SublinkOver::domain(Query *query)
