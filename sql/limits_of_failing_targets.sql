@@ -25,6 +25,8 @@ INSERT INTO kept VALUES
   ('in_groups', 'SELECT d, 12 / sum(x) AS q, max(k) AS k FROM t GROUP BY d ORDER BY d LIMIT 3'),
   ('in_windows', 'SELECT k, 12 / sum(x) OVER (PARTITION BY k) AS q FROM t ORDER BY k LIMIT 3'),
   ('lateral', 'SELECT u.v, l.q FROM u, LATERAL (SELECT 12 / t.x AS q FROM t WHERE t.k > u.x ORDER BY k LIMIT 2) l WHERE u.x > 2'),
+  ('of_no_rows', 'SELECT k, 12 / x AS q, sum(12 / x) OVER () AS s FROM t WHERE 12 / x > 0 ORDER BY k LIMIT 0'),
+  ('of_no_rows_inside', 'SELECT u.v, ARRAY(SELECT 12 / t.x FROM t WHERE t.k / (t.x - u.x) > 0 ORDER BY 1 LIMIT 0) AS a, l.q, (SELECT 12 / sum(x - x) FROM t LIMIT 0) AS n FROM u LEFT JOIN LATERAL (SELECT 12 / x AS q FROM t UNION SELECT u.v / (u.x - 2) ORDER BY 1 LIMIT 0) l ON true'),
   ('one_row', 'SELECT k, (SELECT v FROM u WHERE u.x = t.x) AS v FROM t ORDER BY k LIMIT 1'),
   ('own_function', 'SELECT k, checked(x) AS q FROM t ORDER BY k LIMIT 3'),
   ('own_function_below', 'SELECT q.k, q.c + 1 AS q FROM (SELECT k, checked(x) AS c FROM t ORDER BY k LIMIT 3) q'),

@@ -221,7 +221,9 @@ def ordered(query, depth, wanted):
         order = query.order([column for column in names if column[1] not in kinds.NOT_COMPARED], False)
         return "%s ORDER BY %s FETCH FIRST %d ROWS WITH TIES" % (sql, order, 1 + choices.below(6)), shown
     limit = " LIMIT %d" % (1 + choices.below(8)) if choices.chance(85) else ""
-    if limit and choices.chance(8):
+    if limit and choices.chance(4):
+        limit = " LIMIT 0"
+    elif limit and choices.chance(8):
         least = int(query.may_fail or "(SELECT" in sql)
         limit = " LIMIT (SELECT %d + count(*) %% 7 FROM %s)" % (least, query.relation()[0])
     skipped = " OFFSET %d" % (choices.below(5) or not limit) if choices.chance(35) or not limit else ""

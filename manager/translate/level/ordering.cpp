@@ -223,6 +223,8 @@ engine::PlanPtr limited(Translator &translator, const Level &level, engine::Plan
         return within_computed(translator, level, numbered(std::move(plan), has_ties, order, partition), width,
                                partition);
     const auto count = limit.value;
+    if (count == 0) /* PostgreSQL computes no row */
+        return engine::values(engine::columns(plan), {});
     const int64 offset = skipped.value.value_or(0);
     int64 last = 0;
     /* On overflow the limit excludes no row. */
@@ -233,8 +235,7 @@ engine::PlanPtr limited(Translator &translator, const Level &level, engine::Plan
     if (offset > 0)
         plan = engine::fence(std::move(plan), comparison(width, " > " + int8_text(offset)));
     if (has_last) {
-        const bool counts_ties = has_ties && *count > 0;
-        const int column = counts_ties ? width + 1 : width;
+        const int column = has_ties ? width + 1 : width;
         plan = engine::fence(std::move(plan), comparison(column, " <= " + int8_text(last)),
                              engine::UpperBound{column, last});
     }
