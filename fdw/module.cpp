@@ -116,8 +116,6 @@ constexpr UtilityEntry utility[] = {
     {T_CreatePublicationStmt, When::around, follow<CreatePublicationStmt>},
     {T_IndexStmt, When::around, follow<IndexStmt>},
     {T_CreateTrigStmt, When::around, follow<CreateTrigStmt>},
-    {commit_prepared_kind, When::around, follow_commit_prepared},
-    {rollback_prepared_kind, When::around, follow_rollback_prepared},
     {T_RuleStmt, When::around, run_with_hint},
     {T_CreatePolicyStmt, When::around, run_with_hint},
     {T_CommentStmt, When::around, run_with_hint},
@@ -129,9 +127,10 @@ constexpr UtilityEntry utility[] = {
     {T_AlterPublicationStmt, When::around, run_with_hint},
     {T_AlterTableStmt, When::around, run_with_hint},
 
-    /* Databases as a whole, and roles: no other function of this list runs between these functions and the statement.
-     */
-    {commit_prepared_kind, When::around, mailbox::around_commit_prepared},
+    /* Prepared transactions, databases as a whole, and roles: no other function of this list runs between these
+     * functions and the statement. */
+    {commit_prepared_kind, When::around, follow_commit_prepared},
+    {rollback_prepared_kind, When::around, follow_rollback_prepared},
     {T_DropdbStmt, When::before, mailbox::before_database_statement},
     {T_CreatedbStmt, When::before, mailbox::before_database_statement},
     {T_AlterDatabaseStmt, When::before, mailbox::before_database_statement},
@@ -243,10 +242,8 @@ void _PG_init(void)
     pgtrickle::define_leader_reads();
     pgtrickle::worker::register_worker();
     pgtrickle::guc::define_settings();
-    if (pgtrickle::guc::is_preloaded()) {
+    if (pgtrickle::guc::is_preloaded())
         pgtrickle::mailbox::register_invalidations();
-        pgtrickle::register_prepared();
-    }
     pgtrickle::register_served_relations();
     pgtrickle::register_known_touched();
     pgtrickle::refresh::register_refresh();

@@ -1,19 +1,20 @@
 /*
  * Changes of definitions by a prepared transaction are announced when it is committed.
+ *
+ * A transaction that changes definitions invalidates the refresh sets before PREPARE, whether or not they change: the
+ * session that commits it finds that invalidation (mailbox/utility.cpp). ROLLBACK PREPARED sends nothing, and the
+ * transaction may have had a source captured for a definition that will not be, so a change is announced each time.
+ *
+ * Entries of fdw/module.cpp. PostgreSQL frames.
  */
 #pragma once
 
-#include "fdw/ddl/user_statement.hpp"
+#include "pg/hooks.hpp"
 
 namespace pgtrickle {
 
-void commit_prepared(const UserStatement &utility);   /* Executes COMMIT PREPARED. C++ frame. */
-void rollback_prepared(const UserStatement &utility); /* Executes ROLLBACK PREPARED. C++ frame. */
-
-/* Entry of fdw/module.cpp. PostgreSQL frame. */
 void announce_before_prepare(XactEvent event);
-
-/* Registers the invalidation callback. Called once, by _PG_init, if the library is preloaded. */
-void register_prepared();
+void follow_commit_prepared(const UtilityCall &call);
+void follow_rollback_prepared(const UtilityCall &call);
 
 } // namespace pgtrickle

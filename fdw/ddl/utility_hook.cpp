@@ -4,7 +4,6 @@
 #include "definition/stream_table.hpp"
 #include "fdw/ddl/alter.hpp"
 #include "fdw/ddl/altered_object.hpp"
-#include "fdw/ddl/commit_prepared.hpp"
 #include "fdw/ddl/create.hpp"
 #include "fdw/ddl/dependency_changes.hpp"
 #include "fdw/ddl/grants.hpp"
@@ -215,16 +214,6 @@ void carry_out(const UtilityCall &call, StatementHandler handler)
         note_dropped_columns();
         statement.end();
     });
-}
-
-void follow_rollback_prepared(const UtilityCall &call)
-{
-    carry_out(call, is_definition_followed() ? rollback_prepared : nullptr);
-}
-
-void follow_commit_prepared(const UtilityCall &call)
-{
-    carry_out(call, is_definition_followed() ? commit_prepared : nullptr);
 }
 
 } // namespace pgtrickle

@@ -43,7 +43,5 @@ template <class Statement> void follow(const UtilityCall &call)
     auto *statement = reinterpret_cast<const Statement *>(call.statement());
     carry_out(call, is_definition_followed() ? handler_of(statement) : nullptr);
 }
-void follow_commit_prepared(const UtilityCall &call);
-void follow_rollback_prepared(const UtilityCall &call);
 
 } // namespace pgtrickle

@@ -16,7 +16,9 @@ void request_progress_memory();
 void start_progress_memory();
 
 /* ---- commands that concern a whole database (utility.cpp) ---- */
-void around_commit_prepared(const UtilityCall &call);
+/* `definitions` is a relation that each change of a definition in this database invalidates; InvalidOid: there is none.
+ */
+void around_commit_prepared(const UtilityCall &call, Oid definitions);
 /* DropdbStmt, CreatedbStmt, AlterDatabaseStmt, RenameStmt: makes the database's manager exit if the command needs the
  * database without sessions. */
 void before_database_statement(const UtilityCall &call);

@@ -9,10 +9,11 @@
  * without sessions: its manager is asked to exit, and the launcher starts none until the command's
  * transaction has ended. PostgreSQL itself waits some seconds for sessions to exit.
  *
- * When a command on a database has been committed, the launcher reads the list of databases. A command also invalidates
- * the relation that it writes: PostgreSQL stores the invalidation with a prepared transaction, and sends it after
- * COMMIT PREPARED to all sessions, including the one that commits. So do commands on roles, which are sources
- * (`roles`).
+ * When a command on a database has been committed, the launcher reads the list of databases. A session that commits a
+ * prepared transaction knows only its name. So a command also invalidates the relation that it writes: PostgreSQL
+ * stores the invalidation with the transaction, also over a restart, and sends it after COMMIT PREPARED to all
+ * sessions, including the one that commits. So do commands on roles, which are sources (`roles`), and changes of
+ * definitions.
  */
 #include "mailbox/hooks.hpp"
 #include "mailbox/manager_side.hpp"
@@ -56,11 +57,19 @@ namespace {
 
 uint64_t commit_prepared_count = 0; /* not 0: `started` was incremented to this, `finished` was not */
 
-struct Invalidated {
-    bool databases = false;
-    bool settings = false;
-    bool roles = false;
-} invalidated; /* since the last COMMIT PREPARED began */
+/* A relation, and the function that notes what a prepared transaction has changed that has invalidated it. */
+struct Followed {
+    Oid relation;
+    void (*note)() noexcept;
+    bool is_invalidated; /* since the last COMMIT PREPARED began */
+};
+
+Followed followed[] = {
+    {InvalidOid, note_definition_change, false}, /* the first: its relation is that of around_commit_prepared() */
+    {DatabaseRelationId, note_database_change, false},
+    {DbRoleSettingRelationId, note_settings_change, false},
+    {roles, []() noexcept { note_change(roles); }, false},
+};
 
 struct Block {
     Oid database;
@@ -78,9 +87,8 @@ std::vector<Block> &own_blocks() noexcept
 
 void note_invalidated(Oid relation)
 {
-    invalidated.databases |= relation == InvalidOid || relation == DatabaseRelationId;
-    invalidated.settings |= relation == InvalidOid || relation == DbRoleSettingRelationId;
-    invalidated.roles |= relation == InvalidOid || relation == roles;
+    for (Followed &each : followed)
+        each.is_invalidated |= OidIsValid(each.relation) && (relation == InvalidOid || relation == each.relation);
 }
 
 /* Whether PostgreSQL raises the error for COMMIT PREPARED before it commits: there is no such transaction, or the role,
@@ -280,22 +288,19 @@ bool may_change_policies(::Node *statement)
 
 } // namespace
 
-void around_commit_prepared(const UtilityCall &utility)
+void around_commit_prepared(const UtilityCall &utility, Oid definitions)
 {
     if (!is_available() || max_prepared_xacts == 0) {
         utility.run();
         return;
     }
-    enter([&] {
-        invalidated = {};
-        commit_prepared(utility);
-        if (invalidated.databases)
-            note_database_change();
-        if (invalidated.settings)
-            note_settings_change();
-        if (invalidated.roles)
-            note_change(roles);
-    });
+    followed[0].relation = definitions;
+    for (Followed &each : followed)
+        each.is_invalidated = false;
+    enter([&] { commit_prepared(utility); });
+    for (const Followed &each : followed)
+        if (each.is_invalidated)
+            each.note();
 }
 
 void before_database_statement(const UtilityCall &utility)
