@@ -8,7 +8,7 @@
  * A Scratch is a memory context for work that allocates much and returns little. A result that is kept is
  * allocated, or copied, under a ContextSwitch inside the Scratch.
  *
- * A session table is a hash table that lives as long as the process.
+ * A session table is a hash table, and a session stack an array, that lives as long as the process.
  */
 #pragma once
 
@@ -82,5 +82,25 @@ template <class Key, class Entry> HTAB *new_session_table(const char *name, long
     control.hcxt = CacheMemoryContext;
     return hash_create(name, expected, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
+
+/* An object at namespace scope. The item pushed last is at the end. */
+template <class Item> struct SessionStack {
+    Item *items;
+    int count; /* may be decreased */
+    int capacity;
+
+    /* PostgreSQL frame. */
+    void push(const Item &item)
+    {
+        if (count == capacity) {
+            const int larger = capacity == 0 ? 16 : capacity * 2;
+            const Size size = sizeof(Item) * larger;
+            items = static_cast<Item *>(items == nullptr ? MemoryContextAlloc(TopMemoryContext, size)
+                                                         : repalloc(items, size));
+            capacity = larger; /* last: memory may have run out */
+        }
+        items[count++] = item;
+    }
+};
 
 } // namespace pgtrickle

@@ -2,6 +2,7 @@
 
 #include "capture/log/marker.hpp"
 #include "capture/source/routing.hpp"
+#include "pg/context.hpp"
 #include "pg/versions/statistics.hpp"
 
 extern "C" {
@@ -26,16 +27,13 @@ struct OpenStatement {
     int64_t rows_at_opening; /* as counted by rows_changed_in() */
 };
 
-/* A stack: the statement opened last is at the end. Lives as long as the backend. */
-OpenStatement *statements = nullptr;
-int count = 0;
-int capacity = 0;
+SessionStack<OpenStatement> statements;
 
 void mark_open_statements()
 {
-    for (int i = 0; i < count; i++)
-        mark_around(statements[i].relid, "a statement was stopped before it ended");
-    count = 0;
+    for (int i = 0; i < statements.count; i++)
+        mark_around(statements.items[i].relid, "a statement was stopped before it ended");
+    statements.count = 0;
 }
 
 } // namespace
@@ -45,12 +43,12 @@ void settle_open_statements(XactEvent moment)
     switch (moment) {
     case XACT_EVENT_PRE_COMMIT:
     case XACT_EVENT_PRE_PREPARE:
-        if (count > 0)
+        if (statements.count > 0)
             mark_open_statements();
         break;
     case XACT_EVENT_COMMIT:
     case XACT_EVENT_ABORT:
-    case XACT_EVENT_PREPARE: count = 0; break;
+    case XACT_EVENT_PREPARE: statements.count = 0; break;
     default: break;
     }
 }
@@ -58,48 +56,37 @@ void settle_open_statements(XactEvent moment)
 void settle_open_statements_of(SubXactEvent moment, SubTransactionId self, SubTransactionId parent)
 {
     if (moment == SUBXACT_EVENT_ABORT_SUB)
-        while (count > 0 && statements[count - 1].subid >= self)
-            count--;
+        while (statements.count > 0 && statements.items[statements.count - 1].subid >= self)
+            statements.count--;
     if (moment == SUBXACT_EVENT_COMMIT_SUB)
-        for (int i = count - 1; i >= 0 && statements[i].subid == self; i--)
-            statements[i].subid = parent;
+        for (int i = statements.count - 1; i >= 0 && statements.items[i].subid == self; i--)
+            statements.items[i].subid = parent;
 }
 
 bool is_statement_open_on(const List *relids)
 {
-    for (int i = 0; i < count; i++)
-        if (list_member_oid(relids, statements[i].relid))
+    for (int i = 0; i < statements.count; i++)
+        if (list_member_oid(relids, statements.items[i].relid))
             return true;
     return false;
 }
 
 void open_statement(Relation relation, CmdType command)
 {
-    if (count == capacity) {
-        const int wanted = capacity == 0 ? 16 : capacity * 2;
-        auto *larger =
-            static_cast<OpenStatement *>(MemoryContextAlloc(TopMemoryContext, sizeof(OpenStatement) * wanted));
-        if (count > 0)
-            memcpy(larger, statements, sizeof(OpenStatement) * count);
-        if (statements != nullptr)
-            pfree(statements);
-        statements = larger;
-        capacity = wanted; /* last: memory may have run out */
-    }
     /* The active snapshot is the statement's own. The present command id may be greater, because of a user's
      * BEFORE trigger. */
     const CommandId command_id = ActiveSnapshotSet() ? GetActiveSnapshot()->curcid : 0;
-    statements[count++] = {RelationGetRelid(relation), command, GetCurrentSubTransactionId(), command_id,
-                           rows_changed_in(relation)};
+    statements.push(
+        {RelationGetRelid(relation), command, GetCurrentSubTransactionId(), command_id, rows_changed_in(relation)});
 }
 
 void close_statement(Oid relid, CmdType command)
 {
-    for (int i = count - 1; i >= 0; i--) {
-        if (statements[i].relid != relid || statements[i].command != command)
+    for (int i = statements.count - 1; i >= 0; i--) {
+        if (statements.items[i].relid != relid || statements.items[i].command != command)
             continue;
-        memmove(&statements[i], &statements[i + 1], sizeof(OpenStatement) * (count - i - 1));
-        count--;
+        memmove(&statements.items[i], &statements.items[i + 1], sizeof(OpenStatement) * (statements.count - i - 1));
+        statements.count--;
         return;
     }
 }
@@ -117,7 +104,7 @@ bool is_applying_rows()
 
 bool has_open_statement()
 {
-    return count > 0 || is_applying_rows();
+    return statements.count > 0 || is_applying_rows();
 }
 
 namespace {
@@ -139,13 +126,13 @@ bool has_unlogged_changes(Oid source, CommandId reader)
 {
     if (is_applying_rows())
         return true;
-    for (int i = 0; i < count; i++) {
-        Relation relation = try_relation_open(statements[i].relid, NoLock);
+    for (int i = 0; i < statements.count; i++) {
+        Relation relation = try_relation_open(statements.items[i].relid, NoLock);
         if (relation == nullptr)
             continue;
         const bool is_unlogged =
-            has_changed_rows(statements[i], relation, reader) &&
-            (statements[i].relid == source || list_member_oid(find_targets(relation)->touched, source));
+            has_changed_rows(statements.items[i], relation, reader) &&
+            (statements.items[i].relid == source || list_member_oid(find_targets(relation)->touched, source));
         relation_close(relation, NoLock);
         if (is_unlogged)
             return true;
