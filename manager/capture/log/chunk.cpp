@@ -346,6 +346,16 @@ void close_chunk_writer(ChunkWriter *writer)
     pfree(writer);
 }
 
+bool is_loggable(const Target *target)
+{
+    if (target->obstacle == nullptr)
+        return true;
+    ChunkWriter *writer = open_chunk_writer(target);
+    append_marker(writer, target->obstacle);
+    close_chunk_writer(writer);
+    return false;
+}
+
 void log_row(Sink *sink, const TupleTableSlot *row, int weight)
 {
     if (sink->writer == nullptr)

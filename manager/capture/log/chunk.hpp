@@ -57,6 +57,8 @@ struct Sink {
     ChunkWriter *writer; /* nullptr until there is a row */
 };
 
+/* Whether rows can be written to the log; otherwise writes a marker. */
+bool is_loggable(const Target *target);
 /* As append_row(), of a row of the written relation, of which all logged columns are deformed. */
 void log_row(Sink *sink, const TupleTableSlot *row, int weight);
 /* Logs a row that was deleted or inserted, or the two images of one that was updated where a logged column differs;

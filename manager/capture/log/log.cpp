@@ -50,8 +50,8 @@ LogWriter *open_log(Oid source)
     if (targets->count == 0)
         return nullptr;
     const Target *target = &targets->items[0]; /* a stream table is captured by its refresh alone */
-    if (target->must_mark) {
-        write_marker(source, "the type of a column was changed");
+    if (target->obstacle != nullptr) {
+        write_marker(source, target->obstacle);
         return nullptr;
     }
     auto *writer = static_cast<LogWriter *>(palloc(sizeof(LogWriter)));

@@ -2,6 +2,7 @@
 
 #include "capture/source/inheritance.hpp"
 #include "capture/source/own_triggers.hpp"
+#include "mailbox/mailbox.hpp"
 #include "pg/context.hpp"
 #include "pg/relation_listeners.hpp"
 
@@ -82,6 +83,8 @@ bool fill_target(Relation written, Oid source_oid, Target *target)
     if (format == nullptr)
         return false;
     *target = {};
+    if (!mailbox::is_available())
+        target->obstacle = "it was written while pg_trickle was not preloaded";
     target->source = source_oid;
     target->written = RelationGetRelid(written);
     target->is_by_rows = needs_rows(source_oid, format);
@@ -99,7 +102,7 @@ bool fill_target(Relation written, Oid source_oid, Target *target)
             continue; /* the column was dropped, so no query reads it */
         AttrNumber found = attnum < 0 || source_oid == RelationGetRelid(written) ? attnum : column_named(from, wanted);
         if (found == 0 || column_numbered(from, found)->atttypid != format->types[i])
-            target->must_mark = true;
+            target->obstacle = "the type of one of its columns was changed";
         target->attnums[i] = found;
         target->highest = target->highest > found ? target->highest : found;
     }
@@ -158,7 +161,7 @@ int16 find_direct_events(Relation written, const Targets *entry)
     bool is_for_statements = written->rd_rel->relkind == RELKIND_RELATION && !written->rd_rel->relhassubclass &&
                              entry->count > 0 && entry->count == entry->row_count;
     for (int i = 0; i < entry->count; i++)
-        is_for_statements = is_for_statements && !entry->items[i].must_mark;
+        is_for_statements = is_for_statements && entry->items[i].obstacle == nullptr;
     return is_for_statements ? events_of_own_triggers(written) : static_cast<int16>(0);
 }
 
@@ -177,10 +180,12 @@ Targets *build(Relation written)
     targets->below = static_cast<Target *>(palloc0(sizeof(Target) * (list_length(below) + 1)));
     build_above(written, targets);
     build_below(written, targets, below);
-    /* The rows of that partition are no changes of the sources above it any more. */
+    /* The rows of that partition are no changes of the sources above it any more; but a statement under an old snapshot
+     * may write to it. */
     if (below != NIL && has_detaching_partition(targets->relid))
         for (int i = 0; i < targets->count + targets->below_count; i++)
-            (i < targets->count ? targets->items[i] : targets->below[i - targets->count]).must_mark = true;
+            (i < targets->count ? targets->items[i] : targets->below[i - targets->count]).obstacle =
+                "a partition of it was being detached";
     targets->direct_events = find_direct_events(written, targets);
     MemoryContextSwitchTo(old_context);
     return targets;
@@ -283,7 +288,7 @@ const Target *target_below(const Targets *targets, Oid source)
     wanted.source = source;
     const auto *found = static_cast<const Target *>(
         bsearch(&wanted, targets->below, targets->below_count, sizeof(Target), compare_targets));
-    return found == nullptr || found->must_mark ? nullptr : found;
+    return found == nullptr || found->obstacle != nullptr ? nullptr : found;
 }
 
 bool has_target_below(const Targets *targets, Oid partition)

@@ -45,8 +45,7 @@ struct Target {
                           * table_oid_column: `written` */
     AttrNumber highest;  /* largest of attnums */
     TupleDesc packed;
-    bool must_mark; /* the format does not fit the relation as it is now, or a statement under an old
-                     * snapshot may write to a partition that is being detached */
+    const char *obstacle; /* why rows cannot be logged, so that the log gets markers instead; nullptr: they can */
 };
 
 struct Targets {

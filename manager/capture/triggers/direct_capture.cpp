@@ -3,7 +3,6 @@
 #include "capture/log/chunk.hpp"
 #include "capture/log/marker.hpp"
 #include "capture/triggers/open_statement.hpp"
-#include "mailbox/mailbox.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -176,7 +175,7 @@ bool is_simple(const ModifyTableState *state)
 void take_over(EState *execution, ModifyTableState *state)
 {
     ResultRelInfo *written = state->rootResultRelInfo;
-    if (written->ri_TrigDesc == nullptr || !is_simple(state) || !mailbox::is_available())
+    if (written->ri_TrigDesc == nullptr || !is_simple(state))
         return;
     const Targets *targets = find_targets(written->ri_RelationDesc);
     if ((targets->direct_events & event_of(state->operation)) == 0)

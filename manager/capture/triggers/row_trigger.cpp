@@ -3,7 +3,6 @@
 #include "capture/log/chunk.hpp"
 #include "capture/source/inheritance.hpp"
 #include "capture/triggers/open_statement.hpp"
-#include "mailbox/mailbox.hpp"
 
 extern "C" {
 #include "executor/tuptable.h"
@@ -23,21 +22,13 @@ bool is_applied(Relation relation)
            !is_statement_open_on(lcons_oid(RelationGetRelid(relation), ancestors_of(RelationGetRelid(relation))));
 }
 
-void log_to(const Target *target, TupleTableSlot *old_row, TupleTableSlot *new_row)
+void log_to(const Target *target, const TupleTableSlot *old_row, const TupleTableSlot *new_row)
 {
-    const bool must_mark = target->must_mark || !mailbox::is_available();
-    if (!must_mark && old_row != nullptr && new_row != nullptr &&
-        is_same_image(target, old_row->tts_values, old_row->tts_isnull, new_row->tts_values, new_row->tts_isnull))
+    if (!is_loggable(target))
         return;
-    ChunkWriter *writer = open_chunk_writer(target);
-    if (must_mark)
-        append_marker(writer, target->must_mark ? "the type of one of its columns was changed"
-                                                : "it was written while pg_trickle was not preloaded");
-    if (!must_mark && old_row != nullptr)
-        append_row(writer, old_row->tts_values, old_row->tts_isnull, -1);
-    if (!must_mark && new_row != nullptr)
-        append_row(writer, new_row->tts_values, new_row->tts_isnull, 1);
-    close_chunk_writer(writer);
+    Sink sink = {target, nullptr};
+    log_change(&sink, 1, old_row, new_row);
+    close_sink(&sink);
 }
 
 } // namespace

@@ -11,7 +11,6 @@
 #include "capture/triggers/open_statement.hpp"
 #include "capture/triggers/partition_route.hpp"
 #include "capture/triggers/row_trigger.hpp"
-#include "mailbox/mailbox.hpp"
 
 extern "C" {
 #include "commands/trigger.h"
@@ -77,18 +76,6 @@ void log_transitions(Statement *statement, Tuplestorestate *old_rows, Tuplestore
 bool is_empty(Tuplestorestate *rows)
 {
     return rows == nullptr || tuplestore_tuple_count(rows) == 0;
-}
-
-/* Whether the rows of the statement can be logged; otherwise writes a marker. */
-bool is_loggable(const Target *target)
-{
-    if (!target->must_mark && mailbox::is_available())
-        return true;
-    ChunkWriter *writer = open_chunk_writer(target);
-    append_marker(writer, target->must_mark ? "the type of one of its columns was changed"
-                                            : "it was written while pg_trickle was not preloaded");
-    close_chunk_writer(writer);
-    return false;
 }
 
 void log_statement(const TriggerData *trigger)
