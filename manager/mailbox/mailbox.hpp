@@ -122,6 +122,12 @@ void forget(Oid relid) noexcept;
 
 /* ---- readers -------------------------------------------------------------------------- */
 
+/* Returns the older one of two times, of which 0 is none. */
+constexpr TimestampTz older(TimestampTz a, TimestampTz b)
+{
+    return a == 0 ? b : b == 0 ? a : a < b ? a : b;
+}
+
 struct MailboxStatus {
     bool is_known = false; /* false: no state is known, read pgt_state; it is then dirty too */
     bool is_clean = false;
@@ -146,9 +152,6 @@ struct MailboxStatus {
     /* Since when a change may be missing; 0 if the stream table is current. */
     TimestampTz stale_since() const { return older(dirty_since, time_dependent_since); }
     TimestampTz scheduled_stale_since() const { return older(scheduled_dirty_since, scheduled_time_dependent_since); }
-
-  private:
-    static TimestampTz older(TimestampTz a, TimestampTz b) { return a == 0 ? b : b == 0 ? a : a < b ? a : b; }
 };
 
 /* Everything that the barrier's decision about a stream table of this database depends on. */

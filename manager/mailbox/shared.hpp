@@ -201,6 +201,8 @@ void apply_state(Oid relid, const State &state, bool only_if_absent) noexcept;
 void apply_grant() noexcept; /* see note_grant() */
 void apply_forget(Oid relid) noexcept;
 void forget_database(Oid database) noexcept;
+
+/* ---- staleness.cpp ---- */
 /* Whether the slots that `relid` read at its last committed refresh, directly or through upstreams, include
  * one for which `matches` returns true; true if no refresh of it is known. */
 bool has_reading(Oid relid, bool (*matches)(uint32_t slot)) noexcept;
