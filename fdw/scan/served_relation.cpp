@@ -32,7 +32,14 @@ namespace pgtrickle {
 
 namespace {
 
-HTAB *served_relations = nullptr;     /* Oid → ServedRelation; lives as long as the backend, with all entries */
+struct KnownStorage {
+    Oid heap; /* the key */
+    Oid relid;
+};
+
+/* Both live as long as the backend, with all entries. */
+HTAB *served_relations = nullptr;     /* of ServedRelation */
+HTAB *known_storages = nullptr;       /* of KnownStorage, for the entries that have had a storage */
 ServedRelation *found_last = nullptr; /* one of a statement is looked up about ten times */
 
 RefreshMode mode_of(Oid relid)
@@ -114,6 +121,11 @@ void set_columns(ServedRelation *entry, Relation table, Relation storage)
         entry->has_same_numbers &= entry->columns[i] == i + 1 || TupleDescAttr(declared, i)->attisdropped;
 }
 
+template <class Entry> Entry *find_in(HTAB *table, Oid key)
+{
+    return static_cast<Entry *>(hash_search(table, &key, HASH_FIND, nullptr));
+}
+
 void fill(ServedRelation *entry)
 {
     Oid relid = entry->relid;
@@ -138,14 +150,8 @@ void fill(ServedRelation *entry)
     set_columns(entry, table, storage);
     relation_close(table, NoLock);
     relation_close(storage, NoLock);
-    /* With this entry, an invalidation of the storage finds the stream table. */
-    bool is_found;
-    auto *back = static_cast<ServedRelation *>(hash_search(served_relations, &entry->storage, HASH_ENTER, &is_found));
-    if (is_found && back->columns != nullptr)
-        pfree(back->columns);
-    *back = {};
-    back->relid = entry->storage;
-    back->serves = relid;
+    /* An invalidation of the storage finds the stream table. */
+    static_cast<KnownStorage *>(hash_search(known_storages, &entry->storage, HASH_ENTER, nullptr))->relid = relid;
 }
 
 void forget(ServedRelation *entry)
@@ -165,10 +171,8 @@ void on_invalidated_relation(Oid relid)
             forget(entry);
         return;
     }
-    auto *entry = static_cast<ServedRelation *>(hash_search(served_relations, &relid, HASH_FIND, nullptr));
-    if (entry != nullptr && OidIsValid(entry->serves))
-        entry = static_cast<ServedRelation *>(hash_search(served_relations, &entry->serves, HASH_FIND, nullptr));
-    if (entry != nullptr)
+    const auto *storage = find_in<KnownStorage>(known_storages, relid);
+    if (auto *entry = find_in<ServedRelation>(served_relations, storage != nullptr ? storage->relid : relid))
         forget(entry);
 }
 
@@ -176,9 +180,10 @@ ServedRelation *look_up(Oid relid)
 {
     if (found_last != nullptr && found_last->relid == relid && found_last->is_valid)
         return found_last;
-    if (served_relations == nullptr) {
+    if (known_storages == nullptr)
+        known_storages = new_session_table<Oid, KnownStorage>("storages of stream tables", 64);
+    if (served_relations == nullptr)
         served_relations = new_session_table<Oid, ServedRelation>("stream table servings", 64);
-    }
     bool is_found;
     auto *entry = static_cast<ServedRelation *>(hash_search(served_relations, &relid, HASH_ENTER, &is_found));
     if (is_found && entry->is_valid)
@@ -193,10 +198,6 @@ ServedRelation *look_up(Oid relid)
     return entry;
 }
 
-} // namespace
-
-namespace {
-
 /* Returns the stream table of a storage whose entry is there; otherwise InvalidOid. */
 Oid known_to_serve(Oid heap)
 {
@@ -204,11 +205,8 @@ Oid known_to_serve(Oid heap)
         return InvalidOid;
     if (found_last != nullptr && found_last->is_valid && found_last->storage == heap)
         return found_last->relid;
-    const auto *back = static_cast<const ServedRelation *>(hash_search(served_relations, &heap, HASH_FIND, nullptr));
-    if (back == nullptr || !OidIsValid(back->serves))
-        return InvalidOid;
-    const auto *entry =
-        static_cast<const ServedRelation *>(hash_search(served_relations, &back->serves, HASH_FIND, nullptr));
+    const auto *storage = find_in<KnownStorage>(known_storages, heap);
+    const auto *entry = storage != nullptr ? find_in<ServedRelation>(served_relations, storage->relid) : nullptr;
     return entry != nullptr && entry->is_valid && entry->storage == heap ? entry->relid : InvalidOid;
 }
 

@@ -30,7 +30,6 @@ struct ServedRelation {
     bool is_stream_table;
     bool has_children;        /* other relations inherit from it, or did */
     bool has_dropped_columns; /* of the foreign table */
-    Oid serves;               /* of an entry for a storage: its stream table; else invalid */
     Oid storage;              /* invalid: there is none */
     int column_count;         /* of the foreign table, dropped ones included */
     AttrNumber *columns;      /* column of the storage for each of them, 0 if dropped; owned by the entry */
