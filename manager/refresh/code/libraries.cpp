@@ -1,4 +1,4 @@
-#include "refresh/program/libraries.hpp"
+#include "refresh/code/libraries.hpp"
 
 #include "pg/boundary.hpp"
 #include "pg/settings.hpp"

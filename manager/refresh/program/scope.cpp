@@ -1,6 +1,6 @@
 #include "refresh/program/scope.hpp"
 
-#include "refresh/program/libraries.hpp"
+#include "refresh/code/libraries.hpp"
 
 extern "C" {
 #include "access/gin.h"
