@@ -50,9 +50,10 @@ bool is_placeholder(const config_generic *setting)
     return (setting->flags & GUC_CUSTOM_PLACEHOLDER) != 0;
 }
 
-/* Sets a placeholder that the session, its role or its client has set to the value that all sessions of the database have: the one that the session started with, unless
- * a role or a client gave it; otherwise the value of the database or of all databases, or ''. A value of
- * postgresql.conf is missing in the second case, as PostgreSQL has not kept it. */
+/* Sets a placeholder that the session, its role or its client has set to the value that all sessions of the database
+ * have: the one that the session started with, unless a role or a client gave it; otherwise the value of the database
+ * or of all databases, or ''. A value of postgresql.conf is missing in the second case, as PostgreSQL has not kept it.
+ */
 void share_placeholder(const config_generic *setting)
 {
     if (!is_given_to_session(setting))

@@ -109,6 +109,7 @@ Known known_of(const Definition &definition, int64_t generation)
     known.name = definition.name;
     known.schedule_text = definition.schedule_text;
     known.schedule = definition.schedule;
+    known.is_immediate = rules_of(definition.mode).is_immediate;
     known.is_frozen = definition.is_frozen();
     known.is_diamond_atomic = definition.is_diamond_atomic;
     known.is_diamond_slowest = definition.is_diamond_policy_slowest;

@@ -45,6 +45,7 @@ struct Known {
     bool is_program_written = false; /* its program of this generation is written to the catalog */
     bool is_time_dependent = false;  /* its result may differ without a change: volatile functions, now(); or its query
                                       * could not be read */
+    bool is_immediate = false;       /* commits of writers refresh it */
     bool is_frozen = false;          /* its tier is frozen */
     bool is_suspended = false;
     TimestampTz unread_since = 0; /* its query could not be read: a refresh must report why; 0: it was read */

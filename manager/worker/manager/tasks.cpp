@@ -181,7 +181,7 @@ void Tasks::check(TimestampTz now)
         scheduler::Task *task = queue_.find(id);
         if (task == nullptr || !task->is_idle() || queue_if_due(*task, now, zone))
             continue;
-        if (changed_.count(id) != 0) {
+        if (changed_.count(id) != 0 && definitions_.at(id).is_immediate) {
             rest(id, now);
             continue;
         }

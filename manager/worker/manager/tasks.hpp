@@ -6,9 +6,8 @@
  * a job); a running task is checked again when its job ends, whatever has happened meanwhile. Among the idle
  * tasks only those are checked that have become idle, or whose sources have changed.
  *
- * A stream table whose sources have changed, and that is clean, has been refreshed by others: mode IMMEDIATE does so at
- * each commit. Its task rests for a moment before the listener listens for it again, as each writer would wake the
- * manager up.
+ * A stream table of mode IMMEDIATE whose sources have changed, and that is clean, has been refreshed by a commit. Its
+ * task rests for a moment before the listener listens for it again, as each writer would wake the manager up.
  *
  * Invariants: there is a task for each stream table that Definitions knows. An idle task is to be checked, or rests, or
  * the listener listens for it and it was clean after that began. C++ frames; runs no SQL.
@@ -109,7 +108,7 @@ class Tasks {
     const Definitions &definitions_;
     scheduler::Queue queue_;
     ChangeListener listener_;
-    scheduler::Ids to_check_; /* tasks that have become idle, or whose sources have changed */
+    scheduler::Ids to_check_;         /* tasks that have become idle, or whose sources have changed */
     std::set<scheduler::Id> changed_; /* among these: the sources have changed */
     std::set<scheduler::Id> resting_;
     TimestampTz rest_until_ = 0;
