@@ -192,6 +192,15 @@ bool depends_on(Oid relid, Oid upstream)
     return std::find(all.begin(), all.end(), upstream) != all.end();
 }
 
+/* Removes those that depend on the one that has failed. Returns false if none does, or something cannot be read now. */
+bool leave_out(std::vector<Oid> *relids, Oid failed)
+{
+    size_t count = 0;
+    const auto failure =
+        attempt([&] { count = std::erase_if(*relids, [=](Oid relid) { return depends_on(relid, failed); }); });
+    return !failure && count > 0;
+}
+
 /* Refreshes them but for those that fail for their rows. Returns false if the others are not refreshed either. Each
  * lock is waited for no longer than `wait_ms`. */
 bool refresh_without_failing(std::vector<Oid> relids, int wait_ms)
@@ -202,7 +211,7 @@ bool refresh_without_failing(std::vector<Oid> relids, int wait_ms)
         if (tried.is_done)
             return true;
         /* Where none of them depends on it, it is refreshed together with one that does not. */
-        if (std::erase_if(relids, [&](Oid relid) { return depends_on(relid, tried.failed); }) == 0)
+        if (!OidIsValid(tried.failed) || !leave_out(&relids, tried.failed))
             return false;
     }
     return true;

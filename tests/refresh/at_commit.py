@@ -219,6 +219,27 @@ def what_it_reads_is_refreshed_with_it():
     assert stored("over") == answer("SELECT sum(m) FROM (SELECT max(v) AS m FROM t GROUP BY g) x")
 
 
+def a_lock_of_a_table_of_the_extension_keeps_no_transaction_from_committing():
+    """As VACUUM FULL of the database takes it."""
+    set_up()
+    locked = []
+    with closing(db.connect()) as writer, closing(db.connect()) as other:
+        other.cursor().execute("SET lock_timeout = '100ms'")
+        for (table,) in db.run("SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'pgtrickle'::regnamespace AND relkind = 'r'"):
+            writer.cursor().execute("BEGIN; UPDATE t SET v = v + 1")
+            try:
+                other.cursor().execute(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+                locked.append(table)
+            except psycopg2.errors.LockNotAvailable:  # the writer uses it
+                pass
+            begun = time.monotonic()
+            writer.cursor().execute("COMMIT")
+            assert time.monotonic() - begun < LIMIT_S, table
+            other.cursor().execute("ROLLBACK")
+            assert fresh() == answer(SUMS), table
+    assert "pgtrickle.pgt_dependency" in locked and "pgtrickle.pgt_state" in locked, locked
+
+
 def an_attached_partition_is_there_with_its_rows():
     """ATTACH waits for no reader, whose plan may be older than the commit."""
     db.run("DROP TABLE IF EXISTS p CASCADE; CREATE TABLE p (k int, v int) PARTITION BY LIST (k);"
@@ -252,4 +273,5 @@ run_cases([a_commit_applies_what_it_has_changed, an_open_transaction_that_has_re
            a_failure_that_is_deferred_ends_with_its_cause, an_owner_without_privileges_keeps_no_writer_from_committing,
            an_owner_without_trigger_makes_no_writer_fail, a_time_limit_of_the_statement_counts_for_its_commit,
            a_stream_table_that_fails_keeps_no_other_from_being_refreshed,
+           a_lock_of_a_table_of_the_extension_keeps_no_transaction_from_committing,
            an_attached_partition_is_there_with_its_rows, what_it_reads_is_refreshed_with_it])
