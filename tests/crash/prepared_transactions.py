@@ -28,6 +28,7 @@ QUERIES = [
     "SELECT k, id::bigint AS n FROM b EXCEPT ALL SELECT k, id::bigint FROM a",
 ]
 SCHEDULES = ["calculated", "1s", "0s"]
+MODES = ["AUTO", "IMMEDIATE"]
 # Errors that one transaction may cause in another, prepared ones included.
 IN_THE_WAY = (errors.LockNotAvailable, errors.DeadlockDetected, errors.UndefinedTable, errors.DuplicateTable)
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 60
@@ -66,7 +67,7 @@ def definition():
     names = [name for name, _ in stream_tables()]
     made += 1
     below = f"SELECT n::int AS k, count(*) AS n FROM {chooser.choice(names)} GROUP BY n" if names and made % 3 == 0 else None
-    statements = [f"create_stream_table('s{made}', '{below or chooser.choice(QUERIES)}', '{chooser.choice(SCHEDULES)}')"]
+    statements = [f"create_stream_table('s{made}', '{below or chooser.choice(QUERIES)}', '{chooser.choice(SCHEDULES)}', '{chooser.choice(MODES)}')"]
     if names:
         name = chooser.choice(names)
         statements += [f"drop_stream_table('{name}', true)", f"alter_stream_table('{name}', query => '{chooser.choice(QUERIES)}')",
@@ -80,6 +81,7 @@ def transact(end):
     statements = [change() if chooser.random() < 0.7 else definition() for _ in range(chooser.randrange(1, 4))]
     done.append("; ".join(["BEGIN", *statements, end]))
     with_it = session()
+    with_it.cursor().execute("SET pg_trickle.enabled = " + chooser.choice(["on", "off"]))  # of its commit, in mode IMMEDIATE
     try:
         for statement in ("BEGIN", *statements, end):
             with_it.cursor().execute(statement)
@@ -160,7 +162,7 @@ def whatever_happens_the_truth_comes_out():
     for table in "ab":
         db.run(f"CREATE TABLE {table} (id int PRIMARY KEY, k int, v int); INSERT INTO {table} SELECT i, i % 6, i FROM generate_series(1, 60) i")
     for number, schedule in enumerate(SCHEDULES):
-        db.run("SELECT pgtrickle.create_stream_table(%s, %s, %s)", f"first_{number}", QUERIES[number], schedule)
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, %s, %s)", f"first_{number}", QUERIES[number], schedule, chooser.choice(MODES))
     db.session = session()
     for _ in range(steps):
         chooser.choices([prepare, end_one, transact_at_once, crash, check], [6, 5, 5, 1, 2])[0]()

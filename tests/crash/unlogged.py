@@ -46,7 +46,7 @@ def set_up():
            "INSERT INTO lasting SELECT i FROM generate_series(1, 20) i;"
            "INSERT INTO sheets SELECT i FROM generate_series(1, 20) i")
     for name, query in MAINTAINED.items():
-        mode = "FULL" if name == "fully" else "DIFFERENTIAL"
+        mode = {"fully": "FULL", "joined": "IMMEDIATE", "groups": "IMMEDIATE"}.get(name, "DIFFERENTIAL")
         db.run("SELECT pgtrickle.create_stream_table(%s, %s, '520w', %s)", name, query, mode)
 
 

@@ -193,7 +193,7 @@ class Session:
 
     def create(self):
         name = self.name()
-        mode = self.random.choice(["AUTO", "AUTO", "AUTO", "FULL"])
+        mode = self.random.choice(["AUTO", "AUTO", "IMMEDIATE", "IMMEDIATE", "FULL"])
         schedule = self.random.choice(["1s", "1s", "1h", "calculated", "0s"])
         is_filled = self.random.choice(["true", "true", "false"])
         self.run(f"SELECT pgtrickle.create_stream_table('{name}', $${self.query(name)}$$, '{schedule}', '{mode}', {is_filled})")

@@ -37,7 +37,7 @@ class StreamTables:
     def create(self, cursor):
         cursor.execute("CREATE EXTENSION pg_trickle")
         for name, query in MAINTAINED.items():
-            cursor.execute("SELECT pgtrickle.create_stream_table(%s, %s, '1s', 'DIFFERENTIAL')", (name, query))
+            cursor.execute("SELECT pgtrickle.create_stream_table(%s, %s, '1s', %s)", (name, query, "IMMEDIATE" if name == "totals" else "DIFFERENTIAL"))
 
     def refresh(self, cursor, chooser):
         cursor.execute("SELECT pgtrickle.refresh_stream_table(%s)", (chooser.choice(list(MAINTAINED)),))

@@ -4,7 +4,7 @@ the other, read what they have read and leave what is there.
 
 A few short transactions are interleaved step by step, beside refreshes, over a table and a partitioned one. They read
 rows and sums from the stream tables, and write to the sources what depends on what they have read. Those that PostgreSQL
-ends have had no effect.
+ends have had no effect. In mode IMMEDIATE, which half of the runs try, half of the sessions read what is stored.
 
 DURATION_S is the duration; SEED repeats the choices.
 """
@@ -28,15 +28,16 @@ SOURCES = ("plain", "parts")
 db = Database()
 chooser = dice()
 counted = collections.Counter()
+MODE = chooser.choice(["DIFFERENTIAL", "IMMEDIATE"])
 
-SETUP = """
+SETUP = f"""
 CREATE TABLE plain (k int PRIMARY KEY, v bigint);
 CREATE TABLE parts (k int PRIMARY KEY, v bigint) PARTITION BY RANGE (k);
 CREATE TABLE low PARTITION OF parts FOR VALUES FROM (0) TO (3);
 CREATE TABLE high PARTITION OF parts FOR VALUES FROM (3) TO (100);
-SELECT pgtrickle.create_stream_table('rows_of_' || s, format('SELECT k, v FROM %I', s), '520w', 'DIFFERENTIAL'),
-       pgtrickle.create_stream_table('sums_of_' || s, format('SELECT count(*) AS n, sum(v) AS v FROM %I', s), '520w', 'DIFFERENTIAL')
-  FROM unnest('{plain,parts}'::text[]) s;
+SELECT pgtrickle.create_stream_table('rows_of_' || s, format('SELECT k, v FROM %I', s), '520w', '{MODE}'),
+       pgtrickle.create_stream_table('sums_of_' || s, format('SELECT count(*) AS n, sum(v) AS v FROM %I', s), '520w', '{MODE}')
+  FROM unnest(ARRAY['plain', 'parts']) s;
 """
 
 
@@ -68,7 +69,9 @@ class Model:
 class Session:
     def __init__(self):
         self.cursor = db.connect().cursor()
-        self.cursor.execute("SET client_min_messages = error; SET lock_timeout = '150ms'; SET pg_trickle.read_mode = exact")
+        self.cursor.execute("SET client_min_messages = error; SET lock_timeout = '150ms'")
+        if MODE == "DIFFERENTIAL" or chooser.random() < 0.5:
+            self.cursor.execute("SET pg_trickle.read_mode = exact")
 
     def begin(self, source, steps):
         self.source, self.steps, self.place, self.last, self.reads = source, steps, 0, 0, []
@@ -164,7 +167,7 @@ players, refresher = [Session() for _ in range(SESSIONS)], db.connect().cursor()
 refresher.execute("SET client_min_messages = error; SET lock_timeout = '150ms'")
 while time.monotonic() < ends_at and wrong is None:
     wrong = play(players, refresher)
-print(f"seed {SEED}: {dict(counted)}", *([wrong] if wrong else []), sep="\n")
+print(f"seed {SEED}: {MODE} {dict(counted)}", *([wrong] if wrong else []), sep="\n")
 is_right = wrong is None and counted["2 committed"] > 0
 print("ok" if is_right else "not ok", "serializable_transactions_that_read_exactly_have_an_order")
 for session in players:

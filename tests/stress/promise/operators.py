@@ -61,7 +61,7 @@ class Definer(Session):
 
     def alter_mode(self):
         name = self.random.choice(list(QUERIES))
-        mode = self.random.choice(["AUTO", "DIFFERENTIAL", "FULL"])
+        mode = self.random.choice(["AUTO", "DIFFERENTIAL", "FULL", "IMMEDIATE"])
         self.parting([name], "SELECT pgtrickle.alter_stream_table(%s, refresh_mode => %s)", name, mode)
 
     def make_another(self):
@@ -74,7 +74,7 @@ class Definer(Session):
             "GROUP BY writer"))
         self.run(self.random.choice(("SELECT pgtrickle.create_stream_table(%s, %s, %s, %s)",
                                      "SELECT pgtrickle.create_or_replace_stream_table(%s, %s, %s, %s)")),
-                 name, query, self.random.choice(["calculated", "1s", "0s", "1h"]), self.random.choice(["AUTO", "AUTO", "FULL"]))
+                 name, query, self.random.choice(["calculated", "1s", "0s", "1h"]), self.random.choice(["AUTO", "IMMEDIATE", "FULL"]))
 
     def drop(self):
         name = self.random.choice(PASSING)

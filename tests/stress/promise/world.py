@@ -121,7 +121,7 @@ class World:
         chooser = self.chooser(0)
         for name, queries in QUERIES.items():
             schedule = FIRST_SCHEDULE.get(name) or chooser.choice(["0s", "1s", "1s", "2s", "* * * * * *"])
-            mode = chooser.choice(["AUTO", "AUTO", "DIFFERENTIAL", "FULL"])
+            mode = chooser.choice(["AUTO", "AUTO", "DIFFERENTIAL", "FULL", "IMMEDIATE", "IMMEDIATE"])
             cursor.execute("SELECT pgtrickle.create_stream_table(%s, %s, %s, %s)",
                            (name, chooser.choice(queries), schedule, mode))
             self.promises.tell(name, SCHEDULES[schedule])
