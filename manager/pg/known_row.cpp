@@ -1,7 +1,9 @@
 #include "pg/known_row.hpp"
 
 extern "C" {
+#include "access/heapam.h"
 #include "access/tableam.h"
+#include "catalog/pg_am_d.h"
 #include "common/hashfn.h"
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
@@ -27,6 +29,17 @@ KnownRow *place_of(Relation heap, uint64 key)
     return &places[hash_combine64(key, RelationGetRelid(heap)) % place_count];
 }
 
+/* Scans remove dead versions from the pages that they read, a fetch by place does not: a row that is only found so, and
+ * updated at each commit, would leave its page for a new one again and again. */
+void prune(Relation heap, BlockNumber block)
+{
+    if (heap->rd_rel->relam != HEAP_TABLE_AM_OID)
+        return;
+    const Buffer buffer = ReadBuffer(heap, block);
+    heap_page_prune_opt(heap, buffer);
+    ReleaseBuffer(buffer);
+}
+
 } // namespace
 
 void note_row(Relation heap, uint64 key, ItemPointer tid)
@@ -43,9 +56,11 @@ bool fetch_known_row(Relation heap, uint64 key, Snapshot snapshot, TupleTableSlo
     KnownRow *known = place_of(heap, key);
     if (known->heap != RelationGetRelid(heap) || known->file != heap->rd_rel->relfilenode || known->key != key)
         return false;
+    const BlockNumber block = ItemPointerGetBlockNumber(&known->tid);
     /* Fetching from a block that was truncated away would raise an error. */
-    if (ItemPointerGetBlockNumber(&known->tid) >= RelationGetNumberOfBlocks(heap))
+    if (block >= RelationGetNumberOfBlocks(heap))
         return false;
+    prune(heap, block);
     return table_tuple_fetch_row_version(heap, &known->tid, snapshot, slot);
 }
 

@@ -8,7 +8,8 @@
  * The place is only a hint: the caller checks that the row found is the one it looks for, and otherwise uses
  * the index. A snapshot must see at most one version of such a row. The fetched version is visible to the
  * snapshot, so it is that version, whatever happened to the place meanwhile: the row may have moved, been
- * removed, or never have been committed, and another row may occupy the place.
+ * removed, or never have been committed, and another row may occupy the place. Dead versions on its page are removed, as
+ * by a scan.
  *
  * PostgreSQL frames. Takes 40 kB in each process that notes a row.
  */

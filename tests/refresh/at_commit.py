@@ -267,6 +267,15 @@ def an_attached_partition_is_there_with_its_rows():
     assert not wrong, wrong
 
 
+def the_table_of_states_does_not_grow():
+    set_up()
+    size = db.value("SELECT pg_relation_size('pgtrickle.pgt_state')")
+    for _ in range(600):
+        db.run("UPDATE t SET v = v % 9 + 1 WHERE id = 1")
+    grown = db.value("SELECT pg_relation_size('pgtrickle.pgt_state')") - size
+    assert grown < 8 * 8192, grown
+
+
 run_cases([a_commit_applies_what_it_has_changed, an_open_transaction_that_has_refreshed_keeps_no_commit_waiting,
            a_prepared_transaction_keeps_no_commit_waiting, a_truncating_transaction_and_a_commit_do_not_wait_for_each_other,
            writers_of_two_sources_meet, code_of_the_owner_runs_at_no_commit,
@@ -274,4 +283,5 @@ run_cases([a_commit_applies_what_it_has_changed, an_open_transaction_that_has_re
            an_owner_without_trigger_makes_no_writer_fail, a_time_limit_of_the_statement_counts_for_its_commit,
            a_stream_table_that_fails_keeps_no_other_from_being_refreshed,
            a_lock_of_a_table_of_the_extension_keeps_no_transaction_from_committing,
-           an_attached_partition_is_there_with_its_rows, what_it_reads_is_refreshed_with_it])
+           an_attached_partition_is_there_with_its_rows, what_it_reads_is_refreshed_with_it,
+           the_table_of_states_does_not_grow])
