@@ -29,11 +29,13 @@ namespace {
 enum MarkColumn : int { mark_relid = 1, mark_xid, mark_number, mark_reason, mark_needs_setup_column };
 constexpr int mark_column_count = mark_needs_setup_column;
 
-/* Scans the marks of a stream table in the order of the transactions that inserted them, and within a
- * transaction in the order of insertion. */
+/* Scans the marks of a stream table, in no order: there are few. */
 SysScanDesc begin_scan(Relation table, Oid relid, ScanKeyData *key, Snapshot snapshot)
 {
-    return definition::begin_scan_by_oid(table, "pgt_mark_pkey", mark_relid, relid, key, snapshot);
+    const bool by_index = definition::is_read_by_index(table);
+    const Oid index = by_index ? definition::extension_relation("pgt_mark_pkey") : InvalidOid;
+    ScanKeyInit(key, mark_relid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+    return systable_beginscan(table, index, by_index, snapshot, 1, key);
 }
 
 struct Mark {
@@ -53,6 +55,12 @@ Mark read_mark(Relation table, HeapTuple tuple)
             !nulls[mark_reason - 1],
             values[mark_reason - 1],
             DatumGetBool(values[mark_needs_setup_column - 1])};
+}
+
+/* Whether its transaction got its xid before, or inserted it before. */
+bool is_before(const MarkId &one, const MarkId &other)
+{
+    return one.xid != other.xid ? one.xid < other.xid : one.number < other.number;
 }
 
 /* Returns true if this subtransaction has inserted an equivalent mark, which a rollback would undo together
@@ -116,6 +124,7 @@ template <class IsToGo> int remove_where(Oid relid, IsToGo is_to_go)
 Marks marks_of(Oid relid, Snapshot snapshot)
 {
     Marks marks = {};
+    MarkId of_reason = {};
     Relation table = definition::open_extension_table("pgt_mark", AccessShareLock);
     if (table == nullptr)
         return marks;
@@ -131,8 +140,10 @@ Marks marks_of(Oid relid, Snapshot snapshot)
             marks.ids = static_cast<MarkId *>(marks.ids == nullptr ? palloc(size) : repalloc(marks.ids, size));
         }
         marks.ids[marks.count++] = mark.id;
-        if (mark.has_reason && marks.reason == nullptr)
+        if (mark.has_reason && (marks.reason == nullptr || is_before(mark.id, of_reason))) {
             marks.reason = TextDatumGetCString(mark.reason);
+            of_reason = mark.id;
+        }
         marks.needs_setup = marks.needs_setup || mark.needs_setup;
     }
     systable_endscan(scan);
