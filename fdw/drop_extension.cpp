@@ -1,19 +1,14 @@
 #include "fdw/drop_extension.hpp"
 
+#include "pg/dependencies.hpp"
 #include "pg/versions/rights.hpp"
 
 extern "C" {
-#include "access/genam.h"
-#include "access/table.h"
 #include "access/xact.h"
-#include "catalog/dependency.h"
-#include "catalog/indexing.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_depend.h"
 #include "catalog/pg_namespace.h"
 #include "commands/comment.h"
 #include "commands/extension.h"
-#include "utils/fmgroids.h"
 }
 
 namespace pgtrickle {
@@ -33,15 +28,8 @@ bool names_extension(const DropStmt *statement)
 
 bool is_referred_to(Oid schema)
 {
-    Relation depend = table_open(DependRelationId, AccessShareLock);
-    ScanKeyData keys[2];
-    ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
-                ObjectIdGetDatum(NamespaceRelationId));
-    ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(schema));
-    SysScanDesc scan = systable_beginscan(depend, DependReferenceIndexId, true, nullptr, 2, keys);
-    const bool is_found = HeapTupleIsValid(systable_getnext(scan));
-    systable_endscan(scan);
-    table_close(depend, AccessShareLock);
+    bool is_found = false;
+    visit_dependents(NamespaceRelationId, schema, [&](const FormData_pg_depend &) { is_found = true; });
     return is_found;
 }
 

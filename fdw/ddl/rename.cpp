@@ -26,6 +26,7 @@
 #include "fdw/definition/query_text.hpp"
 #include "fdw/definition/redefinition.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/dependencies.hpp"
 #include "setup/setup.hpp"
 #include "storage/index_placement.hpp"
 #include "storage/partitions.hpp"
@@ -44,7 +45,6 @@ extern "C" {
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_foreign_table.h"
 #include "catalog/pg_inherits.h"
@@ -164,22 +164,13 @@ void lock(ObjectType type, const ObjectAddress &address, ::Node *object)
 List *members_of_extension(Oid extension)
 {
     List *members = NIL;
-    ScanKeyData keys[2];
-    ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
-                ObjectIdGetDatum(ExtensionRelationId));
-    ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(extension));
-    Relation depend = table_open(DependRelationId, AccessShareLock);
-    SysScanDesc scan = systable_beginscan(depend, DependReferenceIndexId, true, nullptr, 2, keys);
-    while (HeapTuple row = systable_getnext(scan)) {
-        const auto *found = reinterpret_cast<Form_pg_depend>(GETSTRUCT(row));
-        if (found->deptype != DEPENDENCY_EXTENSION)
-            continue;
+    visit_dependents(ExtensionRelationId, extension, [&](const FormData_pg_depend &found) {
+        if (found.deptype != DEPENDENCY_EXTENSION)
+            return;
         auto *member = static_cast<ObjectAddress *>(palloc(sizeof(ObjectAddress)));
-        ObjectAddressSet(*member, found->classid, found->objid);
+        ObjectAddressSet(*member, found.classid, found.objid);
         members = lappend(members, member);
-    }
-    systable_endscan(scan);
-    table_close(depend, AccessShareLock);
+    });
     return members;
 }
 

@@ -10,11 +10,12 @@
 #include "fdw/read/on_stale.hpp"
 #include "fdw/read/refresh_wait.hpp"
 #include "fdw/read/snapshot_state.hpp"
+#include "fdw/read/stopwatch.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/attempt.hpp"
 #include "pg/settings.hpp"
-#include "pg/stopwatch.hpp"
+
 #include "refresh/batch/excluded_members.hpp"
 
 extern "C" {

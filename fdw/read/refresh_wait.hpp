@@ -17,7 +17,7 @@
 #pragma once
 
 #include "fdw/read/freshness.hpp"
-#include "pg/stopwatch.hpp"
+#include "fdw/read/stopwatch.hpp"
 
 extern "C" {
 #include "storage/lock.h"

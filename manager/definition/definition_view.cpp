@@ -7,6 +7,7 @@
 #include "definition/query/rules_and_policies.hpp"
 #include "definition/query/unrecorded_objects.hpp"
 #include "definition/text_search_setting.hpp"
+#include "pg/dependencies.hpp"
 #include "pg/relation_row.hpp"
 #include "pg/settings.hpp"
 #include "pg/type_name.hpp"
@@ -104,22 +105,6 @@ Oid rule_of(Oid view)
     return get_rewrite_oid(view, "_RETURN", true);
 }
 
-SysScanDesc scan_depend(Relation depend, bool by_referenced, Oid class_id, Oid object_id, ScanKeyData keys[2])
-{
-    int class_column = by_referenced ? Anum_pg_depend_refclassid : Anum_pg_depend_classid;
-    int object_column = by_referenced ? Anum_pg_depend_refobjid : Anum_pg_depend_objid;
-    ScanKeyInit(&keys[0], class_column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(class_id));
-    ScanKeyInit(&keys[1], object_column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object_id));
-    return systable_beginscan(depend, by_referenced ? DependReferenceIndexId : DependDependerIndexId, true, nullptr, 2,
-                              keys);
-}
-
-Form_pg_depend next_depend(SysScanDesc scan, HeapTuple *tuple)
-{
-    *tuple = systable_getnext(scan);
-    return HeapTupleIsValid(*tuple) ? reinterpret_cast<Form_pg_depend>(GETSTRUCT(*tuple)) : nullptr;
-}
-
 /* Returns the tables from which the foreign table inherits (List of OIDs). */
 List *parents_of(Oid relid)
 {
@@ -151,11 +136,14 @@ void forget_query_dependencies(Oid relid)
     const List *parents = parents_of(relid);
     Relation depend = table_open(DependRelationId, RowExclusiveLock);
     ScanKeyData keys[2];
-    HeapTuple tuple;
-    SysScanDesc scan = scan_depend(depend, false, RelationRelationId, relid, keys);
-    while (Form_pg_depend form = next_depend(scan, &tuple))
+    ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
+    ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+    SysScanDesc scan = systable_beginscan(depend, DependDependerIndexId, true, nullptr, 2, keys);
+    while (HeapTuple row = systable_getnext(scan)) {
+        const auto *form = reinterpret_cast<Form_pg_depend>(GETSTRUCT(row));
         if (form->objsubid == 0 && form->deptype == DEPENDENCY_NORMAL && !is_of_core(*form, parents))
-            CatalogTupleDelete(depend, &tuple->t_self);
+            CatalogTupleDelete(depend, &row->t_self);
+    }
     systable_endscan(scan);
     table_close(depend, RowExclusiveLock);
     CommandCounterIncrement();
@@ -199,25 +187,18 @@ void refuse_temporary(Oid class_id, Oid object_id)
 void lock_what_is_used(Oid view)
 {
     List *views = list_make1_oid(view), *used = NIL;
-    Relation depend = table_open(DependRelationId, AccessShareLock);
-    for (int i = 0; i < list_length(views); i++) {
-        ScanKeyData keys[2];
-        HeapTuple tuple;
-        SysScanDesc scan = scan_depend(depend, false, RewriteRelationId, rule_of(list_nth_oid(views, i)), keys);
-        while (Form_pg_depend form = next_depend(scan, &tuple)) {
-            if (form->refclassid == RelationRelationId && get_rel_relkind(form->refobjid) == RELKIND_VIEW)
-                views = list_append_unique_oid(views, form->refobjid);
-            else if (is_locked_in_use(form->refclassid))
-                used = lappend_oid(lappend_oid(used, form->refclassid), form->refobjid);
-            const Oid schema = namespace_of(form->refclassid, form->refobjid);
+    for (int i = 0; i < list_length(views); i++)
+        visit_referenced(RewriteRelationId, rule_of(list_nth_oid(views, i)), [&](const FormData_pg_depend &form) {
+            if (form.refclassid == RelationRelationId && get_rel_relkind(form.refobjid) == RELKIND_VIEW)
+                views = list_append_unique_oid(views, form.refobjid);
+            else if (is_locked_in_use(form.refclassid))
+                used = lappend_oid(lappend_oid(used, form.refclassid), form.refobjid);
+            const Oid schema = namespace_of(form.refclassid, form.refobjid);
             if (isAnyTempNamespace(schema))
-                refuse_temporary(form->refclassid, form->refobjid);
+                refuse_temporary(form.refclassid, form.refobjid);
             if (OidIsValid(schema))
                 used = lappend_oid(lappend_oid(used, NamespaceRelationId), schema);
-        }
-        systable_endscan(scan);
-    }
-    table_close(depend, AccessShareLock);
+        });
     for (int i = 0; i < list_length(used); i += 2) {
         const Oid class_id = list_nth_oid(used, i), object_id = list_nth_oid(used, i + 1);
         if (class_id == TypeRelationId)
@@ -231,19 +212,13 @@ void lock_what_is_used(Oid view)
 void copy_rule_dependencies(Oid relid, Oid view)
 {
     ObjectAddresses *addresses = new_object_addresses();
-    Relation depend = table_open(DependRelationId, AccessShareLock);
-    ScanKeyData keys[2];
-    HeapTuple tuple;
-    SysScanDesc scan = scan_depend(depend, false, RewriteRelationId, rule_of(view), keys);
-    while (Form_pg_depend form = next_depend(scan, &tuple)) {
-        if (form->deptype != DEPENDENCY_NORMAL || (form->refclassid == RelationRelationId && form->refobjid == view))
-            continue;
+    visit_referenced(RewriteRelationId, rule_of(view), [=](const FormData_pg_depend &form) {
+        if (form.deptype != DEPENDENCY_NORMAL || (form.refclassid == RelationRelationId && form.refobjid == view))
+            return;
         ObjectAddress referenced;
-        ObjectAddressSet(referenced, form->refclassid, form->refobjid);
+        ObjectAddressSet(referenced, form.refclassid, form.refobjid);
         add_exact_object_address(&referenced, addresses);
-    }
-    systable_endscan(scan);
-    table_close(depend, AccessShareLock);
+    });
     ObjectAddress referencing = relation_address(relid);
     record_object_address_dependencies(&referencing, addresses, DEPENDENCY_NORMAL);
     free_object_addresses(addresses);
@@ -281,23 +256,17 @@ Oid stream_table_of_view(Oid view)
 List *relations_with_code_on(Oid class_id, Oid object_id, int sub_id, bool directly)
 {
     List *relations = NIL;
-    Relation depend = table_open(DependRelationId, AccessShareLock);
-    ScanKeyData keys[2];
-    HeapTuple tuple;
-    SysScanDesc scan = scan_depend(depend, true, class_id, object_id, keys);
-    while (Form_pg_depend form = next_depend(scan, &tuple)) {
-        if (sub_id != 0 && form->refobjsubid != sub_id)
-            continue;
-        const bool is_policy = !directly && form->classid == PolicyRelationId;
-        const Oid relation = form->classid == RewriteRelationId ? relation_of_rule(form->objid)
-                             : is_policy                        ? table_of_policy(form->objid)
-                                                                : InvalidOid;
+    visit_dependents(class_id, object_id, [&](const FormData_pg_depend &form) {
+        if (sub_id != 0 && form.refobjsubid != sub_id)
+            return;
+        const bool is_policy = !directly && form.classid == PolicyRelationId;
+        const Oid relation = form.classid == RewriteRelationId ? relation_of_rule(form.objid)
+                             : is_policy                       ? table_of_policy(form.objid)
+                                                               : InvalidOid;
         const bool is_itself = class_id == RelationRelationId && relation == object_id && !is_policy;
         if (OidIsValid(relation) && !is_itself)
             relations = list_append_unique_oid(relations, relation);
-    }
-    systable_endscan(scan);
-    table_close(depend, AccessShareLock);
+    });
     return relations;
 }
 
@@ -380,15 +349,10 @@ List *relations_named(Query *query)
 List *relations_depended_on(Oid relid)
 {
     List *relids = NIL;
-    Relation depend = table_open(DependRelationId, AccessShareLock);
-    ScanKeyData keys[2];
-    HeapTuple tuple;
-    SysScanDesc scan = scan_depend(depend, false, RelationRelationId, relid, keys);
-    while (Form_pg_depend form = next_depend(scan, &tuple))
-        if (form->objsubid == 0 && form->deptype == DEPENDENCY_NORMAL && form->refclassid == RelationRelationId)
-            relids = list_append_unique_oid(relids, form->refobjid);
-    systable_endscan(scan);
-    table_close(depend, AccessShareLock);
+    visit_referenced(RelationRelationId, relid, [&](const FormData_pg_depend &form) {
+        if (form.objsubid == 0 && form.deptype == DEPENDENCY_NORMAL && form.refclassid == RelationRelationId)
+            relids = list_append_unique_oid(relids, form.refobjid);
+    });
     list_sort(relids, list_oid_cmp);
     return relids;
 }
@@ -400,19 +364,13 @@ namespace {
 bool rule_uses_schema(Oid view, Oid schema, List **views)
 {
     bool is_used = false;
-    Relation depend = table_open(DependRelationId, AccessShareLock);
-    ScanKeyData keys[2];
-    HeapTuple tuple;
-    SysScanDesc scan = scan_depend(depend, false, RewriteRelationId, rule_of(view), keys);
-    while (Form_pg_depend form = next_depend(scan, &tuple)) {
-        if (form->refclassid == RelationRelationId && form->refobjid == view)
-            continue;
-        is_used = is_used || namespace_of(form->refclassid, form->refobjid) == schema;
-        if (form->refclassid == RelationRelationId && get_rel_relkind(form->refobjid) == RELKIND_VIEW)
-            *views = list_append_unique_oid(*views, form->refobjid);
-    }
-    systable_endscan(scan);
-    table_close(depend, AccessShareLock);
+    visit_referenced(RewriteRelationId, rule_of(view), [&](const FormData_pg_depend &form) {
+        if (form.refclassid == RelationRelationId && form.refobjid == view)
+            return;
+        is_used = is_used || namespace_of(form.refclassid, form.refobjid) == schema;
+        if (form.refclassid == RelationRelationId && get_rel_relkind(form.refobjid) == RELKIND_VIEW)
+            *views = list_append_unique_oid(*views, form.refobjid);
+    });
     return is_used;
 }
 
@@ -436,15 +394,10 @@ namespace {
 List *names_of_dependents(Oid relid, AttrNumber column, const char *(*name)(const FormData_pg_depend &))
 {
     List *names = NIL;
-    Relation depend = table_open(DependRelationId, AccessShareLock);
-    ScanKeyData keys[2];
-    HeapTuple tuple;
-    SysScanDesc scan = scan_depend(depend, true, RelationRelationId, relid, keys);
-    while (Form_pg_depend form = next_depend(scan, &tuple))
-        if (const char *found = form->refobjsubid == column ? name(*form) : nullptr)
+    visit_dependents(RelationRelationId, relid, [&](const FormData_pg_depend &form) {
+        if (const char *found = form.refobjsubid == column ? name(form) : nullptr)
             names = lappend(names, const_cast<char *>(found));
-    systable_endscan(scan);
-    table_close(depend, AccessShareLock);
+    });
     return names;
 }
 

@@ -12,6 +12,7 @@
 #include "definition/state/all_states.hpp"
 #include "definition/state/state.hpp"
 #include "definition/text_search_setting.hpp"
+#include "pg/dependencies.hpp"
 #include "pg/walker.hpp"
 
 extern "C" {
@@ -22,7 +23,6 @@ extern "C" {
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/objectaddress.h"
-#include "catalog/pg_depend.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_policy.h"
@@ -62,27 +62,11 @@ bool passes_meaning_on(Oid class_id)
     return class_id == ProcedureRelationId || class_id == OperatorRelationId || class_id == PolicyRelationId;
 }
 
-/* Calls `visit` with the class and OID of each object that depends on this one. */
-template <class Visit> void visit_dependents(Oid class_id, Oid object_id, Visit visit)
-{
-    ScanKeyData keys[2];
-    ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(class_id));
-    ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object_id));
-    Relation depend = table_open(DependRelationId, AccessShareLock);
-    SysScanDesc scan = systable_beginscan(depend, DependReferenceIndexId, true, nullptr, 2, keys);
-    while (HeapTuple tuple = systable_getnext(scan)) {
-        auto *form = reinterpret_cast<Form_pg_depend>(GETSTRUCT(tuple));
-        visit(form->classid, form->objid);
-    }
-    systable_endscan(scan);
-    table_close(depend, AccessShareLock);
-}
-
 void add_dependents(List **objects, const ObjectAddress &object)
 {
-    visit_dependents(object.classId, object.objectId, [=](Oid class_id, Oid object_id) {
-        if (passes_meaning_on(class_id))
-            add(objects, class_id, object_id);
+    visit_dependents(object.classId, object.objectId, [=](const FormData_pg_depend &form) {
+        if (passes_meaning_on(form.classid))
+            add(objects, form.classid, form.objid);
     });
 }
 
@@ -184,9 +168,9 @@ List *users_of_functions_with(const List *types)
     List *functions = NIL, *users = NIL;
     ListCell *cell;
     foreach (cell, types)
-        visit_dependents(TypeRelationId, lfirst_oid(cell), [&](Oid class_id, Oid object_id) {
-            if (class_id == ProcedureRelationId)
-                functions = list_append_unique_oid(functions, object_id);
+        visit_dependents(TypeRelationId, lfirst_oid(cell), [&](const FormData_pg_depend &form) {
+            if (form.classid == ProcedureRelationId)
+                functions = list_append_unique_oid(functions, form.objid);
         });
     foreach (cell, functions)
         users = list_concat_unique_oid(users, indirect_users_of(ProcedureRelationId, lfirst_oid(cell)));

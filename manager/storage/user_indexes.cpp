@@ -1,5 +1,6 @@
 #include "storage/user_indexes.hpp"
 
+#include "pg/dependencies.hpp"
 #include "pg/relation_row.hpp"
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
@@ -22,7 +23,6 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
 #include "commands/comment.h"
@@ -387,16 +387,9 @@ void add_extensions(Oid index, const char *names)
 
 bool is_own_index(Oid index)
 {
-    Relation depend = table_open(DependRelationId, AccessShareLock);
-    ScanKeyData keys[2];
-    ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
-    ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(index));
-    SysScanDesc scan = systable_beginscan(depend, DependDependerIndexId, true, nullptr, 2, keys);
     bool is_found = false;
-    for (HeapTuple tuple; HeapTupleIsValid(tuple = systable_getnext(scan));)
-        is_found |= reinterpret_cast<Form_pg_depend>(GETSTRUCT(tuple))->deptype == DEPENDENCY_INTERNAL;
-    systable_endscan(scan);
-    table_close(depend, AccessShareLock);
+    visit_referenced(RelationRelationId, index,
+                     [&](const FormData_pg_depend &form) { is_found |= form.deptype == DEPENDENCY_INTERNAL; });
     return is_found;
 }
 
