@@ -1,6 +1,7 @@
 /*
  * Translation of one query level, and declarations that its files share.
  *
+ *   level.cpp      conjuncts, columns and targets
  *   query.cpp      a level: constructs that are refused, SELECT as FROM, WHERE, grouping, targets, DISTINCT
  *   targets.cpp    expressions computed from the rows
  *   from.cpp       FROM items, joins, and the place of each condition
