@@ -25,6 +25,7 @@
 #include "fdw/read/session/past_exact_reads.hpp"
 #include "fdw/read/session/running_statements.hpp"
 #include "fdw/read/snapshot_state.hpp"
+#include "fdw/read/stopwatch.hpp"
 #include "fdw/read/transaction_snapshot.hpp"
 #include "fdw/read/unrefreshed.hpp"
 #include "fdw/read/untouched_scans.hpp"
@@ -40,7 +41,6 @@ extern "C" {
 #include "access/xlog.h"
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
-#include "portability/instr_time.h"
 #include "postmaster/bgworker.h"
 #include "storage/proc.h"
 #include "storage/sinval.h"
@@ -88,6 +88,16 @@ bool push_snapshot(QueryDesc *query)
 
 Wait wait = {};
 bool is_wait_wanted = false;
+
+/* Begins the Wait of a statement, if one is wanted, and returns whether one is. */
+bool begin_wait()
+{
+    if (!is_wait_wanted)
+        return false;
+    is_wait_wanted = false;
+    wait = {.has_passed = true};
+    return true;
+}
 
 void record_wait(const Passed &passed)
 {
@@ -162,6 +172,12 @@ bool can_renew_snapshot(QueryDesc *query)
            can_take_new_snapshot(query);
 }
 
+/* Whether the statement may get a newer snapshot than its own on a standby, which shows what has been replayed. */
+bool can_take_new_snapshot_on_standby()
+{
+    return RecoveryInProgress() && !IsolationUsesXactSnapshot() && !IsParallelWorker();
+}
+
 /* Passes a statement on a standby that can still take a new snapshot. It waits for refreshes that are due. */
 bool pass_on_standby(QueryDesc *query, const Reads &reads)
 {
@@ -195,7 +211,7 @@ bool pass_with_available_snapshot(QueryDesc *query, const Reads &reads)
     }
     if (reads.count == 0)
         return false;
-    if (caller == nullptr && RecoveryInProgress() && !IsolationUsesXactSnapshot() && !IsParallelWorker())
+    if (caller == nullptr && can_take_new_snapshot_on_standby())
         return pass_on_standby(query, reads);
     /* In REPEATABLE READ, functions of any volatility read under the snapshot of the first statement. */
     const QueryDesc *reader = caller == nullptr && IsolationUsesXactSnapshot() ? outermost_running() : caller;
@@ -210,16 +226,11 @@ bool pass_with_available_snapshot(QueryDesc *query, const Reads &reads)
 
 bool pass(QueryDesc *query, const Reads &reads)
 {
-    if (!is_wait_wanted)
-        return pass_with_available_snapshot(query, reads);
-    is_wait_wanted = false;
-    wait = {true, false, false, false, 0};
-    instr_time begun, duration;
-    INSTR_TIME_SET_CURRENT(begun);
-    bool has_new_snapshot = pass_with_available_snapshot(query, reads);
-    INSTR_TIME_SET_CURRENT(duration);
-    INSTR_TIME_SUBTRACT(duration, begun);
-    wait.ms = INSTR_TIME_GET_MILLISEC(duration);
+    const bool is_recorded = begin_wait();
+    const Stopwatch waited;
+    const bool has_new_snapshot = pass_with_available_snapshot(query, reads);
+    if (is_recorded)
+        wait.ms = static_cast<double>(waited.us()) / 1000;
     return has_new_snapshot;
 }
 
@@ -252,8 +263,7 @@ MemoryContext plan_exactly(QueryDesc *query, int flags, const Oid *relids, int c
         MemoryContext memory;
         const Planned planned = plan_exact_reads(query, flags, relids, count, age, &memory);
         const bool can_renew = outermost_running_under(query->snapshot) == nullptr &&
-                               (can_take_new_snapshot(query) ||
-                                (RecoveryInProgress() && !IsolationUsesXactSnapshot() && !IsParallelWorker()));
+                               (can_take_new_snapshot(query) || can_take_new_snapshot_on_standby());
         if (planned == Planned::source_is_replaced && (!can_renew || in_vain == most_in_vain))
             raise_replaced_source(relids, count, query->snapshot);
         if (planned == Planned::as_before || !can_renew)
@@ -275,13 +285,6 @@ MemoryContext plan_exactly(QueryDesc *query, int flags, const Oid *relids, int c
     }
 }
 
-void record_no_wait()
-{
-    if (is_wait_wanted)
-        wait = {true, false, false, false, 0};
-    is_wait_wanted = false;
-}
-
 /* Lets a look-up of stored rows that no pending change concerns pass without a refresh, under a new snapshot: the rows
  * are those that a refresh would leave. Waits for no lock of a user. */
 bool passes_without_refresh(QueryDesc *query, const Reads &reads)
@@ -293,7 +296,7 @@ bool passes_without_refresh(QueryDesc *query, const Reads &reads)
     for (int i = 0; i < reads.count; i++)
         relids = lappend_oid(relids, reads.relids[i]);
     if (!is_to_be_planned_again(query->plannedstmt) && reads_untouched_rows(query, relids, SourceRows::are_not)) {
-        record_no_wait();
+        (void)begin_wait();
         return true;
     }
     PopActiveSnapshot();
@@ -317,7 +320,7 @@ Prepared refresh_or_read_exactly(QueryDesc *query, int flags, const Reads &reads
     if (expected == Expected::nothing) {
         renew_snapshot(query, false);
         has_new_snapshot = true;
-        record_no_wait();
+        (void)begin_wait();
     } else {
         enter([&] {
             NotingUnrefreshed noting(statement);

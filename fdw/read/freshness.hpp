@@ -39,7 +39,7 @@ enum class Obstacle {
     standby,
     own_changes,
     open_statement, /* of this transaction: it changes a source */
-    code_of_owner,  /* an exact read would run it in this session (refresh/interpreted_code.hpp) */
+    code_of_owner,  /* an exact read would run it in this session (refresh/code/interpreted_code.hpp) */
 };
 
 struct Freshness {

@@ -20,7 +20,7 @@ namespace pgtrickle::definition {
 
 namespace {
 
-/* Whether the printed operator would not be that of all columns; printed_form() writes comparisons by an order out
+/* Whether the printed operator would not be that of all columns; in_printed_form() writes comparisons by an order out
  * wherever one of them has its own. */
 bool is_ambiguous(const SubLink *comparison)
 {
