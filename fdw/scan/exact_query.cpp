@@ -150,6 +150,12 @@ QueryDesc *described(PlannedStmt *plan, Snapshot snapshot, ParamListInfo paramet
     return CreateQueryDesc(plan, "", snapshot, InvalidSnapshot, receiver, parameters, nullptr, 0);
 }
 
+/* Returns how the scan reads the stream table. */
+const ExactRead *exact_read_by(const RelOptInfo *rel, Oid relid)
+{
+    return returns_touched_rows(rel) ? exact_read_of(relid) : exact_read_of_one_scan(relid);
+}
+
 } // namespace
 
 bool can_be_in_exact_query(RelOptInfo *rel, Oid relid, RestrictInfo *clause)
@@ -168,11 +174,6 @@ bool returns_touched_rows(const RelOptInfo *rel)
         if (is_touched_clause(reinterpret_cast<Node *>(lfirst_node(RestrictInfo, cell)->clause)))
             return true;
     return false;
-}
-
-const ExactRead *exact_read_by(const RelOptInfo *rel, Oid relid)
-{
-    return returns_touched_rows(rel) ? exact_read_of(relid) : exact_read_of_one_scan(relid);
 }
 
 bool has_no_touched_row(const RelOptInfo *rel, Oid relid)

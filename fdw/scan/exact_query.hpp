@@ -36,9 +36,6 @@ extern "C" {
 
 namespace pgtrickle {
 
-/* Returns how the scan reads the stream table. PostgreSQL frame. */
-const ExactRead *exact_read_by(const RelOptInfo *rel, Oid relid);
-
 /* Returns true if the exact query, which runs with the owner's rights, may evaluate `clause`, or need not. PostgreSQL
  * frame. */
 bool can_be_in_exact_query(RelOptInfo *rel, Oid relid, RestrictInfo *clause);

@@ -85,6 +85,9 @@ std::string current_role()
     return call([] { return GetUserNameFromId(GetUserId(), false); });
 }
 
+namespace {
+
+/* Returns the relation, with AccessShare on it. */
 Oid relation_with_data(const std::string &name)
 {
     return call([&] {
@@ -101,6 +104,8 @@ Oid relation_with_data(const std::string &name)
         }
     });
 }
+
+} // namespace
 
 Oid own_relation_with_data(const std::string &name)
 {

@@ -41,12 +41,10 @@ class ExtensionSql {
  * texts. */
 std::vector<std::vector<Text>> run_extension_sql(ExtensionSql sql, const std::vector<Text> &parameters = {});
 
-/* current_role() returns the name of the current user. relation_with_data() returns the relation of that
- * name, with AccessShare on it; raises 42P01 if there is none, and 42809 if it is not a relation to which
- * rows are written. */
+/* Returns the name of the current user. */
 std::string current_role();
-Oid relation_with_data(const std::string &name);
-/* As relation_with_data(), and raises 42501 unless the user owns the relation. */
+/* Returns the relation of that name, with AccessShare on it; raises 42P01 if there is none, 42809 if it is not a
+ * relation to which rows are written, and 42501 unless the user owns it. */
 Oid own_relation_with_data(const std::string &name);
 
 /* Raises an error unless the module was preloaded and the transaction may write. `what` is the function's

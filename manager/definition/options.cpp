@@ -50,6 +50,14 @@ void check_mode(const std::string &, const std::string &value)
     (void)parse_mode(value);
 }
 
+bool parse_boolean(const std::string &name, const std::string &value)
+{
+    bool result = false;
+    if (!parse_bool(value.c_str(), &result))
+        refuse(name + " \"" + value + "\"", {}, "Use true or false.");
+    return result;
+}
+
 void check_boolean(const std::string &name, const std::string &value)
 {
     parse_boolean(name, value);
@@ -321,14 +329,6 @@ RefreshMode parse_mode(const std::string &text)
 const char *name_of(RefreshMode mode)
 {
     return rules_of(mode).name;
-}
-
-bool parse_boolean(const std::string &name, const std::string &value)
-{
-    bool result = false;
-    if (!parse_bool(value.c_str(), &result))
-        refuse(name + " \"" + value + "\"", {}, "Use true or false.");
-    return result;
 }
 
 bool is_too_short(const scheduler::Schedule &schedule)

@@ -64,6 +64,5 @@ std::string lower(std::string word);
 
 /* Turns a phrase that describes an invalid value into a sentence for an error's DETAIL. */
 std::string as_sentence(std::string phrase);
-bool parse_boolean(const std::string &name, const std::string &value); /* raises 22023 */
 
 } // namespace pgtrickle::options

@@ -63,6 +63,16 @@ TupleDesc columns_of(const engine::Step &step)
     return columns;
 }
 
+/* Returns the options of a heap (pg_class.reloptions). Groups are updated in place, and a HOT update needs room on the
+ * page. */
+Datum heap_options(bool is_of_groups)
+{
+    if (!is_of_groups)
+        return static_cast<Datum>(0);
+    DefElem *fillfactor = makeDefElem(pstrdup("fillfactor"), reinterpret_cast<::Node *>(makeInteger(90)), -1);
+    return transformRelOptions(static_cast<Datum>(0), list_make1(fillfactor), nullptr, nullptr, false, false);
+}
+
 /* The heap of a step, or a partitioned table in its place. */
 Oid create_heap_of(Oid relid, const char *name, const engine::Step &step, const PartitionBy &by,
                    const PartitionColumns &partition_columns, Oid tablespace)
@@ -292,15 +302,6 @@ Oid create_heap(Oid relid, const char *name, TupleDesc columns, char kind, Oid t
     recordDependencyOn(&storage, &foreign_table, DEPENDENCY_INTERNAL);
     CommandCounterIncrement();
     return heap;
-}
-
-/* Groups are updated in place, and a HOT update needs room on the page. */
-Datum heap_options(bool is_of_groups)
-{
-    if (!is_of_groups)
-        return static_cast<Datum>(0);
-    DefElem *fillfactor = makeDefElem(pstrdup("fillfactor"), reinterpret_cast<::Node *>(makeInteger(90)), -1);
-    return transformRelOptions(static_cast<Datum>(0), list_make1(fillfactor), nullptr, nullptr, false, false);
 }
 
 void set_heap_options(Oid storage, bool is_of_groups, const char *parameters)

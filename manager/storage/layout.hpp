@@ -33,8 +33,6 @@ void describe_column(TupleDesc columns, AttrNumber number, const engine::Column 
 /* Creates a relation of these columns that belongs to the stream table, without indexes; `kind` is that of a heap or
  * of a partitioned table. PostgreSQL frame. */
 Oid create_heap(Oid relid, const char *name, TupleDesc columns, char kind, Oid tablespace, Datum options);
-/* Returns the options of a heap (pg_class.reloptions). PostgreSQL frame. */
-Datum heap_options(bool is_of_groups);
 /* Raises 55006, with the action that is refused, if a query of this session is reading a heap of the stream table.
  * PostgreSQL frame. */
 void check_not_in_use(Oid relid, Oid heap, const char *action = "replace the rows of");

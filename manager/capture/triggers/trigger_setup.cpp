@@ -119,6 +119,19 @@ void enable_always(Relation relation, Oid trigger_oid)
     CommandCounterIncrement();
 }
 
+/* Whether statement triggers do not see all changes of `relid`: the relation or an ancestor is a source captured by
+ * rows, or a subscription writes to it. */
+bool needs_row_trigger(Oid relid)
+{
+    if (get_rel_relkind(relid) != RELKIND_RELATION)
+        return false;
+    ListCell *cell;
+    foreach (cell, lcons_oid(relid, ancestors_of(relid)))
+        if (is_captured_by_rows(lfirst_oid(cell)) || is_subscribed(lfirst_oid(cell)))
+            return true;
+    return false;
+}
+
 } // namespace
 
 void install_triggers(Oid relid)
@@ -236,17 +249,6 @@ bool has_any_trigger(Oid relid)
         is_found = is_found || find_trigger(relation, kind, function) != nullptr;
     relation_close(relation, NoLock);
     return is_found;
-}
-
-bool needs_row_trigger(Oid relid)
-{
-    if (get_rel_relkind(relid) != RELKIND_RELATION)
-        return false;
-    ListCell *cell;
-    foreach (cell, lcons_oid(relid, ancestors_of(relid)))
-        if (is_captured_by_rows(lfirst_oid(cell)) || is_subscribed(lfirst_oid(cell)))
-            return true;
-    return false;
 }
 
 } // namespace pgtrickle::capture

@@ -34,10 +34,6 @@ bool has_all_triggers(Oid relid);
 /* Whether a statement on the relation fires any of them. */
 bool has_any_trigger(Oid relid);
 
-/* Whether statement triggers do not see all changes of `relid`: the relation or an ancestor is a source
- * captured by rows, or a subscription writes to it. */
-bool needs_row_trigger(Oid relid);
-
 struct TriggerStatus {
     Oid relation; /* the source, a descendant or an ancestor */
     const char *name;

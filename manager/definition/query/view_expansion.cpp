@@ -116,8 +116,7 @@ bool count_node(::Node *node, void *context)
     return IsA(node, Query) ? count_query(count, castNode(Query, node)) : walk_expression(node, count_node, context);
 }
 
-} // namespace
-
+/* A recursion is counted once: the rewriter refuses it. Locks what the expansion reads. */
 void check_expansion(const Query *query)
 {
     HASHCTL control = {};
@@ -133,6 +132,8 @@ void check_expansion(const Query *query)
                         errdetail("A view or policy is part of the query as often as it is read, also by other views."),
                         errhint("Read views fewer times, or put some of them into stream tables.")));
 }
+
+} // namespace
 
 List *expand(Query *query)
 {

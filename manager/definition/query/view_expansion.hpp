@@ -17,11 +17,8 @@ extern "C" {
 
 namespace pgtrickle::definition {
 
-/* Raises 54001 if the query would have more than a million nodes once views and policies are expanded, about 250 MB
- * in the rewriter. A recursion is counted once: the rewriter refuses it. Locks what the expansion reads. */
-void check_expansion(const Query *query);
-
-/* Expands `query`, a copy of the caller's, which is locked and changed in place. Returns QueryRewrite()'s list. */
+/* Expands `query`, a copy of the caller's, which is locked and changed in place. Returns QueryRewrite()'s list. Raises
+ * 54001 if the query would have more than a million nodes then, about 250 MB in the rewriter. */
 List *expand(Query *query);
 
 } // namespace pgtrickle::definition

@@ -303,16 +303,13 @@ bool Run::apply_groups(int index, storage::Arrangement *arrangement, storage::De
     storage::Touched touched{begin_rows(), step.touched, step.step.takes_merged_states, 0};
     bool is_consistent =
         call([&] { return storage::apply_groups(arrangement, step.groups, delta, &emitter_, &touched); });
-    is_consistent = recompute_touched(index, arrangement, touched) && is_consistent;
+    is_consistent = recompute(index, arrangement, touched,
+                              [&](storage::DeltaSort *rows) {
+                                  return storage::apply_recomputed(arrangement, rows, &emitter_, &touched);
+                              }) &&
+                    is_consistent;
     end_rows(touched.groups);
     return is_consistent;
-}
-
-bool Run::recompute_touched(int index, storage::Arrangement *arrangement, const storage::Touched &touched)
-{
-    return recompute(index, arrangement, touched, [&](storage::DeltaSort *rows) {
-        return storage::apply_recomputed(arrangement, rows, &emitter_, &touched);
-    });
 }
 
 template <class Take>

@@ -91,7 +91,6 @@ class Run {
     bool apply_sorted(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta,
                       storage::Replacements *replacements);
     bool apply_groups(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta);
-    bool recompute_touched(int index, storage::Arrangement *arrangement, const storage::Touched &touched);
     /* Passes the rows of the touched groups to `take`, a PostgreSQL frame that returns whether they are complete. */
     template <class Take>
     bool recompute(int index, storage::Arrangement *arrangement, const storage::Touched &touched, Take take);
