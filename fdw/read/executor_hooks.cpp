@@ -95,7 +95,7 @@ bool begin_wait()
     if (!is_wait_wanted)
         return false;
     is_wait_wanted = false;
-    wait = {.has_passed = true};
+    wait = {true, false, false, false, 0};
     return true;
 }
 
