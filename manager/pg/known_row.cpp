@@ -64,4 +64,22 @@ bool fetch_known_row(Relation heap, uint64 key, Snapshot snapshot, TupleTableSlo
     return table_tuple_fetch_row_version(heap, &known->tid, snapshot, slot);
 }
 
+HeapTuple copy_known_row(Relation heap, AttrNumber column, Oid key, Snapshot snapshot)
+{
+    if (!has_known_rows())
+        return nullptr;
+    TupleTableSlot *slot = table_slot_create(heap, nullptr);
+    HeapTuple found = nullptr;
+    bool is_null;
+    if (fetch_known_row(heap, key, snapshot, slot) && DatumGetObjectId(slot_getattr(slot, column, &is_null)) == key)
+        found = ExecCopySlotHeapTuple(slot);
+    ExecDropSingleTupleTableSlot(slot);
+    return found;
+}
+
+bool has_known_rows()
+{
+    return places != nullptr;
+}
+
 } // namespace pgtrickle

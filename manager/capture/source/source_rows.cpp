@@ -2,6 +2,7 @@
 
 #include "capture/source/unlogged_sentinel.hpp"
 #include "definition/state/extension_table.hpp"
+#include "pg/known_row.hpp"
 #include "pg/latest_row.hpp"
 #include "pg/versions/heaps.hpp"
 
@@ -65,6 +66,22 @@ SysScanDesc begin_scan(Relation table, const char *index, Oid relid, int version
     const bool by_index = definition::is_read_by_index(table);
     const Oid index_oid = by_index ? definition::extension_relation(index) : InvalidOid;
     return systable_beginscan(table, index_oid, by_index, nullptr, version < 0 ? 1 : 2, keys);
+}
+
+/* Returns the row of pgt_source, in the current memory context, or NULL. */
+HeapTuple latest_row(Relation table, Oid relid)
+{
+    Snapshot snapshot = RegisterSnapshot(GetCatalogSnapshot(RelationGetRelid(table)));
+    HeapTuple found = copy_known_row(table, s_relid, relid, snapshot);
+    UnregisterSnapshot(snapshot);
+    if (found != nullptr)
+        return found;
+    SysScanDesc scan = begin_scan(table, "pgt_source_pkey", relid, -1);
+    found = heap_copytuple(systable_getnext(scan));
+    systable_endscan(scan);
+    if (found != nullptr && has_known_rows())
+        note_row(table, relid, &found->t_self);
+    return found;
 }
 
 void read_unneeded(Datum array, SourceRow *row)
@@ -240,14 +257,12 @@ bool find_source(Oid relid, SourceRow *row)
     if (!OidIsValid(table_oid))
         return false;
     Relation table = table_open(table_oid, AccessShareLock);
-    SysScanDesc scan = begin_scan(table, "pgt_source_pkey", relid, -1);
-    HeapTuple tuple = systable_getnext(scan);
+    HeapTuple tuple = latest_row(table, relid);
     bool found = HeapTupleIsValid(tuple);
     if (found) {
         read_row(tuple, RelationGetDescr(table), row);
         row->xmin = HeapTupleHeaderGetXmin(tuple->t_data);
     }
-    systable_endscan(scan);
     table_close(table, AccessShareLock);
     /* A row may outlive its log, all segments of it, if the source was dropped while the extension's hooks were not
      * loaded, and another relation may have got the same OID since. */

@@ -134,12 +134,9 @@ SysScanDesc begin_scan(::Relation table, const char *index, ScanKeyData *key, Sn
                               key != nullptr ? 1 : 0, key);
 }
 
-TableRows matching_rows(const char *name, const char *index, ScanKeyData *key, Snapshot snapshot)
+TableRows matching_rows(::Relation table, const char *index, ScanKeyData *key, Snapshot snapshot)
 {
     TableRows rows;
-    Relation table = open_extension_table(name, AccessShareLock);
-    if (table == nullptr)
-        return rows;
     rows.column_count = RelationGetDescr(table)->natts;
     rows.types = static_cast<Oid *>(palloc(sizeof(Oid) * rows.column_count));
     for (int i = 0; i < rows.column_count; i++)
@@ -159,6 +156,16 @@ TableRows matching_rows(const char *name, const char *index, ScanKeyData *key, S
         heap_deform_tuple(heap_copytuple(tuple), RelationGetDescr(table), rows.values + first, rows.nulls + first);
     }
     systable_endscan(scan);
+    return rows;
+}
+
+TableRows matching_rows(const char *name, const char *index, ScanKeyData *key, Snapshot snapshot)
+{
+    TableRows rows;
+    Relation table = open_extension_table(name, AccessShareLock);
+    if (table == nullptr)
+        return rows;
+    rows = matching_rows(table, index, key, snapshot);
     table_close(table, AccessShareLock);
     return rows;
 }
@@ -185,6 +192,18 @@ int remove_rows(const char *name, const char *index, ScanKeyData *key)
 TableRows rows_of(const char *name, Snapshot snapshot)
 {
     return matching_rows(name, nullptr, nullptr, snapshot);
+}
+
+bool read_if_small(const char *name, Snapshot snapshot, TableRows *rows)
+{
+    Relation table = open_extension_table(name, AccessShareLock);
+    if (table == nullptr)
+        return true;
+    const bool is_small = !is_read_by_index(table);
+    if (is_small)
+        *rows = matching_rows(table, nullptr, nullptr, snapshot);
+    table_close(table, AccessShareLock);
+    return is_small;
 }
 
 TableRows rows_with(const char *table, const char *index, int column, Oid key, Snapshot snapshot)

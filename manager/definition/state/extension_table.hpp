@@ -68,6 +68,9 @@ SysScanDesc begin_scan_by_oid(::Relation table, const char *index, int column, O
  * extension is not in this database. */
 TableRows rows_of(const char *table, Snapshot snapshot = nullptr);
 
+/* As rows_of(), of a table that is read without an index; returns false for a larger one. */
+bool read_if_small(const char *table, Snapshot snapshot, TableRows *rows);
+
 /* As rows_of(), the rows whose column, the first of the index, is `key`, of type oid or regclass, or `name`, of type
  * text. */
 TableRows rows_with(const char *table, const char *index, int column, Oid key, Snapshot snapshot = nullptr);

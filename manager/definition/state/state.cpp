@@ -17,7 +17,6 @@ extern "C" {
 #include "access/tableam.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
-#include "executor/tuptable.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -41,13 +40,8 @@ HeapTuple find_row(Relation table, Oid relid, Snapshot snapshot)
     if (snapshot == nullptr)
         snapshot = GetCatalogSnapshot(RelationGetRelid(table));
     snapshot = RegisterSnapshot(snapshot);
-    TupleTableSlot *slot = table_slot_create(table, nullptr);
-    bool is_null;
-    HeapTuple found = nullptr;
-    if (fetch_known_row(table, relid, snapshot, slot) &&
-        DatumGetObjectId(slot_getattr(slot, Column::relid, &is_null)) == relid) {
-        found = ExecCopySlotHeapTuple(slot);
-    } else {
+    HeapTuple found = copy_known_row(table, Column::relid, relid, snapshot);
+    if (found == nullptr) {
         ScanKeyData key;
         SysScanDesc scan = begin_state_scan(table, relid, &key, snapshot);
         HeapTuple tuple = systable_getnext(scan);
@@ -57,7 +51,6 @@ HeapTuple find_row(Relation table, Oid relid, Snapshot snapshot)
         }
         systable_endscan(scan);
     }
-    ExecDropSingleTupleTableSlot(slot);
     UnregisterSnapshot(snapshot);
     return found;
 }

@@ -10,10 +10,8 @@
 #include "definition/state/extension_table.hpp"
 
 extern "C" {
-#include "access/table.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 }
 
 #include <algorithm>
@@ -63,18 +61,6 @@ std::set<Id> relations_around(const scheduler::Graph &graph)
                     relations.insert(relative);
     }
     return relations;
-}
-
-bool is_table_of_holds_small()
-{
-    return call([] {
-        Relation table = definition::open_extension_table("pgt_hold", AccessShareLock);
-        if (table == nullptr)
-            return true;
-        const bool is_small = !definition::is_read_by_index(table);
-        table_close(table, AccessShareLock);
-        return is_small;
-    });
 }
 
 class HoldReader {
@@ -216,8 +202,9 @@ void HoldReader::look_up_watermarks(const scheduler::Graph &graph)
 
 Holds HoldReader::read_on(const std::function<scheduler::Graph()> &graph)
 {
-    if (is_table_of_holds_small())
-        add_holds(all_rows("pgt_hold"));
+    TableRows all;
+    if (call([&, this] { return definition::read_if_small("pgt_hold", snapshot_, &all); }))
+        add_holds(all);
     else
         look_up_holds(graph());
     if (!holds_.groups.empty())
