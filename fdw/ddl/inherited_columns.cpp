@@ -2,7 +2,7 @@
 
 #include "capture/source/inheritance.hpp"
 #include "definition/definition.hpp"
-#include "definition/query/query.hpp"
+#include "definition/query/output_columns.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "pg/versions/rights.hpp"
 #include "refresh/code/compile_right.hpp"

@@ -2,7 +2,7 @@
 
 #include "capture/source/inheritance.hpp"
 #include "definition/definition_view.hpp"
-#include "definition/query/query.hpp"
+#include "definition/query/output_columns.hpp"
 #include "fdw/definition/alter_commands.hpp"
 #include "fdw/definition/altering.hpp"
 #include "fdw/definition/redefinition.hpp"

@@ -5,7 +5,7 @@
 #include "definition/definition_view.hpp"
 #include "definition/options.hpp"
 #include "definition/query/altered_columns.hpp"
-#include "definition/query/query.hpp"
+#include "definition/query/output_columns.hpp"
 #include "definition/query/rewritten_query.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/result_rows.hpp"

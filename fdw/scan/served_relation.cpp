@@ -4,7 +4,7 @@
 #include "definition/guc.hpp"
 #include "definition/option_row.hpp"
 #include "definition/options.hpp"
-#include "definition/query/query.hpp"
+#include "definition/query/output_columns.hpp"
 #include "pg/context.hpp"
 #include "pg/relation_listeners.hpp"
 #include "storage/storage.hpp"

@@ -1,8 +1,8 @@
 #include "definition/definition_view.hpp"
 
 #include "definition/definition.hpp"
+#include "definition/query/output_columns.hpp"
 #include "definition/query/printed_query.hpp"
-#include "definition/query/query.hpp"
 #include "definition/query/released_queries.hpp"
 #include "definition/query/rules_and_policies.hpp"
 #include "definition/query/unrecorded_objects.hpp"

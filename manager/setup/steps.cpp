@@ -1,6 +1,6 @@
 #include "setup/steps.hpp"
 
-#include "definition/query/query.hpp"
+#include "definition/query/output_columns.hpp"
 #include "pg/settings.hpp"
 
 extern "C" {

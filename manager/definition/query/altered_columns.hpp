@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "definition/query/query.hpp"
+#include "definition/query/output_columns.hpp"
 
 namespace pgtrickle::definition {
 
