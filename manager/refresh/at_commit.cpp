@@ -23,6 +23,7 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <exception>
 #include <iterator>
 #include <map>
 #include <new>
@@ -219,22 +220,42 @@ bool refresh_without_failing(std::vector<Oid> relids, int wait_ms)
 
 /* The stream tables of all owners are refreshed together, which costs least. If that fails, those of each owner are on
  * their own: nothing that an owner does keeps a transaction from refreshing those of others. */
+void refresh_by_owners(const std::vector<Oid> &relids)
+{
+    std::map<Oid, std::vector<Oid>> of_owners;
+    for (const Oid relid : relids)
+        of_owners[call([=] { return owner_of_relation(relid, true); })].push_back(relid);
+    if (refresh_without_failing(relids, longest_wait_ms) || of_owners.size() == 1)
+        return;
+    for (const auto &[owner, own] : of_owners)
+        (void)refresh_without_failing(own, 1 + longest_wait_ms / static_cast<int>(of_owners.size()));
+}
+
+/* In the state of COMMIT, PostgreSQL lets a subtransaction begin and be released, and asserts that none is rolled back.
+ * Those of `act` begin in another one, which is released, and so are in the state of any other. */
+template <class Act> void below_state_of_commit(Act act)
+{
+    std::exception_ptr failure;
+    in_subtransaction([&] {
+        try {
+            act();
+        } catch (...) {
+            failure = std::current_exception();
+        }
+    });
+    if (failure)
+        std::rethrow_exception(failure);
+}
+
 void refresh_changed()
 {
     Oid found[mailbox::most_immediates];
     const int count = mailbox::changed_immediates(found);
     if (count == 0 || mailbox::has_definition_change())
         return;
-    const std::vector<Oid> relids(found, found + count);
-    std::map<Oid, std::vector<Oid>> of_owners;
-    for (const Oid relid : relids)
-        of_owners[call([=] { return owner_of_relation(relid, true); })].push_back(relid);
     const KnownCodeOnly known_code_only;
     const StatementLimit statement_limit;
-    if (refresh_without_failing(relids, longest_wait_ms) || of_owners.size() == 1)
-        return;
-    for (const auto &[owner, own] : of_owners)
-        (void)refresh_without_failing(own, 1 + longest_wait_ms / static_cast<int>(of_owners.size()));
+    below_state_of_commit([&] { refresh_by_owners(std::vector<Oid>(found, found + count)); });
 }
 
 } // namespace
