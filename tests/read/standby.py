@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
 """Shows what reads on a standby return: rows as fresh as the schedule says, without a message, as long as the primary
-refreshes; otherwise the answer of the query itself."""
+refreshes; otherwise the answer of the query itself. Those of mode IMMEDIATE are right as they are stored, and go on so once
+the standby is promoted."""
 
 import os
 import shutil
@@ -256,6 +257,73 @@ def a_partition_that_was_attached_after_the_snapshot_has_no_rows():
         one.close()
 
 
+def wrong_at_commit(session):
+    both = f"(TABLE at_commit EXCEPT ALL ({BY_GROUP})) UNION ALL (({BY_GROUP}) EXCEPT ALL TABLE at_commit)"
+    return value(session, f"SELECT count(*) FROM ({both}) d")
+
+
+def change_parts(session):
+    """Returns whether the changes were left to the manager."""
+    cursor = session.cursor()
+    session.notices.clear()
+    cursor.execute("UPDATE part SET v = v + 1, k = (k + 1) % 9 WHERE id % 5 = 0; DELETE FROM part WHERE id = (SELECT min(id) FROM part);"
+                   "INSERT INTO part SELECT max(id) + 1, 1, 1 FROM part")
+    return any("left to the manager" in notice for notice in session.notices)
+
+
+def mode_immediate_is_right_as_it_is_stored():
+    """At each moment, in all isolations; what a commit has left to the manager does not count."""
+    db.run("SELECT pgtrickle.create_stream_table('at_commit', %s, refresh_mode => 'IMMEDIATE')", BY_GROUP)
+    writer, session, wrong, deadline = db.connect(), standby.connect("pg_trickle.enabled = off"), 0, time.monotonic() + 30
+    while not value(session, "SELECT count(*) FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'at_commit' AND is_populated"):
+        assert time.monotonic() < deadline
+    writer.cursor().execute("SET client_min_messages = debug1")
+    is_over, left = threading.Event(), []
+
+    def write():
+        while not is_over.is_set():
+            left.append(change_parts(writer))
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        for i in range(150):
+            session.cursor().execute("BEGIN ISOLATION LEVEL " + ("READ COMMITTED", "REPEATABLE READ", "REPEATABLE READ READ ONLY")[i % 3])
+            wrong += wrong_at_commit(session)
+            session.cursor().execute("COMMIT")
+    finally:
+        is_over.set()
+        thread.join()
+    assert len(left) > 20, len(left)
+    assert wrong == 0 or any(left), wrong
+    writer.close()
+    session.close()
+
+
+def a_promoted_standby_goes_on():
+    """Its manager applies what the first commits leave to it, without a reader; later ones apply their own changes."""
+    session = standby.connect("pg_trickle.enabled = off", "client_min_messages = debug1")
+    wanted = db.value("SELECT sum(v) + count(*) FROM part")
+    deadline = time.monotonic() + 30
+    while value(session, "SELECT sum(v) + count(*) FROM part") != wanted:
+        assert time.monotonic() < deadline
+    server.call("stop")
+    assert value(session, "SELECT pg_promote(true, 60)")
+    assert wrong_at_commit(session) == 0
+    other = standby.connect("pg_trickle.on_stale = error", "pg_trickle.consistent_reads = on", "pg_trickle.scan_refresh_timeout = '60s'")
+    for _ in range(10):
+        change_parts(other)
+        assert wrong_at_commit(other) == 0
+    while change_parts(other) or wrong_at_commit(session) != 0:
+        assert time.monotonic() < deadline + 30
+    change_parts(session)  # leaves it to the manager
+    while wrong_at_commit(session) != 0:
+        assert time.monotonic() < deadline + 60
+        time.sleep(0.02)
+    for one in session, other:
+        one.close()
+
+
 try:
     db.run("CREATE TABLE item (id serial)")
     db.run("SELECT pgtrickle.create_stream_table('by_schedule', %s, '2s')", QUERY)
@@ -271,7 +339,8 @@ try:
         run_cases([a_refresh_that_is_due_is_waited_for, nothing_is_old_without_a_change, what_may_not_be_stale_is_read_exactly,
                    rows_of_an_unlogged_source_are_read_as_far_as_the_log_gives_them,
                    a_refresh_that_does_not_come_is_waited_for_until_the_timeout, wait_until_fresh_waits_for_what_has_been_replayed,
-                   a_log_that_was_emptied_after_the_snapshot_is_not_read, a_partition_that_was_attached_after_the_snapshot_has_no_rows])
+                   a_log_that_was_emptied_after_the_snapshot_is_not_read, a_partition_that_was_attached_after_the_snapshot_has_no_rows,
+                   mode_immediate_is_right_as_it_is_stored, a_promoted_standby_goes_on])
     finally:
         standby.call("destroy")
 finally:
