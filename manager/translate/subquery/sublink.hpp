@@ -68,6 +68,7 @@ class SublinkOver {
     Node *row_comparison();
     std::vector<Node *> values_of(Query *subquery, const std::vector<int> &needed);
     std::vector<Node *> single_row(const std::vector<int> &needed);
+    void join_with(Input result, bool is_complete);
     void add_row(const Input &row);
 
     Translator &translator_;
@@ -76,6 +77,7 @@ class SublinkOver {
     const SubLink *link_;
     Detached subquery_;
     Node *guard_;
+    bool has_domain_of_guard_ = false; /* the subquery reads no column, and is computed only if a row meets the guard */
 };
 
 /* Whether the query returns one row for every input. */

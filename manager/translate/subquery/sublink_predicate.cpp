@@ -126,6 +126,7 @@ SublinkOver::SublinkOver(Translator &translator, const Level &level, Input &inpu
  * the guard. */
 void SublinkOver::refer_to_guard()
 {
+    has_domain_of_guard_ = true;
     Node *always = call([] { return makeBoolConst(true, false); });
     subquery_.references.push_back({always, new_param(boolean, translator_.next_param())});
     if (!input_.plan)

@@ -236,13 +236,26 @@ std::vector<Node *> SublinkOver::values_of(Query *subquery, const std::vector<in
         add_row(result);
         return values;
     }
-    engine::Condition condition = joining_back(input_, subquery_.references, result);
-    input_.plan = guard_ == nullptr
-                      ? engine::join({input_.plan, result.plan}, std::move(condition))
-                      : engine::outer_join(engine::OuterKind::left, input_.plan, result.plan, std::move(condition));
-    hide(result.scope, subquery_.references);
-    input_.scope.insert(input_.scope.end(), result.scope.begin(), result.scope.end());
+    join_with(std::move(result), guard_ == nullptr);
     return values;
+}
+
+/* Joins the input with the rows of the subquery, of which there is one for each combination of the domain. If
+ * `is_complete`, each row of the input has one. The rows of a domain that only the guard forms are one row or none, as
+ * for a subquery without a domain. */
+void SublinkOver::join_with(Input result, bool is_complete)
+{
+    Input one = {engine::values({}, {{}}), {}};
+    const Input &outer = has_domain_of_guard_ ? one : input_;
+    engine::Condition condition = joining_back(outer, subquery_.references, result);
+    result.plan = is_complete
+                      ? engine::join({outer.plan, result.plan}, std::move(condition))
+                      : engine::outer_join(engine::OuterKind::left, outer.plan, result.plan, std::move(condition));
+    hide(result.scope, subquery_.references);
+    if (has_domain_of_guard_)
+        return add_row(result);
+    input_.plan = result.plan;
+    input_.scope.insert(input_.scope.end(), result.scope.begin(), result.scope.end());
 }
 
 /* Adds the columns of one row to each row of the input; an input without a plan becomes that row. */
@@ -285,10 +298,7 @@ std::vector<Node *> SublinkOver::single_row(const std::vector<int> &needed)
         add_row(result);
         return values;
     }
-    engine::Condition condition = joining_back(input_, subquery_.references, result);
-    hide(result.scope, subquery_.references);
-    input_.plan = engine::outer_join(engine::OuterKind::left, input_.plan, result.plan, std::move(condition));
-    input_.scope.insert(input_.scope.end(), result.scope.begin(), result.scope.end());
+    join_with(std::move(result), false);
     return values;
 }
 
