@@ -48,15 +48,14 @@ void add(Choices *choices, const Choice &choice)
     MemoryContextSwitchTo(previous);
 }
 
-Choice make(Oid relid, bool is_exact, bool is_stale, int nest_level)
+Choice make(Oid relid, bool is_exact, bool is_stale, NotedBy by)
 {
     return {.relid = relid,
             .is_exact = is_exact,
             .is_stale = is_stale,
             .staleness_ms = guc::max_staleness_ms,
             .is_consistent = guc::has_consistent_reads,
-            .nest_level = nest_level,
-            .depth = running_depth()};
+            .by = by};
 }
 
 /* Adds what the leader has chosen, in a parallel worker. */
@@ -166,7 +165,7 @@ void add_stored(Choices *choices)
     const Oid *relids = stream_tables_of(choices->query->plannedstmt, &count);
     for (int i = 0; i < count; i++)
         if (!is_chosen(choices, relids[i]))
-            add(choices, make(relids[i], false, false, 0));
+            add(choices, make(relids[i], false, false, {0, running_depth()}));
     choices->has_stored = true;
 }
 
@@ -262,7 +261,7 @@ const Choice *choice_among(const Choices *choices, const List *set)
 
 void choose(Choices *choices, Oid relid, bool is_exact, bool is_stale)
 {
-    add(choices, make(relid, is_exact, is_stale, GetCurrentTransactionNestLevel()));
+    add(choices, make(relid, is_exact, is_stale, noted_by_starting()));
 }
 
 void confirm_choices(int position)
@@ -271,31 +270,15 @@ void confirm_choices(int position)
         ListCell *cell;
         foreach (cell, choices->list) {
             auto *choice = static_cast<Choice *>(lfirst(cell));
-            if (choice->depth >= position)
-                choice->nest_level = 0;
+            if (choice->by.is_from(position))
+                choice->by.nest_level = 0;
         }
     });
 }
 
 void follow_subtransaction_in_choices(SubXactEvent event, SubTransactionId, SubTransactionId)
 {
-    if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
-        return;
-    for_all_choices([=](Choices *choices) {
-        const int ending = GetCurrentTransactionNestLevel();
-        ListCell *cell;
-        foreach (cell, choices->list) {
-            auto *choice = static_cast<Choice *>(lfirst(cell));
-            if (choice->nest_level < ending)
-                continue;
-            if (event == SUBXACT_EVENT_COMMIT_SUB) {
-                choice->nest_level = ending - 1;
-                continue;
-            }
-            choices->list = foreach_delete_current(choices->list, cell);
-            pfree(choice);
-        }
-    });
+    for_all_choices([=](Choices *choices) { choices->list = notes_after<Choice>(event, choices->list); });
 }
 
 void print_choices(StringInfo text, const QueryDesc *query)

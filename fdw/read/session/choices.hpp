@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "pg/boundary.hpp"
+#include "fdw/read/session/running_statements.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -28,8 +28,7 @@ struct Choice {
     bool is_stale;        /* it was reported, or keeps its rows with one that was */
     int64_t staleness_ms; /* pg_trickle.max_staleness: a choice under other settings does not count */
     bool is_consistent;   /* pg_trickle.consistent_reads */
-    int nest_level;       /* of transactions, when the statement began; 0: it has returned */
-    int depth;            /* number of statements that were running then */
+    NotedBy by;
 };
 
 /* Those under one snapshot. */

@@ -30,8 +30,7 @@ bool has_any_own = false;   /* an entry may have `has_own` */
 
 struct Unconfirmed {
     PastRead read;
-    int nest_level; /* of transactions, when the statement began */
-    int depth;      /* number of statements that were running then */
+    NotedBy by;
 };
 
 List *unconfirmed = NIL; /* of statements that have not returned yet, in the memory of their transaction */
@@ -53,7 +52,7 @@ void remember_exact_reads(const List *relids, TimestampTz at)
         const bool has_own = own_effects_on(relid).has_changes || capture::has_open_statement();
         /* The changes of a statement that runs are logged when it ends. */
         const int32_t seq = capture::has_open_statement() ? PG_INT32_MAX : capture::own_seq();
-        *noted = {{relid, at, has_own, seq}, GetCurrentTransactionNestLevel(), running_depth()};
+        *noted = {{relid, at, has_own, seq}, noted_by_starting()};
         unconfirmed = lappend(unconfirmed, noted);
     }
     MemoryContextSwitchTo(previous);
@@ -112,7 +111,7 @@ void confirm_exact_reads(int position)
     ListCell *cell;
     foreach (cell, unconfirmed) {
         auto *noted = static_cast<Unconfirmed *>(lfirst(cell));
-        if (noted->depth < position)
+        if (!noted->by.is_from(position))
             continue;
         count(&noted->read);
         unconfirmed = foreach_delete_current(unconfirmed, cell);
@@ -127,21 +126,7 @@ bool has_read_exactly()
 
 void follow_subtransaction_in_reads(SubXactEvent event, SubTransactionId, SubTransactionId)
 {
-    if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
-        return;
-    const int ending = GetCurrentTransactionNestLevel();
-    ListCell *cell;
-    foreach (cell, unconfirmed) {
-        auto *noted = static_cast<Unconfirmed *>(lfirst(cell));
-        if (noted->nest_level < ending)
-            continue;
-        if (event == SUBXACT_EVENT_COMMIT_SUB) {
-            noted->nest_level = ending - 1;
-            continue;
-        }
-        unconfirmed = foreach_delete_current(unconfirmed, cell);
-        pfree(noted);
-    }
+    unconfirmed = notes_after<Unconfirmed>(event, unconfirmed);
 }
 
 TimestampTz read_exactly_at(Oid relid)

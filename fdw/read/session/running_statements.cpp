@@ -31,6 +31,11 @@ int running_depth()
     return running.count;
 }
 
+NotedBy noted_by_starting()
+{
+    return {GetCurrentTransactionNestLevel(), running_depth()};
+}
+
 const QueryDesc *outermost_running_under(Snapshot snapshot)
 {
     for (int i = 0; i < running.count; i++)

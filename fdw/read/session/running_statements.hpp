@@ -25,6 +25,39 @@ void end_running_from(int position);
 
 /* Returns how many statements run. */
 int running_depth();
+/* The statement that has noted something, which is final when that has returned, and is forgotten if that is undone. */
+struct NotedBy {
+    int nest_level; /* of transactions, when the statement began; 0: it has returned */
+    int depth;      /* number of statements that were running then */
+
+    /* Whether it is the statement at the position, or one that that has called. */
+    bool is_from(int position) const { return depth >= position; }
+};
+/* Returns this for a statement that is about to start. */
+NotedBy noted_by_starting();
+/* Returns what is left of the notes (List of pointers to `Note`, which has a NotedBy `by`) at the end of a
+ * subtransaction: those of a savepoint that is rolled back are freed, those of one that is released are of what is
+ * around it. */
+template <class Note> List *notes_after(SubXactEvent event, List *notes)
+{
+    if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
+        return notes;
+    const int ending = GetCurrentTransactionNestLevel();
+    ListCell *cell;
+    foreach (cell, notes) {
+        auto *note = static_cast<Note *>(lfirst(cell));
+        if (note->by.nest_level < ending)
+            continue;
+        if (event == SUBXACT_EVENT_COMMIT_SUB) {
+            note->by.nest_level = ending - 1;
+            continue;
+        }
+        notes = foreach_delete_current(notes, cell);
+        pfree(note);
+    }
+    return notes;
+}
+
 /* Return the outermost statement that runs, or that runs under the snapshot; null if there is none. */
 const QueryDesc *outermost_running();
 const QueryDesc *outermost_running_under(Snapshot snapshot);
