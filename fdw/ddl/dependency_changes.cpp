@@ -151,7 +151,7 @@ template <class Condition> bool may_concern(Oid user, Condition condition)
 }
 
 /* Returns the stream tables that read rows of the relation as a whole. No dependency shows the columns. */
-std::vector<Oid> readers_of_rows(Oid relid)
+std::vector<Oid> dependents_by_rows(Oid relid)
 {
     std::vector<Oid> users = users_of_view(relid);
     std::erase_if(users, [](Oid user) {
@@ -179,9 +179,9 @@ std::vector<Oid> users_of_type(Oid type)
     });
     std::vector<Oid> found = to_vector(users);
     for (Oid relation : to_vector(relations))
-        for (Oid reader : readers_of_rows(relation))
-            if (std::find(found.begin(), found.end(), reader) == found.end())
-                found.push_back(reader);
+        for (Oid dependent : dependents_by_rows(relation))
+            if (std::find(found.begin(), found.end(), dependent) == found.end())
+                found.push_back(dependent);
     return found;
 }
 
@@ -194,7 +194,7 @@ void note_rows_of(Oid relid)
     /* Old values have other hashes than before, and another order, also in indexes. */
     for (Oid user : users_of_type(type))
         call([=] { mark_for_new_setup(user, "a composite type that it uses was altered"); });
-    for (Oid user : readers_of_rows(relid))
+    for (Oid user : dependents_by_rows(relid))
         redefine_or_mark(user, "columns of rows that it reads as a whole were altered");
 }
 

@@ -87,10 +87,10 @@ void request_all_allowed_captures()
 void request_allowed_captures(Oid relation)
 {
     for (Oid source : state::to_vector(call([=] { return capture::relations_checked(relation); }))) {
-        const std::vector<Oid> readers =
+        const std::vector<Oid> dependents =
             state::to_vector(call([=] { return state::uncaptured_dependents_of(source); }));
-        if (std::any_of(readers.begin(), readers.end(),
-                        [=](Oid reader) { return call([=] { return is_allowed(reader, source); }); }))
+        if (std::any_of(dependents.begin(), dependents.end(),
+                        [=](Oid dependent) { return call([=] { return is_allowed(dependent, source); }); }))
             request_capture(source);
     }
 }
@@ -224,15 +224,15 @@ bool is_member_of_any(const List *roles, Oid role)
 }
 
 /* A stream table that reads sources as a role: as its owner, or as that of a view. */
-struct Reader {
+struct Dependent {
     Oid relid;
     Oid role;
 };
 
-/* Returns those that read as one of the roles, or one of their members (List of Reader *). PostgreSQL frame. */
-List *readers_as(const List *roles)
+/* Returns those that read as one of the roles, or one of their members (List of Dependent *). PostgreSQL frame. */
+List *dependents_as(const List *roles)
 {
-    List *readers = NIL;
+    List *dependents = NIL;
     ListCell *cell, *user;
     foreach (cell, roles != NIL ? relations_of(roles, is_member_of_any) : NIL) {
         const Oid relid = lfirst_oid(cell), role = owner_of_relation(relid, true);
@@ -240,19 +240,19 @@ List *readers_as(const List *roles)
                       : definition::is_stream_table(relid)   ? list_make1_oid(relid)
                                                              : NIL;
         foreach (user, users) {
-            auto *reader = static_cast<Reader *>(palloc(sizeof(Reader)));
-            *reader = {lfirst_oid(user), role};
-            readers = lappend(readers, reader);
+            auto *dependent = static_cast<Dependent *>(palloc(sizeof(Dependent)));
+            *dependent = {lfirst_oid(user), role};
+            dependents = lappend(dependents, dependent);
         }
     }
-    return readers;
+    return dependents;
 }
 
-std::vector<PoliciesInForce> in_force_for(const Reader &reader)
+std::vector<PoliciesInForce> in_force_for(const Dependent &dependent)
 {
     std::vector<PoliciesInForce> found;
-    for (const Source &source : definition::sources_of(reader.relid))
-        found.push_back(call([&] { return policies_in_force(source.relid, reader.role); }));
+    for (const Source &source : definition::sources_of(dependent.relid))
+        found.push_back(call([&] { return policies_in_force(source.relid, dependent.role); }));
     return found;
 }
 
@@ -270,20 +270,20 @@ bool is_same(const std::vector<PoliciesInForce> &before, const std::vector<Polic
 void change_roles(const UserStatement &utility)
 {
     const ::Node *statement = utility.statement();
-    List *readers = call([&] { return readers_as(changed_roles(statement)); });
+    List *dependents = call([&] { return dependents_as(changed_roles(statement)); });
     std::vector<std::vector<PoliciesInForce>> before;
     ListCell *cell;
-    foreach (cell, readers)
-        before.push_back(in_force_for(*static_cast<const Reader *>(lfirst(cell))));
+    foreach (cell, dependents)
+        before.push_back(in_force_for(*static_cast<const Dependent *>(lfirst(cell))));
     call([&] {
         utility.run();
         CommandCounterIncrement();
     });
-    foreach (cell, readers) {
-        const auto *reader = static_cast<const Reader *>(lfirst(cell));
-        if (!is_same(before[foreach_current_index(cell)], in_force_for(*reader)))
+    foreach (cell, dependents) {
+        const auto *dependent = static_cast<const Dependent *>(lfirst(cell));
+        if (!is_same(before[foreach_current_index(cell)], in_force_for(*dependent)))
             call([=] {
-                mark_for_new_start(list_make1_oid(reader->relid),
+                mark_for_new_start(list_make1_oid(dependent->relid),
                                    "roles, which the policies in force depend on, were changed");
             });
     }

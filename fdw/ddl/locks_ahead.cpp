@@ -54,7 +54,7 @@ bool may_read_whole_rows(Oid user)
 }
 
 /* Adds the user's own stream tables that read one of the relations, as a whole row if so asked. */
-void add_readers(List **found, const List *relations, bool only_of_whole_rows)
+void add_dependents(List **found, const List *relations, bool only_of_whole_rows)
 {
     ListCell *cell, *user;
     foreach (cell, relations)
@@ -65,7 +65,7 @@ void add_readers(List **found, const List *relations, bool only_of_whole_rows)
 }
 
 /* Adds the stream tables that read a column to which the statement gives another type. */
-void add_readers_of_retyped(List **found, const List *relations, const AlterTableStmt *statement)
+void add_dependents_on_retyped(List **found, const List *relations, const AlterTableStmt *statement)
 {
     ListCell *cell, *relation, *user;
     foreach (cell, statement->cmds) {
@@ -87,11 +87,11 @@ void add_readers_of_retyped(List **found, const List *relations, const AlterTabl
 void add_redefined(List **found, const List *relations, const AlterTableStmt *statement)
 {
     const bool is_of_view = get_rel_relkind(linitial_oid(relations)) == RELKIND_VIEW;
-    add_readers_of_retyped(found, relations, statement);
+    add_dependents_on_retyped(found, relations, statement);
     if (is_altering_virtual_column(statement) || (is_of_view && is_switching_policies(statement)))
-        add_readers(found, relations, false);
+        add_dependents(found, relations, false);
     else if (is_altering_row_type(statement))
-        add_readers(found, relations, true);
+        add_dependents(found, relations, true);
 }
 
 bool is_renaming_column(Node *statement)
@@ -112,7 +112,7 @@ List *locked_together(Node *statement, Oid relid)
     if (IsA(statement, AlterTableStmt))
         add_redefined(&found, relations, castNode(AlterTableStmt, statement));
     else if (!IsA(statement, RenameStmt) || is_renaming_column(statement))
-        add_readers(&found, relations, IsA(statement, RenameStmt));
+        add_dependents(&found, relations, IsA(statement, RenameStmt));
     return found == NIL ? NIL : list_concat_unique_oid(relations, found);
 }
 

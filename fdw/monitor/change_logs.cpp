@@ -42,19 +42,19 @@ std::vector<StreamTableInfo> asked_for(FunctionCallInfo fcinfo)
     return seen && seen->may_see ? std::vector<StreamTableInfo>{*seen} : std::vector<StreamTableInfo>();
 }
 
-std::map<Oid, SourceKind> sources_of(const std::vector<StreamTableInfo> &readers)
+std::map<Oid, SourceKind> sources_of(const std::vector<StreamTableInfo> &dependents)
 {
     std::map<Oid, SourceKind> sources;
-    for (const StreamTableInfo &seen : readers)
+    for (const StreamTableInfo &seen : dependents)
         for (const Source &source : seen.definition.sources)
             sources[source.relid] = source.kind;
     return sources;
 }
 
-/* Returns whether the source is captured for one of `readers`. */
-bool is_captured_for(const std::vector<StreamTableInfo> &readers, Oid source)
+/* Returns whether the source is captured for one of `dependents`. */
+bool is_captured_for(const std::vector<StreamTableInfo> &dependents, Oid source)
 {
-    for (const StreamTableInfo &seen : readers)
+    for (const StreamTableInfo &seen : dependents)
         for (const Source &read : seen.definition.sources)
             if (read.relid == source && read.is_captured)
                 return true;
@@ -115,16 +115,16 @@ std::map<Oid, bool> captured_tables()
 
 /* Adds the stream tables that read the log of `source`, and their owners: all if the user owns the source,
  * otherwise the ones that the user may see. */
-void add_readers(Rows &rows, Oid source, bool is_owner)
+void add_dependents(Rows &rows, Oid source, bool is_owner)
 {
     std::vector<std::string> names, owners;
-    List *readers = call([=] { return state::log_dependents_of(source); });
-    for (int i = 0; i < list_length(readers); i++) {
-        const Oid reader = list_nth_oid(readers, i);
-        if (!call([=] { return is_there(reader) && (is_owner || may_see(reader)); }))
+    List *dependents = call([=] { return state::log_dependents_of(source); });
+    for (int i = 0; i < list_length(dependents); i++) {
+        const Oid dependent = list_nth_oid(dependents, i);
+        if (!call([=] { return is_there(dependent) && (is_owner || may_see(dependent)); }))
             continue;
-        const char *name = call([=] { return quoted_name_if_exists(reader); });
-        const char *owner = call([=] { return GetUserNameFromId(owner_of_relation(reader, true), true); });
+        const char *name = call([=] { return quoted_name_if_exists(dependent); });
+        const char *owner = call([=] { return GetUserNameFromId(owner_of_relation(dependent, true), true); });
         if (name == nullptr || owner == nullptr)
             continue;
         names.emplace_back(name);
@@ -143,28 +143,29 @@ void add_triggers(Rows &rows, Oid source, bool is_seen)
             continue;
         rows.oid(source).oid(trigger->relation).text(trigger->name).text(trigger->event);
         rows.boolean(trigger->is_for_rows).boolean(trigger->is_there).boolean(trigger->fires_always);
-        add_readers(rows, source, is_owner);
+        add_dependents(rows, source, is_owner);
         rows.add();
     }
 }
 
-void add_pending(Rows &rows, const StreamTableInfo &reader, Oid source)
+void add_pending(Rows &rows, const StreamTableInfo &dependent, Oid source)
 {
-    rows.oid(reader.definition.relid).oid(source);
-    if (reader.age.is_clean || reader.state.frontier.empty()) {
-        rows.number(0).number(0).boolean(reader.state.frontier.empty()).null().add();
+    rows.oid(dependent.definition.relid).oid(source);
+    if (dependent.age.is_clean || dependent.state.frontier.empty()) {
+        rows.number(0).number(0).boolean(dependent.state.frontier.empty()).null().add();
         return;
     }
-    Frontier frontier = Frontier::from_text(reader.state.frontier.c_str(), reader.state.own_xid, reader.state.own_seq);
+    Frontier frontier =
+        Frontier::from_text(dependent.state.frontier.c_str(), dependent.state.own_xid, dependent.state.own_seq);
     capture::Pending pending = call([&] {
         Snapshot snapshot = RegisterSnapshot(latest_snapshot());
         capture::Pending counted = capture::pending_of(source, frontier, snapshot);
         UnregisterSnapshot(snapshot);
         return counted;
     });
-    rows.number(pending.rows).number(pending.bytes).boolean(pending.has_marker || reader.state.needs_reinit);
+    rows.number(pending.rows).number(pending.bytes).boolean(pending.has_marker || dependent.state.needs_reinit);
     bool is_pending = pending.rows > 0 || pending.has_marker;
-    rows.time(is_pending ? reader.age.pending_since : 0).add();
+    rows.time(is_pending ? dependent.age.pending_since : 0).add();
 }
 
 } // namespace
@@ -175,14 +176,14 @@ SQL_FUNCTION(pgtrickle_source_rows)
 {
     using namespace pgtrickle;
     Rows rows(fcinfo);
-    const std::vector<StreamTableInfo> readers = asked_for(fcinfo);
-    for (const auto &[source, kind] : sources_of(readers)) {
+    const std::vector<StreamTableInfo> dependents = asked_for(fcinfo);
+    for (const auto &[source, kind] : sources_of(dependents)) {
         LogState log = call([source = source] { return log_state_of(source); });
         if (!log.is_there)
             continue;
         rows.oid(source)
             .text(name_of(kind))
-            .boolean(log.is_captured && is_captured_for(readers, source))
+            .boolean(log.is_captured && is_captured_for(dependents, source))
             .number(log.bytes)
             .text(log.damage);
         rows.number(static_cast<int64_t>(definition::dependents_of(source).size())).add();

@@ -63,8 +63,7 @@ namespace {
 constexpr BlockNumber segment_pages = 128;
 
 /* The part of a log that a stream table still needs. */
-struct Hold {
-    Oid reader;
+struct Need {
     bool is_populated; /* otherwise it will start from nothing, and needs no row */
     const char *frontier;
     uint64 own_xid;
@@ -73,12 +72,12 @@ struct Hold {
 
 /* Reads which part of the log the stream table needs. Returns false if it has no state row. PostgreSQL
  * frame. */
-bool read_hold(Oid reader, Hold *hold)
+bool read_need(Oid dependent, Need *need)
 {
     Relation table = table_open(state::state_table(), AccessShareLock);
     const TupleDesc desc = RelationGetDescr(table);
     ScanKeyData key;
-    ScanKeyInit(&key, state::relid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(reader));
+    ScanKeyInit(&key, state::relid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(dependent));
     Oid index = get_relname_relid("pgt_state_pkey", get_rel_namespace(RelationGetRelid(table)));
     /* One snapshot for state and marks: a mark may be applied meanwhile, and rows that are written after it
      * are needed. */
@@ -91,12 +90,12 @@ bool read_hold(Oid reader, Hold *hold)
         bool nulls[state::column_count];
         heap_deform_tuple(tuple, desc, values, nulls);
         needs_log = !nulls[state::frontier - 1] && DatumGetBool(values[state::is_populated - 1]) &&
-                    state::marks_of(reader, snapshot).reason == nullptr;
-        *hold = {reader, needs_log, nullptr, 0, 0};
+                    state::marks_of(dependent, snapshot).reason == nullptr;
+        *need = {needs_log, nullptr, 0, 0};
         if (needs_log) {
-            hold->frontier = OidOutputFunctionCall(F_PG_SNAPSHOT_OUT, values[state::frontier - 1]);
-            hold->own_xid = nulls[state::own_xid - 1] ? 0 : DatumGetUInt64(values[state::own_xid - 1]);
-            hold->own_seq = nulls[state::own_seq - 1] ? 0 : DatumGetInt32(values[state::own_seq - 1]);
+            need->frontier = OidOutputFunctionCall(F_PG_SNAPSHOT_OUT, values[state::frontier - 1]);
+            need->own_xid = nulls[state::own_xid - 1] ? 0 : DatumGetUInt64(values[state::own_xid - 1]);
+            need->own_seq = nulls[state::own_seq - 1] ? 0 : DatumGetInt32(values[state::own_seq - 1]);
         }
     }
     systable_endscan(scan);
@@ -121,22 +120,22 @@ bool has_rows_beyond(const SourceRow *source, int number, const Frontier &fronti
 enum class GivenUp {
     none,
     snapshots,
-    readers, /* stream tables, and snapshots */
+    dependents, /* stream tables, and snapshots */
 };
 
 /* C++ frame. Stream tables that are given up are marked for a full refresh, and no longer need the segment. */
 bool is_needed(Oid source, const SourceRow &row, int number, GivenUp given_up)
 {
-    List *readers = call([&] { return state::log_dependents_of(source); });
-    for (int i = 0; i < list_length(readers); i++) {
-        Hold hold = {};
-        const Oid reader = list_nth_oid(readers, i);
-        if (!call([&] { return read_hold(reader, &hold); }) || !hold.is_populated ||
-            !has_rows_beyond(&row, number, Frontier::from_text(hold.frontier, hold.own_xid, hold.own_seq)))
+    List *dependents = call([&] { return state::log_dependents_of(source); });
+    for (int i = 0; i < list_length(dependents); i++) {
+        Need need = {};
+        const Oid dependent = list_nth_oid(dependents, i);
+        if (!call([&] { return read_need(dependent, &need); }) || !need.is_populated ||
+            !has_rows_beyond(&row, number, Frontier::from_text(need.frontier, need.own_xid, need.own_seq)))
             continue;
-        if (given_up != GivenUp::readers)
+        if (given_up != GivenUp::dependents)
             return true;
-        call([&] { state::mark_needs_reinit(reader, "the change log of a source exceeded its size limit"); });
+        call([&] { state::mark_needs_reinit(dependent, "the change log of a source exceeded its size limit"); });
     }
     return false;
 }
@@ -389,7 +388,7 @@ bool make_room(Oid source, SourceRow *row)
     bool has_trimmed = false;
     for (int i = 1; i < segment_count; i++) {
         const int other = other_segment(*row, i);
-        has_trimmed = trim_segment(source, row, other, GivenUp::readers) || has_trimmed;
+        has_trimmed = trim_segment(source, row, other, GivenUp::dependents) || has_trimmed;
         if (call([=] { return move_to(source, row, other, i == 1 ? 0 : 1); }))
             return true;
     }
