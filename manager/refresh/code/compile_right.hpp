@@ -46,8 +46,8 @@ bool is_created_here(Oid relid);
 bool may_compile_here(Oid relid);
 /* Raises 42501 unless may_compile_here(). */
 void require_right_to_compile(Oid relid);
-/* As above. `known_as_of` is that of an earlier call, or empty: SharedInvalidMessageCounter, which begins at 0, when the
- * query ran no interpreted code. It is not looked for again until the next invalidation. */
+/* As above. `known_as_of` is that of an earlier call, or empty: SharedInvalidMessageCounter, which begins at 0, when
+ * the query ran no interpreted code. It is not looked for again until the next invalidation. */
 void require_right_to_compile(Oid relid, std::optional<uint64> *known_as_of);
 
 } // namespace pgtrickle::refresh

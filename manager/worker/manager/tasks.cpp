@@ -12,7 +12,7 @@ using scheduler::Ids;
 
 namespace {
 
-constexpr TimestampTz rest_us = 50'000;
+constexpr TimestampTz unwatched_us = 50'000;
 
 } // namespace
 
@@ -151,29 +151,29 @@ bool Tasks::take_changes()
     return !changed.empty();
 }
 
-void Tasks::rest(Id id, TimestampTz now)
+void Tasks::leave_unwatched(Id id, TimestampTz now)
 {
-    if (resting_.empty())
-        rest_until_ = now + rest_us;
-    resting_.insert(id);
+    if (unwatched_.empty())
+        watch_at_ = now + unwatched_us;
+    unwatched_.insert(id);
 }
 
-void Tasks::end_rest(TimestampTz now)
+void Tasks::watch_again(TimestampTz now)
 {
-    if (now < rest_until_ && now >= rest_until_ - rest_us) /* otherwise the clock was set back */
+    if (now < watch_at_ && now >= watch_at_ - unwatched_us) /* otherwise the clock was set back */
         return;
-    to_check_.insert(to_check_.end(), resting_.begin(), resting_.end());
-    resting_.clear();
+    to_check_.insert(to_check_.end(), unwatched_.begin(), unwatched_.end());
+    unwatched_.clear();
 }
 
 std::optional<TimestampTz> Tasks::next_at() const
 {
-    return resting_.empty() ? std::nullopt : std::optional(rest_until_);
+    return unwatched_.empty() ? std::nullopt : std::optional(watch_at_);
 }
 
 void Tasks::check(TimestampTz now)
 {
-    end_rest(now);
+    watch_again(now);
     if (to_check_.empty())
         return;
     const definition::DatabaseZone zone(call([] { return definition::published_time_zone(); }));
@@ -182,7 +182,7 @@ void Tasks::check(TimestampTz now)
         if (task == nullptr || !task->is_idle() || queue_if_due(*task, now, zone))
             continue;
         if (changed_.count(id) != 0 && definitions_.at(id).is_immediate) {
-            rest(id, now);
+            leave_unwatched(id, now);
             continue;
         }
         /* The second check sees a change from before this call; the listener is notified of later changes. */
