@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""Shows that a session's memory does not grow with its work: refreshes, failing ones, stream tables that were
+"""Shows that a session's memory does not grow with its work: refreshes, at commits, too, failing ones, stream tables that were
 dropped, and reads that one statement repeats.
 
 After each kind of work has been done some times, its memory is the amount a session needs; after as many
@@ -96,6 +96,16 @@ class Session:
             return
         raise AssertionError("it did not fail")
 
+    def commits_that_refresh(self, number):
+        self.run("UPDATE a SET v = v + 1, k = (k + 1) %% 20 WHERE id = %s", number % 100 + 1)
+
+    def commits_that_fail(self, number):
+        try:
+            self.run("UPDATE a SET v = 0, k = 3 WHERE id = %s", number % 300 + 1)
+        except psycopg2.errors.DivisionByZero:
+            return
+        raise AssertionError("it did not fail")
+
     def reads_of_own_changes(self, number):
         self.run("SET pg_trickle.max_staleness = 0; BEGIN; SAVEPOINT s; UPDATE a SET v = v + 1 WHERE id = %s", number % 300 + 1)
         self.run("SELECT count(*) FROM chained, joined")
@@ -134,8 +144,8 @@ def main():
     session = Session(database)
     session.set_up()
     failed = 0
-    kinds = (session.refreshes, session.refreshes_that_fail, session.reads_of_own_changes,
-             session.stream_tables_made_and_dropped)
+    kinds = (session.refreshes, session.refreshes_that_fail, session.commits_that_refresh, session.commits_that_fail,
+             session.reads_of_own_changes, session.stream_tables_made_and_dropped)
     for kind in kinds:
         for number in range(ROUNDS):
             kind(number)
