@@ -32,7 +32,13 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-constexpr int longest_wait_ms = 200; /* that of many commits in turn, and less than deadlock_timeout usually is */
+/* That of many commits in turn, and less than deadlock_timeout usually is. Where statement_timeout is short, most of
+ * its time is left for what a commit does: that another transaction has a lock fails no statement. */
+int longest_wait_ms()
+{
+    constexpr int longest = 200;
+    return StatementTimeout > 0 ? std::min(longest, 1 + StatementTimeout / 5) : longest;
+}
 
 /* Limits how long each lock is waited for, also below the session's own limit. */
 class LockLimit {
@@ -225,10 +231,11 @@ void refresh_by_owners(const std::vector<Oid> &relids)
     std::map<Oid, std::vector<Oid>> of_owners;
     for (const Oid relid : relids)
         of_owners[call([=] { return owner_of_relation(relid, true); })].push_back(relid);
-    if (refresh_without_failing(relids, longest_wait_ms) || of_owners.size() == 1)
+    const int wait_ms = longest_wait_ms();
+    if (refresh_without_failing(relids, wait_ms) || of_owners.size() == 1)
         return;
     for (const auto &[owner, own] : of_owners)
-        (void)refresh_without_failing(own, 1 + longest_wait_ms / static_cast<int>(of_owners.size()));
+        (void)refresh_without_failing(own, 1 + wait_ms / static_cast<int>(of_owners.size()));
 }
 
 /* In the state of COMMIT, PostgreSQL lets a subtransaction begin and be released, and asserts that none is rolled back.

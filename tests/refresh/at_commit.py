@@ -188,6 +188,28 @@ def a_time_limit_of_the_statement_counts_for_its_commit():
     assert db.value("SELECT v FROM t WHERE id = 1") == 1
 
 
+def a_short_time_limit_of_the_statement_fails_no_commit_beside_a_lock():
+    """Where no stream table is in this mode, PostgreSQL applies it to no commit. On a busy machine one may be too slow."""
+    set_up()
+    db.run("SET ROLE commit_owner; SELECT pgtrickle.create_stream_table('of_owner', 'SELECT v FROM t', refresh_mode => 'IMMEDIATE'); RESET ROLE")
+    with closing(db.connect()) as other, closing(db.connect()) as writer:
+        writer.cursor().execute("UPDATE t SET v = v + 1")  # compiles
+        writer.cursor().execute("SET statement_timeout = '180ms'")
+        for locked in "s", "of_owner":
+            other.cursor().execute(f"BEGIN; SELECT pgtrickle.refresh_stream_table('{locked}')")
+            assert any([commits(writer) for _ in range(3)]), locked
+            other.cursor().execute("ROLLBACK")
+    assert fresh() == answer(SUMS)
+
+
+def commits(writer):
+    try:
+        writer.cursor().execute("UPDATE t SET v = v + 1 WHERE id = 1")
+    except psycopg2.errors.QueryCanceled:
+        return False
+    return True
+
+
 def a_stream_table_that_fails_keeps_no_other_from_being_refreshed():
     """Nor does it let the others fail without the writer."""
     set_up()
@@ -281,6 +303,7 @@ run_cases([a_commit_applies_what_it_has_changed, an_open_transaction_that_has_re
            writers_of_two_sources_meet, code_of_the_owner_runs_at_no_commit,
            a_failure_that_is_deferred_ends_with_its_cause, an_owner_without_privileges_keeps_no_writer_from_committing,
            an_owner_without_trigger_makes_no_writer_fail, a_time_limit_of_the_statement_counts_for_its_commit,
+           a_short_time_limit_of_the_statement_fails_no_commit_beside_a_lock,
            a_stream_table_that_fails_keeps_no_other_from_being_refreshed,
            a_lock_of_a_table_of_the_extension_keeps_no_transaction_from_committing,
            an_attached_partition_is_there_with_its_rows, what_it_reads_is_refreshed_with_it,
