@@ -12,7 +12,7 @@ using scheduler::Ids;
 
 namespace {
 
-constexpr TimestampTz unwatched_us = 50'000;
+constexpr TimestampTz pause_us = 50'000;
 
 } // namespace
 
@@ -151,29 +151,29 @@ bool Tasks::take_changes()
     return !changed.empty();
 }
 
-void Tasks::leave_unwatched(Id id, TimestampTz now)
+void Tasks::check_again_later(Id id, TimestampTz now)
 {
-    if (unwatched_.empty())
-        watch_at_ = now + unwatched_us;
-    unwatched_.insert(id);
+    if (to_check_again_.empty())
+        check_again_at_ = now + pause_us;
+    to_check_again_.insert(id);
 }
 
-void Tasks::watch_again(TimestampTz now)
+void Tasks::check_again_if_due(TimestampTz now)
 {
-    if (now < watch_at_ && now >= watch_at_ - unwatched_us) /* otherwise the clock was set back */
+    if (now < check_again_at_ && now >= check_again_at_ - pause_us) /* otherwise the clock was set back */
         return;
-    to_check_.insert(to_check_.end(), unwatched_.begin(), unwatched_.end());
-    unwatched_.clear();
+    to_check_.insert(to_check_.end(), to_check_again_.begin(), to_check_again_.end());
+    to_check_again_.clear();
 }
 
 std::optional<TimestampTz> Tasks::next_at() const
 {
-    return unwatched_.empty() ? std::nullopt : std::optional(watch_at_);
+    return to_check_again_.empty() ? std::nullopt : std::optional(check_again_at_);
 }
 
 void Tasks::check(TimestampTz now)
 {
-    watch_again(now);
+    check_again_if_due(now);
     if (to_check_.empty())
         return;
     const definition::DatabaseZone zone(call([] { return definition::published_time_zone(); }));
@@ -182,7 +182,7 @@ void Tasks::check(TimestampTz now)
         if (task == nullptr || !task->is_idle() || queue_if_due(*task, now, zone))
             continue;
         if (changed_.count(id) != 0 && definitions_.at(id).is_immediate) {
-            leave_unwatched(id, now);
+            check_again_later(id, now);
             continue;
         }
         /* The second check sees a change from before this call; the listener is notified of later changes. */

@@ -7,10 +7,10 @@
  * tasks only those are checked that have become idle, or whose sources have changed.
  *
  * A stream table of mode IMMEDIATE whose sources have changed, and that is clean, has been refreshed by a commit. Its
- * task is unwatched for a moment before the listener listens for it again, as each writer would wake the manager up.
+ * task is checked again after a moment before the listener listens for it, as each writer would wake the manager up.
  *
- * Invariants: there is a task for each stream table that Definitions knows. An idle task is to be checked, or
- * unwatched, or the listener listens for it and it was clean after that began. C++ frames; runs no SQL.
+ * Invariants: there is a task for each stream table that Definitions knows. An idle task is to be checked, now
+ * or later, or the listener listens for it and it was clean after that began. C++ frames; runs no SQL.
  */
 #pragma once
 
@@ -63,7 +63,7 @@ class Tasks {
     const scheduler::Ids &to_check() const { return to_check_; }
     /* Queues the tasks of to_check() that are due at some time, and listens for the others. */
     void check(TimestampTz now);
-    /* Time at which unwatched tasks are checked; nothing if there are none. */
+    /* Time at which tasks are to be checked again; nothing if there are none. */
     std::optional<TimestampTz> next_at() const;
     /* Time at which a task with changes since `since` is due; nothing if it is not due at any time. */
     std::optional<TimestampTz> due_of(const scheduler::Task &task, TimestampTz since, TimestampTz now,
@@ -102,16 +102,16 @@ class Tasks {
     void forget(scheduler::Id relid);
     TimestampTz own_pending_since(scheduler::Id id, const mailbox::MailboxStatus &known) const;
     bool queue_if_due(scheduler::Task &task, TimestampTz now, const scheduler::Zone &zone);
-    void leave_unwatched(scheduler::Id id, TimestampTz now);
-    void watch_again(TimestampTz now);
+    void check_again_later(scheduler::Id id, TimestampTz now);
+    void check_again_if_due(TimestampTz now);
 
     const Definitions &definitions_;
     scheduler::Queue queue_;
     ChangeListener listener_;
     scheduler::Ids to_check_;         /* tasks that have become idle, or whose sources have changed */
     std::set<scheduler::Id> changed_; /* among these: the sources have changed */
-    std::set<scheduler::Id> unwatched_;
-    TimestampTz watch_at_ = 0;
+    std::set<scheduler::Id> to_check_again_;
+    TimestampTz check_again_at_ = 0;
     std::map<scheduler::Id, scheduler::EffectiveSchedule> schedules_; /* as tasks and mailbox have them */
     scheduler::Ids inactive_;
     std::set<scheduler::Id> released_, troubled_, locked_;
