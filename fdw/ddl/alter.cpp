@@ -226,61 +226,80 @@ void execute(const UserStatement &utility, Oid relid, bool is_timing, const defi
     });
 }
 
-void alter_options(const UserStatement &utility, Oid relid, AlterTableCmd *command)
+/* The definition before and after OPTIONS (…). */
+struct Altered {
+    Definition before, after;
+    std::vector<options::Option> old_options, new_options;
+    bool is_new_query = false; /* and not only another spelling of the query */
+    Query *query = nullptr;    /* by which the rows are computed again; null: they stay */
+    definition::ColumnChanges columns;
+};
+
+/* Replaces the query among the options, and changes the columns of the statement. */
+void take_new_query(Altered &altered, Oid relid, AlterTableStmt *statement)
 {
-    const bool is_timing = call([=] { return is_about_timing(reinterpret_cast<List *>(command->def)); });
-    setup::follow_labels_of_partitions(relid);
-    Definition before = definition::load(relid);
-    std::vector<options::Option> old_options = current_options(relid);
-    std::vector<OptionChange> changes = changes_in(reinterpret_cast<List *>(command->def));
-    std::vector<options::Option> new_options = apply_changes(old_options, changes);
-    Definition after;
-    options::apply(new_options, &after);
+    NewQuery made = analyzed(relid, altered.after, true);
+    altered.query = made.query;
+    altered.columns = made.changes;
+    call([&] { change_columns(relid, statement, altered.columns); });
+    altered.is_new_query = options_of_meaning(made.options) != options_of_meaning(altered.old_options);
+    std::vector<options::Option> &all = altered.new_options;
+    std::erase_if(
+        all, [](const options::Option &option) { return option.name == "query" || options::is_internal(option.name); });
+    all.insert(all.end(), made.options.begin(), made.options.end());
+    all.push_back({"original_query", altered.after.query});
+}
+
+Altered altered_by(const std::vector<OptionChange> &changes, Oid relid, AlterTableStmt *statement)
+{
+    Altered altered;
+    altered.before = definition::load(relid);
+    altered.old_options = current_options(relid);
+    altered.new_options = apply_changes(altered.old_options, changes);
+    const Definition &before = altered.before, &after = altered.after;
+    options::apply(altered.new_options, &altered.after);
     if (after.schedule != before.schedule)
         options::check_interval(after.schedule);
-    bool is_new_query = std::any_of(changes.begin(), changes.end(), [](const OptionChange &change) {
-        return change.option.name == "query" && change.change != Change::drop;
-    });
-    Query *query = nullptr;
-    auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
-    definition::ColumnChanges columns;
-    if (is_new_query) {
-        NewQuery made = analyzed(relid, after, true);
-        query = made.query;
-        columns = made.changes;
-        call([&] { change_columns(relid, statement, columns); });
-        /* The rows stay if the query has only another spelling. */
-        is_new_query = options_of_meaning(made.options) != options_of_meaning(old_options);
-        std::erase_if(new_options, [](const options::Option &option) {
-            return option.name == "query" || options::is_internal(option.name);
-        });
-        new_options.insert(new_options.end(), made.options.begin(), made.options.end());
-        new_options.push_back({"original_query", after.query});
-    }
+    if (std::any_of(changes.begin(), changes.end(), [](const OptionChange &change) {
+            return change.option.name == "query" && change.change != Change::drop;
+        }))
+        take_new_query(altered, relid, statement);
     const bool has_other_storage = after.mode != before.mode || after.partition_by.text() != before.partition_by.text();
-    if (!is_new_query)
-        query = has_other_storage ? call([=] { return definition::query_of(relid); }) : nullptr;
-    command->def = reinterpret_cast<::Node *>(as_def_elements(old_options, new_options));
-    const std::string text = is_new_query ? after.query : std::string();
+    if (!altered.is_new_query)
+        altered.query = has_other_storage ? call([=] { return definition::query_of(relid); }) : nullptr;
+    return altered;
+}
+
+void alter_options(const UserStatement &utility, Oid relid, AlterTableCmd *command)
+{
+    auto *changed = reinterpret_cast<List *>(command->def);
+    auto *statement = reinterpret_cast<AlterTableStmt *>(utility.statement());
+    const bool is_timing = call([=] { return is_about_timing(changed); });
+    setup::follow_labels_of_partitions(relid);
+    const Altered altered = altered_by(changes_in(changed), relid, statement);
+    const RefreshMode mode = altered.after.mode;
+    command->def = reinterpret_cast<::Node *>(as_def_elements(altered.old_options, altered.new_options));
+    const std::string text = altered.is_new_query ? altered.after.query : std::string();
     std::optional<Replacement> replacement;
-    if (query != nullptr && Replacement::is_possible(relid, query))
-        replacement.emplace(relid, query, text, after.mode, new_options, columns);
+    if (altered.query != nullptr && Replacement::is_possible(relid, altered.query))
+        replacement.emplace(relid, altered.query, text, mode, altered.new_options, altered.columns);
     if (replacement)
         replacement->lock();
     else if (!is_timing)
         setup::lock_between_readers({relid}, [] {});
-    execute(utility, relid, is_timing, columns);
-    check_options(relid, new_options);
+    execute(utility, relid, is_timing, altered.columns);
+    check_options(relid, altered.new_options);
     call([=] { capture::refit(relid); });
     if (replacement)
         replacement->take_over();
-    else if (query != nullptr)
-        redefine(relid, query, text, after.mode, setup::DeniedCapture::is_refused);
+    else if (altered.query != nullptr)
+        redefine(relid, altered.query, text, mode, setup::DeniedCapture::is_refused);
     else {
-        if (after.storage_parameters != before.storage_parameters)
+        if (altered.after.storage_parameters != altered.before.storage_parameters)
             setup::follow_storage_parameters(relid);
         call([=] { state::bump_generation(relid); });
     }
+    const definition::ColumnChanges &columns = altered.columns;
     if (columns.appended != NIL || columns.retyped != NIL || columns.dropped != NIL)
         note_row_type(relid);
     for (Oid child : retyped_children(relid, statement))

@@ -129,6 +129,13 @@ Pool::Choice Pool::choose(int preferred_worker, TimestampTz wanted_since, Timest
         worker->owner = owner;
         return {Chance::worker, worker->number};
     }
+    return choose_beyond_workers(turn, now);
+}
+
+/* Starts a worker for a job for which no worker is free; or this process does the job, or it waits. */
+Pool::Choice Pool::choose_beyond_workers(const mailbox::Turn &turn, TimestampTz now)
+{
+    const Id owner = turn.owner;
     /* The second condition: the clock has been set back. */
     bool can_start = now >= start_after_ || start_after_ > now + longest_start_pause_us;
     /* If no worker can be started and the existing ones do not end their jobs, this process refreshes for

@@ -113,6 +113,7 @@ class Pool {
     void note_start(bool has_succeeded, TimestampTz now);
     std::optional<int> start(const mailbox::WorkerKey &key, TimestampTz now);
     bool launch(PoolWorker &worker);
+    Choice choose_beyond_workers(const mailbox::Turn &turn, TimestampTz now);
     Choice refused(mailbox::Admission admission, scheduler::Id owner);
     Choice await_share(scheduler::Id owner);
     bool is_stuck(TimestampTz now) const;
