@@ -65,10 +65,8 @@ Obstacle obstacle_to(Oid relid)
 {
     for (const Oid one : definition::with_upstreams(relid)) {
         const mailbox::State state = call([=] { return mailbox::status_of(one).state; });
-        if (state.is_suspended)
-            return Obstacle::suspended;
-        if (state.is_failing)
-            return Obstacle::failed;
+        if (const Obstacle found = obstacle_in(state); found != Obstacle::none)
+            return found;
         if (refresh::hold_on(one))
             return Obstacle::held;
     }
@@ -210,11 +208,6 @@ bool is_being_applied(Oid relid)
     return find_served_relation(relid)->is_immediate && lacks_nothing(relid);
 }
 
-Freshness refused(const mailbox::State &state, bool is_populated)
-{
-    return {Verdict::stale, state.is_suspended ? Obstacle::suspended : Obstacle::failed, is_populated};
-}
-
 /* Judges a stream table that has to show what this transaction has changed. Nothing: it is judged as any other. */
 std::optional<Freshness> judge_own_changes(Oid relid, const mailbox::MailboxStatus &known,
                                            const mailbox::OwnEffects &own, bool is_populated)
@@ -228,8 +221,8 @@ std::optional<Freshness> judge_own_changes(Oid relid, const mailbox::MailboxStat
     const bool is_refreshable_by_others_only = !may_refresh(relid);
     /* The manager applies the changes of others, and may find that this transaction has changed nothing
      * that the stream table reads. */
-    if (is_refreshable_by_others_only && own.has_changes && !known.is_current() && !known.state.is_suspended &&
-        !known.state.is_failing)
+    if (is_refreshable_by_others_only && own.has_changes && !known.is_current() &&
+        obstacle_in(known.state) == Obstacle::none)
         return Freshness{Verdict::request, Obstacle::none, is_populated, true};
     /* Only this transaction sees its changes, or holds the lock. */
     if (own.has_changes || own.holds_it)
@@ -242,6 +235,11 @@ std::optional<Freshness> judge_own_changes(Oid relid, const mailbox::MailboxStat
 }
 
 } // namespace
+
+Obstacle obstacle_in(const mailbox::State &state)
+{
+    return state.is_suspended ? Obstacle::suspended : state.is_failing ? Obstacle::failed : Obstacle::none;
+}
 
 bool lacks_unlogged_changes(Oid relid, CommandId reader)
 {
@@ -323,7 +321,7 @@ Freshness judge(Oid relid, TimestampTz now)
         since = own_since;
     if (is_populated && !lacks_read_changes(relid, known.stale_since(), own) &&
         (since == 0 || (is_by_schedule && known.waits_for_others) || !is_too_old(relid, since, now))) {
-        const bool is_refreshable = !known.state.is_suspended && !known.state.is_failing;
+        const bool is_refreshable = obstacle_in(known.state) == Obstacle::none;
         const Obstacle below =
             is_by_schedule && !own.holds_it ? obstacle_below(relid, known.stale_since(), now) : Obstacle::none;
         if (below == Obstacle::none)
@@ -336,8 +334,8 @@ Freshness judge(Oid relid, TimestampTz now)
         return {Verdict::stale, Obstacle::open_statement, true};
     if (own.holds_it)
         return {can_refresh_here(relid) ? Verdict::refresh_here : Verdict::stale, Obstacle::read_only, true};
-    if (known.is_known && (known.state.is_suspended || known.state.is_failing))
-        return refused(known.state, is_populated);
+    if (const Obstacle obstacle = obstacle_in(known.state); obstacle != Obstacle::none)
+        return {Verdict::stale, obstacle, is_populated};
     const bool is_served = is_populated && !is_own && is_being_applied(relid);
     return {is_served ? Verdict::serve : Verdict::request, Obstacle::none, is_populated, true};
 }

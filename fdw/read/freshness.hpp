@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "pg/boundary.hpp"
+#include "mailbox/mailbox.hpp"
 
 extern "C" {
 #include "utils/snapshot.h"
@@ -41,6 +41,9 @@ enum class Obstacle {
     open_statement, /* of this transaction: it changes a source */
     code_of_owner,  /* an exact read would run it in this session (refresh/code/interpreted_code.hpp) */
 };
+
+/* Returns the reason why a stream table in this state is not refreshed; none if a refresh may be requested. */
+Obstacle obstacle_in(const mailbox::State &state);
 
 struct Freshness {
     Verdict verdict = Verdict::serve;

@@ -49,15 +49,6 @@ bool is_served_by_its_schedule(Oid relid, TimestampTz now)
     return is_served;
 }
 
-/* Returns why a stream table that the manager should refresh cannot be refreshed; `none` if a refresh is to
- * be requested. */
-Obstacle obstacle_to_request(const mailbox::MailboxStatus &known)
-{
-    if (!known.is_known)
-        return Obstacle::none;
-    return known.state.is_suspended ? Obstacle::suspended : known.state.is_failing ? Obstacle::failed : Obstacle::none;
-}
-
 /* A fixed snapshot does not show a refresh by the manager that happens now. A fill takes a snapshot of its
  * own (refresh.cpp). */
 bool is_under_fixed_snapshot(const Oid *relids, int count)
@@ -91,7 +82,7 @@ SkippedUpstreams refresh_others(const Oid *relids, int count, bool goes_by_sched
         if (is_populated && is_fixed) {
             if (Obstacle obstacle = obstacle_as_of(upstream, GetTransactionSnapshot()); obstacle != Obstacle::none)
                 leave(upstream, obstacle);
-        } else if (Obstacle obstacle = obstacle_to_request(known); obstacle != Obstacle::none)
+        } else if (Obstacle obstacle = obstacle_in(known.state); obstacle != Obstacle::none)
             leave(upstream, obstacle);
         else
             requested[requested_count++] = upstream;
