@@ -26,7 +26,7 @@ bool may_run_sets_of(Oid relid)
         open.pop_back();
         if (!found.insert(one).second)
             continue;
-        if (!is_known_as_compiled(one) && !may_compile_here(one))
+        if (!may_use_compiled(one))
             return false;
         refresh_sets().append_members_with(one, &open);
     }

@@ -54,14 +54,26 @@ bool may_run_any_code_of(Oid relid)
 
 } // namespace
 
-bool may_compile_here(Oid relid)
+bool may_compile_here(Oid relid, std::optional<uint64> *known_as_of)
 {
-    return may_run_any_code_of(relid) || !may_run_interpreted_code(relid);
+    const uint64 invalidations = SharedInvalidMessageCounter;
+    if (may_run_any_code_of(relid) || *known_as_of == invalidations)
+        return true;
+    if (may_run_interpreted_code(relid))
+        return false;
+    *known_as_of = invalidations;
+    return true;
 }
 
-void require_right_to_compile(Oid relid)
+bool may_compile_here(Oid relid)
 {
-    if (!may_compile_here(relid))
+    std::optional<uint64> known_as_of;
+    return may_compile_here(relid, &known_as_of);
+}
+
+void require_right_to_compile(Oid relid, std::optional<uint64> *known_as_of)
+{
+    if (!may_compile_here(relid, known_as_of))
         raise({.sqlstate = ERRCODE_INSUFFICIENT_PRIVILEGE,
                .message = "the query of stream table " +
                           std::string(call([=] { return definition::qualified_name(relid); })) +
@@ -71,14 +83,10 @@ void require_right_to_compile(Oid relid)
                .is_public = true});
 }
 
-void require_right_to_compile(Oid relid, std::optional<uint64> *known_as_of)
+void require_right_to_compile(Oid relid)
 {
-    if (may_run_any_code_of(relid))
-        return;
-    const uint64 invalidations = SharedInvalidMessageCounter;
-    if (*known_as_of != invalidations)
-        require_right_to_compile(relid);
-    *known_as_of = invalidations;
+    std::optional<uint64> known_as_of;
+    require_right_to_compile(relid, &known_as_of);
 }
 
 } // namespace pgtrickle::refresh

@@ -154,8 +154,7 @@ Compiled &look_up(Oid relid)
     if (found == all.end()) {
         was_invalidated_meanwhile = false;
         Compiled *compiled = compile(relid);
-        /* The entry is valid for this refresh, which held its locks meanwhile; the next refresh builds it
-         * again. */
+        /* The entry is valid for this refresh, which held its locks meanwhile; the next refresh builds it again. */
         compiled->is_stale = was_invalidated_meanwhile;
         has_stale = has_stale || was_invalidated_meanwhile;
         found = all.emplace(relid, compiled).first;
@@ -192,10 +191,11 @@ void discard_stale()
     return_memory();
 }
 
-bool is_known_as_compiled(Oid relid) noexcept
+bool may_use_compiled(Oid relid)
 {
-    return cache != nullptr && cache->count(relid) != 0 && !cache->at(relid)->is_stale &&
-           cache->at(relid)->known_code_as_of == SharedInvalidMessageCounter;
+    const auto found = compiled_cache().find(relid);
+    const bool is_compiled = found != compiled_cache().end() && !found->second->is_stale;
+    return is_compiled ? may_compile_here(relid, &found->second->known_code_as_of) : may_compile_here(relid);
 }
 
 void forget(Oid relid) noexcept

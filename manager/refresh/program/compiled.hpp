@@ -143,8 +143,8 @@ void mark_stale(Compiled &compiled);
  * pg_trickle.plan_cache_size. */
 void discard_stale();
 
-/* Whether the query is compiled here, and was found to run no interpreted code since the last invalidation. */
-bool is_known_as_compiled(Oid relid) noexcept;
+/* Whether the session has the right to the compiled stream table; it is not compiled for that. */
+bool may_use_compiled(Oid relid);
 
 /* Says that another process refreshes the stream table from now on: the next discard_stale() frees its
  * entry. */
