@@ -1,3 +1,7 @@
+/*
+ * References to whole rows. No dependency shows the columns that they read, so a query with one is taken to read all
+ * columns of the relation.
+ */
 #pragma once
 
 #include "pg/boundary.hpp"

@@ -1,3 +1,7 @@
+/*
+ * Types whose values may run code of a user. The statement of a reader compares no touched values (touched_values.hpp)
+ * of such a type.
+ */
 #pragma once
 
 #include "pg/boundary.hpp"

@@ -1,3 +1,7 @@
+/*
+ * Options of foreign tables, in their rows of pg_foreign_table. They contain the definition of a stream table as a dump
+ * has it.
+ */
 #pragma once
 
 #include "pg/boundary.hpp"

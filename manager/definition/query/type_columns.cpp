@@ -1,7 +1,3 @@
-/*
- * Follows pg_depend upwards: a column depends on its type; a domain, array or range depends on the type on
- * which it is based; and a composite type is a relation whose columns depend on their types.
- */
 #include "definition/query/type_columns.hpp"
 
 #include "pg/dependencies.hpp"

@@ -1,3 +1,8 @@
+/*
+ * The columns that hold values of a type, found by following pg_depend upwards: a column depends on its type; a domain,
+ * array or range depends on the type on which it is based; and a composite type is a relation whose columns depend on
+ * their types.
+ */
 #pragma once
 
 #include "pg/boundary.hpp"
