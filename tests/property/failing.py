@@ -171,7 +171,9 @@ def in_a_branch(query, source, columns):
     if not is_correlated:
         parts |= {"e": partial(query, parts["j"])[0], "g": choices.pick(["%(k)s > 5", "%(k)s IS NULL", "%(k)s = 2"]) % parts}
         parts["s"] = choices.pick(["(SELECT max(%(e)s) FROM %(o)s)", "(SELECT %(e)s FROM %(o)s WHERE %(i)s > 1 ORDER BY 1 LIMIT 1)",
-                                   "(SELECT count(*)::int FROM %(o)s WHERE (%(e)s) > 1)", "(ARRAY(SELECT %(e)s FROM %(o)s ORDER BY 1))[1]"]) % parts
+                                   "(SELECT count(*)::int FROM %(o)s WHERE (%(e)s) > 1)", "(ARRAY(SELECT %(e)s FROM %(o)s ORDER BY 1))[1]",
+                                   "(SELECT sum(v)::int FROM (SELECT %(i)s AS k, max(%(e)s) AS v FROM %(o)s GROUP BY 1) d)",
+                                   "(SELECT max(%(i)s + (SELECT max(%(e)s) FROM %(o)s)) FROM %(o)s WHERE %(j)s >= %(k)s)"]) % parts
         parts["b"] = choices.pick(["EXISTS (SELECT FROM %(o)s WHERE (%(e)s) > 1)", "%(k)s IN (SELECT %(e)s FROM %(o)s)",
                                    "%(k)s > ALL (SELECT %(e)s FROM %(o)s WHERE %(i)s > 0)", "%(s)s > %(k)s"]) % parts
     used_value = choices.pick(["CASE WHEN %(g)s THEN %(s)s END", "CASE WHEN NOT (%(g)s) THEN 0 WHEN %(g)s THEN %(s)s ELSE 1 END",

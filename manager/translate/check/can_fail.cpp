@@ -204,4 +204,9 @@ bool may_fail_in(const SubLink *link)
     return finds_partial(link->testexpr, nullptr) || finds_partial_in_query(link->subselect, nullptr);
 }
 
+bool may_fail_in(Query *query)
+{
+    return finds_partial_in_query(reinterpret_cast<Node *>(query), nullptr);
+}
+
 } // namespace pgtrickle::translate

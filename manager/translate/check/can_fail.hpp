@@ -16,5 +16,7 @@ namespace pgtrickle::translate {
 bool may_fail(Node *node);
 /* As above, for the rows of the sub-query and its test, not for their number. */
 bool may_fail_in(const SubLink *link);
+/* As above, for the rows of the query. */
+bool may_fail_in(Query *query);
 
 } // namespace pgtrickle::translate

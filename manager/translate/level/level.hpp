@@ -78,6 +78,11 @@ struct Detached {
     std::vector<Reference> references; /* each once */
 };
 
+/* Subqueries, and the expressions that replace them. */
+struct SublinkValues {
+    std::vector<Node *> links, values;
+};
+
 /* An input of an inner join under construction. */
 struct Part {
     Input input;
@@ -115,6 +120,9 @@ class Translator {
      * nodes are read only of rows that meet `guard_of_nodes`; null: of all. */
     void evaluate_sublinks(const Level &level, Input &input, std::vector<Node *> &nodes,
                            SublinkMoment moment = SublinkMoment::at_end, Node *guard_of_nodes = nullptr);
+    /* Returns the subqueries in `nodes`, which may also be lists, with those expressions. */
+    SublinkValues sublink_values(const Level &level, Input &input, const std::vector<Node *> &nodes,
+                                 SublinkMoment moment = SublinkMoment::at_end, Node *guard_of_nodes = nullptr);
     /* Applies evaluate_sublinks() to the targets `numbers` of `query`, which is the query of `level`. */
     void evaluate_targets(const Level &level, Input &input, Query *query, const std::vector<int> &numbers,
                           SublinkMoment moment = SublinkMoment::at_end);

@@ -169,12 +169,10 @@ std::vector<Var *> vars_of_entry(const RangeTblEntry *entry)
 
 const RangeTblEntry *FromClause::without_sublinks(const RangeTblEntry *entry, Input &outer)
 {
-    const std::vector<Node *> links = sublinks_of(computation_of(entry));
-    if (links.empty())
+    const SublinkValues found = translator_.sublink_values(level_, outer, {computation_of(entry)});
+    if (found.links.empty())
         return entry;
-    std::vector<Node *> values = links;
-    translator_.evaluate_sublinks(level_, outer, values);
-    Node *computation = replaced(computation_of(entry), links, values);
+    Node *computation = replaced(computation_of(entry), found.links, found.values);
     return call([&] {
         RangeTblEntry *copy = makeNode(RangeTblEntry);
         memcpy(copy, entry, sizeof(RangeTblEntry));

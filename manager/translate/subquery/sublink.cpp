@@ -139,28 +139,35 @@ bool Translator::is_correlated(const SubLink *link)
     return !detached(castNode(Query, link->subselect), next_param_).references.empty();
 }
 
-void Translator::evaluate_sublinks(const Level &level, Input &input, std::vector<Node *> &nodes, SublinkMoment moment,
-                                   Node *guard_of_nodes)
+SublinkValues Translator::sublink_values(const Level &level, Input &input, const std::vector<Node *> &nodes,
+                                         SublinkMoment moment, Node *guard_of_nodes)
 {
-    std::vector<Node *> links;
-    std::vector<Node *> values;
+    SublinkValues result;
+    auto &[links, values] = result;
     for (Node *node : nodes) {
         for (Node *link : sublinks_of(node, moment)) {
             if (position_in(links, link) < 0)
                 links.push_back(link);
         }
     }
-    if (links.empty())
-        return;
     for (Node *link : links) {
         auto *subquery = castNode(SubLink, link);
         Node *guard = guard_over(input, subquery, is_correlated(subquery), nodes,
                                  {links.begin(), links.begin() + values.size()}, values, guard_of_nodes);
         values.push_back(SublinkOver(*this, level, input, subquery, guard).value());
     }
+    return result;
+}
+
+void Translator::evaluate_sublinks(const Level &level, Input &input, std::vector<Node *> &nodes, SublinkMoment moment,
+                                   Node *guard_of_nodes)
+{
+    const SublinkValues found = sublink_values(level, input, nodes, moment, guard_of_nodes);
+    if (found.links.empty())
+        return;
     for (Node *&node : nodes) {
         const int32 typmod = value_type(node).typmod;
-        node = replaced(node, links, values);
+        node = replaced(node, found.links, found.values);
         node = call([&] { return with_typmod(node, typmod); });
     }
 }

@@ -4,6 +4,9 @@
  */
 #include "translate/subquery/sublink.hpp"
 
+#include "translate/check/can_fail.hpp"
+#include "translate/subquery/correlated_cte.hpp"
+
 #include "pg/equality.hpp"
 #include "pg/limit.hpp"
 #include "pg/versions/parser.hpp"
@@ -81,6 +84,28 @@ engine::PlanPtr whether_there_is_a_row(const engine::PlanPtr &rows)
     return engine::project(engine::aggregate(rows, {}, {counted}), {{is_positive, "mark"}});
 }
 
+struct Reading {
+    Node *param;
+    bool is_read;
+};
+
+/* Makes each query that may fail read the Param, as a condition. A set operation has none; its operands read it. */
+bool make_reader(Node *node, void *context)
+{
+    auto *reading = static_cast<Reading *>(context);
+    if (node == nullptr)
+        return false;
+    if (!IsA(node, Query))
+        return walk_expression(node, make_reader, context);
+    auto *query = castNode(Query, node);
+    if (query->setOperations == nullptr && may_fail_in(query)) {
+        auto *conjunct = static_cast<Node *>(copyObjectImpl(reading->param));
+        query->jointree->quals = make_and_qual(query->jointree->quals, conjunct);
+        reading->is_read = true;
+    }
+    return walk_query(query, make_reader, context, 0);
+}
+
 bool is_connected(const engine::Condition &condition)
 {
     return !condition.equalities.empty() || !condition.others.empty();
@@ -118,17 +143,29 @@ SublinkOver::SublinkOver(Translator &translator, const Level &level, Input &inpu
 {
     if (link->subLinkType == EXISTS_SUBLINK)
         call([&] { strip_for_exists(subquery_.query); });
-    if (guard_ != nullptr && subquery_.references.empty())
+    if (guard_ != nullptr)
         refer_to_guard();
 }
 
-/* Makes a subquery that reads no column read `true`: its domain is empty, and it is not computed, while no row meets
- * the guard. */
+/* Makes a subquery that reads no column, and the queries in it that may fail, read `true`: they are not computed while
+ * no row meets the guard, as the domain is empty. */
 void SublinkOver::refer_to_guard()
 {
-    has_domain_of_guard_ = true;
     Node *always = call([] { return makeBoolConst(true, false); });
-    subquery_.references.push_back({always, new_param(boolean, translator_.next_param())});
+    Node *param = new_param(boolean, translator_.next_param());
+    has_domain_of_guard_ = subquery_.references.empty();
+    Reading reading = {param, false};
+    const bool is_nested =
+        has_domain_of_guard_ && link_->subLinkType == ARRAY_SUBLINK; /* array() puts it into another */
+    call([&] {
+        if (is_nested)
+            (void)make_reader(reinterpret_cast<Node *>(subquery_.query), &reading);
+        else
+            (void)walk_query(subquery_.query, make_reader, &reading, 0);
+        inline_correlated_ctes(subquery_.query);
+    });
+    if (has_domain_of_guard_ || reading.is_read)
+        subquery_.references.push_back({always, param});
     if (!input_.plan)
         input_.plan = engine::values({}, {{}});
 }
