@@ -27,6 +27,7 @@ SELECT * FROM deep_levels ORDER BY id;
 SELECT pgtrickle.create_stream_table('deep_enough', with_parts(500), '520w', 'DIFFERENTIAL');
 INSERT INTO deep_t VALUES (4, 4), (9000, 9000);
 SET pg_trickle.max_staleness = '0s';
+SET pg_trickle.scan_refresh_timeout = '60s';
 SELECT * FROM deep_enough ORDER BY id;
 SELECT * FROM deep_and ORDER BY id;
 
