@@ -71,7 +71,7 @@ BEGIN; INSERT INTO t VALUES (41, 0, 0);
 COMMIT;
 SELECT count(*) FROM t WHERE id IN (40, 41);
 SELECT stored();
-SELECT DISTINCT status, error_message FROM pgtrickle.get_refresh_history('immediate.s') WHERE status = 'FAILED';
+SELECT count(*) FROM pgtrickle.get_refresh_history('immediate.s') WHERE status = 'FAILED'; -- writers cannot fill it
 SELECT status, consecutive_errors FROM pgtrickle.pgt_status() WHERE name = 'immediate.s';
 -- truncated
 BEGIN; TRUNCATE t; INSERT INTO t SELECT i, i % 2, i FROM generate_series(1, 4) i; SELECT * FROM s ORDER BY g; COMMIT;

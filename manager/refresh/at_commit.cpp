@@ -143,15 +143,13 @@ void refresh(std::vector<Oid> relids)
     std::erase_if(relids, [](Oid relid) { return !lock_to_refresh(relid); });
     if (relids.empty())
         return;
-    SkippedMembers skipped;
-    const TimestampTz started_at = GetCurrentTimestamp();
-    const std::vector<Outcome> outcomes = refresh_batch(
-        {.members = relids, .requested_by = scheduler::RequestedBy::reader, .is_at_commit = true}, &skipped);
-    /* A row for each commit of each writer would say nothing, and keep the writers waiting for each other. */
+    const std::vector<Outcome> outcomes =
+        refresh_batch({.members = relids, .requested_by = scheduler::RequestedBy::reader, .is_at_commit = true});
+    /* A row for each commit of each writer would say nothing, and keep the writers waiting for each other. What has
+     * failed is reported to the writer, or fails again in the manager. */
     for (const Outcome &outcome : outcomes)
         if (outcome.action == Action::full || outcome.action == Action::reinitialize)
             record_in_history(outcome, catalog::InitiatedBy::manual);
-    record_left_out(skipped, started_at, catalog::InitiatedBy::manual);
 }
 
 /* A stream table that has failed before fails no transaction, which may end that, but need not have caused it. */
@@ -174,7 +172,6 @@ struct Tried {
 /* Refreshes all or none of them. */
 Tried try_to_refresh(const std::vector<Oid> &relids)
 {
-    const TimestampTz started_at = GetCurrentTimestamp();
     try {
         in_subtransaction([&] { refresh(relids); });
     } catch (const PgError &error) {
@@ -185,7 +182,6 @@ Tried try_to_refresh(const std::vector<Oid> &relids)
             return {false, InvalidOid};
         const auto *of_member = dynamic_cast<const MemberError *>(&error);
         const Oid failed = of_member != nullptr ? of_member->relid : relids.front();
-        record_failure_in_history(failed, started_at, catalog::InitiatedBy::manual, error);
         if (may_fail_transaction(failed))
             throw;
         return {false, failed};
