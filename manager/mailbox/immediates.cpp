@@ -24,6 +24,13 @@ void set_immediate(const EntryKey &key, bool is_immediate) noexcept
     }
 }
 
+void leave_to_manager(Oid relid) noexcept
+{
+    LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
+    set_immediate({MyDatabaseId, relid}, false);
+    LWLockRelease(shared->entry_lock);
+}
+
 int changed_immediates(Oid (&found)[most_immediates]) noexcept
 {
     if (!is_available() || shared->immediate_count.load() == 0 || !has_changed_any())

@@ -181,8 +181,11 @@ constexpr int most_immediates = 1024; /* of all databases */
 
 /* Stores those stream tables of mode IMMEDIATE of which this transaction has changed a source, at any depth, after it
  * last refreshed them, in ascending order, and returns their number. Only those that have been refreshed since the
- * server was started, and as many as there is room for: nothing depends on others being among them. */
+ * server was started, and since they were left to the manager, and as many as there is room for: nothing depends on
+ * others being among them. */
 int changed_immediates(Oid (&found)[most_immediates]) noexcept;
+/* Lets commits pass the stream table over until it is refreshed again. Takes effect at once. */
+void leave_to_manager(Oid relid) noexcept;
 
 /* ---- requests of readers to the manager of their database -------------------------------- */
 

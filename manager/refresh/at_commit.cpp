@@ -220,6 +220,13 @@ bool refresh_without_failing(std::vector<Oid> relids, int wait_ms)
     return true;
 }
 
+/* Their changes stay pending, and the next commits do not try: each would wait for the lock. */
+void leave_to_manager(const std::vector<Oid> &relids)
+{
+    for (const Oid relid : relids)
+        mailbox::leave_to_manager(relid);
+}
+
 /* The stream tables of all owners are refreshed together, which costs least. If that fails, those of each owner are on
  * their own: nothing that an owner does keeps a transaction from refreshing those of others. */
 void refresh_by_owners(const std::vector<Oid> &relids)
@@ -228,10 +235,13 @@ void refresh_by_owners(const std::vector<Oid> &relids)
     for (const Oid relid : relids)
         of_owners[call([=] { return owner_of_relation(relid, true); })].push_back(relid);
     const int wait_ms = longest_wait_ms();
-    if (refresh_without_failing(relids, wait_ms) || of_owners.size() == 1)
+    if (refresh_without_failing(relids, wait_ms))
         return;
+    if (of_owners.size() == 1)
+        return leave_to_manager(relids);
     for (const auto &[owner, own] : of_owners)
-        (void)refresh_without_failing(own, 1 + wait_ms / static_cast<int>(of_owners.size()));
+        if (!refresh_without_failing(own, 1 + wait_ms / static_cast<int>(of_owners.size())))
+            leave_to_manager(own);
 }
 
 /* In the state of COMMIT, PostgreSQL lets a subtransaction begin and be released, and asserts that none is rolled back.
