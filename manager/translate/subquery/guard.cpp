@@ -152,11 +152,16 @@ void visit_case(CaseExpr *expression, Search *search)
     visit_under(expression->defresult, after_conditions(expression, count, false), search);
 }
 
-/* The arguments of an aggregate, also of one over a window, are evaluated for the rows that its FILTER selects. */
-void visit_filtered(List *args, Expr *filter, Search *search)
+/* Aggregates and window functions are computed wherever they are written: their arguments are evaluated for all rows
+ * that FILTER selects. */
+void visit_call(List *direct, List *args, Expr *filter, Search *search)
 {
-    (void)visit(reinterpret_cast<Node *>(filter), search);
+    Node *outer = search->guard;
+    search->guard = nullptr;
+    visit_under(direct, nullptr, search);
+    visit_under(filter, nullptr, search);
     visit_under(args, reinterpret_cast<Node *>(filter), search);
+    search->guard = outer;
 }
 
 bool visit(Node *node, void *context)
@@ -176,11 +181,10 @@ bool visit(Node *node, void *context)
         visit_case(castNode(CaseExpr, node), search);
     } else if (IsA(node, Aggref)) {
         const auto *aggregate = castNode(Aggref, node);
-        visit_under(aggregate->aggdirectargs, nullptr, search);
-        visit_filtered(aggregate->args, aggregate->aggfilter, search);
+        visit_call(aggregate->aggdirectargs, aggregate->args, aggregate->aggfilter, search);
     } else if (IsA(node, WindowFunc)) {
         const auto *function = castNode(WindowFunc, node);
-        visit_filtered(function->args, function->aggfilter, search);
+        visit_call(NIL, function->args, function->aggfilter, search);
     } else if (IsA(node, CoalesceExpr)) {
         const auto *expression = castNode(CoalesceExpr, node);
         foreach (cell, expression->args)
