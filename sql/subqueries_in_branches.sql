@@ -62,6 +62,8 @@ INSERT INTO kept VALUES
   ('around_windows', $$SELECT id, CASE WHEN q > 1 THEN sum((SELECT 9 / (v + 1) FROM i WHERE i.id = o.id)) OVER (PARTITION BY k) END AS r FROM o$$),
   ('around_filtered_windows', $$SELECT id, coalesce(nullif(q, 1), count((SELECT v / (i.k + 1) FROM i WHERE i.id = o.id)) FILTER (WHERE EXISTS (SELECT FROM i WHERE v / (i.k + 1) = o.q)) OVER (ORDER BY id)) AS r FROM o$$),
   ('around_windows_of_groups', $$SELECT k, CASE WHEN k > 2 THEN sum((SELECT v / (i.k + 1) FROM i WHERE i.id = min(o.id))) OVER (ORDER BY k) END AS r FROM o GROUP BY k$$),
+  ('behind_windows', $$SELECT id, CASE WHEN row_number() OVER (ORDER BY id) > 100 THEN (SELECT sum(v / (k - k)) FROM i) END AS r FROM o$$),
+  ('behind_their_values', $$SELECT id, CASE WHEN count(*) OVER (PARTITION BY q) > 0 AND min(q) OVER (PARTITION BY q) > 0 THEN (SELECT sum(v / q) FROM i WHERE i.k = o.k) END AS r FROM o$$),
   ('in_join', $$SELECT o.id, p.id AS other FROM o JOIN o p ON CASE WHEN p.q > 0 THEN o.id = (SELECT max(i.id / p.q) FROM i WHERE i.k = p.k) ELSE o.id = p.id END$$),
   ('in_left_join', $$SELECT o.id, p.id AS other FROM o LEFT JOIN o p ON o.id = p.id AND CASE WHEN p.q > 0 THEN (SELECT count(i.id / p.q) FROM i WHERE i.k = p.k) > 1 ELSE false END$$),
   ('after_costly_nulls', $$SELECT id, coalesce(CASE WHEN abs(q) + 0 + 0 + 0 = 0 THEN 1 END, nullif(6 / q, 3), (SELECT sum(v / (i.k + 1)) FROM i WHERE i.k = o.k)) AS r FROM o$$),

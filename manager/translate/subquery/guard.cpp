@@ -6,6 +6,7 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "rewrite/rewriteManip.h"
 }
 
 /* PostgreSQL frames: nothing in this file has a destructor. */
@@ -199,6 +200,15 @@ bool visit(Node *node, void *context)
     return false;
 }
 
+Search searched(List *expressions, SubLink *link, bool is_correlated, Node *outer)
+{
+    Search search = {link, is_correlated, outer, NIL, false};
+    ListCell *cell;
+    foreach (cell, expressions)
+        (void)visit(static_cast<Node *>(lfirst(cell)), &search);
+    return search;
+}
+
 struct Columns {
     Node *const *items;
     size_t count;
@@ -223,17 +233,25 @@ bool finds_other(Node *node, void *context)
 
 Node *guard_of(List *expressions, SubLink *link, bool is_correlated, Node *outer)
 {
-    Search search = {link, is_correlated, outer, NIL, false};
-    ListCell *cell;
-    foreach (cell, expressions)
-        (void)visit(static_cast<Node *>(lfirst(cell)), &search);
+    const Search search = searched(expressions, link, is_correlated, outer);
     if (search.is_always_evaluated || search.found == NIL)
         return nullptr;
     List *branches = NIL;
+    ListCell *cell;
     foreach (cell, search.found)
         branches = lappend(branches, when(static_cast<Node *>(lfirst(cell)), constant(true)));
     return list_length(branches) == 1 ? static_cast<Node *>(linitial(search.found))
                                       : case_of(nullptr, branches, constant(false));
+}
+
+bool is_behind_windows(List *expressions, SubLink *link, bool is_correlated)
+{
+    const Search search = searched(expressions, link, is_correlated, nullptr);
+    bool is_behind = !search.is_always_evaluated && search.found != NIL;
+    ListCell *cell;
+    foreach (cell, search.found)
+        is_behind = is_behind && contain_windowfuncs(static_cast<Node *>(lfirst(cell)));
+    return is_behind;
 }
 
 bool can_be_computed(Node *expression, Node *const *columns, size_t count)

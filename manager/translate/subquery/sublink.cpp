@@ -108,6 +108,15 @@ bool has_sublink(Node *node)
 
 namespace {
 
+/* PostgreSQL frame. */
+List *list_of(const std::vector<Node *> &nodes)
+{
+    List *list = NIL;
+    for (Node *node : nodes)
+        list = lappend(list, node);
+    return list;
+}
+
 /* Returns the guard of a subquery that may fail, over the columns of `input`, which has the values of those before it;
  * null if there is none. The nodes are evaluated under `outer`, which is what is left of a guard that cannot be
  * computed: one that reads the rows of the subquery with which they are compared. */
@@ -116,20 +125,23 @@ Node *guard_over(const Input &input, SubLink *link, bool is_correlated, const st
 {
     if (!call([&] { return may_fail_in(link); }))
         return nullptr;
-    Node *const *items = nodes.data();
-    const size_t node_count = nodes.size();
-    Node *guard = call([&] {
-        List *expressions = NIL;
-        for (size_t i = 0; i < node_count; i++)
-            expressions = lappend(expressions, items[i]);
-        return guard_of(expressions, link, is_correlated, outer);
-    });
+    Node *guard = call([&] { return guard_of(list_of(nodes), link, is_correlated, outer); });
     if (guard == nullptr)
         return outer;
     guard = replaced(guard, before, values);
     Node *const *columns = input.scope.data();
     const size_t count = input.scope.size();
     return call([&] { return can_be_computed(guard, columns, count); }) ? guard : outer;
+}
+
+/* Whether windows decide for which rows a subquery that may fail is evaluated: it is computed after these, under its
+ * guard. */
+bool is_read_behind_windows(Translator &translator, SubLink *link, const std::vector<Node *> &nodes)
+{
+    if (!call([&] { return may_fail_in(link); }))
+        return false;
+    const bool is_correlated = translator.is_correlated(link);
+    return call([&] { return is_behind_windows(list_of(nodes), link, is_correlated); });
 }
 
 } // namespace
@@ -146,7 +158,9 @@ SublinkValues Translator::sublink_values(const Level &level, Input &input, const
     auto &[links, values] = result;
     for (Node *node : nodes) {
         for (Node *link : sublinks_of(node, moment)) {
-            if (position_in(links, link) < 0)
+            const bool is_later = moment == SublinkMoment::before_windows &&
+                                  is_read_behind_windows(*this, castNode(SubLink, link), nodes);
+            if (!is_later && position_in(links, link) < 0)
                 links.push_back(link);
         }
     }
