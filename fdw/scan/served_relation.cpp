@@ -160,6 +160,12 @@ void forget(ServedRelation *entry)
     entry->was_forgotten = true;
 }
 
+void forget_if_known(Oid relid)
+{
+    if (auto *entry = find_in<ServedRelation>(served_relations, relid))
+        forget(entry);
+}
+
 void on_invalidated_relation(Oid relid)
 {
     if (served_relations == nullptr)
@@ -171,9 +177,10 @@ void on_invalidated_relation(Oid relid)
             forget(entry);
         return;
     }
-    const auto *storage = find_in<KnownStorage>(known_storages, relid);
-    if (auto *entry = find_in<ServedRelation>(served_relations, storage != nullptr ? storage->relid : relid))
-        forget(entry);
+    forget_if_known(relid);
+    /* The heap may have been dropped, and its OID be that of another relation. */
+    if (const auto *storage = find_in<KnownStorage>(known_storages, relid))
+        forget_if_known(storage->relid);
 }
 
 ServedRelation *look_up(Oid relid)
