@@ -60,7 +60,8 @@ def weaker(one, other):
 
 class Unions:
     """The moment since when the members of a diamond or refresh group are known to be of one state: a read of
-    all of them that had to be fresh has begun after the last action that separates them."""
+    all of them that had to be fresh has begun after the last action that separates them. While anything is held, a
+    session that has read exactly before may read them so again, fresh without a refresh."""
 
     def __init__(self, unions):
         self.members = unions
@@ -68,10 +69,21 @@ class Unions:
         self.parting = {name: 0 for name in unions}  # number of sessions that do so now
         self.parted_at = {name: time.time() for name in unions}
         self.joined_at = {name: 0.0 for name in unions}
+        self.holds = 0
+        self.held_at = 0.0
 
     def of(self, tables):
         """Returns the unions that have a member among these stream tables."""
         return [name for name, members in self.members.items() if set(members) & set(tables)]
+
+    def begin_to_hold(self):
+        with self.lock:
+            self.holds += 1
+
+    def have_held(self):
+        with self.lock:
+            self.holds -= 1
+            self.held_at = time.time()
 
     def begin_to_part(self, tables):
         with self.lock:
@@ -87,7 +99,8 @@ class Unions:
     def have_been_read_fresh(self, tables, begun):
         with self.lock:
             for name, members in self.members.items():
-                if set(members) <= set(tables) and not self.parting[name] and begun > self.parted_at[name]:
+                is_refreshed = not self.holds and begun > self.held_at
+                if set(members) <= set(tables) and is_refreshed and not self.parting[name] and begun > self.parted_at[name]:
                     self.joined_at[name] = max(self.joined_at[name], time.time())
 
     def is_one(self, tables, begun):

@@ -104,6 +104,7 @@ class Operator(Session):
     """Holds stream tables, and lifts the hold after a moment; refreshes and repairs manually."""
 
     is_group_parted = False
+    has_hold = False  # also while it could not be lifted
 
     def act(self):
         self.random.choice((self.pause_some, self.gate, self.drain, self.suspend, self.repair, self.group,
@@ -119,6 +120,7 @@ class Operator(Session):
             self.run("SELECT pgtrickle.ungate_source(%s)", name)
         for (name,) in self.run("SELECT pgt_name FROM pgtrickle.pgt_stream_tables WHERE status = 'SUSPENDED'"):
             self.run("SELECT pgtrickle.resume_stream_table(%s)", name)
+        self.end_hold()
         self.make_group()
 
     def any_name(self):
@@ -127,14 +129,26 @@ class Operator(Session):
     def holding(self, names, hold, lift):
         """A union of which a part is held may be of several states until all of it has been read fresh."""
         self.is_put_right = False  # whatever happens in between
+        self.begin_hold()
         self.world.unions.begin_to_part(names)
         try:
             self.run(hold)
             self.pause(1.5)
             self.run(lift)
+            self.end_hold()
             self.is_put_right = True
         finally:
             self.world.unions.have_parted(names)
+
+    def begin_hold(self):
+        if not self.has_hold:
+            self.world.unions.begin_to_hold()
+        self.has_hold = True
+
+    def end_hold(self):
+        if self.has_hold:
+            self.world.unions.have_held()
+        self.has_hold = False
 
     def pause_some(self):
         names = [self.any_name() for _ in range(self.random.choice([1, 2]))]
