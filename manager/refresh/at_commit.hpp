@@ -9,7 +9,8 @@
  *
  * Nothing depends on it: what a commit leaves to the manager is pending, and a stream table in this mode is always
  * fresh when it is read. Left is what
- * - needs a lock that another transaction holds for longer than other commits do;
+ * - needs a lock that another transaction holds for longer than other commits do; the commits that follow do not wait
+ *   for it again before the stream table has been refreshed;
  * - would run interpreted code (KnownCodeOnly in code/interpreted_code.hpp), has no deltas, or starts over;
  * - a transaction has changed that also changes definitions, or partitions of a source: its rows are visible before
  *   other sessions hear of that, and a statement that is planned meanwhile would have the stored rows without the
