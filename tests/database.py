@@ -98,6 +98,12 @@ class Server:
         self.call("destroy")
 
 
+def compile_library(source, library):
+    """Compiles a C file of the tests, which may use PostgreSQL's headers, to a library that a server or a process loads."""
+    include = subprocess.run([os.environ["PG_CONFIG"], "--includedir-server"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", f"-I{include}", "-o", library, TOP / source, "-ldl"], check=True)
+
+
 def server_that_lacks(files):
     """Returns a server that lacks resources as files say (tests/faults/lacking_resources.c): their paths, by the
     variables that name them."""
@@ -106,7 +112,7 @@ def server_that_lacks(files):
     for path in files.values():
         Path(path).unlink(missing_ok=True)  # of a test that was killed
     library = folder / "lack.so"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, TOP / "tests/faults/lacking_resources.c", "-ldl"], check=True)
+    compile_library("tests/faults/lacking_resources.c", library)
     variables = {"LD_PRELOAD": str(library), **{name: str(path) for name, path in files.items()}}
     os.environ.update(variables)
     try:

@@ -3,13 +3,12 @@
 would fire: one that logs its rows itself needs no full refresh then. A limit concerns rows that are returned."""
 
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import Database, TOP, run_cases  # noqa: E402: needs the path above
+from database import Database, compile_library, run_cases  # noqa: E402: needs the path above
 
 QUERY = "SELECT id, val FROM source"
 db = Database()
@@ -45,8 +44,7 @@ def a_statement_that_returns_no_rows_is_not_stopped():
 
 with tempfile.TemporaryDirectory() as folder:
     library = Path(folder) / "limited_statements.so"
-    include = subprocess.run([os.environ["PG_CONFIG"], "--includedir-server"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", f"-I{include}", "-o", library, TOP / "tests/capture/limited_statements.c"], check=True)
+    compile_library("tests/capture/limited_statements.c", library)
     os.chmod(folder, 0o755)
     try:
         db.run(f"CREATE FUNCTION run_limited(text, int) RETURNS bigint LANGUAGE c STRICT AS '{library}', 'run_limited'")

@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import TOP, Database, Server, run_cases  # noqa: E402: needs the path above
+from database import TOP, Database, Server, compile_library, run_cases  # noqa: E402: needs the path above
 from seeds import dice  # noqa: E402
 
 full_flag = Path(os.environ["SCRATCH"] + ".full")
@@ -24,7 +24,7 @@ full_flag = Path(os.environ["SCRATCH"] + ".full")
 
 def preload_full_disk():
     library = Path(os.environ["SCRATCH"] + ".lack.so")
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, TOP / "tests/faults/lacking_resources.c", "-ldl"], check=True)
+    compile_library("tests/faults/lacking_resources.c", library)
     os.environ.update(LD_PRELOAD=str(library), FULL_DISK=str(full_flag))
     return library
 

@@ -12,7 +12,6 @@ DURATION_S is the duration; SEED repeats the choices.
 
 import collections
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,7 +20,7 @@ from pathlib import Path
 import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import TOP, Database, Server, as_soon_as_it_connects, run_cases  # noqa: E402: needs the path above
+from database import Database, Server, as_soon_as_it_connects, compile_library, run_cases  # noqa: E402: needs the path above
 from seeds import SEED, dice  # noqa: E402
 
 DURATION_S = float(os.environ.get("DURATION_S", 15))
@@ -154,8 +153,7 @@ def no_alarm_is_logged():
 
 with tempfile.TemporaryDirectory() as folder:
     module = Path(folder) / "interrupted_commits.so"
-    include = subprocess.run([os.environ["PG_CONFIG"], "--includedir-server"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", f"-I{include}", "-o", module, TOP / "tests/crash/interrupted_commits.c"], check=True)
+    compile_library("tests/crash/interrupted_commits.c", module)
     os.chmod(folder, 0o755)
     try:
         set_up(module)

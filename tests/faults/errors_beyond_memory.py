@@ -3,7 +3,6 @@
 one that refreshes, or reads with the rights of another role."""
 
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import Database, TOP, run_cases  # noqa: E402: needs the path above
+from database import Database, compile_library, run_cases  # noqa: E402: needs the path above
 
 db = Database()
 
@@ -51,8 +50,7 @@ def after_an_exact_read():
 
 with tempfile.TemporaryDirectory() as folder:
     library = Path(folder) / "errors_beyond_memory.so"
-    include = subprocess.run([os.environ["PG_CONFIG"], "--includedir-server"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", f"-I{include}", "-o", library, TOP / "tests/faults/errors_beyond_memory.c"], check=True)
+    compile_library("tests/faults/errors_beyond_memory.c", library)
     os.chmod(folder, 0o755)
     try:
         db.run(f"CREATE FUNCTION fail_beyond_memory(int) RETURNS int IMMUTABLE LANGUAGE c AS '{library}', 'fail_beyond_memory'")

@@ -3,13 +3,12 @@
 about it finds no fault with reads, refreshes and statements on stream tables. Behind pg_trickle it sees all statements
 that the client sends."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import Database, Server, TOP, run_cases  # noqa: E402: needs the path above
+from database import TOP, Database, Server, compile_library, run_cases  # noqa: E402: needs the path above
 
 server = Server()
 LIBRARY = server.folder / "strict_module"
@@ -52,8 +51,7 @@ DROP TABLE src CASCADE
 
 
 def compile_module():
-    include = subprocess.run([os.environ["PG_CONFIG"], "--includedir-server"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", f"-I{include}", "-o", f"{LIBRARY}.so", TOP / "tests/install/strict_module.c"], check=True)
+    compile_library("tests/install/strict_module.c", f"{LIBRARY}.so")
 
 
 def run_all(order, has_event_trigger):

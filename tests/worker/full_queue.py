@@ -6,7 +6,6 @@ import json
 import os
 import select
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,14 +13,14 @@ from pathlib import Path
 import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import TOP, Database, Server, run_cases  # noqa: E402: needs the path above
+from database import Database, Server, compile_library, run_cases  # noqa: E402: needs the path above
 
 library = Path(os.environ["SCRATCH"] + ".lack.so")
 
 
 def start_server():
     """Starts a server whose queue has room for 8 GB, which the disk need not have: no process reads it."""
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, TOP / "tests/faults/lacking_resources.c", "-ldl"], check=True)
+    compile_library("tests/faults/lacking_resources.c", library)
     os.environ.update(LD_PRELOAD=str(library), DISCARDED="/pg_notify/")
     try:
         return Server()
