@@ -134,6 +134,17 @@ SysScanDesc begin_scan(::Relation table, const char *index, ScanKeyData *key, Sn
                               key != nullptr ? 1 : 0, key);
 }
 
+} // namespace
+
+SysScanDesc begin_unordered_scan_by_oid(::Relation table, const char *index, int column, Oid key, ScanKeyData *scan_key,
+                                        Snapshot snapshot)
+{
+    *scan_key = key_of_oid(column, key);
+    return begin_scan(table, index, scan_key, snapshot);
+}
+
+namespace {
+
 TableRows matching_rows(::Relation table, const char *index, ScanKeyData *key, Snapshot snapshot)
 {
     TableRows rows;

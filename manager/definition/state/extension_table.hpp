@@ -63,6 +63,9 @@ bool is_read_by_index(::Relation table);
  * which must exist as long as the scan. */
 SysScanDesc begin_scan_by_oid(::Relation table, const char *index, int column, Oid key, ScanKeyData *scan_key,
                               Snapshot snapshot = nullptr);
+/* As above, in no order: by the index only if is_read_by_index(). */
+SysScanDesc begin_unordered_scan_by_oid(::Relation table, const char *index, int column, Oid key, ScanKeyData *scan_key,
+                                        Snapshot snapshot);
 
 /* Returns the rows of the table under the snapshot, or under the latest one if there is none; no rows if the
  * extension is not in this database. */

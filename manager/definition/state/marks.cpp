@@ -32,10 +32,7 @@ constexpr int mark_column_count = mark_needs_setup_column;
 /* Scans the marks of a stream table, in no order: there are few. */
 SysScanDesc begin_scan(Relation table, Oid relid, ScanKeyData *key, Snapshot snapshot)
 {
-    const bool by_index = definition::is_read_by_index(table);
-    const Oid index = by_index ? definition::extension_relation("pgt_mark_pkey") : InvalidOid;
-    ScanKeyInit(key, mark_relid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-    return systable_beginscan(table, index, by_index, snapshot, 1, key);
+    return definition::begin_unordered_scan_by_oid(table, "pgt_mark_pkey", mark_relid, relid, key, snapshot);
 }
 
 struct Mark {
