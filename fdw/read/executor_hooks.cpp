@@ -226,11 +226,11 @@ bool pass_with_available_snapshot(QueryDesc *query, const Reads &reads)
 
 bool pass(QueryDesc *query, const Reads &reads)
 {
-    const bool is_recorded = begin_wait();
+    if (!begin_wait())
+        return pass_with_available_snapshot(query, reads);
     const Stopwatch waited;
     const bool has_new_snapshot = pass_with_available_snapshot(query, reads);
-    if (is_recorded)
-        wait.ms = static_cast<double>(waited.us()) / 1000;
+    wait.ms = static_cast<double>(waited.us()) / 1000;
     return has_new_snapshot;
 }
 
