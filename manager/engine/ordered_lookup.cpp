@@ -58,10 +58,8 @@ bool are_others_determined(const PlanNode &join, size_t input, const std::vector
     std::vector<bool> by(join.inputs().size());
     for (size_t i = 0; i < join.inputs().size(); i++)
         by[i] = i == input || is_given(join, i, keys);
-    for (size_t i = 0; i < join.inputs().size(); i++)
-        if (!is_determined(join.inputs(), *join.joins_on(), i, by))
-            return false;
-    return true;
+    const std::vector<bool> determined = KeyedInputs(join.inputs(), *join.joins_on()).determined(by);
+    return std::find(determined.begin(), determined.end(), false) == determined.end();
 }
 
 std::optional<KeysAndFirst> mapped(const KeysAndFirst &columns, const std::function<int(int)> &below)

@@ -49,9 +49,9 @@ class Mover final : public PlanMover {
             inputs.push_back(moved(i == number ? rows : join.inputs()[i]));
         std::vector<bool> known(inputs.size(), false);
         known[number] = true;
-        for (size_t i = 0; i < inputs.size(); i++)
-            if (!is_determined(inputs, join.condition(), i, known))
-                return nullptr;
+        const std::vector<bool> determined = KeyedInputs(inputs, join.condition()).determined(known);
+        if (std::find(determined.begin(), determined.end(), false) != determined.end())
+            return nullptr;
         int first = 0;
         for (size_t i = 0; i < number; i++)
             first += inputs[i]->width();

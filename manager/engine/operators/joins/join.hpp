@@ -3,22 +3,13 @@
  */
 #pragma once
 
+#include "engine/operators/joins/join_key.hpp"
 #include "engine/operators/operator.hpp"
 
 namespace pgtrickle::engine {
 
 /* Returns the input to which column `position` of the concatenated inputs belongs, and its place there. */
 std::pair<int, int> origin_in_concatenation(const std::vector<PlanPtr> &inputs, int position);
-/* Returns the key of a join (join_key.cpp); an input may be omitted from it only if it has at most one row for each
- * combination of the other inputs' rows. */
-std::vector<int> joined_key(const std::vector<PlanPtr> &inputs, const Condition &condition,
-                            const std::vector<bool> &may_be_omitted);
-/* Whether the rows of the inputs in `by` meet one row of input `number` at most, as far as keys show. */
-bool is_determined(const std::vector<PlanPtr> &inputs, const Condition &condition, size_t number,
-                   const std::vector<bool> &by);
-/* Whether they meet one at most without regard to the inputs that are not in `by`. */
-bool is_bound(const std::vector<PlanPtr> &inputs, const Condition &condition, size_t number,
-              const std::vector<bool> &by);
 std::string describe_condition(const Condition &condition, const std::vector<Column> &columns);
 
 class Join final : public PlanNode {

@@ -53,7 +53,7 @@ bool reads_only(const Expression &expression, const Places &places, const std::v
 
 /* Inputs of a join that are joined with each other first, in the order written. */
 using Group = std::vector<size_t>;
-using Inputs = std::vector<bool>; /* for each input of the join, whether it is in the set */
+using Inputs = KeyedInputs::Set;
 
 Inputs set_of(const Group &group, size_t count)
 {
@@ -75,7 +75,7 @@ bool is_filtered(PlanPtr input)
 class Nesting {
   public:
     Nesting(const std::vector<PlanPtr> &inputs, const Condition &condition, const Places &places)
-        : inputs_(inputs), condition_(condition), places_(places)
+        : inputs_(inputs), condition_(condition), places_(places), keyed_(inputs, condition)
     {
     }
 
@@ -108,11 +108,8 @@ class Nesting {
   private:
     size_t determined_count(size_t by) const
     {
-        const Inputs set = set_of({by}, inputs_.size());
-        size_t count = 0;
-        for (size_t i = 0; i < inputs_.size(); i++)
-            count += is_determined(inputs_, condition_, i, set) ? 1 : 0;
-        return count;
+        const Inputs determined = keyed_.determined(set_of({by}, inputs_.size()));
+        return static_cast<size_t>(std::count(determined.begin(), determined.end(), true));
     }
     /* The input that determines most inputs; the first of them. */
     size_t first() const
@@ -133,7 +130,7 @@ class Nesting {
         Inputs is_free(count, true);
         is_free[groups[0][0]] = false;
         for (size_t i = 0; i < count; i++)
-            if (is_free[i] && is_bound(inputs_, condition_, i, set_of(groups[0], count))) {
+            if (is_free[i] && keyed_.is_bound(i, set_of(groups[0], count))) {
                 groups.push_back({i});
                 is_free[i] = false;
             }
@@ -141,7 +138,7 @@ class Nesting {
             for (size_t size = 0; size != groups[g].size();) {
                 size = groups[g].size();
                 for (size_t i = 0; i < count; i++)
-                    if (is_free[i] && is_bound(inputs_, condition_, i, set_of(groups[g], count))) {
+                    if (is_free[i] && keyed_.is_bound(i, set_of(groups[g], count))) {
                         groups[g].push_back(i);
                         is_free[i] = false;
                     }
@@ -170,14 +167,15 @@ class Nesting {
     /* Whether the known inputs' rows have one row of the group at most, and some have none. */
     bool is_filtered_once_determined(const Inputs &known, const Group &group) const
     {
-        return has_filter(group) && std::all_of(group.begin(), group.end(), [&](size_t input) {
-                   return is_determined(inputs_, condition_, input, known);
-               });
+        const Inputs determined = keyed_.determined(known);
+        return has_filter(group) &&
+               std::all_of(group.begin(), group.end(), [&](size_t input) { return determined[input]; });
     }
 
     const std::vector<PlanPtr> &inputs_;
     const Condition &condition_;
     const Places &places_;
+    const KeyedInputs keyed_;
 };
 
 /* Removes from `condition` the parts that the known inputs can decide, and returns them. */
