@@ -127,66 +127,106 @@ void sleep(long sleep_ms)
     CHECK_FOR_INTERRUPTS();
 }
 
-/* As request_and_wait(), for stream tables that fit into one request. */
-Obstacle request_at_once(const Oid *relids, int count, Waiter waiter)
+/* The wait for the answer to one request. In PostgreSQL frames: nothing in it has to be destroyed. */
+class Wait {
+  public:
+    Wait(const Oid *relids, int count, Waiter waiter);
+    Obstacle until_answered();
+
+  private:
+    bool is_pending() const;
+    bool is_to_be_given_up();
+    bool is_useless();
+    bool is_for_idle_transaction();
+    void sleep_and_ask();
+    mailbox::Answer request() const { return mailbox::request_refresh(relids_, count_).answer; }
+
+    const Oid *const relids_;
+    const int count_;
+    const Waiter waiter_;
+    const Stopwatch waited_;
+    const int64_t limit_ms_;
+    int64_t now_ms_ = 0;
+    int64_t probing_ms_; /* between searches for a transaction that makes it useless to wait */
+    int64_t probe_at_ms_, idle_probe_at_ms_ = idle_probe_ms;
+    Concerned concerned_ = {nullptr, 0};
+    bool was_locked_ = false; /* until then, a refresh may be running that the idle transaction does not prevent */
+    int managers_left_ = 3;   /* to be requested in place of a manager that exits */
+    mailbox::Answer answer_;
+};
+
+/* A refresh worker waits for a lock twice as long as it takes to the first search, so it is found during that time. */
+Wait::Wait(const Oid *relids, int count, Waiter waiter)
+    : relids_(relids), count_(count), waiter_(waiter), limit_ms_(guc::scan_refresh_timeout_ms)
 {
-    const Stopwatch waited;
-    const int64_t limit_ms = guc::scan_refresh_timeout_ms;
-    /* A refresh worker waits for a lock twice as long, so it is probed during that time. */
     const bool is_known = waited_for_transaction() == own_local_xid();
-    const int64_t usual_ms = std::min<int64_t>(DeadlockTimeout / 4, limit_ms / 4);
-    const int64_t probing_ms = std::max<int64_t>(is_known ? std::min<int64_t>(usual_ms, idle_probe_ms) : usual_ms, 1);
-    int64_t probe_at_ms = probing_ms, idle_probe_at_ms = idle_probe_ms;
-    Concerned concerned = {nullptr, 0};
-    bool was_locked = false; /* until then, a refresh may be running that the idle transaction does not prevent */
-    int managers_left = 3;   /* to be requested in place of a manager that exits */
-    mailbox::Reply reply = mailbox::request_refresh(relids, count);
-    for (int64_t now_ms = 0;; now_ms = waited.ms()) {
-        if (reply.answer != mailbox::Answer::waiting && reply.answer != mailbox::Answer::locked)
-            break;
-        /* The lock may be held by this transaction, and waiting would not help then. */
-        if (reply.answer == mailbox::Answer::locked && mailbox::holds_any())
-            break;
-        const bool is_last = now_ms >= limit_ms;
-        if (now_ms >= probe_at_ms || is_last) {
-            if (waiter == Waiter::caller)
-                check_for_deadlock();
-            if (const Useless why = useless_wait(relids, count, waiter); why != Useless::no) {
-                if (why == Useless::for_me)
-                    waited_for_transaction() = own_local_xid();
-                reply.answer = mailbox::Answer::locked;
-                break;
-            }
-            probe_at_ms = now_ms + probing_ms;
-        }
-        was_locked |= reply.answer == mailbox::Answer::locked;
-        if (is_last) {
-            reply.answer = mailbox::Answer::waiting; /* the lock would have been tried again */
-            break;
-        }
-        if (was_locked && now_ms >= idle_probe_at_ms) {
-            if (concerned.relids == nullptr)
-                find_concerned(relids, count, &concerned);
-            if (waits_for_idle_transaction(concerned)) {
-                reply.answer = mailbox::Answer::locked;
-                break;
-            }
-            idle_probe_at_ms = now_ms + idle_probe_ms;
-        }
-        const int64_t next_ms = was_locked ? std::min(probe_at_ms, idle_probe_at_ms) : probe_at_ms;
-        long rest_ms = static_cast<long>(std::min(limit_ms, next_ms) - now_ms) + 1;
-        if (reply.answer == mailbox::Answer::locked) {
-            sleep(rest_ms < pause_ms ? rest_ms : pause_ms);
-            reply = mailbox::request_refresh(relids, count);
-        } else {
-            sleep(rest_ms);
-            reply = mailbox::reply();
-            if (reply.answer == mailbox::Answer::no_manager && managers_left-- > 0)
-                reply = mailbox::request_refresh(relids, count);
-        }
-    }
+    const int64_t usual_ms = std::min<int64_t>(DeadlockTimeout / 4, limit_ms_ / 4);
+    probing_ms_ = std::max<int64_t>(is_known ? std::min<int64_t>(usual_ms, idle_probe_ms) : usual_ms, 1);
+    probe_at_ms_ = probing_ms_;
+    answer_ = request();
+}
+
+Obstacle Wait::until_answered()
+{
+    while (is_pending() && !is_to_be_given_up())
+        sleep_and_ask();
     mailbox::withdraw_request();
-    return obstacle_of(reply.answer);
+    return obstacle_of(answer_);
+}
+
+/* A lock that another process holds is tried again. It may be held by this transaction, and waiting would not help. */
+bool Wait::is_pending() const
+{
+    return answer_ == mailbox::Answer::waiting || (answer_ == mailbox::Answer::locked && !mailbox::holds_any());
+}
+
+/* Sets the answer if so. */
+bool Wait::is_to_be_given_up()
+{
+    now_ms_ = waited_.ms();
+    was_locked_ |= answer_ == mailbox::Answer::locked;
+    const bool is_last = now_ms_ >= limit_ms_;
+    const bool is_locked = ((now_ms_ >= probe_at_ms_ || is_last) && is_useless()) ||
+                           (!is_last && was_locked_ && now_ms_ >= idle_probe_at_ms_ && is_for_idle_transaction());
+    if (is_locked)
+        answer_ = mailbox::Answer::locked;
+    else if (is_last)
+        answer_ = mailbox::Answer::waiting; /* the lock would have been tried again */
+    return is_locked || is_last;
+}
+
+bool Wait::is_useless()
+{
+    if (waiter_ == Waiter::caller)
+        check_for_deadlock();
+    const Useless why = useless_wait(relids_, count_, waiter_);
+    if (why == Useless::for_me)
+        waited_for_transaction() = own_local_xid();
+    probe_at_ms_ = now_ms_ + probing_ms_;
+    return why != Useless::no;
+}
+
+bool Wait::is_for_idle_transaction()
+{
+    if (concerned_.relids == nullptr)
+        find_concerned(relids_, count_, &concerned_);
+    idle_probe_at_ms_ = now_ms_ + idle_probe_ms;
+    return waits_for_idle_transaction(concerned_);
+}
+
+void Wait::sleep_and_ask()
+{
+    const int64_t next_ms = was_locked_ ? std::min(probe_at_ms_, idle_probe_at_ms_) : probe_at_ms_;
+    const int64_t left_ms = std::min(limit_ms_, next_ms) - now_ms_ + 1;
+    if (answer_ == mailbox::Answer::locked) {
+        sleep(std::min<int64_t>(left_ms, pause_ms));
+        answer_ = request();
+        return;
+    }
+    sleep(left_ms);
+    answer_ = mailbox::reply().answer;
+    if (answer_ == mailbox::Answer::no_manager && managers_left_-- > 0)
+        answer_ = request();
 }
 
 } // namespace
@@ -216,7 +256,7 @@ Obstacle request_and_wait(const Oid *relids, int count, Waiter waiter)
 {
     Obstacle obstacle = Obstacle::none;
     for (int first = 0; first < count && obstacle == Obstacle::none; first += mailbox::max_requested)
-        obstacle = request_at_once(relids + first, std::min(count - first, mailbox::max_requested), waiter);
+        obstacle = Wait(relids + first, std::min(count - first, mailbox::max_requested), waiter).until_answered();
     return obstacle;
 }
 
