@@ -30,9 +30,8 @@ struct FillReceiver {
     DestReceiver receiver; /* must be first */
     Arrangement *arrangement;
     Emitter *emitter;
-    Tuplestorestate *rows; /* of a partitioned heap, until the statement has ended; else null */
-    BulkInsertState bulk;
-    RowHeap *written;          /* the heap written last */
+    Tuplestorestate *rows;     /* of a partitioned heap, until the statement has ended; else null */
+    BulkInsertState bulk;      /* null for a partitioned heap */
     MemoryContext row_context; /* reset after each row */
     MemoryContext batch_context;
     TupleTableSlot *batch[most_rows_in_batch];
@@ -61,11 +60,8 @@ FillReceiver *fill_of(DestReceiver *receiver)
 /* Writes rows of one heap. */
 void write_rows(FillReceiver *fill, TupleTableSlot **rows, int count)
 {
-    RowHeap *target = row_heap_of(fill->arrangement, rows[0]->tts_tableOid);
-    if (target != fill->written)
-        ReleaseBulkInsertStatePin(fill->bulk);
-    fill->written = target;
-    table_multi_insert(target->heap, rows, count, GetCurrentCommandId(true), insert_options(target->heap), fill->bulk);
+    Relation heap = row_heap_of(fill->arrangement, rows[0]->tts_tableOid)->heap;
+    table_multi_insert(heap, rows, count, GetCurrentCommandId(true), insert_options(heap), fill->bulk);
 }
 
 bool is_in_earlier_heap(const TupleTableSlot *one, const TupleTableSlot *other)
@@ -166,7 +162,8 @@ extern "C" void end_fill(DestReceiver *receiver)
     write_batch(fill);
     for (RowHeap *rows = fill->arrangement->row_heaps; rows != nullptr; rows = rows->next)
         table_finish_bulk_insert(rows->heap, insert_options(rows->heap));
-    FreeBulkInsertState(fill->bulk);
+    if (fill->bulk != nullptr)
+        FreeBulkInsertState(fill->bulk);
     for (int i = 0; i < fill->slots; i++)
         ExecDropSingleTupleTableSlot(fill->batch[i]);
     MemoryContextDelete(fill->batch_context);
@@ -300,8 +297,11 @@ DestReceiver *begin_fill(Arrangement *arrangement, Emitter *emitter)
     fill->receiver = {receive_row, start_fill, end_fill, destroy_fill, DestTuplestore};
     fill->arrangement = arrangement;
     fill->emitter = emitter;
-    fill->rows = arrangement->partition_count > 0 ? tuplestore_begin_heap(false, false, work_mem) : nullptr;
-    fill->bulk = GetBulkInsertState();
+    /* Since 16, one state for several heaps would extend each by 64 pages, and lose them with the next heap. */
+    if (arrangement->partition_count > 0)
+        fill->rows = tuplestore_begin_heap(false, false, work_mem);
+    else
+        fill->bulk = GetBulkInsertState();
     fill->row_context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle fill row", ALLOCSET_DEFAULT_SIZES);
     fill->batch_context = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle fill batch", ALLOCSET_DEFAULT_SIZES);
     /* A parallel plan cannot assign the number of the (sub)transaction that its leader writes with. */
