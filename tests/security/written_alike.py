@@ -176,7 +176,7 @@ def executed(schema, text, role, way):
                 cursor.execute(f"SET LOCAL ROLE {other}; SET LOCAL plan_cache_mode = force_generic_plan; EXECUTE made")
         else:
             cursor.execute({"explain": "EXPLAIN (VERBOSE, COSTS OFF) ",
-                            "analyze": "EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) "}.get(way, "") + text)
+                            "analyze": "EXPLAIN (ANALYZE, VERBOSE, BUFFERS OFF, COSTS OFF, TIMING OFF, SUMMARY OFF) "}.get(way, "") + text)
         rows = cursor.fetchall() if cursor.description else None
         if way in ("explain", "analyze"):
             rows = [as_anonymous(schema, line) for (line,) in rows if "Trigger" not in line or "for constraint" in line]
