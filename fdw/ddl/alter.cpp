@@ -66,13 +66,14 @@ struct OptionChange {
 };
 
 /* Returns whether the statement has effects on stream tables among the descendants of the table. An added column may
- * have constraints. */
+ * have constraints; since 18, a constraint can become inheritable. */
 bool is_passed_on(const AlterTableStmt *statement)
 {
     ListCell *cell;
     foreach (cell, statement->cmds) {
         switch (lfirst_node(AlterTableCmd, cell)->subtype) {
         case AT_AddConstraint:
+        case AT_AlterConstraint:
         case AT_AddColumn:
         case AT_SetNotNull:
         case AT_SetStatistics:

@@ -279,6 +279,23 @@ def constraints_that_prove_nothing():
                    ["INSERT INTO child VALUES (3, 9, 1)", "DELETE FROM child WHERE id = 1", "INSERT INTO parent VALUES (9)"])
 
 
+@since(18)
+def a_constraint_does_not_become_one_of_a_stream_table():
+    table("checked_below", "id int PRIMARY KEY, x int", "(1, 1), (2, NULL)")
+    db.run("CREATE TABLE grand (id int, x int); CREATE TABLE above () INHERITS (grand)")
+    db.run("SELECT pgtrickle.create_stream_table('below', 'SELECT id, x FROM checked_below', '520w'); ALTER FOREIGN TABLE below INHERIT above")
+    db.run("ALTER TABLE grand ADD CONSTRAINT x_known NOT NULL x NO INHERIT")
+    for statement in ("ALTER TABLE grand ALTER CONSTRAINT x_known INHERIT", "ALTER TABLE grand ADD COLUMN y int, ALTER CONSTRAINT x_known INHERIT",
+                      "ALTER TABLE above ADD CONSTRAINT other NOT NULL x NOT VALID", "ALTER TABLE above ADD CHECK (x > 1) NOT ENFORCED"):
+        try:
+            db.run(statement)
+            raise AssertionError(f"{statement} was accepted")
+        except psycopg2.errors.FeatureNotSupported:
+            pass
+    found = db.value("SELECT count(*) FROM grand WHERE x IS NULL")
+    assert found == 1, found
+
+
 @since(17)
 def event_triggers_on_login_and_reindex():
     table("e", "id int PRIMARY KEY", "(1)")
