@@ -197,13 +197,26 @@ bool exists(Oid relid, const IndexStmt *statement)
     return true;
 }
 
-/* Creates the index, and puts its name into `name`. The caller has checked the privileges, and passes an error on by
- * naming_index(). Changes `statement`. */
-ObjectAddress create(Oid relid, IndexStmt *statement, const char *text, const char **name, bool may_be_adopted)
+void analyze(Oid relid, IndexStmt *statement, const char *text)
 {
     Relation table = table_open(relid, NoLock);
     storage::analyze_index(statement, table, text);
     table_close(table, NoLock);
+}
+
+/* Checks the privileges on the types that expressions of the analyzed statement name, as define_index() checks none. */
+void check_types(Oid relid, const IndexStmt *statement)
+{
+    require_usage_of_types(statement->whereClause, relid);
+    ListCell *cell;
+    foreach (cell, statement->indexParams)
+        require_usage_of_types(lfirst_node(IndexElem, cell)->expr, relid);
+}
+
+/* Creates the index of an analyzed statement, and puts its name into `name`. The caller has checked the privileges, and
+ * passes an error on by naming_index(). Changes `statement`. */
+ObjectAddress create(Oid relid, IndexStmt *statement, const char **name, bool may_be_adopted)
+{
     if (statement->idxname == nullptr)
         statement->idxname = default_index_name(relid, statement);
     *name = statement->idxname;
@@ -229,7 +242,9 @@ void create_index(const UserStatement &utility)
     });
     const char *name = nullptr;
     storage::naming_index(relid, name, [&] {
-        ObjectAddress index = create(relid, copy, utility.text, &name, true);
+        analyze(relid, copy, utility.text);
+        check_types(relid, copy);
+        const ObjectAddress index = create(relid, copy, &name, true);
         utility.collect([&] { EventTriggerCollectSimpleCommand(index, InvalidObjectAddress, utility.statement()); });
     });
 }
@@ -349,7 +364,8 @@ void restore_index(Oid relid, Oid owner, const DumpedIndex &dumped)
         LockRelationOid(relid, lock_of_stream_table);
         statement->tableSpace = storage::tablespace_of_indexes(served_relation_to_read(relid)->storage);
         set_for_now("default_tablespace", "");
-        const ObjectAddress index = create(relid, statement, nullptr, &name, !dumped.extensions);
+        analyze(relid, statement, nullptr);
+        const ObjectAddress index = create(relid, statement, &name, !dumped.extensions);
         if (!OidIsValid(index.objectId))
             return;
         if (dumped.comment)

@@ -8,6 +8,7 @@
 #include "translate/check/dependence.hpp"
 #include "translate/check/rewrite.hpp"
 #include "translate/check/time_text.hpp"
+#include "translate/check/usable_types.hpp"
 #include "translate/expression/constants.hpp"
 #include "translate/level/level.hpp"
 #include "translate/query/search_and_cycle.hpp"
@@ -51,6 +52,7 @@ engine::Program program_of(const engine::PlanPtr &plan)
     engine::Program program(plan);
     refuse_if(engine::objection(program));
     refuse_if(objection_to_rows(program));
+    refuse_if(objection_to_types(program));
     return program;
 }
 

@@ -6,6 +6,7 @@
 #include "pg/versions/postgres.hpp"
 
 extern "C" {
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
@@ -13,6 +14,7 @@ extern "C" {
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_tablespace.h"
+#include "catalog/pg_type.h"
 #include "commands/tablecmds.h"
 #include "executor/executor.h"
 #include "nodes/parsenodes.h"
@@ -208,9 +210,21 @@ constexpr int rule_entries = PG_VERSION_NUM < 160000 ? 2 : 0;
                                          : pg_database_ownercheck(object, user))
 #define object_aclcheck(class_id, object, user, mode)                                                                  \
     ((class_id) == NamespaceRelationId       ? pg_namespace_aclcheck(object, user, mode)                               \
+     : (class_id) == TypeRelationId          ? pg_type_aclcheck(object, user, mode)                                    \
      : (class_id) == ForeignServerRelationId ? pg_foreign_server_aclcheck(object, user, mode)                          \
                                              : pg_tablespace_aclcheck(object, user, mode))
 #endif
+
+/* Since 15.19, 16.15, 17.11 and 18.6 PostgreSQL asks for USAGE on the types that a stored expression names. Raises an
+ * error as these do for an index of the relation; `expression` may be NULL. */
+inline void require_usage_of_types([[maybe_unused]] ::Node *expression, [[maybe_unused]] Oid relid)
+{
+#if PG_VERSION_NUM >= 180006 || (PG_VERSION_NUM >= 170011 && PG_VERSION_NUM < 180000) ||                               \
+    (PG_VERSION_NUM >= 160015 && PG_VERSION_NUM < 170000) || (PG_VERSION_NUM >= 150019 && PG_VERSION_NUM < 160000)
+    if (expression != nullptr)
+        CheckUsageOnTypesInSingleRelExpr(expression, relid, GetUserId());
+#endif
+}
 
 /* Whether the current user owns the object. */
 inline bool owns_relation(Oid relid)

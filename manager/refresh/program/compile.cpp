@@ -169,6 +169,8 @@ void compile_query(Compiled &compiled)
     if (has_program || !compiled.has_current_layout) {
         compiled.asked = call([&] { return asked_rights_of(rewritten, compiled.context); });
         add_used_by_query(&compiled.objects, rewritten);
+    } else { /* USAGE on a type decides whether there is a program */
+        add_known(&compiled.objects, call([=] { return known_objects_of(rewritten); }));
     }
     const bool has_recorded = compiled.has_current_layout;
     if (has_recorded) {
