@@ -359,10 +359,10 @@ std::vector<Outcome> refresh_batch_openly(const BatchRequest &request, SkippedMe
     return outcomes;
 }
 
-[[noreturn]] void rethrow_without_texts(const MemberError &error)
+[[noreturn]] void rethrow_without_texts(const MemberError &error, const BatchRequest &request)
 {
     try {
-        raise_without_texts(*error.whole, error.hidden_as, "refresh");
+        raise_without_texts(*error.whole, error.hidden_as, "refresh", !request.is_at_commit);
     } catch (const PgError &hidden) {
         MemberError shown = error;
         shown.data = hidden.data;
@@ -379,7 +379,7 @@ std::vector<Outcome> refresh_batch(const BatchRequest &request, SkippedMembers *
     } catch (const MemberError &error) {
         if (error.hidden_as.empty() || error.is_public)
             throw;
-        rethrow_without_texts(error);
+        rethrow_without_texts(error, request);
     }
 }
 

@@ -66,12 +66,11 @@ bool hides_statements()
     return is_hiding;
 }
 
-void raise_without_texts(const ErrorData &error, const std::string &name, const char *verb)
+void raise_without_texts(const ErrorData &error, const std::string &name, const char *verb, bool is_in_history)
 {
     if (is_interruption(error))
         raise({.sqlstate = error.sqlerrcode, .message = error.message});
     call([&] { log_whole(error, name.c_str(), verb); });
-    const bool is_in_history = strcmp(verb, "refresh") == 0;
     raise({.sqlstate = shown_sqlstate(error.sqlerrcode),
            .message = std::string("could not ") + verb + " stream table " + name,
            .hint = is_in_history

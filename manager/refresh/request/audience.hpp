@@ -6,7 +6,7 @@
  * source. Errors of the owner's query and functions quote data. Roles that may see the stream table's texts
  * (definition/texts.hpp) see these errors as they are. For all other roles, the functions below, and no other
  * code, replace an error by "could not refresh stream table s.t" with the class of the SQLSTATE and nothing
- * else. The whole error is written to the history and to the server's log.
+ * else. The whole error is written to the server's log, and that of a refresh to the history, but for one at a commit.
  *
  * C++ frames unless said otherwise; they throw PgError.
  */
@@ -40,8 +40,10 @@ class Audience {
 bool hides_statements();
 
 /* Raises the replacement of `error`, of the stream table `name`, for roles that may not see it, and logs the
- * whole error. `verb` is the operation that failed: refresh, redefine, explain. */
-[[noreturn]] void raise_without_texts(const ErrorData &error, const std::string &name, const char *verb);
+ * whole error. `verb` is the operation that failed: refresh, redefine, explain. Whether the history has the error, too,
+ * or will have it, decides what the hint says. */
+[[noreturn]] void raise_without_texts(const ErrorData &error, const std::string &name, const char *verb,
+                                      bool is_in_history);
 
 /* Runs `act`, which is the part of the refresh that concerns `relid`: its errors become MemberErrors of
  * `relid`. */
@@ -73,7 +75,7 @@ template <class Act> auto for_stream_table(Oid relid, const char *verb, Act act)
             throw;
         hidden = error.data; /* in the memory of the transaction */
     }
-    raise_without_texts(*hidden, audience.name(), verb);
+    raise_without_texts(*hidden, audience.name(), verb, false);
 }
 
 } // namespace pgtrickle::refresh
