@@ -40,6 +40,7 @@
 #include "pg/boundary.hpp"
 #include "pg/hooks.hpp"
 #include "refresh/at_commit.hpp"
+#include "refresh/code/refused_code.hpp"
 #include "refresh/program/compiled.hpp"
 #include "refresh/program/row_statistics.hpp"
 #include "storage/bound.hpp"
@@ -167,6 +168,7 @@ void finish(QueryDesc *query, const Next &next)
 
 /* In this order: a dropped stream table ceases to be defined before it ceases to be a source. */
 constexpr ObjectAccessHandler object_access[] = {
+    refresh::refuse_unknown_function,
     handle_object_access,
     check_name_of_reserved,
     capture::watch_object,

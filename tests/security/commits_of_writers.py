@@ -6,6 +6,7 @@ group or of an atomic set. Interpreted code, and what other extensions read, run
 ended their parts of the transaction by then. And no owner decides what a commit does for others."""
 
 import sys
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -194,6 +195,37 @@ def damaged_capture_makes_no_commit_slow():
     assert answer("TABLE of_one") == answer("SELECT id, x FROM t")
 
 
-run_cases([no_commit_stores_what_has_no_deltas, nothing_of_other_extensions_runs_at_a_commit, an_owner_keeps_no_commit_from_refreshing_for_others,
+def repeat(until, run, *statements):
+    while time.monotonic() < until:
+        for statement in statements:
+            run(statement)
+
+
+def code_that_is_added_meanwhile_runs_at_no_commit():
+    """The planner evaluates the expressions of a table's indexes and statistics when it opens the table."""
+    db.run(f"""CREATE TABLE fact (id int PRIMARY KEY, v int); CREATE TABLE dim (v int PRIMARY KEY, t text); INSERT INTO fact SELECT i, i % 5 FROM generate_series(1, 500) i;
+        INSERT INTO dim SELECT i, 't' || i FROM generate_series(0, 9) i; CREATE INDEX ON fact (v); ALTER TABLE fact OWNER TO {OWNER}; ALTER TABLE dim OWNER TO {OWNER}; GRANT ALL ON fact TO {WRITER};
+        CREATE FUNCTION heard(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$BEGIN IF current_query() LIKE 'UPDATE%' THEN RAISE WARNING 'heard'; END IF; RETURN i; END$$""")
+    query = "SELECT d.t, count(*) AS n FROM fact f JOIN dim d ON d.v = f.v GROUP BY d.t"
+    create("of_both", query)
+    for statements in (("CREATE INDEX added ON dim ((v + heard(1)))", "DROP INDEX added"), ("CREATE INDEX added ON dim (v) WHERE v > heard(-1)", "DROP INDEX added"),
+                       ("CREATE STATISTICS added ON (v + heard(1)), t FROM dim", "ANALYZE dim", "DROP STATISTICS added")):
+        until, messages = time.monotonic() + 6, []
+        with closing(db.connect(user=OWNER)) as owner, closing(writer()) as first, closing(writer()) as second:
+            beside = [threading.Thread(target=repeat, args=(until, owner.cursor().execute, *statements))] + [
+                threading.Thread(target=repeat, args=(until, session.cursor().execute, *(f"UPDATE fact SET v = {v} WHERE id = {number}" for v in range(5))))
+                for number, session in enumerate((first, second), 1)]
+            for thread in beside:
+                thread.start()
+            for thread in beside:
+                thread.join()
+            messages = first.notices + second.notices
+        assert not messages, f"{statements[0]}: {messages[:2]}"
+    db.run("SET pg_trickle.max_staleness = 0")
+    assert answer("TABLE of_both") == answer(query)
+    db.run("RESET pg_trickle.max_staleness")
+
+
+run_cases([no_commit_stores_what_has_no_deltas, code_that_is_added_meanwhile_runs_at_no_commit, nothing_of_other_extensions_runs_at_a_commit, an_owner_keeps_no_commit_from_refreshing_for_others,
            damaged_capture_makes_no_commit_slow, what_is_stored_does_not_depend_on_the_writers_settings])
 db.drop()

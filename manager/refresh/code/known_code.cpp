@@ -37,18 +37,6 @@ bool is_in_c(const FormData_pg_proc *function)
     return function->prolang == INTERNALlanguageId || function->prolang == ClanguageId;
 }
 
-/* Whether the function is in C, and can be replaced by a superuser only. */
-bool is_compiled(Oid function)
-{
-    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-    if (!HeapTupleIsValid(tuple))
-        return false;
-    const auto *form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
-    const bool answer = is_in_c(form) && superuser_arg(form->proowner);
-    ReleaseSysCache(tuple);
-    return answer;
-}
-
 /* Whether the function takes what is none of SQL's: the representation of a value, whose type another argument names,
  * or a state. */
 bool takes_internals(const FormData_pg_proc *function)
@@ -116,6 +104,17 @@ template <class IsKnown> bool are_members_known(int cache, Oid key, IsKnown is_k
 }
 
 } // namespace
+
+bool is_compiled(Oid function)
+{
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const auto *form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+    const bool answer = is_in_c(form) && superuser_arg(form->proowner);
+    ReleaseSysCache(tuple);
+    return answer;
+}
 
 /* Adds the object to those that have been looked at; returns false if it is one of them. */
 bool KnownCode::is_first_of(List **seen, Oid object)

@@ -23,6 +23,9 @@ extern "C" {
 
 namespace pgtrickle::refresh {
 
+/* Whether the function is in C, and can be replaced by a superuser only. */
+bool is_compiled(Oid function);
+
 /* A function of PostgreSQL that looks for the casts of a type, as those of JSON do, is not known beside a type of a
  * user anywhere in the query. */
 struct KnownCode {

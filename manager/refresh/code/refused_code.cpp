@@ -1,0 +1,23 @@
+#include "refresh/code/refused_code.hpp"
+
+#include "refresh/code/interpreted_code.hpp"
+#include "refresh/code/known_code.hpp"
+
+extern "C" {
+#include "access/transam.h"
+#include "catalog/pg_proc.h"
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle::refresh {
+
+void refuse_unknown_function(ObjectAccessType access, Oid class_id, Oid object_id, int, void *)
+{
+    if (access != OAT_FUNCTION_EXECUTE || class_id != ProcedureRelationId || !KnownCodeOnly::is_in_force() ||
+        object_id < FirstNormalObjectId || is_compiled(object_id))
+        return;
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                    errmsg("function %s must not run at a commit", get_func_name(object_id))));
+}
+
+} // namespace pgtrickle::refresh
