@@ -80,7 +80,7 @@ state::VisibleRow visible_row_of(Oid relid, Snapshot snapshot)
 struct Walk {
     bool own_only;         /* without upstreams that are not refreshed for their dependents */
     TimestampTz begun_at;  /* time dependence counts as a pending change of what was refreshed before */
-    bool as_query = false; /* what the query sees of a source without a logged change counts as well */
+    bool as_query = false; /* what the query sees without a logged change of a source counts as well */
 };
 
 /* Whether a refresh of `relid` that is due does not refresh `upstream`, which is refreshed when its own schedule
@@ -117,7 +117,8 @@ bool has_pending_upstream(Oid relid, const state::VisibleRow &seen, Snapshot sna
     const std::optional<Frontier> frontier = frontier_of(seen);
     if (--left < 0 || !frontier || seen.needs_reinit)
         return true;
-    if (seen.data_timestamp < walk.begun_at && call([=] { return is_time_dependent(relid); }))
+    if (walk.as_query ? call([=] { return may_differ_without_change(relid); })
+                      : seen.data_timestamp < walk.begun_at && call([=] { return is_time_dependent(relid); }))
         return true;
     for (const Source &source : definition::sources_of(relid)) {
         if (walk.as_query ? may_differ_from_log(source.relid, *frontier, snapshot)
@@ -196,7 +197,7 @@ bool may_differ_from_query(Oid relid, Snapshot snapshot, const state::VisibleRow
 {
     return enter([&] {
         int left = 1000;
-        return has_pending_upstream(relid, row, snapshot, {false, DT_NOEND, true}, left);
+        return has_pending_upstream(relid, row, snapshot, {false, DT_NOBEGIN, true}, left);
     });
 }
 

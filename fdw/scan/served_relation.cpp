@@ -5,8 +5,10 @@
 #include "definition/option_row.hpp"
 #include "definition/options.hpp"
 #include "definition/query/output_columns.hpp"
+#include "mailbox/mailbox.hpp"
 #include "pg/context.hpp"
 #include "pg/relation_listeners.hpp"
+#include "pg/relation_row.hpp"
 #include "storage/storage.hpp"
 #include "translate/check/dependence.hpp"
 #include "translate/translate.hpp"
@@ -26,6 +28,7 @@ extern "C" {
 #include "utils/syscache.h"
 }
 
+#include <algorithm>
 #include <cstring>
 
 namespace pgtrickle {
@@ -324,12 +327,27 @@ const ServedRelation *look_up_dependence(Oid relid)
     return look_up(relid);
 }
 
+/* Whether row-level security is enabled for a table that the query reads. */
+bool reads_with_policies(Oid relid)
+{
+    return enter([=] {
+        const std::vector<Source> sources = definition::sources_of(relid);
+        return std::any_of(sources.begin(), sources.end(),
+                           [](const Source &source) { return call([&] { return has_row_security(source.relid); }); });
+    });
+}
+
 } // namespace
 
 bool is_time_dependent(Oid relid)
 {
     const ServedRelation *entry = look_up_dependence(relid);
     return entry != nullptr && entry->is_time_dependent;
+}
+
+bool may_differ_without_change(Oid relid)
+{
+    return is_time_dependent(relid) || (mailbox::may_lack_roles(relid) && reads_with_policies(relid));
 }
 
 bool may_read_unknown_tables(Oid relid)

@@ -72,6 +72,9 @@ bool keeps_own_schedule(Oid relid);
  * directly. The first call analyses the query, and locks the stream table for that: it may be an upstream that is
  * being altered or dropped. */
 bool is_time_dependent(Oid relid);
+/* Returns true if the rows may not be the answer of the query although no source has a change that they lack: it is
+ * time-dependent, or roles, which decide the policies in force, may have changed since the last refresh. */
+bool may_differ_without_change(Oid relid);
 /* Returns true if functions of the query may read tables that are not known. Otherwise as is_time_dependent(). */
 bool may_read_unknown_tables(Oid relid);
 

@@ -174,6 +174,9 @@ struct OwnEffects {
     bool is_current = false;  /* it refreshed it, and no transaction has changed a source since */
 };
 OwnEffects own_effects(Oid relid) noexcept;
+/* Returns true unless it is known that roles have not changed, by this transaction either, since the last refresh of
+ * `relid`, or that its rows do not depend on them. */
+bool may_lack_roles(Oid relid) noexcept;
 /* Whether this transaction holds the lock of any stream table, so that the manager might wait for it. */
 bool holds_any() noexcept;
 

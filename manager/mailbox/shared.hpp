@@ -262,7 +262,8 @@ void forget_own_workers() noexcept;
 void stop_waiting(ManagerSlot *slot) noexcept;
 
 /* ---- transaction.cpp, utility.cpp ---- */
-bool has_changed_any() noexcept; /* whether this transaction has noted a change */
+bool has_changed_any() noexcept;   /* whether this transaction has noted a change */
+bool has_changed_roles() noexcept; /* … of roles */
 /* Finishes the counter of a COMMIT PREPARED that this backend has started and not finished, and notifies the manager.
  */
 void finish_commit_prepared() noexcept;

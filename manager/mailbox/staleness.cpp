@@ -222,6 +222,19 @@ bool has_reading(Oid relid, bool (*matches)(uint32_t slot)) noexcept
     return is_found;
 }
 
+bool may_lack_roles(Oid relid) noexcept
+{
+    if (!is_available() || has_changed_roles())
+        return true;
+    LWLockAcquire(shared->entry_lock, LW_SHARED);
+    const Entry *entry = find_entry(relid);
+    bool may_lack = entry == nullptr || !entry->has_readings;
+    for (int32_t cell = may_lack ? no_cell : entry->first_cell; cell != no_cell; cell = cells[cell].next)
+        may_lack |= cells[cell].slot == roles_slot() && is_changed(cells[cell]);
+    LWLockRelease(shared->entry_lock);
+    return may_lack;
+}
+
 MailboxStatus status_of(Oid relid) noexcept
 {
     MailboxStatus result;

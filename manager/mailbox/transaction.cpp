@@ -387,6 +387,11 @@ bool has_changed_any() noexcept
     return local().changed_count > 0;
 }
 
+bool has_changed_roles() noexcept
+{
+    return find_changed(roles_slot()) != nullptr;
+}
+
 bool holds_any() noexcept
 {
     return !local().pending.empty() || local().is_pending_lost;

@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 """Shows that a stream table follows its owner's row-level security when roles change in a session of another database, with
 the extension or without it, and no source changes: exemptions, memberships, the owner of the database, and in a prepared
-transaction."""
+transaction. An exact read does so at once, whoever has changed the roles, also within the transaction that does."""
 
 import sys
 from pathlib import Path
@@ -80,15 +80,16 @@ def refreshes():
 
 
 def what_changes_no_policy_refreshes_nothing():
+    recorded = "SELECT count(*) FROM pgtrickle.get_refresh_history('of_plain') WHERE rows_inserted = 1"
     db.run("INSERT INTO plain VALUES (1)")
-    db.wait_for("SELECT count(*) FROM of_plain", 1)
+    db.wait_for(recorded, 1)
     before = refreshes()
     for statement in (f"ALTER ROLE {OWNER} PASSWORD 'x'", "CREATE ROLE rd_new", f"BEGIN; GRANT {FRIENDS} TO {OWNER}; ROLLBACK", "ALTER ROLE rd_new LOGIN",
                       "SET ROLE rd_new; DROP OWNED BY rd_new; REASSIGN OWNED BY rd_new TO rd_new; RESET ROLE"):
         elsewhere.cursor().execute(statement)
     # The manager looks at all stream tables, and refreshes one.
     db.run("INSERT INTO plain VALUES (2)")
-    db.wait_for("SELECT count(*) FROM of_plain", 2)
+    db.wait_for(recorded, 2)
     assert refreshes() == before + 1, db.run("SELECT * FROM pgtrickle.pgt_refresh_history ORDER BY refresh_id DESC LIMIT 5")
     # Roles do not matter where there are no policies.
     elsewhere.cursor().execute("GRANT rd_new TO rd_friends")
@@ -98,8 +99,50 @@ def what_changes_no_policy_refreshes_nothing():
     elsewhere.cursor().execute("DROP ROLE rd_new")
 
 
+def exact_reads():
+    """Of stream tables whose next refresh is far away, by look-ups, too."""
+    version = int(db.value("SHOW server_version_num"))
+    db.run(f"SET ROLE {OWNER}")
+    for name, query in QUERIES.items():
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, '520w')", f"far_{name}", query.replace("groups", "far_groups"))
+    db.run("RESET ROLE; SET pg_trickle.read_mode = exact; CREATE ROLE rd_admin")
+
+    def refreshed():
+        for name in QUERIES:
+            db.run(f"SELECT pgtrickle.refresh_stream_table('far_{name}')")
+
+    def compare(when):
+        for name in QUERIES:
+            found, wanted = sorted(db.run(f"TABLE far_{name}")), answer(name)
+            assert found == wanted, (when, name, found, wanted)
+        wanted = len([row for row in answer("rows") if row[0] == 1])
+        assert db.value("SELECT count(*) FROM far_rows WHERE id = 1") == wanted, when
+
+    changes = [f"ALTER ROLE {OWNER} BYPASSRLS", f"ALTER ROLE {OWNER} NOBYPASSRLS", f"GRANT {FRIENDS} TO {OWNER}", f"REVOKE {FRIENDS} FROM {OWNER}",
+               f'ALTER DATABASE "{db.name}" OWNER TO {OWNER}', f'ALTER DATABASE "{db.name}" OWNER TO postgres']
+    if version >= 160000:
+        again = f"GRANT {FRIENDS} TO rd_admin WITH ADMIN OPTION; SET ROLE rd_admin; GRANT {FRIENDS} TO {OWNER}; RESET ROLE"
+        changes += [again, f"REVOKE {FRIENDS} FROM rd_admin CASCADE", again, f"REVOKE ADMIN OPTION FOR {FRIENDS} FROM rd_admin CASCADE", again,
+                    "DROP OWNED BY rd_admin", f"GRANT {FRIENDS} TO {OWNER}", f"GRANT {FRIENDS} TO {OWNER} WITH INHERIT FALSE", f"REVOKE {FRIENDS} FROM {OWNER}"]
+    for statement in changes:
+        refreshed()
+        compare("before " + statement)
+        for end in "ROLLBACK", "COMMIT":
+            db.run(f"BEGIN; {statement}")
+            compare(f"within {statement}")
+            db.run(end)
+            compare(f"after {end} of {statement}")
+    for statement in changes:
+        refreshed()
+        elsewhere.cursor().execute(statement)
+        compare("elsewhere: " + statement)
+    db.run("RESET pg_trickle.read_mode; DROP ROLE rd_admin")
+    for name in reversed(QUERIES):
+        db.run(f"SELECT pgtrickle.drop_stream_table('far_{name}')")
+
+
 try:
-    run_cases([exemptions, memberships, the_owner_of_the_database, a_prepared_transaction, what_changes_no_policy_refreshes_nothing])
+    run_cases([exemptions, memberships, the_owner_of_the_database, a_prepared_transaction, what_changes_no_policy_refreshes_nothing, exact_reads])
 finally:
     elsewhere.close()
     db.drop()
