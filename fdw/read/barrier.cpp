@@ -210,40 +210,53 @@ void report(Oid relid, Obstacle obstacle)
     apply_on_stale(relid, obstacle);
 }
 
-} // namespace
+/* The stream tables that a refresh in this transaction has left out, and why. */
+struct LeftHere {
+    bool is_locked; /* nothing was refreshed */
+    Oid *held, *beside_failed;
+    int held_count, beside_failed_count;
+    SkippedUpstreams upstreams;
+};
 
-bool refresh_here(const Oid *relids, int count)
+LeftHere refresh_what_can_be(const Oid *relids, int count)
 {
     const bool goes_by_schedules = std::none_of(relids, relids + count, has_to_be_current);
-    const SkippedUpstreams left = refresh_others(relids, count, goes_by_schedules);
-    auto *held = static_cast<Oid *>(palloc(sizeof(Oid) * count));
-    auto *beside_failed = static_cast<Oid *>(palloc(sizeof(Oid) * count));
-    int held_count = 0, beside_failed_count = 0;
-    const bool is_locked = enter([&] {
+    LeftHere left = {};
+    left.upstreams = refresh_others(relids, count, goes_by_schedules);
+    left.held = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+    left.beside_failed = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+    enter([&] {
         const std::vector<Oid> members(relids, relids + count);
         refresh::SkippedMembers skipped = refresh_when_free(members);
-        if (OidIsValid(skipped.locked))
-            return true;
+        left.is_locked = OidIsValid(skipped.locked);
+        if (left.is_locked)
+            return;
         for (Oid each : members)
             if (std::find(skipped.held.begin(), skipped.held.end(), each) == skipped.held.end() &&
                 call([=] { return has_to_be_current(each); }) && lacks_what_was_left_out(each, skipped.upstreams))
                 skipped.held.push_back(each);
-        held_count = static_cast<int>(skipped.held.size());
-        std::copy(skipped.held.begin(), skipped.held.end(), held);
-        beside_failed_count = static_cast<int>(skipped.beside_failed.size());
-        std::copy(skipped.beside_failed.begin(), skipped.beside_failed.end(), beside_failed);
-        return false;
+        left.held_count = static_cast<int>(skipped.held.size());
+        std::copy(skipped.held.begin(), skipped.held.end(), left.held);
+        left.beside_failed_count = static_cast<int>(skipped.beside_failed.size());
+        std::copy(skipped.beside_failed.begin(), skipped.beside_failed.end(), left.beside_failed);
     });
-    for (int i = 0; is_locked && i < count; i++)
+    return left;
+}
+
+} // namespace
+
+bool refresh_here(const Oid *relids, int count)
+{
+    const LeftHere left = refresh_what_can_be(relids, count);
+    for (int i = 0; left.is_locked && i < count; i++)
         report(relids[i], Obstacle::locked);
-    for (int i = 0; i < beside_failed_count; i++)
-        apply_on_stale(beside_failed[i], Obstacle::own_changes);
-    for (int i = 0; i < held_count; i++)
-        report(held[i], Obstacle::held);
-    for (int i = 0; i < left.count; i++)
-        apply_on_stale(left.list[i].relid, left.list[i].obstacle);
-    pfree(held);
-    return !is_locked && held_count + beside_failed_count + left.count == 0;
+    for (int i = 0; i < left.beside_failed_count; i++)
+        apply_on_stale(left.beside_failed[i], Obstacle::own_changes);
+    for (int i = 0; i < left.held_count; i++)
+        report(left.held[i], Obstacle::held);
+    for (int i = 0; i < left.upstreams.count; i++)
+        apply_on_stale(left.upstreams.list[i].relid, left.upstreams.list[i].obstacle);
+    return !left.is_locked && left.held_count + left.beside_failed_count + left.upstreams.count == 0;
 }
 
 bool can_refresh_all_here(const Oid *relids, int count)
@@ -323,7 +336,7 @@ Passed refresh_ahead(const Oid *relids, int count)
             own[own_count++] = relids[i];
     }
     if (own_count > 0)
-        (void)refresh_here(own, own_count);
+        (void)refresh_what_can_be(own, own_count);
     (void)request_and_wait(requested, requested_count, Waiter::statement);
     return {own_count > 0, true, requested_count > 0};
 }
