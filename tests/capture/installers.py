@@ -158,6 +158,20 @@ def a_reader_whose_installer_has_gone_does_its_work():
     assert locked.creators[0].error is None, locked.creators[0].error
 
 
+def an_installer_that_waits_for_its_session_ends_without_a_fatal_message():
+    log = server.folder / "server.log"
+    begun_at = log.stat().st_size
+    db.run("CREATE TABLE migrated (id int PRIMARY KEY, v int); INSERT INTO migrated VALUES (1, 2)")
+    db.run("SELECT pgtrickle.create_stream_table('st_migrated', 'SELECT id FROM migrated', '1h')")
+    db.run("BEGIN")
+    db.run("DROP FOREIGN TABLE st_migrated")  # its locks exclude the installer, which captures another column
+    db.run("SELECT pgtrickle.create_stream_table('st_migrated', 'SELECT id, v FROM migrated', '1h')")
+    db.run("COMMIT")
+    assert db.value("SELECT v FROM st_migrated") == 2
+    db.wait_for(INSTALLERS, 0)
+    assert b"FATAL" not in log.read_bytes()[begun_at:], log.read_bytes()[begun_at:].decode()
+
+
 try:
     run_cases([
         an_owner_has_one_installer_which_gives_up,
@@ -165,6 +179,7 @@ try:
         lock_timeout_ends_what_installers_wait_for,
         an_installer_goes_with_its_reader,
         a_reader_whose_installer_has_gone_does_its_work,
+        an_installer_that_waits_for_its_session_ends_without_a_fatal_message,
     ])
 finally:
     server.destroy()

@@ -1,6 +1,10 @@
 /*
  * The installer: begins the capture of sources for a stream table that another session creates or fills,
  * commits, and exits. See capture/installer.hpp.
+ *
+ * Invariant: SIGTERM cancels what the installer does instead of ending the process, which then exits by itself. A
+ * session that does the work itself, or goes, ends its installer, and that is nothing for the server's log, where
+ * PostgreSQL's own handler leaves a FATAL.
  */
 #include "capture/capture.hpp"
 #include "capture/installer.hpp"
@@ -9,6 +13,7 @@
 #include "worker/worker.hpp"
 
 extern "C" {
+#include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "storage/dsm.h"
@@ -22,6 +27,7 @@ extern "C" {
 
 extern "C" {
 PGDLLEXPORT void pgtrickle_installer_main(Datum argument);
+static void pgtrickle_end_installer(int signal);
 }
 
 namespace pgtrickle::worker {
@@ -31,9 +37,13 @@ namespace {
 using capture::InstallerOutcome;
 using capture::InstallerTask;
 
+volatile sig_atomic_t is_asked_to_end = 0;
+
 /* PostgreSQL frame. */
 void install(const InstallerTask *task)
 {
+    QueryCancelHoldoffCount = 0;
+    CHECK_FOR_INTERRUPTS();
     List *sources = NIL;
     const int32 *next = task->numbers;
     for (int i = 0; i < task->count; i++, next += 2 + next[1])
@@ -60,7 +70,7 @@ void run(InstallerTask *task)
         pgstat_report_activity(STATE_RUNNING, "starting to capture sources of a stream table");
     });
     const std::optional<TransactionFailure> failure = in_transaction([=] { call([=] { install(task); }); });
-    if (failure)
+    if (failure && is_asked_to_end == 0)
         call([&] {
             ereport(LOG,
                     (errcode(failure->sqlstate),
@@ -79,10 +89,17 @@ void run(InstallerTask *task)
 
 } // namespace pgtrickle::worker
 
+extern "C" void pgtrickle_end_installer(int signal)
+{
+    pgtrickle::worker::is_asked_to_end = 1;
+    StatementCancelHandler(signal);
+}
+
 extern "C" void pgtrickle_installer_main(Datum argument)
 {
     using namespace pgtrickle;
-    pqsignal(SIGTERM, die);
+    QueryCancelHoldoffCount = 1; /* until there is a transaction to cancel; the macro does not compile as C++ 20 */
+    pqsignal(SIGTERM, pgtrickle_end_installer);
     BackgroundWorkerUnblockSignals();
     dsm_segment *segment = dsm_attach(DatumGetUInt32(argument));
     if (segment == nullptr) /* the waiting session has gone */
