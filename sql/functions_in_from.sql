@@ -34,7 +34,11 @@ INSERT INTO kept VALUES
   ('of_a_correlated_one', 'SELECT t.id, g FROM t LEFT JOIN LATERAL generate_series(1, (SELECT max(s.worth) FROM s WHERE s.worth <= t.n)) g ON g <> 2'),
   ('values_of_subqueries', 'SELECT t.id, v.x FROM t, LATERAL (VALUES (t.n), ((SELECT count(*) FROM s WHERE s.worth < t.n))) v(x)'),
   ('once_a_row', 'SELECT id, x FROM t, abs(n) x'),
-  ('a_cast', 'SELECT id, x FROM t, CAST(n AS text) x');
+  ('a_cast', 'SELECT id, x FROM t, CAST(n AS text) x'),
+  ('casts_of_expressions', 'SELECT id, x, y, z FROM t, CAST(n * 2 AS numeric(6,2)) x, CAST(line || ''!'' AS varchar(3)) y, CAST(CASE WHEN n > 2 THEN id END AS bigint) z'),
+  ('casts_of_constants', 'SELECT id, x, y, z, count(*) AS n FROM CAST(1 AS bigint) x, CAST(NULL AS int) y, CAST(''a'' AS text) z, t GROUP BY id, x, y, z'),
+  ('casts_in_lockstep', 'SELECT id, a, b, o FROM t, ROWS FROM (unnest(tags), CAST(n + 1 AS text)) WITH ORDINALITY x(a, b, o)'),
+  ('casts_to_rows', 'SELECT id, x.p, x.q, y FROM t LEFT JOIN CAST(ROW(n, line) AS pair) x ON x.p > 2, CAST(ARRAY[n, id] AS numeric[]) y');
 SELECT pgtrickle.create_stream_table('functions_in_from.' || name, query, '520w', 'DIFFERENTIAL') FROM kept \g /dev/null
 
 

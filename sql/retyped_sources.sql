@@ -15,6 +15,7 @@ SELECT pgtrickle.create_stream_table(name, query, '520w', CASE name WHEN 'in_ful
 CREATE FOREIGN TABLE declared (id int, label text, n bigint) SERVER pgtrickle OPTIONS (query 'SELECT id, name, n FROM item', schedule '520w');
 INSERT INTO kept VALUES ('declared', 'SELECT id, name::text, n::bigint FROM item');
 CREATE INDEX plain_name ON plain (name, lower(name));
+CREATE INDEX plain_cast ON plain (((n + id)::numeric)) WHERE (n * 2)::bigint >= 0;
 COMMENT ON INDEX plain_name IS 'by name';
 CREATE FUNCTION types(st text) RETURNS text LANGUAGE sql AS $$
   SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum) FROM pg_attribute
@@ -52,6 +53,8 @@ SELECT * FROM wrong();
 CALL change_all();
 SELECT refresh_all();
 SELECT * FROM wrong();
+SELECT split_part(indexdef, ' USING ', 2) AS definition FROM pg_indexes WHERE indexname = 'plain_cast';
+DROP INDEX plain_cast;
 
 -- a_stream_table_reads_it_exactly_in_the_same_transaction
 BEGIN;

@@ -25,6 +25,7 @@ CREATE FOREIGN TABLE st () SERVER pgtrickle OPTIONS (query 'SELECT id, g FROM ui
 CREATE INDEX by_literal ON st ((g = ANY ('{1}'::checked_int[]::int[])));
 CREATE INDEX by_predicate ON st (id DESC, g) WHERE g > 1;
 CREATE INDEX by_constant ON st ((g + unsteady(1)));
+CREATE INDEX by_cast ON st (((g + id)::numeric));
 SELECT pg_get_userbyid(relowner) AS owner, indexname FROM pg_indexes JOIN pg_class ON relname = indexname
   WHERE schemaname = 'pg_trickle_storage' AND indexname LIKE 'by%' ORDER BY 2;
 RESET ROLE;

@@ -357,10 +357,7 @@ void restore_index(Oid relid, Oid owner, const DumpedIndex &dumped)
     storage::naming_index(relid, name, [&] {
         IndexStmt *statement = parsed_index(dumped.definition.c_str());
         check_kind(relid, statement);
-        resolve_types(statement->whereClause);
-        ListCell *cell;
-        foreach (cell, statement->indexParams)
-            resolve_types(lfirst_node(IndexElem, cell)->expr);
+        resolve_types(statement);
         LockRelationOid(relid, lock_of_stream_table);
         statement->tableSpace = storage::tablespace_of_indexes(served_relation_to_read(relid)->storage);
         set_for_now("default_tablespace", "");

@@ -9,6 +9,7 @@ extern "C" {
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
+#include "parser/parse_target.h"
 #include "parser/parse_type.h"
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
@@ -62,9 +63,16 @@ void resolve_type(TypeName *name)
     name->arrayBounds = NIL;
 }
 
-void resolve_types(::Node *raw)
+void resolve_types(IndexStmt *index)
 {
-    resolve_node(raw, nullptr);
+    resolve_node(index->whereClause, nullptr);
+    ListCell *cell;
+    foreach (cell, index->indexParams) {
+        auto *element = lfirst_node(IndexElem, cell);
+        if (element->expr != nullptr && element->indexcolname == nullptr)
+            element->indexcolname = FigureIndexColname(element->expr);
+        resolve_node(element->expr, nullptr);
+    }
 }
 
 NamedType named_type(const char *text)

@@ -26,8 +26,9 @@ struct NamedType {
  * refers to pg_catalog. A TypeName that has its OID, or that is not found, stays as it is; in the latter case
  * the parser raises an error. */
 void resolve_type(TypeName *name);
-/* Applies resolve_type() to every type named in a raw parse tree. */
-void resolve_types(::Node *raw);
+/* Applies resolve_type() to every type named in the raw condition and expressions of an index. Each expression gets the
+ * name of its column before, which PostgreSQL may take from the name of a type. */
+void resolve_types(IndexStmt *index);
 
 /* Looks up a type as SQL writes it: "pg_catalog.numeric(10,2)", "s.t[]". */
 NamedType named_type(const char *text);

@@ -197,10 +197,7 @@ void analyze_text(IndexStmt *statement, Oid storage, const char *text)
     auto *parsed = castNode(IndexStmt, linitial_node(RawStmt, raw_parser(text, RAW_PARSE_DEFAULT))->stmt);
     statement->indexParams = parsed->indexParams;
     statement->whereClause = parsed->whereClause;
-    resolve_types(statement->whereClause);
-    ListCell *cell;
-    foreach (cell, statement->indexParams)
-        resolve_types(lfirst_node(IndexElem, cell)->expr);
+    resolve_types(statement);
     Relation heap = table_open(storage, NoLock);
     analyze_index(statement, heap, nullptr);
     table_close(heap, NoLock);

@@ -49,7 +49,8 @@ void append(Pieces &pieces, const engine::Expression &expression)
     pieces.insert(pieces.end(), expression.pieces.begin(), expression.pieces.end());
 }
 
-/* FROM accepts calls only; any other expression, such as a cast, is written as CAST. */
+/* FROM accepts calls only; any other expression, such as a cast, is written as COALESCE of itself. CAST would be
+ * accepted, too, but PostgreSQL could take the name of the column from its type, whose name is resolved by then. */
 bool is_written_as_call(Node *node)
 {
     if (IsA(node, FuncExpr))
@@ -79,10 +80,10 @@ void append_function(Pieces &pieces, const RangeTblFunction *function, const Sco
     const engine::Expression expression = expression_of(function->funcexpr, scope);
     const bool is_call = is_written_as_call(function->funcexpr);
     if (!is_call)
-        pieces.emplace_back(std::string("CAST("));
+        pieces.emplace_back(std::string("COALESCE("));
     append(pieces, expression);
     if (!is_call)
-        pieces.emplace_back(" AS " + expression.result.type + ")");
+        pieces.emplace_back(std::string(")"));
     if (function->funccolnames != NIL)
         pieces.emplace_back(" AS (" + column_definitions(function) + ")");
 }
