@@ -59,6 +59,10 @@ def count(query, scope):
     found = pick(query, scope, kinds.STORED)
     if not found:
         return "count(*)", "bigint"
+    if form == "DISTINCT " and query.choices.chance(25):
+        other = pick(query, scope, kinds.STORED)
+        if not {found[1], other[1]} & set(kinds.UNORDERED):
+            return "count(DISTINCT (%s, %s))%s" % (found[0], other[0], filtered(query, scope)), "bigint"
     if form and found[1] in kinds.UNORDERED:
         form = ""
     return "count(%s%s)%s" % (form, found[0], filtered(query, scope)), "bigint"
@@ -69,10 +73,23 @@ def number(query, scope):
     if not found:
         return None
     sql, kind = found
+    if kind == "money2" and query.choices.chance(40):
+        sql = computed_money(query, scope, sql)
     name = query.choices.pick(["sum", "avg"])
     distinct = "DISTINCT " if query.choices.chance(12) and not (query.images and kind in kinds.AMBIGUOUS) else ""
     result = SUMS[kind] if name == "sum" else "inexact" if kind == "float8" else "numeric"
     return "%s(%s%s)%s" % (name, distinct, sql, filtered(query, scope)), result
+
+
+def computed_money(query, scope, sql):
+    """Returns a value of which the number of digits after the point may be known, or differ from row to row."""
+    form = query.choices.pick(["-%s", "abs(%s)", "%s * 1.5", "(%s + 0.125)", "%s * %s", "coalesce(%s, 0)", "greatest(%s, 1.50)", "least(%s, 2)",
+                               "CASE WHEN {0} THEN %s END", "CASE WHEN {0} THEN %s ELSE 0 END", "CASE WHEN {0} THEN %s ELSE 0.00 END",
+                               "%s - 3::int", "round(%s, 1)", "(%s)::numeric(5,1)", "nullif(%s, 1.25)"])
+    outer, query.outer = query.outer, []
+    form = form.replace("{0}", expressions.condition(query, scope, 2).replace("%", "%%")) if "{0}" in form else form
+    query.outer = outer
+    return form % ((sql,) * (form.replace("%%", "").count("%s")))
 
 
 def extremum(query, scope):

@@ -30,13 +30,15 @@ def integer(query, scope, depth=0):
     choices = query.choices
     found = column(query, scope, ("int", "small", "bigint"))
     form = choices.weighted((60, "column"), (12, "constant"), (10, "sum"), (6, "coalesce"), (5, "case"), (4, "of other"),
-                            (2, "scalar"))
+                            (2, "scalar"), (4, "function"))
     if form == "scalar" and query.may_nest():
         return subqueries.scalar(query, scope, "int")
     if depth >= NEST or form in ("column", "scalar"):
         return found or str(choices.below(5))
     if form == "constant":
         return str(choices.below(5))
+    if form == "function":  # of a user; NULL has a value
+        return "tripled(%s)" % of_kind(query, scope, "int", depth + 1)
     if form == "sum":
         return "(%s %s %s)" % (integer(query, scope, NEST), choices.pick("+-"), integer(query, scope, depth + 1))
     if form == "coalesce":

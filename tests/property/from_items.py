@@ -20,6 +20,8 @@ def subselect(query, depth, outer=()):
 
 def item(query, depth):
     choices = query.choices
+    if query.outside and choices.chance(12):
+        return lateral(query, query.outside, depth)
     form = choices.weighted((55, "relation"), (22, "join"), (15, "sub-query"), (3, "values"), (4, "function"))
     if form == "join" and depth > 0 and query.fuel > 0:
         return join(query, depth - 1)
@@ -52,13 +54,17 @@ def values(query, scope):
 
 def one_function(query, scope):
     choices = query.choices
-    form = choices.pick(["series", "unnest", "unnest column", "json", "text"])
+    form = choices.pick(["series", "unnest", "unnest column", "json", "text", "one value"])
     ints, objects = expressions.columns_of(scope, ("ints",)), expressions.columns_of(scope, ("jsonb",))
     if form == "unnest column" and ints:
         return "unnest(%s)" % choices.pick(ints), "int"
     if form == "json" and objects:
         sql = choices.pick(objects)
         return "jsonb_array_elements(CASE jsonb_typeof(%s) WHEN 'array' THEN %s END)" % (sql, sql), "jsonb"
+    if form == "one value":
+        text, number = (expressions.of_kind(query, scope, kind, expressions.NEST) for kind in ("text", "int"))
+        return choices.pick([("coalesce(%s, 'z')" % text, "text"), ("greatest(%s, 'b')" % text, "text"), ("CAST(%s AS bigint)" % number, "bigint"),
+                             ("json_to_record(json_build_object('v', %s)) AS (v int)" % number, "int")])
     if form == "text":
         return "string_to_table('x,y,' || coalesce(%s, 'z'), ',')" % expressions.of_kind(query, scope, "text", expressions.NEST), "text"
     number = expressions.of_kind(query, scope, "int", expressions.NEST) if scope else str(choices.below(4))
@@ -70,7 +76,8 @@ def one_function(query, scope):
 def function(query, scope):
     alias, ordinality = query.fresh("f"), query.choices.chance(25)
     calls = [one_function(query, scope)]
-    if query.choices.chance(20):
+    is_of_record = " AS (" in calls[0][0]
+    if is_of_record or query.choices.chance(20):
         calls.append(one_function(query, scope))
         sql = "ROWS FROM (%s)" % ", ".join(call for call, _ in calls)
     else:
@@ -107,15 +114,29 @@ def lateral_condition(query, left, right):
 
 
 def join(query, depth):
+    outside = query.outside
+    try:
+        return join_of_items(query, depth)
+    finally:
+        query.outside = outside
+
+
+def join_of_items(query, depth):
+    """The sides may read the FROM items before the join, and the right one the left one, where that is not padded. A
+    function on a side of a FULL JOIN reads nothing outside of it."""
     choices = query.choices
-    left, left_scope = item(query, depth)
     kind = choices.weighted((40, "JOIN"), (25, "LEFT JOIN"), (8, "RIGHT JOIN"), (12, "FULL JOIN"), (5, "CROSS JOIN"),
                             (10, "LATERAL"))
+    if kind == "FULL JOIN":
+        query.outside = []
+    left, left_scope = item(query, depth)
     if kind == "LATERAL":
         right, right_scope = lateral(query, left_scope, depth)
         kind = choices.pick(["CROSS JOIN", "LEFT JOIN"])
         on = "" if kind == "CROSS JOIN" else " ON " + lateral_condition(query, left_scope, right_scope)
         return "(%s %s %s%s)" % (left, kind, right, on), left_scope + right_scope
+    if kind not in ("RIGHT JOIN", "FULL JOIN"):
+        query.outside = query.outside + left_scope
     right, right_scope = item(query, depth)
     scope = left_scope + right_scope
     if kind == "CROSS JOIN":
@@ -126,6 +147,8 @@ def join(query, depth):
             kind = "LEFT JOIN"
         elif choices.chance(20):
             on += " AND " + equality(query, left_scope, right_scope)
+        elif choices.chance(15):
+            on += " AND " + expressions.condition(query, scope, 1)
     elif choices.chance(25):
         on = "%s AND %s" % (on, expressions.condition(query, scope, 1))
     elif choices.chance(8):
@@ -196,6 +219,7 @@ def from_clause(query, depth):
     """Returns (sql, scope, conditions): several items, joined by conditions that belong in WHERE."""
     choices = query.choices
     items, scope, conditions = [], [], []
+    outside, query.outside = query.outside, []
     for number in range(choices.weighted((60, 1), (28, 2), (12, 3))):
         if number and query.fuel <= 0 and not choices.chance(30):
             break
@@ -208,4 +232,6 @@ def from_clause(query, depth):
                 conditions.append(equality(query, scope, columns))
         items.append(sql)
         scope = scope + columns
+        query.outside = scope
+    query.outside = outside
     return ", ".join(items), scope, [condition for condition in conditions if condition != "true"]

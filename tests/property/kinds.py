@@ -39,6 +39,7 @@ CREATE TYPE pair AS (x int, y text);
 CREATE TYPE loose AS (x numeric, y citext);
 CREATE FUNCTION is_near(int, int) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT abs($1 - $2) < 2';
 CREATE FUNCTION is_not_six(int) RETURNS bool IMMUTABLE COST 0.0001 LANGUAGE plpgsql AS 'BEGIN RETURN 1 / ($1 - 6) IS NOT NULL; END';
+CREATE FUNCTION tripled(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN coalesce($1, 5) * 3 % 8; END';
 CREATE OPERATOR === (FUNCTION = is_near, LEFTARG = int, RIGHTARG = int, COMMUTATOR = ===);
 CREATE AGGREGATE total(int) (sfunc = int4pl, stype = int, initcond = '0');
 """

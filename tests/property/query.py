@@ -14,6 +14,7 @@ class Query:
     def __init__(self, choices, relations):
         self.choices, self.relations = choices, dict(relations)
         self.names, self.nesting, self.outer = 0, 0, []
+        self.outside = []  # columns of FROM items that a join beside them may read by LATERAL
         self.correlation = 35
         self.positional = None  # partition and order of the windows in which the position of a row decides
         self.fuel = choices.pick([1, 2, 2, 3, 3, 4, 5, 6])

@@ -2,6 +2,8 @@
 
 `select` returns (sql, [(name, kind)]); columns are called c0, c1 …. With `wanted`, the columns are of those kinds.
 """
+import re
+
 import aggregates
 import expressions
 import failing
@@ -134,6 +136,8 @@ def grouped_scope(query, depth, is_below_windows=False, may_be_by_number=False):
     from_sql, scope, conditions = from_items.from_clause(query, depth)
     filter_sql = where(query, scope, conditions)
     keys = group_keys(query, scope)
+    if not is_below_windows and choices_of_key(query, scope):
+        return grouped_by_key(query, from_sql, filter_sql, scope)
     is_by_number = may_be_by_number and bool(keys) and query.choices.chance(20)
     if is_by_number:
         keys = with_equal_keys(query, keys)
@@ -149,6 +153,31 @@ def grouped_scope(query, depth, is_below_windows=False, may_be_by_number=False):
     offered = keys + found
     sql = "FROM " + from_sql + filter_sql + group_sql
     if query.choices.chance(25):
+        sql += " HAVING " + having(query, offered)
+    return sql, offered
+
+
+KEY = re.compile(r"x\d+\.id")
+
+
+def choices_of_key(query, scope):
+    """Returns whether to group by a primary key, if the scope has one."""
+    return any(KEY.fullmatch(sql) for sql, _ in scope) and query.choices.chance(15)
+
+
+def grouped_by_key(query, from_sql, filter_sql, scope):
+    """Returns groups by a primary key, which determines the other columns of its table."""
+    choices = query.choices
+    key = choices.pick([column for column in scope if KEY.fullmatch(column[0])])
+    table = key[0].split(".")[0] + "."
+    determined = [column for column in scope if column[0].startswith(table) and column != key
+                  and kinds.groupable(column[1]) and column[1] not in kinds.UNORDERED]
+    more = [column for column in group_keys(query, scope) if column[0] != key[0]][:1] if choices.chance(20) else []
+    found = [aggregates.aggregate(query, scope) for _ in range(1 + choices.below(2))]
+    offered = [key] + more + choices.some(determined, min(len(determined), 1)) + found
+    names = ", ".join(sql for sql, _ in [key] + more)
+    sql = "FROM %s%s GROUP BY %s" % (from_sql, filter_sql, names)
+    if choices.chance(25):
         sql += " HAVING " + having(query, offered)
     return sql, offered
 
@@ -219,7 +248,10 @@ def ordered(query, depth, wanted):
     shown = names + [("late", kind) for _, kind in late]
     if choices.chance(30) and any(kind not in kinds.NOT_COMPARED for _, kind in names):
         order = query.order([column for column in names if column[1] not in kinds.NOT_COMPARED], False)
-        return "%s ORDER BY %s FETCH FIRST %d ROWS WITH TIES" % (sql, order, 1 + choices.below(6)), shown
+        limit = str(1 + choices.below(6))
+        if not late and choices.chance(25):
+            limit = "(SELECT 1 + count(*) %% 5 FROM %s)" % query.relation()[0]
+        return "%s ORDER BY %s FETCH FIRST %s ROWS WITH TIES" % (sql, order, limit), shown
     limit = " LIMIT %d" % (1 + choices.below(8)) if choices.chance(85) else ""
     if limit and choices.chance(4):
         limit = " LIMIT 0"
