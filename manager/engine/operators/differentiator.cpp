@@ -52,19 +52,6 @@ PlanPtr Differentiator::delta(const PlanPtr &plan)
     return delta;
 }
 
-PlanPtr Differentiator::old(const PlanPtr &plan)
-{
-    PlanPtr change = delta(plan);
-    if (!change)
-        return plan;
-    if (!plan->is_multilinear() || plan->inputs().empty())
-        return union_all({plan, negate(change)});
-    std::vector<PlanPtr> inputs;
-    for (const auto &input : plan->inputs())
-        inputs.push_back(old(input));
-    return plan->with_inputs(inputs);
-}
-
 PlanPtr sum_of(const std::vector<PlanPtr> &terms)
 {
     std::vector<PlanPtr> present;

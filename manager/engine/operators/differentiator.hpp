@@ -22,8 +22,6 @@ class Differentiator {
 
     /* Returns the change of `plan`'s meaning, or null when it cannot have changed. */
     PlanPtr delta(const PlanPtr &plan);
-    /* Returns `plan` before the change, in terms of new states and deltas. */
-    PlanPtr old(const PlanPtr &plan);
     bool is_changed(DeltaInput input) const;
 
   private:

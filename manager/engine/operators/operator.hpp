@@ -134,7 +134,7 @@ class PlanNode : public std::enable_shared_from_this<PlanNode> {
     /* Returns the derivative; null when no input has changed. */
     virtual PlanPtr derivative(Differentiator &differentiator) const = 0;
     virtual bool keeps() const { return false; }
-    /* Whether the old state is the same node over the old states of its inputs. */
+    /* Whether it is linear in each of its inputs. */
     virtual bool is_multilinear() const { return false; }
     /* Whether the output for a row of that input does not depend on the other rows of the input. */
     virtual bool is_linear_in(size_t /* input */) const { return is_multilinear(); }
