@@ -148,7 +148,7 @@ class Case:
             if not self.accepts(f"SELECT FROM ({query}) q"):
                 continue
             self.create(f"s{number}", query, query, is_merged)
-            if self.dice.random() < 0.2:
+            if self.dice.random() < 0.2 and f"s{number}" in self.streams:
                 self.create(f"d{number}", f"SELECT * FROM s{number}", query, is_merged)
 
     def create(self, name, query, means, is_merged):
