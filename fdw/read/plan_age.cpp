@@ -1,7 +1,7 @@
 #include "fdw/read/plan_age.hpp"
 
 #include "pg/context.hpp"
-#include "pg/relation_listeners.hpp"
+#include "pg/invalidation_listeners.hpp"
 
 extern "C" {
 #include "catalog/pg_class.h"

@@ -8,7 +8,7 @@
 #include "fdw/scan/touched_values.hpp"
 #include "fdw/scan/user_type.hpp"
 #include "pg/attempt.hpp"
-#include "pg/relation_listeners.hpp"
+#include "pg/invalidation_listeners.hpp"
 #include "pg/relation_row.hpp"
 #include "pg/rights.hpp"
 #include "pg/versions/rights.hpp"
@@ -17,7 +17,6 @@ extern "C" {
 #include "access/xact.h"
 #include "executor/executor.h"
 #include "utils/datum.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -95,7 +94,7 @@ void forget(Oid relation)
 }
 
 /* Memberships of roles decide whether the owner may read a source. */
-void forget_all(Datum, int, uint32)
+void forget_all(int, uint32)
 {
     forget(InvalidOid);
 }
@@ -336,8 +335,8 @@ bool may_be_touched(Oid relid, Oid equals, Oid collation, Datum constant)
 void register_known_touched()
 {
     listen_to_relations(forget);
-    CacheRegisterSyscacheCallback(AUTHOID, forget_all, Datum{0});
-    CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, forget_all, Datum{0});
+    listen_to_cache(AUTHOID, forget_all);
+    listen_to_cache(AUTHMEMROLEMEM, forget_all);
 }
 
 } // namespace pgtrickle

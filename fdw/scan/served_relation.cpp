@@ -7,7 +7,7 @@
 #include "definition/query/output_columns.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/context.hpp"
-#include "pg/relation_listeners.hpp"
+#include "pg/invalidation_listeners.hpp"
 #include "pg/relation_row.hpp"
 #include "storage/storage.hpp"
 #include "translate/check/dependence.hpp"

@@ -20,7 +20,7 @@
 #include "mailbox/shared.hpp"
 
 #include "pg/database_settings.hpp"
-#include "pg/relation_listeners.hpp"
+#include "pg/invalidation_listeners.hpp"
 #include "pg/versions/rights.hpp"
 
 extern "C" {

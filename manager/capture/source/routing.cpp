@@ -4,7 +4,7 @@
 #include "capture/source/own_triggers.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/context.hpp"
-#include "pg/relation_listeners.hpp"
+#include "pg/invalidation_listeners.hpp"
 
 extern "C" {
 #include "access/relation.h"

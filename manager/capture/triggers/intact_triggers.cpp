@@ -5,12 +5,11 @@
 #include "capture/triggers/trigger_setup.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/context.hpp"
-#include "pg/relation_listeners.hpp"
+#include "pg/invalidation_listeners.hpp"
 
 extern "C" {
 #include "storage/lmgr.h"
 #include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 }
@@ -46,7 +45,7 @@ void note_change(Oid relation)
         watched->changed = changes;
 }
 
-void note_subscription(Datum, int, uint32)
+void note_subscription(int, uint32)
 {
     note_change(InvalidOid);
 }
@@ -56,7 +55,7 @@ void create_tables()
     auto *sources = new_session_table<Oid, Known>("pg_trickle sources with all triggers", 64);
     watched_relations = new_session_table<Oid, Watched>("pg_trickle relations around sources", 256);
     listen_to_relations(note_change);
-    CacheRegisterSyscacheCallback(SUBSCRIPTIONRELMAP, note_subscription, Datum{0});
+    listen_to_cache(SUBSCRIPTIONRELMAP, note_subscription);
     known_sources = sources; /* says that both are there */
 }
 

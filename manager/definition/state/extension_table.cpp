@@ -1,5 +1,6 @@
 #include "definition/state/extension_table.hpp"
 
+#include "pg/invalidation_listeners.hpp"
 #include "pg/latest_row.hpp"
 
 extern "C" {
@@ -14,7 +15,6 @@ extern "C" {
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -26,7 +26,7 @@ namespace {
 
 uint64 changes = 1; /* of schemas */
 
-void count_change(Datum, int, uint32)
+void count_change(int, uint32)
 {
     changes++;
 }
@@ -51,7 +51,7 @@ uint64 schema_changes()
 {
     static bool is_registered = false;
     if (!is_registered)
-        CacheRegisterSyscacheCallback(NAMESPACEOID, count_change, 0);
+        listen_to_cache(NAMESPACEOID, count_change);
     is_registered = true;
     return changes;
 }

@@ -1,8 +1,8 @@
 #include "definition/state/marks.hpp"
 
 #include "definition/state/extension_table.hpp"
+#include "pg/invalidation_listeners.hpp"
 #include "pg/latest_row.hpp"
-#include "pg/relation_listeners.hpp"
 
 extern "C" {
 #include "access/genam.h"

@@ -5,7 +5,6 @@
 #include "pg/rights.hpp"
 #include "refresh/code/compile_right.hpp"
 #include "refresh/code/interpreted_code.hpp"
-#include "refresh/program/compiled.hpp"
 #include "refresh/sets/refresh_sets.hpp"
 
 #include <set>
@@ -26,7 +25,7 @@ bool may_run_sets_of(Oid relid)
         open.pop_back();
         if (!found.insert(one).second)
             continue;
-        if (!may_use_compiled(one))
+        if (!may_compile_here(one))
             return false;
         refresh_sets().append_members_with(one, &open);
     }

@@ -6,7 +6,6 @@
 #include "refresh/code/interpreted_code.hpp"
 
 extern "C" {
-#include "storage/sinval.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 }
@@ -54,26 +53,14 @@ bool may_run_any_code_of(Oid relid)
 
 } // namespace
 
-bool may_compile_here(Oid relid, std::optional<uint64> *known_as_of)
-{
-    const uint64 invalidations = SharedInvalidMessageCounter;
-    if (may_run_any_code_of(relid) || *known_as_of == invalidations)
-        return true;
-    if (may_run_interpreted_code(relid))
-        return false;
-    *known_as_of = invalidations;
-    return true;
-}
-
 bool may_compile_here(Oid relid)
 {
-    std::optional<uint64> known_as_of;
-    return may_compile_here(relid, &known_as_of);
+    return may_run_any_code_of(relid) || !may_run_interpreted_code(relid);
 }
 
-void require_right_to_compile(Oid relid, std::optional<uint64> *known_as_of)
+void require_right_to_compile(Oid relid)
 {
-    if (!may_compile_here(relid, known_as_of))
+    if (!may_compile_here(relid))
         raise({.sqlstate = ERRCODE_INSUFFICIENT_PRIVILEGE,
                .message = "the query of stream table " +
                           std::string(call([=] { return definition::qualified_name(relid); })) +
@@ -81,12 +68,6 @@ void require_right_to_compile(Oid relid, std::optional<uint64> *known_as_of)
                .detail = "It may run code of its owner.",
                .hint = "Use SET ROLE to become its owner.",
                .is_public = true});
-}
-
-void require_right_to_compile(Oid relid)
-{
-    std::optional<uint64> known_as_of;
-    require_right_to_compile(relid, &known_as_of);
 }
 
 } // namespace pgtrickle::refresh

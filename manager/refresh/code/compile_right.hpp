@@ -14,8 +14,6 @@
 
 #include "pg/boundary.hpp"
 
-#include <optional>
-
 namespace pgtrickle::refresh {
 
 /* The user of the session has called a function, or given a statement, that sets up or refreshes the stream table by
@@ -44,11 +42,7 @@ bool is_created_here(Oid relid);
  * (is_trusted_here()), or was asked for, or this transaction has created the stream table, such as a restore for other
  * roles. A worker runs the code of the owner that it serves (pg/rights.hpp). */
 bool may_compile_here(Oid relid);
-/* As above. `known_as_of` is that of an earlier call, or empty: SharedInvalidMessageCounter, which begins at 0, when
- * the query ran no interpreted code. It is not looked for again until the next invalidation. */
-bool may_compile_here(Oid relid, std::optional<uint64> *known_as_of);
 /* Raise 42501 unless may_compile_here(). */
 void require_right_to_compile(Oid relid);
-void require_right_to_compile(Oid relid, std::optional<uint64> *known_as_of);
 
 } // namespace pgtrickle::refresh

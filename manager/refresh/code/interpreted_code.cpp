@@ -8,6 +8,7 @@
 #include "pg/versions/generated_columns.hpp"
 #include "pg/versions/rights.hpp"
 #include "refresh/code/known_query.hpp"
+#include "refresh/code/known_stream_tables.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -136,6 +137,7 @@ bool is_known_in(KnownQuery *query, const StoredCode &code, Oid relation)
 /* A partition is checked by the keys of its ancestors, and excluded by them if the session says so. */
 bool are_known_keys(KnownQuery *query, const List *ancestors)
 {
+    query->others = list_concat_unique_oid(query->others, ancestors);
     for (int i = 0; i < list_length(ancestors); i++)
         if (!is_known_in(query, key_of_partitions, list_nth_oid(ancestors, i)))
             return false;
@@ -193,20 +195,45 @@ bool are_known_relations(KnownQuery *query)
 }
 
 /* The children of the stream table are read by the reader's own plan. PostgreSQL frame. */
-bool is_known_stream_table(Oid relid, Oid rows)
+bool runs_known_code(KnownQuery *query, Oid relid, Oid rows)
 {
-    KnownQuery query;
-    query.relations = list_make2_oid(definition::view_of(relid), rows);
-    return has_known_parts(&query, relid) && are_known_relations(&query);
+    query->relations = list_make2_oid(definition::view_of(relid), rows);
+    query->others = list_make1_oid(relid);
+    return has_known_parts(query, relid) && are_known_relations(query);
+}
+
+void add_rows(UsedObjects *objects, int cache, const List *oids)
+{
+    for (int i = 0; i < list_length(oids); i++) {
+        const Datum oid = ObjectIdGetDatum(list_nth_oid(oids, i));
+        objects->push_back({cache, call([=] { return GetSysCacheHashValue1(cache, oid); })});
+    }
+}
+
+UsedObjects looked_at_by(const KnownQuery &query)
+{
+    UsedObjects objects;
+    add_rows(&objects, PROCOID, query.code.functions());
+    add_rows(&objects, TYPEOID, query.code.types());
+    add_used(&objects, query.relations, NIL);
+    add_used(&objects, query.others, NIL);
+    return objects;
 }
 
 } // namespace
 
 bool may_run_interpreted_code(Oid relid)
 {
+    if (is_known_stream_table(relid))
+        return false;
     Scratch scratch;
+    const uint64 changes = changes_of_code();
     const Oid rows = storage::storage_of(relid);
-    return !call([=] { return is_known_stream_table(relid, rows); });
+    KnownQuery query;
+    if (!call([&] { return runs_known_code(&query, relid, rows); }))
+        return true;
+    keep_known(relid, looked_at_by(query), changes);
+    return false;
 }
 
 namespace {

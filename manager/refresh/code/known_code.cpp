@@ -125,6 +125,19 @@ bool KnownCode::is_first_of(List **seen, Oid object)
     return true;
 }
 
+/* Whether the function is in C, and can be replaced by a superuser only. */
+bool KnownCode::is_compiled(Oid function)
+{
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    functions_ = list_append_unique_oid(functions_, function);
+    const auto *form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+    const bool answer = is_in_c(form) && superuser_arg(form->proowner);
+    ReleaseSysCache(tuple);
+    return answer;
+}
+
 bool KnownCode::includes_aggregate(Oid function)
 {
     HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(function));
@@ -147,6 +160,7 @@ bool KnownCode::includes_function(Oid function)
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
     if (!HeapTupleIsValid(tuple))
         return false;
+    functions_ = list_append_unique_oid(functions_, function);
     const auto *form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
     const bool is_aggregate = form->prokind == PROKIND_AGGREGATE;
     bool answer;
@@ -199,7 +213,7 @@ bool KnownCode::includes_family(Oid family)
         return true;
     has_code_of_superuser = true;
     return are_members_known(AMPROCNUM, family,
-                             [](HeapTuple member) {
+                             [this](HeapTuple member) {
                                  return is_compiled(reinterpret_cast<Form_pg_amproc>(GETSTRUCT(member))->amproc);
                              }) &&
            are_members_known(AMOPSTRATEGY, family, [this](HeapTuple member) {

@@ -41,12 +41,17 @@ struct KnownCode {
 
     bool includes_family(Oid operator_family);
 
+    /* Those that have been looked at: an unknown one ends the search. */
+    const List *functions() const { return functions_; }
+    const List *types() const { return types_; }
+
   private:
     static bool is_first_of(List **seen, Oid object);
+    bool is_compiled(Oid function);
     bool includes_aggregate(Oid function);
     bool includes_range(Oid type);
 
-    List *types_ = NIL, *families_ = NIL; /* have been looked at: an unknown one ends the search */
+    List *functions_ = NIL, *types_ = NIL, *families_ = NIL;
 };
 
 } // namespace pgtrickle::refresh

@@ -15,6 +15,7 @@ namespace pgtrickle::refresh {
 struct KnownQuery {
     KnownCode code;
     List *relations = NIL; /* OIDs of those that the queries read: they are to be looked at, too */
+    List *others = NIL;    /* OIDs of other relations that were looked at */
 
     /* Takes a List, a Query, or an expression. PostgreSQL frame. */
     bool includes(::Node *node);

@@ -1,6 +1,7 @@
 #include "refresh/code/libraries.hpp"
 
 #include "pg/boundary.hpp"
+#include "pg/invalidation_listeners.hpp"
 #include "pg/settings.hpp"
 
 extern "C" {
@@ -12,7 +13,6 @@ extern "C" {
 #include "catalog/pg_proc.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 }
@@ -31,7 +31,7 @@ bool &are_loaded()
     return flag;
 }
 
-void forget_loaded(Datum, int, uint32)
+void forget_loaded(int, uint32)
 {
     are_loaded() = false;
 }
@@ -63,7 +63,7 @@ void load_libraries()
     if (are_loaded() || !call(has_set_placeholders))
         return;
     if (!is_registered)
-        call([] { CacheRegisterSyscacheCallback(PROCOID, forget_loaded, Datum(0)); });
+        call([] { listen_to_cache(PROCOID, forget_loaded); });
     is_registered = true;
     for (const std::string &name : libraries_of_functions())
         try {

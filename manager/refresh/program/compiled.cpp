@@ -4,10 +4,11 @@
 #include "definition/guc.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/context.hpp"
-#include "pg/relation_listeners.hpp"
+#include "pg/invalidation_listeners.hpp"
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
 #include "refresh/code/compile_right.hpp"
+#include "refresh/code/known_stream_tables.hpp"
 #include "refresh/program/compile.hpp"
 #include "refresh/program/heaps.hpp"
 #include "refresh/program/relation_names.hpp"
@@ -20,7 +21,6 @@
 #include "translate/expression/constants.hpp"
 
 extern "C" {
-#include "utils/inval.h"
 #include "utils/syscache.h"
 }
 
@@ -87,14 +87,14 @@ void on_invalidated_relation(Oid relation)
 
 /* Roles and their memberships decide whether a policy applies to the role as which a query reads a table, and
  * therefore whether there is a program at all. */
-extern "C" void on_role_invalidation(Datum, int, uint32)
+void on_role_invalidation(int, uint32)
 {
     on_invalidated_relation(InvalidOid);
 }
 
 /* Invalidation of a function or a type: expressions of groups are bound to it, and the privilege on it was
  * checked when they were compiled. */
-extern "C" void on_object_invalidation(Datum, int cache_id, uint32 hash)
+void on_object_invalidation(int cache_id, uint32 hash)
 {
     was_invalidated_meanwhile = true;
     if (hash == 0)
@@ -149,8 +149,7 @@ Compiled &look_up(Oid relid)
         found = all.end();
     }
     /* An entry may have been made with more right, as by a refresh that this session was asked for. */
-    auto known_code_as_of = found == all.end() ? std::nullopt : found->second->known_code_as_of;
-    require_right_to_compile(relid, &known_code_as_of);
+    require_right_to_compile(relid);
     if (found == all.end()) {
         was_invalidated_meanwhile = false;
         Compiled *compiled = compile(relid);
@@ -161,7 +160,6 @@ Compiled &look_up(Oid relid)
         index_of_users().add(*compiled, compiled->objects);
         note_growth(*compiled);
     }
-    found->second->known_code_as_of = known_code_as_of;
     note_use(*found->second);
     return *found->second;
 }
@@ -189,13 +187,6 @@ void discard_stale()
         discard(unused);
     }
     return_memory();
-}
-
-bool may_use_compiled(Oid relid)
-{
-    const auto found = compiled_cache().find(relid);
-    const bool is_compiled = found != compiled_cache().end() && !found->second->is_stale;
-    return is_compiled ? may_compile_here(relid, &found->second->known_code_as_of) : may_compile_here(relid);
 }
 
 void forget(Oid relid) noexcept
@@ -321,10 +312,11 @@ void register_refresh()
     listen_to_relations(on_invalidated_relation);
     /* USAGE on a schema decides whether a program can refer to the objects in it. */
     for (int cache : {AUTHOID, AUTHMEMROLEMEM, NAMESPACEOID})
-        CacheRegisterSyscacheCallback(cache, on_role_invalidation, Datum{0});
+        listen_to_cache(cache, on_role_invalidation);
     for (int cache : {PROCOID, TYPEOID})
-        CacheRegisterSyscacheCallback(cache, on_object_invalidation, Datum{0});
+        listen_to_cache(cache, on_object_invalidation);
     watch_plans();
+    watch_known_code();
 }
 
 } // namespace pgtrickle::refresh

@@ -18,10 +18,10 @@
 #include "engine/program.hpp"
 #include "pg/boundary.hpp"
 #include "pg/versions/rights.hpp"
+#include "refresh/code/used_objects.hpp"
 #include "refresh/program/kept_plan.hpp"
 #include "refresh/program/local_cost_hints.hpp"
 #include "refresh/program/plan_cache.hpp"
-#include "refresh/program/used_objects.hpp"
 #include "storage/apply/group_program.hpp"
 #include "translate/translate.hpp"
 
@@ -83,7 +83,6 @@ struct Compiled : CacheEntry {
     bool logs_are_checked = false;              /* the logs had all columns when it was refreshed first */
     std::vector<Oid> captured;                  /* relations with the privileges that decide that */
     int capture_privilege = 0;                  /* guc::capture_privilege when this was built */
-    std::optional<uint64> known_code_as_of;     /* as require_right_to_compile() sets it */
     bool is_elsewhere = false;                  /* another process refreshes the stream table from now on */
     std::vector<Oid> relations;                 /* relations of the stream table itself, with their indexes */
     std::shared_ptr<LocalCostHints> experience; /* outlives this Compiled */
@@ -142,9 +141,6 @@ void mark_stale(Compiled &compiled);
 /* Frees entries that are out of date, those of dropped stream tables included, and entries that exceed
  * pg_trickle.plan_cache_size. */
 void discard_stale();
-
-/* Whether the session has the right to the compiled stream table; it is not compiled for that. */
-bool may_use_compiled(Oid relid);
 
 /* Says that another process refreshes the stream table from now on: the next discard_stale() frees its
  * entry. */

@@ -3,12 +3,12 @@
 #include "definition/query/rewritten_query.hpp"
 #include "pg/context.hpp"
 #include "pg/internal_query.hpp"
-#include "pg/relation_listeners.hpp"
+#include "pg/invalidation_listeners.hpp"
 #include "pg/settings.hpp"
+#include "refresh/code/used_objects.hpp"
 #include "refresh/program/estimate_bounds.hpp"
 #include "refresh/program/join_search.hpp"
 #include "refresh/program/statement.hpp"
-#include "refresh/program/used_objects.hpp"
 
 extern "C" {
 #include "miscadmin.h"
@@ -17,7 +17,6 @@ extern "C" {
 #include "storage/lmgr.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
-#include "utils/inval.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -92,7 +91,7 @@ void on_relation_change(Oid relation)
 }
 
 /* Invalidation of a function or a type. */
-extern "C" void on_object_change(Datum, int cache, uint32 hash)
+void on_object_change(int cache, uint32 hash)
 {
     if (hash == 0)
         invalidate_all();
@@ -101,7 +100,7 @@ extern "C" void on_object_change(Datum, int cache, uint32 hash)
 }
 
 /* Invalidation of an object that plans do not list among their dependencies. */
-extern "C" void on_any_change(Datum, int, uint32)
+void on_any_change(int, uint32)
 {
     invalidate_all();
 }
@@ -369,9 +368,9 @@ void watch_plans()
 {
     listen_to_relations(on_relation_change);
     for (int cache : {PROCOID, TYPEOID})
-        CacheRegisterSyscacheCallback(cache, on_object_change, 0);
+        listen_to_cache(cache, on_object_change);
     for (int cache : {NAMESPACEOID, OPEROID, AMOPOPID, FOREIGNSERVEROID, FOREIGNDATAWRAPPEROID})
-        CacheRegisterSyscacheCallback(cache, on_any_change, 0);
+        listen_to_cache(cache, on_any_change);
 }
 
 } // namespace pgtrickle::refresh

@@ -1,9 +1,8 @@
 #include "worker/manager/invalidations.hpp"
 
-#include "pg/relation_listeners.hpp"
+#include "pg/invalidation_listeners.hpp"
 
 extern "C" {
-#include "utils/inval.h"
 #include "utils/syscache.h"
 }
 
@@ -44,7 +43,7 @@ void note_altered(Oid relid)
 }
 
 /* The name of a schema is part of what is shown of a stream table. */
-extern "C" void pgtrickle_schema_is_altered(Datum, int, uint32)
+void note_altered_schema(int, uint32)
 {
     forget_all();
 }
@@ -54,7 +53,7 @@ extern "C" void pgtrickle_schema_is_altered(Datum, int, uint32)
 void watch_invalidations()
 {
     listen_to_relations(note_altered);
-    CacheRegisterSyscacheCallback(NAMESPACEOID, pgtrickle_schema_is_altered, 0);
+    listen_to_cache(NAMESPACEOID, note_altered_schema);
 }
 
 Invalidated take_invalidated()

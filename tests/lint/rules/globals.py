@@ -11,7 +11,7 @@ PLAIN = re.compile(
     r"^(?:static |inline |const |volatile |thread_local )*(?:"
     r"bool|char|int|long|double|float|unsigned(?: int)?|size_t|Size|Oid|TimestampTz|AttrNumber|BlockNumber|TimeoutId|sig_atomic_t"
     r"|u?int(?:8|16|32|64)(?:_t)?|FullTransactionId|\w+_hook_type|config_enum_entry"
-    r"|Family|Followed|Known|PreviousHooks|RelationListener|SessionStack<\w+>|Wait|WorkerKey"
+    r"|CacheListener|Family|Followed|Known|PreviousHooks|RelationListener|SessionStack<\w+>|Wait|WorkerKey"
     r") \w+")
 NOT_OBJECTS = re.compile(r"^(?:using|typedef|template|struct|class|enum|union|extern|friend|static_assert|namespace|PG_\w+)\b")
 SCOPE = re.compile(r"^(?:inline )?namespace\b[\w: ]*$|^extern \"\s*\"$")

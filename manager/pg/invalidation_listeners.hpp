@@ -1,7 +1,7 @@
 /*
- * Invalidations of relations, and the functions that they call. These share one relcache callback: PostgreSQL has room
- * for ten in a process, its own and those of all extensions together, and terminates a process that registers one
- * more.
+ * Invalidations of relations and of rows of system caches, and the functions that they call. These share one callback
+ * for relations, and one for each cache: PostgreSQL has room for ten and for 64 in a process, its own and those of all
+ * extensions together, and terminates a process that registers one more.
  */
 #pragma once
 
@@ -15,6 +15,11 @@ using RelationListener = void (*)(Oid relation);
 
 /* Registers `listener` for the life of the process. */
 void listen_to_relations(RelationListener listener);
+
+/* `hash` is that of a row, which another row may share; 0 if any row may have changed. Otherwise as above. */
+using CacheListener = void (*)(int cache, uint32 hash);
+
+void listen_to_cache(int cache, CacheListener listener);
 
 /* Invalidates a relation that may have been dropped, because it is not locked. PostgreSQL frame. */
 void invalidate_if_exists(Oid relation);

@@ -1,4 +1,4 @@
-#include "refresh/program/used_objects.hpp"
+#include "refresh/code/used_objects.hpp"
 
 extern "C" {
 #include "access/transam.h"
