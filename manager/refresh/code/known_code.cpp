@@ -125,17 +125,10 @@ bool KnownCode::is_first_of(List **seen, Oid object)
     return true;
 }
 
-/* Whether the function is in C, and can be replaced by a superuser only. */
-bool KnownCode::is_compiled(Oid function)
+bool KnownCode::includes_compiled(Oid function)
 {
-    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-    if (!HeapTupleIsValid(tuple))
-        return false;
     functions_ = list_append_unique_oid(functions_, function);
-    const auto *form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
-    const bool answer = is_in_c(form) && superuser_arg(form->proowner);
-    ReleaseSysCache(tuple);
-    return answer;
+    return is_compiled(function);
 }
 
 bool KnownCode::includes_aggregate(Oid function)
@@ -214,7 +207,7 @@ bool KnownCode::includes_family(Oid family)
     has_code_of_superuser = true;
     return are_members_known(AMPROCNUM, family,
                              [this](HeapTuple member) {
-                                 return is_compiled(reinterpret_cast<Form_pg_amproc>(GETSTRUCT(member))->amproc);
+                                 return includes_compiled(reinterpret_cast<Form_pg_amproc>(GETSTRUCT(member))->amproc);
                              }) &&
            are_members_known(AMOPSTRATEGY, family, [this](HeapTuple member) {
                return includes_operator(reinterpret_cast<Form_pg_amop>(GETSTRUCT(member))->amopopr);
@@ -263,8 +256,8 @@ bool KnownCode::includes_range(Oid type)
     const FormData_pg_range form = *reinterpret_cast<Form_pg_range>(GETSTRUCT(tuple));
     ReleaseSysCache(tuple);
     return includes_type(form.rngsubtype) && includes_operator_class(form.rngsubopc) &&
-           (!OidIsValid(form.rngcanonical) || is_compiled(form.rngcanonical)) &&
-           (!OidIsValid(form.rngsubdiff) || is_compiled(form.rngsubdiff));
+           (!OidIsValid(form.rngcanonical) || includes_compiled(form.rngcanonical)) &&
+           (!OidIsValid(form.rngsubdiff) || includes_compiled(form.rngsubdiff));
 }
 
 } // namespace pgtrickle::refresh

@@ -47,7 +47,7 @@ struct KnownCode {
 
   private:
     static bool is_first_of(List **seen, Oid object);
-    bool is_compiled(Oid function);
+    bool includes_compiled(Oid function); /* is_compiled() */
     bool includes_aggregate(Oid function);
     bool includes_range(Oid type);
 
