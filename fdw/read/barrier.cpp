@@ -5,6 +5,7 @@
 #include "definition/state/frontier.hpp"
 #include "definition/state/marks.hpp"
 #include "definition/state/state.hpp"
+#include "definition/stream_table.hpp"
 #include "fdw/read/freshness.hpp"
 #include "fdw/read/on_stale.hpp"
 #include "fdw/read/refresh_others.hpp"
@@ -23,6 +24,7 @@
 extern "C" {
 #include "access/xact.h"
 #include "executor/executor.h"
+#include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 }
@@ -322,13 +324,32 @@ Expected expected_of(const Oid *relids, int count)
     return is_any_requested ? Expected::request : has_one_to_be_current ? Expected::anything : Expected::nothing;
 }
 
+namespace {
+
+/* Locks it as a reader does, if that takes no wait and it still exists. */
+bool lock_at_once(Oid relid)
+{
+    if (!ConditionalLockRelationOid(relid, AccessShareLock))
+        return false;
+    if (definition::is_stream_table(relid))
+        return true;
+    UnlockRelationOid(relid, AccessShareLock);
+    return false;
+}
+
+} // namespace
+
 Passed refresh_ahead(const Oid *relids, int count)
 {
     const TimestampTz now = GetCurrentTimestamp();
+    auto *locked = static_cast<Oid *>(palloc(sizeof(Oid) * (count + 1)));
     auto *requested = static_cast<Oid *>(palloc(sizeof(Oid) * (count + 1)));
     auto *own = static_cast<Oid *>(palloc(sizeof(Oid) * (count + 1)));
-    int requested_count = 0, own_count = 0;
+    int locked_count = 0, requested_count = 0, own_count = 0;
     for (int i = 0; i < count; i++) {
+        if (!lock_at_once(relids[i]))
+            continue;
+        locked[locked_count++] = relids[i];
         const Verdict verdict = judge(relids[i], now).verdict;
         if (verdict == Verdict::request)
             requested[requested_count++] = relids[i];
@@ -338,6 +359,8 @@ Passed refresh_ahead(const Oid *relids, int count)
     if (own_count > 0)
         (void)refresh_what_can_be(own, own_count);
     (void)request_and_wait(requested, requested_count, Waiter::statement);
+    for (int i = 0; i < locked_count; i++)
+        UnlockRelationOid(locked[i], AccessShareLock);
     return {own_count > 0, true, requested_count > 0};
 }
 

@@ -42,7 +42,8 @@ enum class Expected {
 Expected expected_of(const Oid *relids, int count);
 
 /* Refreshes stream tables that the statement may read by functions. Those that cannot be refreshed are left to
- * the functions' statements, which apply on_stale if they read them. */
+ * the functions' statements, which apply on_stale if they read them. Another transaction may be dropping them: they are
+ * locked meanwhile, and those that are not to be had are left, too. */
 Passed refresh_ahead(const Oid *relids, int count);
 
 /* Has the manager fill those without rows, before a statement that reads them exactly and takes its snapshot

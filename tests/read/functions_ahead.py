@@ -1,9 +1,11 @@
 #!/usr/bin/python3 -B
 """What functions have read before is refreshed before the statement that calls them. Where that is impossible, the statement
 says nothing, as the functions may read something else this time, and what they do read is right: beside a transaction that
-keeps the stream table locked, and one that is paused."""
+keeps the stream table locked, one that drops it as another one takes its name, and one that is paused."""
 
 import sys
+import threading
+import time
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
@@ -89,7 +91,25 @@ def beside_a_paused_one_that_is_not_read():
         reader.close()
 
 
+def beside_another_one_that_takes_its_name():
+    for function in FUNCTIONS:
+        reader, other = session("error"), session("error")
+        learn(reader, function)
+        db.run("SELECT pgtrickle.create_stream_table('sums_next', 'SELECT g, sum(v) AS v FROM source GROUP BY g', '1h')")
+        for statement in ("ALTER FOREIGN TABLE sums RENAME TO sums_before", "ALTER FOREIGN TABLE sums_next RENAME TO sums", "DROP FOREIGN TABLE sums_before"):
+            run(other, statement)
+        db.run("INSERT INTO source VALUES (1, 1)")
+        committer = threading.Timer(0.3, other.commit)
+        committer.start()
+        began = time.monotonic()
+        assert value(reader, f"SELECT {function}(true)") == db.value("SELECT sum(v) FROM source WHERE g = 1"), function
+        waited_s = time.monotonic() - began
+        assert waited_s < 3, (function, waited_s)  # far below scan_refresh_timeout
+        committer.join()
+        reader.close()
+
+
 try:
-    run_cases([beside_a_transaction_that_has_read_its_own, beside_a_paused_one_that_is_not_read])
+    run_cases([beside_another_one_that_takes_its_name, beside_a_transaction_that_has_read_its_own, beside_a_paused_one_that_is_not_read])
 finally:
     db.drop()
