@@ -154,9 +154,9 @@ constexpr UtilityEntry utility[] = {
  * exists. */
 constexpr ExecutorStartHandler executor_start[] = {
     capture::start_merge,
-    capture::start_direct_capture,
     start_behind_barrier,
     capture::start_with_transition_tables,
+    capture::start_direct_capture,
 };
 
 /* AFTER triggers fire once all rows are logged. */

@@ -42,4 +42,23 @@ int16 events_of_own_triggers(Relation relation)
                               (TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE));
 }
 
+TriggerDesc *triggers_of_rows(Relation relation)
+{
+    const Oid function = trigger_function();
+    TriggerDesc *desc = CopyTriggerDesc(relation->trigdesc);
+    if (desc == nullptr)
+        return nullptr;
+    int count = 0;
+    for (int i = 0; i < desc->numtriggers; i++)
+        if (desc->triggers[i].tgfoid != function && TRIGGER_FOR_ROW(desc->triggers[i].tgtype))
+            desc->triggers[count++] = desc->triggers[i];
+    desc->numtriggers = count;
+    desc->trig_insert_before_statement = desc->trig_insert_after_statement = desc->trig_insert_new_table = false;
+    desc->trig_update_before_statement = desc->trig_update_after_statement = false;
+    desc->trig_update_old_table = desc->trig_update_new_table = false;
+    desc->trig_delete_before_statement = desc->trig_delete_after_statement = desc->trig_delete_old_table = false;
+    desc->trig_truncate_before_statement = desc->trig_truncate_after_statement = false;
+    return count > 0 ? desc : nullptr;
+}
+
 } // namespace pgtrickle::capture

@@ -187,15 +187,14 @@ Targets *build(Relation written)
             (i < targets->count ? targets->items[i] : targets->below[i - targets->count]).obstacle =
                 "a partition of it was being detached";
     targets->direct_events = find_direct_events(written, targets);
+    targets->of_rows = targets->direct_events != 0 ? triggers_of_rows(written) : nullptr;
     MemoryContextSwitchTo(old_context);
     return targets;
 }
 
-void release(void *held)
+void release_held(void *held)
 {
-    auto *targets = static_cast<Targets *>(held);
-    if (targets != nullptr && --targets->holders == 0)
-        MemoryContextDelete(targets->memory);
+    release(static_cast<const Targets *>(held));
 }
 
 /* Removes entries of relations that no longer exist. */
@@ -212,7 +211,7 @@ void remove_dropped()
 }
 
 /* Puts complete targets into the table. */
-void keep(Targets *targets, bool is_valid)
+void cache(Targets *targets, bool is_valid)
 {
     bool found;
     auto *entry = static_cast<Entry *>(hash_search(known, &targets->relid, HASH_ENTER, &found));
@@ -263,16 +262,27 @@ const Targets *find_targets(Relation relation)
      * before, and not for the next one. */
     const uint64 invalidations_before = invalidations;
     Targets *targets = build(relation);
-    keep(targets, invalidations == invalidations_before);
+    cache(targets, invalidations == invalidations_before);
     return targets;
 }
 
 void hold(const Targets *targets)
 {
     auto *callback = static_cast<MemoryContextCallback *>(palloc(sizeof(MemoryContextCallback)));
-    *callback = {release, const_cast<Targets *>(targets), nullptr};
+    *callback = {release_held, const_cast<Targets *>(targets), nullptr};
     MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+    keep(targets);
+}
+
+void keep(const Targets *targets)
+{
     const_cast<Targets *>(targets)->holders++;
+}
+
+void release(const Targets *targets)
+{
+    if (--const_cast<Targets *>(targets)->holders == 0)
+        MemoryContextDelete(targets->memory);
 }
 
 const Targets *hold_targets(Relation relation)

@@ -59,6 +59,7 @@ struct Targets {
     Target *row_items;    /* for row triggers: the relation and its ancestors, as far as they are sources */
     int16 direct_events;  /* TRIGGER_TYPE_INSERT, UPDATE and DELETE: those of which a statement on the relation may log
                            * the rows itself (triggers/direct_capture.hpp), into the logs of `items` */
+    TriggerDesc *of_rows; /* what such a statement fires, for actions of foreign keys; nullptr if there is none */
     List *touched;        /* every source that a statement on this relation may change */
     bool is_valid;        /* until something changes around the relation */
     MemoryContext memory; /* of the structure and what it points to */
@@ -83,6 +84,9 @@ bool has_target_below(const Targets *targets, Oid partition);
 
 /* Makes an answer valid until CurrentMemoryContext is reset. */
 void hold(const Targets *targets);
+/* Makes it valid until release(). */
+void keep(const Targets *targets);
+void release(const Targets *targets);
 /* As find_targets(); the answer is held. */
 const Targets *hold_targets(Relation relation);
 

@@ -5,6 +5,7 @@
 #include "capture/triggers/open_statement.hpp"
 
 extern "C" {
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
@@ -12,6 +13,7 @@ extern "C" {
 #include "executor/tuptable.h"
 #include "nodes/execnodes.h"
 #include "nodes/plannodes.h"
+#include "parser/parsetree.h"
 #include "utils/memutils.h"
 }
 
@@ -153,33 +155,52 @@ void give_returning_list(DirectCapture *capture, ModifyTableState *state)
 /* The statement has copies of its own of what is changed here. */
 void detach_triggers(ModifyTableState *state)
 {
+    state->mt_transition_capture = nullptr;
     TriggerDesc *triggers = state->rootResultRelInfo->ri_TrigDesc;
+    if (triggers == nullptr)
+        return;
     switch (state->operation) {
     case CMD_INSERT: triggers->trig_insert_before_statement = triggers->trig_insert_after_statement = false; break;
     case CMD_UPDATE: triggers->trig_update_before_statement = triggers->trig_update_after_statement = false; break;
     default: triggers->trig_delete_before_statement = triggers->trig_delete_after_statement = false; break;
     }
-    state->mt_transition_capture = nullptr;
 }
 
-/* Whether the statement changes rows of one table by one command, and each row can be seen. Once a deleted row is
- * returned, only what the list has taken from it is left. */
-bool is_simple(const ModifyTableState *state)
+/* Returns the plan if the statement changes rows of one table by one command, and each row can be seen; otherwise
+ * nullptr. Once a deleted row is returned, only what the list has taken from it is left. */
+const ModifyTable *simple_plan_of(const PlannedStmt *statement)
 {
-    const auto *plan = castNode(ModifyTable, state->ps.plan);
-    return state->mt_nrels == 1 && state->resultRelInfo == state->rootResultRelInfo &&
-           (plan->returningLists == NIL || state->operation != CMD_DELETE) &&
-           plan->onConflictAction != ONCONFLICT_UPDATE;
+    if (!IsA(statement->planTree, ModifyTable) || statement->hasModifyingCTE)
+        return nullptr;
+    const auto *plan = castNode(ModifyTable, statement->planTree);
+    const bool is_simple = plan->canSetTag && plan->rootRelation == 0 && list_length(plan->resultRelations) == 1 &&
+                           (plan->returningLists == NIL || plan->operation != CMD_DELETE) &&
+                           plan->onConflictAction != ONCONFLICT_UPDATE;
+    return is_simple ? plan : nullptr;
 }
 
-void take_over(EState *execution, ModifyTableState *state)
+/* Whether no code of users or extensions runs while PostgreSQL prepares the statement. It calls functions to prune
+ * partitions and where it loads a domain, and foreign tables and custom scans do what they like. Indexes, constraints
+ * and generated columns are loaded with the first row. The plan depends on all functions and domains that it uses, but
+ * for PostgreSQL's own. */
+bool is_prepared_alone(const PlannedStmt *statement, const ModifyTable *plan)
+{
+    if (statement->invalItems != NIL || statement->subplans != NIL)
+        return false;
+    switch (nodeTag(outerPlan(plan))) {
+    case T_SeqScan:
+    case T_IndexScan:
+    case T_BitmapHeapScan:
+    case T_TidScan:
+    case T_ValuesScan: return true;
+    case T_Result: return outerPlan(outerPlan(plan)) == nullptr;
+    default: return false;
+    }
+}
+
+void take_over(EState *execution, ModifyTableState *state, const Targets *targets)
 {
     ResultRelInfo *written = state->rootResultRelInfo;
-    if (written->ri_TrigDesc == nullptr || !is_simple(state))
-        return;
-    const Targets *targets = find_targets(written->ri_RelationDesc);
-    if ((targets->direct_events & event_of(state->operation)) == 0)
-        return;
     MemoryContext old_context = MemoryContextSwitchTo(execution->es_query_cxt);
     hold(targets);
     auto *capture = static_cast<DirectCapture *>(palloc0(sizeof(DirectCapture) + sizeof(Sink) * targets->count));
@@ -202,14 +223,61 @@ void take_over(EState *execution, ModifyTableState *state)
     MemoryContextSwitchTo(old_context);
 }
 
+/* Gives the relation back the triggers that it had. If its entry was built again meanwhile, it has got others, and
+ * PostgreSQL has freed those that it showed. */
+void show_triggers(Relation written, TriggerDesc *all, const Targets *targets)
+{
+    if (written->trigdesc == targets->of_rows) {
+        written->trigdesc = all;
+    } else {
+        FreeTriggerDesc(all);
+        const_cast<Targets *>(targets)->of_rows = nullptr;
+    }
+}
+
+/* PostgreSQL copies the descriptions of all triggers, and makes transition tables, before any can be detached: where
+ * nothing else runs, the relation does not show the statement triggers while PostgreSQL prepares the statement. */
+void start_captured(QueryDesc *query, Relation written, const Targets *targets, bool is_prepared_alone,
+                    const Next &next)
+{
+    TriggerDesc *const all = written->trigdesc;
+    keep(targets);
+    if (is_prepared_alone)
+        written->trigdesc = targets->of_rows;
+    PG_TRY();
+    {
+        next();
+        take_over(query->estate, castNode(ModifyTableState, query->planstate), targets);
+    }
+    PG_FINALLY();
+    {
+        if (is_prepared_alone)
+            show_triggers(written, all, targets);
+        release(targets);
+    }
+    PG_END_TRY();
+}
+
+Oid written_by(const PlannedStmt *statement, const ModifyTable *plan)
+{
+    return rt_fetch(linitial_int(plan->resultRelations), statement->rtable)->relid;
+}
+
 } // namespace
 
 void start_direct_capture(QueryDesc *query, int flags, const Next &next)
 {
-    next();
-    if ((flags & EXEC_FLAG_EXPLAIN_ONLY) == 0 && query->planstate != nullptr &&
-        IsA(query->planstate, ModifyTableState) && query->estate->es_auxmodifytables == NIL)
-        take_over(query->estate, castNode(ModifyTableState, query->planstate));
+    const PlannedStmt *statement = query->plannedstmt;
+    const ModifyTable *plan = (flags & EXEC_FLAG_EXPLAIN_ONLY) == 0 ? simple_plan_of(statement) : nullptr;
+    if (plan == nullptr)
+        return next();
+    Relation written = table_open(written_by(statement, plan), NoLock);
+    const Targets *targets = written->trigdesc != nullptr ? find_targets(written) : nullptr;
+    if (targets != nullptr && (targets->direct_events & event_of(plan->operation)) != 0)
+        start_captured(query, written, targets, is_prepared_alone(statement, plan), next);
+    else
+        next();
+    table_close(written, NoLock);
 }
 
 /* PostgreSQL frees transition tables when the statement ends. But CurTransactionContext is kept to the end of the

@@ -11,11 +11,12 @@
  * Where it has a list of its own, the wrapper logs each row that is returned, by what the list was evaluated with, and
  * the sinks are written at the last row, or at ExecutorFinish if SPI stops the statement at a row limit.
  *
- * Each statement is captured in one of the two ways: its own copies of the flags by which PostgreSQL fires the
- * statement triggers are cleared, and its transition tables detached, where the list is given, before it begins. The
- * triggers stay for all else: COPY, subscriptions, MERGE, DELETE with RETURNING, ON CONFLICT DO UPDATE, commands in
- * WITH, those through partitioned tables and parents, and for a server that has not preloaded the library. They
- * stay where users have triggers for the same event, too, which fire in the order of the names and expect the
+ * Each statement is captured in one of the two ways: where the list is given, before the statement begins, its own
+ * copies of the flags by which PostgreSQL fires the statement triggers are cleared, and its transition tables detached.
+ * If nothing else runs while PostgreSQL prepares it, the relation does not show these triggers meanwhile, and neither
+ * is made. The triggers stay for all else: COPY, subscriptions, MERGE, DELETE with RETURNING, ON CONFLICT DO UPDATE,
+ * commands in WITH, those through partitioned tables and parents, and for a server that has not preloaded the library.
+ * They stay where users have triggers for the same event, too, which fire in the order of the names and expect the
  * statement to be in progress.
  *
  * The logs are those that the table has when the statement begins. If code of a user that it runs attaches or detaches
@@ -30,9 +31,9 @@
 
 namespace pgtrickle::capture {
 
-/* Entry of fdw/module.cpp: runs at ExecutorStart, once PostgreSQL has prepared the statement. */
+/* Entry of fdw/module.cpp: runs at ExecutorStart, the innermost one. */
 void start_direct_capture(QueryDesc *query, int flags, const Next &next);
-/* Entry of fdw/module.cpp, the innermost one: has the transition tables, which PostgreSQL makes at ExecutorStart even
+/* Entry of fdw/module.cpp, around that: has the transition tables, which PostgreSQL makes at ExecutorStart even
  * if nothing fills them, leave no memory behind in a subtransaction. */
 void start_with_transition_tables(QueryDesc *query, int flags, const Next &next);
 /* Called at ExecutorFinish, before AFTER triggers fire. */
