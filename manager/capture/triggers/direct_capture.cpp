@@ -224,7 +224,7 @@ void take_over(EState *execution, ModifyTableState *state, const Targets *target
 }
 
 /* Gives the relation back the triggers that it had. If its entry was built again meanwhile, it has got others, and
- * PostgreSQL has freed those that it showed. */
+ * PostgreSQL has freed those that it showed: no other statement uses these targets. */
 void show_triggers(Relation written, TriggerDesc *all, const Targets *targets)
 {
     if (written->trigdesc == targets->of_rows) {
@@ -232,6 +232,7 @@ void show_triggers(Relation written, TriggerDesc *all, const Targets *targets)
     } else {
         FreeTriggerDesc(all);
         const_cast<Targets *>(targets)->of_rows = nullptr;
+        const_cast<Targets *>(targets)->is_valid = false;
     }
 }
 
