@@ -316,6 +316,7 @@ def grouping_by_expressions():
                     "SELECT id, a, b FROM s GROUP BY id", "SELECT coalesce(a, 0) AS k, b, count(*) AS n FROM s GROUP BY ROLLUP (coalesce(a, 0), b)",
                     "SELECT a, CASE WHEN a IS NULL THEN 'none' ELSE 'some' END AS w, grouping(a) AS g FROM s GROUP BY GROUPING SETS ((a), ()) "
                     "HAVING a IS NULL OR count(*) > 0",
+                    "SELECT a, 'all'::text AS k, count(*) AS n, 'all'::text AS c, lower('ALL') || 'x' AS d, lower('ALL') AS e FROM s GROUP BY a, ROLLUP (2, 6)",
                     "SELECT a, row_number() OVER (ORDER BY a) AS r FROM s GROUP BY a"],
                    ["INSERT INTO s VALUES (4, 1, 2), (5, NULL, NULL)", "UPDATE s SET a = 7 WHERE id = 3", "DELETE FROM s WHERE id = 1"])
 

@@ -44,7 +44,7 @@ inline ::Node *without_group_aliases([[maybe_unused]] Query *query, ::Node *node
 }
 
 /* Since 18, the parser finds the keys of a grouping that an expression contains: the first in GROUP BY of equal ones.
- * Before, the planner does: the first in the target list, and no constants. */
+ * Before, the planner does: the first in the target list. A constant is none of them. */
 constexpr bool are_keys_found_by_parser = PG_VERSION_NUM >= 180000;
 
 /* For a query whose grouping has been removed. */

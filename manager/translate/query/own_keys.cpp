@@ -45,11 +45,10 @@ std::vector<TargetEntry *> own_keys_of(Query *query, const Domain *domain)
     return keys;
 }
 
-/* Whether no other expression can contain the key. */
+/* Whether no other expression contains the key: PostgreSQL takes a constant there for what it is. */
 bool is_found_by_reference_only(Node *key)
 {
-    return !are_keys_found_by_parser &&
-           call([&] { return IsA(fold_constants(static_cast<Node *>(copyObjectImpl(key))), Const); });
+    return call([&] { return IsA(fold_constants(static_cast<Node *>(copyObjectImpl(key))), Const); });
 }
 
 void copy_targets(Query *query)
