@@ -164,11 +164,12 @@ def any_of(query, scope, wanted=None):
 def with_coarser(query, scope):
     """Returns a comparison of columns of two kinds, or None. It is that of the coarser equality, which a collation
     that is not that of a column would replace."""
-    pairs = [(one, other) for one, kind in scope + query.outer for other, finer in scope + query.outer
-             if kinds.COARSER.get(kind) == finer and COLUMN.fullmatch(one) and COLUMN.fullmatch(other)]
+    pairs = [(one, other, kind, coarser) for one, kind in scope + query.outer for other, coarser in scope + query.outer
+             if query.may_compare(kind, coarser) and COLUMN.fullmatch(one) and COLUMN.fullmatch(other)]
     if not pairs:
         return None
-    left, right = query.choices.pick(pairs)
+    left, right, *compared = query.choices.pick(pairs)
+    query.compared(*compared)
     return "%s %s %s" % (left, query.choices.pick(["=", "=", "<>"]), right)
 
 

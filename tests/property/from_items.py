@@ -97,11 +97,15 @@ def lateral(query, scope, depth):
 
 
 def equality(query, left, right):
-    pairs = [(kinds.operand(a, ka), kinds.operand(b, kb)) for a, ka in left for b, kb in right
+    pairs = [(kinds.operand(a, ka), kinds.operand(b, kb), ka, kb) for a, ka in left for b, kb in right
              if (ka == kb and ka in kinds.STORED) or (ka in kinds.INTEGERS and kb in kinds.INTEGERS)]
     if query.choices.chance(40) or not pairs:
-        pairs = [(a, b) for a, ka in left for b, kb in right if kb == kinds.COARSER.get(ka) or ka == kinds.COARSER.get(kb)] or pairs
-    return "%s = %s" % query.choices.pick(pairs) if pairs else "true"
+        pairs = [(a, b, ka, kb) for a, ka in left for b, kb in right if query.may_compare(ka, kb) or query.may_compare(kb, ka)] or pairs
+    if not pairs:
+        return "true"
+    one, other, *compared = query.choices.pick(pairs)
+    query.compared(*compared)
+    return "%s = %s" % (one, other)
 
 
 def lateral_condition(query, left, right):
@@ -194,12 +198,13 @@ def of_two_kinds(query):
     """Returns a join of two relations by columns of two kinds, or of a relation and those rows of it that match another
     one; None if there are no such columns."""
     choices = query.choices
-    pairs = [(one, name, other, coarser) for one in query.relations for other in query.relations
+    pairs = [(one, name, other, coarser, kind, other_kind) for one in query.relations for other in query.relations
              for name, kind in query.relations[one] for coarser, other_kind in query.relations[other]
-             if kinds.COARSER.get(kind) == other_kind]
+             if query.may_compare(kind, other_kind)]
     if not pairs:
         return None
-    one, name, other, coarser = choices.pick(pairs)
+    one, name, other, coarser, *compared = choices.pick(pairs)
+    query.compared(*compared)
     query.fuel -= 2
     left, right = query.fresh("x"), query.fresh("x")
     scopes = [[("%s.%s" % (alias, column), kind) for column, kind in query.relations[relation]]

@@ -11,8 +11,9 @@ import selects
 class Query:
     """`relations` maps names to lists of (column, kind). `fuel` bounds the number of relations read."""
 
-    def __init__(self, choices, relations):
+    def __init__(self, choices, relations, may_mix_times=True):
         self.choices, self.relations = choices, dict(relations)
+        self.may_mix_times = may_mix_times
         self.names, self.nesting, self.outer = 0, 0, []
         self.outside = []  # columns of FROM items that a join beside them may read by LATERAL
         self.correlation = 35
@@ -21,6 +22,17 @@ class Query:
         self.images = choices.chance(30)
         self.is_operand = False  # of a set operation
         self.may_fail = False  # the query fails for some values
+
+    def may_compare(self, kind, coarser):
+        """Whether the kinds differ, and a column of the one is compared with one of the other. A clock change makes two local
+        times equal to one instant. PostgreSQL concludes from two such equalities that the local times are equal to each other, or
+        does not, as it plans each statement: so a query has one of them."""
+        return kinds.COARSER.get(kind) == coarser and (self.may_mix_times or kind != "instant")
+
+    def compared(self, kind, other):
+        """Notes that columns of these kinds are compared."""
+        if {kind, other} == {"instant", "timestamp"}:
+            self.may_mix_times = False
 
     def fresh(self, prefix):
         self.names += 1
@@ -57,7 +69,7 @@ class Query:
 class Built:
     """A query, its columns (name, kind), and whether it is compared by images."""
 
-    def __init__(self, choices, relations):
-        query = Query(choices, relations)
+    def __init__(self, choices, relations, may_mix_times=True):
+        query = Query(choices, relations, may_mix_times)
         self.sql, self.columns = selects.top(query)
         self.images, self.may_fail = query.images, query.may_fail
