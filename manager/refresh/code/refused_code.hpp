@@ -2,10 +2,12 @@
  * Code that is refused at the moment when PostgreSQL would run it, while KnownCodeOnly is in force.
  *
  * What a query may run is looked at before it is planned (interpreted_code.hpp). Who owns a table that it reads can add
- * an index or statistics in between, and the planner evaluates what these call as soon as it opens the table. The lock
- * of a reader does not conflict with such statements.
+ * an index or statistics in between, and the planner evaluates what these call as soon as it opens the table, and reads
+ * the texts of functions in SQL, whose constants may be of domains. The lock of a reader does not conflict with such
+ * statements.
  *
- * Invariant: while KnownCodeOnly is in force, no expression calls a function of a user. PostgreSQL frame.
+ * Invariant: while KnownCodeOnly is in force, an expression calls no function but those that known code may call
+ * (known_code.hpp). PostgreSQL frame.
  */
 #pragma once
 
