@@ -117,7 +117,7 @@ bool has_pending_upstream(Oid relid, const state::VisibleRow &seen, Snapshot sna
     const std::optional<Frontier> frontier = frontier_of(seen);
     if (--left < 0 || !frontier || seen.needs_reinit)
         return true;
-    if (walk.as_query ? call([=] { return may_differ_without_change(relid); })
+    if (walk.as_query ? call([=] { return may_differ_without_change(relid, snapshot); })
                       : seen.data_timestamp < walk.begun_at && call([=] { return is_time_dependent(relid); }))
         return true;
     for (const Source &source : definition::sources_of(relid)) {

@@ -270,7 +270,8 @@ bool reads_untouched(Oid relid, const QueryDesc *query, const List *scans, Sourc
     if (is_known && output == 0)
         return false;
     List *scanned = NIL;
-    if (may_differ_without_change(relid) || !find_stored(query->plannedstmt, scans, relid, query->params, &scanned))
+    if (may_differ_without_change(relid, query->snapshot) ||
+        !find_stored(query->plannedstmt, scans, relid, query->params, &scanned))
         return false;
     const ServedRelation *served = served_relation_to_read(relid);
     const Bitmapset *outputs = compared_outputs(served, static_cast<const List *>(linitial(scanned)));

@@ -108,7 +108,7 @@ ExactRead find_touched_as_owner(Oid relid, Snapshot snapshot)
 ExactRead find_exact_read(Oid relid, Snapshot snapshot)
 {
     ExactRead read;
-    if (capture::has_open_statement() || may_differ_without_change(relid) ||
+    if (capture::has_open_statement() || may_differ_without_change(relid, snapshot) ||
         !storage::is_seen_as_it_is(find_served_relation(relid)->storage, snapshot) ||
         find_merged(relid, snapshot, &read))
         return read;

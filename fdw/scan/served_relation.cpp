@@ -5,6 +5,7 @@
 #include "definition/option_row.hpp"
 #include "definition/options.hpp"
 #include "definition/query/output_columns.hpp"
+#include "definition/state/state.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/context.hpp"
 #include "pg/invalidation_listeners.hpp"
@@ -337,6 +338,12 @@ bool reads_with_policies(Oid relid)
     });
 }
 
+/* Whether the snapshot sees the rows of the last refresh, as of which the mailbox knows the roles. */
+bool sees_last_refresh(Oid relid, Snapshot snapshot)
+{
+    return state::visible_row(relid, snapshot).data_timestamp == state::visible_row(relid).data_timestamp;
+}
+
 } // namespace
 
 bool is_time_dependent(Oid relid)
@@ -345,9 +352,12 @@ bool is_time_dependent(Oid relid)
     return entry != nullptr && entry->is_time_dependent;
 }
 
-bool may_differ_without_change(Oid relid)
+bool may_differ_without_change(Oid relid, Snapshot snapshot)
 {
-    return is_time_dependent(relid) || (mailbox::may_lack_roles(relid) && reads_with_policies(relid));
+    if (is_time_dependent(relid))
+        return true;
+    const bool may_lack = mailbox::may_lack_roles(relid); /* before sees_last_refresh(): one may be committed now */
+    return reads_with_policies(relid) && (may_lack || !sees_last_refresh(relid, snapshot));
 }
 
 bool may_read_unknown_tables(Oid relid)

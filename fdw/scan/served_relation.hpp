@@ -17,6 +17,7 @@
 
 extern "C" {
 #include "nodes/plannodes.h"
+#include "utils/snapshot.h"
 }
 
 #include <type_traits>
@@ -72,9 +73,10 @@ bool keeps_own_schedule(Oid relid);
  * directly. The first call analyses the query, and locks the stream table for that: it may be an upstream that is
  * being altered or dropped. */
 bool is_time_dependent(Oid relid);
-/* Returns true if the rows may not be the answer of the query although no source has a change that they lack: it is
- * time-dependent, or roles, which decide the policies in force, may have changed since the last refresh. */
-bool may_differ_without_change(Oid relid);
+/* Returns true if the rows that the snapshot sees may not be the answer of the query although no source has a change
+ * that they lack: it is time-dependent, or roles, which decide the policies in force and have no snapshot, may have
+ * changed since the refresh that stored the rows. */
+bool may_differ_without_change(Oid relid, Snapshot snapshot);
 /* Returns true if functions of the query may read tables that are not known. Otherwise as is_time_dependent(). */
 bool may_read_unknown_tables(Oid relid);
 

@@ -25,6 +25,7 @@ for name, query in QUERIES.items():
 db.run("RESET ROLE; CREATE TABLE plain (id int PRIMARY KEY); SELECT pgtrickle.create_stream_table('of_plain', 'SELECT id FROM plain', '1s')")
 elsewhere = psycopg2.connect(host=db.host, dbname="postgres")
 elsewhere.autocommit = True
+refresher = db.connect()
 
 
 def answer(name):
@@ -100,7 +101,7 @@ def what_changes_no_policy_refreshes_nothing():
 
 
 def exact_reads():
-    """Of stream tables whose next refresh is far away, by look-ups, too."""
+    """Of stream tables whose next refresh is far away, by look-ups, too. Roles have no snapshot, as the stored rows have."""
     version = int(db.value("SHOW server_version_num"))
     db.run(f"SET ROLE {OWNER}")
     for name, query in QUERIES.items():
@@ -136,6 +137,13 @@ def exact_reads():
         refreshed()
         elsewhere.cursor().execute(statement)
         compare("elsewhere: " + statement)
+    for statement in changes:
+        refreshed()
+        elsewhere.cursor().execute(statement)
+        db.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
+        refresher.cursor().execute("".join(f"SELECT pgtrickle.refresh_stream_table('far_{name}');" for name in QUERIES))
+        compare("before the refresh that has seen " + statement)
+        db.run("COMMIT")
     db.run("RESET pg_trickle.read_mode; DROP ROLE rd_admin")
     for name in reversed(QUERIES):
         db.run(f"SELECT pgtrickle.drop_stream_table('far_{name}')")
@@ -145,5 +153,6 @@ try:
     run_cases([exemptions, memberships, the_owner_of_the_database, a_prepared_transaction, what_changes_no_policy_refreshes_nothing, exact_reads])
 finally:
     elsewhere.close()
+    refresher.close()
     db.drop()
     db.admin(f"DROP ROLE IF EXISTS {FRIENDS}")
