@@ -119,6 +119,7 @@ void keep_known(Oid relid, UsedObjects objects, uint64 as_of)
     one.objects = std::move(objects);
     mine.users.add(one, one.objects);
     one.is_valid = true;
+    mine.has_invalid = false;
 }
 
 void watch_known_code()
