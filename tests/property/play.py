@@ -242,12 +242,18 @@ class Play:
         if failure.what.startswith("wrong rows") and not self.has_one_answer(stream_table.built):
             self.without_answer.append("two answers: " + stream_table.built.sql)
             return
-        if failure.what.endswith("57014"):
+        if failure.what.endswith("57014") or (failure.what.endswith("55000") and self.is_too_slow(stream_table)):
             self.slow.append("seed %d, %s: %s: %s" % (self.seed, stream_table.name, failure.what, stream_table.built.sql))
             return
         self.failures.append((stream_table, failure, list(self.units)))
         if self.database.connection.closed:
             raise failure
+
+    def is_too_slow(self, stream_table):
+        """Returns whether a refresh of the manager has just taken longer than it may."""
+        found = not self.database.connection.closed and not self.database.is_in_transaction() and self.database.fetch(
+            "SELECT error_message FROM pgtrickle.get_refresh_history('%s', 1)" % stream_table.name)
+        return bool(found) and "took longer than the refresh_timeout" in (found[0][0] or "")
 
     def check_all(self):
         self.units.append([None])
