@@ -183,7 +183,6 @@ bool Wait::is_pending() const
 /* Sets the answer if so. */
 bool Wait::is_to_be_given_up()
 {
-    now_ms_ = waited_.ms();
     was_locked_ |= answer_ == mailbox::Answer::locked;
     const bool is_last = now_ms_ >= limit_ms_;
     const bool is_locked = ((now_ms_ >= probe_at_ms_ || is_last) && is_useless()) ||
@@ -221,12 +220,13 @@ void Wait::sleep_and_ask()
     if (answer_ == mailbox::Answer::locked) {
         sleep(std::min<int64_t>(left_ms, pause_ms));
         answer_ = request();
-        return;
+    } else {
+        sleep(left_ms);
+        answer_ = mailbox::reply().answer;
+        if (answer_ == mailbox::Answer::no_manager && managers_left_-- > 0)
+            answer_ = request();
     }
-    sleep(left_ms);
-    answer_ = mailbox::reply().answer;
-    if (answer_ == mailbox::Answer::no_manager && managers_left_-- > 0)
-        answer_ = request();
+    now_ms_ = waited_.ms();
 }
 
 } // namespace
