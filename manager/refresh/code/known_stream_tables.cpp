@@ -59,27 +59,6 @@ void forget_users(const UsedObject &object)
         known->users.visit_users(object, forget);
 }
 
-void on_relation_change(Oid relation)
-{
-    if (relation == InvalidOid)
-        forget_all();
-    else
-        forget_users({UsedObject::relation, relation});
-}
-
-void on_object_change(int cache, uint32 hash)
-{
-    if (hash == 0)
-        forget_all();
-    else
-        forget_users({cache, hash});
-}
-
-void on_any_change(int, uint32)
-{
-    forget_all();
-}
-
 void remove_invalid()
 {
     KnownStreamTables &mine = known_stream_tables();
@@ -124,11 +103,8 @@ void keep_known(Oid relid, UsedObjects objects, uint64 as_of)
 
 void watch_known_code()
 {
-    listen_to_relations(on_relation_change);
-    for (int cache : {PROCOID, TYPEOID})
-        listen_to_cache(cache, on_object_change);
-    for (int cache : {AUTHOID, OPEROID, AMOPOPID, AMPROCNUM, CLAOID, AGGFNOID, RANGETYPE})
-        listen_to_cache(cache, on_any_change);
+    listen_to_used_objects<forget_users, forget_all>(
+        {AUTHOID, OPEROID, AMOPOPID, AMPROCNUM, CLAOID, AGGFNOID, RANGETYPE});
 }
 
 } // namespace pgtrickle::refresh

@@ -8,13 +8,16 @@
  */
 #pragma once
 
+#include "pg/invalidation_listeners.hpp"
 #include "pg/known_objects.hpp"
 
 extern "C" {
 #include "nodes/parsenodes.h"
+#include "utils/syscache.h"
 }
 
 #include <algorithm>
+#include <initializer_list>
 #include <unordered_map>
 #include <vector>
 
@@ -41,6 +44,29 @@ void add_used_by_query(UsedObjects *objects, const Query *query);
 
 /* Adds the functions and types of users that a printed text names. C++ frame. */
 void add_known(UsedObjects *objects, const KnownObjects &known);
+
+/* Has `on_object` called with each relation, function and type that is invalidated, and `on_any` where it may be any
+ * object: also for a row of `whole_caches`, which are those of other objects that are used. For the life of the
+ * process. */
+template <void (*on_object)(const UsedObject &), void (*on_any)()>
+void listen_to_used_objects(std::initializer_list<int> whole_caches)
+{
+    listen_to_relations([](Oid relation) {
+        if (relation == InvalidOid)
+            on_any();
+        else
+            on_object({UsedObject::relation, relation});
+    });
+    for (int cache : {PROCOID, TYPEOID})
+        listen_to_cache(cache, [](int id, uint32 hash) {
+            if (hash == 0)
+                on_any();
+            else
+                on_object({id, hash});
+        });
+    for (int cache : whole_caches)
+        listen_to_cache(cache, [](int, uint32) { on_any(); });
+}
 
 template <class User> class UserIndex {
   public:

@@ -82,29 +82,6 @@ void invalidate_users(const UsedObject &object)
         plans->users.visit_users(object, [](Prepared &plan) { plan.is_valid = false; });
 }
 
-void on_relation_change(Oid relation)
-{
-    if (relation == InvalidOid)
-        invalidate_all();
-    else
-        invalidate_users({UsedObject::relation, relation});
-}
-
-/* Invalidation of a function or a type. */
-void on_object_change(int cache, uint32 hash)
-{
-    if (hash == 0)
-        invalidate_all();
-    else
-        invalidate_users({cache, hash});
-}
-
-/* Invalidation of an object that plans do not list among their dependencies. */
-void on_any_change(int, uint32)
-{
-    invalidate_all();
-}
-
 /* A maintenance statement joins one more relation than its query for each change that it looks up, and in the
  * order of its text it would read whole sources: so all orders are considered, and beyond the threshold a
  * sufficient number of them. */
@@ -366,11 +343,8 @@ KeptPlan KeptPlan::of_query(const Query *query, const std::string &sql)
 
 void watch_plans()
 {
-    listen_to_relations(on_relation_change);
-    for (int cache : {PROCOID, TYPEOID})
-        listen_to_cache(cache, on_object_change);
-    for (int cache : {NAMESPACEOID, OPEROID, AMOPOPID, FOREIGNSERVEROID, FOREIGNDATAWRAPPEROID})
-        listen_to_cache(cache, on_any_change);
+    listen_to_used_objects<invalidate_users, invalidate_all>(
+        {NAMESPACEOID, OPEROID, AMOPOPID, FOREIGNSERVEROID, FOREIGNDATAWRAPPEROID});
 }
 
 } // namespace pgtrickle::refresh

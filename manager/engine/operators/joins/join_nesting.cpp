@@ -167,9 +167,10 @@ class Nesting {
     /* Whether the known inputs' rows have one row of the group at most, and some have none. */
     bool is_filtered_once_determined(const Inputs &known, const Group &group) const
     {
+        if (!has_filter(group))
+            return false;
         const Inputs determined = keyed_.determined(known);
-        return has_filter(group) &&
-               std::all_of(group.begin(), group.end(), [&](size_t input) { return determined[input]; });
+        return std::all_of(group.begin(), group.end(), [&](size_t input) { return determined[input]; });
     }
 
     const std::vector<PlanPtr> &inputs_;
