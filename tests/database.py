@@ -38,6 +38,14 @@ class Database:
         cursor.execute(statement, values or None)
         return cursor.fetchall() if cursor.description else None
 
+    def as_role(self, role, *statements):
+        """Runs each in a transaction of its own, and returns the rows of the last one."""
+        self.run(f"SET ROLE {role}")
+        try:
+            return [self.run(statement) for statement in statements][-1]
+        finally:
+            self.run("RESET ROLE")
+
     def value(self, statement, *values):
         return self.run(statement, *values)[0][0]
 

@@ -56,7 +56,7 @@ def condition(query, scope):
                    and (form == "in" or kind not in kinds.UNORDERED)]
         kind = choices.pick(["int", "int", "text"] + fitting)
         left = expressions.of_kind(query, scope, kind, 2)
-        if kind in kinds.COARSER and query.may_compare(kind, kinds.COARSER.get(kind)) and choices.chance(50):
+        if kind in kinds.COARSER and query.may_compare(kind, kinds.COARSER[kind]) and choices.chance(50):
             query.compared(kind, kinds.COARSER[kind])
             kind = kinds.COARSER[kind]
         with Inside(query, scope):

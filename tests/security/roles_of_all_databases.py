@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 """Shows that a stream table follows its owner's row-level security when roles change in a session of another database, with
 the extension or without it, and no source changes: exemptions, memberships, the owner of the database, and in a prepared
-transaction. An exact read does so at once, whoever has changed the roles, also within the transaction that does."""
+transaction. An exact read does so at once, after any change of roles, also within the transaction that does."""
 
 import sys
 from pathlib import Path

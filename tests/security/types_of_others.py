@@ -29,19 +29,11 @@ DEPENDENT = """SELECT c.oid::regclass || ' ' || a.attname || ' ' || a.atttypid::
 TYPES = "own.comp, own.dom, own.comp_dom, own.enum, own.span"
 
 
-def as_role(role, *statements):
-    db.run(f"SET ROLE {role}")
-    try:
-        return [db.run(statement) for statement in statements][-1]
-    finally:
-        db.run("RESET ROLE")
-
-
 def set_up():
     for role in (OWNER, OTHER):
         db.run(f"CREATE ROLE {role}; GRANT USAGE ON FOREIGN SERVER pgtrickle TO {role}")
     db.run(f"CREATE SCHEMA own AUTHORIZATION {OWNER}; CREATE SCHEMA other AUTHORIZATION {OTHER}; GRANT USAGE ON SCHEMA own, other TO PUBLIC")
-    as_role(OWNER, f"""CREATE TYPE own.comp AS (a int, b text); CREATE DOMAIN own.dom AS int; CREATE DOMAIN own.comp_dom AS own.comp;
+    db.as_role(OWNER, f"""CREATE TYPE own.comp AS (a int, b text); CREATE DOMAIN own.dom AS int; CREATE DOMAIN own.comp_dom AS own.comp;
         CREATE TYPE own.enum AS ENUM ('a', 'b', 'c'); CREATE TYPE own.span AS RANGE (subtype = int4);
         ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} REVOKE USAGE ON TYPES FROM PUBLIC; REVOKE USAGE ON TYPE {TYPES} FROM PUBLIC""")
 
@@ -51,7 +43,7 @@ def table_of(kind):
     number = next(numbers)
     type_name, value = KINDS[kind]
     table, keyed = f"own.t{number}", f"own.k{number}"
-    as_role(OWNER, f"CREATE TABLE {table} (id int PRIMARY KEY, g int, v {type_name}); CREATE TABLE {keyed} (v {type_name} PRIMARY KEY, g int)",
+    db.as_role(OWNER, f"CREATE TABLE {table} (id int PRIMARY KEY, g int, v {type_name}); CREATE TABLE {keyed} (v {type_name} PRIMARY KEY, g int)",
             f"INSERT INTO {table} SELECT i, i % 2, {value.format('i % 4')} FROM generate_series(1, 8) i",
             f"INSERT INTO {keyed} SELECT {value.format('i')}, i FROM generate_series(0, 2) i",
             f"REVOKE USAGE ON TYPE {table}, {keyed} FROM PUBLIC; GRANT SELECT, TRIGGER ON {table}, {keyed} TO {OTHER}")
@@ -60,18 +52,18 @@ def table_of(kind):
 
 def create(query, mode="AUTO"):
     name = f"other.st{next(numbers)}"
-    as_role(OTHER, f"SELECT pgtrickle.create_stream_table('{name}', $q${query}$q$, '520w', '{mode}')")
+    db.as_role(OTHER, f"SELECT pgtrickle.create_stream_table('{name}', $q${query}$q$, '520w', '{mode}')")
     return name
 
 
 def require_rows(name, query):
-    as_role(OTHER, f"SELECT pgtrickle.refresh_stream_table('{name}')")
-    stored, wanted = (as_role(OTHER, f"SELECT x::text FROM ({text}) x ORDER BY 1") for text in (f"SELECT * FROM {name}", query))
+    db.as_role(OTHER, f"SELECT pgtrickle.refresh_stream_table('{name}')")
+    stored, wanted = (db.as_role(OTHER, f"SELECT x::text FROM ({text}) x ORDER BY 1") for text in (f"SELECT * FROM {name}", query))
     assert stored == wanted, f"{query}: {stored}, not {wanted}"
 
 
 def mode_of(name):
-    return as_role(OTHER, f"SELECT effective_mode FROM pgtrickle.explain_refresh_mode('{name}')")[0][0]
+    return db.as_role(OTHER, f"SELECT effective_mode FROM pgtrickle.explain_refresh_mode('{name}')")[0][0]
 
 
 def require_nothing_depends(what):
@@ -81,7 +73,7 @@ def require_nothing_depends(what):
 
 def refusal(role, statement):
     try:
-        as_role(role, statement)
+        db.as_role(role, statement)
     except errors.Error as error:
         return error.pgcode
     return None
@@ -100,19 +92,19 @@ def nothing_kept_has_a_type_without_usage():
                 continue
             made[create(query)] = query
             require_nothing_depends(f"{shape} of {kind}")
-        as_role(OWNER, f"ALTER TABLE {table} ADD COLUMN z int DEFAULT 5", f"INSERT INTO {table} SELECT 9, 1, {value.format(3)}", f"DELETE FROM {table} WHERE id = 2")
+        db.as_role(OWNER, f"ALTER TABLE {table} ADD COLUMN z int DEFAULT 5", f"INSERT INTO {table} SELECT 9, 1, {value.format(3)}", f"DELETE FROM {table} WHERE id = 2")
         for name, query in made.items():
             require_rows(name, query)
-        as_role(OWNER, f"GRANT USAGE ON TYPE {type_name.removesuffix('[]')}, {table} TO {OTHER}", f"UPDATE {table} SET g = 7 WHERE id = 3")
+        db.as_role(OWNER, f"GRANT USAGE ON TYPE {type_name.removesuffix('[]')}, {table} TO {OTHER}", f"UPDATE {table} SET g = 7 WHERE id = 3")
         for name, query in made.items():
             require_rows(name, query)
             by_deltas += mode_of(name) == "DIFFERENTIAL"
-        as_role(OWNER, f"REVOKE USAGE ON TYPE {type_name.removesuffix('[]')}, {table} FROM {OTHER}", f"INSERT INTO {table} SELECT 10, 1, {value.format(4)}")
+        db.as_role(OWNER, f"REVOKE USAGE ON TYPE {type_name.removesuffix('[]')}, {table} FROM {OTHER}", f"INSERT INTO {table} SELECT 10, 1, {value.format(4)}")
         for name, query in made.items():
             require_rows(name, query)
         require_nothing_depends(f"{kind}, USAGE revoked")
         for name in made:
-            as_role(OTHER, f"SELECT pgtrickle.drop_stream_table('{name}')")
+            db.as_role(OTHER, f"SELECT pgtrickle.drop_stream_table('{name}')")
     assert by_deltas > 30, f"only {by_deltas} were kept by deltas"
 
 
@@ -127,7 +119,7 @@ def other_modes_are_refused():
 
 def an_index_names_no_type_that_one_of_a_table_may_not():
     name = create("SELECT 1 AS id, 'x'::text AS s")
-    as_role(OTHER, "CREATE TABLE other.plain (id int, s text)")
+    db.as_role(OTHER, "CREATE TABLE other.plain (id int, s text)")
     for target in ("((id::own.dom))", "(id) WHERE id::own.dom > 0", "((ROW(id, s)::own.comp IS NULL))", "(id) WHERE 'a'::own.enum < 'b'", "((id + 1))", "(id) INCLUDE (s) WHERE s > 'a'"):
         wanted, found = (refusal(OTHER, f"CREATE INDEX ON {relation} {target}") for relation in ("other.plain", name))
         assert found == wanted, f"CREATE INDEX {target}: {found}, and {wanted} for a table"
