@@ -42,16 +42,12 @@ bool is_created_here(Oid relid)
     });
 }
 
-namespace {
-
 bool may_run_any_code_of(Oid relid)
 {
     return !KnownCodeOnly::is_in_force() &&
            (SessionSwitch::is_in_worker() || call([=] { return is_trusted_here(relid); }) ||
             AskedFor::includes(call([=] { return owner_of_relation(relid, true); })) || is_created_here(relid));
 }
-
-} // namespace
 
 bool may_compile_here(Oid relid)
 {

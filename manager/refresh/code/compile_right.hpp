@@ -38,9 +38,11 @@ class AskedFor {
 /* Whether this transaction has created the relation, which no other process sees yet. */
 bool is_created_here(Oid relid);
 
-/* Whether the session may compile the query: it runs no interpreted code; or it is of the user's own
- * (is_trusted_here()), or was asked for, or this transaction has created the stream table, such as a restore for other
- * roles. A worker runs the code of the owner that it serves (pg/rights.hpp). */
+/* Whether the session may run the query, whatever code that runs: it is of the user's own (is_trusted_here()), or was
+ * asked for, or this transaction has created the stream table, such as a restore for other roles. A worker runs the
+ * code of the owner that it serves (pg/rights.hpp). */
+bool may_run_any_code_of(Oid relid);
+/* Whether the session may compile the query: any code of it may run, or it runs no interpreted code. */
 bool may_compile_here(Oid relid);
 /* Raise 42501 unless may_compile_here(). */
 void require_right_to_compile(Oid relid);

@@ -10,8 +10,8 @@
  *
  * The answer is yes unless everything that the query uses, directly or by views, policies, indexes, partitions and
  * constraints of what it reads, is on the list of known code (known_code.hpp). It is found without analyzing the query,
- * which would run code. An index that is created later may have an expression, which PostgreSQL evaluates when it plans
- * any query over its table: who owns a table that others read has that chance with plain tables, too.
+ * which would run code. Code of an index that is created later, whose expression PostgreSQL evaluates when it plans
+ * any query over its table, is refused when it is called (refused_code.hpp).
  */
 #pragma once
 

@@ -1,6 +1,7 @@
 #include "refresh/code/refused_code.hpp"
 
 #include "pg/versions/text_runners.hpp"
+#include "refresh/code/compile_right.hpp"
 #include "refresh/code/interpreted_code.hpp"
 #include "refresh/code/known_code.hpp"
 
@@ -24,13 +25,23 @@ bool is_known(Oid function)
 
 } // namespace
 
+CodeOf::CodeOf(Oid relid) : outer_(is_refused_)
+{
+    is_refused_ = !may_run_any_code_of(relid);
+}
+
 void refuse_unknown_function(ObjectAccessType access, Oid class_id, Oid object_id, int, void *)
 {
-    if (access != OAT_FUNCTION_EXECUTE || class_id != ProcedureRelationId || !KnownCodeOnly::is_in_force() ||
+    const bool is_at_commit = KnownCodeOnly::is_in_force();
+    if (access != OAT_FUNCTION_EXECUTE || class_id != ProcedureRelationId || !(is_at_commit || CodeOf::is_refused()) ||
         is_known(object_id))
         return;
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                    errmsg("function %s must not run at a commit", get_func_name(object_id))));
+    if (is_at_commit)
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("function %s must not run at a commit", get_func_name(object_id))));
+    ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                    errmsg("function %s must not run in this session", get_func_name(object_id)),
+                    errdetail("What a stream table reads was redefined meanwhile."), errhint("Try again.")));
 }
 
 } // namespace pgtrickle::refresh

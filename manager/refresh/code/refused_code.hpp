@@ -1,17 +1,17 @@
 /*
- * Code that is refused at the moment when PostgreSQL would run it, while KnownCodeOnly is in force.
+ * Code that is refused at the moment when PostgreSQL would run it, in sessions that run known code only.
  *
  * What a query may run is looked at before it is planned (interpreted_code.hpp). Who owns a table that it reads can add
  * an index or statistics in between, and the planner evaluates what these call as soon as it opens the table, and reads
  * the texts of functions in SQL, whose constants may be of domains. The lock of a reader does not conflict with such
  * statements.
  *
- * Invariant: while KnownCodeOnly is in force, an expression calls no function but those that known code may call
- * (known_code.hpp). PostgreSQL frame.
+ * Invariant: at a commit, and while a stream table's query is compiled or run by a session that may not run all code of
+ * its owner, an expression calls no function but those that known code may call (known_code.hpp).
  */
 #pragma once
 
-#include "pg/versions/postgres.hpp"
+#include "pg/boundary.hpp"
 
 extern "C" {
 #include "catalog/objectaccess.h"
@@ -19,7 +19,25 @@ extern "C" {
 
 namespace pgtrickle::refresh {
 
-/* Entry of fdw/module.cpp: object access. PostgreSQL announces each function that an expression calls. */
+/* While an object exists, the session compiles or runs the query of the stream table. Unknown functions are refused
+ * unless the session may run any code of it (compile_right.hpp). One within another, as for a stream table that the
+ * query of another reads, counts alone. Local variables and members only. C++ frames. */
+class CodeOf {
+  public:
+    explicit CodeOf(Oid relid);
+    ~CodeOf() { is_refused_ = outer_; }
+    CodeOf(const CodeOf &) = delete;
+    CodeOf &operator=(const CodeOf &) = delete;
+
+    static bool is_refused() { return is_refused_; }
+
+  private:
+    static inline bool is_refused_ = false;
+    const bool outer_;
+};
+
+/* Entry of fdw/module.cpp: object access. PostgreSQL announces each function that an expression calls. PostgreSQL
+ * frame. */
 void refuse_unknown_function(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *argument);
 
 } // namespace pgtrickle::refresh

@@ -155,6 +155,7 @@ void compile_query(Compiled &compiled)
     Scratch scratch;
     const Definition &definition = compiled.definition;
     /* Independent of the session's settings: expressions of the query are analyzed, folded and bound here. */
+    const CodeOf code(relid);
     AsOwner as_owner(definition.owner, Sharing::all);
     TextSettings text_settings;
     Running running; /* functions in the query must not have the entries freed that a refresh holds */

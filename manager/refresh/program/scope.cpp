@@ -25,7 +25,8 @@ void put_in_force(const Setting &setting)
 
 } // namespace
 
-OwnerScope::OwnerScope(const Definition &definition) : as_owner_((load_libraries(), definition.owner), Sharing::all)
+OwnerScope::OwnerScope(const Definition &definition)
+    : code_(definition.relid), as_owner_((load_libraries(), definition.owner), Sharing::all)
 {
     call([&] {
         set_for_now("search_path", "pg_catalog, pg_temp");

@@ -9,6 +9,7 @@
 #include "definition/definition.hpp"
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
+#include "refresh/code/refused_code.hpp"
 
 namespace pgtrickle::refresh {
 
@@ -19,6 +20,7 @@ class OwnerScope {
     OwnerScope &operator=(const OwnerScope &) = delete;
 
   private:
+    CodeOf code_;
     AsOwner as_owner_;
 };
 
