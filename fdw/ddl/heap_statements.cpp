@@ -124,7 +124,7 @@ void analyze_under_snapshot(const UtilityCall &call)
 
 void check_owner(const RangeVar *, Oid relid, Oid, void *)
 {
-    if (OidIsValid(relid) && definition::is_stream_table(relid))
+    if (OidIsValid(relid))
         definition::require_owner(relid);
 }
 
@@ -224,6 +224,10 @@ void reindex_heaps(const UtilityCall &call)
         return;
     }
     const Oid relid = RangeVarGetRelidExtended(statement->relation, AccessShareLock, 0, check_owner, nullptr);
+    if (!definition::is_stream_table(relid)) { /* another relation has got the name */
+        call.run();
+        return;
+    }
     check_options(relid, statement);
     ListCell *cell;
     foreach (cell, heaps_of(relid))

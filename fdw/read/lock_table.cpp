@@ -31,33 +31,41 @@ namespace {
 void require_one_of(Oid relid, AclMode privileges)
 {
     if (AclResult allowed = pg_class_aclcheck(relid, GetUserId(), privileges); allowed != ACLCHECK_OK)
-        aclcheck_error(allowed, OBJECT_FOREIGN_TABLE, get_rel_name(relid));
+        aclcheck_error(allowed, get_relkind_objtype(get_rel_relkind(relid)), get_rel_name(relid));
 }
 
 void check_may_lock(const RangeVar *, Oid relid, Oid, void *)
 {
-    if (OidIsValid(relid) && find_served_relation(relid) != nullptr)
+    if (OidIsValid(relid))
         require_one_of(relid, ACL_SELECT);
 }
 
-bool names_stream_table(RangeVar *name)
+bool is_served(Oid relid)
 {
-    Oid relid = RangeVarGetRelid(name, NoLock, true);
     return OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE &&
            find_served_relation(relid) != nullptr;
 }
 
-/* Locks the stream tables of the statement, and returns the other relations. */
+bool names_stream_table(RangeVar *name)
+{
+    return is_served(RangeVarGetRelid(name, NoLock, true));
+}
+
+/* Locks the stream tables of the statement, and returns the other relations. Until the lock is had, the name may become
+ * that of another relation. */
 List *lock_stream_tables(LockStmt *statement, Oid *relids, int *count)
 {
     List *others = NIL;
     ListCell *cell;
     foreach (cell, statement->relations) {
         auto *name = lfirst_node(RangeVar, cell);
-        if (names_stream_table(name)) {
-            int options = statement->nowait ? RVR_NOWAIT : 0;
-            relids[(*count)++] = RangeVarGetRelidExtended(name, AccessShareLock, options, check_may_lock, nullptr);
-        } else
+        const int options = statement->nowait ? RVR_NOWAIT : 0;
+        const Oid relid = names_stream_table(name)
+                              ? RangeVarGetRelidExtended(name, AccessShareLock, options, check_may_lock, nullptr)
+                              : InvalidOid;
+        if (is_served(relid))
+            relids[(*count)++] = relid;
+        else
             others = lappend(others, name);
     }
     return others;

@@ -95,9 +95,31 @@ def of_another_relation():
     assert db.run("SELECT id, paid, due FROM owned.st") == [(1, 2, 3)]
 
 
+# Each is ended by what looks for locks that the role may not have.
+LOCKING = ["LOCK TABLE src IN ACCESS SHARE MODE", "LOCK TABLE ONLY src IN ACCESS SHARE MODE NOWAIT", "LOCK TABLE src IN EXCLUSIVE MODE", "REINDEX TABLE src",
+           "CREATE INDEX ON src (id)", "COMMENT ON FOREIGN TABLE src IS 'x'", "SELECT pgtrickle.refresh_stream_table('src')", "SELECT pgtrickle.st_size('src')",
+           "SELECT pgtrickle.wait_until_fresh('src', '1ms')", "COPY src FROM STDIN", "TABLE src", "EXPLAIN TABLE src", "SELECT pgtrickle.repair_stream_table('src')"]
+LOOK = """DO $$BEGIN IF EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND relation IN ('owned.st'::regclass, 'owned.src'::regclass))
+  THEN RAISE EXCEPTION 'locked' USING ERRCODE = 'XX000'; END IF; END$$"""
+
+
+def of_another_relation_than_the_strangers_stream_table():
+    db.run(f"GRANT USAGE ON FOREIGN SERVER pgtrickle TO {STRANGER}; SET ROLE {STRANGER}; DROP TABLE IF EXISTS strange.st, strange.src, strange.other; "
+           "CREATE TABLE strange.kept_src (id int); SELECT pgtrickle.create_stream_table('strange.kept', 'SELECT id FROM strange.kept_src'); RESET ROLE")
+    chooser, ends_at = random.Random(SEED), time.monotonic() + float(os.environ.get("DURATION_S", "15"))
+    before = db.run(INTACT)
+    strangers = [Stranger(lambda: f"ROLLBACK; BEGIN; {chooser.choice([LOCKING[0], chooser.choice(LOCKING)])}; {LOOK}; COMMIT", ends_at) for _ in range(3)]
+    giver = Stranger(lambda: f"ALTER FOREIGN TABLE {chooser.choice(['strange.src RENAME TO kept', 'strange.kept RENAME TO src'])}", ends_at)
+    for stranger in [*strangers, giver]:
+        stranger.join()
+        assert not stranger.internal, "\n".join(stranger.internal[:5])
+    assert min(stranger.succeeded for stranger in [*strangers, giver]) > 0
+    assert db.run(INTACT) == before
+
+
 def finish():
     db.run(f"DROP SCHEMA owned, strange CASCADE; DROP OWNED BY {OWNER}, {STRANGER}; DROP ROLE {OWNER}, {STRANGER}")
     db.drop()
 
 
-run_cases([begin, of_another_relation, finish])
+run_cases([begin, of_another_relation, of_another_relation_than_the_strangers_stream_table, finish])
