@@ -226,6 +226,7 @@ constexpr Hooks hooks = {
     .index_statistics = find_index_statistics,
     .relation_info = add_extended_statistics,
     .object_access = object_access,
+    .function_call = refresh::refuse_interpreted_function,
     .transaction = transaction,
     .locks_released = mailbox::at_release_of_locks,
     .subtransaction = subtransaction,

@@ -216,6 +216,7 @@ void install_hooks(const Hooks &list)
     previous.index_statistics = replace(get_index_stats_hook, list.index_statistics);
     previous.relation_info = replace(get_relation_info_hook, list.relation_info);
     previous_object_access = replace(object_access_hook, &pgtrickle_object_access);
+    previous.function_call = replace(needs_fmgr_hook, list.function_call);
     if (process_shared_preload_libraries_in_progress) {
         previous_request = replace(shmem_request_hook, &pgtrickle_shared_memory_request);
         previous_startup = replace(shmem_startup_hook, &pgtrickle_shared_memory_startup);

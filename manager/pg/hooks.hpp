@@ -45,6 +45,7 @@ extern "C" {
 #include "catalog/objectaccess.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
+#include "fmgr.h"
 #include "optimizer/plancat.h"
 #include "optimizer/planner.h"
 #include "storage/ipc.h"
@@ -145,6 +146,7 @@ struct Hooks {
     get_index_stats_hook_type index_statistics;
     get_relation_info_hook_type relation_info;
     std::span<const ObjectAccessHandler> object_access;
+    needs_fmgr_hook_type function_call;
     std::span<const TransactionHandler> transaction;
     void (*locks_released)(); /* at the end of a transaction, once its invalidations are sent; must not raise */
     std::span<const SubtransactionHandler> subtransaction;
@@ -162,6 +164,7 @@ struct PreviousHooks {
     ExplainOneQuery_hook_type explain;
     get_index_stats_hook_type index_statistics;
     get_relation_info_hook_type relation_info;
+    needs_fmgr_hook_type function_call;
 };
 const PreviousHooks &previous_hooks();
 

@@ -214,17 +214,21 @@ def fresh(name, limit_s=30):
 
 def code_that_is_added_meanwhile_runs_at_no_commit():
     """The planner evaluates the expressions of a table's indexes and statistics when it opens the table, and reads the text of a
-    function in SQL, whose constants may be of a domain. A function of PostgreSQL's own reports here that the domain is checked."""
+    function in SQL, whose constants may be of a domain. A function of PostgreSQL's own reports here that the domain is checked. To
+    estimate a predicate, it calls an operator with values of the statistics."""
     db.run(f"""CREATE TABLE fact (id int PRIMARY KEY, v int); CREATE TABLE dim (v int PRIMARY KEY, t text); INSERT INTO fact SELECT i, i % 5 FROM generate_series(1, 500) i;
         INSERT INTO dim SELECT i, 't' || i FROM generate_series(0, 9) i; CREATE INDEX ON fact (v); ALTER TABLE fact OWNER TO {OWNER}; ALTER TABLE dim OWNER TO {OWNER}; GRANT ALL ON fact TO {WRITER};
         CREATE FUNCTION heard(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$BEGIN IF current_query() LIKE 'UPDATE%' THEN RAISE WARNING 'heard'; END IF; RETURN i; END$$;
         CREATE DOMAIN heard_of AS int CHECK (current_query() NOT LIKE 'UPDATE%' OR NOT pg_cancel_backend(2147483647));
-        CREATE FUNCTION heard_too(i int) RETURNS bool IMMUTABLE LANGUAGE sql AS $$SELECT '{{1}}'::public.heard_of[] IS NOT NULL$$""")
+        CREATE FUNCTION heard_too(i int) RETURNS bool IMMUTABLE LANGUAGE sql AS $$SELECT '{{1}}'::public.heard_of[] IS NOT NULL$$;
+        CREATE FUNCTION is_heard(a int, b int) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$BEGIN RAISE WARNING 'heard'; RETURN a = b; END$$;
+        CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = is_heard, RESTRICT = eqsel); ALTER TABLE dim ADD w int; UPDATE dim SET w = v % 2; ANALYZE dim;""")
     query = "SELECT d.t, count(*) AS n FROM fact f JOIN dim d ON d.v = f.v GROUP BY d.t"
     create("of_both", query)
     for statements in (("CREATE INDEX added ON dim ((v + heard(1)))", "DROP INDEX added"), ("CREATE INDEX added ON dim (v) WHERE v > heard(-1)", "DROP INDEX added"),
                        ("CREATE STATISTICS added ON (v + heard(1)), t FROM dim", "ANALYZE dim", "DROP STATISTICS added"),
-                       ("CREATE INDEX added ON dim ((heard_too(v)))", "DROP INDEX added")):
+                       ("CREATE INDEX added ON dim ((heard_too(v)))", "DROP INDEX added"),
+                       ("CREATE INDEX added ON dim (t) WHERE v IS NOT NULL OR w === 3", "DROP INDEX added")):
         until, messages = time.monotonic() + 6, []
         with closing(db.connect(user=OWNER)) as owner, closing(writer()) as first, closing(writer()) as second:
             beside = [threading.Thread(target=repeat, args=(until, owner.cursor().execute, *statements))] + [

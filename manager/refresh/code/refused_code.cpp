@@ -1,5 +1,6 @@
 #include "refresh/code/refused_code.hpp"
 
+#include "pg/hooks.hpp"
 #include "pg/versions/text_runners.hpp"
 #include "refresh/code/compile_right.hpp"
 #include "refresh/code/interpreted_code.hpp"
@@ -23,6 +24,21 @@ bool is_known(Oid function)
     return !runs_text(function) && func_volatile(function) != PROVOLATILE_VOLATILE;
 }
 
+bool is_only_known_code_run()
+{
+    return KnownCodeOnly::is_in_force() || CodeOf::is_refused();
+}
+
+[[noreturn]] void refuse(Oid function)
+{
+    if (KnownCodeOnly::is_in_force())
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("function %s must not run at a commit", get_func_name(function))));
+    ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                    errmsg("function %s must not run in this session", get_func_name(function)),
+                    errdetail("What a stream table reads was redefined meanwhile."), errhint("Try again.")));
+}
+
 } // namespace
 
 CodeOf::CodeOf(Oid relid) : outer_(is_refused_)
@@ -32,16 +48,16 @@ CodeOf::CodeOf(Oid relid) : outer_(is_refused_)
 
 void refuse_unknown_function(ObjectAccessType access, Oid class_id, Oid object_id, int, void *)
 {
-    const bool is_at_commit = KnownCodeOnly::is_in_force();
-    if (access != OAT_FUNCTION_EXECUTE || class_id != ProcedureRelationId || !(is_at_commit || CodeOf::is_refused()) ||
-        is_known(object_id))
-        return;
-    if (is_at_commit)
-        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                        errmsg("function %s must not run at a commit", get_func_name(object_id))));
-    ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-                    errmsg("function %s must not run in this session", get_func_name(object_id)),
-                    errdetail("What a stream table reads was redefined meanwhile."), errhint("Try again.")));
+    if (access == OAT_FUNCTION_EXECUTE && class_id == ProcedureRelationId && is_only_known_code_run() &&
+        !is_known(object_id))
+        refuse(object_id);
+}
+
+bool refuse_interpreted_function(Oid function)
+{
+    if (function >= FirstNormalObjectId && is_only_known_code_run() && !is_compiled(function))
+        refuse(function);
+    return previous_hooks().function_call != nullptr && previous_hooks().function_call(function);
 }
 
 } // namespace pgtrickle::refresh

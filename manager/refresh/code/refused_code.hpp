@@ -2,12 +2,13 @@
  * Code that is refused at the moment when PostgreSQL would run it, in sessions that run known code only.
  *
  * What a query may run is looked at before it is planned (interpreted_code.hpp). Who owns a table that it reads can add
- * an index or statistics in between, and the planner evaluates what these call as soon as it opens the table, and reads
- * the texts of functions in SQL, whose constants may be of domains. The lock of a reader does not conflict with such
- * statements.
+ * an index or statistics in between, and the planner evaluates what these call as soon as it opens the table, reads the
+ * texts of functions in SQL, whose constants may be of domains, and estimates predicates by calling their operators.
+ * The lock of a reader does not conflict with such statements.
  *
  * Invariant: at a commit, and while a stream table's query is compiled or run by a session that may not run all code of
- * its owner, an expression calls no function but those that known code may call (known_code.hpp).
+ * its owner, no interpreted function of a user is called, whatever calls it, and an expression calls no function but
+ * those that known code may call (known_code.hpp). PostgreSQL frames unless said otherwise.
  */
 #pragma once
 
@@ -36,8 +37,11 @@ class CodeOf {
     const bool outer_;
 };
 
-/* Entry of fdw/module.cpp: object access. PostgreSQL announces each function that an expression calls. PostgreSQL
- * frame. */
+/* Entry of fdw/module.cpp: object access. PostgreSQL announces each function that an expression calls. */
 void refuse_unknown_function(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *argument);
+
+/* Entry of fdw/module.cpp: function call. PostgreSQL asks whether a function passes a hook when it looks up how to call
+ * it, unless it is built in, and when it would inline it. */
+bool refuse_interpreted_function(Oid function);
 
 } // namespace pgtrickle::refresh
