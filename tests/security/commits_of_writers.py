@@ -6,7 +6,6 @@ group or of an atomic set. Interpreted code, and what other extensions read, run
 ended their parts of the transaction by then. And no owner decides what a commit does for others."""
 
 import sys
-import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -195,57 +194,6 @@ def damaged_capture_makes_no_commit_slow():
     assert answer("TABLE of_one") == answer("SELECT id, x FROM t")
 
 
-def repeat(until, run, *statements):
-    while time.monotonic() < until:
-        for statement in statements:
-            run(statement)
-
-
-def fresh(name, limit_s=30):
-    """Returns the rows as soon as a read has no reason to fail."""
-    until = time.monotonic() + limit_s
-    while True:
-        try:
-            return answer(f"TABLE {name}")
-        except psycopg2.errors.ObjectNotInPrerequisiteState:
-            if time.monotonic() > until:
-                raise
-
-
-def code_that_is_added_meanwhile_runs_at_no_commit():
-    """The planner evaluates the expressions of a table's indexes and statistics when it opens the table, and reads the text of a
-    function in SQL, whose constants may be of a domain. A function of PostgreSQL's own reports here that the domain is checked. To
-    estimate a predicate, it calls an operator with values of the statistics."""
-    db.run(f"""CREATE TABLE fact (id int PRIMARY KEY, v int); CREATE TABLE dim (v int PRIMARY KEY, t text); INSERT INTO fact SELECT i, i % 5 FROM generate_series(1, 500) i;
-        INSERT INTO dim SELECT i, 't' || i FROM generate_series(0, 9) i; CREATE INDEX ON fact (v); ALTER TABLE fact OWNER TO {OWNER}; ALTER TABLE dim OWNER TO {OWNER}; GRANT ALL ON fact TO {WRITER};
-        CREATE FUNCTION heard(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$BEGIN IF current_query() LIKE 'UPDATE%' THEN RAISE WARNING 'heard'; END IF; RETURN i; END$$;
-        CREATE DOMAIN heard_of AS int CHECK (current_query() NOT LIKE 'UPDATE%' OR NOT pg_cancel_backend(2147483647));
-        CREATE FUNCTION heard_too(i int) RETURNS bool IMMUTABLE LANGUAGE sql AS $$SELECT '{{1}}'::public.heard_of[] IS NOT NULL$$;
-        CREATE FUNCTION is_heard(a int, b int) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$BEGIN RAISE WARNING 'heard'; RETURN a = b; END$$;
-        CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = is_heard, RESTRICT = eqsel); ALTER TABLE dim ADD w int; UPDATE dim SET w = v % 2; ANALYZE dim;""")
-    query = "SELECT d.t, count(*) AS n FROM fact f JOIN dim d ON d.v = f.v GROUP BY d.t"
-    create("of_both", query)
-    for statements in (("CREATE INDEX added ON dim ((v + heard(1)))", "DROP INDEX added"), ("CREATE INDEX added ON dim (v) WHERE v > heard(-1)", "DROP INDEX added"),
-                       ("CREATE STATISTICS added ON (v + heard(1)), t FROM dim", "ANALYZE dim", "DROP STATISTICS added"),
-                       ("CREATE INDEX added ON dim ((heard_too(v)))", "DROP INDEX added"),
-                       ("CREATE INDEX added ON dim (t) WHERE v IS NOT NULL OR w === 3", "DROP INDEX added")):
-        until, messages = time.monotonic() + 6, []
-        with closing(db.connect(user=OWNER)) as owner, closing(writer()) as first, closing(writer()) as second:
-            beside = [threading.Thread(target=repeat, args=(until, owner.cursor().execute, *statements))] + [
-                threading.Thread(target=repeat, args=(until, session.cursor().execute, *(f"UPDATE fact SET v = {v} WHERE id = {number}" for v in range(5))))
-                for number, session in enumerate((first, second), 1)]
-            for thread in beside:
-                thread.start()
-            for thread in beside:
-                thread.join()
-            messages = first.notices + second.notices
-        assert not messages, f"{statements[0]}: {messages[:2]}"
-    # A refresh may have failed by an index that was dropped meanwhile; a read says so until the manager has tried again.
-    db.run("SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = error")
-    assert fresh("of_both") == answer(query)
-    db.run("RESET pg_trickle.max_staleness; RESET pg_trickle.on_stale")
-
-
-run_cases([no_commit_stores_what_has_no_deltas, code_that_is_added_meanwhile_runs_at_no_commit, nothing_of_other_extensions_runs_at_a_commit, an_owner_keeps_no_commit_from_refreshing_for_others,
+run_cases([no_commit_stores_what_has_no_deltas, nothing_of_other_extensions_runs_at_a_commit, an_owner_keeps_no_commit_from_refreshing_for_others,
            damaged_capture_makes_no_commit_slow, what_is_stored_does_not_depend_on_the_writers_settings])
 db.drop()
