@@ -53,6 +53,7 @@ struct Pending {
     uint64_t sequence; /* of the last note before the refresh was recorded */
     std::vector<SettledReading> readings;
     Nature nature = {};
+    uint64_t walk = 0; /* of own_effects(), the last that has come here */
 };
 
 constexpr int max_changed = 128; /* sources; beyond it the whole database counts as changed */
@@ -242,6 +243,54 @@ SettledReading settled(Oid source, bool is_stream_table, const SourceCounters &s
             seen.observed_at != 0 && seen.started == seen.finished, seen.observed_at};
 }
 
+/* The records of this transaction about a stream table: its last refresh, or null, and whether there is any. */
+struct OwnPending {
+    Pending *refreshed = nullptr;
+    bool holds_it = false;
+};
+
+OwnPending pending_of(Oid relid) noexcept
+{
+    OwnPending own;
+    for (Pending &pending : local().pending) {
+        if (pending.relid != relid)
+            continue;
+        own.holds_it = true;
+        if (pending.kind == Kind::refreshed)
+            own.refreshed = &pending;
+    }
+    return own;
+}
+
+/* Whether it reads, by its last committed refresh, what this transaction has changed. */
+bool reads_changed(Oid relid) noexcept
+{
+    return has_reading(relid, [](uint32_t slot) noexcept { return find_changed(slot) != nullptr; });
+}
+
+/* Adds what this transaction has done to a stream table that it has refreshed, and to what that reads: each refresh
+ * once in a walk, though many paths may lead to it. */
+void add_effects(Pending &refreshed, uint64_t walk, OwnEffects &all) noexcept
+{
+    if (std::exchange(refreshed.walk, walk) == walk)
+        return;
+    all.is_current &= !refreshed.nature.is_time_dependent;
+    for (const SettledReading &reading : refreshed.readings) {
+        const Changed *changed = find_changed(reading.slot);
+        all.has_changes |= changed != nullptr && changed->last_note > refreshed.sequence;
+        all.is_current &= reading.is_settled && source_slots[reading.slot].started.load() == reading.seen;
+        if (reading.stream_table == InvalidOid)
+            continue;
+        const OwnPending upstream = pending_of(reading.stream_table);
+        if (upstream.refreshed != nullptr) {
+            add_effects(*upstream.refreshed, walk, all);
+            continue;
+        }
+        all.has_changes |= reads_changed(reading.stream_table);
+        all.is_current &= !upstream.holds_it && is_current(reading.stream_table);
+    }
+}
+
 } // namespace
 
 void at_release_of_locks()
@@ -399,35 +448,21 @@ bool holds_any() noexcept
 
 OwnEffects own_effects(Oid relid) noexcept
 {
+    static uint64_t walks = 0;
     Local &mine = local();
-    OwnEffects part;
+    OwnEffects effects;
     if (mine.changed_count == 0 && mine.pending.empty() && !mine.is_pending_lost)
-        return part;
-    const Pending *refreshed = nullptr;
-    for (const Pending &pending : mine.pending) {
-        if (pending.relid != relid)
-            continue;
-        part.holds_it = true;
-        if (pending.kind == Kind::refreshed)
-            refreshed = &pending;
+        return effects;
+    const OwnPending own = pending_of(relid);
+    effects.holds_it = own.holds_it;
+    if (own.refreshed == nullptr) {
+        effects.has_changes = reads_changed(relid);
+        return effects;
     }
-    if (refreshed == nullptr) {
-        part.has_changes = has_reading(relid, [](uint32_t slot) noexcept { return find_changed(slot) != nullptr; });
-        return part;
-    }
-    part.is_current = !mine.is_pending_lost && !refreshed->nature.is_time_dependent;
-    for (const SettledReading &reading : refreshed->readings) {
-        Changed *changed = find_changed(reading.slot);
-        part.has_changes |= changed != nullptr && changed->last_note > refreshed->sequence;
-        part.is_current &= reading.is_settled && source_slots[reading.slot].started.load() == reading.seen;
-        if (reading.stream_table == InvalidOid)
-            continue;
-        OwnEffects upstream = own_effects(reading.stream_table);
-        part.has_changes |= upstream.has_changes;
-        part.is_current &= upstream.is_current || (!upstream.holds_it && is_current(reading.stream_table));
-    }
-    part.is_current &= !part.has_changes;
-    return part;
+    effects.is_current = !mine.is_pending_lost;
+    add_effects(*own.refreshed, ++walks, effects);
+    effects.is_current &= !effects.has_changes;
+    return effects;
 }
 
 } // namespace pgtrickle::mailbox
