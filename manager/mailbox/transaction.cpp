@@ -160,6 +160,16 @@ void finish_all(bool is_commit) noexcept
     }
 }
 
+/* Wakes the manager for what was started, also if it is not committed, for the dependents are dirty since. That of
+ * roles follows in at_release_of_locks() once they are committed. */
+void notify_changes() noexcept
+{
+    Local &mine = local();
+    for (int i = 0; i < mine.changed_count; i++)
+        if (mine.changed[i].is_started && !(mine.changed[i].slot == roles_slot() && mine.has_committed_roles))
+            notify_change(mine.changed[i].slot);
+}
+
 void add_own_changes(Pending &pending) noexcept
 {
     for (SettledReading &reading : pending.readings) {
@@ -216,9 +226,7 @@ void commit() noexcept
     apply_pending();
     if (mine.has_grant)
         apply_grant();
-    for (int i = 0; i < mine.changed_count; i++)
-        if (mine.changed[i].slot != roles_slot())
-            notify_change(mine.changed[i].slot);
+    notify_changes();
     if (mine.has_definition_change)
         announce_definition_change();
     if (mine.has_settings_change)
@@ -315,6 +323,7 @@ void at_transaction_event(XactEvent event)
         [[fallthrough]];
     case XACT_EVENT_PREPARE:
         finish_all(false);
+        notify_changes();
         reset();
         break;
     default: break;

@@ -22,6 +22,7 @@ from seeds import dice  # noqa: E402
 
 SECONDS = int(os.environ.get("DURATION_S", "15"))
 SOURCES = 4
+FRESH = "SELECT coalesce(pgtrickle.get_staleness('of_late'), 0) = 0"
 db = Database()
 
 
@@ -195,9 +196,35 @@ def a_change_arrives_after_the_manager_was_terminated_beside_it():
         all_arrives()
 
 
+def what_is_not_committed_leaves_none_stale():
+    """A commit that fails late, and a prepared transaction, have called the stream table dirty already."""
+    db.run("CREATE TABLE late (id int PRIMARY KEY, value int); INSERT INTO late VALUES (1, 1), (2, 2)")
+    create("of_late", "SELECT id, value FROM late", "1s")
+    first, second = db.connect(), db.connect()
+    for number, session in enumerate((first, second), 1):
+        session.cursor().execute("BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT sum(value) FROM late")
+        session.cursor().execute(f"UPDATE late SET value = 0 WHERE id = {number}")
+    first.cursor().execute("COMMIT")
+    db.wait_for("SELECT count(*) FROM of_late WHERE value = 0", 1)
+    try:
+        second.cursor().execute("COMMIT")
+        raise AssertionError("the second transaction was committed")
+    except psycopg2.errors.SerializationFailure:
+        db.wait_for(FRESH, True)
+    second.cursor().execute(f"BEGIN; UPDATE late SET value = 0; PREPARE TRANSACTION '{db.name}'")
+    try:
+        db.wait_for(FRESH, True)
+    finally:
+        second.cursor().execute(f"ROLLBACK PREPARED '{db.name}'")
+    db.wait_for(FRESH, True)
+    first.close()
+    second.close()
+
+
 def the_database_can_be_dropped():
     db.drop()
 
 
 run_cases([nothing_that_several_commit_is_lost, a_single_commit_is_seen_soon, a_hot_source_does_not_keep_a_worker_busy,
-           commits_that_refresh_seldom_wake_the_manager_up, a_change_arrives_after_the_manager_was_terminated_beside_it, the_database_can_be_dropped])
+           commits_that_refresh_seldom_wake_the_manager_up, a_change_arrives_after_the_manager_was_terminated_beside_it, what_is_not_committed_leaves_none_stale,
+           the_database_can_be_dropped])
