@@ -29,4 +29,10 @@ SELECT count(*) FROM layer_5_1;
 ROLLBACK;
 SELECT count(*) FROM layer_13_0;
 
+-- nor_is_one_called_stale_for_its_many_paths
+SELECT pgtrickle.refresh_stream_table('layer_13_0');
+SELECT coalesce(pgtrickle.get_staleness('layer_13_0'), 0) = 0 AS is_current;
+INSERT INTO item_2 VALUES (5);
+SELECT count(*) FROM layer_13_0;
+
 DROP SCHEMA own_refreshes_by_many_paths CASCADE;

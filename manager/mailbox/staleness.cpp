@@ -26,8 +26,48 @@ namespace pgtrickle::mailbox {
 
 namespace {
 
-/* Maximum number of readings that a walk visits; a stream table of a larger graph of diamonds is called dirty. */
-constexpr int walk_limit = 4096;
+/* A question of a walk about a stream table. */
+enum class Part : uint8_t { pending, pending_in_suspended, time_dependent, own_schedules, reading };
+
+/* A walk. It keeps its answers, for the paths that lead to one stream table may be too many to follow them all. */
+class Walk {
+  public:
+    /* To be called at each reading. Returns false at the limit: a stream table above so many is called dirty. */
+    bool may_go_on() noexcept { return ++steps_ <= most_readings; }
+
+    const TimestampTz *known(const Entry *entry, Part part) const noexcept
+    {
+        const Found &found = place_of(entry, part);
+        return found.walk == number_ && found.relid == entry->key.relid && found.part == part ? &found.since : nullptr;
+    }
+    TimestampTz keep(const Entry *entry, Part part, TimestampTz since) const noexcept
+    {
+        place_of(entry, part) = {number_, entry->key.relid, part, since};
+        return since;
+    }
+
+  private:
+    struct Found {
+        uint64_t walk;
+        Oid relid;
+        Part part;
+        TimestampTz since;
+    };
+
+    /* Another stream table may take the place, which costs time only. */
+    static Found &place_of(const Entry *entry, Part part) noexcept
+    {
+        constexpr int parts = 8, bits = 10;
+        static Found places[1 << bits];
+        return places[(entry->key.relid * parts + static_cast<uint32_t>(part)) * 0x9E3779B1U >> (32 - bits)];
+    }
+
+    static constexpr int most_readings = 4096;
+    static inline uint64_t last_number_ = 0;
+
+    uint64_t number_ = ++last_number_;
+    int steps_ = 0;
+};
 
 bool is_changed(const ReadingCell &cell) noexcept
 {
@@ -57,28 +97,30 @@ bool is_not_refreshed_for(const Entry *upstream, const Entry *dependent) noexcep
            (upstream->atomic_set == InvalidOid || upstream->atomic_set != dependent->atomic_set);
 }
 
-TimestampTz pending_since(Entry *entry, Depth depth, int &steps) noexcept;
+TimestampTz pending_since(Entry *entry, Depth depth, Walk &walk) noexcept;
 
 /* Time of the oldest change that a suspended upstream has not read, at any distance: nothing will refresh it by its
  * schedule. */
-TimestampTz pending_in_suspended(const Entry *entry, int &steps) noexcept
+TimestampTz pending_in_suspended(const Entry *entry, Walk &walk) noexcept
 {
+    if (const TimestampTz *known = walk.known(entry, Part::pending_in_suspended))
+        return *known;
     TimestampTz oldest = 0;
     for (int32_t cell = entry->first_cell; cell != no_cell; cell = cells[cell].next) {
-        if (++steps > walk_limit)
+        if (!walk.may_go_on())
             return DT_NOBEGIN;
         Entry *upstream = cells[cell].stream_table != InvalidOid ? find_entry(cells[cell].stream_table) : nullptr;
         if (upstream == nullptr)
             continue;
-        const TimestampTz since = is_suspended(upstream) ? pending_since(upstream, Depth::scheduled, steps)
-                                                         : pending_in_suspended(upstream, steps);
+        const TimestampTz since = is_suspended(upstream) ? pending_since(upstream, Depth::scheduled, walk)
+                                                         : pending_in_suspended(upstream, walk);
         oldest = older(oldest, since);
     }
-    return oldest;
+    return walk.keep(entry, Part::pending_in_suspended, oldest);
 }
 
 /* Time of the oldest change that `dependent` has not read there. */
-TimestampTz pending_since(const ReadingCell &cell, const Entry *dependent, Depth depth, int &steps) noexcept
+TimestampTz pending_since(const ReadingCell &cell, const Entry *dependent, Depth depth, Walk &walk) noexcept
 {
     if (is_changed(cell))
         return changed_since(cell);
@@ -88,19 +130,21 @@ TimestampTz pending_since(const ReadingCell &cell, const Entry *dependent, Depth
     if (upstream == nullptr)
         return DT_NOBEGIN;
     if (depth == Depth::scheduled && is_not_refreshed_for(upstream, dependent))
-        return pending_in_suspended(upstream, steps);
-    return pending_since(upstream, depth, steps);
+        return pending_in_suspended(upstream, walk);
+    return pending_since(upstream, depth, walk);
 }
 
-TimestampTz pending_since(Entry *entry, Depth depth, int &steps) noexcept
+TimestampTz pending_since(Entry *entry, Depth depth, Walk &walk) noexcept
 {
     if (!entry->has_readings)
         return DT_NOBEGIN;
+    if (const TimestampTz *found = walk.known(entry, Part::pending))
+        return *found;
     TimestampTz oldest = 0;
     for (int32_t cell = entry->first_cell; cell != no_cell; cell = cells[cell].next) {
-        if (++steps > walk_limit)
+        if (!walk.may_go_on())
             return DT_NOBEGIN;
-        TimestampTz since = pending_since(cells[cell], entry, depth, steps);
+        TimestampTz since = pending_since(cells[cell], entry, depth, walk);
         oldest = older(oldest, since);
     }
     /* A change once known to be pending stays pending until the next refresh; a mark that proves it may be
@@ -110,13 +154,12 @@ TimestampTz pending_since(Entry *entry, Depth depth, int &steps) noexcept
     if (oldest == 0) {
         if (known != 0)
             remembered.store(0);
-        return 0;
-    }
-    if (known != 0)
-        return known;
-    if (oldest != DT_NOBEGIN)
+    } else if (known != 0) {
+        oldest = known;
+    } else if (oldest != DT_NOBEGIN) {
         remembered.store(oldest);
-    return oldest;
+    }
+    return walk.keep(entry, Part::pending, oldest);
 }
 
 struct Ignored {
@@ -126,14 +169,16 @@ struct Ignored {
     bool has(Oid relid) const { return std::binary_search(relids, relids + count, relid); }
 };
 
-TimestampTz pending_ignoring(const Entry *entry, const Ignored &ignored, int &steps) noexcept
+TimestampTz pending_ignoring(const Entry *entry, const Ignored &ignored, Walk &walk) noexcept
 {
     if (entry == nullptr || !entry->has_readings)
         return DT_NOBEGIN;
+    if (const TimestampTz *known = walk.known(entry, Part::pending))
+        return *known;
     TimestampTz oldest = 0;
     for (int32_t number = entry->first_cell; number != no_cell; number = cells[number].next) {
         const ReadingCell &cell = cells[number];
-        if (++steps > walk_limit)
+        if (!walk.may_go_on())
             return DT_NOBEGIN;
         TimestampTz since = 0;
         if (is_changed(cell)) {
@@ -141,37 +186,42 @@ TimestampTz pending_ignoring(const Entry *entry, const Ignored &ignored, int &st
         } else if (cell.stream_table != InvalidOid && !ignored.has(cell.stream_table)) {
             const Entry *upstream = find_entry(cell.stream_table);
             bool is_passed = ignored.own_only && upstream != nullptr && is_not_refreshed_for(upstream, entry);
-            since = is_passed ? 0 : pending_ignoring(upstream, ignored, steps);
+            since = is_passed ? 0 : pending_ignoring(upstream, ignored, walk);
         }
         oldest = older(oldest, since);
     }
-    return oldest;
+    return walk.keep(entry, Part::pending, oldest);
 }
 
-TimestampTz time_dependent_since(const Entry *entry, Depth depth, int &steps) noexcept
+TimestampTz time_dependent_since(const Entry *entry, Depth depth, Walk &walk) noexcept
 {
     if (!entry->is_over_time_dependent)
         return 0;
+    if (const TimestampTz *known = walk.known(entry, Part::time_dependent))
+        return *known;
     TimestampTz oldest = entry->is_time_dependent ? entry->refreshed_at : 0;
     for (int32_t cell = entry->first_cell; cell != no_cell; cell = cells[cell].next) {
-        if (++steps > walk_limit)
+        if (!walk.may_go_on())
             return DT_NOBEGIN;
         if (cells[cell].stream_table == InvalidOid)
             continue;
         const Entry *upstream = find_entry(cells[cell].stream_table);
         if (upstream != nullptr && depth == Depth::scheduled && is_not_refreshed_for(upstream, entry))
             continue;
-        TimestampTz since = upstream != nullptr ? time_dependent_since(upstream, depth, steps) : DT_NOBEGIN;
+        TimestampTz since = upstream != nullptr ? time_dependent_since(upstream, depth, walk) : DT_NOBEGIN;
         oldest = older(oldest, since);
     }
-    return oldest;
+    return walk.keep(entry, Part::time_dependent, oldest);
 }
 
-void add_own_schedules(const Entry *entry, PendingUpstream *found, int most, int *count, int &steps) noexcept
+void add_own_schedules(const Entry *entry, PendingUpstream *found, int most, int *count, Walk &walk) noexcept
 {
+    if (walk.known(entry, Part::own_schedules) != nullptr)
+        return;
+    walk.keep(entry, Part::own_schedules, 0);
     for (int32_t cell = entry->first_cell; cell != no_cell; cell = cells[cell].next) {
         Entry *upstream = cells[cell].stream_table != InvalidOid ? find_entry(cells[cell].stream_table) : nullptr;
-        if (++steps > walk_limit || *count == most)
+        if (!walk.may_go_on() || *count == most)
             return;
         if (upstream == nullptr || std::any_of(found, found + *count, [&](const PendingUpstream &known) {
                 return known.relid == upstream->key.relid;
@@ -179,12 +229,12 @@ void add_own_schedules(const Entry *entry, PendingUpstream *found, int most, int
             continue;
         if (is_not_refreshed_for(upstream, entry) && !upstream->waits_for_others) {
             MailboxStatus status;
-            status.scheduled_dirty_since = pending_since(upstream, Depth::scheduled, steps);
-            status.scheduled_time_dependent_since = time_dependent_since(upstream, Depth::scheduled, steps);
+            status.scheduled_dirty_since = pending_since(upstream, Depth::scheduled, walk);
+            status.scheduled_time_dependent_since = time_dependent_since(upstream, Depth::scheduled, walk);
             if (const TimestampTz since = status.scheduled_stale_since(); since != 0)
                 found[(*count)++] = {upstream->key.relid, since};
         }
-        add_own_schedules(upstream, found, most, count, steps);
+        add_own_schedules(upstream, found, most, count, walk);
     }
 }
 
@@ -197,17 +247,20 @@ bool may_have_other_state(const Entry *entry) noexcept
     return is_changed(cells[cells[entry->first_cell].next]);
 }
 
-bool has_reading(Entry *entry, bool (*matches)(uint32_t slot), int &steps) noexcept
+bool has_reading(const Entry *entry, bool (*matches)(uint32_t slot), Walk &walk) noexcept
 {
     if (entry == nullptr || !entry->has_readings)
         return true;
+    if (walk.known(entry, Part::reading) != nullptr)
+        return false;
     for (int32_t cell = entry->first_cell; cell != no_cell; cell = cells[cell].next) {
-        if (++steps > walk_limit || matches(cells[cell].slot))
+        if (!walk.may_go_on() || matches(cells[cell].slot))
             return true;
         Oid upstream = cells[cell].stream_table;
-        if (upstream != InvalidOid && has_reading(find_entry(upstream), matches, steps))
+        if (upstream != InvalidOid && has_reading(find_entry(upstream), matches, walk))
             return true;
     }
+    walk.keep(entry, Part::reading, 0);
     return false;
 }
 
@@ -215,9 +268,9 @@ bool has_reading(Entry *entry, bool (*matches)(uint32_t slot), int &steps) noexc
 
 bool has_reading(Oid relid, bool (*matches)(uint32_t slot)) noexcept
 {
-    int steps = 0;
+    Walk walk;
     LWLockAcquire(shared->entry_lock, LW_SHARED);
-    bool is_found = has_reading(find_entry(relid), matches, steps);
+    bool is_found = has_reading(find_entry(relid), matches, walk);
     LWLockRelease(shared->entry_lock);
     return is_found;
 }
@@ -243,19 +296,19 @@ MailboxStatus status_of(Oid relid) noexcept
     LWLockAcquire(shared->entry_lock, LW_SHARED);
     Entry *entry = find_entry(relid);
     if (entry != nullptr) {
-        int steps[4] = {};
+        Walk walks[4];
         result.is_known = entry->has_state;
         result.is_state_doubtful = may_have_other_state(entry);
         result.state = entry->state;
         result.is_schedule_known = entry->is_schedule_known;
         result.waits_for_others = entry->waits_for_others;
-        result.dirty_since = pending_since(entry, Depth::base, steps[0]);
+        result.dirty_since = pending_since(entry, Depth::base, walks[0]);
         result.is_clean = result.dirty_since == 0;
-        result.time_dependent_since = time_dependent_since(entry, Depth::base, steps[1]);
+        result.time_dependent_since = time_dependent_since(entry, Depth::base, walks[1]);
         /* If nothing is pending down to tables, nothing of its own is pending. */
-        result.scheduled_dirty_since = result.is_clean ? 0 : pending_since(entry, Depth::scheduled, steps[2]);
+        result.scheduled_dirty_since = result.is_clean ? 0 : pending_since(entry, Depth::scheduled, walks[2]);
         result.scheduled_time_dependent_since =
-            result.time_dependent_since == 0 ? 0 : time_dependent_since(entry, Depth::scheduled, steps[3]);
+            result.time_dependent_since == 0 ? 0 : time_dependent_since(entry, Depth::scheduled, walks[3]);
     }
     LWLockRelease(shared->entry_lock);
     return result;
@@ -263,12 +316,13 @@ MailboxStatus status_of(Oid relid) noexcept
 
 int pending_own_schedules(Oid relid, PendingUpstream *found, int most) noexcept
 {
-    int count = 0, steps = 0;
+    int count = 0;
+    Walk walk;
     if (!is_available())
         return 0;
     LWLockAcquire(shared->entry_lock, LW_SHARED);
     if (const Entry *entry = find_entry(relid))
-        add_own_schedules(entry, found, most, &count, steps);
+        add_own_schedules(entry, found, most, &count, walk);
     LWLockRelease(shared->entry_lock);
     return count;
 }
@@ -292,9 +346,9 @@ TimestampTz dirty_since_ignoring(Oid relid, const Oid *ignored, int count, bool 
 {
     if (!is_available())
         return DT_NOBEGIN;
-    int steps = 0;
+    Walk walk;
     LWLockAcquire(shared->entry_lock, LW_SHARED);
-    TimestampTz since = pending_ignoring(find_entry(relid), {ignored, count, own_only}, steps);
+    TimestampTz since = pending_ignoring(find_entry(relid), {ignored, count, own_only}, walk);
     LWLockRelease(shared->entry_lock);
     return since;
 }
