@@ -7,6 +7,7 @@
 #include "definition/texts.hpp"
 #include "pg/latest_row.hpp"
 #include "pg/relation_name.hpp"
+#include "refresh/sets/diamond.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -27,23 +28,8 @@ namespace {
 using definition::TableRows;
 using scheduler::Hold;
 using scheduler::Holds;
-using scheduler::Id;
 using scheduler::Ids;
 using scheduler::WatermarkGroup;
-
-void add_upstreams(Oid relid, scheduler::Graph &graph)
-{
-    if (graph.contains(relid) || !call([=] { return definition::is_stream_table(relid); }))
-        return;
-    Ids sources;
-    List *list = call([=] { return state::sources_of(relid); });
-    ListCell *cell;
-    foreach (cell, list)
-        sources.push_back(lfirst_oid(cell));
-    graph.set(relid, sources);
-    for (Id source : sources)
-        add_upstreams(source, graph);
-}
 
 /* The row stays when the group is dropped, for a transaction that removed it would make a refresh wait.
  * PostgreSQL frame. */
@@ -93,13 +79,6 @@ void record_applied_watermarks(const Holds &holds, const scheduler::Graph &graph
     }
 }
 
-scheduler::Graph graph_of_upstreams(Oid relid)
-{
-    scheduler::Graph graph;
-    add_upstreams(relid, graph);
-    return graph;
-}
-
 bool is_frozen(Oid relid, Snapshot snapshot)
 {
     const char *tier = option_of(relid, "tier", snapshot);
@@ -108,7 +87,11 @@ bool is_frozen(Oid relid, Snapshot snapshot)
 
 std::optional<Hold> hold_on(Oid relid, Snapshot snapshot)
 {
-    const auto upstreams = [=] { return graph_of_upstreams(relid); };
+    const auto upstreams = [=] {
+        scheduler::Graph graph;
+        add_upstreams(relid, graph);
+        return graph;
+    };
     Holds holds = read_holds_on(upstreams, snapshot);
     if (call([=] { return is_frozen(relid, snapshot); }))
         holds.frozen.insert(relid);

@@ -48,8 +48,6 @@ void record_applied_watermarks(const scheduler::Holds &holds, const scheduler::G
  * frame. */
 bool is_frozen(Oid relid, Snapshot snapshot = nullptr);
 
-/* Returns the graph of stream table `relid` and all its upstreams. */
-scheduler::Graph graph_of_upstreams(Oid relid);
 /* Returns the hold on one stream table, its tier included, as the snapshot sees it, or the latest one. */
 std::optional<scheduler::Hold> hold_on(Oid relid, Snapshot snapshot = nullptr);
 

@@ -19,23 +19,6 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-/* Adds `relid` and all its upstreams to the graph. */
-void add_upstreams(Oid relid, scheduler::Graph &graph)
-{
-    if (graph.contains(relid))
-        return;
-    scheduler::Ids sources;
-    std::vector<Oid> upstreams;
-    for (const Source &source : definition::sources_of(relid)) {
-        sources.push_back(source.relid);
-        if (source.kind == SourceKind::stream_table)
-            upstreams.push_back(source.relid);
-    }
-    graph.set(relid, std::move(sources));
-    for (Oid upstream : upstreams)
-        add_upstreams(upstream, graph);
-}
-
 /* Reads the options of a foreign table. Returns false if it does not exist. PostgreSQL frame. */
 bool read_options(Oid relid, List **options)
 {
@@ -65,6 +48,24 @@ Oid owner_of(Oid relid)
 }
 
 } // namespace
+
+void add_upstreams(Oid relid, scheduler::Graph &graph)
+{
+    std::vector<Oid> open = {relid};
+    while (!open.empty()) {
+        const Oid next = open.back();
+        open.pop_back();
+        if (graph.contains(next))
+            continue;
+        scheduler::Ids sources;
+        for (const Source &source : definition::sources_of(next)) {
+            sources.push_back(source.relid);
+            if (source.kind == SourceKind::stream_table)
+                open.push_back(source.relid);
+        }
+        graph.set(next, std::move(sources));
+    }
+}
 
 void Diamonds::read_sets_around(std::vector<Oid> open)
 {

@@ -22,6 +22,9 @@
 
 namespace pgtrickle::refresh {
 
+/* Adds stream table `relid` and all its upstreams to the graph. */
+void add_upstreams(Oid relid, scheduler::Graph &graph);
+
 /* The atomic sets around some stream tables, according to the catalogs. */
 class Diamonds {
   public:

@@ -120,11 +120,12 @@ void check_types(List *targets, const int *positions, TupleDesc physical)
     }
 }
 
-struct Analyzed {
+struct TargetLists {
     List *states, *finals, *recompute;
 };
 
-Analyzed analyze(const Texts &texts, const QueryParts &parts, const std::string &heap_name, TupleDesc delta_descriptor)
+TargetLists analyze(const Texts &texts, const QueryParts &parts, const std::string &heap_name,
+                    TupleDesc delta_descriptor)
 {
     auto targets = [&](const std::string &select, const std::string &from) -> List * {
         if (select.empty())
@@ -136,17 +137,13 @@ Analyzed analyze(const Texts &texts, const QueryParts &parts, const std::string 
     return {targets(texts.states, both), targets(texts.finals, heap_name + " n"), targets(texts.recompute, both)};
 }
 
-struct Planned {
-    List *states, *finals, *recompute;
-};
-
-Planned plan(const Analyzed &analyzed, MemoryContext kept)
+TargetLists plan(const TargetLists &analyzed, MemoryContext kept)
 {
     return {plan_target_list(analyzed.states, true, kept), plan_target_list(analyzed.finals, false, kept),
             plan_target_list(analyzed.recompute, true, kept)};
 }
 
-void bind(GroupProgram *program, const Planned &planned, TupleDesc physical)
+void bind(GroupProgram *program, const TargetLists &planned, TupleDesc physical)
 {
     auto project = [&](List *targets, const int *positions) {
         check_types(targets, positions, physical);
@@ -192,8 +189,8 @@ GroupProgram *compile_groups(const engine::Step &step, const QueryParts &parts, 
     program->delta_descriptor = call([&] { return describe_delta(physical, step, program); });
     MemoryContext kept = CurrentMemoryContext;
     Scratch scratch;
-    const Analyzed analyzed = analyze(texts, parts, heap_name, program->delta_descriptor);
-    const Planned planned = call([=] { return plan(analyzed, kept); });
+    const TargetLists analyzed = analyze(texts, parts, heap_name, program->delta_descriptor);
+    const TargetLists planned = call([=] { return plan(analyzed, kept); });
     ContextSwitch in_kept(kept);
     call([=] { bind(program, planned, physical); });
     return program;
