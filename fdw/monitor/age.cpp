@@ -36,13 +36,20 @@ Age age_of(Oid relid, const state::StateRow &row)
     mailbox::MailboxStatus known = mailbox::status_of(relid);
     if (known.is_current() || (!known.is_known && RecoveryInProgress() && !is_pending_on_standby(relid)))
         return {true, now, 0};
-    TimestampTz since = known.is_known && known.stale_since() != DT_NOBEGIN ? known.stale_since() : row.data_timestamp;
-    if (known.waits_for_others)
-        return {known.is_clean, row.data_timestamp, since > now ? 0 : now - since, 0, since};
-    TimestampTz own = known.is_known && known.scheduled_stale_since() != DT_NOBEGIN ? known.scheduled_stale_since()
-                                                                                    : row.data_timestamp;
-    return {known.is_clean, row.data_timestamp, since > now ? 0 : now - since, own == 0 || own > now ? 0 : now - own,
-            since};
+    auto if_known = [&](TimestampTz since) {
+        return known.is_known && since != DT_NOBEGIN ? since : row.data_timestamp;
+    };
+    auto elapsed_since = [=](TimestampTz since) { return since == 0 || since > now ? 0 : now - since; };
+    const TimestampTz since = if_known(known.stale_since());
+    Age age{.is_clean = known.is_clean,
+            .data_timestamp = row.data_timestamp,
+            .staleness_us = elapsed_since(since),
+            .pending_since = since};
+    if (!known.waits_for_others) {
+        age.own_staleness_us = elapsed_since(if_known(known.scheduled_stale_since()));
+        age.own_unapplied_us = elapsed_since(if_known(known.scheduled_dirty_since));
+    }
+    return age;
 }
 
 } // namespace pgtrickle

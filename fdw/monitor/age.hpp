@@ -18,6 +18,8 @@ struct Age {
     /* As staleness_us, without changes further upstream than upstreams that have schedules of their own; 0
      * also if its own schedule does not apply, because it waits for others. */
     int64_t own_staleness_us = 0;
+    /* As own_staleness_us, by changes only: a result that differs without one is not counted. */
+    int64_t own_unapplied_us = 0;
     TimestampTz pending_since = 0; /* start of staleness_us; 0: no change is pending */
 };
 

@@ -52,8 +52,9 @@ bool is_late(const StreamTableInfo &seen, const scheduler::EffectiveSchedule &du
     TimestampTz since = now - seen.age.own_staleness_us;
     const std::vector<Schedule> &schedules = due.schedules;
     auto is_exceeded = [=](const Schedule &schedule) { return is_late_by(schedule, since, now); };
+    /* It is refreshed on each change, and when it is read. */
     if (schedules.empty())
-        return true;
+        return seen.age.own_unapplied_us > grace_us;
     return due.waits_for_all ? std::all_of(schedules.begin(), schedules.end(), is_exceeded)
                              : std::any_of(schedules.begin(), schedules.end(), is_exceeded);
 }

@@ -152,9 +152,11 @@ def a_stream_table_much_older_than_its_schedule_is_stale():
     db.run("SELECT pgtrickle.create_stream_table('rarely', 'SELECT id FROM below', '520w')")
     db.run("SELECT pgtrickle.create_stream_table('often', 'SELECT id FROM aging', '1s')")
     db.run("SELECT pgtrickle.create_stream_table('at_once', 'SELECT count(*) AS c FROM aging', 'calculated')")
+    db.run("SELECT pgtrickle.create_stream_table('when_read', 'SELECT now()', '0s')")
+    db.run("SELECT pgtrickle.create_stream_table('by_hand', 'SELECT now()', 'calculated')")
     db.run("INSERT INTO aging VALUES (1)")
     stale = ("SELECT string_agg(pgt_name, ', ' ORDER BY pgt_name) FROM pgtrickle.stream_tables_info "
-             "WHERE stale AND pgt_name IN ('below', 'rarely', 'often', 'at_once')")
+             "WHERE stale AND pgt_name IN ('below', 'rarely', 'often', 'at_once', 'when_read', 'by_hand')")
     assert db.value(stale) is None
     db.wait_for(stale, "at_once, often")
     assert db.run("SELECT status, stale_tables >= 2, health ~ 'pg_trickle.enabled' FROM pgtrickle.quick_health") == [("WARN", True, True)]
