@@ -30,6 +30,7 @@ ROLLBACK;
 CREATE RULE never AS ON INSERT TO st DO INSTEAD NOTHING;
 CREATE POLICY own ON st USING (true);
 COMMENT ON TABLE st IS 'of a stream table';
+REFRESH MATERIALIZED VIEW st;
 CREATE TABLE referring (id int REFERENCES st);
 CREATE TABLE referring (id int, FOREIGN KEY (id) REFERENCES alter_refused.st (id));
 ALTER TABLE src ADD FOREIGN KEY (id) REFERENCES st (id);

@@ -107,6 +107,10 @@ Refusal refusal_of(::Node *statement)
         if (is_named(reinterpret_cast<CreatePolicyStmt *>(statement)->table))
             return {ERRCODE_WRONG_OBJECT_TYPE, "GRANT a view with security_barrier, or columns."};
         return {};
+    case T_RefreshMatViewStmt:
+        if (is_named(reinterpret_cast<RefreshMatViewStmt *>(statement)->relation))
+            return {ERRCODE_WRONG_OBJECT_TYPE, "Use pgtrickle.refresh_stream_table()."};
+        return {};
     case T_DropStmt: return refusal_of_drop(reinterpret_cast<DropStmt *>(statement));
     case T_CommentStmt: return refusal_of_comment(reinterpret_cast<CommentStmt *>(statement));
     case T_CreatePublicationStmt:

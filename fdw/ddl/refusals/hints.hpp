@@ -3,8 +3,8 @@
  * error gets a hint with the alternative. PostgreSQL decides whether and when the statement is refused, also for lack
  * of privileges: the hint is added while its error is reported.
  *
- *   CREATE RULE, CREATE POLICY, COMMENT ON TABLE, REFERENCES, publications, ALTER COLUMN ... TYPE ... USING,
- *   DROP INDEX
+ *   CREATE RULE, CREATE POLICY, COMMENT ON TABLE, REFRESH MATERIALIZED VIEW, REFERENCES, publications,
+ *   ALTER COLUMN ... TYPE ... USING, DROP INDEX
  *
  * INSERT, UPDATE, DELETE and COPY are refused by fdw/scan/write_rejection. MERGE and TABLESAMPLE are refused by the
  * parser, which calls no function of an extension.
