@@ -227,7 +227,8 @@ void check_column_name(const char *name)
 {
     if (strncmp(name, "pgt_", 4) == 0)
         ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("column name \"%s\" is reserved", name),
-                        errdetail("Names that start with \"pgt_\" are reserved for hidden columns.")));
+                        errdetail("Names that start with \"pgt_\" are reserved for hidden columns."),
+                        errhint("Use another name, in the query by AS.")));
 }
 
 } // namespace pgtrickle::definition
