@@ -69,7 +69,7 @@ OPTIONS = {
     "partition_by": ("none", "`hour(column)`, `day(column)`, `month(column)`, `year(column)`, `RANGE (column, width)`, "
                      "`LIST (column, value, …)`, `HASH (column, …, modulus)`, `none`",
                      "Partitions its storage, see [sql.md](sql.md#partitioned-storage)."),
-    "storage_parameters": ("", "`name = value, …`", "Parameters of the heaps of its storage, as in `CREATE TABLE … WITH (…)`: `fillfactor`, `autovacuum_…`"),
+    "storage_parameters": ("", "`name = value, …`", "Parameters of the heaps of its storage, as in `CREATE TABLE … WITH (…)`, without those of `toast`: `fillfactor`, `autovacuum_…`"),
     "work_mem": ("", "a size, `64kB` at least", "The setting `work_mem` of its refreshes, by default that of the server."),
     "refresh_timeout": ("", "a time", "The longest time that a refresh by the manager may take, without limit by default; one that takes longer is canceled and has failed."),
 }
