@@ -36,7 +36,6 @@ Oid extended_table = InvalidOid; /* see AppendedColumns */
 void forget_stream_table(Oid relid)
 {
     List *sources = state::sources_of(relid);
-    state::invalidate_refresh_sets();
     state::remove_dependencies(relid);
     state::remove(relid);
     ListCell *cell;

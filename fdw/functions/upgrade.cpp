@@ -165,7 +165,6 @@ int64_t prepare_upgrade()
     call([] { capture::remove_all(); });
     for (Oid relid : relids_of(derived_relations))
         call([=] { drop_derived(relid); });
-    call([] { state::invalidate_refresh_sets(); });
     for (Oid relid : stream_tables)
         call([=] {
             state::remove_dependencies(relid);

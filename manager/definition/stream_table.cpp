@@ -4,6 +4,8 @@
 #include "definition/state/all_states.hpp"
 #include "definition/state/extension_table.hpp"
 #include "definition/state/state.hpp"
+#include "pg/context.hpp"
+#include "pg/invalidation_listeners.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/versions/names.hpp"
 #include "pg/versions/rights.hpp"
@@ -22,7 +24,7 @@ extern "C" {
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
-#include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
@@ -71,11 +73,29 @@ bool is_our_server(Oid server)
 struct RawSource {
     Oid relid;
     int position;
-    SourceKind kind;
-    int16 *columns;
-    int column_count;
+    SourceKind kind; /* as of the last look-up */
     bool is_captured;
+    int column_count;
+    int16 columns[FLEXIBLE_ARRAY_MEMBER];
 };
+
+/* The rows of a stream table (List of RawSource, by position), valid until pgt_dependency is invalidated, which writers
+ * of these rows do. */
+struct KnownSources {
+    Oid relid; /* the key */
+    uint64 as_of;
+    List *rows;
+};
+
+HTAB *known_sources = nullptr; /* lives as long as the process, with all entries */
+Oid known_table = InvalidOid;  /* pgt_dependency when rows were last read */
+uint64 changes_of_sources = 0;
+
+void count_change_of_sources(Oid relation)
+{
+    if (!OidIsValid(relation) || relation == known_table)
+        changes_of_sources++;
+}
 
 SourceKind kind_of(Oid relid)
 {
@@ -88,59 +108,94 @@ SourceKind kind_of(Oid relid)
     }
 }
 
-RawSource read_source(HeapTuple tuple, TupleDesc descriptor)
+/* Returns an object in CacheMemoryContext. */
+RawSource *read_source(HeapTuple tuple, TupleDesc descriptor)
 {
     Datum values[5];
     bool nulls[5];
     heap_deform_tuple(tuple, descriptor, values, nulls);
-    RawSource source = {};
-    source.relid = DatumGetObjectId(values[1]);
-    source.position = DatumGetInt32(values[2]);
-    source.kind = kind_of(source.relid);
-    ArrayType *array = DatumGetArrayTypePCopy(values[3]);
-    source.column_count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-    source.columns = reinterpret_cast<int16 *>(ARR_DATA_PTR(array));
-    source.is_captured = DatumGetBool(values[4]);
+    ArrayType *columns = DatumGetArrayTypeP(values[3]);
+    const int count = ArrayGetNItems(ARR_NDIM(columns), ARR_DIMS(columns));
+    auto *source = static_cast<RawSource *>(
+        MemoryContextAllocZero(CacheMemoryContext, offsetof(RawSource, columns) + sizeof(int16) * count));
+    source->relid = DatumGetObjectId(values[1]);
+    source->position = DatumGetInt32(values[2]);
+    source->is_captured = DatumGetBool(values[4]);
+    source->column_count = count;
+    std::copy_n(reinterpret_cast<const int16 *>(ARR_DATA_PTR(columns)), count, source->columns);
     return source;
 }
 
-/* Returns the rows of pgt_dependency of a stream table (List of RawSource). */
+int compare_positions(const ListCell *a, const ListCell *b)
+{
+    return static_cast<const RawSource *>(lfirst(a))->position - static_cast<const RawSource *>(lfirst(b))->position;
+}
+
 List *read_sources(Oid relid)
 {
     List *sources = NIL;
-    Oid table_oid = state::dependency_table();
-    if (!OidIsValid(table_oid))
-        return NIL;
-    Relation table = table_open(table_oid, AccessShareLock);
+    Relation table = table_open(known_table, AccessShareLock);
     ScanKeyData key;
-    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-    Oid index = get_relname_relid("pgt_dependency_pkey", get_rel_namespace(table_oid));
-    SysScanDesc scan = systable_beginscan(table, index, true, nullptr, 1, &key);
+    SysScanDesc scan = begin_unordered_scan_by_oid(table, "pgt_dependency_pkey", 1, relid, &key, nullptr);
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
-        auto *source = static_cast<RawSource *>(palloc(sizeof(RawSource)));
-        *source = read_source(tuple, RelationGetDescr(table));
+        RawSource *source = read_source(tuple, RelationGetDescr(table));
+        MemoryContext previous = MemoryContextSwitchTo(CacheMemoryContext);
         sources = lappend(sources, source);
+        MemoryContextSwitchTo(previous);
     }
     systable_endscan(scan);
     table_close(table, AccessShareLock);
+    list_sort(sources, compare_positions);
     return sources;
+}
+
+/* Returns the rows of a stream table, valid until the next call. */
+const List *rows_of_sources(Oid relid)
+{
+    if (known_sources == nullptr) {
+        known_sources = new_session_table<Oid, KnownSources>("sources of stream tables", 64);
+        listen_to_relations(count_change_of_sources);
+    }
+    AcceptInvalidationMessages();
+    auto *known = static_cast<KnownSources *>(hash_search(known_sources, &relid, HASH_FIND, nullptr));
+    if (known != nullptr && known->as_of == changes_of_sources)
+        return known->rows;
+    known_table = state::dependency_table();
+    if (!OidIsValid(known_table))
+        return NIL;
+    const uint64 as_of = changes_of_sources; /* an invalidation that arrives meanwhile counts for the next call */
+    List *rows = read_sources(relid);
+    bool is_found;
+    known = static_cast<KnownSources *>(hash_search(known_sources, &relid, HASH_ENTER, &is_found));
+    if (is_found)
+        list_free_deep(known->rows);
+    *known = {relid, as_of, rows};
+    return rows;
+}
+
+const List *sources_with_kinds(Oid relid)
+{
+    const List *rows = rows_of_sources(relid);
+    const ListCell *cell;
+    foreach (cell, rows) {
+        auto *source = static_cast<RawSource *>(lfirst(cell));
+        source->kind = kind_of(source->relid);
+    }
+    return rows;
 }
 
 } // namespace
 
 std::vector<Source> sources_of(Oid relid)
 {
-    List *raw = call([=] { return read_sources(relid); });
-    std::vector<const RawSource *> rows;
-    ListCell *cell;
-    foreach (cell, raw)
-        rows.push_back(static_cast<RawSource *>(lfirst(cell)));
-    std::sort(rows.begin(), rows.end(),
-              [](const RawSource *a, const RawSource *b) { return a->position < b->position; });
+    const List *rows = call([=] { return sources_with_kinds(relid); });
     std::vector<Source> sources;
-    for (const RawSource *row : rows)
+    const ListCell *cell;
+    foreach (cell, rows) {
+        const auto *row = static_cast<const RawSource *>(lfirst(cell));
         sources.push_back({row->relid, row->kind, {row->columns, row->columns + row->column_count}, row->is_captured});
+    }
     return sources;
 }
 

@@ -45,7 +45,6 @@ void store_definition(Oid relid, Query *query, const std::vector<translate::Sour
     call([=] {
         definition::store_query(relid, query);
         keep_text_true(relid, query);
-        state::invalidate_refresh_sets();
         state::remove_dependencies(relid);
     });
     /* A query may read an inheritance parent both with and without its children, but pgt_dependency has one

@@ -48,6 +48,7 @@ void insert_dependency(Oid relid, Oid source_relid, int position, const int16 *c
         BoolGetDatum(is_captured)};
     bool nulls[dependency_column_count] = {};
     CatalogTupleInsert(table, heap_form_tuple(RelationGetDescr(table), values, nulls));
+    CacheInvalidateRelcache(table);
     table_close(table, RowExclusiveLock);
     CommandCounterIncrement();
 }
@@ -73,6 +74,7 @@ void set_captured(Oid relid, Oid source_relid, bool is_captured)
         CatalogTupleUpdate(table, &tuple->t_self, changed);
     }
     systable_endscan(scan);
+    CacheInvalidateRelcache(table);
     table_close(table, RowExclusiveLock);
     CommandCounterIncrement();
 }

@@ -373,6 +373,7 @@ void remove(Oid relid)
 
 void remove_dependencies(Oid relid)
 {
+    invalidate_refresh_sets();
     remove_rows("pgt_dependency", "pgt_dependency_pkey", relid);
 }
 

@@ -155,10 +155,10 @@ List *uncaptured_dependents_of(Oid source_relid);
  * which is dropped last. */
 bool has_log_dependents(Oid source_relid);
 
-/* Invalidates what processes keep about the stream tables that are refreshed together (refresh/sets), through
- * the relation cache's entry of pgt_dependency. Must be called before a dependency, an option or a group that
- * decides this is written, in the same transaction. Does nothing if the extension is not in the database.
- * PostgreSQL frame. */
+/* Invalidates what processes keep about the stream tables that are refreshed together (refresh/sets), and about what
+ * each of them reads, through the relation cache's entry of pgt_dependency. The functions above that write dependencies
+ * do so; otherwise it must be called before an option or a group that decides this is written, in the same transaction.
+ * Does nothing if the extension is not in the database. PostgreSQL frame. */
 void invalidate_refresh_sets();
 
 } // namespace pgtrickle::state

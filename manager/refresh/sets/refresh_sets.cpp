@@ -1,6 +1,6 @@
 /*
  * A change is announced by an invalidation of pgt_dependency, the table that records which stream table reads
- * which relation: no refresh reads this table, so the invalidation has no other cost.
+ * which relation. definition::sources_of() goes by it, too.
  */
 #include "refresh/sets/refresh_sets.hpp"
 
