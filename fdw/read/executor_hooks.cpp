@@ -122,8 +122,8 @@ void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count, bool h
 {
     int current_count = 0;
     const Oid *current = tables_to_align(relids, count, &current_count);
-    const bool can_refresh = !IsolationUsesXactSnapshot() && can_refresh_all_here(current, current_count);
-    for (int left = (can_refresh ? max_passes_refreshing : max_passes_requesting) - 1;; left--) {
+    bool can_refresh = false;
+    for (int passes = 1;; passes++) {
         Passed passed = pass_barrier(relids, count);
         record_wait(passed);
         has_refreshed |= passed.has_refreshed;
@@ -133,13 +133,16 @@ void pass_to_new_snapshot(QueryDesc *query, const Oid *relids, int count, bool h
         const Oid behind = find_lagging(current, current_count, query->snapshot);
         if (!OidIsValid(behind))
             return;
-        if (left == 0 && !can_refresh) {
+        if (passes == 1)
+            can_refresh = !IsolationUsesXactSnapshot() && can_refresh_all_here(current, current_count);
+        const bool is_last = passes == (can_refresh ? max_passes_refreshing : max_passes_requesting);
+        if (is_last && !can_refresh) {
             wait.has_failed = true;
             apply_on_stale(behind, Obstacle::none);
             return;
         }
         PopActiveSnapshot();
-        if (left == 0) {
+        if (is_last) {
             wait.has_failed = !refresh_here(current, current_count);
             wait.has_refreshed = true;
             take_new_snapshot(query, true);
