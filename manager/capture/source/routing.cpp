@@ -62,6 +62,15 @@ AttrNumber column_named(TupleDesc desc, const char *name)
     return 0;
 }
 
+/* As column_name(), but for the relation that is written, which is open, without the catalogs. */
+const char *column_name_of(Relation written, Oid source, AttrNumber attnum)
+{
+    if (source != RelationGetRelid(written))
+        return column_name(source, attnum);
+    const FormData_pg_attribute *column = column_numbered(RelationGetDescr(written), attnum);
+    return column != nullptr ? NameStr(column->attname) : nullptr;
+}
+
 /* Whether the captured source is captured by row triggers. */
 bool needs_rows(Oid source, const Format *format)
 {
@@ -97,7 +106,7 @@ bool fill_target(Relation written, Oid source_oid, Target *target)
     const TupleDesc from = RelationGetDescr(written);
     for (int i = 0; i < format->column_count; i++) {
         AttrNumber attnum = format->attnums[i];
-        const char *wanted = attnum < 0 ? "" : column_name(source_oid, attnum);
+        const char *wanted = attnum < 0 ? "" : column_name_of(written, source_oid, attnum);
         if (wanted == nullptr)
             continue; /* the column was dropped, so no query reads it */
         AttrNumber found = attnum < 0 || source_oid == RelationGetRelid(written) ? attnum : column_named(from, wanted);

@@ -36,7 +36,8 @@ bool is_schema_of_extension(Oid schema)
     Relation extensions = table_open(ExtensionRelationId, AccessShareLock);
     ScanKeyData key;
     ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum("pg_trickle"));
-    SysScanDesc scan = systable_beginscan(extensions, ExtensionNameIndexId, true, nullptr, 1, &key);
+    SysScanDesc scan =
+        systable_beginscan(extensions, ExtensionNameIndexId, is_read_by_index(extensions), nullptr, 1, &key);
     HeapTuple tuple = systable_getnext(scan);
     const bool answer =
         HeapTupleIsValid(tuple) && reinterpret_cast<Form_pg_extension>(GETSTRUCT(tuple))->extnamespace == schema;
