@@ -209,7 +209,7 @@ bool has_removed_rows(Oid source, const List *tree, const OldSnapshot &old)
 bool has_own_rows(Oid source, const List *tree, const OldSnapshot &old)
 {
     if (is_logged(source))
-        return has_changes(source, old.all_but_own, old.latest);
+        return has_changes_since(source, old.all_but_own, old.latest);
     bool is_found = false;
     ListCell *cell;
     foreach (cell, tree) {
@@ -226,7 +226,8 @@ bool has_own_rows(Oid source, const List *tree, const OldSnapshot &old)
 bool has_unseen_copies(Oid source, const List *copied, const OldSnapshot &old)
 {
     if (is_logged(source))
-        return !has_marker_of_rows(source, old.all_but_own, old.latest) && has_changes(source, old.seen, old.latest);
+        return !has_marker_of_rows(source, old.all_but_own, old.latest) &&
+               has_changes_since(source, old.seen, old.latest);
     return !sees_all_of(copied, old.latest, old.snapshot);
 }
 
@@ -320,7 +321,7 @@ bool is_source_seen(Oid source, const OldSnapshot &old)
         return false;
     is_own_work |= has_marker(source, old.all_but_own, old.latest);
     if (is_own_work)
-        return !has_changes(source, old.seen, old.latest) && has_same_rows(tree, old);
+        return !has_changes_since(source, old.seen, old.latest) && has_same_rows(tree, old);
     return !has_own_rows(source, tree, old) || !has_removed_rows(source, tree, old);
 }
 

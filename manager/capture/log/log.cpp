@@ -102,6 +102,7 @@ struct Reader {
     Tuplestorestate *out;   /* nullptr: only checks for changes, or counts rows up to a marker */
     bool is_counting;
     bool skips_beginnings; /* markers with which the log begins count as nothing */
+    bool is_of_snapshot;   /* the frontier is that of a snapshot, which is newer than any crash */
     Portion portion;
     TupleDesc out_desc;
     Datum *out_values;
@@ -324,8 +325,8 @@ void lock_as_read(Oid source, Snapshot snapshot)
     }
 }
 
-/* As read_log(), for a frontier of stored rows, which may be older than a crash, or than the end of the capture. */
-void read_since_stored(Reader *reader, Oid source)
+/* As read_log(), for a frontier that may be older than a crash, or than the end of the capture. */
+void read_since(Reader *reader, Oid source)
 {
     SourceRow row;
     const uint64 invalidations = SharedInvalidMessageCounter;
@@ -333,7 +334,7 @@ void read_since_stored(Reader *reader, Oid source)
         stop_at_marker(reader, "its capture was stopped");
         return;
     }
-    if (is_sentinel_missing(row, reader->snapshot)) {
+    if (!reader->is_of_snapshot && is_sentinel_missing(row, reader->snapshot)) {
         stop_at_marker(reader, emptied_by_a_crash);
         return;
     }
@@ -382,7 +383,7 @@ Changes read_changes(Oid source, const Frontier &frontier, Snapshot snapshot, co
     reader.row_memory = AllocSetContextCreate(CurrentMemoryContext, "pg_trickle chunk", ALLOCSET_DEFAULT_SIZES);
     if (needed != NIL)
         begin_condition(&reader, needed);
-    read_since_stored(&reader, source);
+    read_since(&reader, source);
     if (needed != NIL)
         end_condition(&reader);
     MemoryContextDelete(reader.row_memory);
@@ -393,20 +394,21 @@ int64 count_changes(Oid source, const Frontier &frontier, Snapshot snapshot)
 {
     Reader reader = reader_of(source, frontier, snapshot);
     reader.is_counting = true;
-    read_since_stored(&reader, source);
+    read_since(&reader, source);
     return reader.changes.has_marker ? -1 : reader.changes.logged;
 }
 
-bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot)
+namespace {
+
+bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot, bool is_of_snapshot)
 {
     if (definition::is_compared(source))
         return false;
     Reader reader = reader_of(source, frontier, snapshot);
-    read_since_stored(&reader, source);
+    reader.is_of_snapshot = is_of_snapshot;
+    read_since(&reader, source);
     return reader.is_done;
 }
-
-namespace {
 
 bool has_marker(Oid source, const Frontier &frontier, Snapshot snapshot, bool skips_beginnings)
 {
@@ -421,6 +423,16 @@ bool has_marker(Oid source, const Frontier &frontier, Snapshot snapshot, bool sk
 }
 
 } // namespace
+
+bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot)
+{
+    return has_changes(source, frontier, snapshot, false);
+}
+
+bool has_changes_since(Oid source, const Frontier &seen, Snapshot snapshot)
+{
+    return has_changes(source, seen, snapshot, true);
+}
 
 bool has_marker(Oid source, const Frontier &frontier, Snapshot snapshot)
 {

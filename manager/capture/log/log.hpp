@@ -77,8 +77,10 @@ int64 count_changes(Oid source, const Frontier &frontier, Snapshot snapshot);
 /* Whether the log has any change or marker that `snapshot` sees and `frontier` does not include; stops at the
  * first. Also true if the source is not captured now, or the snapshot sees no sentinel; false for a compared source. */
 bool has_changes(Oid source, const Frontier &frontier, Snapshot snapshot);
-/* Whether the log has a marker that `snapshot` sees and `frontier` does not include. A missing sentinel does not count:
- * the frontier is that of a snapshot, which is newer than the crash. */
+/* As has_changes(), for the frontier of a snapshot. A missing sentinel does not count: such a frontier is newer than
+ * the crash. */
+bool has_changes_since(Oid source, const Frontier &seen, Snapshot snapshot);
+/* Whether the log has a marker that `snapshot` sees and `frontier` does not include, which is that of a snapshot. */
 bool has_marker(Oid source, const Frontier &frontier, Snapshot snapshot);
 /* As has_marker(), but for markers with which the log begins (marker.hpp). */
 bool has_marker_of_rows(Oid source, const Frontier &frontier, Snapshot snapshot);
