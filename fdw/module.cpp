@@ -228,6 +228,7 @@ constexpr Hooks hooks = {
     .relation_info = add_extended_statistics,
     .object_access = object_access,
     .function_call = refresh::refuse_interpreted_function,
+    .switched_call = refresh::refuse_interpreted_switch,
     .transaction = transaction,
     .locks_released = mailbox::at_release_of_locks,
     .subtransaction = subtransaction,

@@ -161,7 +161,10 @@ const List *rows_of_sources(Oid relid)
     auto *known = static_cast<KnownSources *>(hash_search(known_sources, &relid, HASH_FIND, nullptr));
     if (known != nullptr && known->as_of == changes_of_sources)
         return known->rows;
-    known_table = state::dependency_table();
+    if (const Oid table = state::dependency_table(); table != known_table) {
+        known_table = table;
+        changes_of_sources++;
+    }
     if (!OidIsValid(known_table))
         return NIL;
     const uint64 as_of = changes_of_sources; /* an invalidation that arrives meanwhile counts for the next call */

@@ -217,6 +217,7 @@ void install_hooks(const Hooks &list)
     previous.relation_info = replace(get_relation_info_hook, list.relation_info);
     previous_object_access = replace(object_access_hook, &pgtrickle_object_access);
     previous.function_call = replace(needs_fmgr_hook, list.function_call);
+    previous.switched_call = replace(fmgr_hook, list.switched_call);
     if (process_shared_preload_libraries_in_progress) {
         previous_request = replace(shmem_request_hook, &pgtrickle_shared_memory_request);
         previous_startup = replace(shmem_startup_hook, &pgtrickle_shared_memory_startup);

@@ -147,6 +147,7 @@ struct Hooks {
     get_relation_info_hook_type relation_info;
     std::span<const ObjectAccessHandler> object_access;
     needs_fmgr_hook_type function_call;
+    fmgr_hook_type switched_call;
     std::span<const TransactionHandler> transaction;
     void (*locks_released)(); /* at the end of a transaction, once its invalidations are sent; must not raise */
     std::span<const SubtransactionHandler> subtransaction;
@@ -165,6 +166,7 @@ struct PreviousHooks {
     get_index_stats_hook_type index_statistics;
     get_relation_info_hook_type relation_info;
     needs_fmgr_hook_type function_call;
+    fmgr_hook_type switched_call;
 };
 const PreviousHooks &previous_hooks();
 

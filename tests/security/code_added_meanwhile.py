@@ -2,7 +2,7 @@
 """Shows that code which the owner of a source adds to it, while a stream table's query is looked at and planned, runs neither at the
 commits of writers nor in sessions of roles that did not ask for it. The planner evaluates the expressions of a table's indexes and
 statistics when it opens the table, and reads the text of a function in SQL, whose constants may be of a domain. To estimate a
-predicate, it calls an operator with values of the statistics."""
+predicate, it calls an operator with values of the statistics; whether its function changes settings or the role makes a difference there."""
 
 import sys
 import threading
@@ -19,9 +19,10 @@ OWNER, OTHER = "meanwhile_owner", "meanwhile_other"
 db.let_own_stream_tables(OWNER, OTHER)
 DURATION_S = 5
 QUERY = "SELECT d.t, count(*) AS n FROM fact f JOIN dim d ON d.v = f.v GROUP BY d.t"
-ADDED = (("CREATE INDEX added ON dim ((v + heard(1)))", "DROP INDEX added"), ("CREATE INDEX added ON dim (v) WHERE v > heard(-1)", "DROP INDEX added"),
-         ("CREATE STATISTICS added ON (v + heard(1)), t FROM dim", "ANALYZE dim", "DROP STATISTICS added"),
-         ("CREATE INDEX added ON dim ((heard_too(v)))", "DROP INDEX added"), ("CREATE INDEX added ON dim (t) WHERE v IS NOT NULL OR w === 3", "DROP INDEX added"))
+PREDICATES = ("v > heard(-1)", *(f"v IS NOT NULL OR w {operator} 3" for operator in ("===", "====", "=====")))
+ADDED = (("CREATE INDEX added ON dim ((v + heard(1)))", "DROP INDEX added"), ("CREATE INDEX added ON dim ((heard_too(v)))", "DROP INDEX added"),
+         *((f"CREATE INDEX added ON dim (t) WHERE {predicate}", "DROP INDEX added") for predicate in PREDICATES),
+         ("CREATE STATISTICS added ON (v + heard(1)), t FROM dim", "ANALYZE dim", "DROP STATISTICS added"))
 MAY_BE_MET = (psycopg2.errors.SerializationFailure, psycopg2.errors.ObjectNotInPrerequisiteState)
 
 
@@ -32,8 +33,14 @@ def set_up():
         CREATE FUNCTION heard(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$BEGIN IF session_user <> '{OWNER}' THEN RAISE WARNING 'heard'; END IF; RETURN i; END$$;
         CREATE DOMAIN heard_of AS int CHECK (session_user = '{OWNER}' OR NOT pg_cancel_backend(2147483647));
         CREATE FUNCTION heard_too(i int) RETURNS bool IMMUTABLE LANGUAGE sql AS $$SELECT '{{1}}'::public.heard_of[] IS NOT NULL$$;
-        CREATE FUNCTION is_heard(a int, b int) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$BEGIN RETURN heard(a) = b; END$$;
-        CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = is_heard, RESTRICT = eqsel)""")
+        CREATE FUNCTION is_heard(a int, b int) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$BEGIN RETURN public.heard(a) = b; END$$;
+        CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = is_heard, RESTRICT = eqsel);
+        CREATE FUNCTION is_heard_with(a int, b int) RETURNS bool IMMUTABLE LANGUAGE plpgsql SET work_mem = '4MB'
+            AS $$BEGIN IF session_user <> '{OWNER}' THEN RAISE WARNING 'heard'; END IF; RETURN a = b; END$$;
+        CREATE OPERATOR ==== (LEFTARG = int, RIGHTARG = int, FUNCTION = is_heard_with, RESTRICT = eqsel);
+        CREATE FUNCTION is_heard_as(a int, b int) RETURNS bool IMMUTABLE SECURITY DEFINER LANGUAGE plpgsql
+            AS $$BEGIN IF session_user <> '{OWNER}' THEN RAISE WARNING 'heard'; END IF; RETURN a = b; END$$;
+        CREATE OPERATOR ===== (LEFTARG = int, RIGHTARG = int, FUNCTION = is_heard_as, RESTRICT = eqsel)""")
 
 
 def create(mode, schedule):

@@ -39,6 +39,12 @@ bool is_only_known_code_run()
                     errdetail("What a stream table reads was redefined meanwhile."), errhint("Try again.")));
 }
 
+void refuse_if_interpreted(Oid function)
+{
+    if (function >= FirstNormalObjectId && is_only_known_code_run() && !is_compiled(function))
+        refuse(function);
+}
+
 } // namespace
 
 CodeOf::CodeOf(Oid relid) : outer_(is_refused_)
@@ -55,9 +61,16 @@ void refuse_unknown_function(ObjectAccessType access, Oid class_id, Oid object_i
 
 bool refuse_interpreted_function(Oid function)
 {
-    if (function >= FirstNormalObjectId && is_only_known_code_run() && !is_compiled(function))
-        refuse(function);
+    refuse_if_interpreted(function);
     return previous_hooks().function_call != nullptr && previous_hooks().function_call(function);
+}
+
+void refuse_interpreted_switch(FmgrHookEventType event, FmgrInfo *called, Datum *argument)
+{
+    if (event == FHET_START)
+        refuse_if_interpreted(called->fn_oid);
+    if (previous_hooks().switched_call != nullptr)
+        previous_hooks().switched_call(event, called, argument);
 }
 
 } // namespace pgtrickle::refresh

@@ -16,6 +16,7 @@
 
 extern "C" {
 #include "catalog/objectaccess.h"
+#include "fmgr.h"
 }
 
 namespace pgtrickle::refresh {
@@ -41,7 +42,11 @@ class CodeOf {
 void refuse_unknown_function(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *argument);
 
 /* Entry of fdw/module.cpp: function call. PostgreSQL asks whether a function passes a hook when it looks up how to call
- * it, unless it is built in, and when it would inline it. */
+ * it, and when it would inline it; unless the function is built in, or changes settings or the role. */
 bool refuse_interpreted_function(Oid function);
+
+/* Entry of fdw/module.cpp: switched call. PostgreSQL calls it before and after a function that changes settings (SET)
+ * or the role (SECURITY DEFINER), and about which it does not ask refuse_interpreted_function(). */
+void refuse_interpreted_switch(FmgrHookEventType event, FmgrInfo *called, Datum *argument);
 
 } // namespace pgtrickle::refresh
