@@ -4,7 +4,9 @@
 Sessions write to two tables at random, in all isolation levels, with savepoints and rollbacks.
 Beside them, others compare, in one statement each, the stored rows with the query: nothing refreshes when they read.
 No commit may fail but for what PostgreSQL itself does to such transactions. On a machine with much else to do, a commit
-may leave its changes to the manager, as other commits take too long. It says so, and stored rows do not count then.
+may leave its changes to the manager, as other commits take too long. It says so, and stored rows do not count then; nor
+does a statement in READ COMMITTED, which shows what was left before it began, and compares with what is committed when
+it is read. Each transaction counts itself, and a statement must show all that were committed before it began.
 
 DURATION_S is the duration; SEED repeats the choices.
 """
@@ -35,12 +37,14 @@ QUERIES = {
     "top": "SELECT id, v FROM a ORDER BY v DESC, id LIMIT 5",
     "ranked": "SELECT id, g, row_number() OVER (PARTITION BY g ORDER BY v, id) AS r FROM a",
     "all_of": "SELECT g FROM a UNION ALL SELECT w FROM b",
+    "counts": "SELECT writer, n FROM counted",
     "over": "SELECT n, count(*) AS groups FROM sums GROUP BY n",
 }
 LEFT_FOR_S = 5  # at most
 LIMIT_S = 60
 run = Run(QUERIES)
 left_at, ended = [-LEFT_FOR_S], collections.Counter()  # ended transactions by writer
+committed = [0] * WRITERS  # that have counted themselves
 
 
 def statement(chooser):
@@ -58,7 +62,15 @@ def statement(chooser):
     ])
 
 
-def write(cursor, chooser):
+def look_at_counts(cursor):
+    before = list(committed)
+    cursor.execute("SELECT writer, n FROM counts")
+    shown = dict(cursor.fetchall())
+    lacking = [number for number in range(WRITERS) if shown[number] < before[number]]
+    run.note("counts seen", lacking and f"counts are {shown}, and were {before}")
+
+
+def write(cursor, chooser, number):
     """One transaction; returns how it ended."""
     if chooser.random() < 0.3:
         cursor.execute(statement(chooser))
@@ -76,9 +88,13 @@ def write(cursor, chooser):
     # joins then take one of them.
     shows_keys_once = level == "READ COMMITTED" or not any(one.startswith("INSERT") for one in statements)
     if chooser.random() < 0.3 and shows_keys_once:
-        compare(cursor, chooser.choice(list(QUERIES)), "in its own transaction")
+        compare(cursor, chooser.choice(list(QUERIES)), f"in its own {level.lower()} transaction")
+    if chooser.random() < 0.5 and level == "READ COMMITTED":
+        look_at_counts(cursor)
     way = chooser.choice(["COMMIT"] * 7 + ["ROLLBACK"])
+    cursor.execute(f"UPDATE counted SET n = n + 1 WHERE writer = {number}")
     cursor.execute(way)
+    committed[number] += way == "COMMIT"
     return way
 
 
@@ -95,6 +111,8 @@ def compare(cursor, name, where):
     wrong = run.wrong_rows(cursor, name)
     if wrong and where == "beside writers" and is_left(begun_at):
         return run.note("compared with what was left")
+    if wrong and "read committed" in where and left_at[0] + LEFT_FOR_S > begun_at:
+        return run.note("compared while something was left")
     run.note_compared(name, wrong, where)
 
 
@@ -105,7 +123,7 @@ def writer(number):
     while not run.is_over():
         ended[number] += 1
         try:
-            run.note(write(cursor, chooser))
+            run.note(write(cursor, chooser, number))
             if any("left to the manager" in notice for notice in cursor.connection.notices):
                 left_at[0] = time.monotonic()
             cursor.connection.notices.clear()
@@ -128,6 +146,7 @@ def reader(number):
 
 
 run.set_up("CREATE TABLE a (id int PRIMARY KEY, g int, v int); CREATE TABLE b (g int PRIMARY KEY, w int); CREATE INDEX ON a (g)",
+           f"CREATE TABLE counted AS SELECT writer, 0 AS n FROM generate_series(0, {WRITERS - 1}) writer",
            f"INSERT INTO b SELECT i, i % 4 FROM generate_series(0, {GROUPS - 1}) i")
 run.play(DURATION_S, writer, WRITERS, reader, READERS)
 run.end("stored_rows_are_those_of_every_snapshot", "compared beside writers")
