@@ -215,6 +215,11 @@ constexpr get_relation_stats_hook_type relation_statistics[] = {
     refresh::find_statistics_of_rows,
 };
 
+constexpr get_relation_info_hook_type relation_info[] = {
+    refresh::refuse_unknown_parts,
+    add_extended_statistics,
+};
+
 constexpr Hooks hooks = {
     .utility = utility,
     .executor_start = executor_start,
@@ -225,7 +230,7 @@ constexpr Hooks hooks = {
     .explain = explain_statement,
     .relation_statistics = relation_statistics,
     .index_statistics = find_index_statistics,
-    .relation_info = add_extended_statistics,
+    .relation_info = relation_info,
     .object_access = object_access,
     .function_call = refresh::refuse_interpreted_function,
     .switched_call = refresh::refuse_interpreted_switch,

@@ -64,8 +64,6 @@ bool fits_storage(const ServedRelation *served, const StatisticExtInfo *statisti
 
 void add_extended_statistics(PlannerInfo *root, Oid relation, bool is_parent, RelOptInfo *rel)
 {
-    if (previous_hooks().relation_info != nullptr)
-        previous_hooks().relation_info(root, relation, is_parent, rel);
     const Oid relid = !is_parent && guc::is_preloaded() ? served_from_storage(relation) : InvalidOid;
     if (!OidIsValid(relid) || !has_extended_statistics(relid))
         return;

@@ -15,6 +15,7 @@ ExecutorStart_hook_type previous_start = nullptr;
 ExecutorRun_hook_type previous_run = nullptr;
 ExecutorFinish_hook_type previous_finish = nullptr;
 get_relation_stats_hook_type previous_relation_statistics = nullptr;
+get_relation_info_hook_type previous_relation_info = nullptr;
 object_access_hook_type previous_object_access = nullptr;
 shmem_request_hook_type previous_request = nullptr;
 shmem_startup_hook_type previous_startup = nullptr;
@@ -122,6 +123,14 @@ extern "C" bool pgtrickle_relation_statistics(PlannerInfo *root, RangeTblEntry *
     return previous_relation_statistics != nullptr && previous_relation_statistics(root, entry, column, variable);
 }
 
+extern "C" void pgtrickle_relation_info(PlannerInfo *root, Oid relation, bool is_parent, RelOptInfo *rel)
+{
+    if (previous_relation_info != nullptr)
+        previous_relation_info(root, relation, is_parent, rel);
+    for (get_relation_info_hook_type look : hooks->relation_info)
+        look(root, relation, is_parent, rel);
+}
+
 /* ---- events ------------------------------------------------------------------------------ */
 
 extern "C" void pgtrickle_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id,
@@ -214,7 +223,7 @@ void install_hooks(const Hooks &list)
     previous.explain = replace(ExplainOneQuery_hook, list.explain);
     previous_relation_statistics = replace(get_relation_stats_hook, &pgtrickle_relation_statistics);
     previous.index_statistics = replace(get_index_stats_hook, list.index_statistics);
-    previous.relation_info = replace(get_relation_info_hook, list.relation_info);
+    previous_relation_info = replace(get_relation_info_hook, &pgtrickle_relation_info);
     previous_object_access = replace(object_access_hook, &pgtrickle_object_access);
     previous.function_call = replace(needs_fmgr_hook, list.function_call);
     previous.switched_call = replace(fmgr_hook, list.switched_call);

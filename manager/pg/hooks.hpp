@@ -13,7 +13,8 @@
  *                           follow it; innermost the function that had the hook before, or
  *                           standard_ProcessUtility
  *   ExecutorStart           as ProcessUtility, for every statement
- *   object access           the function that had the hook before, then all functions of the list, in order
+ *   relation info,          the function that had the hook before, then all functions of the list, in order
+ *   object access
  *   shared memory           the same; only if the library is preloaded
  *   relation statistics     the functions of the list until one returns true, then the function that had the hook
  *                           before
@@ -144,7 +145,7 @@ struct Hooks {
     ExplainOneQuery_hook_type explain;
     std::span<const get_relation_stats_hook_type> relation_statistics;
     get_index_stats_hook_type index_statistics;
-    get_relation_info_hook_type relation_info;
+    std::span<const get_relation_info_hook_type> relation_info;
     std::span<const ObjectAccessHandler> object_access;
     needs_fmgr_hook_type function_call;
     fmgr_hook_type switched_call;
@@ -164,7 +165,6 @@ struct PreviousHooks {
     /* The following are null if there was none. */
     ExplainOneQuery_hook_type explain;
     get_index_stats_hook_type index_statistics;
-    get_relation_info_hook_type relation_info;
     needs_fmgr_hook_type function_call;
     fmgr_hook_type switched_call;
 };

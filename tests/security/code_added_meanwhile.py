@@ -2,7 +2,8 @@
 """Shows that code which the owner of a source adds to it, while a stream table's query is looked at and planned, runs neither at the
 commits of writers nor in sessions of roles that did not ask for it. The planner evaluates the expressions of a table's indexes and
 statistics when it opens the table, and reads the text of a function in SQL, whose constants may be of a domain. To estimate a
-predicate, it calls an operator with values of the statistics; whether its function changes settings or the role makes a difference there."""
+predicate, it calls an operator with values of the statistics, of which some functions are announced to a hook, and some, with settings or
+a role of their own, to another one. How to call the function of a range type is kept in the session, and announced to none."""
 
 import sys
 import threading
@@ -19,7 +20,7 @@ OWNER, OTHER = "meanwhile_owner", "meanwhile_other"
 db.let_own_stream_tables(OWNER, OTHER)
 DURATION_S = 5
 QUERY = "SELECT d.t, count(*) AS n FROM fact f JOIN dim d ON d.v = f.v GROUP BY d.t"
-PREDICATES = ("v > heard(-1)", *(f"v IS NOT NULL OR w {operator} 3" for operator in ("===", "====", "=====")))
+PREDICATES = ("v > heard(-1)", *("v IS NOT NULL OR " + other for other in ("spans && '[1,3)'", "w === 3", "w ==== 3", "w ===== 3")))
 # Without the lock, PostgreSQL's planner may fail for statistics that it has just read of.
 ADDED = (("CREATE INDEX added ON dim ((v + heard(1)))", "DROP INDEX added"), ("CREATE INDEX added ON dim ((heard_too(v)))", "DROP INDEX added"),
          *((f"CREATE INDEX added ON dim (t) WHERE {predicate}", "DROP INDEX added") for predicate in PREDICATES),
@@ -29,8 +30,11 @@ MAY_BE_MET = (psycopg2.errors.SerializationFailure, psycopg2.errors.ObjectNotInP
 
 def set_up():
     """The functions report where another role's session runs them. One of PostgreSQL's own reports that the domain is checked."""
-    db.run(f"""CREATE TABLE fact (id int PRIMARY KEY, v int); CREATE TABLE dim (v int PRIMARY KEY, t text, w int); INSERT INTO fact SELECT i, i % 5 FROM generate_series(1, 500) i;
-        INSERT INTO dim SELECT i, 't' || i, i % 2 FROM generate_series(0, 9) i; ANALYZE dim; CREATE INDEX ON fact (v); ALTER TABLE fact OWNER TO {OWNER}; ALTER TABLE dim OWNER TO {OWNER}; GRANT ALL ON fact TO {OTHER};
+    db.run(f"""CREATE TABLE fact (id int PRIMARY KEY, v int); CREATE FUNCTION heard_between(a int, b int) RETURNS float8 IMMUTABLE LANGUAGE plpgsql
+            AS $$BEGIN IF session_user <> '{OWNER}' THEN RAISE WARNING 'heard'; END IF; RETURN a - b; END$$;
+        CREATE TYPE heard_span AS RANGE (subtype = int, subtype_diff = heard_between);
+        CREATE TABLE dim (v int PRIMARY KEY, t text, w int, spans heard_span); INSERT INTO fact SELECT i, i % 5 FROM generate_series(1, 500) i;
+        INSERT INTO dim SELECT i, 't' || i, i % 2, heard_span(i, i + 3) FROM generate_series(0, 9) i; ANALYZE dim; CREATE INDEX ON fact (v); ALTER TABLE fact OWNER TO {OWNER}; ALTER TABLE dim OWNER TO {OWNER}; GRANT ALL ON fact TO {OTHER}; GRANT SELECT ON dim TO {OTHER};
         CREATE FUNCTION heard(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$BEGIN IF session_user <> '{OWNER}' THEN RAISE WARNING 'heard'; END IF; RETURN i; END$$;
         CREATE DOMAIN heard_of AS int CHECK (session_user = '{OWNER}' OR NOT pg_cancel_backend(2147483647));
         CREATE FUNCTION heard_too(i int) RETURNS bool IMMUTABLE LANGUAGE sql AS $$SELECT '{{1}}'::public.heard_of[] IS NOT NULL$$;
@@ -66,6 +70,9 @@ def messages_beside(added, *of_others):
     """Returns what others, each given by its role and statements, have heard while the owner adds the code and changes rows."""
     until = time.monotonic() + DURATION_S
     sessions = [(db.connect(user=role), statements) for role, *statements in ((OWNER, *added), (OWNER, *updates(1)), *of_others)]
+    for session, _ in sessions:
+        session.cursor().execute("SELECT FROM dim WHERE spans && '[2,4)'")  # PostgreSQL keeps how to call the function of the type
+        session.notices.clear()
     threads = [threading.Thread(target=repeat, args=(until, *one)) for one in ((session, *statements) for session, statements in sessions)]
     for thread in threads:
         thread.start()

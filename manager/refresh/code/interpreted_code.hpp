@@ -11,7 +11,7 @@
  * The answer is yes unless everything that the query uses, directly or by views, policies, indexes, partitions and
  * constraints of what it reads, is on the list of known code (known_code.hpp). It is found without analyzing the query,
  * which would run code. Code of an index that is created later, whose expression PostgreSQL evaluates when it plans
- * any query over its table, is refused when it is called (refused_code.hpp).
+ * any query over its table, is refused when it is planned or called (refused_code.hpp).
  */
 #pragma once
 

@@ -17,6 +17,7 @@
 extern "C" {
 #include "catalog/objectaccess.h"
 #include "fmgr.h"
+#include "nodes/pathnodes.h"
 }
 
 namespace pgtrickle::refresh {
@@ -48,5 +49,10 @@ bool refuse_interpreted_function(Oid function);
 /* Entry of fdw/module.cpp: switched call. PostgreSQL calls it before and after a function that changes settings (SET)
  * or the role (SECURITY DEFINER), and about which it does not ask refuse_interpreted_function(). */
 void refuse_interpreted_switch(FmgrHookEventType event, FmgrInfo *called, Datum *argument);
+
+/* Entry of fdw/module.cpp: relation info. The planner has collected the indexes and statistics of a table, whose
+ * expressions it estimates next. PostgreSQL keeps how to call the functions of a type, as the difference of a range's
+ * bounds, and then announces them no more. */
+void refuse_unknown_parts(PlannerInfo *root, Oid relation, bool is_parent, RelOptInfo *rel);
 
 } // namespace pgtrickle::refresh
