@@ -35,4 +35,11 @@ SELECT coalesce(pgtrickle.get_staleness('layer_13_0'), 0) = 0 AS is_current;
 INSERT INTO item_2 VALUES (5);
 SELECT count(*) FROM layer_13_0;
 
+-- nor_under_a_fixed_snapshot
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT count(*) FROM item_2;
+SET LOCAL statement_timeout = '30s';
+SELECT count(*) FROM layer_13_0;
+ROLLBACK;
+
 DROP SCHEMA own_refreshes_by_many_paths CASCADE;

@@ -15,6 +15,7 @@ extern "C" {
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <vector>
 
 namespace pgtrickle {
@@ -77,10 +78,14 @@ state::VisibleRow visible_row_of(Oid relid, Snapshot snapshot)
     return call([=] { return state::visible_row(relid, snapshot); });
 }
 
+/* Ends with the first change that it finds: one visit of a stream table is enough for all paths that lead to it. */
 struct Walk {
     bool own_only;         /* without upstreams that are not refreshed for their dependents */
     TimestampTz begun_at;  /* time dependence counts as a pending change of what was refreshed before */
     bool as_query = false; /* what the query sees without a logged change of a source counts as well */
+    int left = 1000;       /* limits the number of visits: beyond it, a change counts as found */
+    std::set<Oid> visited = {};
+    std::set<Oid> visited_for_suspended = {};
 };
 
 /* Whether a refresh of `relid` that is due does not refresh `upstream`, which is refreshed when its own schedule
@@ -91,31 +96,35 @@ bool is_not_refreshed_for(Oid relid, Oid upstream, const state::VisibleRow &upst
            !is_in_one_atomic_set(relid, upstream);
 }
 
-bool has_pending_upstream(Oid relid, const state::VisibleRow &seen, Snapshot snapshot, const Walk &walk, int &left);
+bool has_pending_upstream(Oid relid, const state::VisibleRow &seen, Snapshot snapshot, Walk &walk);
 
 /* Returns whether a suspended upstream has a change that has not been applied, at any distance: nothing refreshes it by
  * its schedule. C++ frame. */
-bool has_pending_in_suspended(Oid relid, Snapshot snapshot, const Walk &walk, int &left)
+bool has_pending_in_suspended(Oid relid, Snapshot snapshot, Walk &walk)
 {
-    if (--left < 0)
+    if (!walk.visited_for_suspended.insert(relid).second)
+        return false;
+    if (--walk.left < 0)
         return true;
     for (const Source &source : definition::sources_of(relid)) {
         if (source.kind != SourceKind::stream_table)
             continue;
         const state::VisibleRow row = visible_row_of(source.relid, snapshot);
-        if (row.status == state::Status::suspended ? has_pending_upstream(source.relid, row, snapshot, walk, left)
-                                                   : has_pending_in_suspended(source.relid, snapshot, walk, left))
+        if (row.status == state::Status::suspended ? has_pending_upstream(source.relid, row, snapshot, walk)
+                                                   : has_pending_in_suspended(source.relid, snapshot, walk))
             return true;
     }
     return false;
 }
 
 /* Returns whether one of the sources of `relid`, which the snapshot sees as `seen`, has a change that has not been
- * applied, at any distance upstream. `left` limits the number of stream tables visited. C++ frame. */
-bool has_pending_upstream(Oid relid, const state::VisibleRow &seen, Snapshot snapshot, const Walk &walk, int &left)
+ * applied, at any distance upstream. C++ frame. */
+bool has_pending_upstream(Oid relid, const state::VisibleRow &seen, Snapshot snapshot, Walk &walk)
 {
+    if (!walk.visited.insert(relid).second)
+        return false;
     const std::optional<Frontier> frontier = frontier_of(seen);
-    if (--left < 0 || !frontier || seen.needs_reinit)
+    if (--walk.left < 0 || !frontier || seen.needs_reinit)
         return true;
     if (walk.as_query ? call([=] { return may_differ_without_change(relid, snapshot); })
                       : seen.data_timestamp < walk.begun_at && call([=] { return is_time_dependent(relid); }))
@@ -128,8 +137,8 @@ bool has_pending_upstream(Oid relid, const state::VisibleRow &seen, Snapshot sna
             continue;
         const state::VisibleRow row = visible_row_of(source.relid, snapshot);
         if (walk.own_only && is_not_refreshed_for(relid, source.relid, row)
-                ? has_pending_in_suspended(source.relid, snapshot, walk, left)
-                : has_pending_upstream(source.relid, row, snapshot, walk, left))
+                ? has_pending_in_suspended(source.relid, snapshot, walk)
+                : has_pending_upstream(source.relid, row, snapshot, walk))
             return true;
     }
     return false;
@@ -188,16 +197,16 @@ void require_storage_seen(Oid relid, Oid storage, Snapshot snapshot)
 bool has_pending_changes(Oid relid, Snapshot snapshot, bool own_only, TimestampTz begun_at)
 {
     return enter([=] {
-        int left = 1000;
-        return has_pending_upstream(relid, visible_row_of(relid, snapshot), snapshot, {own_only, begun_at}, left);
+        Walk walk = {own_only, begun_at};
+        return has_pending_upstream(relid, visible_row_of(relid, snapshot), snapshot, walk);
     });
 }
 
 bool may_differ_from_query(Oid relid, Snapshot snapshot, const state::VisibleRow &row)
 {
     return enter([&] {
-        int left = 1000;
-        return has_pending_upstream(relid, row, snapshot, {false, DT_NOBEGIN, true}, left);
+        Walk walk = {false, DT_NOBEGIN, true};
+        return has_pending_upstream(relid, row, snapshot, walk);
     });
 }
 
@@ -215,8 +224,8 @@ int64_t generations_of(const Oid *relids, int count, Snapshot snapshot)
 bool has_logged_changes(Oid relid, Snapshot snapshot)
 {
     return enter([=] {
-        int left = 1000;
-        return has_pending_upstream(relid, visible_row_of(relid, snapshot), snapshot, {false, DT_NOBEGIN}, left);
+        Walk walk = {false, DT_NOBEGIN};
+        return has_pending_upstream(relid, visible_row_of(relid, snapshot), snapshot, walk);
     });
 }
 
