@@ -32,6 +32,7 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <utility>
 
 namespace pgtrickle {
 
@@ -79,22 +80,22 @@ struct RawSource {
     int16 columns[FLEXIBLE_ARRAY_MEMBER];
 };
 
-/* The rows of a stream table (List of RawSource, by position), valid until pgt_dependency is invalidated, which writers
- * of these rows do. */
+/* The rows of a stream table (List of RawSource, by position). */
 struct KnownSources {
     Oid relid; /* the key */
-    uint64 as_of;
     List *rows;
 };
 
-HTAB *known_sources = nullptr; /* lives as long as the process, with all entries */
-Oid known_table = InvalidOid;  /* pgt_dependency when rows were last read */
-uint64 changes_of_sources = 0;
+/* Valid until pgt_dependency is invalidated, which writers of its rows do. All rows are forgotten then, also those of
+ * dropped stream tables, and what an error has left. */
+HTAB *known_sources = nullptr;
+MemoryContextData *memory_of_sources = nullptr; /* of the rows */
+Oid known_table = InvalidOid;                   /* pgt_dependency when rows were last forgotten */
+bool are_sources_valid = false;
 
-void count_change_of_sources(Oid relation)
+void note_change_of_sources(Oid relation)
 {
-    if (!OidIsValid(relation) || relation == known_table)
-        changes_of_sources++;
+    are_sources_valid = are_sources_valid && OidIsValid(relation) && relation != known_table;
 }
 
 SourceKind kind_of(Oid relid)
@@ -108,7 +109,7 @@ SourceKind kind_of(Oid relid)
     }
 }
 
-/* Returns an object in CacheMemoryContext. */
+/* Returns an object in memory_of_sources. */
 RawSource *read_source(HeapTuple tuple, TupleDesc descriptor)
 {
     Datum values[5];
@@ -117,7 +118,7 @@ RawSource *read_source(HeapTuple tuple, TupleDesc descriptor)
     ArrayType *columns = DatumGetArrayTypeP(values[3]);
     const int count = ArrayGetNItems(ARR_NDIM(columns), ARR_DIMS(columns));
     auto *source = static_cast<RawSource *>(
-        MemoryContextAllocZero(CacheMemoryContext, offsetof(RawSource, columns) + sizeof(int16) * count));
+        MemoryContextAllocZero(memory_of_sources, offsetof(RawSource, columns) + sizeof(int16) * count));
     source->relid = DatumGetObjectId(values[1]);
     source->position = DatumGetInt32(values[2]);
     source->is_captured = DatumGetBool(values[4]);
@@ -140,7 +141,7 @@ List *read_sources(Oid relid)
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
         RawSource *source = read_source(tuple, RelationGetDescr(table));
-        MemoryContext previous = MemoryContextSwitchTo(CacheMemoryContext);
+        MemoryContext previous = MemoryContextSwitchTo(memory_of_sources);
         sources = lappend(sources, source);
         MemoryContextSwitchTo(previous);
     }
@@ -150,30 +151,34 @@ List *read_sources(Oid relid)
     return sources;
 }
 
+void forget_sources()
+{
+    if (memory_of_sources == nullptr) {
+        memory_of_sources = AllocSetContextCreate(CacheMemoryContext, "sources of stream tables", ALLOCSET_SMALL_SIZES);
+        listen_to_relations(note_change_of_sources);
+    }
+    if (HTAB *known = std::exchange(known_sources, nullptr))
+        hash_destroy(known);
+    MemoryContextReset(memory_of_sources);
+    known_sources = new_session_table<Oid, KnownSources>("sources of stream tables", 64);
+    are_sources_valid = true; /* an invalidation that arrives from here on counts for the next call */
+    known_table = state::dependency_table();
+}
+
 /* Returns the rows of a stream table, valid until the next call. */
 const List *rows_of_sources(Oid relid)
 {
-    if (known_sources == nullptr) {
-        known_sources = new_session_table<Oid, KnownSources>("sources of stream tables", 64);
-        listen_to_relations(count_change_of_sources);
-    }
     AcceptInvalidationMessages();
-    auto *known = static_cast<KnownSources *>(hash_search(known_sources, &relid, HASH_FIND, nullptr));
-    if (known != nullptr && known->as_of == changes_of_sources)
-        return known->rows;
-    if (const Oid table = state::dependency_table(); table != known_table) {
-        known_table = table;
-        changes_of_sources++;
-    }
+    if (known_sources == nullptr || !are_sources_valid || !OidIsValid(known_table))
+        forget_sources();
     if (!OidIsValid(known_table))
         return NIL;
-    const uint64 as_of = changes_of_sources; /* an invalidation that arrives meanwhile counts for the next call */
+    auto *known = static_cast<KnownSources *>(hash_search(known_sources, &relid, HASH_FIND, nullptr));
+    if (known != nullptr)
+        return known->rows;
     List *rows = read_sources(relid);
-    bool is_found;
-    known = static_cast<KnownSources *>(hash_search(known_sources, &relid, HASH_ENTER, &is_found));
-    if (is_found)
-        list_free_deep(known->rows);
-    *known = {relid, as_of, rows};
+    known = static_cast<KnownSources *>(hash_search(known_sources, &relid, HASH_ENTER, nullptr));
+    known->rows = rows;
     return rows;
 }
 
