@@ -24,7 +24,6 @@ extern "C" {
 
 #include <algorithm>
 #include <exception>
-#include <iterator>
 #include <map>
 #include <new>
 
@@ -107,16 +106,6 @@ bool may_burden_writers(Oid owner, const Source &source)
            call([&] { return pg_class_aclcheck(source.relid, owner, ACL_TRIGGER) == ACLCHECK_OK; });
 }
 
-/* Returns what the stream table reads, at any depth. */
-std::vector<Source> all_sources_of(const Definition &definition)
-{
-    std::vector<Source> sources = definition.sources;
-    for (const Source &source : definition.sources)
-        if (source.kind == SourceKind::stream_table)
-            std::ranges::copy(definition::all_sources_of(source.relid), std::back_inserter(sources));
-    return sources;
-}
-
 /* Locks the stream table and what it is computed from, at any depth. A transaction that has locked one of its sources
  * exclusively may come to its commit, too: it must not wait for the stream table while this one waits for the source.
  * Returns false if the stream table is not there any more, or is left to the manager. */
@@ -128,7 +117,7 @@ bool lock_to_refresh(Oid relid)
         return false;
     const Compiled &compiled = compiled_beside_heaps(relid);
     const Definition &definition = compiled.definition;
-    const std::vector<Source> sources = all_sources_of(definition);
+    const std::vector<Source> sources = definition::all_sources_of(relid);
     if (!rules_of(definition.mode).is_immediate || !compiled.has_current_layout ||
         !std::all_of(sources.begin(), sources.end(),
                      [&](const Source &source) { return may_burden_writers(definition.owner, source); }))
