@@ -24,16 +24,12 @@ namespace pgtrickle::refresh {
 
 namespace {
 
-/* False: a function may have been created since the libraries were loaded. */
-bool &are_loaded()
-{
-    static bool flag = false;
-    return flag;
-}
+uint64 changes = 1; /* of functions */
+uint64 loaded_as_of = 0;
 
-void forget_loaded(int, uint32)
+void count_change(int, uint32)
 {
-    are_loaded() = false;
+    changes++;
 }
 
 std::set<std::string> libraries_of_functions()
@@ -60,18 +56,19 @@ std::set<std::string> libraries_of_functions()
 void load_libraries()
 {
     static bool is_registered = false;
-    if (are_loaded() || !call(has_set_placeholders))
+    if (loaded_as_of == changes || !call(has_set_placeholders))
         return;
     if (!is_registered)
-        call([] { listen_to_cache(PROCOID, forget_loaded); });
+        call([] { listen_to_cache(PROCOID, count_change); });
     is_registered = true;
+    const uint64 as_of = changes; /* a function that is created meanwhile counts for the next call */
     for (const std::string &name : libraries_of_functions())
         try {
             call([&] { (void)load_external_function(name.c_str(), "", false, nullptr); });
         } catch (const PgError &) {
             /* One that is not installed, or has to be preloaded, fails where its functions are called. */
         }
-    are_loaded() = true;
+    loaded_as_of = as_of;
 }
 
 } // namespace pgtrickle::refresh
