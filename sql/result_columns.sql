@@ -10,7 +10,7 @@ INSERT INTO shop SELECT g, 'shop ' || g FROM generate_series(1, 3) g;
 INSERT INTO item SELECT g, g % 3, g FROM generate_series(1, 30) g;
 SELECT pgtrickle.create_stream_table('result_columns.total', 'SELECT shop, sum(qty) AS qty FROM item GROUP BY shop', '520w', 'DIFFERENTIAL');
 SELECT pgtrickle.create_stream_table('result_columns.named', 'SELECT i.id, s.name FROM item i JOIN shop s ON s.id = i.shop', '520w', 'DIFFERENTIAL');
-SELECT pgtrickle.create_stream_table('result_columns.both', 'SELECT t.qty, n.name FROM total t JOIN named n ON n.id = t.shop', 'calculated', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('result_columns.both', 'SELECT t.qty, n.name FROM total t JOIN named n ON n.id = t.shop', '520w', 'DIFFERENTIAL');
 SELECT pgtrickle.create_stream_table('result_columns.other', 'SELECT id FROM stopped', '520w', 'DIFFERENTIAL');
 INSERT INTO item VALUES (31, 1, 31);
 SELECT pgtrickle.refresh_stream_table('result_columns.total');
