@@ -1,5 +1,6 @@
 #include "refresh/code/refused_code.hpp"
 
+#include "definition/stream_table.hpp"
 #include "pg/hooks.hpp"
 #include "pg/versions/text_runners.hpp"
 #include "refresh/code/compile_right.hpp"
@@ -8,6 +9,7 @@
 
 extern "C" {
 #include "access/transam.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
 #include "utils/lsyscache.h"
 }
@@ -117,7 +119,11 @@ void refuse_interpreted_switch(FmgrHookEventType event, FmgrInfo *called, Datum 
 
 void refuse_unknown_parts(PlannerInfo *, Oid relation, bool, RelOptInfo *rel)
 {
-    if (is_only_known_code_run() && !has_known_parts(rel))
+    if (!is_only_known_code_run())
+        return;
+    if (get_rel_relkind(relation) == RELKIND_FOREIGN_TABLE && !definition::is_stream_table(relation))
+        refuse(psprintf("the wrapper of foreign table %s", get_rel_name(relation)));
+    if (!has_known_parts(rel))
         refuse(psprintf("code of an index, statistics or the partition key of table %s", get_rel_name(relation)));
 }
 
