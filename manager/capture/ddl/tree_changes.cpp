@@ -230,6 +230,17 @@ void refuse_child(Oid child, Oid parent, Oid source, const char *reason)
                        get_rel_name(source), reason)));
 }
 
+/* Raises an error if one of the relations is a source that can be captured no more. */
+void refuse_what_is_not_captured(Oid child, Oid parent, const List *levels)
+{
+    ListCell *cell;
+    foreach (cell, levels) {
+        const char *reason = is_captured(lfirst_oid(cell)) ? refusal(lfirst_oid(cell)) : nullptr;
+        if (reason != nullptr)
+            refuse_child(child, parent, lfirst_oid(cell), reason);
+    }
+}
+
 /* Has sources captured by rows some of whose values statement triggers do not see any more. */
 void capture_by_rows(const List *levels)
 {
@@ -314,12 +325,7 @@ void after_attach(Oid child, Oid parent)
         return;
     }
     mailbox::note_definition_change(); /* refresh/at_commit.hpp */
-    ListCell *cell;
-    foreach (cell, levels) {
-        const char *reason = is_captured(lfirst_oid(cell)) ? refusal(lfirst_oid(cell)) : nullptr;
-        if (reason != nullptr)
-            refuse_child(child, parent, lfirst_oid(cell), reason);
-    }
+    refuse_what_is_not_captured(child, parent, levels);
     /* Taken before writers are locked out: a transaction that has refreshed holds this lock, and may write
      * afterwards. */
     if (has_rows)
@@ -329,6 +335,8 @@ void after_attach(Oid child, Oid parent)
         const bool may_change = may_change_routing(captured_around(child, parent), child, parent);
         const List *locked = lock_out_writers_of(may_change ? related_relations : tree_of, child);
         levels = list_concat_unique_oid(levels, locked);
+        /* Another transaction may have attached a foreign table to one of those below it meanwhile. */
+        refuse_what_is_not_captured(child, parent, levels);
         if (!has_rows && may_get_rows(child)) {
             has_rows = true;
             lock_out_refreshes(child);
