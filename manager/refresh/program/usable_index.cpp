@@ -3,6 +3,7 @@
 #include "pg/internal_query.hpp"
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
+#include "refresh/code/refused_code.hpp"
 #include "storage/storage.hpp"
 
 extern "C" {
@@ -41,7 +42,7 @@ bool begins_with(Relation relation, Oid index_oid, const char *text, const Query
     Relation index = index_open(index_oid, AccessShareLock);
     AttrNumber column = index->rd_index->indkey.values[0];
     bool begins = false;
-    if (index->rd_index->indisvalid && RelationGetIndexPredicate(index) == NIL &&
+    if (index->rd_index->indisvalid && heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, nullptr) &&
         (!is_range || index->rd_rel->relam == BTREE_AM_OID)) {
         if (is_column)
             begins = column > 0 && strcmp(get_attname(RelationGetRelid(relation), column, false), text) == 0;
@@ -125,6 +126,7 @@ bool has_order_for(Oid relation, const std::vector<engine::IndexTerm> &keys,
 
 bool has_index_for(Oid relation, const std::vector<engine::IndexTerm> &terms, const Compiled &compiled)
 {
+    const CodeOf code(compiled.relid());
     AsOwner as_owner(compiled.definition.owner, Sharing::all);
     TextSettings text_settings;
     return std::any_of(terms.begin(), terms.end(), [&](const engine::IndexTerm &term) {
