@@ -52,7 +52,7 @@ void refuse_interpreted_switch(FmgrHookEventType event, FmgrInfo *called, Datum 
 
 /* Entry of fdw/module.cpp: relation info. The planner has collected the indexes and statistics of a table, whose
  * expressions it estimates next. PostgreSQL keeps how to call the functions of a type, as the difference of a range's
- * bounds, and then announces them no more. */
+ * bounds, and then announces them no more. A foreign table may have become a child of a source meanwhile. */
 void refuse_unknown_parts(PlannerInfo *root, Oid relation, bool is_parent, RelOptInfo *rel);
 
 } // namespace pgtrickle::refresh
