@@ -20,6 +20,7 @@ import psycopg2
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.append(os.path.dirname(sys.path[0]))
 import server  # noqa: E402
+from database import cpu_s  # noqa: E402
 from seeds import SEED  # noqa: E402
 
 TABLES = "abcdef"
@@ -95,14 +96,6 @@ def transaction(rng):
     return "BEGIN; %s; COMMIT" % "; ".join(statement(rng, table) for table in changed for _ in range(rng.choice([1, 1, 2, 5])))
 
 
-def cpu_s(database):
-    """Returns the processor time that the session's process has used; other processes do not count."""
-    [[pid]] = database.fetch("SELECT pg_backend_pid()")
-    with open("/proc/%d/stat" % pid, encoding="utf-8") as stat:
-        times = stat.read().rpartition(")")[2].split()[11:13]
-    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
-
-
 def has_few_rows(database, sql):
     try:
         return database.fetch("SELECT count(*) FROM (SELECT FROM (%s) q LIMIT %d) q" % (sql, MOST_ROWS + 1))[0][0] <= MOST_ROWS
@@ -113,14 +106,15 @@ def has_few_rows(database, sql):
 def failure_of(database, rng, sql):
     """Returns what is wrong with a stream table of the query, or None."""
     database.run("SELECT pgtrickle.create_stream_table('play.st', $q$%s$q$, '520w', 'DIFFERENTIAL')" % sql)
+    [[pid]] = database.fetch("SELECT pg_backend_pid()")
     try:
         for _ in range(TRANSACTIONS):
             database.run(transaction(rng))
             if not has_few_rows(database, sql):
                 return None
-            before = cpu_s(database)
+            before = cpu_s(pid)
             database.run("SELECT pgtrickle.refresh_stream_table('play.st')")
-            used = cpu_s(database) - before
+            used = cpu_s(pid) - before
             differences = database.fetch("SELECT count(*) FROM ((TABLE st EXCEPT ALL (%s)) UNION ALL ((%s) EXCEPT ALL TABLE st)) d" % (sql, sql))
             if differences[0][0] > 0:
                 return "wrong rows"
