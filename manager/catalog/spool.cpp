@@ -1,6 +1,7 @@
 #include "catalog/spool.hpp"
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
@@ -14,7 +15,10 @@ namespace pgtrickle::catalog {
 namespace {
 
 constexpr int64_t most_bytes = 64 * 1024 * 1024;
-constexpr int lock_timeout_ms = 50;
+using Clock = std::chrono::steady_clock;
+/* A process that appends waits only while others append or rename; the writer of the catalog can come back later. */
+constexpr std::chrono::milliseconds append_timeout{1000};
+constexpr std::chrono::milliseconds take_timeout{50};
 
 std::string path_in(const std::string &folder)
 {
@@ -126,10 +130,11 @@ bool read_one(Reader &all, SpooledRefresh *late)
     return is_whole;
 }
 
-bool lock(int file, int wait_ms)
+/* Returns false if another process keeps the file locked until `end`. */
+bool lock(int file, Clock::time_point end)
 {
-    for (int waited_ms = 0; flock(file, LOCK_EX | LOCK_NB) != 0; waited_ms++) {
-        if (waited_ms >= wait_ms)
+    while (flock(file, LOCK_EX | LOCK_NB) != 0) {
+        if (Clock::now() >= end)
             return false;
         usleep(1000);
     }
@@ -142,26 +147,26 @@ bool has_bytes(const std::string &path)
     return ::stat(path.c_str(), &status) == 0 && status.st_size > 0;
 }
 
-/* Locks the file; false if it has meanwhile been renamed or removed, or another process keeps it locked. */
-bool lock_named(int file, const std::string &path, int wait_ms, struct stat *status)
+/* Locks the file; false if it has meanwhile been renamed or removed, or another process keeps it locked until `end`. */
+bool lock_named(int file, const std::string &path, Clock::time_point end, struct stat *status)
 {
     struct stat named;
-    return lock(file, wait_ms) && ::fstat(file, status) == 0 && ::stat(path.c_str(), &named) == 0 &&
+    return lock(file, end) && ::fstat(file, status) == 0 && ::stat(path.c_str(), &named) == 0 &&
            named.st_ino == status->st_ino && named.st_dev == status->st_dev;
 }
 
-/* Returns the file, locked, or -1. It is opened again if it was taken while the lock was waited for. */
+/* Returns the file, locked, or -1. It is opened again as often as it was taken while its lock was waited for. */
 int open_to_append(const std::string &path, struct stat *status)
 {
-    constexpr int attempts = 5;
-    for (int i = 0; i < attempts; i++) {
+    const Clock::time_point end = Clock::now() + append_timeout;
+    do {
         const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
         if (file < 0)
             return -1;
-        if (lock_named(file, path, lock_timeout_ms, status))
+        if (lock_named(file, path, end, status))
             return file;
         ::close(file);
-    }
+    } while (Clock::now() < end);
     return -1;
 }
 
@@ -171,7 +176,7 @@ void take(const std::string &path, const std::string &taken)
     const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (file < 0)
         return;
-    if (lock(file, lock_timeout_ms))
+    if (lock(file, Clock::now() + take_timeout))
         (void)::rename(path.c_str(), taken.c_str());
     ::close(file);
 }
@@ -208,7 +213,7 @@ SpooledRefreshes::SpooledRefreshes(const std::string &folder) : taken_(taken_in(
         take(path_in(folder), taken_);
     struct stat status;
     file_ = ::open(taken_.c_str(), O_RDWR | O_CLOEXEC);
-    if (file_ >= 0 && !lock_named(file_, taken_, 0, &status)) {
+    if (file_ >= 0 && !lock_named(file_, taken_, Clock::now(), &status)) {
         ::close(file_);
         file_ = -1;
     }
