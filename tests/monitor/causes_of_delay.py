@@ -220,7 +220,9 @@ def a_manager_that_is_off_is_named():
     db.run("SET client_min_messages = warning; SET pg_trickle.max_staleness = 0; SELECT * FROM below")
     notice = "".join(db.session.notices)
     assert "DETAIL:  pg_trickle.enabled is off for the manager of this database." in notice, notice
-    db.run(f"ALTER DATABASE {db.name} RESET pg_trickle.enabled; DELETE FROM source WHERE id = 75; RESET ALL")
+    db.run(f"ALTER DATABASE {db.name} RESET pg_trickle.enabled; RESET ALL")
+    db.wait_for("SELECT count(*) FROM below WHERE id = 75", 1)
+    db.run("DELETE FROM source WHERE id = 75")
 
 
 def a_failing_one_says_how_to_see_why():
