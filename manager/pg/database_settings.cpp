@@ -10,6 +10,7 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 }
@@ -72,6 +73,17 @@ char *settings_to_begin_with()
         for (Oid database : {Oid{InvalidOid}, MyDatabaseId})
             append_settings(&all, settings_given_in(database, role));
     return all.data;
+}
+
+/* PostgreSQL keeps RowExclusiveLock until after the callbacks of a commit. */
+bool lock_settings()
+{
+    return ConditionalLockRelationOid(DbRoleSettingRelationId, ShareLock);
+}
+
+void unlock_settings()
+{
+    UnlockRelationOid(DbRoleSettingRelationId, ShareLock);
 }
 
 } // namespace pgtrickle

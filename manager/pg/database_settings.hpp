@@ -29,4 +29,10 @@ const char *value_of(const char *entry, const char *name);
  * in the current memory context. PostgreSQL frame. */
 char *settings_to_begin_with();
 
+/* Keeps settings from being changed until unlock_settings() or the end of the transaction, including those for which
+ * a transaction has yet to call what is registered for its commit. Returns false, and waits for nothing, if another
+ * transaction has changed some. Must be called in a transaction. PostgreSQL frames. */
+bool lock_settings();
+void unlock_settings();
+
 } // namespace pgtrickle

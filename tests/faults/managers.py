@@ -5,14 +5,17 @@ import os
 import shutil
 import signal
 import sqlite3
+import subprocess
 import sys
+import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import Database, Server, run_cases  # noqa: E402: needs the path above
+from database import Database, Server, compile_library, run_cases  # noqa: E402: needs the path above
 
 server = Server()
 db = Database(server.host)
@@ -212,6 +215,60 @@ def no_role_terminates_the_manager_of_another_database():
     assert db.manager_pid() == before
 
 
+def manager_that_begins():
+    """Returns the process of a manager that has the settings of its database, and waits for post_auth_delay."""
+    postmaster = (server.folder / "data/postmaster.pid").read_text().split()[0]
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        for line in subprocess.run(["ps", "--ppid", postmaster, "-o", "pid=,state=,args="], check=True, capture_output=True,
+                                   text=True).stdout.splitlines():
+            pid, state, title = line.split(maxsplit=2)
+            if "pg_trickle manager" in title and state == "S" and db.run(
+                    "SELECT 1 FROM pg_locks WHERE pid = %s AND locktype = 'virtualxid'", int(pid)):
+                return int(pid)
+    raise AssertionError("no manager begins")
+
+
+def settings_that_change_while_a_manager_begins_reach_the_next():
+    """Their change is visible, but not announced, when the manager reads the definitions."""
+    compile_library("tests/faults/late_commit.c", server.folder / "late_commit.so")
+    late = server.folder / "data/late_commit"
+    changer = db.connect()
+    changer.cursor().execute(f"LOAD '{server.folder}/late_commit.so'")
+    before = db.manager_pid()
+    db.run(f"ALTER DATABASE {db.name} SET pg_trickle.enabled = off")
+    db.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE pid <> {before} AND backend_type = 'pg_trickle manager' "
+                "AND datname = current_database()", 1)
+    reader = db.connect()
+    db.admin("ALTER SYSTEM SET post_auth_delay = 2")
+    db.admin("SELECT pg_reload_conf()")
+    while True:
+        with closing(db.connect()) as session, session.cursor() as shown:
+            shown.execute("SHOW post_auth_delay")
+            if shown.fetchone() != ("0",):
+                break
+    os.kill(db.manager_pid(), signal.SIGTERM)
+    db.run("INSERT INTO source SELECT max(id) + 1 FROM source")
+    begun = manager_that_begins()
+    late.write_text("")
+    thread = threading.Thread(target=lambda: changer.cursor().execute(f"ALTER DATABASE {db.name} RESET pg_trickle.enabled"))
+    thread.start()
+    db.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {begun}", 1)
+    # It answers readers, so it has read the definitions.
+    cursor = reader.cursor()
+    cursor.execute("SET pg_trickle.enabled = on; SET pg_trickle.max_staleness = 0; INSERT INTO source SELECT max(id) + 1 FROM source")
+    cursor.execute("SELECT count(*) FROM kept")
+    assert "pg_trickle.enabled is off" in "".join(reader.notices), reader.notices
+    assert thread.is_alive() and db.manager_pid() == begun
+    late.unlink()
+    thread.join()
+    db.admin("ALTER SYSTEM RESET post_auth_delay")
+    db.admin("SELECT pg_reload_conf()")
+    insert_and_wait()
+    reader.close()
+    changer.close()
+
+
 try:
     run_cases([a_manager_starts_with_the_first_stream_table, a_terminated_manager_is_replaced,
                a_killed_manager_is_replaced, without_a_launcher_managers_continue,
@@ -219,6 +276,6 @@ try:
                a_damaged_catalog_is_created_again, without_a_catalog_all_work_continues, a_terminated_launcher_is_replaced,
                after_a_restart_the_manager_is_back, a_copied_database_gets_its_own_manager,
                several_databases_are_renamed_at_once, a_manager_whose_end_is_reported_late_is_replaced,
-               no_role_terminates_the_manager_of_another_database])
+               no_role_terminates_the_manager_of_another_database, settings_that_change_while_a_manager_begins_reach_the_next])
 finally:
     server.destroy()

@@ -246,15 +246,22 @@ void Definitions::record_failed_read(const TransactionFailure &failure)
 }
 
 /* Settings of the database apply to processes that start: when they have changed, another manager replaces
- * this one, with workers of its own, once the running jobs have ended. In a transaction. */
+ * this one, with workers of its own, once the running jobs have ended. In a transaction.
+ *
+ * A change is visible before it is announced. So this process has the settings that are visible now only if none was
+ * announced since before it got its own, and no transaction is about to announce one. Otherwise the next announcement
+ * replaces this process. */
 void Definitions::leave_if_settings_changed()
 {
-    std::string settings = call([] { return settings_to_begin_with(); });
     const bool is_first = !settings_.has_value();
+    const bool is_locked = is_first && call([] { return lock_settings(); });
+    std::string settings = call([] { return settings_to_begin_with(); });
     if (is_first ? mailbox::settings_changes() != settings_changes_ : *settings_ != settings)
         mailbox::make_room();
-    if (is_first)
+    if (is_locked) {
         settings_ = std::move(settings);
+        call([] { unlock_settings(); });
+    }
 }
 
 /* ---- reading -------------------------------------------------------------------------- */

@@ -145,7 +145,7 @@ class Definitions {
     std::map<scheduler::Id, scheduler::Ids> refresh_groups_; /* by each member */
 
     const uint64_t settings_changes_;
-    std::optional<std::string> settings_; /* settings of the database with which this process has started */
+    std::optional<std::string> settings_; /* those with which this process has started, once they are certain */
     uint32_t changes_seen_ = 0;
     bool is_loaded_ = false;
     TimestampTz load_after_ = 0; /* a failed read is repeated at this time */
