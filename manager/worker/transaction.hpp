@@ -31,6 +31,9 @@ struct TransactionFailure {
     bool is_lack_of_resources() const;
 };
 
+/* Thrown by the work of a transaction to abort it although nothing has failed. */
+struct Abandoned {};
+
 void start_transaction();
 void commit_transaction();
 void abort_transaction() noexcept;
@@ -44,6 +47,8 @@ template <class Work> std::optional<TransactionFailure> in_transaction(Work &&wo
         work();
         commit_transaction();
         return failure;
+    } catch (const Abandoned &) {
+        /* no failure */
     } catch (const PgError &error) {
         failure = failure_of(error);
     } catch (const std::bad_alloc &) {

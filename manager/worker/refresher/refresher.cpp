@@ -25,10 +25,6 @@ namespace pgtrickle::worker {
 
 namespace {
 
-/* Aborts the transaction of a refresh for which a member was locked. The heaps of another member, which lost its rows
- * when they were built again for this refresh, are to keep them. */
-struct Skipped : std::exception {};
-
 using scheduler::Id;
 using scheduler::Ids;
 using scheduler::Involved;
@@ -159,14 +155,13 @@ std::optional<TransactionFailure> Refresher::attempt(const Ids &members)
                                            .atomic_sets = job_.atomic_sets,
                                            .groups = job_.groups},
                                           &skipped_);
+        /* The heaps of another member, which lost its rows when they were built again, are to keep them. */
         if (OidIsValid(skipped_.locked))
-            throw Skipped();
+            throw Abandoned();
         alert_of_reinitialized(outcomes);
         programs = unwritten_programs(outcomes);
         limit.end();
     });
-    if (OidIsValid(skipped_.locked))
-        failure.reset();
     if (failure)
         limit.explain(*failure);
     is_outdated_ = is_outdated_ || skipped_.is_in_larger_set;
