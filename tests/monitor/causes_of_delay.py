@@ -5,6 +5,7 @@ suspended over an upgrade."""
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg2
@@ -116,27 +117,26 @@ def no_process_of_the_extension_is_named():
     db.run("CREATE TABLE busy (n int); INSERT INTO busy VALUES (1)")
     for number in range(30):
         db.run(f"SELECT pgtrickle.create_stream_table('busy{number}', 'SELECT n + {number} AS n FROM busy', '0s')")
-    end = time.monotonic() + 8
-
-    written = []
+    looks = writes = 0
+    least, limit = 100, time.monotonic() + 120
 
     def write():
+        nonlocal writes
         session = db.connect()
-        while time.monotonic() < end:
+        while min(looks, writes) < least and time.monotonic() < limit:
             session.cursor().execute("UPDATE busy SET n = n + 1")
-            written.append(1)
+            writes += 1
         session.close()
 
-    writer = threading.Thread(target=write)
-    writer.start()
-    looks = 0
-    while time.monotonic() < end:
-        others = db.run("SELECT pgt_name, lock_mode, pid FROM pgtrickle.blocked_refreshes() "
-                        "WHERE pid IN (SELECT a.pid FROM pg_stat_activity a WHERE a.backend_type LIKE 'pg_trickle%')")
-        assert others == [], others
-        looks += 1
-    writer.join()
-    assert looks > 50 and len(written) > 50, (looks, len(written))
+    with ThreadPoolExecutor(1) as threads:
+        writer = threads.submit(write)
+        while min(looks, writes) < least and time.monotonic() < limit:
+            others = db.run("SELECT pgt_name, lock_mode, pid FROM pgtrickle.blocked_refreshes() "
+                            "WHERE pid IN (SELECT a.pid FROM pg_stat_activity a WHERE a.backend_type LIKE 'pg_trickle%')")
+            assert others == [], others
+            looks += 1
+        writer.result()
+    assert min(looks, writes) >= least, (looks, writes)
     db.run("SET client_min_messages = error; DROP TABLE busy CASCADE")
 
 

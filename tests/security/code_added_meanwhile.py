@@ -6,8 +6,8 @@ predicate, it calls an operator with values of the statistics, of which some fun
 a role of their own, to another one. How to call the function of a range type is kept in the session, and announced to none."""
 
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg2
@@ -73,11 +73,9 @@ def messages_beside(added, may_be_met, *of_others):
     for session, _ in sessions:
         session.cursor().execute("SELECT FROM dim WHERE spans && '[2,4)'")  # PostgreSQL keeps how to call the function of the type
         session.notices.clear()
-    threads = [threading.Thread(target=repeat, args=(until, may_be_met, *one)) for one in ((session, *statements) for session, statements in sessions)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(len(sessions)) as threads:
+        for end in [threads.submit(repeat, until, may_be_met, session, *statements) for session, statements in sessions]:
+            end.result()
     messages = [notice for session, _ in sessions[2:] for notice in session.notices if "heard" in notice or "2147483647" in notice]
     for session, _ in sessions:
         session.close()
