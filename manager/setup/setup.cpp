@@ -87,7 +87,7 @@ void replace_definition(Oid relid, Query *query, const std::vector<translate::So
     call([=] { capture::write_marker(relid, "the definition of a stream table that it reads was changed"); });
     mailbox::note_change(relid);
     const bool was_suspended = before.status == state::Status::suspended;
-    mailbox::note_state(relid, {is_populated, was_suspended, !is_populated && before.consecutive_errors > 0});
+    mailbox::note_state(relid, {is_populated, was_suspended});
     for (Oid source : old_sources)
         if (std::find(captured.begin(), captured.end(), source) == captured.end())
             call([=] { capture::release(source); });
