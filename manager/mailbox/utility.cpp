@@ -322,9 +322,12 @@ void before_database_statement(const UtilityCall &utility)
 void after_settings_statement(const UtilityCall &utility)
 {
     ::Node *statement = utility.statement();
-    const RoleSpec *role = IsA(statement, AlterRoleSetStmt) ? castNode(AlterRoleSetStmt, statement)->role : nullptr;
+    const auto *of_role = IsA(statement, AlterRoleSetStmt) ? castNode(AlterRoleSetStmt, statement) : nullptr;
+    const RoleSpec *role = of_role != nullptr ? of_role->role : nullptr;
     if (!is_available() || (role != nullptr && !is_role_of_workers(get_rolespec_oid(role, true))))
         return;
+    const char *database = of_role != nullptr ? of_role->database : castNode(AlterDatabaseSetStmt, statement)->dbname;
+    lock_changed_settings(database != nullptr ? get_database_oid(database, false) : InvalidOid);
     note_settings_change();
     CacheInvalidateRelcacheByRelid(DbRoleSettingRelationId);
 }

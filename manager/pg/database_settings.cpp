@@ -10,7 +10,7 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 }
@@ -75,15 +75,51 @@ char *settings_to_begin_with()
     return all.data;
 }
 
-/* PostgreSQL keeps RowExclusiveLock until after the callbacks of a commit. */
+namespace {
+
+/* A lock of the extension's own: any role that changes its own settings locks the catalog. */
+LOCKTAG lock_of_settings(Oid database)
+{
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, InvalidOid, DbRoleSettingRelationId, database, 0);
+    return tag;
+}
+
+bool try_lock(Oid database)
+{
+    const LOCKTAG tag = lock_of_settings(database);
+    return LockAcquire(&tag, ShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void unlock(Oid database)
+{
+    const LOCKTAG tag = lock_of_settings(database);
+    LockRelease(&tag, ShareLock, false);
+}
+
+} // namespace
+
+/* PostgreSQL keeps the lock until after the callbacks of a commit. */
+void lock_changed_settings(Oid database)
+{
+    const LOCKTAG tag = lock_of_settings(database);
+    (void)LockAcquire(&tag, RowExclusiveLock, false, false);
+}
+
 bool lock_settings()
 {
-    return ConditionalLockRelationOid(DbRoleSettingRelationId, ShareLock);
+    if (!try_lock(InvalidOid))
+        return false;
+    if (try_lock(MyDatabaseId))
+        return true;
+    unlock(InvalidOid);
+    return false;
 }
 
 void unlock_settings()
 {
-    UnlockRelationOid(DbRoleSettingRelationId, ShareLock);
+    unlock(MyDatabaseId);
+    unlock(InvalidOid);
 }
 
 } // namespace pgtrickle

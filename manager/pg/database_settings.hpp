@@ -29,9 +29,13 @@ const char *value_of(const char *entry, const char *name);
  * in the current memory context. PostgreSQL frame. */
 char *settings_to_begin_with();
 
-/* Keeps settings from being changed until unlock_settings() or the end of the transaction, including those for which
- * a transaction has yet to call what is registered for its commit. Returns false, and waits for nothing, if another
- * transaction has changed some. Must be called in a transaction. PostgreSQL frames. */
+/* To be called by a transaction that has changed what settings_to_begin_with() returns in `database`, or in all
+ * databases if `database` is invalid. May wait for lock_settings() of others. PostgreSQL frame. */
+void lock_changed_settings(Oid database);
+
+/* Keeps what settings_to_begin_with() returns from being changed until unlock_settings() or the end of the transaction,
+ * including changes for which a transaction has yet to call what is registered for its commit. Returns false, and waits
+ * for nothing, if another transaction has changed it. Must be called in a transaction. PostgreSQL frames. */
 bool lock_settings();
 void unlock_settings();
 

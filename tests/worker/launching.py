@@ -399,12 +399,34 @@ def settings_of_the_role_of_all_managers_replace_them():
     base.drop()
 
 
+def settings_of_other_databases_replace_no_manager():
+    """Nor beside an open transaction, of any role, that has changed settings of its own."""
+    base, other = new_database(), new_database()
+    keep(base)
+    keeps_up(base)
+    base.run("CREATE ROLE other_role")
+    setter = base.connect()
+    setter.autocommit = False
+    setter.cursor().execute("ALTER ROLE other_role SET work_mem = '5MB'")
+    base.run("SELECT pg_terminate_backend(%s, 30000)", base.manager_pid())
+    keeps_up(base)
+    before = base.manager_pid()
+    for number in range(10):
+        base.run(f"ALTER DATABASE {other.name} SET work_mem = '{5 + number}MB'")
+        keeps_up(base)
+    assert base.manager_pid() == before
+    setter.close()
+    base.run("DROP ROLE other_role")
+    base.drop()
+    other.drop()
+
+
 try:
     run_cases([databases_take_turns_under_another_launcher, one_without_a_manager_says_why, a_restored_database_need_not_wait_for_its_turn,
                without_a_launcher_a_check_says_so,
                one_whose_database_is_locked_is_not_in_the_way, more_at_once_than_can_be_counted_wait_their_turn, a_database_that_cannot_be_examined_delays_no_other,
                a_second_command_finds_the_database_as_empty_as_the_first, a_command_that_is_taken_back_keeps_no_manager_away,
                an_option_of_a_database_keeps_no_manager_away, one_that_accepts_connections_again_has_a_manager_again, a_prepared_transaction_allows_connections_again_and_changes_settings,
-               settings_of_the_role_of_all_managers_replace_them])
+               settings_of_the_role_of_all_managers_replace_them, settings_of_other_databases_replace_no_manager])
 finally:
     server.destroy()
