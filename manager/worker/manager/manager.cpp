@@ -143,18 +143,23 @@ long Manager::sleep_ms() const
     return static_cast<long>((until - now + 999) / 1000);
 }
 
+bool Manager::is_over() const
+{
+    return mailbox::is_asked_to_exit() || dispatcher_.has_to_be_replaced() ||
+           (mailbox::is_asked_for_room() && jobs_.is_empty());
+}
+
 void Manager::run()
 {
     call([] {
         watch_invalidations();
         pgstat_report_activity(STATE_IDLE, nullptr);
     });
-    while (!mailbox::is_asked_to_exit() && !dispatcher_.has_to_be_replaced() &&
-           !(mailbox::is_asked_for_room() && jobs_.is_empty())) {
+    while (!is_over()) {
         if (call([] { return wake_up(); }))
             definitions_.read_again(); /* the server's time zone may have changed */
         cycle();
-        long wait_ms = sleep_ms();
+        const long wait_ms = is_over() ? 0 : sleep_ms(); /* the cycle itself may have found that it is */
         call([=] {
             (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, wait_ms, PG_WAIT_EXTENSION);
         });

@@ -52,6 +52,7 @@ class Manager {
     void check_tasks();
     void forget_pauses(TimestampTz now);
     long sleep_ms() const;
+    bool is_over() const;
 
     Definitions definitions_;
     Tasks tasks_{definitions_};
