@@ -57,6 +57,14 @@ class Database:
                 raise AssertionError(f"{statement} stayed {found!r}, not {wanted!r}")
             time.sleep(0.05)
 
+    def await_manager(self):
+        """Returns the process of the manager as soon as there is one: it may be about to be replaced."""
+        deadline = time.monotonic() + 30
+        while (pid := self.manager_pid()) is None:
+            assert time.monotonic() < deadline, "no manager comes"
+            time.sleep(0.05)
+        return pid
+
     def manager_pid(self):
         rows = self.run("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager' "
                         "AND datname = current_database()")

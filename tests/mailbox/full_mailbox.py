@@ -67,7 +67,7 @@ def one_that_gets_room_keeps_its_schedule():
     db.run("SELECT pgtrickle.create_stream_table('kept_1', 'SELECT count(*) AS value FROM kept_0', '1s')")
     db.run("SET pg_trickle.max_staleness = '1h'; INSERT INTO source VALUES (1)")
     refreshes = "SELECT count(*) FROM pgtrickle.pgt_refresh_history WHERE pgt_id = 'kept_1'::regclass"
-    db.wait_for(refreshes + " AND initiated_by = 'SCHEDULER'", 3)  # the manager has looked at the change of the source
+    db.wait_for(f"SELECT ({refreshes} AND initiated_by = 'SCHEDULER') >= 3", True)  # the manager has looked at the change of the source
     full.drop()
     ran, deadline = None, time.monotonic() + 30
     while ran != 0:

@@ -138,10 +138,10 @@ def others_see_only_what_they_may_read():
     db.run("CREATE ROLE progress_reader; GRANT SELECT ON filled TO progress_reader")
     other, nothing = Database(), [(None,) * 8]
     other.run("SET ROLE progress_reader")
+    db.wait_for("SELECT count(*) FROM pgtrickle.pg_stat_progress_stream_table WHERE pgt_name = 'later'", 0)
     beside = Beside(CREATE.format("uncommitted", "FULL", "true"))
     try:
         db.wait_for(f"SELECT count(*) {OURS} AND pid = {beside.pid} AND rows_done > 10", 1)
-        db.wait_for("SELECT count(*) FROM pgtrickle.pg_stat_progress_stream_table WHERE pgt_name = 'later'", 0)
         assert seen_from(other) == nothing, seen_from(other)
         db.run("SET ROLE progress_reader")
         assert seen_from(db) == nothing, seen_from(db)
