@@ -136,7 +136,7 @@ def it_is_suspended_after_the_third_failure_and_resumed():
 
 def a_refresh_beyond_its_own_time_is_a_failure_of_its_own():
     db.run("CREATE TABLE endless (id int)")
-    for name, option in (("too_long", ", refresh_timeout '300ms'"), ("in_time", "")):
+    for name, option in (("too_long", ", refresh_timeout '1s'"), ("in_time", "")):
         query = "SELECT id, nap(id) AS n FROM endless" if option else "SELECT id FROM endless"
         db.run(f"CREATE FOREIGN TABLE {name} (id int{', n int' if option else ''}) SERVER pgtrickle "
                f"OPTIONS (query '{query}', schedule '1s'{option})")
@@ -156,7 +156,7 @@ def the_last_one_is_refreshed_too():
     """After one of several took too long, each is refreshed separately; one request, as their schedules are
     long."""
     db.run("CREATE TABLE hours (id int)")
-    for name, option in (("slow_hour", ", refresh_timeout '300ms'"), ("quick_hour", "")):
+    for name, option in (("slow_hour", ", refresh_timeout '1s'"), ("quick_hour", "")):
         db.run(f"CREATE FOREIGN TABLE {name} (id int) SERVER pgtrickle "
                f"OPTIONS (query 'SELECT {'nap(id)' if option else 'id'} AS id FROM hours', schedule '520w'{option})")
     for number in (1, 2):  # when the manager knows both

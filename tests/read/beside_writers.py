@@ -17,7 +17,7 @@ db.run("CREATE TABLE parted (id int) PARTITION BY RANGE (id); CREATE TABLE part_
 db.run("CREATE TABLE part_2 (id int); INSERT INTO part_2 VALUES (11)")
 for name, query in (("st", "SELECT count(*) AS n, sum(v) AS v FROM source"), ("st_2", "SELECT count(*) AS n FROM second"), ("st_parted", "SELECT count(*) AS n FROM parted")):
     db.run(f"SELECT pgtrickle.create_stream_table('{name}', '{query}', '0s')")
-WAIT_MS = 2000  # far below scan_refresh_timeout
+WAIT_MS = 10000  # far below scan_refresh_timeout, on a slow machine, too
 
 
 def session():
@@ -115,7 +115,7 @@ def beside_one_that_waits_for_the_session():
 
     writer = threading.Thread(target=update)
     writer.start()
-    time.sleep(0.1)
+    db.wait_for(f"SELECT count(*) FROM pg_locks WHERE pid = {other.info.backend_pid} AND NOT granted", 1)
     read_in_time(one)
     one.commit()
     writer.join()

@@ -220,7 +220,7 @@ def it_survives_the_death_of_the_manager():
 def no_lock_of_the_reader_keeps_it_waiting():
     """Whatever the reader has locked, and a refresh for it would wait for, the read ends with the exact answer."""
     patient = ("pg_trickle.max_staleness = 0", "deadlock_timeout = '100ms'")
-    hasty = ("pg_trickle.max_staleness = 0", "deadlock_timeout = '2s'", "pg_trickle.scan_refresh_timeout = '300ms'")
+    hasty = ("pg_trickle.max_staleness = 0", "deadlock_timeout = '8s'", "pg_trickle.scan_refresh_timeout = '1s'")
     for statement in ("LOCK TABLE far", "ALTER FOREIGN TABLE upstream RENAME TO up; ALTER FOREIGN TABLE up RENAME TO upstream",
                       "ALTER FOREIGN TABLE downstream OWNER TO CURRENT_USER", "ALTER FOREIGN TABLE downstream ALTER n SET STATISTICS 10",
                       "LOCK TABLE far IN SHARE MODE", "TRUNCATE far", "ALTER TABLE far ADD COLUMN v int",

@@ -108,9 +108,13 @@ def a_truncating_transaction_and_a_commit_do_not_wait_for_each_other():
 
 
 def writers_of_two_sources_meet():
-    """Each has changed one source of a join and commits beside the other: their pair is there once."""
+    """Each has changed one source of a join and commits beside the other: their pair is there once. On a busy machine, one may
+    take so long that the other leaves its changes to the manager, and says so."""
     set_up("SELECT t.id, t.v, u.w FROM t JOIN u USING (g)")
     first, second = db.connect().cursor(), db.connect().cursor()
+    left = 0
+    for cursor in (first, second):
+        cursor.execute("SET client_min_messages = debug1")
     for i in range(20):
         first.execute(f"BEGIN; INSERT INTO t VALUES ({100 + i}, {100 + i}, {i})")
         second.execute(f"BEGIN; INSERT INTO u VALUES ({100 + i}, {i})")
@@ -119,10 +123,14 @@ def writers_of_two_sources_meet():
             thread.start()
         for thread in threads:
             thread.join()
-        assert stored() == answer("SELECT t.id, t.v, u.w FROM t JOIN u USING (g)"), i
+        is_left = any("are left to the manager" in notice for cursor in (first, second) for notice in cursor.connection.notices)
+        assert (fresh() if is_left else stored()) == answer("SELECT t.id, t.v, u.w FROM t JOIN u USING (g)"), i
+        for cursor in (first, second):
+            cursor.connection.notices.clear()
+        left += is_left
     for cursor in (first, second):
         cursor.connection.close()
-    assert refreshes_by_others() == 0
+    assert left <= 10 and (left or refreshes_by_others() == 0), left
 
 
 def code_of_the_owner_runs_at_no_commit():

@@ -99,7 +99,7 @@ class Shares:
         before = self.arena.db.value(refreshed)
         self.arena.db.run("INSERT INTO keep.healthy VALUES (2, 2)")
         begun = time.monotonic()
-        is_refreshed = self.arena.wait_until(lambda: self.arena.db.value(refreshed) != before, None, 10)
+        is_refreshed = self.arena.wait_until(lambda: self.arena.db.value(refreshed) != before, None, 30)
         took_s = time.monotonic() - begun
         self._end([f"cre.endless_{number}" for number in range(6)])
         assert is_refreshed, f"not refreshed within {took_s:.0f} s, schedule 1 s"
