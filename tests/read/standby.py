@@ -77,9 +77,11 @@ def a_refresh_that_is_due_is_waited_for():
             errors.append(str(error))
 
     manager = db.manager_pid()
-    db.run("SELECT pgtrickle.refresh_stream_table('by_schedule')")
     os.kill(manager, signal.SIGSTOP)
     try:
+        db.wait_for("SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'pg_trickle refresh worker' AND state = 'active'", 0)
+        db.run("INSERT INTO item DEFAULT VALUES")  # otherwise the rows stay as old as they are
+        db.run("SELECT pgtrickle.refresh_stream_table('by_schedule')")
         wait_until_replayed_refresh(session)
         db.run("INSERT INTO item DEFAULT VALUES")
         watcher = standby.connect()
