@@ -45,7 +45,7 @@ def readers_wait_for_the_fill_that_follows_a_grant():
     database.wait_for(WAITING_WORKERS, 1)  # no reader has requested it: that would keep it from getting the key
     with ThreadPoolExecutor(1) as readers:
         reader = readers.submit(read)
-        database.wait_for(f"SELECT ({WAITING_READERS}) > 0 OR {reader.done()}", True)
+        database.wait_for(WAITING_READERS, 1)
         holder.close()
         count = reader.result()
     assert count == 2, count
