@@ -11,7 +11,7 @@ CREATE FUNCTION pgtrickle.stream_table_rows(
     OUT last_error_message text, OUT last_error_at timestamptz, OUT created_at timestamptz,
     OUT updated_at timestamptz, OUT st_partition_key text
   ) RETURNS SETOF record
-  LANGUAGE c VOLATILE PARALLEL RESTRICTED
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'pgtrickle_stream_table_rows';
 COMMENT ON FUNCTION pgtrickle.stream_table_rows() IS 'internal: rows of pgtrickle.pgt_stream_tables';
 
