@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
-"""Shows that every function and view that a parallel plan may contain works there, beside a pending change."""
+"""Shows that every function and view that a parallel plan may contain works there, beside a pending change, and a stream table
+whose first fill fails."""
 
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ VIEWS = "SELECT relname FROM pg_class WHERE relnamespace = 'pgtrickle'::regnames
 def everything_works_in_a_parallel_plan():
     db.run("CREATE TABLE source (id int PRIMARY KEY, k int); INSERT INTO source SELECT i, i % 3 FROM generate_series(1, 100) i; "
            "SELECT pgtrickle.create_stream_table('kept', 'SELECT k, count(*) AS n FROM source GROUP BY k', '1h'); INSERT INTO source VALUES (1000, 1); "
+           "SELECT pgtrickle.create_stream_table('unfilled', 'SELECT id, 1 / k AS x FROM source', initialize => false); "
            "CREATE TABLE big AS SELECT i, md5(i::text) AS t FROM generate_series(1, 20000) i; ANALYZE big; SET parallel_setup_cost = 0; "
            "SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2")
     items = [f"pgtrickle.{name}({', '.join(ARGUMENTS.get(each, f'NULL::{each}') for each in types)})" for name, types in db.run(FUNCTIONS)]
