@@ -125,6 +125,19 @@ ALTER FOREIGN TABLE low_feelings OPTIONS (SET query 'SELECT id FROM feelings WHE
 ALTER TABLE feelings ALTER mood TYPE new_mood USING mood::text::new_mood;
 ALTER FOREIGN TABLE low_feelings OPTIONS (SET query 'SELECT id FROM feelings WHERE mood = ''low''');
 TABLE low_feelings;
+-- a_type_with_operators_of_its_own: PostgreSQL would cast its values to text, and compare these by its own operators
+CREATE EXTENSION citext SCHEMA retyped_sources;
+CREATE TABLE word (id int PRIMARY KEY, w text); INSERT INTO word VALUES (1, 'a'), (2, 'A');
+SELECT pgtrickle.create_stream_table('word_counts', 'SELECT w, count(*) AS n FROM word GROUP BY w', '520w') \g /dev/null
+CREATE FOREIGN TABLE declared_words (id int, w varchar(20)) SERVER pgtrickle OPTIONS (query 'SELECT id, w FROM word', schedule '520w');
+SELECT pgtrickle.create_stream_table('equal_words', 'SELECT x.id, y.id AS other FROM word x JOIN word y ON x.w = y.w AND x.id < y.id', '520w') \g /dev/null
+ALTER TABLE word ALTER w TYPE citext;
+DROP FOREIGN TABLE equal_words;
+ALTER TABLE word ALTER w TYPE citext;
+SELECT types('word_counts'), types('declared_words'), n FROM word_counts;
+SELECT pgtrickle.create_stream_table('equal_words', 'SELECT x.id, y.id AS other FROM word x JOIN word y ON x.w = y.w AND x.id < y.id', '520w') \g /dev/null
+TABLE equal_words;
+ALTER TABLE word ALTER w TYPE text;
 DROP OWNED BY retyped_other, retyped_owner CASCADE;
 DROP ROLE retyped_other, retyped_owner;
 DROP SCHEMA retyped_sources CASCADE;

@@ -9,12 +9,14 @@
 #include "pg/relation_name.hpp"
 #include "pg/rights.hpp"
 #include "pg/versions/rights.hpp"
+#include "pg/walker.hpp"
 #include "refresh/code/interpreted_code.hpp"
 #include "refresh/request/audience.hpp"
 #include "setup/defining_query.hpp"
 
 extern "C" {
 #include "access/table.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_class.h"
@@ -22,6 +24,7 @@ extern "C" {
 #include "catalog/pg_rewrite.h"
 #include "commands/tablecmds.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "parser/parse_coerce.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteSupport.h"
@@ -203,6 +206,77 @@ void explain(ErrorData *error, const char *name)
     error->hint = pstrdup("Alter the query first, so that it is valid with both types, as by a cast to text.");
 }
 
+/* Returns the operand of a cast that the text of the query does not state; null if it is none. */
+const ::Node *operand_of_hidden_cast(::Node *node)
+{
+    const auto operand = [](CoercionForm form, const Expr *of) {
+        return form == COERCE_IMPLICIT_CAST ? reinterpret_cast<const ::Node *>(of) : nullptr;
+    };
+    switch (nodeTag(node)) {
+    case T_RelabelType: {
+        const auto *cast = reinterpret_cast<RelabelType *>(node);
+        return operand(cast->relabelformat, cast->arg);
+    }
+    case T_CoerceViaIO: {
+        const auto *cast = reinterpret_cast<CoerceViaIO *>(node);
+        return operand(cast->coerceformat, cast->arg);
+    }
+    case T_ArrayCoerceExpr: {
+        const auto *cast = reinterpret_cast<ArrayCoerceExpr *>(node);
+        return operand(cast->coerceformat, cast->arg);
+    }
+    case T_FuncExpr: {
+        const auto *call = reinterpret_cast<FuncExpr *>(node);
+        return call->args != NIL ? operand(call->funcformat, static_cast<Expr *>(linitial(call->args))) : nullptr;
+    }
+    default: return nullptr;
+    }
+}
+
+/* Counts the hidden casts of values of users' types to PostgreSQL's own ones. A domain has the operators of its type.
+ */
+bool count_lost_types(::Node *node, void *count)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Query))
+        return walk_query(reinterpret_cast<Query *>(node), count_lost_types, count, 0);
+    const ::Node *operand = operand_of_hidden_cast(node);
+    if (operand != nullptr && exprType(node) < FirstNormalObjectId &&
+        getBaseType(exprType(operand)) >= FirstNormalObjectId)
+        ++*static_cast<int *>(count);
+    return walk_expression(node, count_lost_types, count);
+}
+
+/* Does not count the assignments to the declared types of the columns. */
+int lost_types_in(const Query *query)
+{
+    auto *copy = static_cast<Query *>(copyObjectImpl(query));
+    ListCell *cell;
+    foreach (cell, copy->targetList) {
+        auto *target = lfirst_node(TargetEntry, cell);
+        target->expr = const_cast<Expr *>(definition::without_cast(target->expr));
+    }
+    int count = 0;
+    count_lost_types(reinterpret_cast<::Node *>(copy), &count);
+    return count;
+}
+
+/* The text names operators and functions of other schemas than pg_catalog with their schemas. Where a column gets a
+ * type of such a schema, as citext, PostgreSQL would find its own ones, and cast the column for them silently.
+ * PostgreSQL frame. */
+void refuse_lost_types(Oid relid, const Query *query)
+{
+    if (lost_types_in(query) <= lost_types_in(definition::query_of(relid)))
+        return;
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot alter type of a column used by a stream table"),
+             errdetail("The query of stream table %s would be computed with operators or functions of another "
+                       "type, to which PostgreSQL casts the new one.",
+                       definition::qualified_name(relid)),
+             errhint("Drop the stream table, alter the column, and create the stream table again.")));
+}
+
 } // namespace
 
 bool RetypedColumns::follow_one(Oid relid)
@@ -217,6 +291,7 @@ bool RetypedColumns::follow_one(Oid relid)
         refresh::for_stream_table(relid, "redefine", [&] {
             AsOwner as_owner(definition.owner, Sharing::custom);
             parsed = setup::parse_defining_query(definition, true, relid);
+            call([&] { refuse_lost_types(relid, parsed.query); });
             commands = call([&] { return retypings(relid, parsed.query); });
         });
     } catch (const PgError &error) {
