@@ -90,8 +90,7 @@ bool is_apart_from_query(int sqlstate)
 
 } // namespace
 
-/* Counts the failure, unless the first fill lacks a privilege: a dump grants privileges last. Returns true if the
- * stream table is suspended from now on. */
+/* Counts the failure. Returns true if the stream table is suspended from now on. */
 bool Refresher::write_failure(const scheduler::Involved &member, const TransactionFailure &failure,
                               scheduler::MemberResult *result)
 {
