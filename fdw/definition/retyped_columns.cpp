@@ -206,34 +206,7 @@ void explain(ErrorData *error, const char *name)
     error->hint = pstrdup("Alter the query first, so that it is valid with both types, as by a cast to text.");
 }
 
-/* Returns the operand of a cast that the text of the query does not state; null if it is none. */
-const ::Node *operand_of_hidden_cast(::Node *node)
-{
-    const auto operand = [](CoercionForm form, const Expr *of) {
-        return form == COERCE_IMPLICIT_CAST ? reinterpret_cast<const ::Node *>(of) : nullptr;
-    };
-    switch (nodeTag(node)) {
-    case T_RelabelType: {
-        const auto *cast = reinterpret_cast<RelabelType *>(node);
-        return operand(cast->relabelformat, cast->arg);
-    }
-    case T_CoerceViaIO: {
-        const auto *cast = reinterpret_cast<CoerceViaIO *>(node);
-        return operand(cast->coerceformat, cast->arg);
-    }
-    case T_ArrayCoerceExpr: {
-        const auto *cast = reinterpret_cast<ArrayCoerceExpr *>(node);
-        return operand(cast->coerceformat, cast->arg);
-    }
-    case T_FuncExpr: {
-        const auto *call = reinterpret_cast<FuncExpr *>(node);
-        return call->args != NIL ? operand(call->funcformat, static_cast<Expr *>(linitial(call->args))) : nullptr;
-    }
-    default: return nullptr;
-    }
-}
-
-/* Counts the hidden casts of values of users' types to PostgreSQL's own ones. A domain has the operators of its type.
+/* Counts the implicit casts of values of users' types to PostgreSQL's own ones. A domain has the operators of its type.
  */
 bool count_lost_types(::Node *node, void *count)
 {
@@ -241,9 +214,9 @@ bool count_lost_types(::Node *node, void *count)
         return false;
     if (IsA(node, Query))
         return walk_query(reinterpret_cast<Query *>(node), count_lost_types, count, 0);
-    const ::Node *operand = operand_of_hidden_cast(node);
+    const Expr *operand = definition::converted(reinterpret_cast<Expr *>(node));
     if (operand != nullptr && exprType(node) < FirstNormalObjectId &&
-        getBaseType(exprType(operand)) >= FirstNormalObjectId)
+        getBaseType(exprType(reinterpret_cast<const ::Node *>(operand))) >= FirstNormalObjectId)
         ++*static_cast<int *>(count);
     return walk_expression(node, count_lost_types, count);
 }
@@ -252,11 +225,7 @@ bool count_lost_types(::Node *node, void *count)
 int lost_types_in(const Query *query)
 {
     auto *copy = static_cast<Query *>(copyObjectImpl(query));
-    ListCell *cell;
-    foreach (cell, copy->targetList) {
-        auto *target = lfirst_node(TargetEntry, cell);
-        target->expr = const_cast<Expr *>(definition::without_cast(target->expr));
-    }
+    definition::remove_casts(copy);
     int count = 0;
     count_lost_types(reinterpret_cast<::Node *>(copy), &count);
     return count;

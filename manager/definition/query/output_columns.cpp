@@ -149,34 +149,6 @@ bool has_fitting_collation(::Node *expression, const WantedColumn *wanted)
     return !OidIsValid(wanted->collation) || exprCollation(expression) == wanted->collation;
 }
 
-/* Returns the argument of an implicit conversion, or null for any other expression. */
-Expr *converted(Expr *expression)
-{
-    switch (nodeTag(expression)) {
-    case T_FuncExpr: {
-        auto *call = reinterpret_cast<FuncExpr *>(expression);
-        return call->funcformat == COERCE_IMPLICIT_CAST ? static_cast<Expr *>(linitial(call->args)) : nullptr;
-    }
-    case T_RelabelType: {
-        auto *cast = reinterpret_cast<RelabelType *>(expression);
-        return cast->relabelformat == COERCE_IMPLICIT_CAST ? cast->arg : nullptr;
-    }
-    case T_CoerceViaIO: {
-        auto *cast = reinterpret_cast<CoerceViaIO *>(expression);
-        return cast->coerceformat == COERCE_IMPLICIT_CAST ? cast->arg : nullptr;
-    }
-    case T_ArrayCoerceExpr: {
-        auto *cast = reinterpret_cast<ArrayCoerceExpr *>(expression);
-        return cast->coerceformat == COERCE_IMPLICIT_CAST ? cast->arg : nullptr;
-    }
-    case T_CoerceToDomain: {
-        auto *cast = reinterpret_cast<CoerceToDomain *>(expression);
-        return cast->coercionformat == COERCE_IMPLICIT_CAST ? cast->arg : nullptr;
-    }
-    default: return nullptr;
-    }
-}
-
 bool fits(TargetEntry *target, const WantedColumn *wanted)
 {
     auto *expression = reinterpret_cast<::Node *>(target->expr);
@@ -219,6 +191,33 @@ void set_collation(TargetEntry *target, WantedColumn *wanted)
 }
 
 } // namespace
+
+Expr *converted(Expr *expression)
+{
+    switch (nodeTag(expression)) {
+    case T_FuncExpr: {
+        auto *call = reinterpret_cast<FuncExpr *>(expression);
+        return call->funcformat == COERCE_IMPLICIT_CAST ? static_cast<Expr *>(linitial(call->args)) : nullptr;
+    }
+    case T_RelabelType: {
+        auto *cast = reinterpret_cast<RelabelType *>(expression);
+        return cast->relabelformat == COERCE_IMPLICIT_CAST ? cast->arg : nullptr;
+    }
+    case T_CoerceViaIO: {
+        auto *cast = reinterpret_cast<CoerceViaIO *>(expression);
+        return cast->coerceformat == COERCE_IMPLICIT_CAST ? cast->arg : nullptr;
+    }
+    case T_ArrayCoerceExpr: {
+        auto *cast = reinterpret_cast<ArrayCoerceExpr *>(expression);
+        return cast->coerceformat == COERCE_IMPLICIT_CAST ? cast->arg : nullptr;
+    }
+    case T_CoerceToDomain: {
+        auto *cast = reinterpret_cast<CoerceToDomain *>(expression);
+        return cast->coercionformat == COERCE_IMPLICIT_CAST ? cast->arg : nullptr;
+    }
+    default: return nullptr;
+    }
+}
 
 Expr *without_cast(Expr *expression)
 {

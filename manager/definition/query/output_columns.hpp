@@ -33,6 +33,8 @@ bool is_dropped_column(const char *name);
 /* Removes these columns from the output of a stored query, which is wrapped if they are not of a plain SELECT. */
 void remove_dropped_columns(Query *query);
 
+/* Returns the argument of an implicit conversion, or null for any other expression. PostgreSQL frame. */
+Expr *converted(Expr *expression);
 /* Returns the value of an output column before fit_columns() cast it, with the collation that it was given. A query
  * itself has no implicit conversion at the top of a target, but of XMLSERIALIZE, which brings it again. PostgreSQL
  * frames. */
