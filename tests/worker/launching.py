@@ -146,19 +146,16 @@ def restored_into(name, dump, **settings):
 
 def stopped_manager(base):
     """Stops the manager of the database, so that it makes no room for another one, and returns its process ID."""
-    deadline = time.monotonic() + 30
-    while True:
-        assert time.monotonic() < deadline, "no manager comes"
-        pid = base.manager_pid()
-        if pid is None:
-            base.run("INSERT INTO source DEFAULT VALUES")
-            continue
+    for _ in range(30):
+        base.run("INSERT INTO source DEFAULT VALUES")
+        pid = base.await_manager()
         try:
             os.kill(pid, signal.SIGSTOP)
         except ProcessLookupError:
             continue
         if base.manager_pid() == pid:
             return pid
+    raise AssertionError("no manager stays")
 
 
 def a_restored_database_need_not_wait_for_its_turn():
