@@ -23,6 +23,7 @@ import choices as choosing  # noqa: E402
 import play  # noqa: E402
 import query  # noqa: E402
 import server  # noqa: E402
+from database import goes_on  # noqa: E402
 from seeds import SEED  # noqa: E402
 
 STREAM_TABLES, READERS = 12, 6  # of a database; at each look
@@ -98,7 +99,7 @@ def main():
     end, seed, counts, failures = time.monotonic() + float(os.environ.get("DURATION_S", 15)), SEED, collections.Counter(), []
     database = server.Database("property_readers")
     database.renew()
-    while time.monotonic() < end:
+    while goes_on(end, all(counts[way] for way in WAYS)):
         playing = Play(database, seed)
         playing.rounds()
         counts += playing.counts

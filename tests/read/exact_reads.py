@@ -19,7 +19,7 @@ from pathlib import Path
 import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import Database, run_cases  # noqa: E402: needs the path above
+from database import Database, goes_on, run_cases  # noqa: E402: needs the path above
 from seeds import SEED  # noqa: E402
 
 SECONDS = float(os.environ.get("SECONDS", 12))
@@ -126,7 +126,7 @@ class Session(threading.Thread):
         self.count = 0
 
     def run(self):
-        while time.monotonic() < ENDS_AT and not Session.faults:
+        while goes_on(ENDS_AT, self.count > 3) and not Session.faults:
             try:
                 self.step()
                 self.count += 1

@@ -152,6 +152,10 @@ class Scene:
         finally:
             session.close()
 
+    def drop(self):
+        """Every further scene would be among hundreds of stream tables."""
+        db.run(self.text("DROP SCHEMA {schema} CASCADE; DROP TABLE IF EXISTS mallory.below{n}"))
+
 
 def explore(state, programs):
     """Each program in a transaction that is rolled back, in one scene."""
@@ -161,6 +165,7 @@ def explore(state, programs):
         wrong = scene.meets(["SET client_min_messages = notice", *program])
         if wrong is not None:
             found.append(f"{state}: {wrong}, in {[scene.text(one) for one in program]}")
+    scene.drop()
     return found
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import Database  # noqa: E402: needs the path above
+from database import Database, goes_on  # noqa: E402: needs the path above
 from seeds import SEED, dice  # noqa: E402
 
 DURATION_S = float(os.environ.get("DURATION_S", 10))
@@ -53,7 +53,7 @@ def connected(work):
     session = db.connect()
     cursor = session.cursor()
     cursor.execute("SET client_min_messages = error; SET pg_trickle.scan_refresh_timeout = '100ms'")
-    while time.monotonic() < ends_at and not wrong:
+    while goes_on(ends_at, all(answers[level] > 0 for level in LEVELS)) and not wrong:
         work(cursor)
     session.close()
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import Database  # noqa: E402: needs the path above
+from database import Database, goes_on  # noqa: E402: needs the path above
 from seeds import SEED, dice  # noqa: E402
 
 DURATION_S = float(os.environ.get("DURATION_S", 10))
@@ -165,7 +165,7 @@ db.run(SETUP)
 ends_at, wrong = time.monotonic() + DURATION_S, None
 players, refresher = [Session() for _ in range(SESSIONS)], db.connect().cursor()
 refresher.execute("SET client_min_messages = error; SET lock_timeout = '150ms'")
-while time.monotonic() < ends_at and wrong is None:
+while goes_on(ends_at, counted["2 committed"] > 0) and wrong is None:
     wrong = play(players, refresher)
 print(f"seed {SEED}: {MODE} {dict(counted)}", *([wrong] if wrong else []), sep="\n")
 is_right = wrong is None and counted["2 committed"] > 0

@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import Database, run_cases  # noqa: E402: needs the path above
+from database import Database, goes_on, run_cases  # noqa: E402: needs the path above
 from seeds import dice  # noqa: E402
 
 DURATION_S, WRITERS, ROUND_S = float(os.environ.get("DURATION_S", 15)), 3, 6
@@ -253,7 +253,7 @@ class Definer(Session):
 def all_forms_of_statements():
     set_up()
     first, ends_at = 0, time.monotonic() + DURATION_S
-    while first == 0 or time.monotonic() < ends_at:
+    while first == 0 or goes_on(ends_at, done["statements"] > 100):
         until = time.monotonic() + min(ROUND_S, DURATION_S)
         sessions = [Writer(first + i, until) for i in range(WRITERS)] + [Definer(first + WRITERS, until)]
         for session in sessions:
