@@ -79,6 +79,7 @@ SELECT source_name, pg_size_pretty(log_bytes), pending_rows, pending_since, held
 SELECT detail FROM pgtrickle.health_check() WHERE check_name IN ('manager', 'worker_processes', 'shared_memory');
 \o
 LISTEN pg_trickle_alert;
+UNLISTEN pg_trickle_alert; -- an alert would be shown
 DROP EXTENSION pg_trickle;
 
 -- Not in the document: a change of the query creates new storage, with the indexes of the previous one.
@@ -88,7 +89,6 @@ ALTER FOREIGN TABLE revenue OPTIONS (SET query 'SELECT c.region, count(*), sum(2
 SELECT pgtrickle.export_definition('revenue') LIKE '%CREATE INDEX%' AS has_index;
 
 -- Other objects that the text names.
-UNLISTEN pg_trickle_alert;
 \o /dev/null
 SELECT pgtrickle.export_definition(pgt_relid::regclass::text) FROM pgtrickle.pgt_stream_tables;
 SELECT * FROM pgtrickle.quick_health;
