@@ -138,6 +138,13 @@ SELECT types('word_counts'), types('declared_words'), n FROM word_counts;
 SELECT pgtrickle.create_stream_table('equal_words', 'SELECT x.id, y.id AS other FROM word x JOIN word y ON x.w = y.w AND x.id < y.id', '520w') \g /dev/null
 TABLE equal_words;
 ALTER TABLE word ALTER w TYPE text;
+-- such_a_type_beside_another_one_that_is_cast: the cast of the other one, which the text shows, stands for no further one
+CREATE TABLE pair (id int PRIMARY KEY, a citext, b text); INSERT INTO pair VALUES (1, 'A', 'A');
+SELECT pgtrickle.create_stream_table('pairs', 'SELECT id, length(a) AS l, b = ''a'' AS is_a FROM pair', '520w') \g /dev/null
+ALTER TABLE pair ALTER b TYPE citext;
+ALTER TABLE pair ALTER a TYPE text, ALTER b TYPE citext;
+ALTER TABLE pair ALTER a TYPE text;
+TABLE pairs;
 DROP OWNED BY retyped_other, retyped_owner CASCADE;
 DROP ROLE retyped_other, retyped_owner;
 DROP SCHEMA retyped_sources CASCADE;

@@ -206,29 +206,44 @@ void explain(ErrorData *error, const char *name)
     error->hint = pstrdup("Alter the query first, so that it is valid with both types, as by a cast to text.");
 }
 
-/* Counts the implicit casts of values of users' types to PostgreSQL's own ones. A domain has the operators of its type.
+/* Collects the implicit casts of values of users' types to PostgreSQL's own ones. A domain has the operators of its
+ * type.
  */
-bool count_lost_types(::Node *node, void *count)
+bool add_lost_types(::Node *node, void *casts)
 {
     if (node == nullptr)
         return false;
     if (IsA(node, Query))
-        return walk_query(reinterpret_cast<Query *>(node), count_lost_types, count, 0);
+        return walk_query(reinterpret_cast<Query *>(node), add_lost_types, casts, 0);
     const Expr *operand = definition::converted(reinterpret_cast<Expr *>(node));
     if (operand != nullptr && exprType(node) < FirstNormalObjectId &&
         getBaseType(exprType(reinterpret_cast<const ::Node *>(operand))) >= FirstNormalObjectId)
-        ++*static_cast<int *>(count);
-    return walk_expression(node, count_lost_types, count);
+        *static_cast<List **>(casts) = lappend(*static_cast<List **>(casts), node);
+    return walk_expression(node, add_lost_types, casts);
 }
 
-/* Does not count the assignments to the declared types of the columns. */
-int lost_types_in(const Query *query)
+/* Returns these casts (List of Expr), without the assignments to the declared types of the columns. */
+List *lost_types_in(const Query *query)
 {
     auto *copy = static_cast<Query *>(copyObjectImpl(query));
     definition::remove_casts(copy);
-    int count = 0;
-    count_lost_types(reinterpret_cast<::Node *>(copy), &count);
-    return count;
+    List *casts = NIL;
+    add_lost_types(reinterpret_cast<::Node *>(copy), &casts);
+    return casts;
+}
+
+/* Whether a cast is none of those of `before`. The text shows most of these as explicit ones, so others may have taken
+ * their places. */
+bool has_new_one(const List *casts, List *before)
+{
+    const ListCell *cell;
+    foreach (cell, casts) {
+        const int left = list_length(before);
+        before = list_delete(before, lfirst(cell));
+        if (list_length(before) == left)
+            return true;
+    }
+    return false;
 }
 
 /* The text names operators and functions of other schemas than pg_catalog with their schemas. Where a column gets a
@@ -236,7 +251,7 @@ int lost_types_in(const Query *query)
  * PostgreSQL frame. */
 void refuse_lost_types(Oid relid, const Query *query)
 {
-    if (lost_types_in(query) <= lost_types_in(definition::query_of(relid)))
+    if (!has_new_one(lost_types_in(query), lost_types_in(definition::query_of(relid))))
         return;
     ereport(ERROR,
             (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot alter type of a column used by a stream table"),
