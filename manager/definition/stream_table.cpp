@@ -135,7 +135,9 @@ int compare_positions(const ListCell *a, const ListCell *b)
 List *read_sources(Oid relid)
 {
     List *sources = NIL;
-    Relation table = table_open(known_table, AccessShareLock);
+    Relation table = try_table_open(known_table, AccessShareLock); /* null if the extension is dropped meanwhile */
+    if (table == nullptr)
+        return NIL;
     ScanKeyData key;
     SysScanDesc scan = begin_unordered_scan_by_oid(table, "pgt_dependency_pkey", 1, relid, &key, nullptr);
     HeapTuple tuple;

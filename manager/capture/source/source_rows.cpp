@@ -253,10 +253,9 @@ Oid source_table()
 
 bool find_source(Oid relid, SourceRow *row)
 {
-    Oid table_oid = source_table();
-    if (!OidIsValid(table_oid))
+    Relation table = definition::open_extension_table("pgt_source", AccessShareLock);
+    if (table == nullptr)
         return false;
-    Relation table = table_open(table_oid, AccessShareLock);
     HeapTuple tuple = latest_row(table, relid);
     bool found = HeapTupleIsValid(tuple);
     if (found) {
@@ -299,10 +298,9 @@ bool is_captured_since(Oid relid, Snapshot snapshot)
 List *captured_sources()
 {
     List *relids = NIL;
-    Oid table_oid = source_table();
-    if (!OidIsValid(table_oid))
+    Relation table = definition::open_extension_table("pgt_source", AccessShareLock);
+    if (table == nullptr)
         return NIL;
-    Relation table = table_open(table_oid, AccessShareLock);
     SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 0, nullptr);
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
