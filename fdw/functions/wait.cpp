@@ -2,6 +2,7 @@
  * wait_until_fresh: waits until the manager has applied all changes that were committed before the call; on a standby,
  * until a refresh is replayed that has all changes which were replayed before the call.
  */
+#include "definition/definition.hpp"
 #include "definition/guc.hpp"
 #include "definition/state/frontier.hpp"
 #include "definition/state/state.hpp"
@@ -24,6 +25,7 @@ extern "C" {
 #include "storage/latch.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/snapmgr.h"
 #include "utils/wait_event.h"
 }
@@ -47,11 +49,15 @@ Obstacle request_for(Oid relid, int limit_ms)
     return obstacle;
 }
 
-void pause(long limit_ms)
+/* The stream table, which is not locked, may be dropped meanwhile. */
+void pause(Oid relid, long limit_ms)
 {
     (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, limit_ms, PG_WAIT_EXTENSION);
     ResetLatch(MyLatch);
     CHECK_FOR_INTERRUPTS();
+    AcceptInvalidationMessages();
+    if (!definition::is_stream_table(relid))
+        enter([=] { definition::raise_dropped(relid); });
 }
 
 [[noreturn]] void raise_suspended(Oid relid)
@@ -82,7 +88,7 @@ bool wait_until_fresh(Oid relid, int64_t limit_ms)
             return true;
         if (obstacle == Obstacle::suspended)
             enter([=] { raise_suspended(relid); });
-        pause(static_cast<long>(std::min<int64_t>(rest_ms, pause_ms)));
+        pause(relid, static_cast<long>(std::min<int64_t>(rest_ms, pause_ms)));
     }
     return true;
 }
@@ -129,7 +135,7 @@ bool wait_until_replayed(Oid relid, int64_t limit_ms)
             call([=] { warn_of_no_refresh(relid, Obstacle::standby); });
             return false;
         }
-        call([=] { pause(static_cast<long>(std::min<int64_t>(rest_ms, pause_ms))); });
+        call([=] { pause(relid, static_cast<long>(std::min<int64_t>(rest_ms, pause_ms))); });
     }
     return true;
 }

@@ -274,6 +274,15 @@ def and_keeps_no_lock_on_sources_and_logs():
     db.run("SELECT pgtrickle.alter_stream_table('kept', schedule => '0s')")
 
 
+def a_wait_for_what_is_dropped_meanwhile_fails():
+    db.run("CREATE FOREIGN TABLE gone (n bigint) SERVER pgtrickle OPTIONS (query 'SELECT count(*) FROM far', schedule '520w')")
+    db.run("SELECT pgtrickle.gate_source('far'); INSERT INTO far VALUES (1)")
+    waiter = Reader(f"SELECT pgtrickle.wait_until_fresh('gone', '{LONG_S}s')")
+    waiter.is_waiting()
+    db.run("DROP FOREIGN TABLE gone; SELECT pgtrickle.ungate_source('far')")
+    waiter.ends_with("42P01")
+
+
 def a_storage_that_is_to_be_replaced_keeps_no_reader_waiting():
     """The rows have another key when the query of the upstream has changed. Replacing the storage needs a lock that every
     reader prevents: that is no deadlock of the reader's own making."""
@@ -307,6 +316,6 @@ try:
                it_has_a_timeout,
                its_hint_is_one_that_the_reader_can_follow, it_survives_the_death_of_the_manager, no_lock_of_the_reader_keeps_it_waiting,
                a_look_up_of_what_has_not_changed_does_not_wait, and_keeps_no_lock_on_sources_and_logs,
-               a_storage_that_is_to_be_replaced_keeps_no_reader_waiting])
+               a_wait_for_what_is_dropped_meanwhile_fails, a_storage_that_is_to_be_replaced_keeps_no_reader_waiting])
 finally:
     db.drop()
