@@ -122,9 +122,9 @@ void refuse_unknown_parts(PlannerInfo *, Oid relation, bool, RelOptInfo *rel)
     if (!is_only_known_code_run())
         return;
     if (get_rel_relkind(relation) == RELKIND_FOREIGN_TABLE && !definition::is_stream_table(relation))
-        refuse(psprintf("the wrapper of foreign table %s", get_rel_name(relation)));
+        refuse(psprintf("the wrapper of foreign table \"%s\"", get_rel_name(relation)));
     if (!has_known_parts(rel))
-        refuse(psprintf("code of an index, statistics or the partition key of table %s", get_rel_name(relation)));
+        refuse(psprintf("code of an index, statistics or the partition key of table \"%s\"", get_rel_name(relation)));
 }
 
 } // namespace pgtrickle::refresh
