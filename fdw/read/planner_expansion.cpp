@@ -18,6 +18,7 @@ extern "C" {
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
+#include "tcop/tcopprot.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 }
@@ -41,6 +42,12 @@ bool is_expandable(const Query *query, const RangeTblEntry *entry, const ServedR
     if (first >= 0 && first < whole_row)
         return false;
     return !(served->has_dropped_columns && bms_is_member(whole_row, columns));
+}
+
+/* Whether the session does not read foreign tables: PostgreSQL refuses those that are left to it. */
+bool is_restricted()
+{
+    return (restrict_nonsystem_relation_kind & RESTRICT_RELKIND_FOREIGN_TABLE) != 0;
 }
 
 /* Returns one output column for each column of the foreign table, so that references keep their numbers; a
@@ -256,7 +263,7 @@ void visit_entry(Query *query, RangeTblEntry *entry, Statement *statement)
         visit_query(entry->subquery, statement);
     if (entry->rtekind != RTE_RELATION || entry->relkind != RELKIND_FOREIGN_TABLE || !entry->inFromCl)
         return;
-    if (!guc::enable_expansion || find_served_relation(entry->relid) == nullptr)
+    if (!guc::enable_expansion || is_restricted() || find_served_relation(entry->relid) == nullptr)
         return;
     const ServedRelation *served = served_relation_to_read(entry->relid);
     if (is_expandable(query, entry, served))
