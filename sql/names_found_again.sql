@@ -48,6 +48,26 @@ DROP FUNCTION nfa_shared.f(int);
 SELECT pgtrickle.refresh_stream_table(name) FROM unnest('{nfa.casts,nfa.calls}'::text[]) name;
 SELECT * FROM nfa.casts ORDER BY id;
 SELECT * FROM nfa.calls ORDER BY id;
+-- a_type_gets_another_default_operator_class: of a view, UNION compares as before
+CREATE TYPE nfa.size AS ENUM ('small', 'large');
+CREATE TABLE nfa.sized (id int PRIMARY KEY, size nfa.size);
+INSERT INTO nfa.sized VALUES (1, 'small'), (2, 'large');
+SELECT pgtrickle.create_stream_table('nfa.sizes', 'SELECT size FROM nfa.sized UNION SELECT size FROM nfa.sized', '520w', 'DIFFERENTIAL');
+SELECT pgtrickle.create_stream_table('nfa.auto_sizes', 'SELECT size FROM nfa.sized UNION SELECT size FROM nfa.sized', '520w');
+CREATE FUNCTION nfa.compare(nfa.size, nfa.size) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 0';
+CREATE FUNCTION nfa.is_equal(nfa.size, nfa.size) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';
+CREATE FUNCTION nfa.is_unequal(nfa.size, nfa.size) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT false';
+CREATE OPERATOR nfa.= (LEFTARG = nfa.size, RIGHTARG = nfa.size, FUNCTION = nfa.is_equal, MERGES);
+CREATE OPERATOR nfa.< (LEFTARG = nfa.size, RIGHTARG = nfa.size, FUNCTION = nfa.is_unequal);
+CREATE OPERATOR nfa.> (LEFTARG = nfa.size, RIGHTARG = nfa.size, FUNCTION = nfa.is_unequal);
+CREATE OPERATOR CLASS nfa.size_ops DEFAULT FOR TYPE nfa.size USING btree AS
+  OPERATOR 1 nfa.<, OPERATOR 3 nfa.=, OPERATOR 5 nfa.>, FUNCTION 1 nfa.compare(nfa.size, nfa.size);
+\c -
+UPDATE nfa.sized SET size = 'small';
+UPDATE nfa.sized SET size = 'large' WHERE id = 1;
+SELECT pgtrickle.refresh_stream_table('nfa.sizes');
+SELECT pgtrickle.refresh_stream_table('nfa.auto_sizes');
+SELECT * FROM nfa.auto_sizes ORDER BY size::text;
 SET client_min_messages = warning;
 DROP SCHEMA nfa, nfa_shared CASCADE;
 DROP OWNED BY nfa_owner, nfa_other;

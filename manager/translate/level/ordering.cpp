@@ -118,9 +118,14 @@ std::string direction_of(const SortGroupClause *clause, Oid type)
     });
 }
 
+bool has_equality_of_type(const SortGroupClause *clause, Oid type)
+{
+    return call([&] { return lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr == clause->eqop; });
+}
+
 bool has_equality_of_type(const SortGroupClause *clause, const Node *sorted)
 {
-    return call([&] { return lookup_type_cache(exprType(sorted), TYPECACHE_EQ_OPR)->eq_opr == clause->eqop; });
+    return has_equality_of_type(clause, call([&] { return exprType(sorted); }));
 }
 
 bool has_limit(const Query *query)

@@ -23,7 +23,9 @@ using engine::SortKey;
 std::string direction_of(const SortGroupClause *clause, Oid type);
 
 /* Whether the clause compares values as their type does. ORDER BY … USING may name an operator of another operator
- * class; GROUP BY, DISTINCT and PARTITION BY of the same expression then compare by that class, too. */
+ * class; GROUP BY, DISTINCT and PARTITION BY of the same expression then compare by that class, too. And the type may
+ * have got another default operator class since the query was defined. */
+bool has_equality_of_type(const SortGroupClause *clause, Oid type);
 bool has_equality_of_type(const SortGroupClause *clause, const Node *sorted);
 
 /* Whether the query has a LIMIT or OFFSET that may exclude rows; LIMIT NULL and OFFSET NULL do not. */

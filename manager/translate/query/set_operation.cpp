@@ -50,6 +50,19 @@ void add_operands(const SetOperationStmt *operation, std::vector<Node *> &operan
     }
 }
 
+/* Rows are compared by the equality of their types, which is another one if a type has got another default operator
+ * class since. */
+void refuse_other_equality(const SetOperationStmt *operation)
+{
+    ListCell *clause, *type;
+    forboth(clause, operation->groupClauses, type, operation->colTypes)
+    {
+        if (!has_equality_of_type(lfirst_node(SortGroupClause, clause), lfirst_oid(type)))
+            refuse("set operation by an operator that is not the equality of its type",
+                   "Rows are compared by the default equality of their types.", "Use refresh_mode 'FULL'.");
+    }
+}
+
 /* Returns the needed columns, and those by which a LIMIT sorts. */
 std::vector<int> with_sorted(const Query *query, const std::vector<int> &needed)
 {
@@ -151,6 +164,7 @@ engine::PlanPtr Translator::set_operand(const Level &level, Node *node, const st
     }
 
     const auto *operation = castNode(SetOperationStmt, node);
+    refuse_other_equality(operation);
     types = types_of(operation);
     std::vector<int> kept = needed;
     if (!operation->all || operation->op != SETOP_UNION) {
