@@ -77,12 +77,13 @@ ANALYZE revenue;
 SELECT source_name, pg_size_pretty(log_bytes), pending_rows, pending_since, held_back_by
   FROM pgtrickle.change_buffer_sizes();
 SELECT detail FROM pgtrickle.health_check() WHERE check_name IN ('manager', 'worker_processes', 'shared_memory');
-\o
 LISTEN pg_trickle_alert;
-UNLISTEN pg_trickle_alert; -- an alert would be shown
 DROP EXTENSION pg_trickle;
+-- Not in the document: an alert of the refresh that follows allow_capture() is not shown.
+UNLISTEN pg_trickle_alert;
+\o
 
--- Not in the document: a change of the query creates new storage, with the indexes of the previous one.
+-- A change of the query creates new storage, with the indexes of the previous one.
 SELECT pgtrickle.export_definition('revenue') LIKE '%CREATE INDEX%' AS has_index;
 ALTER FOREIGN TABLE revenue OPTIONS (SET query 'SELECT c.region, count(*), sum(2 * o.amount)
   FROM orders o JOIN customers c ON c.id = o.customer GROUP BY c.region');
