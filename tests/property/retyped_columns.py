@@ -30,8 +30,6 @@ SELECT DISTINCT ON (s) id FROM t ORDER BY s, id
 SELECT id, lag(id) OVER (PARTITION BY s ORDER BY d, id) AS l FROM t
 SELECT x.id, y.id AS other FROM t x LEFT JOIN t y ON y.d = x.d AND y.s <> x.s
 SELECT id FROM t x WHERE s >= ALL (SELECT s FROM t y WHERE y.a = x.a)
-SELECT id FROM t WHERE round(a + 0.5) > 2
-SELECT x.id, y.id AS j FROM t x JOIN t y ON date_trunc('day', x.d) = y.d
 """.strip().splitlines()
 
 db = Database()
