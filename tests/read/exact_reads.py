@@ -23,6 +23,7 @@ from database import Database, goes_on, run_cases  # noqa: E402: needs the path 
 from seeds import SEED  # noqa: E402
 
 SECONDS = float(os.environ.get("SECONDS", 12))
+LEAST = 3  # steps of each session
 QUERIES = {
     "filtered": "SELECT id, k, v FROM a WHERE v % 3 <> 0",
     "renamed": "SELECT v AS value, k AS key FROM a",
@@ -126,7 +127,7 @@ class Session(threading.Thread):
         self.count = 0
 
     def run(self):
-        while goes_on(ENDS_AT, self.count > 3) and not Session.faults:
+        while goes_on(ENDS_AT, self.count > LEAST) and not Session.faults:
             try:
                 self.step()
                 self.count += 1
@@ -347,7 +348,7 @@ def equals_the_query_beside(sessions):
         session.join()
     counts = {type(session).__name__: session.count for session in sessions}
     assert not Session.faults, f"seed {SEED}, {counts}: {Session.faults[0]}"
-    assert all(session.count > 3 for session in sessions), counts
+    assert all(session.count > LEAST for session in sessions), counts
 
 
 def equals_the_query_at_rest():

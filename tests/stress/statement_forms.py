@@ -20,6 +20,7 @@ from database import Database, goes_on, run_cases  # noqa: E402: needs the path 
 from seeds import dice  # noqa: E402
 
 DURATION_S, WRITERS, ROUND_S = float(os.environ.get("DURATION_S", 15)), 3, 6
+LEAST = 100  # statements
 DIFFERENT = "P9999"  # of an exact read in a statement
 KEPT = {
     "of_item": "SELECT id, v, pad, twice, up, added FROM item", "of_counts": "SELECT v % 5 AS v, count(*) AS n, max(pad) AS m FROM item GROUP BY v % 5",
@@ -253,7 +254,7 @@ class Definer(Session):
 def all_forms_of_statements():
     set_up()
     first, ends_at = 0, time.monotonic() + DURATION_S
-    while first == 0 or goes_on(ends_at, done["statements"] > 100):
+    while first == 0 or goes_on(ends_at, done["statements"] > LEAST):
         until = time.monotonic() + min(ROUND_S, DURATION_S)
         sessions = [Writer(first + i, until) for i in range(WRITERS)] + [Definer(first + WRITERS, until)]
         for session in sessions:
@@ -268,7 +269,7 @@ def all_forms_of_statements():
             assert not rows, (kept, rows)
         db.run("TRUNCATE twist, par, reference; DELETE FROM root WHERE v % 4 > 0")
     print(", ".join(f"{what}: {count}" for what, count in sorted(done.items())))
-    assert done["statements"] > 100, done
+    assert done["statements"] > LEAST, done
 
 
 try:
