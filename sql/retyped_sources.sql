@@ -145,6 +145,26 @@ ALTER TABLE pair ALTER b TYPE citext;
 ALTER TABLE pair ALTER a TYPE text, ALTER b TYPE citext;
 ALTER TABLE pair ALTER a TYPE text;
 TABLE pairs;
+-- casts_that_postgresql_has_added: to numeric, which rounds 2.5 to 3, while round() of the new type returns 2
+CREATE TABLE halves (id int PRIMARY KEY, n int); INSERT INTO halves VALUES (1, 1), (2, 2);
+SELECT pgtrickle.create_stream_table('rounded', 'SELECT id, round(n + 0.5) AS added, round(n::numeric + 0.5) AS written FROM halves', '520w') \g /dev/null
+ALTER TABLE halves ALTER n TYPE float8;
+TABLE rounded ORDER BY id;
+ALTER TABLE halves ALTER n TYPE text;
+ALTER FOREIGN TABLE rounded OPTIONS (SET query 'SELECT id, round(n::numeric + 0.5) AS added, round(n + 0.5) AS written FROM halves');
+TABLE rounded ORDER BY id;
+ALTER TABLE halves ALTER n TYPE int;
+ALTER FOREIGN TABLE rounded OPTIONS (SET query 'SELECT id, round(n + 0.5) AS added, round(n::numeric + 0.5) AS written FROM halves');
+ALTER TABLE halves ALTER n TYPE float8;
+TABLE rounded ORDER BY id;
+-- without_these_casts_a_function_that_others_have_created_since_would_be_called
+CREATE FUNCTION doubled(n numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS 'SELECT 2 * n';
+CREATE TABLE singles (id int PRIMARY KEY, n int); INSERT INTO singles VALUES (1, 1);
+SELECT pgtrickle.create_stream_table('doubles', 'SELECT id, doubled(n) AS d FROM singles', '520w') \g /dev/null
+CREATE FUNCTION doubled(n float8) RETURNS float8 LANGUAGE sql IMMUTABLE AS 'SELECT 3 * n';
+ALTER TABLE singles ALTER n TYPE float8;
+ALTER TABLE singles ALTER n TYPE bigint;
+TABLE doubles;
 DROP OWNED BY retyped_other, retyped_owner CASCADE;
 DROP ROLE retyped_other, retyped_owner;
 DROP SCHEMA retyped_sources CASCADE;

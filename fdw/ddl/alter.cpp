@@ -8,6 +8,7 @@
 
 #include "capture/log/log_format.hpp"
 #include "definition/definition_view.hpp"
+#include "definition/query/implicit_casts.hpp"
 #include "definition/query/rewritten_query.hpp"
 #include "definition/state/state.hpp"
 #include "fdw/ddl/alter_timing.hpp"
@@ -236,6 +237,14 @@ struct Altered {
     definition::ColumnChanges columns;
 };
 
+/* Whether one of `query` and the present query has casts written by a user that PostgreSQL has added to the other: the
+ * canonical text is the same, and ALTER COLUMN … TYPE of a source finds another meaning in it. PostgreSQL frame. */
+bool has_other_casts(Oid relid, Query *query)
+{
+    auto text = [](Query *of) { return definition::canonical_text(definition::without_implicit_casts(of)); };
+    return OidIsValid(definition::view_of(relid)) && strcmp(text(query), text(definition::query_of(relid))) != 0;
+}
+
 /* Replaces the query among the options, and changes the columns of the statement. */
 void take_new_query(Altered &altered, Oid relid, AlterTableStmt *statement)
 {
@@ -243,7 +252,8 @@ void take_new_query(Altered &altered, Oid relid, AlterTableStmt *statement)
     altered.query = made.query;
     altered.columns = made.changes;
     call([&] { change_columns(relid, statement, altered.columns); });
-    altered.is_new_query = options_of_meaning(made.options) != options_of_meaning(altered.old_options);
+    altered.is_new_query = options_of_meaning(made.options) != options_of_meaning(altered.old_options) ||
+                           call([&] { return has_other_casts(relid, made.query); });
     std::vector<options::Option> &all = altered.new_options;
     std::erase_if(
         all, [](const options::Option &option) { return option.name == "query" || options::is_internal(option.name); });

@@ -2,10 +2,12 @@
 
 #include "capture/source/inheritance.hpp"
 #include "definition/definition_view.hpp"
+#include "definition/query/implicit_casts.hpp"
 #include "definition/query/output_columns.hpp"
 #include "fdw/definition/alter_commands.hpp"
 #include "fdw/definition/altering.hpp"
 #include "fdw/definition/redefinition.hpp"
+#include "pg/known_objects.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/rights.hpp"
 #include "pg/versions/rights.hpp"
@@ -232,8 +234,7 @@ List *lost_types_in(const Query *query)
     return casts;
 }
 
-/* Whether a cast is none of those of `before`. The text shows most of these as explicit ones, so others may have taken
- * their places. */
+/* Whether a cast is none of those of `before`: others may have taken their places. */
 bool has_new_one(const List *casts, List *before)
 {
     const ListCell *cell;
@@ -246,19 +247,52 @@ bool has_new_one(const List *casts, List *before)
     return false;
 }
 
+[[noreturn]] void refuse_meaning(const char *detail, const char *hint)
+{
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot alter type of a column used by a stream table"),
+             errdetail_internal("%s", detail), errhint("%s", hint)));
+}
+
 /* The text names operators and functions of other schemas than pg_catalog with their schemas. Where a column gets a
  * type of such a schema, as citext, PostgreSQL would find its own ones, and cast the column for them silently.
  * PostgreSQL frame. */
 void refuse_lost_types(Oid relid, const Query *query)
 {
-    if (!has_new_one(lost_types_in(query), lost_types_in(definition::query_of(relid))))
-        return;
-    ereport(ERROR,
-            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot alter type of a column used by a stream table"),
-             errdetail("The query of stream table %s would be computed with operators or functions of another "
-                       "type, to which PostgreSQL casts the new one.",
-                       definition::qualified_name(relid)),
-             errhint("Drop the stream table, alter the column, and create the stream table again.")));
+    if (has_new_one(lost_types_in(query), lost_types_in(definition::query_of(relid))))
+        refuse_meaning(psprintf("The query of stream table %s would be computed with operators or functions of another "
+                                "type, to which PostgreSQL casts the new one.",
+                                definition::qualified_name(relid)),
+                       "Drop the stream table, alter the column, and create the stream table again.");
+}
+
+/* Analyzes the query from its text without the casts that PostgreSQL added for the present types, as the user has not
+ * written them: round(n), not round(n::numeric). The text with them shows what is found if none of them is left out; a
+ * function or operator of a user that is found only without them may have been created by any role since the query was
+ * defined, and is refused. C++ frame. */
+definition::ParsedQuery analyze_again(Oid relid, Definition &definition)
+{
+    Query *present = call([=] { return definition::query_of(relid); });
+    Definition with_casts = definition;
+    /* The statement may also have added columns, which lists of aliases in the text do not have. */
+    with_casts.query = call([=] { return definition::canonical_text(present); });
+    definition.query = call([=] { return definition::canonical_text(definition::without_implicit_casts(present)); });
+    const definition::ParsedQuery parsed = setup::parse_defining_query(definition, true, relid);
+    if (definition.query == with_casts.query)
+        return parsed;
+    Query *cast = setup::parse_defining_query(with_casts, true, relid).query;
+    call([=] {
+        KnownObjects known = known_objects_of(present), in_cast = known_objects_of(cast);
+        known.functions = list_concat_unique_oid(known.functions, in_cast.functions);
+        known.types = list_concat_unique_oid(known.types, in_cast.types);
+        if (!has_only_known(reinterpret_cast<::Node *>(parsed.query), known))
+            refuse_meaning(psprintf("The query of stream table %s has casts that PostgreSQL has added, and would find "
+                                    "other functions or operators without them.",
+                                    definition::qualified_name(relid)),
+                           "Write the casts that are meant into the query; or drop the stream table, alter the "
+                           "column, and create the stream table again.");
+    });
+    return parsed;
 }
 
 } // namespace
@@ -266,15 +300,13 @@ void refuse_lost_types(Oid relid, const Query *query)
 bool RetypedColumns::follow_one(Oid relid)
 {
     Definition definition = definition::load(relid);
-    /* The statement may also have added columns, which lists of aliases in the text do not have. */
-    definition.query = call([=] { return definition::canonical_text(definition::query_of(relid)); });
     definition::ParsedQuery parsed = {};
     List *commands = NIL;
     const char *name = call([=] { return definition::qualified_name(relid); });
     try {
         refresh::for_stream_table(relid, "redefine", [&] {
             AsOwner as_owner(definition.owner, Sharing::custom);
-            parsed = setup::parse_defining_query(definition, true, relid);
+            parsed = analyze_again(relid, definition);
             call([&] { refuse_lost_types(relid, parsed.query); });
             commands = call([&] { return retypings(relid, parsed.query); });
         });

@@ -107,24 +107,40 @@ bool collect(Node *node, void *context)
     return walk_expression(node, collect, context);
 }
 
-void require_all(List *found, List *known, bool are_functions)
+/* Returns the first object that is not known, or InvalidOid. Functions of this extension are known. */
+Oid first_unknown(const List *objects, const List *known, bool are_functions)
 {
-    ListCell *cell;
-    foreach (cell, found) {
+    const ListCell *cell;
+    foreach (cell, objects) {
         const Oid object = lfirst_oid(cell);
-        if (list_member_oid(known, object))
-            continue;
-        if (are_functions && get_func_namespace(object) == get_namespace_oid("pgtrickle", true))
-            continue;
-        ereport(ERROR,
-                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                 errmsg("%s \"%s\" is not part of the defining query", are_functions ? "function" : "type",
-                        are_functions ? get_func_name(object) : format_type_be(object)),
-                 errdetail(
-                     "A cast, operator or function created after the stream table was defined is found instead of one "
-                     "that the query uses."),
-                 errhint("Drop it, or use refresh_mode 'FULL'.")));
+        if (!list_member_oid(known, object) &&
+            !(are_functions && get_func_namespace(object) == get_namespace_oid("pgtrickle", true)))
+            return object;
     }
+    return InvalidOid;
+}
+
+Found objects_of_text(Node *node)
+{
+    Found found;
+    found.is_of_text = true;
+    (void)collect(node, &found);
+    return found;
+}
+
+void require_all(const List *found, const List *known, bool are_functions)
+{
+    const Oid object = first_unknown(found, known, are_functions);
+    if (!OidIsValid(object))
+        return;
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+         errmsg("%s \"%s\" is not part of the defining query", are_functions ? "function" : "type",
+                are_functions ? get_func_name(object) : format_type_be(object)),
+         errdetail("A cast, operator or function created after the stream table was defined is found instead of one "
+                   "that the query uses."),
+         errhint("Drop it, or use refresh_mode 'FULL'.")));
 }
 
 } // namespace
@@ -138,11 +154,16 @@ KnownObjects known_objects_of(const Query *query)
 
 void require_known(Node *node, const KnownObjects &known)
 {
-    Found found;
-    found.is_of_text = true;
-    (void)collect(node, &found);
+    const Found found = objects_of_text(node);
     require_all(found.functions, known.functions, true);
     require_all(found.types, known.types, false);
+}
+
+bool has_only_known(Node *node, const KnownObjects &known)
+{
+    const Found found = objects_of_text(node);
+    return !OidIsValid(first_unknown(found.functions, known.functions, true)) &&
+           !OidIsValid(first_unknown(found.types, known.types, false));
 }
 
 } // namespace pgtrickle

@@ -30,5 +30,7 @@ KnownObjects known_objects_of(const Query *query);
 /* Raises 55000 if `node`, a query or an expression of a printed text, uses a function or type of a user that
  * is not known. Objects of this extension are known. */
 void require_known(::Node *node, const KnownObjects &known);
+/* Whether require_known() would raise no error. */
+bool has_only_known(::Node *node, const KnownObjects &known);
 
 } // namespace pgtrickle

@@ -30,6 +30,22 @@ SELECT DISTINCT ON (s) id FROM t ORDER BY s, id
 SELECT id, lag(id) OVER (PARTITION BY s ORDER BY d, id) AS l FROM t
 SELECT x.id, y.id AS other FROM t x LEFT JOIN t y ON y.d = x.d AND y.s <> x.s
 SELECT id FROM t x WHERE s >= ALL (SELECT s FROM t y WHERE y.a = x.a)
+SELECT id FROM t WHERE round(a + 0.5) > 2
+SELECT x.id, y.id AS j FROM t x JOIN t y ON date_trunc('day', x.d) = y.d
+SELECT id, round(a / 2.0) AS r, round(avg(a + 0.5) OVER (ORDER BY id)) AS m FROM t
+SELECT id FROM t WHERE a IN (1.0, 2, id / 3.0) OR nullif(a, 2.5) IS NULL
+SELECT coalesce(a, id) AS c, count(*) AS n FROM t GROUP BY coalesce(a, id)
+SELECT id FROM t WHERE CASE WHEN id % 2 = 0 THEN a ELSE id END > 2.5 AND greatest(a, id) <> least(a, 7)
+SELECT count(*) AS n FROM (SELECT a FROM t UNION SELECT id FROM t UNION ALL SELECT 1.5) u
+SELECT x.id FROM t x WHERE (x.a, x.id) > (SELECT 2.5, 3)
+SELECT id FROM t WHERE (ARRAY[a, id, 2.5])[1] = 3 OR a = ANY (ARRAY[1, 2.5])
+SELECT x.id, y.id AS j FROM t x JOIN (SELECT id, id::smallint AS a FROM t) y USING (a)
+SELECT id, mod(a, 2) AS m, a - 1.5 IS DISTINCT FROM 0.5 AS f FROM t
+SELECT id, count(*) OVER (ORDER BY a RANGE BETWEEN 1 PRECEDING AND CURRENT ROW) AS n FROM t
+SELECT id, power(a, 2) > 3 AS p, sqrt(abs(a)) < 1.5 AS q, a # 1 AS x FROM t
+SELECT id FROM t WHERE d > timestamp '2024-03-31 01:00' OR d + interval '1 h' = date '2024-03-31'
+SELECT id, length(s) AS l, length(s || '  ') AS m, lower(s) = upper(s) AS e FROM t
+SELECT min(id) AS i, sum(a * 1.1) > 3 AS b FROM t GROUP BY coalesce(s, 'none') HAVING count(*) < 5.5
 """.strip().splitlines()
 
 db = Database()
