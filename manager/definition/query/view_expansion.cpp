@@ -1,5 +1,6 @@
 #include "definition/query/view_expansion.hpp"
 
+#include "pg/settings.hpp"
 #include "pg/versions/rights.hpp"
 #include "pg/walker.hpp"
 
@@ -9,7 +10,9 @@ extern "C" {
 #include "miscadmin.h"
 #include "rewrite/rewriteHandler.h"
 #include "rewrite/rowsecurity.h"
+#include "tcop/tcopprot.h"
 #include "utils/datum.h"
+#include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -140,7 +143,13 @@ List *expand(Query *query)
     check_expansion(query);
     AcquireRewriteLocks(query, true, false);
     CHECK_FOR_INTERRUPTS();
-    return QueryRewrite(query);
+    if (restrict_nonsystem_relation_kind == 0)
+        return QueryRewrite(query);
+    const int level = NewGUCNestLevel();
+    set_for_now("restrict_nonsystem_relation_kind", "");
+    List *expanded = QueryRewrite(query);
+    AtEOXact_GUC(false, level);
+    return expanded;
 }
 
 } // namespace pgtrickle::definition

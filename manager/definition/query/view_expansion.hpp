@@ -5,6 +5,9 @@
  * few kilobytes of definitions of any role expand to gigabytes. Invariant: no process of the extension expands a query
  * before its size was computed from what it names, in time proportional to the definitions.
  *
+ * A session that reads no views (restrict_nonsystem_relation_kind), as that of pg_dump, does not name those of a stored
+ * query: they are expanded all the same. It reads no stream table if it reads no foreign tables.
+ *
  * PostgreSQL frames.
  */
 #pragma once
