@@ -16,7 +16,6 @@
 #include "mailbox/mailbox.hpp"
 #include "pg/attempt.hpp"
 #include "pg/settings.hpp"
-
 #include "refresh/batch/excluded_members.hpp"
 
 extern "C" {
@@ -49,10 +48,11 @@ Obstacle request_for(Oid relid, int limit_ms)
     return obstacle;
 }
 
-/* The stream table, which is not locked, may be dropped meanwhile. */
-void pause(Oid relid, long limit_ms)
+/* Sleeps for at most `rest_ms`. The stream table, which is not locked, may be dropped meanwhile. */
+void pause(Oid relid, int64_t rest_ms)
 {
-    (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, limit_ms, PG_WAIT_EXTENSION);
+    (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+                    static_cast<long>(std::min<int64_t>(rest_ms, pause_ms)), PG_WAIT_EXTENSION);
     ResetLatch(MyLatch);
     CHECK_FOR_INTERRUPTS();
     AcceptInvalidationMessages();
@@ -88,7 +88,7 @@ bool wait_until_fresh(Oid relid, int64_t limit_ms)
             return true;
         if (obstacle == Obstacle::suspended)
             enter([=] { raise_suspended(relid); });
-        pause(relid, static_cast<long>(std::min<int64_t>(rest_ms, pause_ms)));
+        pause(relid, rest_ms);
     }
     return true;
 }
@@ -135,7 +135,7 @@ bool wait_until_replayed(Oid relid, int64_t limit_ms)
             call([=] { warn_of_no_refresh(relid, Obstacle::standby); });
             return false;
         }
-        call([=] { pause(relid, static_cast<long>(std::min<int64_t>(rest_ms, pause_ms))); });
+        call([=] { pause(relid, rest_ms); });
     }
     return true;
 }

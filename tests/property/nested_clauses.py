@@ -10,7 +10,7 @@ sub-query becomes a join, a key that is unique for one row of the outer query on
 Each random database keeps the queries of some stream tables over four relations: with a key, without, partitioned, and
 a view. After random statements each is read, refreshed or exactly, and compared with its query. Wrong rows, an error
 that the query itself does not raise, and a query that is refused with another error than 0A000 are failures; so are
-more than 5 % of the queries that are refused, slow or without an answer. DURATION_S limits the time.
+more than 5 % of the queries that are refused, fail, or are slower by a stream table only. DURATION_S limits the time.
 """
 
 import collections
@@ -322,7 +322,8 @@ class Case:
         return sorted(row for row, in self.database.run(f"SELECT q::text FROM {relation} q"))
 
     def answer(self, sql, limit):
-        """Returns the rows of the query, or None after an error or the limit of time; later statements have a minute."""
+        """Returns the rows of the query itself, or None after an error or the limit of time, which is short as the machine may be
+        slow; later statements have a minute."""
         self.database.run(f"SET statement_timeout = '{limit}'")
         try:
             return self.rows(f"({sql})")
