@@ -157,6 +157,13 @@ ALTER TABLE halves ALTER n TYPE int;
 ALTER FOREIGN TABLE rounded OPTIONS (SET query 'SELECT id, round(n + 0.5) AS added, round(n::numeric + 0.5) AS written FROM halves');
 ALTER TABLE halves ALTER n TYPE float8;
 TABLE rounded ORDER BY id;
+-- casts_are_written_into_the_query_whose_rows_stay
+ALTER TABLE halves ALTER n TYPE int;
+SELECT pg_relation_filenode(heap_name::regclass) AS before FROM pgtrickle.pgt_heaps WHERE of_name = 'rounded' AND kind = 'storage' \gset
+SELECT pgtrickle.create_or_replace_stream_table('rounded', 'SELECT id, round(n::numeric + 0.5) AS added, round(n + 0.5) AS written FROM halves', '520w') \g /dev/null
+SELECT pg_relation_filenode(heap_name::regclass) = :before AS has_old_rows FROM pgtrickle.pgt_heaps WHERE of_name = 'rounded' AND kind = 'storage';
+ALTER TABLE halves ALTER n TYPE float8;
+TABLE rounded ORDER BY id;
 -- without_these_casts_a_function_that_others_have_created_since_would_be_called
 CREATE FUNCTION doubled(n numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS 'SELECT 2 * n';
 CREATE TABLE singles (id int PRIMARY KEY, n int); INSERT INTO singles VALUES (1, 1);

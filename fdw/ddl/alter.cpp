@@ -207,6 +207,15 @@ NewQuery analyzed(Oid relid, const Definition &definition, bool must_be_readable
     return made;
 }
 
+/* Whether one of `query` and the present query has casts written by a user that PostgreSQL has added to the other. The
+ * rows are the same, and so is the canonical text, but not what ALTER COLUMN … TYPE of a source makes of it. PostgreSQL
+ * frame. */
+bool has_other_casts(Oid relid, Query *query)
+{
+    auto text = [](Query *of) { return definition::canonical_text(definition::without_implicit_casts(of)); };
+    return OidIsValid(definition::view_of(relid)) && strcmp(text(query), text(definition::query_of(relid))) != 0;
+}
+
 /* Has PostgreSQL execute the statement, which changes the options and the columns. */
 void execute(const UserStatement &utility, Oid relid, bool is_timing, const definition::ColumnChanges &columns)
 {
@@ -234,16 +243,9 @@ struct Altered {
     std::vector<options::Option> old_options, new_options;
     bool is_new_query = false; /* and not only another spelling of the query */
     Query *query = nullptr;    /* by which the rows are computed again; null: they stay */
+    Query *recast = nullptr;   /* the query of rows that stay, with has_other_casts(); null: the present one */
     definition::ColumnChanges columns;
 };
-
-/* Whether one of `query` and the present query has casts written by a user that PostgreSQL has added to the other: the
- * canonical text is the same, and ALTER COLUMN … TYPE of a source finds another meaning in it. PostgreSQL frame. */
-bool has_other_casts(Oid relid, Query *query)
-{
-    auto text = [](Query *of) { return definition::canonical_text(definition::without_implicit_casts(of)); };
-    return OidIsValid(definition::view_of(relid)) && strcmp(text(query), text(definition::query_of(relid))) != 0;
-}
 
 /* Replaces the query among the options, and changes the columns of the statement. */
 void take_new_query(Altered &altered, Oid relid, AlterTableStmt *statement)
@@ -252,13 +254,19 @@ void take_new_query(Altered &altered, Oid relid, AlterTableStmt *statement)
     altered.query = made.query;
     altered.columns = made.changes;
     call([&] { change_columns(relid, statement, altered.columns); });
-    altered.is_new_query = options_of_meaning(made.options) != options_of_meaning(altered.old_options) ||
-                           call([&] { return has_other_casts(relid, made.query); });
+    altered.is_new_query = options_of_meaning(made.options) != options_of_meaning(altered.old_options);
+    if (!altered.is_new_query && call([&] { return has_other_casts(relid, made.query); }))
+        altered.recast = made.query;
     std::vector<options::Option> &all = altered.new_options;
     std::erase_if(
         all, [](const options::Option &option) { return option.name == "query" || options::is_internal(option.name); });
     all.insert(all.end(), made.options.begin(), made.options.end());
     all.push_back({"original_query", altered.after.query});
+}
+
+Query *present_query(const Altered &altered, Oid relid)
+{
+    return altered.recast != nullptr ? altered.recast : call([=] { return definition::query_of(relid); });
 }
 
 Altered altered_by(const std::vector<OptionChange> &changes, Oid relid, AlterTableStmt *statement)
@@ -277,7 +285,7 @@ Altered altered_by(const std::vector<OptionChange> &changes, Oid relid, AlterTab
         take_new_query(altered, relid, statement);
     const bool has_other_storage = after.mode != before.mode || after.partition_by.text() != before.partition_by.text();
     if (!altered.is_new_query)
-        altered.query = has_other_storage ? call([=] { return definition::query_of(relid); }) : nullptr;
+        altered.query = has_other_storage ? present_query(altered, relid) : nullptr;
     return altered;
 }
 
@@ -306,6 +314,8 @@ void alter_options(const UserStatement &utility, Oid relid, AlterTableCmd *comma
     else if (altered.query != nullptr)
         redefine(relid, altered.query, text, mode, setup::DeniedCapture::is_refused);
     else {
+        if (altered.recast != nullptr)
+            call([&] { definition::store_query(relid, altered.recast); });
         if (altered.after.storage_parameters != altered.before.storage_parameters)
             setup::follow_storage_parameters(relid);
         call([=] { state::bump_generation(relid); });
@@ -374,7 +384,9 @@ bool has_query(Oid relid, const std::string &text)
     /* The statement that alters the query raises the messages about it. */
     SettingsLevel level;
     call([] { set_for_now("client_min_messages", "error"); });
-    return options_of_meaning(analyzed(relid, definition, false).options) == options_of_meaning(current_options(relid));
+    const NewQuery made = analyzed(relid, definition, false);
+    return options_of_meaning(made.options) == options_of_meaning(current_options(relid)) &&
+           !call([&] { return has_other_casts(relid, made.query); });
 }
 
 bool is_our_alter(const AlterTableStmt *statement)
