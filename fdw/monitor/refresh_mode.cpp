@@ -10,6 +10,7 @@
 #include "fdw/sql/json_text.hpp"
 #include "fdw/sql/result_rows.hpp"
 #include "pg/attempt.hpp"
+#include "pg/settings.hpp"
 #include "refresh/code/interpreted_code.hpp"
 #include "refresh/effective_mode.hpp"
 #include "refresh/request/audience.hpp"
@@ -58,6 +59,8 @@ std::string objection_to(const Definition &definition)
             reason = objection != nullptr ? objection->construct + ". " + objection->why : denial_to(definition);
         });
     });
+    if (failure && failure->sqlstate == ERRCODE_LOCK_NOT_AVAILABLE)
+        return "its query is not looked at, as another transaction has locked what it reads";
     return failure ? failure->message : reason;
 }
 
@@ -130,10 +133,11 @@ scheduler::Signals signals_of(const Definition &definition, const Counts &counts
     return signals;
 }
 
-/* Visits the stream tables that the user may see. Waits for no transaction that alters one, and keeps none locked: a
- * role that may see one need not be permitted to lock it. */
+/* Visits the stream tables that the user may see. Waits for no transaction that alters one or has locked what it reads,
+ * and keeps none locked: a role that may see one need not be permitted to lock it. */
 template <class Visit> void visit_visible(Visit visit)
 {
+    const BriefWaits brief;
     for (Oid relid : definition::all()) {
         if (!call([=] { return may_see(relid) && ConditionalLockRelationOid(relid, AccessShareLock); }))
             continue;

@@ -10,12 +10,15 @@
 #include "fdw/sql/result_rows.hpp"
 #include "mailbox/mailbox.hpp"
 #include "mailbox/stats.hpp"
+#include "pg/attempt.hpp"
+#include "pg/settings.hpp"
 #include "pg/versions/processes.hpp"
 #include "refresh/code/interpreted_code.hpp"
 #include "refresh/program/compiled.hpp"
 #include "refresh/program/missing_index.hpp"
 
 extern "C" {
+#include "access/relation.h"
 #include "access/xlog.h"
 #include "catalog/pg_authid.h"
 #include "pgstat.h"
@@ -25,6 +28,8 @@ extern "C" {
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/backend_status.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
 }
 
 #include <algorithm>
@@ -56,16 +61,46 @@ bool lock_if_free(const Oid *relations, int count)
     return true;
 }
 
+/* One that cannot be examined at once, or not at all, is left out. */
 void add_missing_indexes(Rows &rows, const StreamTableInfo &seen)
 {
     std::vector<Oid> involved = {seen.definition.relid};
     for (const Source &source : seen.definition.sources)
         involved.push_back(source.relid);
-    if (!call([&] { return lock_if_free(involved.data(), static_cast<int>(involved.size())); }) ||
-        !refresh::may_run_here(seen.definition.relid) || !refresh::has_current_layout(seen.definition.relid))
-        return;
-    for (const refresh::MissingIndex &missing : refresh::missing_indexes(refresh::compiled_of(seen.definition.relid)))
+    std::vector<refresh::MissingIndex> found;
+    (void)attempt([&] {
+        const BriefWaits brief;
+        if (call([&] { return lock_if_free(involved.data(), static_cast<int>(involved.size())); }) &&
+            refresh::may_run_here(seen.definition.relid) && refresh::has_current_layout(seen.definition.relid))
+            found = refresh::missing_indexes(refresh::compiled_of(seen.definition.relid));
+    });
+    for (const refresh::MissingIndex &missing : found)
         rows.oid(seen.definition.relid).oid(missing.source).text(missing.statement).add();
+}
+
+/* As above, one relation, which is unlocked again. */
+bool is_free(Oid relation)
+{
+    const bool is_locked = ConditionalLockRelationOid(relation, AccessShareLock);
+    if (is_locked)
+        UnlockRelationOid(relation, AccessShareLock);
+    return is_locked;
+}
+
+/* Whether all are free that pg_total_relation_size() opens. PostgreSQL frame. */
+bool is_free_with_indexes(Oid relid)
+{
+    Relation relation = is_free(relid) ? try_relation_open(relid, AccessShareLock) : nullptr;
+    if (relation == nullptr)
+        return false;
+    List *indexes = relation->rd_rel->relhasindex ? RelationGetIndexList(relation) : NIL;
+    const Oid toast = relation->rd_rel->reltoastrelid;
+    bool are_free = !OidIsValid(toast) || is_free_with_indexes(toast);
+    ListCell *cell;
+    foreach (cell, indexes)
+        are_free = are_free && is_free(lfirst_oid(cell));
+    relation_close(relation, AccessShareLock);
+    return are_free;
 }
 
 } // namespace
@@ -104,12 +139,7 @@ SQL_FUNCTION(pgtrickle_is_readable_at_once)
 {
     using namespace pgtrickle;
     const Oid relation = PG_GETARG_OID(0);
-    return call([=] {
-        const bool is_locked = ConditionalLockRelationOid(relation, AccessShareLock);
-        if (is_locked)
-            UnlockRelationOid(relation, AccessShareLock);
-        return BoolGetDatum(is_locked);
-    });
+    return call([=] { return BoolGetDatum(is_free_with_indexes(relation)); });
 }
 
 /* A process that has ended since holds nothing. */

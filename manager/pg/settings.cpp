@@ -270,4 +270,9 @@ TextSettings::TextSettings()
     call([] { set_text_settings(); });
 }
 
+BriefWaits::BriefWaits()
+{
+    call([] { set_for_now("lock_timeout", "10"); });
+}
+
 } // namespace pgtrickle

@@ -82,4 +82,13 @@ class TextSettings : public SettingsLevel {
     TextSettings();
 };
 
+/* During the lifetime of the object, a wait for a lock ends by 55P03 after 10 ms. For functions that list all stream
+ * tables: to look at a query, PostgreSQL locks what it reads, with views and indexes, and any owner may keep some of
+ * that locked for as long as a transaction lasts. The function does without this stream table then, and shows all
+ * others. C++ frames. */
+class BriefWaits : SettingsLevel {
+  public:
+    BriefWaits();
+};
+
 } // namespace pgtrickle

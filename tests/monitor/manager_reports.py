@@ -114,7 +114,8 @@ EVERYTHING = ["health_check()", "running_refreshes()", "blocked_refreshes()", "q
               "dependency_tree()", "explain_dag()", "explain_dag('dot')", "diamond_groups()", "refresh_timeline()",
               "st_refresh_stats()", "pg_stat_stream_tables", "pg_stat_progress_stream_table", "change_buffer_sizes()",
               "trigger_inventory()", "check_cdc_health()", "list_sources('logged')", "st_size('logged')", "stream_table_key('logged')", "pgt_heaps",
-              "holds()", "source_gates()", "watermark_status()", "refresh_groups()", "get_refresh_history('logged')", "get_staleness('logged')"]
+              "holds()", "source_gates()", "watermark_status()", "refresh_groups()", "get_refresh_history('logged')", "get_staleness('logged')",
+              "recommend_refresh_mode()", "refresh_efficiency()"]
 
 
 # These read logs, or sizes of files, for which PostgreSQL takes a lock.
@@ -143,6 +144,24 @@ def nor_for_redefinitions_and_drops():
     for change in ("ALTER FOREIGN TABLE logged OPTIONS (SET query 'SELECT id, n + 1 AS q FROM source')",
                    "DROP FOREIGN TABLE logged CASCADE"):
         look_beside(change, [what for what in EVERYTHING if what not in LOCKING])
+
+
+def nor_for_indexes_that_are_built():
+    """The session has not compiled the stream table before."""
+    db.run("CREATE INDEX ON logged (id)")
+    holder = db.connect()
+    holder.autocommit = False
+    holder.cursor().execute("REINDEX TABLE logged; REINDEX TABLE source")
+    watcher = db.connect(options="-c statement_timeout=10s").cursor()
+    try:
+        for what in ("pgt_heaps", "health_check()", "recommend_refresh_mode()",
+                     "missing_index_rows((SELECT array_agg(pgt_relid) FROM pgtrickle.stream_table_states()))"):
+            watcher.execute(f"SELECT * FROM pgtrickle.{what}")
+        watcher.execute("SELECT of_name FROM pgtrickle.pgt_heaps WHERE bytes IS NULL")
+        assert watcher.fetchall() == [("logged",)]
+    finally:
+        watcher.connection.close()
+        holder.close()
 
 
 def a_stream_table_much_older_than_its_schedule_is_stale():
@@ -254,7 +273,7 @@ def the_picture_of_the_demo_fits_80_columns():
 prepare()
 try:
     run_cases([a_manager_that_is_being_started_is_no_fault, a_refresh_is_logged_by_its_duration, decisions_are_logged_on_demand, statistics_outlive_a_restart,
-               monitoring_does_not_wait_for_alterations_and_locks, nor_for_redefinitions_and_drops, the_transaction_that_holds_a_log_back_is_named,
+               monitoring_does_not_wait_for_alterations_and_locks, nor_for_redefinitions_and_drops, nor_for_indexes_that_are_built, the_transaction_that_holds_a_log_back_is_named,
                a_stream_table_much_older_than_its_schedule_is_stale, the_cause_of_a_slow_refresh_is_reported,
                a_catalog_that_cannot_be_used_is_reported, a_shared_memory_that_is_full_is_reported,
                the_picture_is_of_the_demo, the_picture_of_the_demo_fits_80_columns])
