@@ -15,6 +15,7 @@ SELECT differential('SELECT id FROM a WHERE at > CURRENT_DATE');
 SELECT differential('SELECT id, CURRENT_USER AS who FROM a');
 SELECT differential('SELECT id, objections.steady(val) AS s FROM a');
 SELECT differential('SELECT id, grp::timetz AS d FROM a');
+SELECT differential('SELECT id, jsonb_path_exists_tz(to_jsonb(grp), ''$ ? (@.datetime() < "12:30:00+02".datetime())'') AS e FROM a');
 
 -- constructs of the query
 SELECT differential('SELECT id FROM a ORDER BY id LIMIT -3');

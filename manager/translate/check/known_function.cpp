@@ -29,6 +29,12 @@ constexpr KnownFunction known_functions[] = {
     {F_TIMESTAMP_IN, on_date_style | on_zone_name, Beyond::words},
     {F_TIMESTAMPTZ_IN, on_date_style | on_time_zone | on_zone_name, Beyond::words},
     {F_TIMEOFDAY, on_time_zone, Beyond::now},
+    /* They compare a time of day with one that has a zone, by the offset of the current day. */
+    {F_JSONB_PATH_EXISTS_TZ, on_time_zone | on_template, Beyond::now},
+    {F_JSONB_PATH_MATCH_TZ, on_time_zone | on_template, Beyond::now},
+    {F_JSONB_PATH_QUERY_TZ, on_time_zone | on_template, Beyond::now},
+    {F_JSONB_PATH_QUERY_ARRAY_TZ, on_time_zone | on_template, Beyond::now},
+    {F_JSONB_PATH_QUERY_FIRST_TZ, on_time_zone | on_template, Beyond::now},
 
     /* SQL that is run, and prints values. */
     {F_TS_REWRITE_TSQUERY_TEXT, all_settings, Beyond::nothing},
@@ -181,11 +187,6 @@ constexpr KnownFunction known_functions[] = {
     {F_JSONB_PATH_QUERY, on_template, Beyond::nothing},
     {F_JSONB_PATH_QUERY_ARRAY, on_template, Beyond::nothing},
     {F_JSONB_PATH_QUERY_FIRST, on_template, Beyond::nothing},
-    {F_JSONB_PATH_EXISTS_TZ, on_time_zone | on_template, Beyond::nothing},
-    {F_JSONB_PATH_MATCH_TZ, on_time_zone | on_template, Beyond::nothing},
-    {F_JSONB_PATH_QUERY_TZ, on_time_zone | on_template, Beyond::nothing},
-    {F_JSONB_PATH_QUERY_ARRAY_TZ, on_time_zone | on_template, Beyond::nothing},
-    {F_JSONB_PATH_QUERY_FIRST_TZ, on_time_zone | on_template, Beyond::nothing},
 
     /* Formats and locales. */
     {F_TO_CHAR_TIMESTAMPTZ_TEXT, on_time_zone | on_lc_time, Beyond::nothing},
