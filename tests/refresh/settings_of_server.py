@@ -43,8 +43,8 @@ EXPRESSIONS = [
     "CASE WHEN c IN ('abc', 'd') THEN ts AT TIME ZONE 'EST' END",
     # the others
     "tz::date", "date_trunc('day', tz)", "extract(hour FROM tz)", "tz::text", "('{' || w || '}')::timestamptz[]", "d::text", "('01/02/' || 2000 + id)::date",
-    "iv::text", "f::text", "ARRAY[f]::text", "by::text", "to_jsonb(by)", "to_tsvector(s)", "xmlserialize(CONTENT xmlelement(NAME x, by) AS text)",
-    "xml_is_well_formed(x)"]
+    "iv::text", "(f / 3)::text", "ARRAY[f / 3]::text", "by::text", "to_jsonb(by)", "to_tsvector(s)", "xmlserialize(CONTENT xmlelement(NAME x, by) AS text)",
+    "xml_is_well_formed(x)", "cube(f / 3)::text", "to_jsonb(ARRAY[cube(f / 3)])"]
 QUERIES = [query for e in EXPRESSIONS for query in (f"SELECT id, {e} AS v FROM source", f"SELECT ({e})::text AS v, count(*) AS n FROM source GROUP BY 1")]
 ROW = """INSERT INTO source SELECT i, '{NULL,x' || i || ',"NULL"}', 'the houses' || mod(i, 2), 'abc', '2024-03-0' || i, timestamp '2024-03-04 01:02' + i * interval '7 h',
     timestamptz '2024-07-04 01:02Z' + i * interval '7 h', date '2024-02-03' + i, i * interval '1 mon 1 h', 0.1::float8 + 0.2 * i, '\\x00ff41', i || '<b/>'
@@ -161,7 +161,7 @@ def each_setting_is_classified():
 random = dice()
 db = Database()
 try:
-    db.run("CREATE EXTENSION hstore; CREATE TYPE pair AS (a int, b text[]); CREATE DOMAIN chars AS text[]; CREATE TABLE source (id int PRIMARY KEY, "
+    db.run("CREATE EXTENSION hstore; CREATE EXTENSION cube; CREATE TYPE pair AS (a int, b text[]); CREATE DOMAIN chars AS text[]; CREATE TABLE source (id int PRIMARY KEY, "
            "a text, s text, c varchar, w text, ts timestamp, tz timestamptz, d date, iv interval, f float8, by bytea, x text)")
     db.run(ROW, 1, 3)
     run_cases([each_setting_distinguishes_an_expression, each_setting_is_classified, a_stream_table_keeps_its_settings, an_index_scan_finds_all_rows,

@@ -246,6 +246,8 @@ void note_function(Search *search, Oid function, Direction direction, Oid contai
         search->found.settings |= all_settings;
     else if (known != nullptr)
         search->found.settings |= known->settings;
+    else if (function >= FirstNormalObjectId && direction == Direction::output && OidIsValid(contained_in))
+        search->found.settings |= on_printing; /* cube_out() is declared IMMUTABLE, and prints floats */
     if (List *arguments = arguments_of(search->node); arguments != NIL && takes_any_type(function)) {
         note_printed(search, arguments);
         note_settings_of_reading(search, exprType(search->node));

@@ -31,6 +31,9 @@ inline constexpr unsigned all_settings = (1u << lengthof(recorded_settings)) - 1
  * and the methods of a JSON path that read times. */
 inline constexpr unsigned on_zone_name = on_abbreviations | (abbreviations_follow_time_zone ? +on_time_zone : 0u);
 inline constexpr unsigned on_template = on_lc_time | (templates_read_zone_names ? on_zone_name : 0u);
+/* Settings of PostgreSQL's own output functions, which those of other types may call. */
+inline constexpr unsigned on_printing =
+    on_time_zone | on_date_style | on_interval_style | on_float_digits | on_lc_monetary | on_bytea_output;
 
 enum class Beyond {
     nothing,   /* the value depends on arguments and settings only */
