@@ -86,6 +86,12 @@ bool is_waiting(const Request &request) noexcept;
 void publish_workers(const Request &request, const std::vector<int> &pids) noexcept;
 void answer(const Request &request, const Reply &reply) noexcept;
 
+/* Returns the stream tables of this database that have an entry; without some of them if memory runs out. */
+std::vector<Oid> known_stream_tables() noexcept;
+/* As forget(), but takes effect at once. For stream tables that a prepared transaction has dropped, or that were
+ * dropped before this process made their entries. */
+void forget_at_once(Oid relid) noexcept;
+
 /* `first`: the first member of the atomic set of `relid`, which is refreshed as a whole, regardless of its
  * members' own schedules; InvalidOid: it is in no atomic set. Takes effect at once, as
  * set_effective_schedule() does, and must be called before it. */

@@ -188,6 +188,24 @@ void keep_databases(const std::vector<Oid> &databases) noexcept
     });
 }
 
+std::vector<Oid> known_stream_tables() noexcept
+{
+    std::vector<Oid> known;
+    visit_all(LW_SHARED, [&](const Entry *entry) {
+        try {
+            if (entry->key.database == MyDatabaseId)
+                known.push_back(entry->key.relid);
+        } catch (const std::bad_alloc &) { /* NOLINT(bugprone-empty-catch): the next look finds it */
+        }
+    });
+    return known;
+}
+
+void forget_at_once(Oid relid) noexcept
+{
+    apply_forget(relid);
+}
+
 void offer_state(Oid relid, const State &state) noexcept
 {
     if (is_available())

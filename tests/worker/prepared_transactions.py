@@ -101,6 +101,16 @@ def an_emptied_stream_table_is_not_served():
         raise AssertionError(f"it has {len(rows)} rows")
 
 
+def what_is_dropped_takes_no_shared_memory():
+    used = "SELECT split_part(detail, ' ', 1)::int FROM pgtrickle.health_check() WHERE check_name = 'shared_memory'"
+    before = db.value(used)
+    db.run("SELECT pgtrickle.create_stream_table('dropped', 'SELECT id FROM source', refresh_mode => 'IMMEDIATE')")
+    prepare("SELECT pgtrickle.drop_stream_table('dropped')")
+    assert db.value(used) == before + 1
+    commit_prepared()
+    db.wait_for(used, before)
+
+
 def while_it_is_prepared_no_refresh_fails():
     """Refreshes of stream tables whose state it has written wait, which is shown; stream tables that use a
     function that it replaced keep using the old one."""
@@ -128,7 +138,7 @@ def while_it_is_prepared_no_refresh_fails():
 set_up()
 try:
     run_cases([a_source_is_not_captured_for_what_is_rolled_back, the_first_one_finds_a_manager, after_a_restart_as_well, a_schedule_is_kept, a_gate_is_opened,
-               an_emptied_stream_table_is_not_served, while_it_is_prepared_no_refresh_fails])
+               an_emptied_stream_table_is_not_served, what_is_dropped_takes_no_shared_memory, while_it_is_prepared_no_refresh_fails])
 finally:
     db.session.close()
     server.destroy()

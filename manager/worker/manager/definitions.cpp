@@ -307,6 +307,8 @@ void Definitions::record_failures(const std::map<Id, LoadedDefinition> &loaded)
 std::optional<DefinitionChanges> Definitions::read()
 {
     const uint32_t changes_seen = mailbox::definition_changes();
+    /* Before the snapshot, which sees all that have an entry and were not dropped. */
+    const std::vector<Oid> in_mailbox = mailbox::known_stream_tables();
     DefinitionChanges changes;
     std::vector<state::StateSummary> to_load;
     Invalidated invalidated;
@@ -338,6 +340,9 @@ std::optional<DefinitionChanges> Definitions::read()
     changes_seen_ = changes_seen;
     is_loaded_ = true;
     load_after_ = 0;
+    for (const Oid relid : in_mailbox)
+        if (changes.states.count(relid) == 0)
+            mailbox::forget_at_once(relid);
     changes.is_empty = changes.states.empty();
     changes.is_nothing_to_manage = changes.is_empty && !is_anything_captured;
     std::map<Id, LoadedDefinition> loaded = load_all(to_load);
