@@ -123,8 +123,7 @@ bool is_replayed_without_locks(Oid relid, const Frontier &wanted)
     return false;
 }
 
-/* As wait_until_fresh(), on a standby. A snapshot that is taken there lists no transactions in progress, so its
- * frontier includes these, too: more is waited for than it sees. C++ frame. */
+/* As wait_until_fresh(), on a standby. C++ frame. */
 bool wait_until_replayed(Oid relid, int64_t limit_ms)
 {
     const Stopwatch waited;
