@@ -23,7 +23,9 @@ namespace {
 
 Query *without_implicit_casts(Query *query)
 {
-    return castNode(Query, without_casts(reinterpret_cast<::Node *>(query), nullptr));
+    auto *copy = static_cast<Query *>(copyObjectImpl(query));
+    remove_casts(copy); /* with the collations of declared columns, for which values may have no casts left */
+    return castNode(Query, without_casts(reinterpret_cast<::Node *>(copy), nullptr));
 }
 
 } // namespace pgtrickle::definition
