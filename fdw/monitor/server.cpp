@@ -61,23 +61,6 @@ bool lock_if_free(const Oid *relations, int count)
     return true;
 }
 
-/* One that cannot be examined at once, or not at all, is left out. */
-void add_missing_indexes(Rows &rows, const StreamTableInfo &seen)
-{
-    std::vector<Oid> involved = {seen.definition.relid};
-    for (const Source &source : seen.definition.sources)
-        involved.push_back(source.relid);
-    std::vector<refresh::MissingIndex> found;
-    (void)attempt([&] {
-        const BriefWaits brief;
-        if (call([&] { return lock_if_free(involved.data(), static_cast<int>(involved.size())); }) &&
-            refresh::may_run_here(seen.definition.relid) && refresh::has_current_layout(seen.definition.relid))
-            found = refresh::missing_indexes(refresh::compiled_of(seen.definition.relid));
-    });
-    for (const refresh::MissingIndex &missing : found)
-        rows.oid(seen.definition.relid).oid(missing.source).text(missing.statement).add();
-}
-
 /* As above, one relation, which is unlocked again. */
 bool is_free(Oid relation)
 {
@@ -101,6 +84,23 @@ bool is_free_with_indexes(Oid relid)
         are_free = are_free && is_free(lfirst_oid(cell));
     relation_close(relation, AccessShareLock);
     return are_free;
+}
+
+/* One that cannot be examined at once, or not at all, is left out. */
+void add_missing_indexes(Rows &rows, const StreamTableInfo &seen)
+{
+    std::vector<Oid> involved = {seen.definition.relid};
+    for (const Source &source : seen.definition.sources)
+        involved.push_back(source.relid);
+    std::vector<refresh::MissingIndex> found;
+    (void)attempt([&] {
+        const BriefWaits brief;
+        if (call([&] { return lock_if_free(involved.data(), static_cast<int>(involved.size())); }) &&
+            refresh::may_run_here(seen.definition.relid) && refresh::has_current_layout(seen.definition.relid))
+            found = refresh::missing_indexes(refresh::compiled_of(seen.definition.relid));
+    });
+    for (const refresh::MissingIndex &missing : found)
+        rows.oid(seen.definition.relid).oid(missing.source).text(missing.statement).add();
 }
 
 } // namespace
