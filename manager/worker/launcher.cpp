@@ -443,9 +443,7 @@ void register_worker()
 extern "C" void pgtrickle_launcher_main(Datum)
 {
     using namespace pgtrickle;
-    pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
-    pqsignal(SIGHUP, SignalHandlerForConfigReload);
-    BackgroundWorkerUnblockSignals();
+    worker::receive_signals(SignalHandlerForShutdownRequest);
     BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
     pgstat_report_appname("pg_trickle launcher");
     mailbox::become_launcher();

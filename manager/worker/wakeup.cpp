@@ -3,6 +3,7 @@
 #include "pg/boundary.hpp"
 
 extern "C" {
+#include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/latch.h"
 #include "storage/sinval.h"
@@ -12,6 +13,14 @@ extern "C" {
 #include <utility>
 
 namespace pgtrickle::worker {
+
+void receive_signals(pqsigfunc end)
+{
+    pqsignal(SIGTERM, end);
+    pqsignal(SIGHUP, SignalHandlerForConfigReload);
+    ConfigReloadPending = true;
+    BackgroundWorkerUnblockSignals();
+}
 
 bool wake_up()
 {

@@ -418,12 +418,66 @@ def settings_of_other_databases_replace_no_manager():
     other.drop()
 
 
+def children_of_postmaster():
+    pid = (server.folder / "data/postmaster.pid").read_text(encoding="utf-8").split()[0]
+    return set(Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split())
+
+
+def reload_in_new_processes(is_over):
+    """Has each process that the server starts read the configuration as early as it can be asked to."""
+    known = children_of_postmaster()
+    while not is_over.is_set():
+        now = children_of_postmaster()
+        for pid in now - known:
+            os.kill(int(pid), signal.SIGHUP)
+        known = now
+
+
+def let_new_processes_begin_disabled(base):
+    """Has the postmaster read the configuration, which other processes then read differently."""
+    base.run("ALTER SYSTEM SET pg_trickle.enabled = off")
+    base.run("SELECT pg_reload_conf()")
+    deadline = time.monotonic() + 30
+    while True:
+        session = base.connect()
+        cursor = session.cursor()
+        cursor.execute("SHOW pg_trickle.enabled")
+        is_read = cursor.fetchone()[0] == "off"
+        session.close()
+        if is_read:
+            break
+        assert time.monotonic() < deadline, "the postmaster does not read it"
+    base.run("ALTER SYSTEM RESET pg_trickle.enabled")
+
+
+def a_reload_reaches_a_manager_that_has_just_begun():
+    """PostgreSQL lets a worker ignore the signal up to the worker's own code."""
+    server.call("start")
+    base = new_database()
+    keep(base)
+    keeps_up(base)
+    for _ in range(5):
+        let_new_processes_begin_disabled(base)
+        before, is_over = base.await_manager(), threading.Event()
+        reloads = threading.Thread(target=reload_in_new_processes, args=[is_over])
+        reloads.start()
+        try:
+            base.run("SELECT pg_terminate_backend(%s)", before)
+            base.wait_for(f"{MANAGERS} AND pid <> {before}", 1)
+        finally:
+            is_over.set()
+            reloads.join()
+        keeps_up(base)
+    base.run("SELECT pg_reload_conf()")
+    base.drop()
+
+
 try:
-    run_cases([databases_take_turns_under_another_launcher, one_without_a_manager_says_why, a_restored_database_need_not_wait_for_its_turn,
+    run_cases([one for one in [databases_take_turns_under_another_launcher, one_without_a_manager_says_why, a_restored_database_need_not_wait_for_its_turn,
                without_a_launcher_a_check_says_so,
                one_whose_database_is_locked_is_not_in_the_way, more_at_once_than_can_be_counted_wait_their_turn, a_database_that_cannot_be_examined_delays_no_other,
                a_second_command_finds_the_database_as_empty_as_the_first, a_command_that_is_taken_back_keeps_no_manager_away,
                an_option_of_a_database_keeps_no_manager_away, one_that_accepts_connections_again_has_a_manager_again, a_prepared_transaction_allows_connections_again_and_changes_settings,
-               settings_of_the_role_of_all_managers_replace_them, settings_of_other_databases_replace_no_manager])
+               settings_of_the_role_of_all_managers_replace_them, settings_of_other_databases_replace_no_manager, a_reload_reaches_a_manager_that_has_just_begun] if not sys.argv[1:] or one.__name__ in sys.argv[1:]])
 finally:
     server.destroy()

@@ -10,7 +10,6 @@
 extern "C" {
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
-#include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "tcop/tcopprot.h"
@@ -171,9 +170,7 @@ void Manager::run()
 extern "C" void pgtrickle_manager_main(Datum argument)
 {
     using namespace pgtrickle;
-    pqsignal(SIGTERM, worker::pgtrickle_end_process);
-    pqsignal(SIGHUP, SignalHandlerForConfigReload);
-    BackgroundWorkerUnblockSignals();
+    worker::receive_signals(worker::pgtrickle_end_process);
     const uint64_t settings_changes = mailbox::settings_changes();
     BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(argument), InvalidOid, 0);
     pgstat_report_appname("pg_trickle manager");

@@ -15,7 +15,6 @@
 extern "C" {
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
-#include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
@@ -138,9 +137,7 @@ extern "C" void pgtrickle_refresh_worker_main(Datum argument)
     using namespace pgtrickle;
     worker::WorkerStart start;
     memcpy(&start, MyBgworkerEntry->bgw_extra, sizeof(start));
-    pqsignal(SIGTERM, worker::pgtrickle_end_process);
-    pqsignal(SIGHUP, SignalHandlerForConfigReload);
-    BackgroundWorkerUnblockSignals();
+    worker::receive_signals(worker::pgtrickle_end_process);
     /* Before it connects: a worker that is not registered must not delay a DROP DATABASE. */
     if (!mailbox::become_worker({start.slot, start.generation}))
         proc_exit(0);
