@@ -13,7 +13,7 @@ import psycopg2
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, run_cases  # noqa: E402: needs the path above
 
-LIMIT_S = 10  # of a commit that does not wait for a transaction that stays open
+LIMIT_S = 20  # of a commit that does not wait for a transaction that stays open
 ATTACHING_S = 5
 db = Database()
 db.let_own_stream_tables("commit_owner", "commit_writer")

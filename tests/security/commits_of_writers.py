@@ -18,7 +18,7 @@ from database import Database, run_cases  # noqa: E402: needs the path above
 db = Database()
 OWNER, OTHER, WRITER = "at_commit_owner", "at_commit_other", "at_commit_writer"
 db.let_own_stream_tables(OWNER, OTHER, WRITER)
-LIMIT_S = 3  # of a commit beside locks that stay
+LIMIT_S = 20  # of a commit beside locks that stay
 ASKED = "current_setting('application_name') || session_user || pg_backend_pid()"
 PRINTED = {
     "times": "SELECT id, z::text || '|' || d::text || '|' || s::text || '|' || date_trunc('day', z)::text || '|' || z::date::text AS p FROM t",

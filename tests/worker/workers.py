@@ -183,7 +183,7 @@ def locked_sources_delay_no_other():
         keeps_up("quick")
         time.sleep(0.2)
     took = time.monotonic() - started
-    assert took < 5, took
+    assert took < 15, took
     holder.commit()
     holder.close()
     for name in names:
