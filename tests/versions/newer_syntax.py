@@ -165,12 +165,27 @@ def json_table():
 def a_path_compares_times_in_the_time_zone_of_its_definition():
     documents()
     kept = Kept("SELECT id, JSON_EXISTS(JSON_OBJECT('at': at RETURNING jsonb), "
-                "'$.at.datetime() ? (@ < \"2024-01-02T12:00:00\".datetime())') AS e FROM doc")
+                "'$.at.datetime() ? (@ < \"2024-01-02T12:00:00\".datetime())') AS e FROM doc", "FULL")
     db.run("SET TimeZone = 'America/New_York'")
     db.run("INSERT INTO doc VALUES (9, 'z', NULL, '2024-01-02 03:30:00+00')")
     db.run("SELECT pgtrickle.refresh_stream_table(%s)", kept.name)
     db.run("SET TimeZone = 'Asia/Tokyo'")
     kept.check("in another time zone")
+
+
+@since(17)
+def a_path_that_compares_by_the_offset_of_the_day_is_kept_by_full_refreshes():
+    documents()
+    path = '$.time() ? (@ < "12:00:00+02".time_tz())'
+    rows_of = "SELECT d.id, t.n FROM doc d, JSON_TABLE(d.j, '%s' COLUMNS (n FOR ORDINALITY%s)) t"
+    kept_in_full([f"SELECT id, JSON_EXISTS(j, '{path}') AS e FROM doc", f"SELECT id, JSON_VALUE(j, '{path}') AS e FROM doc",
+                  "SELECT id, JSON_QUERY(j, '$.datetime() ? (@ > $x)' PASSING at AS x) AS e FROM doc",
+                  "SELECT id, JSON_VALUE(j, ('$.' || g)::jsonpath) AS e FROM doc", rows_of % (path, ""),
+                  rows_of % ("$", f", NESTED PATH '$.a' COLUMNS (a int PATH '$'), NESTED PATH '{path}' COLUMNS (b int PATH '$')"),
+                  rows_of % ("$", f", b text PATH '{path}'")], CHANGES)
+    documents()
+    maintained_by_delta(["SELECT id, JSON_EXISTS(j, '$.at ? (@.datetime(\"YYYY-MM-DD\") < $.b.datetime(\"YYYY-MM-DD\"))') AS e FROM doc",
+                         "SELECT id, JSON_EXISTS(j, '$.at.date() ? (@ < $x)' PASSING at AS x) AS e, JSON_VALUE(j, '$.at.time()') AS t FROM doc"], CHANGES)
 
 
 @since(17)

@@ -8,8 +8,14 @@
 #include "pg/versions/walkers.hpp"
 
 extern "C" {
+#include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
 #include "nodes/primnodes.h"
+#include "utils/fmgrprotos.h"
+#if PG_VERSION_NUM >= 170000
+#include "utils/jsonpath.h"
+#endif
 }
 
 namespace pgtrickle {
@@ -19,7 +25,50 @@ struct JsonWork {
     List *printed = NIL;     /* expressions whose values are printed as JSON */
     Oid read = InvalidOid;   /* the type as which a text is read */
     bool is_on_path = false; /* whether it evaluates a jsonpath, with the session's time zone */
+    /* Whether the path may compare times of a day with and without a time zone, by the offset of the current day. */
+    bool mixes_times = false;
 };
+
+#if PG_VERSION_NUM >= 170000
+inline bool are_times_of_day(List *values)
+{
+    ListCell *cell;
+    foreach (cell, values) {
+        const Oid type = exprType(static_cast<const ::Node *>(lfirst(cell)));
+        if (type == TIMEOID || type == TIMETZOID)
+            return true;
+    }
+    return false;
+}
+
+/* `names` and `values`: those of PASSING. A path that uses the session's time zone in any way is mutable. The methods
+ * date(), time(), timestamp() and timestamp_tz() do so by the date of the value. */
+inline bool mixes_times(const ::Node *path, List *names, List *values)
+{
+    if (path == nullptr || !IsA(path, Const))
+        return true;
+    const auto *constant = reinterpret_cast<const Const *>(path);
+    if (constant->constisnull || !jspIsMutable(DatumGetJsonPathP(constant->constvalue), names, values))
+        return false;
+    const char *text = DatumGetCString(DirectFunctionCall1(jsonpath_out, constant->constvalue));
+    return strstr(text, ".datetime(") != nullptr || strstr(text, ".time_tz(") != nullptr || are_times_of_day(values);
+}
+
+/* Whether mixes_times() is true of a path of a plan of JSON_TABLE. */
+inline bool paths_mix_times(const ::Node *plan, List *names, List *values)
+{
+    if (plan == nullptr)
+        return false;
+    if (IsA(plan, JsonTableSiblingJoin)) {
+        const auto *join = reinterpret_cast<const JsonTableSiblingJoin *>(plan);
+        return paths_mix_times(reinterpret_cast<const ::Node *>(join->lplan), names, values) ||
+               paths_mix_times(reinterpret_cast<const ::Node *>(join->rplan), names, values);
+    }
+    const auto *scan = reinterpret_cast<const JsonTablePathScan *>(plan);
+    return mixes_times(reinterpret_cast<const ::Node *>(scan->path->value), names, values) ||
+           paths_mix_times(reinterpret_cast<const ::Node *>(scan->child), names, values);
+}
+#endif
 
 inline JsonWork json_work([[maybe_unused]] const ::Node *node)
 {
@@ -33,6 +82,12 @@ inline JsonWork json_work([[maybe_unused]] const ::Node *node)
         const auto *json = reinterpret_cast<const JsonExpr *>(node);
         work.is_on_path = true;
         work.read = json->op == JSON_EXISTS_OP || json->returning == nullptr ? InvalidOid : json->returning->typid;
+        work.mixes_times = mixes_times(json->path_spec, json->passing_names, json->passing_values);
+    }
+    if (IsA(node, TableFunc) && reinterpret_cast<const TableFunc *>(node)->functype == TFT_JSON_TABLE) {
+        const auto *table = reinterpret_cast<const TableFunc *>(node);
+        List *names = castNode(JsonExpr, table->docexpr)->passing_names;
+        work.mixes_times = paths_mix_times(table->plan, names, table->passingvalexprs);
     }
 #endif
     return work;

@@ -292,6 +292,8 @@ void note_json(Search *search, const JsonWork &work)
         note_type(search, work.read, Direction::input);
     if (work.is_on_path)
         search->found.settings |= on_time_zone | on_template;
+    if (work.mixes_times)
+        note_volatility(search, Volatility::now, InvalidOid);
 }
 
 bool visit(Node *node, void *context)
@@ -325,7 +327,10 @@ bool visit(Node *node, void *context)
         note_printed(search, castNode(XmlExpr, node)->named_args);
         note_printed(search, castNode(XmlExpr, node)->args);
         break;
-    case T_TableFunc: note_read_columns(search, castNode(TableFunc, node)->coltypes); break;
+    case T_TableFunc:
+        note_read_columns(search, castNode(TableFunc, node)->coltypes);
+        note_json(search, json_work(node));
+        break;
     default:
         (void)check_called_functions(node, note_called, context);
         note_json(search, json_work(node));
@@ -366,8 +371,11 @@ Dependence dependence_of(Query *query)
 
 const char *volatile_name(const Dependence &found)
 {
+    if (!OidIsValid(found.function) && IsA(found.node, SQLValueFunction))
+        return deparse_expression(found.node, NIL, false, false);
     if (!OidIsValid(found.function))
-        return IsA(found.node, NextValueExpr) ? "nextval()" : deparse_expression(found.node, NIL, false, false);
+        return IsA(found.node, NextValueExpr) ? "nextval()"
+                                              : "JSON path that compares times with and without time zone";
     const char *name = get_func_name(found.function);
     const Oid schema = get_func_namespace(found.function);
     if (found.function < FirstNormalObjectId)
