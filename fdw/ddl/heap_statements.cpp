@@ -122,6 +122,10 @@ void analyze_under_snapshot(const UtilityCall &call)
 
 /* ---- REINDEX -------------------------------------------------------------------------------- */
 
+/* Excludes an ALTER that fills another storage, as CREATE INDEX does: it keeps the old one as it is, and would wait for
+ * this transaction in the end. */
+constexpr LOCKMODE lock_of_reindexed = ShareUpdateExclusiveLock;
+
 void check_owner(const RangeVar *, Oid relid, Oid, void *)
 {
     if (OidIsValid(relid))
@@ -223,7 +227,7 @@ void reindex_heaps(const UtilityCall &call)
         call.run();
         return;
     }
-    const Oid relid = RangeVarGetRelidExtended(statement->relation, AccessShareLock, 0, check_owner, nullptr);
+    const Oid relid = RangeVarGetRelidExtended(statement->relation, lock_of_reindexed, 0, check_owner, nullptr);
     if (!definition::is_stream_table(relid)) { /* another relation has got the name */
         call.run();
         return;
