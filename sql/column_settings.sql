@@ -18,6 +18,7 @@ SELECT n_distinct, array_length(most_common_vals, 1) <= 7 AS has_few FROM pg_sta
 -- the_storage_is_another
 ALTER FOREIGN TABLE st OPTIONS (SET query 'SELECT id, a, t, 5 AS more FROM src');
 SELECT * FROM settings('st');
+SELECT n_distinct, array_length(most_common_vals, 1) <= 7 AS has_few FROM pg_stats WHERE schemaname = 'pg_trickle_storage' AND tablename = 'st_' || 'st'::regclass::oid AND attname = 'a';
 SELECT pgtrickle.alter_stream_table('st', partition_by => 'RANGE (id, 1000)');
 SELECT pgtrickle.refresh_stream_table('st');
 INSERT INTO src VALUES (50000, 1, 'new range');

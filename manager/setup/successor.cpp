@@ -7,6 +7,7 @@
 #include "setup/heaps.hpp"
 #include "setup/setup.hpp"
 #include "storage/adoption.hpp"
+#include "storage/column_settings.hpp"
 #include "storage/layout.hpp"
 #include "storage/partitions.hpp"
 #include "storage/storage.hpp"
@@ -94,6 +95,8 @@ Oid create_foreign_table(Oid relid, List *options, const definition::ColumnChang
                                                     .access_method = InvalidOid});
     insert_foreign_table(successor, GetForeignTable(relid)->serverid, options);
     CommandCounterIncrement();
+    /* Its heaps get them from it, and are analyzed when they have been filled. */
+    storage::copy_settings_for_analyze(relid, successor);
     return successor;
 }
 

@@ -83,14 +83,15 @@ void copy_options(Change *change, Relation attributes, HeapTuple wanted, HeapTup
     set(change, attributes, given, Anum_pg_attribute_attoptions, options, options == static_cast<Datum>(0));
 }
 
-void copy_column(Relation attributes, Oid heap, const char *name, HeapTuple wanted)
+void copy_column(Relation attributes, Oid heap, const char *name, HeapTuple wanted, bool has_same_types)
 {
     HeapTuple given = SearchSysCacheCopyAttName(heap, name);
     if (!HeapTupleIsValid(given))
         return;
     Change change;
     copy(&change, attributes, wanted, given, Anum_pg_attribute_attstattarget);
-    copy(&change, attributes, wanted, given, Anum_pg_attribute_attstorage);
+    if (has_same_types)
+        copy(&change, attributes, wanted, given, Anum_pg_attribute_attstorage);
     copy_options(&change, attributes, wanted, given);
     if (!change.is_needed)
         return;
@@ -98,6 +99,25 @@ void copy_column(Relation attributes, Oid heap, const char *name, HeapTuple want
     HeapTuple changed =
         heap_modify_tuple(given, RelationGetDescr(attributes), change.values, change.nulls, change.replaces);
     CatalogTupleUpdate(attributes, &given->t_self, changed);
+}
+
+void copy_columns(Oid relid, const List *others, bool has_same_types)
+{
+    Relation attributes = table_open(AttributeRelationId, RowExclusiveLock);
+    Relation table = table_open(relid, AccessShareLock);
+    for (int i = 0; i < RelationGetNumberOfAttributes(table); i++) {
+        const char *name = NameStr(TupleDescAttr(RelationGetDescr(table), i)->attname);
+        HeapTuple wanted = SearchSysCacheAttName(relid, name);
+        if (!HeapTupleIsValid(wanted))
+            continue;
+        ListCell *cell;
+        foreach (cell, others)
+            copy_column(attributes, lfirst_oid(cell), name, wanted, has_same_types);
+        ReleaseSysCache(wanted);
+    }
+    table_close(table, NoLock);
+    table_close(attributes, RowExclusiveLock);
+    CommandCounterIncrement();
 }
 
 } // namespace
@@ -109,21 +129,12 @@ void copy_column_settings(Oid relid, Oid storage)
 
 void copy_column_settings_to(Oid relid, const List *heaps)
 {
-    Relation attributes = table_open(AttributeRelationId, RowExclusiveLock);
-    Relation table = table_open(relid, AccessShareLock);
-    for (int i = 0; i < RelationGetNumberOfAttributes(table); i++) {
-        const char *name = NameStr(TupleDescAttr(RelationGetDescr(table), i)->attname);
-        HeapTuple wanted = SearchSysCacheAttName(relid, name);
-        if (!HeapTupleIsValid(wanted))
-            continue;
-        ListCell *cell;
-        foreach (cell, heaps)
-            copy_column(attributes, lfirst_oid(cell), name, wanted);
-        ReleaseSysCache(wanted);
-    }
-    table_close(table, NoLock);
-    table_close(attributes, RowExclusiveLock);
-    CommandCounterIncrement();
+    copy_columns(relid, heaps, true);
+}
+
+void copy_settings_for_analyze(Oid relid, Oid successor)
+{
+    copy_columns(relid, list_make1_oid(successor), false);
 }
 
 } // namespace pgtrickle::storage

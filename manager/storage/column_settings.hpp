@@ -18,5 +18,8 @@ namespace pgtrickle::storage {
 void copy_column_settings(Oid relid, Oid storage);
 /* Copies them to some of its heaps (OIDs). PostgreSQL frame. */
 void copy_column_settings_to(Oid relid, const List *heaps);
+/* Copies those that ANALYZE uses to another stream table, where columns of the same name may have other types.
+ * PostgreSQL frame. */
+void copy_settings_for_analyze(Oid relid, Oid successor);
 
 } // namespace pgtrickle::storage
