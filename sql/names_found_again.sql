@@ -83,6 +83,16 @@ SELECT * FROM nfa.of_operators ORDER BY id;
 SELECT * FROM nfa.of_aggregates ORDER BY v;
 SELECT pgtrickle.alter_stream_table('nfa.of_defaults', refresh_mode => 'DIFFERENTIAL');
 RESET ROLE;
+-- the_query_is_given_again: its text finds a function that has been created since, as that of a view does
+SET ROLE nfa_owner;
+CREATE FUNCTION nfa_shared.which(anyelement) RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT 'first'$$;
+SELECT pgtrickle.create_stream_table('nfa.' || name, 'SELECT id, nfa_shared.which(id) AS w FROM nfa.t', '520w')
+  FROM unnest('{altered,replaced,kept}'::text[]) name \g /dev/null
+CREATE FUNCTION nfa_shared.which(int) RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT 'second'$$;
+ALTER FOREIGN TABLE nfa.altered OPTIONS (SET query 'SELECT id, nfa_shared.which(id) AS w FROM nfa.t');
+SELECT pgtrickle.create_or_replace_stream_table('nfa.replaced', 'SELECT id, nfa_shared.which(id) AS w FROM nfa.t', '520w');
+SELECT DISTINCT a.w AS altered, r.w AS replaced, k.w AS kept FROM nfa.altered a JOIN nfa.replaced r USING (id) JOIN nfa.kept k USING (id);
+RESET ROLE;
 -- a_type_gets_another_default_operator_class: of a view, UNION compares as before
 CREATE TYPE nfa.size AS ENUM ('small', 'large');
 CREATE TABLE nfa.sized (id int PRIMARY KEY, size nfa.size);

@@ -24,6 +24,7 @@
 #include "fdw/definition/replacement.hpp"
 #include "fdw/definition/retyped_columns.hpp"
 #include "mailbox/mailbox.hpp"
+#include "pg/known_objects.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/relation_row.hpp"
 #include "pg/settings.hpp"
@@ -207,6 +208,23 @@ NewQuery analyzed(Oid relid, const Definition &definition, bool must_be_readable
     return made;
 }
 
+/* Whether the text of `query`, which is that of the present query, means what it meant when that was defined: one of
+ * its names may find a function that was created since, and that fits better. PostgreSQL frame. */
+bool has_same_objects(Oid relid, const Query *query)
+{
+    if (!OidIsValid(definition::view_of(relid)))
+        return true;
+    const KnownObjects present = known_objects_of(definition::query_of(relid)), found = known_objects_of(query);
+    return equal(present.functions, found.functions) && equal(present.types, found.types);
+}
+
+/* Whether the stream table has this query and these settings, if in another spelling. */
+bool has_same_meaning(Oid relid, const NewQuery &made, const std::vector<options::Option> &present)
+{
+    return options_of_meaning(made.options) == options_of_meaning(present) &&
+           call([&] { return has_same_objects(relid, made.query); });
+}
+
 /* Whether one of `query` and the present query has casts written by a user that PostgreSQL has added to the other. The
  * rows are the same, and so is the canonical text, but not what ALTER COLUMN … TYPE of a source makes of it. PostgreSQL
  * frame. */
@@ -254,7 +272,7 @@ void take_new_query(Altered &altered, Oid relid, AlterTableStmt *statement)
     altered.query = made.query;
     altered.columns = made.changes;
     call([&] { change_columns(relid, statement, altered.columns); });
-    altered.is_new_query = options_of_meaning(made.options) != options_of_meaning(altered.old_options);
+    altered.is_new_query = !has_same_meaning(relid, made, altered.old_options);
     if (!altered.is_new_query && call([&] { return has_other_casts(relid, made.query); }))
         altered.recast = made.query;
     std::vector<options::Option> &all = altered.new_options;
@@ -385,7 +403,7 @@ bool has_query(Oid relid, const std::string &text)
     SettingsLevel level;
     call([] { set_for_now("client_min_messages", "error"); });
     const NewQuery made = analyzed(relid, definition, false);
-    return options_of_meaning(made.options) == options_of_meaning(current_options(relid)) &&
+    return has_same_meaning(relid, made, current_options(relid)) &&
            !call([&] { return has_other_casts(relid, made.query); });
 }
 
