@@ -11,6 +11,7 @@
 #include "fdw/monitor/sql_wrapping.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/result_rows.hpp"
+#include "pg/attempt.hpp"
 #include "refresh/code/interpreted_code.hpp"
 #include "refresh/program/missing_index.hpp"
 #include "refresh/program/relation_names.hpp"
@@ -195,6 +196,6 @@ SQL_FUNCTION(pgtrickle_explain_st)
         return locked_stream_table(stream_table_with_texts, name.c_str(), AccessShareLock);
     });
     Rows rows(fcinfo);
-    explain(rows, relid, with_analyze);
+    without_keeping_locks([&] { explain(rows, relid, with_analyze); }); /* as in objection_to() (refresh_mode.cpp) */
     return 0;
 }

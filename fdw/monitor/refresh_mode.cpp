@@ -43,7 +43,8 @@ std::string denial_to(const Definition &definition)
 
 /* Returns the reason why the query cannot be maintained by deltas; empty if it can. Also used for a query
  * whose mode is FULL. The query of one whose code this session may not run is not looked at. One that cannot be
- * analyzed any more, as its owner may have arranged, keeps no other from being listed. */
+ * analyzed any more, as its owner may have arranged, keeps no other from being listed. Nothing is kept locked: a role
+ * that may see the stream table need not be permitted to lock what its query reads. */
 std::string objection_to(const Definition &definition)
 {
     std::string reason;
@@ -52,11 +53,13 @@ std::string objection_to(const Definition &definition)
         return reason.empty() ? "its query may run code of its owner, and is not looked at in this session" : reason;
     }
     const auto failure = attempt([&] {
-        refresh::for_stream_table(definition.relid, "explain", [&] {
-            Query *query = call([&] { return definition::query_of(definition.relid); });
-            auto translated = translate::translate(query, definition.owner);
-            const auto *objection = std::get_if<translate::Objection>(&translated);
-            reason = objection != nullptr ? objection->construct + ". " + objection->why : denial_to(definition);
+        without_keeping_locks([&] {
+            refresh::for_stream_table(definition.relid, "explain", [&] {
+                Query *query = call([&] { return definition::query_of(definition.relid); });
+                auto translated = translate::translate(query, definition.owner);
+                const auto *objection = std::get_if<translate::Objection>(&translated);
+                reason = objection != nullptr ? objection->construct + ". " + objection->why : denial_to(definition);
+            });
         });
     });
     if (failure && failure->sqlstate == ERRCODE_LOCK_NOT_AVAILABLE)

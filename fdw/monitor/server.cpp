@@ -86,7 +86,8 @@ bool is_free_with_indexes(Oid relid)
     return are_free;
 }
 
-/* One that cannot be examined at once, or not at all, is left out. */
+/* One that cannot be examined at once, or not at all, is left out. Nothing is kept locked, as in objection_to()
+ * (refresh_mode.cpp). */
 void add_missing_indexes(Rows &rows, const StreamTableInfo &seen)
 {
     std::vector<Oid> involved = {seen.definition.relid};
@@ -95,9 +96,11 @@ void add_missing_indexes(Rows &rows, const StreamTableInfo &seen)
     std::vector<refresh::MissingIndex> found;
     (void)attempt([&] {
         const BriefWaits brief;
-        if (call([&] { return lock_if_free(involved.data(), static_cast<int>(involved.size())); }) &&
-            refresh::may_run_here(seen.definition.relid) && refresh::has_current_layout(seen.definition.relid))
-            found = refresh::missing_indexes(refresh::compiled_of(seen.definition.relid));
+        without_keeping_locks([&] {
+            if (call([&] { return lock_if_free(involved.data(), static_cast<int>(involved.size())); }) &&
+                refresh::may_run_here(seen.definition.relid) && refresh::has_current_layout(seen.definition.relid))
+                found = refresh::missing_indexes(refresh::compiled_of(seen.definition.relid));
+        });
     });
     for (const refresh::MissingIndex &missing : found)
         rows.oid(seen.definition.relid).oid(missing.source).text(missing.statement).add();

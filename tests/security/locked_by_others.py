@@ -258,7 +258,10 @@ def a_role_without_privileges_keeps_no_stream_table_locked():
 OWN = ["ALTER FOREIGN TABLE {n} RENAME COLUMN n TO m", "ALTER FOREIGN TABLE {n} RENAME TO moved", "ALTER FOREIGN TABLE {n} OPTIONS (SET schedule '500w')",
        "ALTER FOREIGN TABLE {n} OPTIONS (ADD storage_parameters 'fillfactor=70')", "ALTER FOREIGN TABLE {n} SET SCHEMA further",
        "DROP INDEX {n}_id", "DROP INDEX {n}_n", "ALTER INDEX {n}_id DEPENDS ON EXTENSION plpgsql", "CREATE INDEX ON {n} (n, id)", "COMMENT ON COLUMN {n}.n IS 'x'",
-       "ALTER INDEX {n}_id RENAME TO moved", "REINDEX TABLE {n}", "ALTER FOREIGN TABLE {n} ALTER n SET STATISTICS 7", "DROP FOREIGN TABLE {n}"]
+       "ALTER INDEX {n}_id RENAME TO moved", "REINDEX TABLE {n}", "ALTER FOREIGN TABLE {n} ALTER n SET STATISTICS 7", "DROP FOREIGN TABLE {n}",
+       *(f"SELECT * FROM pgtrickle.{look}" for look in (
+           "health_check()", "recommend_refresh_mode()", "recommend_refresh_mode('{n}')", "explain_refresh_mode('{n}')", "explain_st('{n}')",
+           "missing_index_rows(ARRAY['{n}'::regclass::oid])", "refresh_efficiency()", "pgt_status()", "change_buffer_sizes()", "list_sources('{n}')"))]
 
 
 def nothing_is_kept_locked_without_a_privilege():
