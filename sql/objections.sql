@@ -23,6 +23,9 @@ SELECT differential('SELECT id, sum(val) OVER (ORDER BY id ROWS (SELECT 1) PRECE
 SELECT differential('SELECT ctid AS c FROM a');
 SELECT differential('SELECT (r).f1 AS x FROM (SELECT ROW(id, val) AS r FROM a) z');
 
+-- each level doubles the expression of the one below
+SELECT differential(repeat('SELECT id, val + val AS val FROM (', 20) || 'SELECT id, val FROM a' || repeat(') z', 20));
+
 -- equality of another operator class than the default one, which full refreshes use
 CREATE TYPE pair AS (n numeric);
 CREATE TABLE r (id int PRIMARY KEY, r pair);

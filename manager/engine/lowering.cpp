@@ -39,10 +39,17 @@ struct Chain {
     std::vector<Expression> outputs;            /* expressions over the grouping's output columns */
 };
 
+/* Throws OversizedExpression. */
 void compose_all(Chain &chain, const std::vector<Expression> &inner)
 {
-    for (auto &output : chain.outputs)
+    constexpr size_t most_pieces = 10 * Expression::most_pieces;
+    size_t pieces = 0;
+    for (auto &output : chain.outputs) {
         output = output.compose(inner);
+        pieces += output.pieces.size();
+        if (pieces > most_pieces)
+            throw OversizedExpression();
+    }
 }
 
 bool may_fail(const Project &project)

@@ -113,6 +113,10 @@ std::variant<Translation, Objection> translate(const Query *query, Oid owner)
         return translate_expanded(expanded, owner);
     } catch (const Refusal &refusal) {
         return refusal.objection;
+    } catch (const engine::OversizedExpression &) {
+        return Objection{{"query whose expressions are too large",
+                          "Its sub-queries and views repeat the expressions of those that they read.",
+                          "Create a stream table for a part of it, or use refresh_mode 'FULL'."}};
     }
 }
 

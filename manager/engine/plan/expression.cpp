@@ -94,6 +94,8 @@ Expression Expression::around(const std::vector<Expression> &inner) const
             append(result.pieces, std::string("("));
         for (const auto &inner_piece : part.pieces)
             append(result.pieces, inner_piece);
+        if (result.pieces.size() > most_pieces)
+            throw OversizedExpression();
         if (!is_column)
             append(result.pieces, std::string(")"));
         result.may_fail = result.may_fail || part.may_fail;

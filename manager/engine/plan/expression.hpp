@@ -13,11 +13,18 @@
 
 #include <functional>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <variant>
 #include <vector>
 
 namespace pgtrickle::engine {
+
+/* A composition has become too large: each level of nested sub-queries may multiply the expressions of the one below,
+ * b + b over b + b. */
+struct OversizedExpression : std::length_error {
+    OversizedExpression() : std::length_error("the composed expressions of a query are too large") {}
+};
 
 /* How equality of a type relates to its image (the bytes that a user sees). */
 enum class Equality {
@@ -68,6 +75,8 @@ struct Expression {
     int as_column() const;
     /* Whether a slot i is part of the expression, and inner[i] needs a column. */
     bool needs_columns(const std::vector<Expression> &inner) const;
+    /* The following two throw OversizedExpression if the result has more pieces. */
+    static constexpr size_t most_pieces = 100'000;
     /* Returns the expression with each slot i replaced by inner[i]: by a subquery if it needs a column. */
     Expression compose(const std::vector<Expression> &inner) const;
     /* Returns the expression with the text inner[i], parenthesised, in place of each slot i. */
