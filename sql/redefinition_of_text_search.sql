@@ -29,6 +29,24 @@ SELECT ts_equals('ts_of_words'), ts_equals('ts_by_default');
 ALTER TEXT SEARCH DICTIONARY ts_stem (STOPWORDS);
 SELECT * FROM ts_of_words ORDER BY id;
 SELECT ts_equals('ts_of_words'), ts_equals('ts_by_default');
+
+-- configuration and dictionary of each row, also below a view
+CREATE TABLE ts_documents (id int PRIMARY KEY, language regconfig, dictionary regdictionary, body text);
+INSERT INTO ts_documents VALUES (1, 'public.ts_words', 'ts_stem', 'the running cats'), (2, 'simple', 'simple', 'the dogs');
+CREATE VIEW ts_view AS SELECT id, to_tsvector(language, body) AS words FROM ts_documents;
+CREATE FOREIGN TABLE ts_of_language () SERVER pgtrickle
+  OPTIONS (query 'SELECT id, to_tsvector(language, body) AS words FROM ts_documents', schedule '520w');
+CREATE FOREIGN TABLE ts_of_view () SERVER pgtrickle OPTIONS (query 'SELECT id, words FROM ts_view', schedule '520w');
+CREATE FOREIGN TABLE ts_of_dictionary () SERVER pgtrickle
+  OPTIONS (query $$SELECT id, ts_lexize(dictionary, 'the') AS lexemes FROM ts_documents$$, schedule '520w');
+ALTER TEXT SEARCH CONFIGURATION ts_words ALTER MAPPING FOR asciiword WITH simple;
+SELECT * FROM ts_of_language ORDER BY id;
+SELECT ts_equals('ts_of_language'), ts_equals('ts_of_view');
+ALTER TEXT SEARCH CONFIGURATION ts_words ALTER MAPPING FOR asciiword WITH ts_stem;
+ALTER TEXT SEARCH DICTIONARY ts_stem (STOPWORDS = english);
+SELECT * FROM ts_of_dictionary ORDER BY id;
+SELECT ts_equals('ts_of_language'), ts_equals('ts_of_view'), ts_equals('ts_of_dictionary');
+DROP TABLE ts_documents CASCADE;
 DROP TABLE ts_source CASCADE;
 DROP TEXT SEARCH CONFIGURATION ts_words;
 DROP TEXT SEARCH DICTIONARY ts_stem;

@@ -1,8 +1,9 @@
 /*
  * A query that uses an operator or an aggregate depends on the operator or aggregate, and only that depends
  * on its functions; the same is true of a function with a parsed body. So pg_depend is followed from the
- * object up to the rules. It has no rows for pinned objects, such as the dictionary "simple"; for pinned
- * objects, pg_ts_config_map and the stored rules and policies are searched.
+ * object up to the rules. It has no rows for pinned objects, such as the dictionary "simple", nor for a text search
+ * object that an expression computes, as in to_tsvector(t.config, t.body); for these, pg_ts_config_map and the stored
+ * rules and policies are searched.
  */
 #include "definition/indirect_users.hpp"
 
@@ -32,6 +33,7 @@ extern "C" {
 #include "catalog/pg_ts_config_map.h"
 #include "catalog/pg_ts_dict.h"
 #include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/readfuncs.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -83,30 +85,44 @@ void add_configurations_with(List **objects, Oid dictionary)
     table_close(map, AccessShareLock);
 }
 
-bool has_constant(::Node *node, void *context)
+/* Returns whether an argument of the call may be any object of the type. */
+bool has_computed_argument(const FuncExpr *call, Oid type)
+{
+    ListCell *cell;
+    foreach (cell, call->args) {
+        auto *argument = static_cast<::Node *>(lfirst(cell));
+        if (!IsA(argument, Const) && exprType(argument) == type)
+            return true;
+    }
+    return false;
+}
+
+bool may_use(::Node *node, void *context)
 {
     if (node == nullptr)
         return false;
+    auto *object = static_cast<const ObjectAddress *>(context);
+    const Oid type = object->classId == TSConfigRelationId ? REGCONFIGOID : REGDICTIONARYOID;
     if (IsA(node, Const)) {
         auto *constant = reinterpret_cast<Const *>(node);
-        auto *object = static_cast<const ObjectAddress *>(context);
-        const Oid type = object->classId == TSConfigRelationId ? REGCONFIGOID : REGDICTIONARYOID;
         return constant->consttype == type && !constant->constisnull &&
                DatumGetObjectId(constant->constvalue) == object->objectId;
     }
+    if (IsA(node, FuncExpr) && has_computed_argument(castNode(FuncExpr, node), type))
+        return true;
     if (IsA(node, Query))
-        return walk_query(reinterpret_cast<Query *>(node), has_constant, context, 0);
-    return walk_expression(node, has_constant, context);
+        return walk_query(reinterpret_cast<Query *>(node), may_use, context, 0);
+    return walk_expression(node, may_use, context);
 }
 
-/* Returns whether a stored expression or query, a pg_node_tree, names the object. */
-bool names(Datum stored, ObjectAddress *object)
+/* Returns whether a stored expression or query, a pg_node_tree, names the object or may compute it. */
+bool may_use(Datum stored, ObjectAddress *object)
 {
-    return has_constant(static_cast<::Node *>(stringToNode(TextDatumGetCString(stored))), object);
+    return may_use(static_cast<::Node *>(stringToNode(TextDatumGetCString(stored))), object);
 }
 
-/* Returns the relations in the rows of `catalog` whose column `tree` names the object. */
-List *relations_naming(ObjectAddress *object, Oid catalog, AttrNumber relation, AttrNumber tree)
+/* Returns the relations in the rows of `catalog` whose column `tree` names the object or may compute it. */
+List *relations_using(ObjectAddress *object, Oid catalog, AttrNumber relation, AttrNumber tree)
 {
     List *relations = NIL;
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "stored queries", ALLOCSET_DEFAULT_SIZES);
@@ -118,10 +134,10 @@ List *relations_naming(ObjectAddress *object, Oid catalog, AttrNumber relation, 
         if (is_null)
             continue;
         MemoryContext previous = MemoryContextSwitchTo(context);
-        const bool is_named = names(stored, object);
+        const bool is_used = may_use(stored, object);
         MemoryContextSwitchTo(previous);
         MemoryContextReset(context);
-        if (is_named) {
+        if (is_used) {
             const Datum oid = heap_getattr(tuple, relation, RelationGetDescr(table), &is_null);
             relations = lappend_oid(relations, DatumGetObjectId(oid));
         }
@@ -132,16 +148,17 @@ List *relations_naming(ObjectAddress *object, Oid catalog, AttrNumber relation, 
     return relations;
 }
 
-/* Reads all rules and policies, as only a superuser can alter a pinned object, and locks no relation: their owners
- * could delay the statement. */
-List *users_of_pinned(ObjectAddress *object)
+/* Reads all rules and policies, and locks no relation: their owners could delay the statement. */
+List *users_by_expressions(ObjectAddress *object)
 {
     List *users = users_of_views(
-        relations_naming(object, RewriteRelationId, Anum_pg_rewrite_ev_class, Anum_pg_rewrite_ev_action), false);
+        relations_using(object, RewriteRelationId, Anum_pg_rewrite_ev_class, Anum_pg_rewrite_ev_action), false);
     ListCell *cell;
-    foreach (cell, relations_naming(object, PolicyRelationId, Anum_pg_policy_polrelid, Anum_pg_policy_polqual))
+    foreach (cell, relations_using(object, PolicyRelationId, Anum_pg_policy_polrelid, Anum_pg_policy_polqual))
         users = list_concat_unique_oid(users, users_of(RelationRelationId, lfirst_oid(cell), 0, false));
-    foreach (cell, object->classId == TSConfigRelationId ? state::all_stream_tables() : NIL)
+    const bool is_pinned_configuration =
+        object->classId == TSConfigRelationId && IsPinnedObject(object->classId, object->objectId);
+    foreach (cell, is_pinned_configuration ? state::all_stream_tables() : NIL)
         if (is_stream_table(lfirst_oid(cell)) && recorded_configuration(lfirst_oid(cell)) == object->objectId)
             users = list_append_unique_oid(users, lfirst_oid(cell));
     return users;
@@ -156,9 +173,10 @@ List *direct_users(ObjectAddress *object)
 {
     if (object->classId == PolicyRelationId)
         return users_of(RelationRelationId, table_of_policy(object->objectId), 0, false);
-    if (is_of_text_search(object->classId) && IsPinnedObject(object->classId, object->objectId))
-        return users_of_pinned(object);
-    return users_of(object->classId, object->objectId, 0, false);
+    List *users = users_of(object->classId, object->objectId, 0, false);
+    if (is_of_text_search(object->classId))
+        users = list_concat_unique_oid(users, users_by_expressions(object));
+    return users;
 }
 
 } // namespace
