@@ -7,6 +7,8 @@ CREATE TABLE b (id int PRIMARY KEY, a_id int);
 CREATE FUNCTION differential(query text) RETURNS void LANGUAGE sql
   AS $$ SELECT pgtrickle.create_stream_table('objections.st', query, '1m', 'DIFFERENTIAL') $$;
 CREATE FUNCTION steady(int) RETURNS int STABLE LANGUAGE sql AS 'SELECT $1';
+CREATE FUNCTION age_of(since timestamptz, until timestamptz DEFAULT now()) RETURNS interval IMMUTABLE LANGUAGE sql AS 'SELECT until - since';
+CREATE FUNCTION added(int, int DEFAULT steady(1), int DEFAULT 5) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 + $2 + $3';
 
 -- expressions that change without a source
 SELECT differential('SELECT id, random() AS r FROM a');
@@ -16,6 +18,12 @@ SELECT differential('SELECT id, CURRENT_USER AS who FROM a');
 SELECT differential('SELECT id, objections.steady(val) AS s FROM a');
 SELECT differential('SELECT id, grp::timetz AS d FROM a');
 SELECT differential('SELECT id, jsonb_path_exists_tz(to_jsonb(grp), ''$ ? (@.datetime() < "12:30:00+02".datetime())'') AS e FROM a');
+
+-- defaults of arguments that a call omits
+SELECT differential('SELECT id, objections.age_of(at) AS age FROM a');
+SELECT differential('SELECT a.id FROM a, objections.age_of(since => a.at) AS age WHERE age > interval ''1 day''');
+SELECT differential('SELECT id, objections.added(val) AS s FROM a');
+SELECT pgtrickle.create_stream_table('objections.given', 'SELECT id, age_of(until => ''2024-01-02 00:00+00'', since => at) AS age, added(val, 1) AS s FROM a', '1m', 'DIFFERENTIAL');
 
 -- constructs of the query
 SELECT differential('SELECT id FROM a ORDER BY id LIMIT -3');

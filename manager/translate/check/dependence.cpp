@@ -16,6 +16,7 @@ extern "C" {
 #include "catalog/pg_aggregate.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
+#include "optimizer/clauses.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
@@ -118,10 +119,21 @@ void note_contents(Search *search, Oid type, Direction direction)
     }
 }
 
+/* Returns the arguments of a call, with the defaults of those that it omits, which only the planner adds. */
+List *all_arguments(FuncExpr *call)
+{
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(call->funcid));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for function %u", call->funcid);
+    List *arguments = expand_function_arguments(call->args, false, call->funcresulttype, tuple);
+    ReleaseSysCache(tuple);
+    return arguments;
+}
+
 List *arguments_of(Node *node)
 {
     if (IsA(node, FuncExpr))
-        return castNode(FuncExpr, node)->args;
+        return all_arguments(castNode(FuncExpr, node));
     if (IsA(node, OpExpr))
         return castNode(OpExpr, node)->args;
     if (IsA(node, Aggref))
@@ -336,6 +348,8 @@ bool visit(Node *node, void *context)
         note_json(search, json_work(node));
         break;
     }
+    if (IsA(node, FuncExpr))
+        return walk_expression(reinterpret_cast<Node *>(all_arguments(castNode(FuncExpr, node))), visit, context);
     return walk_expression(node, visit, context);
 }
 
