@@ -8,6 +8,7 @@ CREATE FUNCTION differential(query text) RETURNS void LANGUAGE sql
   AS $$ SELECT pgtrickle.create_stream_table('objections.st', query, '1m', 'DIFFERENTIAL') $$;
 CREATE FUNCTION steady(int) RETURNS int STABLE LANGUAGE sql AS 'SELECT $1';
 CREATE FUNCTION age_of(since timestamptz, until timestamptz DEFAULT now()) RETURNS interval IMMUTABLE LANGUAGE sql AS 'SELECT until - since';
+CREATE FUNCTION age_in_days(date, date DEFAULT 'now'::text::date) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $2 - $1';
 CREATE FUNCTION added(int, int DEFAULT steady(1), int DEFAULT 5) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 + $2 + $3';
 
 -- expressions that change without a source
@@ -22,6 +23,7 @@ SELECT differential('SELECT id, jsonb_path_exists_tz(to_jsonb(grp), ''$ ? (@.dat
 -- defaults of arguments that a call omits
 SELECT differential('SELECT id, objections.age_of(at) AS age FROM a');
 SELECT differential('SELECT a.id FROM a, objections.age_of(since => a.at) AS age WHERE age > interval ''1 day''');
+SELECT differential('SELECT id, objections.age_in_days(grp::date) AS days FROM a');
 SELECT differential('SELECT id, objections.added(val) AS s FROM a');
 SELECT pgtrickle.create_stream_table('objections.given', 'SELECT id, age_of(until => ''2024-01-02 00:00+00'', since => at) AS age, added(val, 1) AS s FROM a', '1m', 'DIFFERENTIAL');
 

@@ -37,6 +37,7 @@ struct Search {
     Node *node;                          /* the node whose functions are being examined */
     const RangeTblFunction *from_item;   /* the last FROM item seen */
     List *types[2];                      /* types (OIDs) whose contents are noted, by direction */
+    bool is_in_default;                  /* in the default of an argument, where texts are not checked */
 };
 
 enum class Direction { input, output };
@@ -285,7 +286,7 @@ void note_function(Search *search, Oid function, Direction direction, Oid contai
 /* Adds the dependencies of reading a text as a value; the clock is not one of them if the text is checked. */
 void note_read(Search *search, const CoerceViaIO *cast)
 {
-    if (has_checked_text(cast))
+    if (!search->is_in_default && has_checked_text(cast))
         note_settings_of_reading(search, cast->resulttype);
     else
         note_type(search, cast->resulttype, Direction::input);
@@ -306,6 +307,25 @@ void note_json(Search *search, const JsonWork &work)
         search->found.settings |= on_time_zone | on_template;
     if (work.mixes_times)
         note_volatility(search, Volatility::now, InvalidOid);
+}
+
+bool visit(Node *node, void *context);
+
+/* Visits the defaults of the arguments that a call omits. */
+void visit_defaults(Search *search, FuncExpr *call)
+{
+    List *given = NIL;
+    ListCell *cell;
+    foreach (cell, call->args) {
+        void *argument = lfirst(cell);
+        given = lappend(given, IsA(argument, NamedArgExpr) ? castNode(NamedArgExpr, argument)->arg : argument);
+    }
+    const bool was_in_default = search->is_in_default;
+    search->is_in_default = true;
+    foreach (cell, all_arguments(call))
+        if (!list_member_ptr(given, lfirst(cell)))
+            (void)visit(static_cast<Node *>(lfirst(cell)), search);
+    search->is_in_default = was_in_default;
 }
 
 bool visit(Node *node, void *context)
@@ -349,7 +369,7 @@ bool visit(Node *node, void *context)
         break;
     }
     if (IsA(node, FuncExpr))
-        return walk_expression(reinterpret_cast<Node *>(all_arguments(castNode(FuncExpr, node))), visit, context);
+        visit_defaults(search, castNode(FuncExpr, node));
     return walk_expression(node, visit, context);
 }
 
@@ -378,7 +398,7 @@ bool reads_uncaptured(Node *node, void *context)
 
 Dependence dependence_of(Query *query)
 {
-    Search search = {{}, query, nullptr, reinterpret_cast<Node *>(query), nullptr, {}};
+    Search search = {{}, query, nullptr, reinterpret_cast<Node *>(query), nullptr, {}, false};
     (void)walk_calls(query, visit, &search);
     return search.found;
 }
