@@ -27,6 +27,16 @@ SELECT differential('SELECT id, objections.age_in_days(grp::date) AS days FROM a
 SELECT differential('SELECT id, objections.added(val) AS s FROM a');
 SELECT pgtrickle.create_stream_table('objections.given', 'SELECT id, age_of(until => ''2024-01-02 00:00+00'', since => at) AS age, added(val, 1) AS s FROM a', '1m', 'DIFFERENTIAL');
 
+-- defaults whose calls omit arguments, twice on each of many levels
+CREATE FUNCTION older_0(timestamptz DEFAULT now()) RETURNS timestamptz IMMUTABLE LANGUAGE sql AS 'SELECT $1';
+DO $$ BEGIN
+  FOR n IN 1 .. 40 LOOP
+    EXECUTE format('CREATE FUNCTION older_%s(timestamptz DEFAULT objections.older_%s(), timestamptz DEFAULT objections.older_%2$s()) '
+                   'RETURNS timestamptz IMMUTABLE LANGUAGE sql AS ''SELECT $1''', n, n - 1);
+  END LOOP;
+END $$;
+SELECT differential('SELECT id, objections.older_40() AS at FROM a');
+
 -- constructs of the query
 SELECT differential('SELECT id FROM a ORDER BY id LIMIT -3');
 SELECT differential('SELECT id, sum(val) OVER (ORDER BY id ROWS (SELECT 1) PRECEDING) AS s FROM a');

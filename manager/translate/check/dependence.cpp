@@ -38,6 +38,7 @@ struct Search {
     const RangeTblFunction *from_item;   /* the last FROM item seen */
     List *types[2];                      /* types (OIDs) whose contents are noted, by direction */
     bool is_in_default;                  /* in the default of an argument, where texts are not checked */
+    List *defaulted[FUNC_MAX_ARGS];      /* functions (OIDs) whose default of an argument was visited, by its place */
 };
 
 enum class Direction { input, output };
@@ -121,12 +122,12 @@ void note_contents(Search *search, Oid type, Direction direction)
 }
 
 /* Returns the arguments of a call, with the defaults of those that it omits, which only the planner adds. */
-List *all_arguments(FuncExpr *call)
+List *all_arguments(List *given, Oid function, Oid result_type)
 {
-    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(call->funcid));
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
     if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "cache lookup failed for function %u", call->funcid);
-    List *arguments = expand_function_arguments(call->args, false, call->funcresulttype, tuple);
+        elog(ERROR, "cache lookup failed for function %u", function);
+    List *arguments = expand_function_arguments(given, false, result_type, tuple);
     ReleaseSysCache(tuple);
     return arguments;
 }
@@ -134,7 +135,8 @@ List *all_arguments(FuncExpr *call)
 List *arguments_of(Node *node)
 {
     if (IsA(node, FuncExpr))
-        return all_arguments(castNode(FuncExpr, node));
+        return all_arguments(castNode(FuncExpr, node)->args, castNode(FuncExpr, node)->funcid,
+                             castNode(FuncExpr, node)->funcresulttype);
     if (IsA(node, OpExpr))
         return castNode(OpExpr, node)->args;
     if (IsA(node, Aggref))
@@ -311,20 +313,26 @@ void note_json(Search *search, const JsonWork &work)
 
 bool visit(Node *node, void *context);
 
-/* Visits the defaults of the arguments that a call omits. */
-void visit_defaults(Search *search, FuncExpr *call)
+/* Visits the defaults of the arguments that a call omits. Each is visited once: defaults whose calls omit arguments
+ * may contain one another many times, at each level. */
+void visit_defaults(Search *search, List *arguments, Oid function, Oid result_type)
 {
     List *given = NIL;
     ListCell *cell;
-    foreach (cell, call->args) {
+    foreach (cell, arguments) {
         void *argument = lfirst(cell);
         given = lappend(given, IsA(argument, NamedArgExpr) ? castNode(NamedArgExpr, argument)->arg : argument);
     }
     const bool was_in_default = search->is_in_default;
     search->is_in_default = true;
-    foreach (cell, all_arguments(call))
-        if (!list_member_ptr(given, lfirst(cell)))
-            (void)visit(static_cast<Node *>(lfirst(cell)), search);
+    List *all = all_arguments(arguments, function, result_type);
+    foreach (cell, all) {
+        List **functions = &search->defaulted[foreach_current_index(cell)];
+        if (list_member_ptr(given, lfirst(cell)) || list_member_oid(*functions, function))
+            continue;
+        *functions = lappend_oid(*functions, function);
+        (void)visit(static_cast<Node *>(lfirst(cell)), search);
+    }
     search->is_in_default = was_in_default;
 }
 
@@ -368,8 +376,10 @@ bool visit(Node *node, void *context)
         note_json(search, json_work(node));
         break;
     }
-    if (IsA(node, FuncExpr))
-        visit_defaults(search, castNode(FuncExpr, node));
+    if (const auto *call = IsA(node, FuncExpr) ? castNode(FuncExpr, node) : nullptr)
+        visit_defaults(search, call->args, call->funcid, call->funcresulttype);
+    if (const auto *call = IsA(node, WindowFunc) ? castNode(WindowFunc, node) : nullptr)
+        visit_defaults(search, call->args, call->winfnoid, call->wintype);
     return walk_expression(node, visit, context);
 }
 
@@ -398,7 +408,7 @@ bool reads_uncaptured(Node *node, void *context)
 
 Dependence dependence_of(Query *query)
 {
-    Search search = {{}, query, nullptr, reinterpret_cast<Node *>(query), nullptr, {}, false};
+    Search search = {{}, query, nullptr, reinterpret_cast<Node *>(query), nullptr, {}, false, {}};
     (void)walk_calls(query, visit, &search);
     return search.found;
 }
