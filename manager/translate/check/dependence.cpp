@@ -376,10 +376,13 @@ bool visit(Node *node, void *context)
         note_json(search, json_work(node));
         break;
     }
-    if (const auto *call = IsA(node, FuncExpr) ? castNode(FuncExpr, node) : nullptr)
+    if (IsA(node, FuncExpr)) {
+        const auto *call = castNode(FuncExpr, node);
         visit_defaults(search, call->args, call->funcid, call->funcresulttype);
-    if (const auto *call = IsA(node, WindowFunc) ? castNode(WindowFunc, node) : nullptr)
+    } else if (IsA(node, WindowFunc)) {
+        const auto *call = castNode(WindowFunc, node);
         visit_defaults(search, call->args, call->winfnoid, call->wintype);
+    }
     return walk_expression(node, visit, context);
 }
 
@@ -415,11 +418,12 @@ Dependence dependence_of(Query *query)
 
 const char *volatile_name(const Dependence &found)
 {
-    if (!OidIsValid(found.function) && IsA(found.node, SQLValueFunction))
-        return deparse_expression(found.node, NIL, false, false);
     if (!OidIsValid(found.function))
-        return IsA(found.node, NextValueExpr) ? "nextval()"
-                                              : "JSON path that compares times with and without time zone";
+        switch (nodeTag(found.node)) {
+        case T_NextValueExpr: return "nextval()";
+        case T_SQLValueFunction: return deparse_expression(found.node, NIL, false, false);
+        default: return "JSON path that compares times with and without time zone";
+        }
     const char *name = get_func_name(found.function);
     const Oid schema = get_func_namespace(found.function);
     if (found.function < FirstNormalObjectId)
