@@ -390,14 +390,29 @@ SchemaUse use_of_schema(Oid relid, Oid schema)
 
 namespace {
 
-/* Returns what name() returns for each object that depends on the column; names that are null are left out. */
+int by_object(const ListCell *a, const ListCell *b)
+{
+    const auto &left = *static_cast<FormData_pg_depend *>(lfirst(a));
+    const auto &right = *static_cast<FormData_pg_depend *>(lfirst(b));
+    return left.objid < right.objid ? -1 : left.objid > right.objid;
+}
+
+/* Returns what name() returns for each object that depends on the column, in the order in which they were created;
+ * names that are null are left out. */
 List *names_of_dependents(Oid relid, AttrNumber column, const char *(*name)(const FormData_pg_depend &))
 {
-    List *names = NIL;
+    List *dependents = NIL, *names = NIL;
     visit_dependents(RelationRelationId, relid, [&](const FormData_pg_depend &form) {
-        if (const char *found = form.refobjsubid == column ? name(form) : nullptr)
-            names = lappend(names, const_cast<char *>(found));
+        if (form.refobjsubid != column)
+            return;
+        auto *dependent = static_cast<FormData_pg_depend *>(palloc(sizeof(form)));
+        *dependent = form;
+        dependents = lappend(dependents, dependent);
     });
+    list_sort(dependents, by_object);
+    for (int i = 0; i < list_length(dependents); i++)
+        if (const char *found = name(*static_cast<FormData_pg_depend *>(list_nth(dependents, i))))
+            names = lappend(names, const_cast<char *>(found));
     return names;
 }
 
