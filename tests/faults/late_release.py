@@ -54,10 +54,10 @@ def begin_to_capture():
     return refresh
 
 
-def end(refresh):
+def end(statement):
     late.unlink()
-    refresh.join()
-    refresh.session.close()
+    statement.join()
+    statement.session.close()
 
 
 def wait_until_fresh_waits_until_the_definition_is_known():
@@ -78,12 +78,93 @@ def wait_until_fresh_waits_until_the_definition_is_known():
     assert db.run("TABLE kept") == [(2,)]
     assert waiter.rows == [(True,)], waiter.rows
     assert was_waiting
+    db.run("DROP TABLE source CASCADE")
     for session in (observer, writer.session):
         session.close()
 
 
+# Statements without a lock of a source, after each of which one of the queries has another answer.
+REDEFINED = """
+CREATE OR REPLACE FUNCTION inlined(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 + 1000'
+CREATE OR REPLACE FUNCTION called(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 + 1000; END'
+CREATE OR REPLACE FUNCTION inner_one(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 + 1000; END'
+CREATE OR REPLACE FUNCTION of_operator(int, int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 * 1000 + $2; END'
+CREATE OR REPLACE FUNCTION of_cast(pair) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN ($1).a + 1000; END'
+CREATE OR REPLACE FUNCTION of_aggregate(int, int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 + 10 * $2; END'
+CREATE OR REPLACE VIEW seen AS SELECT v + 1000 AS v FROM source
+ALTER FUNCTION with_setting(int) SET DateStyle = 'German'
+ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'
+ALTER TYPE pair RENAME ATTRIBUTE a TO b
+ALTER TEXT SEARCH CONFIGURATION words ALTER MAPPING FOR asciiword WITH english_stem
+""".strip().splitlines()
+QUERIES = {
+    "of_inlined": "SELECT inlined(v) AS v FROM source", "of_called": "SELECT called(v) AS v FROM source",
+    "of_outer": "SELECT outer_one(v) AS v FROM source", "of_operator": "SELECT v @+@ 1 AS v FROM source",
+    "of_cast": "SELECT (ROW(v)::pair)::int AS v FROM source", "of_aggregate": "SELECT v % 2 AS k, collected(v) AS v FROM source GROUP BY v % 2",
+    "of_view": "SELECT v FROM seen", "of_setting": "SELECT with_setting(v) AS v FROM source",
+    "of_mood": "SELECT enum_first(NULL::mood)::text || v AS v FROM source", "of_pair": "SELECT to_jsonb(ROW(v)::pair) AS v FROM source",
+    "of_words": "SELECT to_tsvector('words', 'running ' || v)::text AS v FROM source",
+}
+MEANINGS = """
+CREATE TABLE source (v int);
+INSERT INTO source SELECT generate_series(1, 5);
+CREATE TABLE statement_number (n int);
+CREATE TYPE mood AS ENUM ('sad', 'ok');
+CREATE TYPE pair AS (a int);
+CREATE FUNCTION inlined(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 + 1';
+CREATE FUNCTION called(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 + 1; END';
+CREATE FUNCTION inner_one(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 + 1; END';
+CREATE FUNCTION outer_one(int) RETURNS int IMMUTABLE LANGUAGE sql RETURN inner_one($1);
+CREATE FUNCTION of_operator(int, int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 * 10 + $2; END';
+CREATE OPERATOR @+@ (FUNCTION = of_operator, LEFTARG = int, RIGHTARG = int);
+CREATE FUNCTION of_cast(pair) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN ($1).a + 1; END';
+CREATE CAST (pair AS int) WITH FUNCTION of_cast(pair);
+CREATE FUNCTION of_aggregate(int, int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 + $2; END';
+CREATE AGGREGATE collected(int) (SFUNC = of_aggregate, STYPE = int, INITCOND = 0);
+CREATE VIEW seen AS SELECT v FROM source;
+CREATE FUNCTION with_setting(int) RETURNS text IMMUTABLE LANGUAGE plpgsql SET DateStyle = 'ISO' AS $$BEGIN RETURN date '2024-01-01' + $1; END$$;
+CREATE TEXT SEARCH CONFIGURATION words (COPY = simple);
+"""
+
+
+def differences(name):
+    query = QUERIES[name]
+    return db.run(f"((TABLE {name}) EXCEPT ALL ({query})) UNION ALL (({query}) EXCEPT ALL (TABLE {name}))")
+
+
+def a_refresh_applies_no_meaning_that_has_been_replaced():
+    """The refreshing session has compiled the queries before."""
+    db.run(MEANINGS)
+    db.run("SET pg_trickle.max_staleness = 0")
+    for name, query in QUERIES.items():
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, '520w')", name, query)
+    wrong, refreshing = [], db.connect()
+    refreshing.cursor().execute("SET client_min_messages = error")
+    for number, statement in enumerate(REDEFINED):
+        for name in QUERIES:
+            db.run(f"INSERT INTO source VALUES ({number + 6})")
+            refreshing.cursor().execute(f"SELECT pgtrickle.refresh_stream_table('{name}')")
+        session = db.connect()
+        session.cursor().execute(f"LOAD '{server.folder}/late_commit.so'")
+        late.write_text("")
+        changed = Statement(session, f"INSERT INTO statement_number VALUES ({number}); {statement}")
+        db.wait_for("SELECT max(n) FROM statement_number", number)
+        db.run("INSERT INTO source VALUES (-1)")
+        for name in QUERIES:
+            reader = Statement(refreshing, f"SELECT pgtrickle.refresh_stream_table('{name}')")
+            reader.await_wait_or_end()
+            if reader.is_alive():
+                break
+        end(changed)
+        reader.join()
+        db.run("INSERT INTO source VALUES (-2)")
+        wrong += [(statement, name, len(found)) for name in QUERIES if (found := differences(name))]
+    refreshing.close()
+    assert not wrong, wrong
+
+
 try:
-    run_cases([wait_until_fresh_waits_until_the_definition_is_known])
+    run_cases([wait_until_fresh_waits_until_the_definition_is_known, a_refresh_applies_no_meaning_that_has_been_replaced])
 finally:
     late.unlink(missing_ok=True)
     server.destroy()
