@@ -15,7 +15,7 @@
 #include "fdw/sql/arguments.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/attempt.hpp"
-#include "pg/lock_chain.hpp"
+#include "pg/commit_end.hpp"
 #include "pg/settings.hpp"
 #include "refresh/batch/excluded_members.hpp"
 
@@ -23,7 +23,6 @@ extern "C" {
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "storage/latch.h"
-#include "storage/lock.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
@@ -72,18 +71,6 @@ void pause(Oid relid, int64_t rest_ms)
            .hint = explanation.hint});
 }
 
-/* Whether the last refresh has sent its invalidations, which its transaction does before it releases the lock of the
- * refresh, and after the stream table is current. Without them, this process may know an older definition, which has
- * other sources captured. A transaction that is still in progress is one of a later refresh. PostgreSQL frame. */
-bool has_sent_invalidations(Oid relid)
-{
-    const LOCKTAG tag = state::refresh_lock(relid);
-    if (LockAcquire(&tag, RowShareLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
-        return holders_of(tag).length > 0;
-    LockRelease(&tag, RowShareLock, false);
-    return true;
-}
-
 /* Waits until the stream table is current. Returns false if that takes longer than `limit_ms`, with a warning if it is
  * not only a matter of time. PostgreSQL frame. */
 bool wait_until_current(Oid relid, int64_t limit_ms)
@@ -107,14 +94,13 @@ bool wait_until_current(Oid relid, int64_t limit_ms)
     return true;
 }
 
-/* As wait_until_current(), also for the definition, for which there is no limit: only the end of a commit is left. */
+/* As wait_until_current(), also for the definition, which a refresh may have changed: the stream table is current
+ * before the refresh has sent its invalidations. PostgreSQL frame. */
 bool wait_until_fresh(Oid relid, int64_t limit_ms)
 {
-    constexpr int moment_ms = 1;
     if (!wait_until_current(relid, limit_ms))
         return false;
-    while (!has_sent_invalidations(relid))
-        pause(relid, moment_ms);
+    await_invalidations_under(state::refresh_lock(relid));
     return true;
 }
 

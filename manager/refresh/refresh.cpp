@@ -291,6 +291,7 @@ std::vector<Outcome> refresh_members(Batch &batch, const BatchRequest &request, 
     require_still_captured(batch);
     exclude_held(batch, request);
     run_members_until_done(batch, request);
+    await_watched_trees(batch);
     call([] { AcceptInvalidationMessages(); });
     /* Each statement has been planned with the catalogs as of the invalidations that have arrived here. */
     if (has_older_snapshot || SharedInvalidMessageCounter != invalidations) {

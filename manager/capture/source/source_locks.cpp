@@ -13,6 +13,7 @@
 #include "capture/source/source_rows.hpp"
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
+#include "pg/commit_end.hpp"
 
 extern "C" {
 #include "miscadmin.h"
@@ -106,6 +107,12 @@ void lock_inheritance_tree(Oid source)
 {
     if (is_table(source))
         lock_tree(source, ShareLock);
+}
+
+void await_added_relations(Oid source)
+{
+    if (is_table(source))
+        await_invalidations_under(lock_of_tree(source));
 }
 
 bool lock_inheritance_tree_if_free(Oid source)

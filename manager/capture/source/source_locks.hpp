@@ -26,6 +26,9 @@ void wait_for_writers(const List *relations);
 void lock_inheritance_tree(Oid source);
 bool lock_inheritance_tree_if_free(Oid source);
 void unlock_inheritance_tree(Oid source);
+/* As lock_inheritance_tree(), for ATTACH statements of transactions that are visible: returns once the caches of this
+ * process know what they have added. Keeps nothing locked. */
+void await_added_relations(Oid source);
 /* Waits, to the end of the transaction, for the refreshes that read an ancestor of `child`, which has got rows with it.
  * A source that is not captured counts, too: the steps of a refresh read it one after the other. */
 void lock_out_refreshes(Oid child);

@@ -57,13 +57,18 @@ inline const PGPROC *process_of(const VirtualTransactionId &holder)
 #endif
 }
 
-/* Whether the holder of a lock is a prepared transaction, which may still have the id of the session that
- * prepared it. */
-inline bool is_prepared(const VirtualTransactionId &holder)
+/* Returns the transaction id of the holder of a lock if it is a prepared transaction, which may still have the id of
+ * the session that prepared it; InvalidTransactionId if it is not. */
+inline TransactionId prepared_xid(const VirtualTransactionId &holder)
 {
     bool has_more = false;
-    return VirtualTransactionIdIsRecoveredPreparedXact(holder) ||
-           TransactionIdIsValid(TwoPhaseGetXidByVirtualXID(holder, &has_more));
+    return VirtualTransactionIdIsRecoveredPreparedXact(holder) ? holder.localTransactionId
+                                                               : TwoPhaseGetXidByVirtualXID(holder, &has_more);
+}
+
+inline bool is_prepared(const VirtualTransactionId &holder)
+{
+    return TransactionIdIsValid(prepared_xid(holder));
 }
 
 /* Whether this process holds the lock in this mode. */

@@ -206,13 +206,29 @@ bool lock_tree_of(Oid source, const Batch &batch, const BatchRequest &request)
     return true;
 }
 
+/* Returns the tree that statements which are planned from here on read; if it changes afterwards, a later one. The
+ * catalogs show a relation that was added before plans contain it. */
+List *tree_to_watch(Oid source)
+{
+    return call([=] {
+        List *tree = capture::tree_of(source, NoLock);
+        for (;;) {
+            capture::await_added_relations(source);
+            List *known = capture::tree_of(source, NoLock);
+            if (equal(known, tree))
+                return tree;
+            tree = known;
+        }
+    });
+}
+
 /* Returns a source whose tree another transaction has locked, or InvalidOid. */
 Oid lock_trees(Batch &batch, const BatchRequest &request)
 {
     const std::set<Oid> watched = sources_to_watch(batch);
     for (const Oid source : sources_of(batch.members))
         if (watched.count(source) != 0)
-            batch.watched_trees.push_back({source, call([=] { return capture::tree_of(source, NoLock); })});
+            batch.watched_trees.push_back({source, tree_to_watch(source)});
     for (const Oid source : sources_of(batch.members)) {
         if (watched.count(source) != 0)
             continue;
@@ -308,6 +324,12 @@ TimestampTz Batch::as_of(Oid relid) const
         if (member.compiled->relid() == relid && member.outcome.data_timestamp != 0)
             return member.outcome.data_timestamp;
     return DT_NOEND;
+}
+
+void await_watched_trees(const Batch &batch)
+{
+    for (const WatchedTree &watched : batch.watched_trees)
+        call([&] { capture::await_added_relations(watched.source); });
 }
 
 void require_watched_trees(const Batch &batch)

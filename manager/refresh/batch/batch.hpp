@@ -69,6 +69,9 @@ Batch lock_batch(const BatchRequest &request, capture::ReadLocks &logs);
 /* Keeps the logs locked to the end of the transaction that members read which have started from nothing. The trimmer
  * goes by committed frontiers: an older one of a member needs all that its new frontier does, but these have none. */
 void keep_logs_of_new_contents(const Batch &batch);
+/* Waits until this process knows the relations of watched trees whose rows the snapshot shows. To be called before
+ * require_watched_trees(). */
+void await_watched_trees(const Batch &batch);
 /* Raises 40001 if a partition or child of a watched source was added or removed since lock_batch(): the members may
  * have been computed from rows of before and after that. To be called after the last statement under the snapshot. */
 void require_watched_trees(const Batch &batch);

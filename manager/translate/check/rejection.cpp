@@ -164,7 +164,7 @@ Rejection rejection_for(const Search &search)
     switch (search.ground) {
     case Ground::too_many_columns:
         return {ERRCODE_TOO_MANY_COLUMNS,
-                "a stream table can have at most " + std::to_string(engine::most_columns) + " columns",
+                std::string("a stream table can have at most ") + std::to_string(engine::most_columns) + " columns",
                 "Its storage may need a column of its own, and a table has at most 1600.",
                 "Select fewer columns, or combine some of them into an array or a composite value.", -1};
     case Ground::statement:
