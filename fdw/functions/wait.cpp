@@ -15,7 +15,7 @@
 #include "fdw/sql/arguments.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/attempt.hpp"
-#include "pg/commit_end.hpp"
+#include "pg/lock_chain.hpp"
 #include "pg/settings.hpp"
 #include "refresh/batch/excluded_members.hpp"
 

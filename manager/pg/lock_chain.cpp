@@ -4,11 +4,13 @@
 
 extern "C" {
 #include "miscadmin.h"
+#include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 }
@@ -66,6 +68,25 @@ bool has_been_idle(const PGPROC *process, int idle_ms)
                TimestampDifferenceExceeds(status.st_state_start_timestamp, now, idle_ms);
     }
     return false;
+}
+
+/* A transaction of a session that has ended is among the holders of no lock any more. */
+bool may_be_in_progress(const VirtualTransactionId &holder)
+{
+    const TransactionId xid = prepared_xid(holder);
+    return !TransactionIdIsValid(xid) || TransactionIdIsInProgress(xid);
+}
+
+/* Whether nothing but a transaction that has ended excludes this one from the lock. */
+bool is_held_by_ended_transaction(const LOCKTAG &tag)
+{
+    if (LockAcquire(&tag, ShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL) {
+        LockRelease(&tag, ShareLock, false);
+        return false;
+    }
+    int count = 0;
+    const VirtualTransactionId *holders = GetLockConflicts(&tag, ShareLock, &count);
+    return std::none_of(holders, holders + count, may_be_in_progress);
 }
 
 } // namespace
@@ -145,6 +166,17 @@ bool is_held_by_idle_transaction(const LOCKTAG &tag, int idle_ms)
             return true;
     }
     return false;
+}
+
+void await_invalidations_under(const LOCKTAG &tag)
+{
+    constexpr long pause_ms = 1;
+    while (is_held_by_ended_transaction(tag)) {
+        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, pause_ms, PG_WAIT_EXTENSION);
+        ResetLatch(MyLatch);
+        CHECK_FOR_INTERRUPTS();
+    }
+    AcceptInvalidationMessages();
 }
 
 } // namespace pgtrickle

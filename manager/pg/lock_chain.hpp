@@ -45,4 +45,11 @@ LockChain holders_of(const LOCKTAG &tag);
  * the lock table is locked for a moment. */
 bool is_held_by_idle_transaction(const LOCKTAG &tag, int idle_ms);
 
+/* Waits until the invalidations of all visible transactions that have taken the lock in ExclusiveLock, and kept it to
+ * their ends, have arrived here. A commit becomes visible first; then it sends its invalidations, and then it releases
+ * its locks. In between, a snapshot shows what it has written, and the caches of this process, with all that was
+ * compiled from them, do not. Such a wait ends soon, as the other process waits for nothing; transactions in progress
+ * are not waited for. */
+void await_invalidations_under(const LOCKTAG &tag);
+
 } // namespace pgtrickle

@@ -13,7 +13,7 @@
 #include "capture/source/source_rows.hpp"
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
-#include "pg/commit_end.hpp"
+#include "pg/lock_chain.hpp"
 
 extern "C" {
 #include "miscadmin.h"
