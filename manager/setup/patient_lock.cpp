@@ -11,11 +11,13 @@ extern "C" {
 #include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "utils/guc.h"
+#include "utils/timeout.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 }
 
 #include <algorithm>
+#include <csignal>
 
 namespace pgtrickle::setup {
 
@@ -23,7 +25,7 @@ namespace {
 
 constexpr int first_attempt_ms = 10;
 /* In times deadlock_timeout. Of the processes of a deadlock, another one finds it first and fails: the caller has more
- * to lose than a statement that has just begun. */
+ * to lose than a statement that waits. */
 constexpr int longest_attempt = 3;
 constexpr int deadlock_timeout = 2;
 constexpr int pause_per_attempt = 8;
@@ -39,21 +41,77 @@ void set_deadlock_timeout(int value_ms)
                             true, 0, false);
 }
 
-/* Returns whether a holder of a lock on the relation waits for this transaction. PostgreSQL frame. */
+/* Holders of a lock that wait for this transaction, as is_deadlock() has found them. */
+struct FoundHolders {
+    static constexpr int limit = 16;
+    int pids[limit];
+    VirtualTransactionId transactions[limit];
+    volatile sig_atomic_t count;
+};
+
+FoundHolders &found_holders() noexcept
+{
+    static FoundHolders found;
+    return found;
+}
+
+/* Returns whether holders of a lock on the relation wait for this transaction. PostgreSQL frame. */
 bool is_deadlock(Oid relation)
 {
     LOCKTAG tag;
     SET_LOCKTAG_RELATION(tag, MyDatabaseId, relation);
     int count = 0;
     VirtualTransactionId *holders = GetLockConflicts(&tag, AccessExclusiveLock, &count);
-    bool is_found = false;
-    for (int i = 0; i < count && !is_found; i++) {
+    FoundHolders &found = found_holders();
+    found.count = 0;
+    for (int i = 0; i < count && found.count < FoundHolders::limit; i++) {
         const PGPROC *process = is_prepared(holders[i]) ? nullptr : process_of(holders[i]);
-        is_found = process != nullptr && waits_for_me(process->pid);
+        const int pid = process != nullptr ? process->pid : 0;
+        if (pid == 0 || !waits_for_me(pid))
+            continue;
+        found.pids[found.count] = pid;
+        found.transactions[found.count] = holders[i];
+        found.count = found.count + 1;
     }
     pfree(holders);
-    return is_found;
+    return found.count > 0;
 }
+
+/* Runs in a signal handler. */
+extern "C" void pgtrickle_ask_holders()
+{
+    const FoundHolders &found = found_holders();
+    for (int i = 0; i < found.count && MyProc->waitStatus == PROC_WAIT_STATUS_WAITING; i++)
+        ask_for_deadlock_check(found.pids[i], found.transactions[i]);
+}
+
+/* While it exists and this process waits for a lock, the holders that is_deadlock() has found look for a deadlock again
+ * and again. PostgreSQL does so once in each wait, and theirs have lasted longer: this process would be the victim. */
+class AskedHolders {
+  public:
+    AskedHolders()
+    {
+        if (found_holders().count > 0)
+            call([] { start(); });
+    }
+    ~AskedHolders()
+    {
+        if (timer != MAX_TIMEOUTS)
+            disable_timeout(timer, false);
+    }
+    AskedHolders(const AskedHolders &) = delete;
+    AskedHolders &operator=(const AskedHolders &) = delete;
+
+  private:
+    static void start()
+    {
+        if (timer == MAX_TIMEOUTS)
+            timer = RegisterTimeout(USER_TIMEOUT, pgtrickle_ask_holders);
+        enable_timeout_every(timer, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), look_after_ms), look_after_ms);
+    }
+
+    static inline TimeoutId timer = MAX_TIMEOUTS;
+};
 
 /* Locks the relation, or raises 55P03 at that time. PostgreSQL frame. */
 void lock_until(Oid relation, TimestampTz end)
@@ -68,6 +126,7 @@ void lock_until(Oid relation, TimestampTz end)
 bool is_locked_within(std::vector<Oid> &relations, int first_ms, int others_ms)
 {
     auto wanted = relations.begin();
+    const AskedHolders asked;
     try {
         in_subtransaction([&] {
             SettingsLevel level;
@@ -119,6 +178,7 @@ void lock_between_readers(std::vector<Oid> relations, const std::function<void()
     const int cautious_ms =
         std::max(DeadlockTimeout / 2, 1); /* until then, no process that waits looks for a deadlock */
     int attempt_ms = first_attempt_ms, waited_ms = 0;
+    found_holders().count = 0;
     for (int attempt = 0;; attempt++) {
         const int left_ms = LockTimeout > 0 ? LockTimeout - waited_ms : attempt_ms;
         if (left_ms <= 0)

@@ -5,7 +5,7 @@
  * for a short time only, is withdrawn, and made again after a pause that is several times as long. Each attempt may
  * last longer than the one before: where readers overlap all the time, each is blocked for a share of the time at
  * most, and the lock is granted in the end. The longest attempt exceeds deadlock_timeout, so that a deadlock is found.
- * It follows at once if a reader waits for the caller.
+ * It follows at once if a reader waits for the caller, and the reader is asked to look for the deadlock again.
  *
  * lock_timeout limits the time of all attempts together. C++ frame; throws PgError.
  */

@@ -11,6 +11,7 @@ extern "C" {
 #include "storage/lock.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
+#include "storage/procsignal.h"
 #include "storage/sinvaladt.h"
 #include "utils/backend_status.h"
 }
@@ -54,6 +55,17 @@ inline const PGPROC *process_of(const VirtualTransactionId &holder)
     return holder.backendId == InvalidBackendId ? nullptr : BackendIdGetProc(holder.backendId);
 #else
     return holder.procNumber == INVALID_PROC_NUMBER ? nullptr : ProcNumberGetProc(holder.procNumber);
+#endif
+}
+
+/* Has the process of a holder of a lock look for a deadlock, if it waits for a lock. PostgreSQL means the signal for
+ * the recovery of a standby. May be called by a signal handler while this process waits for a lock. */
+inline void ask_for_deadlock_check(int pid, const VirtualTransactionId &holder) noexcept
+{
+#if PG_VERSION_NUM < 170000
+    (void)SendProcSignal(pid, PROCSIG_RECOVERY_CONFLICT_STARTUP_DEADLOCK, holder.backendId);
+#else
+    (void)SendProcSignal(pid, PROCSIG_RECOVERY_CONFLICT_STARTUP_DEADLOCK, holder.procNumber);
 #endif
 }
 
