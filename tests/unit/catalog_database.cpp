@@ -289,7 +289,11 @@ TEST_F(Catalog, forgets_what_dropped_stream_tables_did)
     refreshed(catalog, 9, RefreshStatus::completed, 500, InitiatedBy::manual);
     catalog.run([](Database &c) {
         write_registry(c, {11, 1}, 1, {{8, 1, "public", "a", "1s", "ACTIVE"}}, 77);
+        write_program(c, 1, 7, 1, {{"full", "SELECT 1"}});
+        write_program(c, 1, 8, 1, {{"full", "SELECT 1"}});
         prune_statistics(c, 1, 400);
+        EXPECT_TRUE(program_of(c, 1, 7, 1).empty());
+        EXPECT_EQ(program_of(c, 1, 8, 1).size(), 1U);
     });
     EXPECT_EQ(statistics_of_one(catalog, 7).refreshes, 0);
     EXPECT_EQ(statistics_of_one(catalog, 8).refreshes, 1);

@@ -70,8 +70,17 @@ std::vector<Statistics> statistics_of(Database &catalog, uint32_t database)
     return rows;
 }
 
+/* A program is written after the refresh was counted, perhaps of a stream table that was dropped meanwhile, or was
+ * never registered. */
 void prune_statistics(Database &catalog, uint32_t database, int64_t before)
 {
+    catalog
+        .prepare("DELETE FROM program WHERE database = ?1 AND relid IN"
+                 " (SELECT relid FROM statistics WHERE database = ?1) AND relid NOT IN"
+                 " (SELECT relid FROM registry WHERE database = ?1) AND relid NOT IN"
+                 " (SELECT relid FROM statistics WHERE database = ?1 AND max(completed_at, failed_at) >= ?2)")
+        .bind(database, before)
+        .step();
     catalog
         .prepare("DELETE FROM statistics WHERE database = ?1 AND relid NOT IN"
                  " (SELECT relid FROM registry WHERE database = ?1) AND relid NOT IN"

@@ -96,8 +96,8 @@ void prune_measured(Database &catalog, uint32_t database);
 /* ---- statistics.cpp ---- */
 void add_statistics(Database &catalog, uint32_t database, const Refresh &refresh);
 std::vector<Statistics> statistics_of(Database &catalog, uint32_t database);
-/* Removes the statistics of stream tables that are not registered, unless something was counted at or after
- * `before`: the registry may be older than the count. */
+/* Removes the statistics and programs of stream tables that are not registered, unless something was counted at or
+ * after `before`: the registry may be older than the count. */
 void prune_statistics(Database &catalog, uint32_t database, int64_t before);
 
 } // namespace pgtrickle::catalog
