@@ -5,10 +5,11 @@
  *   COMMIT, ABORT, PREPARE    finished++ of each source that was started
  *   COMMIT                    then the refreshes of this transaction, states, notifications of
  *                             the manager, start requests
- *   release of locks          finished++ of the roles that a commit has changed, notifications of managers
+ *   release of locks          finished++ of the roles that a commit has changed, notifications of managers; grants
  *
- * Sources are read with a snapshot, but roles through PostgreSQL's caches, which are up to date only once they have got
- * the invalidations of the commit. These are sent after the COMMIT callbacks, and before locks are released.
+ * Sources are read with a snapshot, but roles and privileges through PostgreSQL's caches, which are up to date only
+ * once they have got the invalidations of the commit. These are sent after the COMMIT callbacks, and before locks are
+ * released.
  *
  * The object lock of a refreshed stream table is held until after the COMMIT callbacks, so that two refreshes
  * of one stream table reach the mailbox in the order of their commits.
@@ -71,6 +72,7 @@ struct Local {
     bool has_database_change = false;
     bool has_grant = false;
     bool has_committed_roles = false; /* finished++ of them is left */
+    bool has_committed_grant = false; /* to be announced */
 };
 
 Local &local() noexcept
@@ -224,8 +226,7 @@ void commit() noexcept
     Local &mine = local();
     finish_all(true);
     apply_pending();
-    if (mine.has_grant)
-        apply_grant();
+    mine.has_committed_grant = mine.has_grant;
     notify_changes();
     if (mine.has_definition_change)
         announce_definition_change();
@@ -303,6 +304,8 @@ void add_effects(Pending &refreshed, uint64_t walk, OwnEffects &all) noexcept
 
 void at_release_of_locks()
 {
+    if (std::exchange(local().has_committed_grant, false))
+        apply_grant();
     if (!std::exchange(local().has_committed_roles, false))
         return;
     finish(roles_slot());

@@ -7,6 +7,8 @@ import threading
 import time
 from pathlib import Path
 
+import psycopg2
+
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, Server, compile_library, run_cases  # noqa: E402: needs the path above
 
@@ -154,6 +156,33 @@ CREATE TABLE child (v int); INSERT INTO child VALUES (4), (5);
 """
 
 
+def a_grant_is_announced_once_it_is_known():
+    """A first fill that fails is requested again after a GRANT, and not by a process that does not know that yet."""
+    db.run("CREATE TABLE closed (v int); INSERT INTO closed VALUES (1); GRANT SELECT ON closed TO keeper")
+    db.as_role("keeper", "SELECT pgtrickle.create_stream_table('opened', 'SELECT v FROM closed', '520w', initialize => false)")
+    db.run("REVOKE SELECT ON closed FROM keeper")
+    reader, granting = db.connect(), db.connect()
+    reader.cursor().execute("SET pg_trickle.scan_refresh_timeout = '60s'")
+    granting.cursor().execute(f"LOAD '{server.folder}/late_commit.so'")
+    assert fails(reader, "TABLE opened")
+    late.write_text("")
+    grant = Statement(granting, "GRANT SELECT ON closed TO keeper")
+    db.wait_for("SELECT relacl::text LIKE '%keeper=r%' FROM pg_class WHERE relname = 'closed'", True)
+    assert fails(reader, "TABLE opened")
+    end(grant)
+    assert not fails(reader, "TABLE opened")
+    reader.close()
+
+
+def fails(session, statement):
+    try:
+        session.cursor().execute(statement)
+        return False
+    except psycopg2.Error as error:
+        assert error.pgcode == "55000", error
+        return True
+
+
 def wrong_after(meanings, statements, queries, insert, schedule, mode, role="postgres"):
     """Runs each statement, and refreshes before its invalidations are sent, in a session that has compiled the queries
     before. Returns the statements and stream tables that differ from their queries afterwards."""
@@ -208,7 +237,7 @@ def a_refresh_finds_all_tables_of_a_source():
 
 
 try:
-    run_cases([wait_until_fresh_waits_until_the_definition_is_known, a_refresh_applies_no_meaning_that_has_been_replaced,
+    run_cases([wait_until_fresh_waits_until_the_definition_is_known, a_grant_is_announced_once_it_is_known, a_refresh_applies_no_meaning_that_has_been_replaced,
                a_refresh_finds_all_tables_of_a_source])
 finally:
     late.unlink(missing_ok=True)
