@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""Shows what other sessions find while a refresh is committed and visible, but has not yet sent its invalidations, nor
+"""Shows what other sessions find while a transaction is committed and visible, but has not yet sent its invalidations, nor
 released its locks."""
 
 import sys
@@ -17,8 +17,7 @@ compile_library("tests/faults/late_commit.c", server.folder / "late_commit.so")
 late = server.folder / "data/late_release"
 db = Database(server.host)
 db.let_own_stream_tables("keeper")
-IS_CAPTURED = "SELECT is_captured FROM pgtrickle.list_sources('kept')"
-CAPTURED_WHEN_FRESH = f"SELECT pgtrickle.wait_until_fresh('kept', '1min'); {IS_CAPTURED}"
+CAPTURED_WHEN_FRESH = "SELECT pgtrickle.wait_until_fresh('kept', '1min'); SELECT is_captured FROM pgtrickle.list_sources('kept')"
 
 
 class Statement(threading.Thread):
