@@ -3,14 +3,13 @@
 released its locks."""
 
 import sys
-import threading
-import time
 from pathlib import Path
 
 import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, Server, compile_library, run_cases  # noqa: E402: needs the path above
+from waiting import Waiting  # noqa: E402: needs the path above
 
 server = Server()
 compile_library("tests/faults/late_commit.c", server.folder / "late_commit.so")
@@ -20,24 +19,10 @@ db.let_own_stream_tables("keeper")
 CAPTURED_WHEN_FRESH = "SELECT pgtrickle.wait_until_fresh('kept', '1min'); SELECT is_captured FROM pgtrickle.list_sources('kept')"
 
 
-class Statement(threading.Thread):
-    """Executes `text` in the session. `rows` are those of its last command."""
-
-    def __init__(self, session, text):
-        super().__init__()
-        self.session, self.text, self.rows = session, text, None
-        self.start()
-
-    def run(self):
-        cursor = self.session.cursor()
-        cursor.execute(self.text)
-        self.rows = cursor.fetchall() if cursor.description else []
-
-    def await_wait_or_end(self):
-        deadline = time.monotonic() + 60
-        while self.is_alive() and not db.value("SELECT wait_event_type IN ('Lock', 'Extension') FROM pg_stat_activity WHERE pid = %s",
-                                               self.session.get_backend_pid()):
-            assert time.monotonic() < deadline, f"neither waits nor ends: {self.text}"
+def started(session, text):
+    statement = Waiting(session, text, db.session)
+    statement.start()
+    return statement
 
 
 def begin_to_capture():
@@ -49,7 +34,7 @@ def begin_to_capture():
     refreshing.cursor().execute(f"LOAD '{server.folder}/late_commit.so'")
     late.write_text("")
     # The manager, which would refresh after a GRANT, learns of it at the same time.
-    refresh = Statement(refreshing, "GRANT TRIGGER ON source TO keeper; SELECT pgtrickle.refresh_stream_table('kept')")
+    refresh = started(refreshing, "GRANT TRIGGER ON source TO keeper; SELECT pgtrickle.refresh_stream_table('kept')")
     db.wait_for("SELECT count(*) FROM pg_trigger WHERE tgrelid = 'source'::regclass AND tgname LIKE 'pg_trickle%'", 5)
     db.wait_for("SELECT coalesce(pgtrickle.get_staleness('kept'), 0) = 0", True)
     return refresh
@@ -57,8 +42,8 @@ def begin_to_capture():
 
 def end(statement):
     late.unlink()
-    statement.join()
-    statement.session.close()
+    statement.finish()
+    assert statement.error is None, statement.error
 
 
 def wait_until_fresh_waits_until_the_definition_is_known():
@@ -66,12 +51,12 @@ def wait_until_fresh_waits_until_the_definition_is_known():
     observer.cursor().execute("SET client_min_messages = error")
     db.run("SET pg_trickle.max_staleness = 0")
     refresh = begin_to_capture()
-    waiter = Statement(observer, CAPTURED_WHEN_FRESH)
-    waiter.await_wait_or_end()
+    waiter = started(observer, CAPTURED_WHEN_FRESH)
+    waiter.await_lock_or_end("Extension")
     was_waiting = waiter.is_alive()
     assert db.run("TABLE kept") == [(1,)]  # a reader does not wait
-    writer = Statement(db.connect(), "INSERT INTO source VALUES (2)")
-    writer.await_wait_or_end()
+    writer = started(db.connect(), "INSERT INTO source VALUES (2)")
+    writer.await_lock_or_end("Extension")
     assert writer.is_alive(), "the writer did not wait for the triggers"
     end(refresh)
     writer.join()
@@ -165,7 +150,7 @@ def a_grant_is_announced_once_it_is_known():
     granting.cursor().execute(f"LOAD '{server.folder}/late_commit.so'")
     assert fails(reader, "TABLE opened")
     late.write_text("")
-    grant = Statement(granting, "GRANT SELECT ON closed TO keeper")
+    grant = started(granting, "GRANT SELECT ON closed TO keeper")
     db.wait_for("SELECT relacl::text LIKE '%keeper=r%' FROM pg_class WHERE relname = 'closed'", True)
     assert fails(reader, "TABLE opened")
     end(grant)
@@ -202,15 +187,16 @@ def wrong_after(meanings, statements, queries, insert, schedule, mode, role="pos
         changing = own.connect()
         changing.cursor().execute(f"LOAD '{server.folder}/late_commit.so'")
         late.write_text("")
-        changed = Statement(changing, f"INSERT INTO statement_number VALUES ({number}); {statement}")
+        changed = started(changing, f"INSERT INTO statement_number VALUES ({number}); {statement}")
         own.wait_for("SELECT max(n) FROM statement_number", number)
         for text in [insert % -1] + refreshes:
-            beside = Statement(refreshing, text)
-            beside.await_wait_or_end()
+            beside = started(refreshing, text)
+            beside.await_lock_or_end("Extension")
             if beside.is_alive():
                 break
         end(changed)
         beside.join()
+        assert beside.error is None, beside.error
         own.run(insert % -2)
         wrong += [(role, mode, statement, name) for name, query in queries.items() if own.run(
             f"((TABLE {name}) EXCEPT ALL ({query})) UNION ALL (({query}) EXCEPT ALL (TABLE {name}))")]
