@@ -78,6 +78,7 @@ inline TransactionId prepared_xid(const VirtualTransactionId &holder)
                                                                : TwoPhaseGetXidByVirtualXID(holder, &has_more);
 }
 
+/* Whether the holder of a lock is a prepared transaction. */
 inline bool is_prepared(const VirtualTransactionId &holder)
 {
     return TransactionIdIsValid(prepared_xid(holder));
