@@ -36,6 +36,8 @@ constexpr TimestampTz longest_start_pause_us = 64'000'000; /* after several fail
 constexpr TimestampTz stuck_after_us = 1'000'000;
 constexpr TimestampTz longest_leave_us = 2'000'000; /* of a worker that was let go to make room */
 constexpr TimestampTz leave_pause_us = 5'000;
+constexpr TimestampTz short_shortage_us = 1'000'000; /* before this process stands in */
+constexpr TimestampTz shortage_pause_us = 20'000;
 constexpr TimestampTz turn_pause_us = 250'000;    /* in case a wake-up for a turn does not arrive */
 constexpr TimestampTz share_pause_us = 1'000'000; /* in case a wake-up for a share does not arrive */
 
@@ -157,10 +159,11 @@ Pool::Choice Pool::choose_beyond_workers(const mailbox::Turn &turn, TimestampTz 
         if (std::optional<int> started = start(key, now)) {
             find(*started)->owner = owner;
             mailbox::set_process_shortage(false);
+            short_since_ = 0;
             return {Chance::worker, *started};
         }
         mailbox::set_process_shortage(true);
-        if (makes_room(owner, now)) {
+        if (makes_room(owner, now) || (workers_.empty() && is_short_for_a_moment(now))) {
             mailbox::forget_worker(key);
             return {Chance::its_own, no_worker};
         }
@@ -401,6 +404,20 @@ bool Pool::makes_room(Id owner, TimestampTz now)
         look_at_ = now + leave_pause_us;
     }
     return is_any_going;
+}
+
+/* Whether processes have been lacking for so short a time that others may be about to exit: the workers of the manager
+ * before this one, and idle ones of other databases. */
+bool Pool::is_short_for_a_moment(TimestampTz now)
+{
+    if (short_since_ == 0)
+        short_since_ = now;
+    const bool is_just_now = failed_starts_ == 0 && now >= short_since_ && now < short_since_ + short_shortage_us;
+    if (is_just_now) {
+        start_after_ = 0;
+        look_at_ = now + shortage_pause_us;
+    }
+    return is_just_now;
 }
 
 int Pool::pid_of(int worker) const

@@ -6,9 +6,9 @@
  * one (admit_new(), which limits their number in all databases). The last idle worker stays, because it has
  * its programs compiled; other idle workers exit after a short while, and all idle workers exit when some
  * process cannot be started. Workers that die before their first answer, as in a database that no longer
- * accepts connections, are started less and less often; the manager refreshes meanwhile. An idle worker whose
- * manager has gone finds its queues detached and exits; a busy one is terminated. A manager notices a dead
- * worker in the same way.
+ * accepts connections, are started less and less often; the manager refreshes meanwhile, as it does where no process
+ * could be started for a second. An idle worker whose manager has gone finds its queues detached and exits; a busy one
+ * is terminated. A manager notices a dead worker in the same way.
  *
  * A worker serves the owner of its first job only (refresher/code_of_owners.hpp). An idle one of another owner is let
  * go where no other process can be started.
@@ -123,6 +123,7 @@ class Pool {
     void let_go(PoolWorker &worker);
     void release_idle(TimestampTz now);
     bool makes_room(scheduler::Id owner, TimestampTz now);
+    bool is_short_for_a_moment(TimestampTz now);
 
     std::list<PoolWorker> workers_;
     std::vector<BackgroundWorkerHandle *> leaving_; /* workers that were let go to make room */
@@ -131,6 +132,7 @@ class Pool {
     int last_number_ = no_worker;
     TimestampTz start_after_ = 0;       /* a process could not be started: no further attempt before this time */
     int failed_starts_ = 0;             /* in a row; each of them is in the server's log */
+    TimestampTz short_since_ = 0;       /* since when no process could be started; 0: the last one was */
     TimestampTz look_at_ = 0;           /* for a job that waits for its preferred worker; 0: none */
     TimestampTz release_at_ = 0;        /* time to let the first idle worker go that is not needed; 0: none */
     bool is_waiting_ = false;           /* for a turn */

@@ -14,6 +14,7 @@ db = None
 IS_CLIENT = "EXISTS (SELECT FROM pg_stat_get_activity(pg_backend_pid()) WHERE backend_type = 'client backend')"
 FATAL = f"""CREATE FUNCTION public.fatal(i int) RETURNS int LANGUAGE plpgsql VOLATILE AS $$ BEGIN
     IF NOT {IS_CLIENT} THEN
+        PERFORM nextval('public.ends');
         PERFORM set_config('exit_on_error', 'on', true);
         RETURN i / (i - i);
     END IF;
@@ -28,6 +29,7 @@ def restart(**settings):
     server.restart(**settings)
     db = Database(server.host)
     db.run("SET pg_trickle.enabled = off; SET statement_timeout = '1min'")
+    db.run("CREATE SEQUENCE ends; GRANT ALL ON SEQUENCE ends TO PUBLIC")
     db.run(FATAL)
     db.let_own_stream_tables("ended_healthy", "ended_fatal", "ended_other")
 
@@ -169,14 +171,14 @@ def a_manager_without_workers_leaves_such_code_alone():
     keeps_up("ended_healthy", "healthy")
     create("ended_fatal", "fatal", "SELECT public.fatal(id) AS id FROM {}", "FULL")
     create("ended_fatal", "fatal_too", "SELECT public.fatal(id) + 1 AS id FROM {}", "FULL")
-    first = db.manager_pid()
     write("ended_fatal")
-    db.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_trickle manager' AND datname = current_database() AND pid <> {first}", 1)
+    db.wait_for("SELECT is_called FROM ends", True, 60)
     keeps_up("ended_healthy", "healthy", 1)
-    manager = db.manager_pid()
+    manager = db.await_manager()
     write("ended_fatal")
     keeps_up("ended_healthy", "healthy", 5)
     assert db.manager_pid() == manager, "another manager has ended"
+    assert db.value("SELECT last_value FROM ends") == 1
     restart()
 
 
