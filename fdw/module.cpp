@@ -149,6 +149,7 @@ constexpr UtilityEntry utility[] = {
     {T_DropOwnedStmt, When::before, mailbox::before_role_statement},
     {T_ReassignOwnedStmt, When::before, mailbox::before_role_statement},
     {T_AlterOwnerStmt, When::before, mailbox::before_role_statement},
+    {T_RenameStmt, When::before, mailbox::before_role_statement},
 };
 
 /* From the outermost to the innermost. The triggers that a MERGE fires are determined once its plan state

@@ -274,6 +274,7 @@ bool may_change_policies(::Node *statement)
 {
     switch (nodeTag(statement)) {
     case T_AlterOwnerStmt: return castNode(AlterOwnerStmt, statement)->objectType == OBJECT_DATABASE;
+    case T_RenameStmt: return castNode(RenameStmt, statement)->renameType == OBJECT_ROLE;
     case T_CreateRoleStmt: return has_any_option(castNode(CreateRoleStmt, statement)->options, {"addroleto"});
     case T_AlterRoleStmt:
         return has_any_option(castNode(AlterRoleStmt, statement)->options,
@@ -333,7 +334,7 @@ void after_settings_statement(const UtilityCall &utility)
 }
 
 /* The policies in force change with the memberships and exemptions of roles, and a database's owner is a member of
- * pg_database_owner. */
+ * pg_database_owner. A policy may compare the name of the current role with a column. */
 void before_role_statement(const UtilityCall &utility)
 {
     if (!is_available() || !may_change_policies(utility.statement()))

@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 """Shows that a stream table follows its owner's row-level security when roles change in a session of another database, with
-the extension or without it, and no source changes: exemptions, memberships, the owner of the database, and in a prepared
+the extension or without it, and no source changes: exemptions, memberships, names, the owner of the database, and in a prepared
 transaction. An exact read does so at once, after any change of roles, also within the transaction that does."""
 
 import sys
@@ -64,6 +64,18 @@ def memberships():
     change(f"ALTER GROUP {FRIENDS} ADD USER {OWNER}")
     change(f"ALTER ROLE {OWNER} NOINHERIT" if int(db.value("SHOW server_version_num")) < 160000 else f"REVOKE {FRIENDS} FROM {OWNER}")
     elsewhere.cursor().execute(f"ALTER ROLE {OWNER} INHERIT; REVOKE {FRIENDS} FROM {OWNER}")
+
+
+def names():
+    """A policy may compare the name of the role with a value. Nothing but the statement has the stream table refreshed, as it has
+    no schedule."""
+    db.run(f"""CREATE TABLE named (own text); INSERT INTO named VALUES ('{OWNER}'), ('rd_renamed'); GRANT SELECT ON named TO {OWNER};
+        ALTER TABLE named ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON named USING (own = current_user);
+        SET ROLE {OWNER}; SELECT pgtrickle.create_stream_table('of_named', 'SELECT own FROM named'); RESET ROLE""")
+    for old, new in ((OWNER, "rd_renamed"), ("rd_renamed", OWNER)):
+        elsewhere.cursor().execute(f"ALTER ROLE {old} RENAME TO {new}")
+        db.wait_for("SELECT max(own) FROM of_named", new)
+    db.run("DROP TABLE named CASCADE")
 
 
 def the_owner_of_the_database():
@@ -150,7 +162,7 @@ def exact_reads():
 
 
 try:
-    run_cases([exemptions, memberships, the_owner_of_the_database, a_prepared_transaction, what_changes_no_policy_refreshes_nothing, exact_reads])
+    run_cases([exemptions, memberships, names, the_owner_of_the_database, a_prepared_transaction, what_changes_no_policy_refreshes_nothing, exact_reads])
 finally:
     elsewhere.close()
     refresher.close()
