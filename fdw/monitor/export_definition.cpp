@@ -2,6 +2,7 @@
  * export_definition: the statements that create a stream table again in any session. Each ends with a semicolon.
  */
 #include "definition/options.hpp"
+#include "definition/query/escaped_literals.hpp"
 #include "definition/visibility.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/ddl_statements.hpp"
@@ -41,34 +42,6 @@ char *column_list(Oid relid)
     }
     table_close(relation, AccessShareLock);
     return list.data;
-}
-
-/* Returns the place behind the literal or quoted name that begins at `begin`. In it, a quote is doubled. */
-size_t end_of_quoted(const std::string &text, size_t begin)
-{
-    size_t end = begin + 1;
-    while (end < text.size() && (text[end] != text[begin] || text[end + 1] == text[begin]))
-        end += text[end] == text[begin] ? 2 : 1;
-    return end + 1;
-}
-
-/* Returns a statement that PostgreSQL has printed under standard_conforming_strings, with literals that mean the same
- * without it. In a literal that has no E in front, a backslash would escape the closing quote there, and what follows
- * the literal would become another statement. */
-std::string with_escaped_literals(const std::string &statement)
-{
-    std::string result;
-    size_t begin = 0, end;
-    for (; (end = statement.find_first_of("'\"", begin)) != std::string::npos; begin = end_of_quoted(statement, end)) {
-        result += statement.substr(begin, end - begin);
-        const std::string quoted = statement.substr(end, end_of_quoted(statement, end) - end);
-        const bool is_escaped = quoted[0] == '\'' && quoted.find('\\') != std::string::npos;
-        if (is_escaped)
-            result += 'E';
-        for (const char character : quoted)
-            result += is_escaped && character == '\\' ? "\\\\" : std::string(1, character);
-    }
-    return result + statement.substr(begin);
 }
 
 /* Returns CREATE INDEX statements for the indexes that users have created on the stream table. */

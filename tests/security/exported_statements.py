@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
-"""Shows that the statements of export_definition() and the indexes of a dump create the stream table as it was, and nothing else:
-with random names and constants that have quotes, backslashes and comments in them, printed and executed under either value of
+"""Shows that the statements of export_definition() and the indexes of a dump create the stream table as it was, and that the indexes
+that health_check() proposes are those that are missing, and nothing else: with random names and constants that have quotes, backslashes and comments in them, printed and executed under either value of
 standard_conforming_strings. Who executes them is often a superuser, and the names and constants are those of another role."""
 
 import json
@@ -108,9 +108,34 @@ def no_constant_becomes_a_statement():
     assert db.value("SELECT to_regclass('public.victim') IS NOT NULL"), definition
 
 
+def proposed(stream_table):
+    return [row[0] for row in db.run("SELECT result FROM pgtrickle.validate_query((SELECT substr(o, 7) FROM pg_foreign_table, unnest(ftoptions) o "
+                                     "WHERE o ~ '^query=' AND ftrelid = " + literal(stream_table) + "::regclass)) WHERE check_name = 'missing index'")]
+
+
+def proposed_indexes_are_the_missing_ones():
+    end, tried = time.monotonic() + DURATION_S / 2, 0
+    while time.monotonic() < end or tried < 4:
+        db.run(f"SET ROLE {role}; DROP SCHEMA IF EXISTS exported CASCADE; CREATE SCHEMA exported; RESET ROLE")
+        stream_table = make()
+        db.run("SET standard_conforming_strings = on")
+        statements = proposed(stream_table)
+        assert statements and any("||" in statement for statement in statements), statements
+        setting = random.choice(("on", "off"))
+        db.run(f"SET standard_conforming_strings = {setting}; SET escape_string_warning = off")
+        for statement in statements:
+            try:
+                db.run(statement)
+            except psycopg2.Error as error:
+                raise AssertionError(f"executed with {setting}: {error}\n{statement}") from error
+        db.run("SET standard_conforming_strings = on")
+        assert not proposed(stream_table), statements
+        tried += 1
+
+
 try:
     db.run(f"CREATE ROLE {role}; GRANT USAGE ON FOREIGN SERVER pgtrickle TO {role}; GRANT CREATE ON DATABASE {db.name} TO {role}")
-    run_cases([no_constant_becomes_a_statement, the_statements_create_what_was_there])
+    run_cases([no_constant_becomes_a_statement, the_statements_create_what_was_there, proposed_indexes_are_the_missing_ones])
 finally:
     db.run(f"RESET ROLE; DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
     db.drop()

@@ -1,5 +1,6 @@
 #include "refresh/program/missing_index.hpp"
 
+#include "definition/query/escaped_literals.hpp"
 #include "refresh/program/relation_names.hpp"
 #include "refresh/program/usable_index.hpp"
 
@@ -32,7 +33,8 @@ std::string create_index(Oid source, const engine::Lookup &lookup, const Compile
 {
     std::string list, hashed;
     for (const engine::IndexTerm &term : lookup.terms) {
-        const std::string text = term.is_column ? quoted_column(term.text) : "(" + readable(term.text, compiled) + ")";
+        const std::string text = term.is_column ? quoted_column(term.text)
+                                                : "(" + with_escaped_literals(readable(term.text, compiled)) + ")";
         if (term.has_order)
             list += (list.empty() ? "" : ", ") + text;
         else if (term.has_hash && hashed.empty())
