@@ -1,10 +1,13 @@
 #!/usr/bin/python3 -B
-"""Shows that the statements of export_definition() and the indexes of a dump create the stream table as it was, and that the indexes
-that health_check() proposes are those that are missing, and nothing else: with random names and constants that have quotes, backslashes and comments in them, printed and executed under either value of
-standard_conforming_strings. Who executes them is often a superuser, and the names and constants are those of another role."""
+"""Shows that SQL which is printed to be executed does what it is printed for, and nothing else: statements of export_definition()
+and indexes of a dump create the stream table as it was, proposed indexes are those that are missing, and hints name what holds.
+Names and constants are random and have quotes, backslashes and comments in them; what is printed under one value of
+standard_conforming_strings is executed under either. Who executes it is often a superuser, and the names and constants are those
+of another role."""
 
 import json
 import os
+import re
 import sys
 import time
 import uuid
@@ -133,9 +136,27 @@ def proposed_indexes_are_the_missing_ones():
         tried += 1
 
 
+def hints_name_the_gated_source():
+    """The hint contains the call that opens the gate."""
+    for _ in range(6):
+        db.run(f"SET ROLE {role}; DROP SCHEMA IF EXISTS exported CASCADE; CREATE SCHEMA exported; RESET ROLE")
+        stream_table = make()
+        source = db.value("SELECT relation::regclass::text FROM (SELECT refobjid AS relation FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class c "
+                          "ON c.oid = refobjid AND c.relkind = 'r' AND c.relnamespace = 'exported'::regnamespace LIMIT 1) d")
+        db.run("SET standard_conforming_strings = on; SELECT pgtrickle.gate_source(" + literal(source) + ")")
+        try:
+            db.run("SELECT pgtrickle.refresh_stream_table(" + literal(stream_table) + ")")
+            raise AssertionError(f"the gate of {source} has held nothing")
+        except psycopg2.Error as error:
+            call = re.search(r"Call (pgtrickle.*\)) when its data is ready", error.diag.message_hint or "", re.DOTALL)
+            assert call, error
+        db.run(f"SET standard_conforming_strings = {random.choice(('on', 'off'))}; SELECT {call[1]}")
+        db.run("SELECT pgtrickle.refresh_stream_table(" + literal(stream_table) + ")")
+
+
 try:
     db.run(f"CREATE ROLE {role}; GRANT USAGE ON FOREIGN SERVER pgtrickle TO {role}; GRANT CREATE ON DATABASE {db.name} TO {role}")
-    run_cases([no_constant_becomes_a_statement, the_statements_create_what_was_there, proposed_indexes_are_the_missing_ones])
+    run_cases([no_constant_becomes_a_statement, the_statements_create_what_was_there, proposed_indexes_are_the_missing_ones, hints_name_the_gated_source])
 finally:
     db.run(f"RESET ROLE; DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
     db.drop()

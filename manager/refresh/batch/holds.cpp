@@ -16,6 +16,7 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -63,6 +64,13 @@ std::string shown_name(Oid relid)
 {
     const char *name = call([=] { return quoted_name_if_exists(relid); });
     return name == nullptr ? "a relation that is gone" : name;
+}
+
+/* As an argument of a function that a hint proposes. */
+std::string name_as_literal(Oid relid)
+{
+    const std::string name = shown_name(relid);
+    return call([&] { return quote_literal_cstr(name.c_str()); });
 }
 
 } // namespace
@@ -182,11 +190,12 @@ std::string hint_of(const Hold &hold, Oid relid)
     switch (hold.kind) {
     case Hold::Kind::drained:
     case Hold::Kind::all_paused: return "Call pgtrickle.resume_scheduler() to end this.";
-    case Hold::Kind::paused: return "Call pgtrickle.resume_scheduler(ARRAY['" + shown_name(relid) + "']) to resume it.";
+    case Hold::Kind::paused:
+        return "Call pgtrickle.resume_scheduler(ARRAY[" + name_as_literal(relid) + "]) to resume it.";
     case Hold::Kind::frozen: return "Set another tier, or call pgtrickle.refresh_stream_table().";
     case Hold::Kind::gated:
         return may_show_all(hold.sources)
-                   ? "Call pgtrickle.ungate_source('" + shown_name(hold.culprit) + "') when its data is ready."
+                   ? "Call pgtrickle.ungate_source(" + name_as_literal(hold.culprit) + ") when its data is ready."
                    : "The owner of the source calls pgtrickle.ungate_source() when its data is ready.";
     case Hold::Kind::not_advanced: break;
     }
