@@ -419,6 +419,8 @@ void start_behind_barrier(QueryDesc *query, int flags, const Next &next)
         next();
         return;
     }
+    if (IsParallelWorker() && outermost_running() == nullptr)
+        capture::add_open_statements(leader_reads());
     Reads reads = {};
     reads.relids = stream_tables_of(query->plannedstmt, &reads.count);
     reads.by_functions = function_reads_of(query->plannedstmt, &reads.by_functions_count);

@@ -211,11 +211,33 @@ def workers_of_a_nested_statement_follow_that():
         session.close()
 
 
+def workers_know_what_a_statement_in_progress_has_changed():
+    """A trigger runs a query in parallel, whose functions read rows that are logged when the statement ends."""
+    schedule(("g1", "g2"), "520w")
+    db.run("CREATE TABLE seen (n int, before int)")
+    db.run("""CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE found int; BEGIN
+        EXECUTE 'SELECT max(parallel_g1()) FROM numbers WHERE n < 50' INTO found; INSERT INTO seen VALUES (NEW.n, found); RETURN NEW; END $$""")
+    db.run("CREATE TRIGGER look BEFORE INSERT OR UPDATE ON own_g1 FOR EACH ROW EXECUTE FUNCTION look(); INSERT INTO own_g1 VALUES (9000)")
+    for way, statement in itertools.product(("read_mode = exact", "max_staleness = 0"), (
+            "INSERT INTO own_g1 SELECT n + i FROM generate_series(1, 3) i, (SELECT max(n) AS n FROM own_g1) m", "UPDATE own_g1 SET n = n + 10000")):
+        refresh_in_another("g1")
+        before = db.value("SELECT max(n) FROM own_g1")
+        db.run("TRUNCATE seen")
+        session = db.connect()
+        session.cursor().execute(f"{IN_PARALLEL} SET pg_trickle.{way}; SET pg_trickle.on_stale = error; {statement}")
+        session.close()
+        previous = [before] + [n for n, _ in db.run("SELECT n, before FROM seen ORDER BY n")]
+        found = [n for _, n in db.run("SELECT n, before FROM seen ORDER BY n")]
+        assert found == previous[:-1], (way, statement, found, previous)
+    db.run("DROP TRIGGER look ON own_g1; DELETE FROM own_g1")
+
+
 try:
     set_members.set_up()
     run_cases([a_cursor_stays_in_one_state, so_does_one_that_a_function_has_opened, what_runs_at_the_end_of_a_statement_is_of_its_state,
                consistent_reads_include_functions, a_current_member_keeps_none_from_being_read_exactly, parallel_workers_know_what_was_read_before,
                functions_change_nothing_about_others, a_look_up_that_shows_exact_rows_binds_none_to_stored_ones, functions_of_postgresql_read_as_well,
-               what_has_failed_binds_nothing, a_cursor_is_bound_by_what_comes_after_it, workers_of_a_nested_statement_follow_that])
+               what_has_failed_binds_nothing, a_cursor_is_bound_by_what_comes_after_it, workers_of_a_nested_statement_follow_that,
+               workers_know_what_a_statement_in_progress_has_changed])
 finally:
     db.drop()

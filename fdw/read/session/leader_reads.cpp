@@ -1,5 +1,6 @@
 #include "fdw/read/session/leader_reads.hpp"
 
+#include "capture/triggers/open_statement.hpp"
 #include "fdw/read/session/choices.hpp"
 #include "fdw/read/session/past_exact_reads.hpp"
 #include "pg/settings.hpp"
@@ -40,6 +41,7 @@ int pass_reads_to_workers(const QueryDesc *query)
     initStringInfo(&text);
     print_choices(&text, query);
     print_past_reads(&text);
+    capture::print_open_statements(&text);
     int level = 0;
     /* The value may be that of the statement whose function this one is. */
     if (strcmp(text.data, reads) != 0) {

@@ -28,6 +28,7 @@ struct OpenStatement {
 };
 
 SessionStack<OpenStatement> statements;
+bool is_leader_applying_rows = false; /* in a parallel worker */
 
 void mark_open_statements()
 {
@@ -97,7 +98,7 @@ namespace {
  * which logs the row. */
 bool is_applying_rows()
 {
-    return IsLogicalWorker() && TransactionIdIsValid(GetTopTransactionIdIfAny());
+    return is_leader_applying_rows || (IsLogicalWorker() && TransactionIdIsValid(GetTopTransactionIdIfAny()));
 }
 
 } // namespace
@@ -138,6 +139,31 @@ bool has_unlogged_changes(Oid source, CommandId reader)
             return true;
     }
     return false;
+}
+
+void print_open_statements(StringInfo text)
+{
+    if (is_applying_rows())
+        appendStringInfo(text, "open %u %d %u;", InvalidOid, CMD_UNKNOWN, InvalidCommandId);
+    for (int i = 0; i < statements.count; i++)
+        appendStringInfo(text, "open %u %d %u;", statements.items[i].relid, statements.items[i].command,
+                         statements.items[i].command_id);
+}
+
+/* How many rows a statement has changed since is known to the leader only. */
+void add_open_statements(const char *text)
+{
+    for (const char *at = text; *at != '\0'; at = strchr(at, ';') + 1) {
+        OpenStatement open = {InvalidOid, CMD_UNKNOWN, GetCurrentSubTransactionId(), 0, -1};
+        int command;
+        if (sscanf(at, "open %u %d %u;", &open.relid, &command, &open.command_id) != 3)
+            continue;
+        open.command = static_cast<CmdType>(command);
+        if (OidIsValid(open.relid))
+            statements.push(open);
+        else
+            is_leader_applying_rows = true;
+    }
 }
 
 void require_no_unlogged_changes(Oid source)

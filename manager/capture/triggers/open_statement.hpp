@@ -12,6 +12,7 @@
 #include "pg/boundary.hpp"
 
 extern "C" {
+#include "lib/stringinfo.h"
 #include "nodes/nodes.h"
 #include "nodes/pg_list.h"
 #include "utils/relcache.h"
@@ -34,6 +35,11 @@ bool has_open_statement();
 bool has_unlogged_changes(Oid source, CommandId reader);
 /* Raises 55006 if there are unlogged changes of `source`, which a later command would see. */
 void require_no_unlogged_changes(Oid source);
+
+/* Statements that are in progress in a session are in its parallel workers, too, where functions may read what they
+ * have changed. The first one appends them to a text, as `open …;` each; the other one takes them over in a worker. */
+void print_open_statements(StringInfo text);
+void add_open_statements(const char *text);
 
 /* Entries of fdw/module.cpp. */
 void settle_open_statements(XactEvent moment);
