@@ -4,8 +4,9 @@
 Two databases get the same statements, in the same order: in one the reports of a small ledger are stream tables, some of them
 in mode IMMEDIATE, and each session wants fresh rows, in one of several ways; in the other they are views. Transactions are of
 all isolation levels, with savepoints, cursors, prepared statements and transactions; statements write and read in one, by
-triggers, and by functions of all volatilities, of the owner and of another role. Each pair of answers has to be equal, and no
-message may come from one database only. Each session writes rows of its own, so that none waits for another one.
+triggers, by functions of all volatilities, of the owner and of another role, and in parallel workers. Each pair of answers
+has to be equal, and no message may come from one database only. Each session writes rows of its own, so that none waits for
+another one.
 
 DURATION_S is the time during which databases are tried, SEED the first seed; STEPS is the number of statements of each.
 """
@@ -79,13 +80,42 @@ READERS = """
       EXCEPTION WHEN SQLSTATE 'P0009' THEN NULL; END;
       RETURN 1000 * found + (SELECT sum(n) FROM logs WHERE acc = $1);
     END $$;
+    CREATE FUNCTION in_table(int) RETURNS SETOF bal STABLE LANGUAGE sql AS 'SELECT * FROM bal WHERE ten = $1 % 3';
+    CREATE FUNCTION in_body(int) RETURNS TABLE (i int, t numeric) STABLE LANGUAGE sql BEGIN ATOMIC SELECT acc, sum(r) FROM run WHERE m = $1 % 4 GROUP BY acc; END;
+    CREATE FUNCTION in_worker(int) RETURNS numeric STABLE PARALLEL SAFE LANGUAGE plpgsql AS $$
+    BEGIN RETURN (SELECT sum(s) FROM bal WHERE id = $1) + 1000 * (SELECT n FROM one); END $$;
+    CREATE FUNCTION ask_worker() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE found numeric;
+    BEGIN
+      EXECUTE 'SELECT max(in_worker(id)) FROM acc WHERE id = $1' INTO found USING NEW.acc;
+      INSERT INTO log VALUES (NEW.id, NEW.acc, 'worker ' || found);
+      RETURN NEW;
+    END $$;
+    CREATE TRIGGER ask_worker BEFORE INSERT OR UPDATE ON ent FOR EACH ROW WHEN (NEW.id % 5 < 3) EXECUTE FUNCTION ask_worker();
+    CREATE PROCEDURE loops(INOUT answer numeric, rest int) LANGUAGE plpgsql AS $$
+    DECLARE one record; found numeric;
+    BEGIN
+      FOR one IN SELECT id, s FROM bal WHERE id % 4 = rest ORDER BY id LOOP
+        INSERT INTO log VALUES (rest, one.id, 'loop');
+        IF one.id % 3 = 0 THEN COMMIT; END IF;
+        SELECT sum(n) INTO found FROM logs WHERE acc = one.id;
+        answer = answer + coalesce(one.s, 0) + 1000 * found;
+        IF one.id % 5 = 0 THEN ROLLBACK; END IF;
+        SELECT sum(n) INTO found FROM logs WHERE acc = one.id;
+        answer = answer + 1000000 * coalesce(found, 0);
+      END LOOP;
+    END $$;
+    CREATE FUNCTION later() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN INSERT INTO log SELECT NEW.id, id, 'late' || s FROM bal WHERE id = NEW.acc; RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER later AFTER INSERT ON ent DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.id % 3 = 0) EXECUTE FUNCTION later();
     GRANT ALL ON ALL TABLES IN SCHEMA public TO ledger_app"""
 
 
 class Side:
-    """A database; with stream tables if it has ways of reading them by session, otherwise with views."""
+    """A database; with stream tables if it has ways of reading them by session, otherwise with views. Sessions in_parallel
+    run their queries in a worker where possible."""
 
-    def __init__(self, ways, modes):
+    def __init__(self, ways, modes, in_parallel):
         self.db, self.ways, self.sessions = Database(), ways, {}
         self.db.let_own_stream_tables("ledger_owner", "ledger_app")
         self.db.run("SET ROLE ledger_owner; " + SCHEMA)
@@ -96,6 +126,9 @@ class Side:
             self.sessions[name] = self.db.connect(user=role)
             # Another session's prepared transaction may keep a row locked; a view waits for no refresh.
             self.execute(name, f"SET lock_timeout = '{'400ms' if ways else '100ms'}'; SET statement_timeout = '60s'")
+            if name in in_parallel:
+                is_old = self.sessions[name].server_version < 160000
+                self.execute(name, f"SET {'force_parallel_mode' if is_old else 'debug_parallel_query'} = on")
             self.execute(name, "PREPARE look_up (int) AS SELECT * FROM bal WHERE id = $1")
             self.execute(name, "PREPARE joined AS SELECT r.*, a.name FROM run r JOIN acc a ON a.id = r.acc")
             if ways:
@@ -135,6 +168,10 @@ def written(chooser, number):
         f"UPDATE acc SET closed = NOT closed WHERE id = {account}",
         f"UPDATE acc SET name = name || '{number}', ten = (ten + 1) % 3 WHERE id = {account}",
         f"DELETE FROM log WHERE acc = {account} AND id % 4 = {number}",
+        f"UPDATE asked SET s = b.s, n = b.n FROM bal b WHERE b.id = asked.id AND asked.id % 4 = {(number + 1) % 4} RETURNING *",
+        f"MERGE INTO asked USING bal b ON b.id = asked.id AND b.id % 4 = {(number + 1) % 4} WHEN MATCHED AND b.n > 2 AND asked.id % 4 = {(number + 1) % 4} THEN UPDATE SET s = b.s WHEN MATCHED AND asked.id % 4 = {(number + 1) % 4} THEN DELETE",
+        f"DELETE FROM ent USING bal b WHERE ent.acc = b.id AND b.s > {chooser.randrange(5, 30)} AND ent.id % 4 = {number} RETURNING ent.id, b.s",
+        f"INSERT INTO ent SELECT id * 4 + {number} + 100000, m % 4, {account}, r FROM run WHERE acc = {account} ORDER BY id, m ON CONFLICT (id, m) DO UPDATE SET amt = EXCLUDED.amt",
         f"INSERT INTO asked SELECT id FROM acc WHERE id % 4 = {(number + 1) % 4} RETURNING *",
         f"SELECT writes({account}, {number} + 4 * {chooser.randrange(9)})",
         f"WITH gone AS (DELETE FROM ent WHERE id = {entry} RETURNING *) SELECT s, n, (SELECT sum(amt) FROM gone) FROM bal WHERE id = {account}",
@@ -155,6 +192,8 @@ def read(chooser):
         "SELECT x.* FROM acc, LATERAL (SELECT * FROM run WHERE acc = acc.id ORDER BY id DESC, m DESC LIMIT 1) x",
         f"SELECT in_sql({key}), volatile({key})", f"SELECT id, in_sql(id) FROM acc WHERE ten = {key % 3}", f"SELECT * FROM of_owner({key})",
         f"SELECT volatile({key})", f"SELECT branches({key})", f"SELECT branches({key})", "SELECT id, branches(id) FROM acc",
+        f"SELECT max(in_worker(id)) FROM acc WHERE id < {key}", f"SELECT * FROM in_table({key})", f"SELECT a.id, x.* FROM acc a, LATERAL in_table(a.id) x WHERE a.ten = {key % 3}", f"SELECT * FROM in_body({key})",
+        f"SELECT a.id, x.* FROM acc a LEFT JOIN LATERAL in_body(a.id) x ON x.i = a.id", f"SELECT b.id FROM bal b WHERE b.id IN (SELECT i FROM in_body({key}))",
         f"SELECT b.id, branches(b.id), r.r FROM bal b LEFT JOIN run r ON r.acc = b.id WHERE b.ten = {key % 3}",
     ])
 
@@ -164,8 +203,9 @@ class Game:
         self.seed, self.chooser, self.compared, self.trace = seed, random.Random(seed), 0, []
         modes = {name: self.chooser.choice(["refresh_mode => 'IMMEDIATE'"] + [f"'{self.chooser.choice(SCHEDULES)}'"] * 2) for name in QUERIES}
         ways = {name: self.chooser.choice(WAYS) for name in SESSIONS}
-        self.setting = f"{modes} {ways}"
-        self.sides = [Side(ways, modes), Side({}, modes)]
+        in_parallel = [name for name in SESSIONS if self.chooser.random() < 0.25]
+        self.setting = f"{modes} {ways} {in_parallel}"
+        self.sides = [Side(ways, modes, in_parallel), Side({}, modes, in_parallel)]
         self.level, self.cursor, self.prepared = {}, {}, []  # of each session in a transaction; prepared transactions: who and name
 
     def both(self, name, statement):
@@ -194,9 +234,10 @@ class Game:
         if choice < 0.84:
             self.cursor[name] = len(self.trace)
             table = self.chooser.choice(list(QUERIES))
-            return f"DECLARE c{len(self.trace)} CURSOR FOR SELECT * FROM {table} ORDER BY {table}::text"
+            form = self.chooser.choice(["CURSOR", "SCROLL CURSOR", "CURSOR WITH HOLD", "SCROLL CURSOR WITH HOLD"])
+            return f"DECLARE c{len(self.trace)} {form} FOR SELECT * FROM {table} ORDER BY {table}::text"
         if choice < 0.87:
-            return f"FETCH 3 FROM c{self.cursor.get(name, 0)}"
+            return f"FETCH {self.chooser.choice(['3', '3', 'ALL', 'BACKWARD ALL', 'FIRST'])} FROM c{self.cursor.get(name, 0)}"
         if choice < 0.98 or is_read_only or self.prepared:
             return self.chooser.choice(["COMMIT"] * 5 + ["ROLLBACK"])
         self.prepared.append((name, f"{{of}}_{len(self.trace)}"))
@@ -210,10 +251,14 @@ class Game:
                 del self.level[name]
             return self.both(name, statement)
         choice = self.chooser.random()
+        if choice < 0.04:
+            return self.both(name, f"CALL loops(0, {list(SESSIONS).index(name)})")
         if choice < 0.3:
             return self.both(name, written(self.chooser, list(SESSIONS).index(name)))
         if choice < 0.5:
             return self.both(name, read(self.chooser))
+        if choice < 0.53:
+            return self.both(name, f"FETCH {self.chooser.choice(['3', 'ALL', 'BACKWARD ALL'])} FROM c{self.cursor.get(name, 0)}")
         if choice < 0.6 and self.prepared and self.prepared[0][0] == name:
             return self.both(name, f"{self.chooser.choice(['COMMIT', 'ROLLBACK'])} PREPARED '{self.prepared.pop()[1]}'")
         self.level[name] = self.chooser.choice(["READ COMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE", "REPEATABLE READ READ ONLY"])
