@@ -62,8 +62,7 @@ constexpr UtilityEntry utility[] = {
     {T_AlterTableStmt, When::before, lock_named_with_redefined},
     {T_RenameStmt, When::before, lock_named_with_redefined},
     {T_AlterObjectSchemaStmt, When::before, capture::lock_named_relation},
-    {T_RefreshMatViewStmt, When::around, run_with_hint}, /* the next function raises PostgreSQL's error, too */
-    {T_RefreshMatViewStmt, When::before, capture::lock_named_relation},
+    {T_RefreshMatViewStmt, When::around, run_with_hint},
 
     /* Sources: statements that are not permitted on them are refused before all other functions begin, and
      * the effects of the permitted ones are handled after all others have ended. */

@@ -19,6 +19,7 @@ extern "C" {
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "commands/tablecmds.h"
 #include "executor/tuptable.h"
@@ -130,11 +131,15 @@ Difference begin_difference(Oid view)
     return difference;
 }
 
+Oid lock_view(const RefreshMatViewStmt *statement)
+{
+    return RangeVarGetRelidExtended(statement->relation, statement->concurrent ? ExclusiveLock : AccessExclusiveLock, 0,
+                                    may_refresh_matview, nullptr);
+}
+
 void run_and_log(const UserStatement &utility, RefreshMatViewStmt *statement)
 {
-    Oid view =
-        RangeVarGetRelidExtended(statement->relation, statement->concurrent ? ExclusiveLock : AccessExclusiveLock, 0,
-                                 may_refresh_matview, nullptr);
+    const Oid view = lock_view(statement);
     Difference difference = begin_difference(view);
     const bool is_logged = difference.format != nullptr && !statement->skipData;
     if (is_logged)
@@ -214,9 +219,12 @@ void refresh_what_is_read(Oid view)
 
 bool is_our_refresh(const RefreshMatViewStmt *statement)
 {
+    if (XactReadOnly || RecoveryInProgress())
+        return false;
+    if (is_to_be_filled(statement, RangeVarGetRelid(statement->relation, NoLock, true)))
+        return true;
     capture::SourceRow row;
-    Oid view = RangeVarGetRelid(statement->relation, NoLock, true);
-    return OidIsValid(view) && (capture::find_source(view, &row) || is_to_be_filled(statement, view));
+    return capture::find_source(lock_view(statement), &row);
 }
 
 void refresh_materialized_view(const UserStatement &utility)

@@ -22,8 +22,6 @@ const RangeVar *name_in(Node *statement)
         return castNode(AlterTableStmt, statement)->relation;
     if (IsA(statement, RenameStmt))
         return castNode(RenameStmt, statement)->relation;
-    if (IsA(statement, RefreshMatViewStmt))
-        return castNode(RefreshMatViewStmt, statement)->relation;
     return castNode(AlterObjectSchemaStmt, statement)->relation;
 }
 
@@ -77,11 +75,6 @@ void lock_named_relation(const UtilityCall &call)
     const RangeVar *name = name_in(statement);
     if (name == nullptr || !IsTransactionState() || XactReadOnly || RecoveryInProgress())
         return;
-    if (IsA(statement, RefreshMatViewStmt)) {
-        const LOCKMODE mode = castNode(RefreshMatViewStmt, statement)->concurrent ? ExclusiveLock : AccessExclusiveLock;
-        (void)RangeVarGetRelidExtended(name, mode, RVR_MISSING_OK, may_refresh_matview, nullptr);
-        return;
-    }
     const Oid relation = RangeVarGetRelid(name, NoLock, true);
     if (!OidIsValid(relation) || (exists(relation) && !owns_relation(relation)))
         return;
