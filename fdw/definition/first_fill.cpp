@@ -70,11 +70,12 @@ void have_filled(const Oid *relids, int count)
     if (unfilled_count == 0 || !guc::enabled)
         return;
     definition::end_restoring(); /* by this session, which is about to read them */
-    if (request_and_wait(unfilled, unfilled_count, Waiter::session) != Obstacle::no_manager)
+    const Obstacle obstacle = request_and_wait(unfilled, unfilled_count, Waiter::session);
+    if (obstacle != Obstacle::no_manager && (obstacle != Obstacle::locked || !has_refresh_waited_for_me()))
         return;
     fill_here(unfilled, unfilled_count);
     CommandCounterIncrement();
-    if (std::any_of(unfilled, unfilled + unfilled_count, is_unfilled))
+    if (obstacle == Obstacle::no_manager && std::any_of(unfilled, unfilled + unfilled_count, is_unfilled))
         (void)request_of_next_manager(unfilled, unfilled_count);
 }
 

@@ -8,7 +8,8 @@
 
 namespace pgtrickle {
 
-/* Has those without rows filled by the manager, and waits for that as a reader waits. What this transaction has
+/* Has those without rows filled by the manager, and waits for that as a reader waits. Fills those that the session may
+ * fill if there is no manager, or if its refresh waits for a lock of this transaction. What this transaction has
  * created, the manager does not see: it only gets the keys. One that this transaction has locked is filled without
  * them. Any may be left without rows, as one that is held or whose fill fails. PostgreSQL frame. */
 void have_filled(const Oid *relids, int count);

@@ -159,7 +159,7 @@ class Wait {
 Wait::Wait(const Oid *relids, int count, Waiter waiter)
     : relids_(relids), count_(count), waiter_(waiter), limit_ms_(guc::scan_refresh_timeout_ms)
 {
-    const bool is_known = waited_for_transaction() == own_local_xid();
+    const bool is_known = has_refresh_waited_for_me();
     const int64_t usual_ms = std::min<int64_t>(DeadlockTimeout / 4, limit_ms_ / 4);
     probing_ms_ = std::max<int64_t>(is_known ? std::min<int64_t>(usual_ms, idle_probe_ms) : usual_ms, 1);
     probe_at_ms_ = probing_ms_;
@@ -258,6 +258,11 @@ Obstacle request_and_wait(const Oid *relids, int count, Waiter waiter)
     for (int first = 0; first < count && obstacle == Obstacle::none; first += mailbox::max_requested)
         obstacle = Wait(relids + first, std::min(count - first, mailbox::max_requested), waiter).until_answered();
     return obstacle;
+}
+
+bool has_refresh_waited_for_me()
+{
+    return waited_for_transaction() == own_local_xid();
 }
 
 Obstacle request_of_next_manager(const Oid *relids, int count)

@@ -42,6 +42,10 @@ bool await_holder(const LOCKTAG &lock, const Stopwatch &waited, const Oid *relid
  * requested. */
 Obstacle request_and_wait(const Oid *relids, int count, Waiter waiter);
 
+/* Returns whether a request of this transaction was given up because the refresh waited for a lock of the transaction.
+ */
+bool has_refresh_waited_for_me();
+
 /* As request_and_wait() after Obstacle::no_manager, for stream tables without rows: where managers take turns, waits
  * for that of this database first, for pg_trickle.scan_refresh_timeout at most. */
 Obstacle request_of_next_manager(const Oid *relids, int count);
