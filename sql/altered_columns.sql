@@ -14,6 +14,10 @@ ALTER FOREIGN TABLE st OPTIONS (SET query 'SELECT id, kind, k FROM item');
 SELECT pgtrickle.create_or_replace_stream_table('st', 'SELECT k, id FROM item', '520w');
 SELECT pgtrickle.alter_stream_table('st', query => 'SELECT k, id FROM item');
 SELECT * FROM st ORDER BY id LIMIT 2;
+-- as_is_one_that_would_take_the_place_of_another
+ALTER FOREIGN TABLE st OPTIONS (SET query 'SELECT id, price FROM item');
+SELECT pgtrickle.create_or_replace_stream_table('st', 'SELECT price, kind FROM item', '520w');
+ALTER FOREIGN TABLE st OPTIONS (SET query 'SELECT i.id, i.price, i.k AS other FROM item i JOIN item j USING (id)');
 -- unless_the_query_says_so
 ALTER FOREIGN TABLE st OPTIONS (SET query 'SELECT k AS id, id AS k FROM item');
 SELECT * FROM st ORDER BY id LIMIT 2;

@@ -2,6 +2,7 @@
 
 extern "C" {
 #include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
 #include "utils/builtins.h"
 }
 
@@ -114,6 +115,43 @@ void check_place(const TargetEntry *target, const Live &live)
                            quote_identifier(live.columns[target->resno - 1]->name))));
 }
 
+/* Returns the name of the column of a table, or of several that a join merges, that is the value; null for any other
+ * value, whose name PostgreSQL derives. */
+const char *name_of_value(const Query *query, const Expr *value)
+{
+    if (value == nullptr || !IsA(value, Var))
+        return nullptr;
+    const auto *column = reinterpret_cast<const Var *>(value);
+    auto *entry = list_nth_node(RangeTblEntry, query->rtable, static_cast<int>(column->varno) - 1);
+    const bool is_of_table = entry->rtekind == RTE_RELATION || entry->rtekind == RTE_JOIN;
+    return is_of_table ? get_rte_attribute_name(entry, column->varattno) : nullptr;
+}
+
+/* Returns null if there is none. */
+Expr *value_before_cast(const Query *query, AttrNumber number)
+{
+    ListCell *cell;
+    foreach (cell, query->targetList)
+        if (auto *target = lfirst_node(TargetEntry, cell); target->resno == number)
+            return without_cast(target->expr);
+    return nullptr;
+}
+
+/* Where the present query shows a column of a table under its name, another column of a table would take its place,
+ * with its grants and comments. What else the present query returns may have been matched by position at creation. */
+void check_names(const Query *next, List *outputs, const Query *present, const Live &live, const WantedColumn *declared)
+{
+    for (int i = 0; i < live.count; i++) {
+        const WantedColumn *column = live.columns[i];
+        const auto number = static_cast<AttrNumber>(column - declared + 1);
+        const char *present_name = name_of_value(present, value_before_cast(present, number));
+        const auto *target = list_nth_node(TargetEntry, outputs, i);
+        if (present_name != nullptr && strcmp(present_name, column->name) == 0 &&
+            name_of_value(next, target->expr) != nullptr && strcmp(target->resname, column->name) != 0)
+            report_other_name(i + 1, *column, target->resname, nullptr);
+    }
+}
+
 void check_places(List *outputs, const Live &live)
 {
     ListCell *cell;
@@ -137,16 +175,6 @@ ValueType type_of(Expr *value)
 {
     auto *node = reinterpret_cast<::Node *>(value);
     return {exprType(node), exprTypmod(node), exprCollation(node)};
-}
-
-/* Returns null if there is none. */
-Expr *value_before_cast(const Query *query, AttrNumber number)
-{
-    ListCell *cell;
-    foreach (cell, query->targetList)
-        if (auto *target = lfirst_node(TargetEntry, cell); target->resno == number)
-            return without_cast(target->expr);
-    return nullptr;
 }
 
 ValueType type_before_cast(const Query *query, AttrNumber number)
@@ -207,6 +235,7 @@ ColumnChanges altered_columns(const ParsedQuery &next, const Query *present, Wan
             live = live_of(declared, count);
         }
         check_places(outputs, live);
+        check_names(next.query, outputs, present, live, declared);
     }
     List *columns = column_definitions(next.query);
     changes.appended = list_copy_tail(columns, live.count);

@@ -134,13 +134,7 @@ void check_names(const ParsedQuery &parsed, WantedColumn *wanted, int count, con
     for (int i = 0; i < count; i++) {
         auto *alias = static_cast<String *>(list_nth(parsed.aliases, i));
         if (alias != nullptr && strcmp(strVal(alias), wanted[i].name) != 0)
-            report_misfit(statement, wanted[i].location, ERRCODE_INVALID_TABLE_DEFINITION,
-                          psprintf("column %d is declared as \"%s\", but the defining query calls it \"%s\"", i + 1,
-                                   wanted[i].name, strVal(alias)),
-                          statement != nullptr ? "Use the same name for both."
-                                               : "Use the same name for both, after ALTER FOREIGN TABLE ... RENAME "
-                                                 "COLUMN; or drop the column by one query, and append the other one "
-                                                 "by the next.");
+            report_other_name(i + 1, wanted[i], strVal(alias), statement);
     }
 }
 
@@ -191,6 +185,16 @@ void set_collation(TargetEntry *target, WantedColumn *wanted)
 }
 
 } // namespace
+
+void report_other_name(int number, const WantedColumn &column, const char *name, const char *statement)
+{
+    report_misfit(
+        statement, column.location, ERRCODE_INVALID_TABLE_DEFINITION,
+        psprintf("column %d is declared as \"%s\", but the defining query calls it \"%s\"", number, column.name, name),
+        statement != nullptr ? "Use the same name for both."
+                             : "Use the same name for both, after ALTER FOREIGN TABLE ... RENAME COLUMN; or "
+                               "drop the column by one query, and append the other one by the next.");
+}
 
 Expr *converted(Expr *expression)
 {

@@ -26,6 +26,10 @@ struct WantedColumn {
  * fit. The locations count in `statement`, which may be null. PostgreSQL frame. */
 Query *fit_columns(const ParsedQuery &parsed, WantedColumn *wanted, int count, const char *statement);
 
+/* Raises 42P16 for the column with this number, which the query gives another name; `statement` as in fit_columns().
+ * PostgreSQL frame. */
+void report_other_name(int number, const WantedColumn &column, const char *name, const char *statement);
+
 /* A column that the stream table has lost. Its query has a NULL there, and its storage a column of these values, so
  * that the other columns keep their numbers in all relations; the text of the query lacks it. PostgreSQL frames. */
 WantedColumn dropped_column(AttrNumber number);
