@@ -19,7 +19,7 @@ struct ColumnChanges {
 /* Returns how the columns change where the query of `next` takes the place of the `present` query; the `count` declared
  * ones get their types, or are marked as dropped. A column that was declared with another type than its query returned
  * keeps it, as long as the query returns that type. Raises 42P16 if an output column of `next` would move to another
- * column, or if it is not clear which columns it lacks. PostgreSQL frame. */
+ * column or take the place of one, or if it is not clear which columns it lacks. PostgreSQL frame. */
 ColumnChanges altered_columns(const ParsedQuery &next, const Query *present, WantedColumn *declared, int count);
 
 /* Raises 42939 if the name is reserved for a hidden column. PostgreSQL frame. */
