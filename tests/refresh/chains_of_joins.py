@@ -35,7 +35,7 @@ def case_of(kind):
 
 
 try:
-    db.run("SET statement_timeout = '1min'; CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT g, g FROM generate_series(1, 20) g")
+    db.run("SET statement_timeout = '5min'; CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT g, g FROM generate_series(1, 20) g")
     run_cases([case_of(kind) for kind in KINDS])
 finally:
     db.drop()
