@@ -16,11 +16,12 @@ compile_library("tests/faults/late_commit.c", server.folder / "late_commit.so")
 late = server.folder / "data/late_release"
 db = Database(server.host)
 db.let_own_stream_tables("keeper")
+outside = db.connect("postgres")
 CAPTURED_WHEN_FRESH = "SELECT pgtrickle.wait_until_fresh('kept', '1min'); SELECT is_captured FROM pgtrickle.list_sources('kept')"
 
 
 def started(session, text):
-    statement = Waiting(session, text, db.session)
+    statement = Waiting(session, text, outside)
     statement.start()
     return statement
 

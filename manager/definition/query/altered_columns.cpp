@@ -139,7 +139,8 @@ Expr *value_before_cast(const Query *query, AttrNumber number)
 
 /* Where the present query shows a column of a table under its name, another column of a table would take its place,
  * with its grants and comments. What else the present query returns may have been matched by position at creation. */
-void check_names(const Query *next, List *outputs, const Query *present, const Live &live, const WantedColumn *declared)
+void check_kept_names(const Query *next, List *outputs, const Query *present, const Live &live,
+                      const WantedColumn *declared)
 {
     for (int i = 0; i < live.count; i++) {
         const WantedColumn *column = live.columns[i];
@@ -235,7 +236,7 @@ ColumnChanges altered_columns(const ParsedQuery &next, const Query *present, Wan
             live = live_of(declared, count);
         }
         check_places(outputs, live);
-        check_names(next.query, outputs, present, live, declared);
+        check_kept_names(next.query, outputs, present, live, declared);
     }
     List *columns = column_definitions(next.query);
     changes.appended = list_copy_tail(columns, live.count);
