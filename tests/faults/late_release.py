@@ -143,9 +143,13 @@ CREATE TABLE child (v int); INSERT INTO child VALUES (4), (5);
 
 def a_grant_is_announced_once_it_is_known():
     """A first fill that fails is requested again after a GRANT, and not by a process that does not know that yet."""
+    db.run("ALTER SYSTEM SET pg_trickle.max_consecutive_errors = 1000")  # it is not suspended, however long this takes
+    db.run("SELECT pg_reload_conf()")
+    db.wait_for("SHOW pg_trickle.max_consecutive_errors", "1000")
     db.run("CREATE TABLE closed (v int); INSERT INTO closed VALUES (1); GRANT SELECT ON closed TO keeper")
-    db.as_role("keeper", "SELECT pgtrickle.create_stream_table('opened', 'SELECT v FROM closed', '520w', initialize => false)")
-    db.run("REVOKE SELECT ON closed FROM keeper")
+    # In one transaction, after which the manager is about to fill it.
+    db.run("SET ROLE keeper; SELECT pgtrickle.create_stream_table('opened', 'SELECT v FROM closed', '520w', initialize => false); "
+           "RESET ROLE; REVOKE SELECT ON closed FROM keeper")
     reader, granting = db.connect(), db.connect()
     reader.cursor().execute("SET pg_trickle.scan_refresh_timeout = '60s'")
     granting.cursor().execute(f"LOAD '{server.folder}/late_commit.so'")
