@@ -399,10 +399,8 @@ bool Pool::makes_room(Id owner, TimestampTz now)
                                   }),
                    leaving_.end());
     const bool is_any_going = !leaving_.empty() && now >= left_at_ && now < left_at_ + longest_leave_us;
-    if (is_any_going) {
-        start_after_ = 0;
-        look_at_ = now + leave_pause_us;
-    }
+    if (is_any_going)
+        start_again_at(now + leave_pause_us);
     return is_any_going;
 }
 
@@ -413,11 +411,16 @@ bool Pool::is_short_for_a_moment(TimestampTz now)
     if (short_since_ == 0)
         short_since_ = now;
     const bool is_just_now = failed_starts_ == 0 && now >= short_since_ && now < short_since_ + short_shortage_us;
-    if (is_just_now) {
-        start_after_ = 0;
-        look_at_ = now + shortage_pause_us;
-    }
+    if (is_just_now)
+        start_again_at(now + shortage_pause_us);
     return is_just_now;
+}
+
+/* Another attempt to start a worker is not put off beyond `at`. */
+void Pool::start_again_at(TimestampTz at)
+{
+    start_after_ = 0;
+    look_at_ = at;
 }
 
 int Pool::pid_of(int worker) const

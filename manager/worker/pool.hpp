@@ -124,6 +124,7 @@ class Pool {
     void release_idle(TimestampTz now);
     bool makes_room(scheduler::Id owner, TimestampTz now);
     bool is_short_for_a_moment(TimestampTz now);
+    void start_again_at(TimestampTz at);
 
     std::list<PoolWorker> workers_;
     std::vector<BackgroundWorkerHandle *> leaving_; /* workers that were let go to make room */
