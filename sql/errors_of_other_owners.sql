@@ -1,5 +1,8 @@
 -- Errors of a stream table are shown completely only to its owner and to pg_monitor, in whichever session its query fails.
 SET client_min_messages = warning;
+-- What fails is not suspended meanwhile, however slow the machine is.
+ALTER SYSTEM SET pg_trickle.max_consecutive_errors = 1000;
+SELECT pg_reload_conf() \g /dev/null
 CREATE ROLE errors_owner;
 CREATE ROLE errors_other NOINHERIT;
 CREATE ROLE errors_monitor IN ROLE pg_monitor;
@@ -131,3 +134,5 @@ DROP SCHEMA errors_monitor, errors_other, errors_owner CASCADE;
 DROP FUNCTION errors_definer, errors_fields;
 DROP OWNED BY errors_owner, errors_other, errors_monitor;
 DROP ROLE errors_owner, errors_other, errors_monitor;
+ALTER SYSTEM RESET pg_trickle.max_consecutive_errors;
+SELECT pg_reload_conf() \g /dev/null
