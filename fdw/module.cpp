@@ -84,6 +84,7 @@ constexpr UtilityEntry utility[] = {
     {T_DoStmt, When::before, use_snapshot_in_block},
     {T_CallStmt, When::before, use_snapshot_in_block},
     {every_kind, When::after, use_snapshot_of_utility},
+    {T_DiscardStmt, When::after, forget_exact_reads},
     {T_LockStmt, When::before, check_lock_of_reserved},
     {T_LockStmt, When::around, lock_table},
     {T_CopyStmt, When::before, refuse_copy_to_stream_table},

@@ -16,7 +16,13 @@ COMMIT;
 INSERT INTO t VALUES (3, 2);
 SELECT count(*) FROM by_id;
 SELECT count(*) FROM by_id;
--- another session has seen no more than the stored rows
+-- the next client of a connection pool has seen no more than the stored rows
+DISCARD ALL;
+SET client_min_messages = warning;
+SET search_path = never_back;
+SET pg_trickle.max_staleness = 0;
+SELECT count(*) FROM by_id;
+-- nor has another session
 \c -
 SET client_min_messages = warning;
 SET search_path = never_back;

@@ -14,6 +14,8 @@ extern "C" {
 #include "utils/timestamp.h"
 }
 
+#include <utility>
+
 namespace pgtrickle {
 
 namespace {
@@ -25,7 +27,7 @@ struct PastRead {
     int32_t own_seq; /* of the last of these */
 };
 
-HTAB *past_reads = nullptr; /* Oid → PastRead; lives as long as the backend */
+HTAB *past_reads = nullptr; /* Oid → PastRead; until DISCARD ALL, or the end of the session */
 bool has_any_own = false;   /* an entry may have `has_own` */
 
 struct Unconfirmed {
@@ -142,6 +144,14 @@ bool lacks_own_changes_read(Oid relid)
         return false;
     const state::VisibleRow row = state::visible_row(relid);
     return !row.is_own || row.own_seq < entry->own_seq;
+}
+
+/* No transaction is open but the statement's own, so that nothing is unconfirmed. */
+void forget_exact_reads(const UtilityCall &call)
+{
+    const bool is_all = reinterpret_cast<const DiscardStmt *>(call.statement())->target == DISCARD_ALL;
+    if (is_all && past_reads != nullptr)
+        hash_destroy(std::exchange(past_reads, nullptr));
 }
 
 void print_past_reads(StringInfo text)

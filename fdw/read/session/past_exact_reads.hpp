@@ -5,6 +5,7 @@
 #pragma once
 
 #include "pg/boundary.hpp"
+#include "pg/hooks.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -32,6 +33,8 @@ TimestampTz read_exactly_at(Oid relid);
 bool lacks_own_changes_read(Oid relid);
 /* Appends, as text, what functions of parallel workers have to know; nothing if nothing has been read exactly. */
 void print_past_reads(StringInfo text);
+/* After DISCARD ALL: the next client of a connection pool has read nothing. */
+void forget_exact_reads(const UtilityCall &call);
 /* Notes when a transaction ends that changes of its own that it has read are committed. Comes after the mailbox has
  * noted the time of the commit. */
 void end_own_reads(XactEvent event);
