@@ -1,6 +1,6 @@
 -- Errors of a stream table are shown completely only to its owner and to pg_monitor, in whichever session its query fails.
 SET client_min_messages = warning;
--- What fails is not suspended meanwhile, however slow the machine is.
+-- However slow the machine is, no failing stream table is suspended meanwhile.
 ALTER SYSTEM SET pg_trickle.max_consecutive_errors = 1000;
 SELECT pg_reload_conf() \g /dev/null
 CREATE ROLE errors_owner;
