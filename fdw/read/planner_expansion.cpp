@@ -200,6 +200,7 @@ struct Statement {
     const Query *whole;
     bool is_rechecked;                     /* this level, or one that it may be pulled up into, changes or locks rows */
     bool is_searched, has_rechecked_level; /* whether any level is; once it has been searched */
+    bool lacks_rights;                     /* the user may not read one of its stream tables */
     InlinedFunctions functions;
 };
 
@@ -225,8 +226,6 @@ bool has_rechecked_level(Node *node, void *)
 
 void expand_entry(Query *query, RangeTblEntry *entry, const ServedRelation *served, const Statement *statement)
 {
-    /* As for a view, privileges are checked before anything is planned with the columns. */
-    check_rights(query, entry);
     const ExactRead *read = nullptr;
     if (is_planned_exactly(entry->relid)) {
         read = exact_read_of(entry->relid);
@@ -266,8 +265,15 @@ void visit_entry(Query *query, RangeTblEntry *entry, Statement *statement)
     if (!guc::enable_expansion || is_restricted() || find_served_relation(entry->relid) == nullptr)
         return;
     const ServedRelation *served = served_relation_to_read(entry->relid);
-    if (is_expandable(query, entry, served))
+    if (!is_expandable(query, entry, served))
+        return;
+    /* Storage is planned with all of its statistics, so for none without the privileges. PostgreSQL may remove the
+     * entry, as a branch of CASE that is never taken, and then asks for none; otherwise the executor refuses the
+     * foreign table that it remains. */
+    if (has_rights(query, entry))
         expand_entry(query, entry, served, statement);
+    else
+        statement->lacks_rights = true;
 }
 
 /* PostgreSQL may put it into any level that refers to it, of which any may be rechecked. */
@@ -301,12 +307,13 @@ void visit_query(Query *query, Statement *statement)
 
 PlannedStmt *plan_expanded(Query *query, const char *text, int options, ParamListInfo parameters)
 {
-    Statement statement = {query, false, false, false, {}};
+    Statement statement = {query, false, false, false, false, {}};
     const uint64 begun = count_of_relation_changes();
     const Query *unexpanded = copy_for_exact_plan(query);
     visit_query(query, &statement);
     PlannedStmt *plan = previous_hooks().planner(query, text, statement.functions.planner_options(options), parameters);
     drop_unrequired_rights(plan);
+    plan->dependsOnRole |= statement.lacks_rights;
     statement.functions.become_dependencies_of(plan);
     keep_for_exact_plan(plan, unexpanded, begun);
     return plan;

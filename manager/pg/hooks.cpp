@@ -236,20 +236,36 @@ void install_hooks(const Hooks &list)
     RegisterResourceReleaseCallback(pgtrickle_release, nullptr);
 }
 
+namespace {
+
 /* pgaudit, for one, crashes if it is asked while a statement is planned. */
-void check_rights(const RequiredRights &rights)
+bool check_rights_alone(const RequiredRights &rights, bool raises)
 {
     const ExecutorCheckPerms_hook_type all = ExecutorCheckPerms_hook;
+    bool has_all = false;
     PG_TRY();
     {
         ExecutorCheckPerms_hook = check_own_rights;
-        check_rights_with_hooks(rights);
+        has_all = check_rights_with_hooks(rights, raises);
     }
     PG_FINALLY();
     {
         ExecutorCheckPerms_hook = all;
     }
     PG_END_TRY();
+    return has_all;
+}
+
+} // namespace
+
+void check_rights(const RequiredRights &rights)
+{
+    (void)check_rights_alone(rights, true);
+}
+
+bool has_rights(const RequiredRights &rights)
+{
+    return check_rights_alone(rights, false);
 }
 
 } // namespace pgtrickle

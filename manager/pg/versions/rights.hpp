@@ -168,13 +168,14 @@ template <class F> bool for_required(const RequiredRights &rights, F f)
     return true;
 }
 
-/* check_rights(), with all modules that hook this check: they expect it when the executor starts. */
-inline void check_rights_with_hooks(const RequiredRights &rights)
+/* check_rights() or, unless it `raises`, has_rights(), with all modules that hook this check: they expect it when the
+ * executor starts. */
+inline bool check_rights_with_hooks(const RequiredRights &rights, bool raises)
 {
 #if PG_VERSION_NUM < 160000
-    ExecCheckRTPerms(rights.entries, true);
+    return ExecCheckRTPerms(rights.entries, raises);
 #else
-    ExecCheckPermissions(rights.entries, rights.infos, true);
+    return ExecCheckPermissions(rights.entries, rights.infos, raises);
 #endif
 }
 
@@ -182,18 +183,21 @@ inline void check_rights_with_hooks(const RequiredRights &rights)
  * not asked (pg/hooks.cpp). */
 void check_rights(const RequiredRights &rights);
 
-/* As check_rights(), for one entry of the query's range table. */
-inline void check_rights([[maybe_unused]] const Query *query, const RangeTblEntry *entry)
+/* Returns whether check_rights() would raise no error. */
+bool has_rights(const RequiredRights &rights);
+
+/* As has_rights(), for one entry of the query's range table. */
+inline bool has_rights([[maybe_unused]] const Query *query, const RangeTblEntry *entry)
 {
 #if PG_VERSION_NUM < 160000
-    check_rights({list_make1(const_cast<RangeTblEntry *>(entry)), NIL});
+    return has_rights({list_make1(const_cast<RangeTblEntry *>(entry)), NIL});
 #else
     if (entry->perminfoindex == 0)
-        return;
+        return true;
     RangeTblEntry alone = *entry;
     alone.perminfoindex = 1;
-    check_rights({list_make1(&alone),
-                  list_make1(getRTEPermissionInfo(query->rteperminfos, const_cast<RangeTblEntry *>(entry)))});
+    return has_rights({list_make1(&alone),
+                       list_make1(getRTEPermissionInfo(query->rteperminfos, const_cast<RangeTblEntry *>(entry)))});
 #endif
 }
 
