@@ -1,10 +1,12 @@
 #include "worker/transaction.hpp"
 
 #include "pg/rights.hpp"
+#include "pg/settings.hpp"
 #include "refresh/history.hpp"
 #include "refresh/refresh.hpp"
 
 extern "C" {
+#include "access/xact.h"
 #include "pgstat.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
@@ -28,16 +30,16 @@ bool TransactionFailure::is_lack_of_resources() const
            sqlstate != ERRCODE_CONFIGURATION_LIMIT_EXCEEDED;
 }
 
-void start_transaction()
-{
-    call([] {
-        SetCurrentStatementStartTimestamp();
-        SessionSwitch::begin_in_worker();
-        StartTransactionCommand();
-    });
-}
-
 namespace {
+
+/* While a synchronous standby is gone, a commit that waited for it would keep the locks of a refresh, for which readers
+ * and commits in mode IMMEDIATE wait. A standby that is promoted without the refresh has an older frontier, and in its
+ * logs all changes beyond it, since these are emptied later in the WAL. PostgreSQL frame. */
+void wait_for_no_standby()
+{
+    if (synchronous_commit > SYNCHRONOUS_COMMIT_LOCAL_FLUSH)
+        set_for_now("synchronous_commit", "local");
+}
 
 /* A lock that a function of one owner took for its session is not to stay with the worker. PostgreSQL frame. */
 void release_advisory_locks()
@@ -46,6 +48,16 @@ void release_advisory_locks()
 }
 
 } // namespace
+
+void start_transaction()
+{
+    call([] {
+        SetCurrentStatementStartTimestamp();
+        SessionSwitch::begin_in_worker();
+        StartTransactionCommand();
+        wait_for_no_standby();
+    });
+}
 
 void commit_transaction()
 {

@@ -3,6 +3,8 @@
  * failed. This is the only place besides enter() where a PgError ends: the whole transaction is rolled back
  * first, so that no state remains that only an abort cleans up.
  *
+ * Its commit is flushed here as the server is configured, and waits for no synchronous standby.
+ *
  * C++ frames. Afterwards no memory, snapshot or lock of the transaction is held.
  */
 #pragma once
