@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 """A column that is declared with another type than its query returns gets each value as INSERT would assign it, or the
 refresh fails as INSERT would: when it is created, and after the query's text was parsed again, by a dump, an upgrade and
-ALTER COLUMN TYPE of the source. A text that showed the cast would truncate what an assignment refuses.
+ALTER COLUMN TYPE of the source. A text that showed the cast would truncate what an assignment refuses. It is kept by deltas.
 
 Half of all pairs of a type of a query and a declared one, each with values that fit and that do not, in one of several
 forms of a query."""
@@ -127,6 +127,14 @@ def create():
 MADE = create()
 
 
+def by_deltas():
+    """But for arrays, as no text shows that their elements are assigned, and for a zone that depends on the day."""
+    mode = "SELECT effective_mode FROM pgtrickle.explain_refresh_mode(%s)"
+    refused = [(declared, source, query) for name, source, declared, query in MADE
+               if not declared.endswith("[]") and declared != "timetz(0)" and db.value(mode, name) == "FULL"]
+    assert not refused, f"{len(refused)} refused: {refused[:9]}"
+
+
 def compare(where):
     """With two values of each, compares what the stream tables have with what an INSERT would store."""
     where.run("SELECT pgtrickle.drain()")  # the manager would suspend those that fail
@@ -171,6 +179,6 @@ def source_altered():
 
 
 try:
-    run_cases([created, restored, upgraded, source_altered])
+    run_cases([by_deltas, created, restored, upgraded, source_altered])
 finally:
     db.drop()

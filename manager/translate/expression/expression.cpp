@@ -174,6 +174,29 @@ bool is_length_of_assignment(Node *node)
            !DatumGetBool(castNode(Const, is_explicit)->constvalue);
 }
 
+/* Writes such a coercion as a function call. A cast to a domain passes a value of another type to it, which has the
+ * same representation and need not have an implicit cast. */
+void spell_length(FuncExpr *coercion)
+{
+    coercion->funcformat = COERCE_EXPLICIT_CALL;
+    ListCell *value = list_head(coercion->args);
+    auto *operand = static_cast<Node *>(lfirst(value));
+    Oid *types;
+    int count;
+    get_func_signature(coercion->funcid, &types, &count);
+    if (exprType(operand) != types[0])
+        lfirst(value) = makeRelabelType(reinterpret_cast<Expr *>(operand), types[0], -1, exprCollation(operand),
+                                        COERCE_EXPLICIT_CAST);
+}
+
+/* Returns the explicit coercion that the parser adds to such a call when it casts it to a domain. */
+Expr *with_length_of_domain(FuncExpr *spelled)
+{
+    List *arguments = list_make3(spelled, lsecond(spelled->args), makeBoolConst(true, false));
+    return reinterpret_cast<Expr *>(makeFuncExpr(spelled->funcid, spelled->funcresulttype, arguments,
+                                                 spelled->funccollid, spelled->inputcollid, COERCE_IMPLICIT_CAST));
+}
+
 /* Returns the tree with such length coercions as function calls. */
 Node *with_lengths_spelled(Node *node, void *context)
 {
@@ -181,7 +204,12 @@ Node *with_lengths_spelled(Node *node, void *context)
         return nullptr;
     Node *result = mutate_expression(node, with_lengths_spelled, context);
     if (is_length_of_assignment(node))
-        castNode(FuncExpr, result)->funcformat = COERCE_EXPLICIT_CALL;
+        spell_length(castNode(FuncExpr, result));
+    if (IsA(node, CoerceToDomain) &&
+        is_length_of_assignment(reinterpret_cast<Node *>(castNode(CoerceToDomain, node)->arg))) {
+        auto *cast = castNode(CoerceToDomain, result);
+        cast->arg = with_length_of_domain(castNode(FuncExpr, cast->arg));
+    }
     return result;
 }
 
