@@ -49,6 +49,11 @@ class Database:
     def value(self, statement, *values):
         return self.run(statement, *values)[0][0]
 
+    def alter_system(self, change):
+        """Changes a setting of the server, by `SET name = value` or `RESET name`, and has its processes read it again."""
+        self.run(f"ALTER SYSTEM {change}")
+        self.run("SELECT pg_reload_conf()")
+
     def wait_for(self, statement, wanted, limit_s=30):
         """Waits until the statement's one value is as wanted."""
         deadline = time.monotonic() + limit_s

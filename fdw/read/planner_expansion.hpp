@@ -12,8 +12,8 @@
  * A function in FROM that PostgreSQL would inline is inlined before (inlined_functions.hpp).
  *
  * The nested scan (execution.hpp) handles stream tables with children, references to system columns, whole
- * rows of a stream table with dropped columns, and entries that are created later in planning; and everything
- * if pg_trickle.enable_expansion is off.
+ * rows of a stream table with dropped columns, entries that are created later in planning, and stream tables that the
+ * user may not read, which the executor refuses; and everything if pg_trickle.enable_expansion is off.
  */
 #pragma once
 

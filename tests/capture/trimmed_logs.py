@@ -390,8 +390,7 @@ def a_log_beyond_its_limit_that_no_snapshot_needs():
     cursor = reader.cursor()
     cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL pg_trickle.read_mode = exact; SELECT 1")
     holder.cursor().execute(f"BEGIN; LOCK TABLE {db.value(f'SELECT {unneeded}')} IN ACCESS SHARE MODE")
-    db.run("ALTER SYSTEM SET pg_trickle.max_log_size = '1MB'")
-    db.run("SELECT pg_reload_conf()")
+    db.alter_system("SET pg_trickle.max_log_size = '1MB'")
     db.wait_for("SHOW pg_trickle.max_log_size", "1MB")
     pid = old.info.backend_pid
     old.close()

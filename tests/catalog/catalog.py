@@ -436,12 +436,10 @@ def a_crash_loses_no_history():
 
 
 def no_days_of_retention_keep_nothing():
-    db.run("ALTER SYSTEM SET pg_trickle.history_retention_days = 0")
-    db.run("SELECT pg_reload_conf()")
+    db.alter_system("SET pg_trickle.history_retention_days = 0")
     refresh()
     db.wait_for("SELECT count(*) FROM pgtrickle.pgt_refresh_history", 0)
-    db.run("ALTER SYSTEM RESET pg_trickle.history_retention_days")
-    db.run("SELECT pg_reload_conf()")
+    db.alter_system("RESET pg_trickle.history_retention_days")
     db.wait_for("SHOW pg_trickle.history_retention_days", "90")
     refresh()
     assert history() == 1

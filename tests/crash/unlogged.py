@@ -102,8 +102,7 @@ def emptied_by_a_crash():
 def set_for_all(name, value):
     """Sets it in the manager, too, and waits until new sessions have it."""
     db.run(f"RESET {name}")
-    db.run(f"ALTER SYSTEM SET {name} = {value}")
-    db.run("SELECT pg_reload_conf()")
+    db.alter_system(f"SET {name} = {value}")
     db.wait_for(f"SHOW {name}", value)
 
 

@@ -73,8 +73,7 @@ def by_a_day_beside_failures():
 
 
 try:
-    db.run("ALTER SYSTEM SET pg_trickle.max_consecutive_errors = 1000")
-    db.run("SELECT pg_reload_conf()")
+    db.alter_system("SET pg_trickle.max_consecutive_errors = 1000")
     run_cases([by_an_hour, by_a_day_beside_failures])
 finally:
     server.destroy()

@@ -143,8 +143,7 @@ CREATE TABLE child (v int); INSERT INTO child VALUES (4), (5);
 
 def a_grant_is_announced_once_it_is_known():
     """A first fill that fails is requested again after a GRANT, and not by a process that does not know that yet."""
-    db.run("ALTER SYSTEM SET pg_trickle.max_consecutive_errors = 1000")  # it is not suspended, however long this takes
-    db.run("SELECT pg_reload_conf()")
+    db.alter_system("SET pg_trickle.max_consecutive_errors = 1000")  # it is not suspended, however long this takes
     db.wait_for("SHOW pg_trickle.max_consecutive_errors", "1000")
     db.run("CREATE TABLE closed (v int); INSERT INTO closed VALUES (1); GRANT SELECT ON closed TO keeper")
     # In one transaction, after which the manager is about to fill it.

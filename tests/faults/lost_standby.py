@@ -24,22 +24,16 @@ QUERIES = {
 WAITING = "SELECT count(*)::int FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND backend_type {}"
 
 
-def create(name, query, schedule, mode):
-    db.run("SELECT pgtrickle.create_stream_table(%s, %s, %s, %s)", name, query, schedule, mode)
-
-
 def lose_the_standby(level):
     for setting in ("synchronous_standby_names = 'lost'", f"synchronous_commit = {level}"):
-        db.run("ALTER SYSTEM SET " + setting)
-    db.run("SELECT pg_reload_conf()")
+        db.alter_system("SET " + setting)
     db.wait_for("SELECT setting FROM pg_settings WHERE name = 'synchronous_standby_names'", "lost")
     db.run("SET synchronous_commit = local")
 
 
 def find_the_standby():
     for name in ("synchronous_standby_names", "synchronous_commit"):
-        db.run("ALTER SYSTEM RESET " + name)
-    db.run("SELECT pg_reload_conf()")
+        db.alter_system("RESET " + name)
     db.wait_for(WAITING.format("IS NOT NULL"), 0)
 
 
@@ -98,7 +92,7 @@ def remote_apply():
 try:
     db.run("CREATE TABLE source (id int PRIMARY KEY, k int, v int); INSERT INTO source SELECT i, i % 5, i FROM generate_series(1, 100) i")
     for stream_table, definition in QUERIES.items():
-        create(stream_table, *definition)
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, %s, %s)", stream_table, *definition)
     run_cases([on, remote_write, remote_apply])
 finally:
     server.destroy()

@@ -55,8 +55,7 @@ numbers = iter(range(1, 1000000))
 
 
 def set_up():
-    db.run("ALTER SYSTEM SET pg_trickle.max_consecutive_errors = 1")  # any other failure would suspend at once
-    db.run("SELECT pg_reload_conf()")
+    db.alter_system("SET pg_trickle.max_consecutive_errors = 1")  # any other failure would suspend at once
     db.run("CREATE TABLE source (id int PRIMARY KEY, grp int, text text)")
     for name, query in QUERIES.items():
         schedule, mode = ("0s", "IMMEDIATE") if name == "at_commit" else ("1s", "AUTO")

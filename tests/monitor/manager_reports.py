@@ -31,8 +31,7 @@ def wait_for_log(pattern, limit_s=30):
 def set_for_all(setting, value):
     """Changes a setting for sessions and processes that start from now on: once a new session has it, all
     have been notified."""
-    db.run(f"ALTER SYSTEM SET {setting} = {value}")
-    db.run("SELECT pg_reload_conf()")
+    db.alter_system(f"SET {setting} = {value}")
     deadline = time.monotonic() + 30
     while shown_anew(setting) != value:
         assert time.monotonic() < deadline, shown_anew(setting)

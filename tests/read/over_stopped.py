@@ -20,11 +20,6 @@ def set_up(schedule):
     db.run("SELECT pgtrickle.create_stream_table('above', 'SELECT count(*) AS n, sum(q) FROM between', '1s')")
 
 
-def alter_system(text):
-    db.run(f"ALTER SYSTEM {text}")
-    db.run("SELECT pg_reload_conf()")
-
-
 def read():
     """Returns the warnings of a read by schedule."""
     session = db.connect()
@@ -114,9 +109,9 @@ def not_before_the_upstream_exceeds_its_schedule():
 
 
 try:
-    alter_system("SET pg_trickle.max_consecutive_errors = 1000")  # one that fails is not suspended meanwhile
+    db.alter_system("SET pg_trickle.max_consecutive_errors = 1000")  # one that fails is not suspended meanwhile
     run_cases([a_retry_of_a_failed_one_is_not_awaited, over_a_gated_source, over_a_paused_one, over_a_frozen_one, over_a_suspended_one,
                over_a_failing_one, not_before_the_upstream_exceeds_its_schedule])
 finally:
-    alter_system("RESET pg_trickle.max_consecutive_errors")
+    db.alter_system("RESET pg_trickle.max_consecutive_errors")
     db.drop()

@@ -450,8 +450,7 @@ def a_superuser_builds_upon_it():
 def a_worker_has_run_code_of_another_owner():
     """With one worker for both, and both kept up to date meanwhile."""
     db.run("DELETE FROM mallory.seen")
-    db.run("ALTER SYSTEM SET pg_trickle.max_concurrent_refreshes = 1")
-    db.run("SELECT pg_reload_conf()")
+    db.alter_system("SET pg_trickle.max_concurrent_refreshes = 1")
     victims = [Victim("ic_alice", schedule="1s"), Victim("postgres", schedule="1s")]
     baits = [calling_as_mallory(victim) for victim in victims]
     for _ in range(5):
@@ -464,8 +463,7 @@ def a_worker_has_run_code_of_another_owner():
 
 def an_owner_changes_while_the_worker_waits():
     """The job was sent to a process that has run the code of the owner before."""
-    db.run("ALTER SYSTEM SET pg_trickle.max_concurrent_refreshes = 1")
-    db.run("SELECT pg_reload_conf()")
+    db.alter_system("SET pg_trickle.max_concurrent_refreshes = 1")
     db.run("CREATE SCHEMA shared; GRANT ALL ON SCHEMA shared TO PUBLIC; GRANT ALL ON SCHEMA public TO PUBLIC")
     for owner in "ic_alice", "postgres":
         db.run("DELETE FROM mallory.seen")
@@ -494,7 +492,6 @@ try:
     run_cases([code_around_what_is_read_meets_no_reader, a_parent_runs_its_code_as_the_role_that_attaches, a_refresh_group_has_members_of_its_creator_only, a_superuser_builds_upon_it, a_reader_has_called_the_function_first, a_member_reads, set_role_is_consent, a_reader_has_temporary_objects, a_superuser_reads, a_reader_has_called_hidden_code_first, a_reader_brings_operators, what_a_transaction_changes_and_rolls_back_counts, a_function_with_the_rights_of_its_owner_reads, what_is_known_to_be_harmless_is_read_exactly, code_that_no_dependency_shows_meets_no_other_role,
                a_worker_has_run_code_of_another_owner, an_owner_changes_while_the_worker_waits])
 finally:
-    db.run("ALTER SYSTEM RESET pg_trickle.max_concurrent_refreshes")
-    db.run("SELECT pg_reload_conf()")
+    db.alter_system("RESET pg_trickle.max_concurrent_refreshes")
     db.drop()
     db.admin("DROP ROLE IF EXISTS ic_alice, ic_bob, ic_mallory")

@@ -287,14 +287,12 @@ def a_first_fill_is_its_owners_too():
     """A refresh also fills an upstream that was never filled, unless that belongs to another owner."""
     restart()
     db.run("SET ROLE fair_healthy; CREATE TABLE healthy_source (id int PRIMARY KEY); RESET ROLE")
-    db.run("ALTER SYSTEM SET pg_trickle.enabled = off")
-    db.run("SELECT pg_reload_conf()")
+    db.alter_system("SET pg_trickle.enabled = off")
     create("fair_healthy", "healthy", "SELECT id FROM healthy_source")
     db.run("GRANT SELECT ON healthy TO fair_endless")
     create("fair_endless", "endless_above", "SELECT 1 AS id, pg_sleep(3600)::text AS z FROM (SELECT id FROM healthy "
            "UNION ALL SELECT 1) x", mode="FULL")
-    db.run("ALTER SYSTEM RESET pg_trickle.enabled")
-    db.run("SELECT pg_reload_conf()")
+    db.alter_system("RESET pg_trickle.enabled")
     wait_until(lambda: refreshing("endless_above"), "it is not refreshed")
     assert db.value("SELECT is_populated FROM pgtrickle.pgt_state WHERE relid = 'healthy'::regclass")
 

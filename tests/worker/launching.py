@@ -435,8 +435,7 @@ def reload_in_new_processes(is_over):
 
 def let_new_processes_begin_disabled(base):
     """Has the postmaster read the configuration, which other processes then read differently."""
-    base.run("ALTER SYSTEM SET pg_trickle.enabled = off")
-    base.run("SELECT pg_reload_conf()")
+    base.alter_system("SET pg_trickle.enabled = off")
     deadline = time.monotonic() + 30
     while True:
         session = base.connect()

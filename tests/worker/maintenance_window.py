@@ -48,8 +48,7 @@ def told_of_growth(listener, name, limit_s=60):
 
 
 def a_growing_log_is_reported_once():
-    db.run("ALTER SYSTEM SET pg_trickle.max_log_size = '2MB'")
-    db.run("SELECT pg_reload_conf()")
+    db.alter_system("SET pg_trickle.max_log_size = '2MB'")
     listener = db.connect()
     listener.cursor().execute("LISTEN pg_trickle_alert")
     # The values do not compress; upkeep examines logs some seconds after they are written.
@@ -69,8 +68,7 @@ def a_growing_log_is_reported_once():
 
 
 def a_log_that_cannot_be_trimmed_is_reported():
-    db.run("ALTER SYSTEM SET lock_timeout = '200ms'")
-    db.run("SELECT pg_reload_conf()")
+    db.alter_system("SET lock_timeout = '200ms'")
     db.run("SET lock_timeout = 0; CREATE TABLE other_source (id int PRIMARY KEY, filling text)")
     db.run("SELECT pgtrickle.create_stream_table('seldom', 'SELECT id, filling FROM other_source', '1d', 'DIFFERENTIAL')")
     listener = db.connect()
@@ -85,8 +83,7 @@ def a_log_that_cannot_be_trimmed_is_reported():
     assert alerts and alerts[0]["log_bytes"] > 2 << 20, alerts
     other.close()
     listener.close()
-    db.run("ALTER SYSTEM RESET lock_timeout")
-    db.run("SELECT pg_reload_conf()")
+    db.alter_system("RESET lock_timeout")
 
 
 def refreshes_continue_when_resumed():

@@ -63,8 +63,7 @@ def moves_count_as_refreshes_of_their_owner():
 
 
 def a_limit_ends_them():
-    db.run("ALTER SYSTEM SET pg_trickle.max_refresh_time = '1s'")
-    db.run("SELECT pg_reload_conf()")
+    db.alter_system("SET pg_trickle.max_refresh_time = '1s'")
     db.run("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE backend_type = 'pg_trickle refresh worker'")
     create_endless(7)
     has_all_rows(7)

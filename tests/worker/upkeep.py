@@ -117,13 +117,11 @@ def history_goes_while_there_is_always_a_log_to_trim():
     writers = [threading.Thread(target=write_to, args=(tables[k::4],)) for k in range(4)]
     for writer in writers:
         writer.start()
-    db.run("ALTER SYSTEM SET pg_trickle.history_retention_days = 0")
-    db.run("SELECT pg_reload_conf()")
+    db.alter_system("SET pg_trickle.history_retention_days = 0")
     try:
         db.wait_for(kept, 0)
     finally:
-        db.run("ALTER SYSTEM RESET pg_trickle.history_retention_days")
-        db.run("SELECT pg_reload_conf()")
+        db.alter_system("RESET pg_trickle.history_retention_days")
         stopping.set()
         for writer in writers:
             writer.join()
