@@ -69,6 +69,12 @@ SELECT pgtrickle.alter_stream_table('tb_default', query => 'SELECT g, max(t) AS 
 SELECT * FROM tb_spaces('tb_default');
 SELECT * FROM tb_default ORDER BY g;
 ALTER FOREIGN TABLE tb_default SET TABLESPACE tb_space, ALTER g SET STATISTICS 5;
+-- restored_after_a_table_in_another_tablespace: a dump leaves default_tablespace as the table had it
+SET default_tablespace = tb_space;
+CREATE FOREIGN TABLE tb_restored () SERVER pgtrickle OPTIONS (query 'SELECT g, max(t) AS t FROM public.tb_source GROUP BY g',
+  original_query 'SELECT g, max(t) AS t FROM tb_source GROUP BY g', schedule '520w');
+RESET default_tablespace;
+SELECT * FROM tb_spaces('tb_restored');
 RESET ROLE;
 DROP OWNED BY tb_owner;
 DROP ACCESS METHOD tb_method;

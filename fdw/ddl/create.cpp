@@ -25,6 +25,7 @@
 #include "setup/defining_query.hpp"
 #include "setup/maintenance.hpp"
 #include "setup/setup.hpp"
+#include "storage/layout.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -318,7 +319,8 @@ void create_stream_table(const UserStatement &utility)
     statement->base.inhRelations = NIL;
     call([&] { utility.run(); });
     Oid relid = call([=] { return created_relation(statement); });
-    setup::set_up(relid, query, sources);
+    /* A dump sets default_tablespace for tables, and leaves it to a foreign table as the last table had it. */
+    setup::set_up(relid, query, sources, is_restored ? InvalidOid : storage::chosen_tablespace(relid));
     if (!is_restored) {
         setup::capture_sources(relid, sources);
         if (definition.initialize)

@@ -27,7 +27,9 @@ void set_storage_parameters(const Definition &definition, const Steps &steps)
     call([=] { storage::set_heap_options(storage, is_of_groups, parameters); });
 }
 
-void create_heaps_in(Oid relid, Oid tablespace)
+} // namespace
+
+void create_heaps(Oid relid, Oid tablespace)
 {
     Definition definition = definition::load(relid);
     const Steps steps = steps_of(definition);
@@ -44,8 +46,6 @@ void create_heaps_in(Oid relid, Oid tablespace)
     if (!definition.storage_parameters.empty())
         set_storage_parameters(definition, steps);
 }
-
-} // namespace
 
 std::vector<Oid> heaps_of(Oid relid)
 {
@@ -71,14 +71,9 @@ void follow_storage_parameters(Oid relid)
     set_storage_parameters(definition, steps);
 }
 
-void create_heaps(Oid relid)
-{
-    create_heaps_in(relid, storage::chosen_tablespace(relid));
-}
-
 void create_heaps_of_successor(Oid successor, Oid relid)
 {
-    create_heaps_in(successor, storage::tablespace_of(storage::storage_of(relid)));
+    create_heaps(successor, storage::tablespace_of(storage::storage_of(relid)));
 }
 
 void replace_heaps(Oid relid)
@@ -91,7 +86,7 @@ void replace_heaps(Oid relid)
         tablespace = storage::tablespace_of(heap);
         storage::drop_arrangement(relid, heap);
     }
-    create_heaps_in(relid, tablespace);
+    create_heaps(relid, tablespace);
     const Oid storage = storage::storage_of(relid);
     call([&] { storage::leave_out_lost_indexes(relid, storage, &indexes); });
     storage::create_user_indexes(relid, storage, indexes);

@@ -15,9 +15,8 @@
 
 namespace pgtrickle::setup {
 
-/* Creates the heaps of a stream table that has none, in the tablespace that CREATE TABLE would choose in this
- * session. Raises 42501 if the owner may not create anything there. */
-void create_heaps(Oid relid);
+/* Creates the heaps of a stream table that has none; InvalidOid is the tablespace of the database. */
+void create_heaps(Oid relid, Oid tablespace);
 
 /* Creates the heaps of the successor of `relid` (setup/successor.hpp), in the tablespace of those of `relid`. */
 void create_heaps_of_successor(Oid successor, Oid relid);

@@ -95,11 +95,11 @@ void replace_definition(Oid relid, Query *query, const std::vector<translate::So
 
 } // namespace
 
-void set_up(Oid relid, Query *query, const std::vector<translate::SourceRef> &sources)
+void set_up(Oid relid, Query *query, const std::vector<translate::SourceRef> &sources, Oid tablespace)
 {
     store_definition(relid, query, sources);
     call([=] { state::insert(relid); });
-    create_heaps(relid);
+    create_heaps(relid, tablespace);
 }
 
 void set_up_successor(Oid successor, Query *query, const std::vector<translate::SourceRef> &sources, Oid relid)

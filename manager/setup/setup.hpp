@@ -16,8 +16,8 @@
 namespace pgtrickle::setup {
 
 /* Sets up the stream table `relid`, whose foreign table this transaction has created, for `query`; `sources`
- * are those of plan_maintenance(). */
-void set_up(Oid relid, Query *query, const std::vector<translate::SourceRef> &sources);
+ * are those of plan_maintenance(). Its heaps lie in `tablespace`; InvalidOid for that of the database. */
+void set_up(Oid relid, Query *query, const std::vector<translate::SourceRef> &sources, Oid tablespace);
 
 /* As set_up(), for the successor of `relid` (setup/successor.hpp). */
 void set_up_successor(Oid successor, Query *query, const std::vector<translate::SourceRef> &sources, Oid relid);
