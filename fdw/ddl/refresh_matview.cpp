@@ -201,9 +201,11 @@ void refresh_what_is_read(Oid view)
 {
     List *visited = NIL;
     List *stream_tables = add_stream_tables(view, NIL, &visited);
-    if (stream_tables == NIL || IsolationUsesXactSnapshot())
+    if (stream_tables == NIL)
         return;
     definition::permit_fills();
+    if (IsolationUsesXactSnapshot())
+        return; /* no refresh is visible to the statement: it reads exactly */
     const int count = list_length(stream_tables);
     auto *relids = static_cast<Oid *>(palloc(sizeof(Oid) * count));
     for (int i = 0; i < count; i++)
@@ -243,7 +245,10 @@ void refresh_materialized_view(const UserStatement &utility)
             refresh_what_is_read(view);
         });
     }
+    SettingsLevel level;
     call([&] {
+        if (IsolationUsesXactSnapshot())
+            set_for_now("pg_trickle.read_mode", "exact");
         PushActiveSnapshot(GetTransactionSnapshot());
         run_and_log(utility, statement);
         PopActiveSnapshot();

@@ -14,7 +14,8 @@
  * A materialized view WITH NO DATA, as a dump creates it, must not be filled from a stream table that lacks rows
  * because its own fill is still to come, or because its schedule allows it to be stale. So the first REFRESH first
  * brings the stream tables that it reads up to date. It locks the view after that: what is refreshed with these, as the
- * members of a refresh group, may read the view, and would wait for the lock.
+ * members of a refresh group, may read the view, and would wait for the lock. In REPEATABLE READ and SERIALIZABLE the
+ * snapshot of the statement is older than such a refresh, so it reads them exactly.
  */
 #pragma once
 

@@ -125,6 +125,16 @@ struct Actions {
     bool has_stale;
 };
 
+/* Adds why a stream table has no rows, for a statement that does not wait for its fill. */
+Freshness with_reason(Oid relid, Freshness freshness)
+{
+    if (freshness.is_populated || freshness.obstacle != Obstacle::none)
+        return freshness;
+    const Obstacle found = obstacle_in(mailbox::status_of(relid).state);
+    freshness.obstacle = found == Obstacle::none && is_held(relid) ? Obstacle::held : found;
+    return freshness;
+}
+
 /* Decides by `freshness` whether the stream table, one of at most `count`, is served or put on a list. `snapshot` is
  * the statement's if it is fixed, or null. */
 void act_on_verdict(Actions *actions, int count, Oid relid, const Freshness &freshness, Snapshot snapshot)
@@ -152,7 +162,7 @@ void act_on_verdict(Actions *actions, int count, Oid relid, const Freshness &fre
         actions->has_stale = true;
         apply_on_stale(relid, keeps_its_rows(relid, snapshot) ? Obstacle::held : freshness.obstacle);
         return;
-    case Verdict::serve: require_populated(relid, freshness); return;
+    case Verdict::serve: require_populated(relid, with_reason(relid, freshness)); return;
     }
 }
 

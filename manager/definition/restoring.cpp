@@ -81,8 +81,10 @@ void permit_fills()
 
 bool is_restored_elsewhere(Oid relid)
 {
+    const LOCKTAG permission = permission_lock();
     return is_held_elsewhere(restoring_lock(relid, Restored::definition)) ||
-           (is_held_elsewhere(restoring_lock(relid, Restored::data)) && !is_held_elsewhere(permission_lock()));
+           (is_held_elsewhere(restoring_lock(relid, Restored::data)) && !holds_lock(permission, ShareLock) &&
+            !is_held_elsewhere(permission));
 }
 
 } // namespace pgtrickle::definition

@@ -31,7 +31,7 @@ void end_restoring();
 /* Lets the manager fill the stream tables whose data other sessions restore, until the end of the transaction. */
 void permit_fills();
 
-/* Returns true if another session restores the stream table, and fills are not permitted. */
+/* Returns true if another session restores the stream table, and neither this one nor another permits fills. */
 bool is_restored_elsewhere(Oid relid);
 
 } // namespace pgtrickle::definition
