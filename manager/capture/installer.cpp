@@ -325,8 +325,8 @@ std::vector<const WantedSource *> install_elsewhere(const std::vector<WantedSour
     return missing;
 }
 
-/* Raises 40P01 or 53000 for a stream table if the session may not block its refreshes: SELECT is enough to read its
- * log, whereas tables are captured only for roles that may lock them. PostgreSQL frame. */
+/* Raises 40P01, 55000 or 53000 for a stream table if the session may not block its refreshes: SELECT is enough to read
+ * its log, whereas tables are captured only for roles that may lock them. PostgreSQL frame. */
 void require_lock_right(Oid source, InstallerOutcome outcome)
 {
     if (!definition::is_stream_table(source) || definition::may_stop_refreshes(source))
@@ -336,6 +336,12 @@ void require_lock_right(Oid source, InstallerOutcome outcome)
                         errdetail("This transaction waits for a background process to start logging the changes of "
                                   "stream table \"%s\"; the process waits for a lock that this transaction holds.",
                                   get_rel_name(source)),
+                        errhint("Create the stream table in a transaction of its own.")));
+    if (!is_for_others(source))
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("could not start logging the changes of stream table \"%s\"", get_rel_name(source)),
+                        errdetail("This transaction has altered or locked it, also by GRANT, and is not permitted to "
+                                  "block its refreshes."),
                         errhint("Create the stream table in a transaction of its own.")));
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
                     errmsg("could not start logging the changes of stream table \"%s\"", get_rel_name(source)),

@@ -172,6 +172,21 @@ def an_installer_that_waits_for_its_session_ends_without_a_fatal_message():
     assert b"FATAL" not in log.read_bytes()[begun_at:], log.read_bytes()[begun_at:].decode()
 
 
+def a_transaction_that_has_altered_an_upstream_is_shown_this():
+    """Not that a process was lacking. The upstream belongs to another role, whose refreshes the session may not block."""
+    db.run("CREATE TABLE granted (id int PRIMARY KEY); SELECT pgtrickle.create_stream_table('st_granted', 'SELECT id FROM granted', '1h')")
+    for statement in ("GRANT SELECT ON st_granted TO install_one", "ALTER FOREIGN TABLE st_granted OPTIONS (SET schedule '2h')"):
+        db.run("GRANT SELECT ON st_granted TO install_one")
+        db.run(f"BEGIN; {statement}; SET LOCAL ROLE install_one")
+        try:
+            db.run("SELECT pgtrickle.create_stream_table('above_granted', 'SELECT id FROM st_granted', '1h')")
+            raise AssertionError(f"created after {statement}")
+        except psycopg2.Error as error:
+            assert error.pgcode == "55000" and "This transaction has" in error.diag.message_detail, (statement, str(error))
+        finally:
+            db.run("ROLLBACK")
+
+
 try:
     run_cases([
         an_owner_has_one_installer_which_gives_up,
@@ -180,6 +195,7 @@ try:
         an_installer_goes_with_its_reader,
         a_reader_whose_installer_has_gone_does_its_work,
         an_installer_that_waits_for_its_session_ends_without_a_fatal_message,
+        a_transaction_that_has_altered_an_upstream_is_shown_this,
     ])
 finally:
     server.destroy()
