@@ -13,6 +13,13 @@ DO $$ BEGIN EXECUTE format('DELETE FROM pg_trickle_storage.st_%s WHERE id = 1', 
 SELECT * FROM rp_rows;
 SELECT pgtrickle.repair_stream_table('rp_rows');
 SELECT * FROM rp_rows ORDER BY id;
+-- rows_that_are_wrong, in_repeatable_read
+DO $$ BEGIN EXECUTE format('DELETE FROM pg_trickle_storage.st_%s WHERE id = 1', 'rp_rows'::regclass::oid); END $$;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT pgtrickle.repair_stream_table('rp_rows');
+COMMIT;
+SELECT pgtrickle.wait_until_fresh('rp_rows', '30s');
+SELECT * FROM rp_rows ORDER BY id;
 SELECT pgtrickle.refresh_stream_table('rp_sum') \g /dev/null
 SELECT v FROM rp_sum;
 -- disabled_triggers

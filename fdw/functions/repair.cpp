@@ -24,6 +24,7 @@
 #include "storage/storage.hpp"
 
 extern "C" {
+#include "access/xact.h"
 #include "storage/lmgr.h"
 }
 
@@ -74,6 +75,8 @@ std::string recompute_rows(Oid relid)
     mailbox::note_definition_change();
     if (std::optional<scheduler::Hold> hold = refresh::hold_on(relid); hold && hold->is_about_data())
         return "its rows will be recomputed when it is no longer held. " + refresh::sentence_of(*hold);
+    if (IsolationUsesXactSnapshot()) /* it may lack changes that were not captured either */
+        return "its rows will be recomputed by the manager, after this transaction, which is not in READ COMMITTED.";
     call([=] { refresh_others_for(relid); });
     int64_t wrong = 0;
     const TimestampTz started_at = GetCurrentTimestamp();
