@@ -34,13 +34,12 @@ struct Lines {
     std::string beside;
 };
 
-/* Returns UTF-8 text in the database's encoding; nothing if that lacks a character. */
-std::optional<std::string> in_own_encoding(std::string text)
+/* Returns UTF-8 text in another encoding; nothing if that lacks a character. */
+std::optional<std::string> converted_to(int encoding, std::string text)
 {
     unsigned char converted[128];
     const int length = static_cast<int>(text.size());
     auto *bytes = reinterpret_cast<unsigned char *>(text.data());
-    const int encoding = GetDatabaseEncoding();
     if (encoding == PG_UTF8)
         return text;
     const int converted_length = call([&] {
@@ -52,6 +51,16 @@ std::optional<std::string> in_own_encoding(std::string text)
     if (converted_length < length)
         return std::nullopt;
     return reinterpret_cast<const char *>(converted);
+}
+
+/* Returns UTF-8 text in the database's encoding; nothing if that of the database or of the client lacks a character. A
+ * client in SQL_ASCII gets what the database has. */
+std::optional<std::string> in_own_encoding(const std::string &text)
+{
+    const int client = pg_get_client_encoding();
+    if (client != PG_SQL_ASCII && !converted_to(client, text))
+        return std::nullopt;
+    return converted_to(GetDatabaseEncoding(), text);
 }
 
 Lines drawn_lines()
