@@ -8,8 +8,8 @@
  */
 #include "fdw/read/lock_table.hpp"
 
+#include "definition/stream_table.hpp"
 #include "fdw/read/barrier.hpp"
-#include "fdw/scan/served_relation.hpp"
 #include "fdw/scan/write_rejection.hpp"
 
 extern "C" {
@@ -40,15 +40,9 @@ void check_may_lock(const RangeVar *, Oid relid, Oid, void *)
         require_one_of(relid, ACL_SELECT);
 }
 
-bool is_served(Oid relid)
-{
-    return OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE &&
-           find_served_relation(relid) != nullptr;
-}
-
 bool names_stream_table(RangeVar *name)
 {
-    return is_served(RangeVarGetRelid(name, NoLock, true));
+    return definition::is_stream_table(RangeVarGetRelid(name, NoLock, true));
 }
 
 /* Locks the stream tables of the statement, and returns the other relations. Until the lock is had, the name may become
@@ -63,7 +57,7 @@ List *lock_stream_tables(LockStmt *statement, Oid *relids, int *count)
         const Oid relid = names_stream_table(name)
                               ? RangeVarGetRelidExtended(name, AccessShareLock, options, check_may_lock, nullptr)
                               : InvalidOid;
-        if (is_served(relid))
+        if (definition::is_stream_table(relid))
             relids[(*count)++] = relid;
         else
             others = lappend(others, name);
@@ -116,7 +110,7 @@ void refuse_copy_to_stream_table(const UtilityCall &call)
     if (!statement->is_from || statement->relation == nullptr)
         return;
     Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
-    if (OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE && find_served_relation(relid) != nullptr)
+    if (definition::is_stream_table(relid))
         refuse_copy_from(relid, statement->attlist);
 }
 

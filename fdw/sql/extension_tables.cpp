@@ -19,6 +19,7 @@ extern "C" {
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
+#include "utils/syscache.h"
 }
 
 #include <algorithm>
@@ -87,34 +88,39 @@ std::string current_role()
 
 namespace {
 
-/* Returns the relation, with AccessShare on it. */
-Oid relation_with_data(const std::string &name)
+/* PostgreSQL frames. */
+
+void require_own_relation_with_data(Oid relid)
 {
-    return call([&] {
-        RangeVar *relation = makeRangeVarFromNameList(parse_qualified_name(name.c_str()));
-        Oid relid = RangeVarGetRelid(relation, AccessShareLock, false);
-        switch (get_rel_relkind(relid)) {
-        case RELKIND_RELATION:
-        case RELKIND_PARTITIONED_TABLE:
-        case RELKIND_FOREIGN_TABLE:
-        case RELKIND_MATVIEW: return relid;
-        default:
-            ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a table", get_rel_name(relid)),
-                            errhint("Specify tables that stream tables read, not views on them.")));
-        }
-    });
+    const char kind = get_rel_relkind(relid);
+    switch (kind) {
+    case RELKIND_RELATION:
+    case RELKIND_PARTITIONED_TABLE:
+    case RELKIND_FOREIGN_TABLE:
+    case RELKIND_MATVIEW: break;
+    default:
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a table", get_rel_name(relid)),
+                        errhint("Specify tables that stream tables read, not views on them.")));
+    }
+    if (!owns_relation(relid))
+        aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(kind), get_rel_name(relid));
+}
+
+/* A RangeVarGetRelidCallback. A relation that is being dropped is looked up again once it is locked. */
+void check_before_lock(const RangeVar *, Oid relid, Oid, void *)
+{
+    if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+        require_own_relation_with_data(relid);
 }
 
 } // namespace
 
 Oid own_relation_with_data(const std::string &name)
 {
-    Oid relid = relation_with_data(name);
-    call([=] {
-        if (!owns_relation(relid))
-            aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)), get_rel_name(relid));
+    return call([&] {
+        const RangeVar *relation = makeRangeVarFromNameList(parse_qualified_name(name.c_str()));
+        return RangeVarGetRelidExtended(relation, AccessShareLock, 0, check_before_lock, nullptr);
     });
-    return relid;
 }
 
 void require_writable(const char *what)
