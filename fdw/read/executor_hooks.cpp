@@ -206,10 +206,12 @@ bool pass_with_available_snapshot(QueryDesc *query, const Reads &reads)
     if (caller == nullptr && can_take_new_snapshot(query)) {
         const Passed ahead = refresh_ahead(reads.by_functions, reads.by_functions_count);
         record_wait(ahead);
+        const bool has_refreshed = ahead.has_refreshed || has_refreshed_any(reads.relids, reads.count) ||
+                                   has_refreshed_any(reads.by_functions, reads.by_functions_count);
         if (reads.count > 0)
-            pass_to_new_snapshot(query, reads.relids, reads.count, ahead.has_refreshed);
+            pass_to_new_snapshot(query, reads.relids, reads.count, has_refreshed);
         else
-            take_new_snapshot(query, ahead.has_refreshed);
+            take_new_snapshot(query, has_refreshed);
         return true;
     }
     if (reads.count == 0)

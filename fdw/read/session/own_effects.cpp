@@ -73,4 +73,9 @@ mailbox::OwnEffects own_effects_on(Oid relid)
     return own;
 }
 
+bool has_refreshed_any(const Oid *relids, int count)
+{
+    return std::any_of(relids, relids + count, [](Oid relid) { return mailbox::own_effects(relid).holds_it; });
+}
+
 } // namespace pgtrickle

@@ -20,4 +20,10 @@ namespace pgtrickle {
  * the locks of its sources. */
 mailbox::OwnEffects own_effects_on(Oid relid);
 
+/* Whether this transaction has refreshed one of them, or defined it. The command that did may be newer than the
+ * snapshot of a statement that begins now: what PostgreSQL evaluates without a statement of its own, such as an
+ * expression of PL/pgSQL, the arguments of EXECUTE or a CHECK that is being added, runs several statements under one
+ * snapshot. */
+bool has_refreshed_any(const Oid *relids, int count);
+
 } // namespace pgtrickle
