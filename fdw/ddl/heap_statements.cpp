@@ -153,7 +153,7 @@ void check_options(Oid relid, const ReindexStmt *statement)
 /* ---- ALTER … SET TABLESPACE ----------------------------------------------------------------- */
 
 /* Checks the privilege on the tablespace. */
-void move_heap(Oid relid, Oid heap, AlterTableStmt *statement)
+void move_heap(Oid relid, Oid heap, const List *commands)
 {
     storage::check_not_in_use(relid, heap);
     Relation relation = table_open(heap, AccessExclusiveLock);
@@ -164,12 +164,11 @@ void move_heap(Oid relid, Oid heap, AlterTableStmt *statement)
             moved = lappend_oid(moved, lfirst_oid(cell));
     table_close(relation, NoLock);
     foreach (cell, moved)
-        altering(lfirst_oid(cell), [&] {
-            AlterTableInternal(lfirst_oid(cell), static_cast<List *>(copyObjectImpl(statement->cmds)), false);
-        });
+        altering(lfirst_oid(cell),
+                 [&] { AlterTableInternal(lfirst_oid(cell), static_cast<List *>(copyObjectImpl(commands)), false); });
 }
 
-void move_all(Oid relid, AlterTableStmt *statement)
+void move_all(Oid relid, const List *commands)
 {
     definition::require_owner(relid);
     /* Excludes readers and refreshes. */
@@ -180,7 +179,7 @@ void move_all(Oid relid, AlterTableStmt *statement)
         heaps = list_append_unique_oid(heaps, storage);
     ListCell *cell;
     foreach (cell, heaps)
-        move_heap(relid, lfirst_oid(cell), statement);
+        move_heap(relid, lfirst_oid(cell), commands);
 }
 
 } // namespace
@@ -189,13 +188,21 @@ void move_heaps(const UserStatement &utility, Oid relid)
 {
     auto *moved = reinterpret_cast<AlterTableStmt *>(utility.statement());
     call([&] {
-        move_all(relid, moved);
+        move_all(relid, moved->cmds);
         ObjectAddress address;
         ObjectAddressSet(address, RelationRelationId, relid);
         utility.collect([&] {
             EventTriggerCollectSimpleCommand(address, InvalidObjectAddress, reinterpret_cast<::Node *>(moved));
         });
     });
+}
+
+void move_heaps_to(Oid relid, const char *tablespace)
+{
+    AlterTableCmd *command = makeNode(AlterTableCmd);
+    command->subtype = AT_SetTableSpace;
+    command->name = pstrdup(tablespace);
+    move_all(relid, list_make1(command));
 }
 
 void vacuum_heaps(const UtilityCall &call)

@@ -20,5 +20,8 @@ void refuse_cluster(const UtilityCall &call);
 
 /* Executes an AlterTableStmt whose only command is SET TABLESPACE. C++ frame. */
 void move_heaps(const UserStatement &call, Oid relid);
+/* Does the same for the owner of the stream table, without an event. Raises an error if the current user may not create
+ * relations in the tablespace. PostgreSQL frame. */
+void move_heaps_to(Oid relid, const char *tablespace);
 
 } // namespace pgtrickle

@@ -349,8 +349,30 @@ void keep_index_of_key(const UtilityCall &utility)
 
 namespace {
 
+bool may_be_placed_in(Oid tablespace)
+{
+    return tablespace == MyDatabaseTableSpace ||
+           (OidIsValid(tablespace) && right_to_create_in(tablespace) == ACLCHECK_OK);
+}
+
+/* Returns the tablespace of a dumped index as the current user may restore it; null: that of the database. */
+char *restored_tablespace(Oid relid, const DumpedIndex &dumped, Oid storage)
+{
+    if (!dumped.tablespace)
+        return storage::tablespace_of_indexes(storage);
+    const Oid tablespace = get_tablespace_oid(dumped.tablespace->c_str(), true);
+    if (may_be_placed_in(tablespace)) /* PostgreSQL refuses the name of the database's own for a partitioned one */
+        return tablespace == MyDatabaseTableSpace ? nullptr : pstrdup(dumped.tablespace->c_str());
+    ereport(WARNING, (errmsg("could not restore an index of stream table \"%s\" in tablespace \"%s\"",
+                             get_rel_name(relid), dumped.tablespace->c_str()),
+                      errdetail("The definition of the index is: %s", dumped.definition.c_str())));
+    return storage::tablespace_of_indexes(storage);
+}
+
 void restore_index(Oid relid, Oid owner, const DumpedIndex &dumped)
 {
+    const char *tablespace =
+        call([&] { return restored_tablespace(relid, dumped, served_relation_to_read(relid)->storage); });
     AsOwner as_owner(owner, Sharing::custom);
     TextSettings text_settings;
     const char *name = nullptr;
@@ -359,7 +381,7 @@ void restore_index(Oid relid, Oid owner, const DumpedIndex &dumped)
         check_kind(relid, statement);
         resolve_types(statement);
         LockRelationOid(relid, lock_of_stream_table);
-        statement->tableSpace = storage::tablespace_of_indexes(served_relation_to_read(relid)->storage);
+        statement->tableSpace = tablespace == nullptr ? nullptr : pstrdup(tablespace);
         set_for_now("default_tablespace", "");
         analyze(relid, statement, nullptr);
         const ObjectAddress index = create(relid, statement, &name, !dumped.extensions);

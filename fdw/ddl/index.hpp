@@ -23,14 +23,16 @@ void keep_index_of_key(const UtilityCall &call);
 
 /* An index of a stream table as a dump contains it. */
 struct DumpedIndex {
-    std::string definition; /* CREATE INDEX; the relation in it is ignored */
+    std::string definition;                /* CREATE INDEX; the relation in it is ignored */
+    std::optional<std::string> tablespace; /* none: that of the storage */
     std::optional<std::string> comment;
     std::optional<std::string> statistics; /* of storage::statistics_targets() */
     std::optional<std::string> extensions; /* of storage::extension_names() */
 };
 
-/* Creates an index of a stream table again, as the owner of that, in a security-restricted operation and in the
- * tablespace of the storage. No event trigger fires. Raises a warning if it fails. C++ frame. */
+/* Creates an index of a stream table again, as the owner of that, in a security-restricted operation. It is in the
+ * tablespace of the storage if its own does not exist or the current user may not create relations there. No event
+ * trigger fires. Raises a warning if it fails, or is elsewhere. C++ frame. */
 void restore_index(Oid relid, const DumpedIndex &dumped);
 
 } // namespace pgtrickle

@@ -13,6 +13,8 @@ extern "C" {
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "commands/comment.h"
+#include "commands/tablespace.h"
+#include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -27,7 +29,7 @@ namespace {
 
 struct ListedIndex {
     const char *definition;
-    const char *comment, *statistics, *extensions; /* or null */
+    const char *tablespace, *comment, *statistics, *extensions; /* or null */
 };
 
 /* The functions from here on are PostgreSQL frames, until list(). */
@@ -38,14 +40,23 @@ bool is_dumped(Oid index)
     return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(index)) && !storage::is_left_invalid(index);
 }
 
+/* Returns null if it is that of the storage. */
+const char *tablespace_of_its_own(Oid index, Oid storage)
+{
+    const Oid tablespace = get_rel_tablespace(index), of_storage = get_rel_tablespace(storage);
+    return tablespace == of_storage ? nullptr
+                                    : get_tablespace_name(OidIsValid(tablespace) ? tablespace : MyDatabaseTableSpace);
+}
+
 /* Returns null if the index is not dumped, or was dropped by DROP INDEX CONCURRENTLY. */
-ListedIndex *dumped(Oid index)
+ListedIndex *dumped(Oid index, Oid storage)
 {
     ListedIndex *found = nullptr;
     LockRelationOid(index, AccessShareLock);
     if (is_dumped(index)) {
         found = static_cast<ListedIndex *>(palloc(sizeof(ListedIndex)));
         found->definition = TextDatumGetCString(DirectFunctionCall1(pg_get_indexdef, ObjectIdGetDatum(index)));
+        found->tablespace = tablespace_of_its_own(index, storage);
         found->comment = GetComment(index, RelationRelationId, 0);
         found->statistics = storage::statistics_targets(index);
         found->extensions = storage::extension_names(index);
@@ -65,7 +76,7 @@ List *dumped_indexes(Oid relid)
         Relation heap = table_open(storage, AccessShareLock);
         ListCell *cell;
         foreach (cell, RelationGetIndexList(heap)) {
-            ListedIndex *index = storage::is_own_index(lfirst_oid(cell)) ? nullptr : dumped(lfirst_oid(cell));
+            ListedIndex *index = storage::is_own_index(lfirst_oid(cell)) ? nullptr : dumped(lfirst_oid(cell), storage);
             found = index != nullptr ? lappend(found, index) : found;
         }
         table_close(heap, AccessShareLock);
@@ -83,7 +94,7 @@ void list(FunctionCallInfo fcinfo)
     foreach (cell, indexes) {
         const auto *index = static_cast<const ListedIndex *>(lfirst(cell));
         rows.text(index->definition);
-        for (const char *text : {index->comment, index->statistics, index->extensions})
+        for (const char *text : {index->tablespace, index->comment, index->statistics, index->extensions})
             rows.text(text);
         rows.add();
     }

@@ -4,15 +4,15 @@
  * restoring of the stream table in this session, and if the stream table has been filled since it was created,
  * from sources that were still empty, it is filled again after the restore.
  *
- * An index is created with the rights of the stream table's owner, in a security-restricted operation, and only if
- * the current user has the rights of the owner too.
+ * The heaps are moved as the current user, as a dump places a table. An index is created with the rights of the stream
+ * table's owner, in a security-restricted operation, and only if the current user has the rights of the owner too.
  */
 #include "definition/restoring.hpp"
 #include "definition/state/extension_table.hpp"
 #include "definition/state/state.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/definition/redefinition.hpp"
-#include "fdw/functions/restored_indexes.hpp"
+#include "fdw/functions/restored_storage.hpp"
 #include "mailbox/mailbox.hpp"
 
 extern "C" {
@@ -31,13 +31,14 @@ namespace pgtrickle {
 
 namespace {
 
-enum RestoredColumn : AttrNumber { restored_name = 1, restored_indexes };
+enum RestoredColumn : AttrNumber { restored_name = 1, restored_indexes, restored_tablespace };
 
 /* The functions from here on are PostgreSQL frames, until restore(). */
 
 struct RestoredRow {
     Oid relid; /* or InvalidOid */
     const char *indexes;
+    const char *tablespace; /* or null */
 };
 
 Datum required_value(const TriggerData *data, RestoredColumn column)
@@ -47,6 +48,13 @@ Datum required_value(const TriggerData *data, RestoredColumn column)
     if (is_null)
         ereport(ERROR, (errcode(ERRCODE_NOT_NULL_VIOLATION), errmsg("null value in a row of pgtrickle.pgt_restored")));
     return value;
+}
+
+const char *tablespace_in(const TriggerData *data)
+{
+    bool is_null;
+    Datum value = heap_getattr(data->tg_trigtuple, restored_tablespace, RelationGetDescr(data->tg_relation), &is_null);
+    return is_null ? nullptr : TextDatumGetCString(value);
 }
 
 /* Returns the stream table. With a WARNING, which contains its indexes, returns InvalidOid for one that has not been
@@ -72,6 +80,7 @@ RestoredRow row_of(FunctionCallInfo fcinfo)
     const auto *data = reinterpret_cast<TriggerData *>(fcinfo->context);
     RestoredRow row = {};
     row.indexes = JsonbToCString(nullptr, &DatumGetJsonbP(required_value(data, restored_indexes))->root, -1);
+    row.tablespace = tablespace_in(data);
     row.relid = stream_table_named(DatumGetTextPP(required_value(data, restored_name)), row.indexes);
     return row;
 }
@@ -103,6 +112,8 @@ void restore(FunctionCallInfo fcinfo)
     if (call([&] { return begin(row.relid); }))
         define_restored(row.relid);
     mailbox::note_definition_change();
+    if (row.tablespace != nullptr)
+        restore_tablespace(row.relid, row.tablespace);
     restore_indexes(row.relid, row.indexes);
 }
 

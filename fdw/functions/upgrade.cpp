@@ -17,7 +17,7 @@
 #include "definition/state/state.hpp"
 #include "fdw/definition/query_text.hpp"
 #include "fdw/definition/redefinition.hpp"
-#include "fdw/functions/restored_indexes.hpp"
+#include "fdw/functions/restored_storage.hpp"
 #include "fdw/sql/arguments.hpp"
 #include "fdw/sql/extension_tables.hpp"
 #include "mailbox/mailbox.hpp"
@@ -93,7 +93,7 @@ constexpr const char *derived_relations =
 
 constexpr const char *remember =
     "INSERT INTO pgtrickle.pgt_upgrade SELECT s.relid, s.generation + (SELECT count(*) FROM pgtrickle.pgt_mark m WHERE "
-    "m.relid = s.relid), s.status, d.indexes "
+    "m.relid = s.relid), s.status, d.tablespace, d.indexes "
     "FROM pgtrickle.pgt_state s, pgtrickle.pgt_dumped(s.relid) d";
 
 /* With the INTERNAL dependency, the drop would be turned into one of the stream table. PostgreSQL frame. */
@@ -269,6 +269,10 @@ void set_up_again(Oid relid)
                             "WHERE u.relid = s.relid AND s.relid = $1::oid",
                             {std::to_string(relid)});
     define_restored(relid);
+    for (const std::vector<Text> &row : run_extension_sql(
+             "SELECT tablespace FROM pgtrickle.pgt_upgrade WHERE relid = $1::oid", {std::to_string(relid)}))
+        if (row[0])
+            restore_tablespace(relid, *row[0]);
     call([=] { CacheInvalidateRelcacheByRelid(relid); });
 }
 

@@ -5,6 +5,7 @@ CREATE TABLE pgtrickle.pgt_upgrade (
   relid      oid PRIMARY KEY,                       -- a prepared stream table
   generation int8 NOT NULL,                         -- programs compiled for this or an earlier generation are invalid
   status     text NOT NULL,
+  tablespace text,                                  -- of its storage; NULL: that of the database
   indexes    jsonb NOT NULL                         -- that users have created, as in pgt_dumped()
 );
 COMMENT ON TABLE pgtrickle.pgt_upgrade IS 'internal: properties of stream tables that pg_upgrade does not preserve';

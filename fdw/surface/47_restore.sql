@@ -2,9 +2,10 @@
 -- row of pgt_restored for each stream table, taken from the catalogs: the table itself is always empty. When the
 -- row is restored, its trigger creates the indexes, and the stream table is filled after the restore.
 
--- `statistics` are the targets of the columns, and `extensions` those that the index depends on, as texts of arrays.
+-- `tablespace` is NULL for an index in that of the storage; `statistics` are the targets of the columns, and `extensions`
+-- those that the index depends on, as texts of arrays.
 CREATE FUNCTION pgtrickle.pgt_dumped_indexes(
-    relid oid, OUT definition text, OUT comment text, OUT statistics text, OUT extensions text
+    relid oid, OUT definition text, OUT tablespace text, OUT comment text, OUT statistics text, OUT extensions text
   ) RETURNS SETOF record
   LANGUAGE c STRICT
   AS 'MODULE_PATHNAME', 'pgtrickle_dumped_indexes';
@@ -12,16 +13,20 @@ COMMENT ON FUNCTION pgtrickle.pgt_dumped_indexes(oid) IS 'internal: the indexes 
 
 -- A function, because pg_dump refuses to read views that are not the system's. Each index is an object with the columns of
 -- pgt_dumped_indexes() that are not NULL.
-CREATE FUNCTION pgtrickle.pgt_dumped(of_relid oid DEFAULT NULL, OUT relid regclass, OUT indexes jsonb) RETURNS SETOF record
+CREATE FUNCTION pgtrickle.pgt_dumped(
+    of_relid oid DEFAULT NULL, OUT relid regclass, OUT indexes jsonb, OUT tablespace text
+  ) RETURNS SETOF record
   LANGUAGE sql STABLE
   SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on
   AS $$
-SELECT f.ftrelid::regclass AS relid, coalesce(i.indexes, '[]') AS indexes
+SELECT f.ftrelid::regclass AS relid, coalesce(i.indexes, '[]') AS indexes, s.spcname::text AS tablespace
 FROM pg_foreign_table f
-JOIN pg_foreign_server s ON s.oid = f.ftserver
-JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw AND w.fdwname = 'pgtrickle_fdw'
+JOIN pg_foreign_server v ON v.oid = f.ftserver
+JOIN pg_foreign_data_wrapper w ON w.oid = v.srvfdw AND w.fdwname = 'pgtrickle_fdw'
 JOIN pg_class t ON t.oid = f.ftrelid
 JOIN pg_namespace n ON n.oid = t.relnamespace
+LEFT JOIN pg_class h ON h.relnamespace = to_regnamespace('pg_trickle_storage') AND h.relname = ('st_' || f.ftrelid)::name
+LEFT JOIN pg_tablespace s ON s.oid = h.reltablespace
 LEFT JOIN LATERAL (
   SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(d) || jsonb_build_object('definition',
            -- The name of an index may contain the name of a storage, too.
@@ -32,22 +37,23 @@ LEFT JOIN LATERAL (
 ) i ON true
 WHERE of_relid IS NULL OR f.ftrelid = of_relid;
 $$;
-COMMENT ON FUNCTION pgtrickle.pgt_dumped(oid) IS 'internal: one stream table, or all, as a dump contains them, with the indexes that users have created';
+COMMENT ON FUNCTION pgtrickle.pgt_dumped(oid) IS 'internal: one stream table, or all, as a dump contains them, with the tablespace of the storage, or NULL for that of the database, and the indexes that users have created';
 
 -- The name is a text, because one that a restore has not created would keep the rows of all others from being copied.
 CREATE TABLE pgtrickle.pgt_restored (
-  name    text NOT NULL,
-  indexes jsonb NOT NULL
+  name       text NOT NULL,
+  indexes    jsonb NOT NULL,
+  tablespace text
 );
 COMMENT ON TABLE pgtrickle.pgt_restored IS 'internal: receives the stream tables of a dump when it is restored; always empty';
 -- The name of a relation that was dropped since the snapshot of the dump is its OID.
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_restored',
-  'WHERE false UNION ALL SELECT d.relid::text, d.indexes FROM pgtrickle.pgt_dumped() d WHERE d.relid::text !~ ''^[0-9]+$''');
+  'WHERE false UNION ALL SELECT d.relid::text, d.indexes, d.tablespace FROM pgtrickle.pgt_dumped() d WHERE d.relid::text !~ ''^[0-9]+$''');
 
 CREATE FUNCTION pgtrickle.pgt_restore() RETURNS trigger
   LANGUAGE c
   AS 'MODULE_PATHNAME', 'pgtrickle_restore';
-COMMENT ON FUNCTION pgtrickle.pgt_restore() IS 'internal: trigger function that restores the indexes of a stream table and has it filled after the restore';
+COMMENT ON FUNCTION pgtrickle.pgt_restore() IS 'internal: trigger function that restores the tablespace and the indexes of a stream table and has it filled after the restore';
 CREATE TRIGGER pgt_restore BEFORE INSERT ON pgtrickle.pgt_restored
   FOR EACH ROW EXECUTE FUNCTION pgtrickle.pgt_restore();
 

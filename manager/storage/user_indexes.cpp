@@ -21,6 +21,7 @@ extern "C" {
 #include "catalog/index.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
@@ -385,7 +386,8 @@ void add_extensions(Oid index, const char *names)
 bool is_own_index(Oid index)
 {
     bool is_found = false;
-    visit_referenced(RelationRelationId, index,
+    const Oid whole = get_rel_relispartition(index) ? llast_oid(get_partition_ancestors(index)) : index;
+    visit_referenced(RelationRelationId, whole,
                      [&](const FormData_pg_depend &form) { is_found |= form.deptype == DEPENDENCY_INTERNAL; });
     return is_found;
 }

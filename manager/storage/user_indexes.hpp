@@ -41,7 +41,7 @@ struct UserIndexes {
     TupleDesc columns = nullptr;
 };
 
-/* Whether an index belongs to its heap, which rows are found by. PostgreSQL frame. */
+/* Whether an index, also one of a partition, belongs to its heap, which rows are found by. PostgreSQL frame. */
 bool is_own_index(Oid index);
 /* Whether a CREATE INDEX or REINDEX CONCURRENTLY that has failed has left the index. A partitioned one is invalid while
  * a partition lacks its part. PostgreSQL frame. */

@@ -1,0 +1,37 @@
+#include "fdw/functions/restored_storage.hpp"
+
+#include "fdw/ddl/heap_statements.hpp"
+#include "fdw/ddl/index.hpp"
+#include "fdw/sql/extension_tables.hpp"
+#include "pg/attempt.hpp"
+
+extern "C" {
+#include "utils/lsyscache.h"
+}
+
+namespace pgtrickle {
+
+void restore_tablespace(Oid relid, const std::string &tablespace)
+{
+    if (auto failure = attempt([&] { call([&] { move_heaps_to(relid, tablespace.c_str()); }); }))
+        call([&] {
+            ereport(WARNING, (errcode(failure->sqlstate),
+                              errmsg("could not restore stream table \"%s\" in tablespace \"%s\": %s",
+                                     get_rel_name(relid), tablespace.c_str(), failure->message.c_str())));
+        });
+}
+
+void restore_indexes(Oid relid, const std::string &indexes)
+{
+    for (const std::vector<Text> &row :
+         run_extension_sql("SELECT i.definition, i.tablespace, i.comment, i.statistics, i.extensions FROM "
+                           "jsonb_to_recordset($1::jsonb) "
+                           "AS i (definition text, tablespace text, comment text, statistics text, extensions text)",
+                           {indexes})) {
+        if (!row[0])
+            raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid indexes in a dump"});
+        restore_index(relid, {*row[0], row[1], row[2], row[3], row[4]});
+    }
+}
+
+} // namespace pgtrickle
