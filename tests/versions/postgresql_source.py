@@ -19,8 +19,8 @@ def installed_major():
 
 
 def fetch_source(folder, major=None, suite=None):
-    """Returns the folder, below the given one, of the source that this machine's server was made of, or of the newest one of
-    another release, which another suite has."""
+    """Returns the folder, below the given one, of the newest source of this machine's release in its suite, or of another
+    release, which another suite has. Mirrors need not have the sources of security updates, so the server may be newer."""
     major = major or installed_major()
     address, own_suite = run("apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' 'Origin: Debian' "
                              "'Label: Debian'").split()[:2]
