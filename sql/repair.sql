@@ -13,7 +13,7 @@ DO $$ BEGIN EXECUTE format('DELETE FROM pg_trickle_storage.st_%s WHERE id = 1', 
 SELECT * FROM rp_rows;
 SELECT pgtrickle.repair_stream_table('rp_rows');
 SELECT * FROM rp_rows ORDER BY id;
--- rows_that_are_wrong, in_repeatable_read
+-- rows_are_left_to_the_manager_in_repeatable_read
 DO $$ BEGIN EXECUTE format('DELETE FROM pg_trickle_storage.st_%s WHERE id = 1', 'rp_rows'::regclass::oid); END $$;
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT pgtrickle.repair_stream_table('rp_rows');

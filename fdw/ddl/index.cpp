@@ -349,23 +349,24 @@ void keep_index_of_key(const UtilityCall &utility)
 
 namespace {
 
-bool may_be_placed_in(Oid tablespace)
-{
-    return tablespace == MyDatabaseTableSpace ||
-           (OidIsValid(tablespace) && right_to_create_in(tablespace) == ACLCHECK_OK);
-}
-
 /* Returns the tablespace of a dumped index as the current user may restore it; null: that of the database. */
 char *restored_tablespace(Oid relid, const DumpedIndex &dumped, Oid storage)
 {
     if (!dumped.tablespace)
         return storage::tablespace_of_indexes(storage);
+    if (dumped.tablespace->empty())
+        return nullptr;
     const Oid tablespace = get_tablespace_oid(dumped.tablespace->c_str(), true);
-    if (may_be_placed_in(tablespace)) /* PostgreSQL refuses the name of the database's own for a partitioned one */
-        return tablespace == MyDatabaseTableSpace ? nullptr : pstrdup(dumped.tablespace->c_str());
-    ereport(WARNING, (errmsg("could not restore an index of stream table \"%s\" in tablespace \"%s\"",
-                             get_rel_name(relid), dumped.tablespace->c_str()),
-                      errdetail("The definition of the index is: %s", dumped.definition.c_str())));
+    if (tablespace == MyDatabaseTableSpace) /* whose name PostgreSQL refuses for a partitioned index */
+        return nullptr;
+    const bool is_there = OidIsValid(tablespace);
+    if (is_there && right_to_create_in(tablespace) == ACLCHECK_OK)
+        return pstrdup(dumped.tablespace->c_str());
+    ereport(WARNING,
+            (errcode(is_there ? ERRCODE_INSUFFICIENT_PRIVILEGE : ERRCODE_UNDEFINED_OBJECT),
+             errmsg("could not restore an index of stream table \"%s\" in tablespace \"%s\": %s", get_rel_name(relid),
+                    dumped.tablespace->c_str(), is_there ? "permission denied" : "the tablespace does not exist"),
+             errdetail("The definition of the index is: %s", dumped.definition.c_str())));
     return storage::tablespace_of_indexes(storage);
 }
 

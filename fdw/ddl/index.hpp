@@ -24,7 +24,7 @@ void keep_index_of_key(const UtilityCall &call);
 /* An index of a stream table as a dump contains it. */
 struct DumpedIndex {
     std::string definition;                /* CREATE INDEX; the relation in it is ignored */
-    std::optional<std::string> tablespace; /* none: that of the storage */
+    std::optional<std::string> tablespace; /* none: that of the storage; empty: that of the database */
     std::optional<std::string> comment;
     std::optional<std::string> statistics; /* of storage::statistics_targets() */
     std::optional<std::string> extensions; /* of storage::extension_names() */

@@ -14,7 +14,6 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "commands/comment.h"
 #include "commands/tablespace.h"
-#include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -40,12 +39,13 @@ bool is_dumped(Oid index)
     return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(index)) && !storage::is_left_invalid(index);
 }
 
-/* Returns null if it is that of the storage. */
+/* Returns null if it is that of the storage, and an empty text if it is that of the database instead. */
 const char *tablespace_of_its_own(Oid index, Oid storage)
 {
     const Oid tablespace = get_rel_tablespace(index), of_storage = get_rel_tablespace(storage);
-    return tablespace == of_storage ? nullptr
-                                    : get_tablespace_name(OidIsValid(tablespace) ? tablespace : MyDatabaseTableSpace);
+    if (tablespace == of_storage)
+        return nullptr;
+    return OidIsValid(tablespace) ? get_tablespace_name(tablespace) : "";
 }
 
 /* Returns null if the index is not dumped, or was dropped by DROP INDEX CONCURRENTLY. */

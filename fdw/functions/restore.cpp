@@ -57,10 +57,10 @@ const char *tablespace_in(const TriggerData *data)
     return is_null ? nullptr : TextDatumGetCString(value);
 }
 
-/* Returns the stream table. With a WARNING, which contains its indexes, returns InvalidOid for one that has not been
- * restored, so that the restore goes on as after any other relation that failed. pg_dump puts one that reads what
- * depends on a primary key behind the data. */
-Oid stream_table_named(text *name, const char *indexes)
+/* Returns the stream table. With a WARNING, which contains its indexes and tablespace, returns InvalidOid for one that
+ * has not been restored, so that the restore goes on as after any other relation that failed. pg_dump puts one that
+ * reads what depends on a primary key behind the data. */
+Oid stream_table_named(text *name, const char *indexes, const char *tablespace)
 {
     const Oid relid = RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(name)), NoLock, true);
     if (OidIsValid(relid) && definition::is_stream_table(relid))
@@ -68,7 +68,9 @@ Oid stream_table_named(text *name, const char *indexes)
     ereport(WARNING,
             (errcode(ERRCODE_UNDEFINED_TABLE),
              errmsg("stream table \"%s\" does not exist, so its indexes are not restored", text_to_cstring(name)),
-             strcmp(indexes, "[]") != 0 ? errdetail("Its indexes are %s.", indexes) : 0,
+             tablespace != nullptr ? errdetail("Its tablespace is \"%s\", and its indexes are %s.", tablespace, indexes)
+             : strcmp(indexes, "[]") != 0 ? errdetail("Its indexes are %s.", indexes)
+                                          : 0,
              errhint("If it is restored later, create them then.")));
     return InvalidOid;
 }
@@ -81,7 +83,7 @@ RestoredRow row_of(FunctionCallInfo fcinfo)
     RestoredRow row = {};
     row.indexes = JsonbToCString(nullptr, &DatumGetJsonbP(required_value(data, restored_indexes))->root, -1);
     row.tablespace = tablespace_in(data);
-    row.relid = stream_table_named(DatumGetTextPP(required_value(data, restored_name)), row.indexes);
+    row.relid = stream_table_named(DatumGetTextPP(required_value(data, restored_name)), row.indexes, row.tablespace);
     return row;
 }
 

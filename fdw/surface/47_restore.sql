@@ -2,8 +2,8 @@
 -- row of pgt_restored for each stream table, taken from the catalogs: the table itself is always empty. When the
 -- row is restored, its trigger creates the indexes, and the stream table is filled after the restore.
 
--- `tablespace` is NULL for an index in that of the storage; `statistics` are the targets of the columns, and `extensions`
--- those that the index depends on, as texts of arrays.
+-- `tablespace` is NULL for an index in that of the storage, and empty for one in that of the database instead; `statistics`
+-- are the targets of the columns, and `extensions` those that the index depends on, as texts of arrays.
 CREATE FUNCTION pgtrickle.pgt_dumped_indexes(
     relid oid, OUT definition text, OUT tablespace text, OUT comment text, OUT statistics text, OUT extensions text
   ) RETURNS SETOF record

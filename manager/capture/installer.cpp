@@ -326,8 +326,9 @@ std::vector<const WantedSource *> install_elsewhere(const std::vector<WantedSour
 }
 
 /* Raises 40P01, 55000 or 53000 for a stream table if the session may not block its refreshes: SELECT is enough to read
- * its log, whereas tables are captured only for roles that may lock them. PostgreSQL frame. */
-void require_lock_right(Oid source, InstallerOutcome outcome)
+ * its log, whereas tables are captured only for roles that may lock them. `is_possible`: an installer could have begun
+ * the capture. PostgreSQL frame. */
+void require_lock_right(Oid source, InstallerOutcome outcome, bool is_possible)
 {
     if (!definition::is_stream_table(source) || definition::may_stop_refreshes(source))
         return;
@@ -337,12 +338,13 @@ void require_lock_right(Oid source, InstallerOutcome outcome)
                                   "stream table \"%s\"; the process waits for a lock that this transaction holds.",
                                   get_rel_name(source)),
                         errhint("Create the stream table in a transaction of its own.")));
-    if (!is_for_others(source))
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("could not start logging the changes of stream table \"%s\"", get_rel_name(source)),
-                        errdetail("This transaction has altered or locked it, also by GRANT, and is not permitted to "
-                                  "block its refreshes."),
-                        errhint("Create the stream table in a transaction of its own.")));
+    if (!is_possible)
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("could not start logging the changes of stream table \"%s\"", get_rel_name(source)),
+                 errdetail("This transaction has created, altered or locked it or another source, also by GRANT, "
+                           "and is not permitted to block its refreshes."),
+                 errhint("Create the stream table in a transaction of its own.")));
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
                     errmsg("could not start logging the changes of stream table \"%s\"", get_rel_name(source)),
                     errdetail("No background process was available, and this transaction is not permitted to block "
@@ -353,8 +355,9 @@ void require_lock_right(Oid source, InstallerOutcome outcome)
 /* Begins the capture in this transaction. */
 void install_here(const std::vector<const WantedSource *> &missing, InstallerOutcome outcome)
 {
+    const bool is_possible = is_for_installer(missing);
     for (const WantedSource *source : missing)
-        call([&] { require_lock_right(source->relid, outcome); });
+        call([&] { require_lock_right(source->relid, outcome, is_possible); });
     List *sources = relids_of(missing);
     call([=] { lock_sources(sources); });
     for (const WantedSource *source : missing)

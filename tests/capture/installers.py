@@ -175,11 +175,14 @@ def an_installer_that_waits_for_its_session_ends_without_a_fatal_message():
 def a_transaction_that_has_altered_an_upstream_is_shown_this():
     """Not that a process was lacking. The upstream belongs to another role, whose refreshes the session may not block."""
     db.run("CREATE TABLE granted (id int PRIMARY KEY); SELECT pgtrickle.create_stream_table('st_granted', 'SELECT id FROM granted', '1h')")
-    for statement in ("GRANT SELECT ON st_granted TO install_one", "ALTER FOREIGN TABLE st_granted OPTIONS (SET schedule '2h')"):
+    db.run("GRANT CREATE ON SCHEMA public TO install_one")
+    for statement, query in (("GRANT SELECT ON st_granted TO install_one", "SELECT id FROM st_granted"),
+                             ("ALTER FOREIGN TABLE st_granted OPTIONS (SET schedule '2h')", "SELECT id FROM st_granted"),
+                             ("CREATE TABLE new (id int); ALTER TABLE new OWNER TO install_one", "SELECT id FROM st_granted JOIN new USING (id)")):
         db.run("GRANT SELECT ON st_granted TO install_one")
         db.run(f"BEGIN; {statement}; SET LOCAL ROLE install_one")
         try:
-            db.run("SELECT pgtrickle.create_stream_table('above_granted', 'SELECT id FROM st_granted', '1h')")
+            db.run(f"SELECT pgtrickle.create_stream_table('above_granted', '{query}', '1h')")
             raise AssertionError(f"created after {statement}")
         except psycopg2.Error as error:
             assert error.pgcode == "55000" and "This transaction has" in error.diag.message_detail, (statement, str(error))

@@ -47,7 +47,7 @@ def target_of(level):
 
 def compare(target):
     target.session = target.connect(options="-c pg_trickle.on_stale=error")
-    target.wait_for("SELECT count(*)::int FROM pgtrickle.pgt_stream_tables WHERE is_populated", 2)
+    target.wait_for("SELECT count(*)::int FROM pgtrickle.pgt_stream_tables WHERE is_populated", 2, 120)
     for relation in RELATIONS:
         rows = f"SELECT array_agg(x::text ORDER BY x::text) FROM {relation} x"
         assert target.value(rows) == source.value(rows), relation

@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 """Shows that a restored stream table and its indexes are in the tablespaces in which they were, as a table and its indexes are:
 after each way to restore a dump, and after finish_upgrade(). Where a tablespace is missing, or the role that restores may not
-create relations in it, a WARNING names it, and they are in that of the database."""
+create relations in it, a WARNING names it, and they are in that of the database, or an index in that of the storage."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from database import Database, run_cases  # noqa: E402: needs the path above
 TAG = uuid.uuid4().hex[:8]
 ROWS, KEYS = f"rows_{TAG}", f"keys_{TAG}"  # tablespaces
 source = Database()
-owner = f"places_{TAG}"
+owner, other = f"places_{TAG}", f"restorer_{TAG}"
 
 PLACES = f"""SELECT array_agg(format('%s %s %s', coalesce(f.relname, c.relname), c.relkind, coalesce(spcname, 'default'))
                               ORDER BY f.relname, c.relkind, spcname, c.relname)
@@ -51,22 +51,27 @@ def dump(path, *options):
     subprocess.run(["pg_dump", "-U", "postgres", *options, "-f", path, source.name], check=True, stdin=subprocess.DEVNULL)
 
 
-def restore(path, commands, role="postgres"):
+def restore(path, commands):
     """Returns the target, with its stream tables filled, and the messages."""
     target = Database()
     target.run("DROP EXTENSION pg_trickle")
     messages = ""
-    for command in commands:
-        end = ["-d", target.name, *(["-f", path] if command[0] == "psql" else [path])]
-        done = subprocess.run([*command, "-U", role, *end], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.PIPE, text=True, check=True)
-        messages += done.stderr
-    target.session.close()
-    target.session = target.connect()
-    target.wait_for("SELECT count(*)::int FROM pgtrickle.pgt_stream_tables WHERE is_populated", 4)
-    for name in ("moved", "steps", "parts", "stays"):
-        rows = f"SELECT array_agg(x::text ORDER BY x::text) FROM {name} x"
-        assert target.value(rows) == source.value(rows), name
+    try:
+        for command in commands:
+            end = ["-d", target.name, *(["-f", path] if command[0] == "psql" else [path])]
+            done = subprocess.run([*command, "-U", "postgres", *end], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE, text=True, check=True)
+            messages += done.stderr
+        target.session.close()
+        target.session = target.connect()
+        target.wait_for("SELECT count(*)::int FROM pgtrickle.pgt_stream_tables WHERE is_populated", 4, 120)
+        for name in ("moved", "steps", "parts", "stays"):
+            rows = f"SELECT array_agg(x::text ORDER BY x::text) FROM {name} x"
+            assert target.value(rows) == source.value(rows), name
+    except BaseException:
+        target.session.close()
+        target.admin(f"DROP DATABASE {target.name} WITH (FORCE)")
+        raise
     return target, messages
 
 
@@ -126,7 +131,6 @@ def missing_tablespaces():
 def a_role_without_the_right():
     """A row for its own stream table, written by the owner of the database, places nothing where this role may not."""
     target = Database()
-    other = f"restorer_{TAG}"
     target.let_own_stream_tables(other)
     target.run(f"ALTER DATABASE {target.name} OWNER TO {other}; SET client_min_messages = warning")
     try:
@@ -145,7 +149,7 @@ def upgrade():
     source.run("SELECT pgtrickle.prepare_upgrade()")
     source.run("SELECT pgtrickle.finish_upgrade()")
     assert source.value(PLACES) == places, (source.value(PLACES), places)
-    source.wait_for("SELECT count(*)::int FROM pgtrickle.pgt_stream_tables WHERE is_populated", 4)
+    source.wait_for("SELECT count(*)::int FROM pgtrickle.pgt_stream_tables WHERE is_populated", 4, 120)
     assert source.value(PLACES) == places, (source.value(PLACES), places)
 
 
@@ -156,3 +160,5 @@ finally:
     source.drop()
     for space in (ROWS, KEYS):
         source.admin(f"DROP TABLESPACE {space}")
+    for role in (owner, other):
+        source.admin(f"DROP ROLE IF EXISTS {role}")

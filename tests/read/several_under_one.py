@@ -46,7 +46,8 @@ def set_up():
               CREATE TABLE item (n int); INSERT INTO item VALUES (1), (2), (3); CREATE TABLE parts (n int) PARTITION BY LIST (n);
               CREATE DOMAIN number AS int; CREATE TABLE numbers (n number); INSERT INTO numbers SELECT n FROM item;
               CREATE PROCEDURE noted(int, int, int) LANGUAGE plpgsql AS 'BEGIN END'""")
-    differences = f"SELECT * FROM ({QUERY}) q EXCEPT ALL SELECT * FROM kept"
+    # With a schema: since 17, CREATE INDEX and its like have a search_path of their own.
+    differences = f"SELECT * FROM ({QUERY}) q EXCEPT ALL SELECT * FROM public.kept"
     for name, volatility in (("other", "STABLE"), ("of_volatile", "VOLATILE"), ("of_stable", "STABLE"), ("of_immutable", "IMMUTABLE")):
         db.run(f"""CREATE FUNCTION {name}(n int) RETURNS int LANGUAGE plpgsql {volatility} AS $$ BEGIN
                    IF EXISTS ({differences}) THEN RAISE EXCEPTION 'rows are missing' USING ERRCODE = '{DIFFERENT}'; END IF; RETURN n; END $$""")
