@@ -253,10 +253,7 @@ List *of_one_state(Oid relid)
 
 bool is_of_last_refresh(Oid relid, Snapshot snapshot)
 {
-    const state::VisibleRow latest = state::visible_row(relid);
-    if (latest.is_own)
-        return true;
-    const state::VisibleRow seen = state::visible_row(relid, snapshot);
+    const state::VisibleRow latest = state::visible_row(relid), seen = state::visible_row(relid, snapshot);
     return seen.frontier != nullptr && latest.frontier != nullptr && strcmp(seen.frontier, latest.frontier) == 0 &&
            seen.own_xid == latest.own_xid && seen.own_seq == latest.own_seq;
 }

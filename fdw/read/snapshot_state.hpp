@@ -40,8 +40,8 @@ int64_t generations_of(const Oid *relids, int count, Snapshot snapshot);
  * of its atomic set and refresh group, and of sets that overlap with these. Palloc'ed. */
 List *of_one_state(Oid relid);
 
-/* Returns true if the stream table has not been refreshed since `snapshot` was taken, except by this
- * transaction. Otherwise the storage that the snapshot sees cannot be refreshed any more. */
+/* Returns true if `snapshot` sees the last refresh of the stream table. Otherwise the storage that the snapshot sees
+ * cannot be refreshed any more. */
 bool is_of_last_refresh(Oid relid, Snapshot snapshot);
 
 /* Returns a stream table of the list that, as `snapshot` sees it, may lack a change that another one

@@ -347,7 +347,8 @@ const Oid *tables_to_read_exactly(const StartingStatement &statement, const List
     if (!guc::enabled || statement.count == 0)
         return nullptr;
     /* Current rows may lack a change between their refresh and the snapshot, which the functions see. */
-    const bool is_of_snapshot = statement.choices != nullptr && guc::max_staleness_ms == 0;
+    const bool is_of_snapshot = statement.choices != nullptr &&
+                                std::any_of(statement.relids, statement.relids + statement.count, has_to_be_current);
     const bool is_any_exact = is_noted(unrefreshed, true) || is_of_snapshot || is_of_older_plan(statement) ||
                               (guc::has_consistent_reads && has_several_states(statement));
     if (statement.choices == nullptr && !is_any_exact)

@@ -328,10 +328,27 @@ bool update_after_refresh(Oid relid, Datum values[column_count], bool nulls[colu
     return is_suspended;
 }
 
+namespace {
+
+/* Under a fixed snapshot, the new row would stand for a refresh whose rows that snapshot does not see. */
+void require_seen(HeapTuple latest)
+{
+    const TransactionId writer = HeapTupleHeaderGetXmin(latest->t_data);
+    if (IsolationUsesXactSnapshot() && !TransactionIdIsCurrentTransactionId(writer) &&
+        XidInMVCCSnapshot(writer, GetTransactionSnapshot()))
+        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                        errmsg("could not serialize access due to concurrent update"),
+                        errdetail("The stream table was refreshed or altered after the snapshot was taken."),
+                        errhint("Retry the transaction.")));
+}
+
+} // namespace
+
 Before set_suspended(Oid relid, bool is_suspended)
 {
     Before before = {};
     replace(relid, true, [&](HeapTuple latest, TupleDesc descriptor, Replacement *replacement) {
+        require_seen(latest);
         bool is_null;
         before.was_suspended =
             status_of(heap_getattr(latest, Column::status, descriptor, &is_null)) == Status::suspended;
