@@ -16,6 +16,7 @@
 #include "capture/triggers/open_statement.hpp"
 #include "definition/guc.hpp"
 #include "fdw/read/exact_reads.hpp"
+#include "fdw/read/newest_snapshot.hpp"
 #include "fdw/read/on_stale.hpp"
 #include "fdw/read/refresh_wait.hpp"
 #include "fdw/read/session/choices.hpp"
@@ -64,6 +65,7 @@ void renew_snapshot(QueryDesc *query, bool has_refreshed)
     PushCopiedSnapshot(GetTransactionSnapshot());
     GetActiveSnapshot()->curcid = command;
     query->snapshot = RegisterSnapshot(GetActiveSnapshot());
+    note_snapshot(query->snapshot);
 }
 
 /* As renew_snapshot(), of a statement that passes to a new snapshot. */
@@ -430,6 +432,10 @@ void start_behind_barrier(QueryDesc *query, int flags, const Next &next)
     const bool has_readers = may_call_readers(query->plannedstmt);
     if (reads.count + reads.by_functions_count > 0 && is_reader())
         prepared = prepare(query, flags, reads);
+    else if (is_newer_noted(query->snapshot) && is_reader() && can_renew_snapshot(query)) {
+        renew_snapshot(query, false);
+        prepared.has_new_snapshot = true;
+    }
     use_transaction_snapshot();
     /* Functions are called to prune partitions. */
     const int position = begin_running(query);

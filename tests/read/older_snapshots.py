@@ -35,6 +35,7 @@ def a_function_shows_the_state_of_its_caller():
     cursor = reader.cursor()
     statement = threading.Thread(target=cursor.execute, args=("SELECT n, n_of_quick() FROM slow",))
     statement.start()
+    db.wait_for(f"SELECT wait_event_type IN ('Extension', 'Lock') FROM pg_stat_activity WHERE pid = {reader.get_backend_pid()}", True)
     db.wait_for("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted", 1)
     db.run("INSERT INTO source VALUES (2)")
     holder.cursor().execute("SELECT pg_advisory_unlock(7)")

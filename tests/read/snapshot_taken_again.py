@@ -1,6 +1,8 @@
 #!/usr/bin/python3 -B
 """Shows that all that a REPEATABLE READ transaction reads is of one moment, although its snapshot is taken once more for its first
-statement: the other statements that a rule makes of that statement, and large objects, which libpq reads without a statement."""
+statement: the other statements that a rule makes of that statement, and large objects, which libpq reads without a statement. In
+READ COMMITTED, statements that PostgreSQL executes under one snapshot, those of a rule or of an SQL function and what an expression
+of PL/pgSQL calls, do not go back behind one that has got a newer snapshot."""
 
 import sys
 import threading
@@ -12,30 +14,56 @@ from database import Database, run_cases  # noqa: E402: needs the path above
 db = Database()
 
 
-def statements_of_a_rule():
-    """The refresh, which the first of them waits for, is held up until another session has committed."""
+def set_up():
     db.run("""CREATE TABLE source (id int); CREATE TABLE plain (id int); CREATE TABLE seen (what text, n bigint); CREATE VIEW asked AS SELECT 1 AS id;
         CREATE FUNCTION held(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
-          'BEGIN PERFORM pg_advisory_lock_shared(7), pg_advisory_unlock_shared(7); RETURN $1; END';
-        CREATE RULE r AS ON INSERT TO asked DO INSTEAD (INSERT INTO seen SELECT 'stream table', n FROM slow;
-                                                        INSERT INTO seen SELECT 'next statement', count(*) FROM plain)"""
-           .replace("CREATE RULE", "SELECT pgtrickle.create_stream_table('slow', 'SELECT count(held(id)) AS n FROM source', '0s', 'FULL'); CREATE RULE"))
+          'BEGIN PERFORM pg_advisory_lock_shared(7), pg_advisory_unlock_shared(7); RETURN $1; END'""")
+    db.run("SELECT pgtrickle.create_stream_table('slow', 'SELECT count(held(id)) AS n FROM source', '0s', 'FULL')")
+    first, second = "INSERT INTO seen SELECT 'stream table', n FROM slow", "INSERT INTO seen SELECT 'next statement', count(*) FROM plain"
+    db.run(f"""CREATE RULE r AS ON INSERT TO asked DO INSTEAD ({first}; {second});
+        CREATE FUNCTION two_statements() RETURNS void LANGUAGE sql AS $$ {first}; {second} $$;
+        CREATE FUNCTION one(statement text) RETURNS int STABLE LANGUAGE plpgsql AS $$
+          DECLARE n int; BEGIN EXECUTE statement INTO n; RETURN n; END $$""")
+
+
+def seen_by(isolation, statement):
+    """The refresh, which the first of several statements waits for, is held up until another session has committed."""
+    db.run("TRUNCATE source, plain, seen")
     holder, reader = db.connect(), db.connect()
     holder.cursor().execute("SELECT pg_advisory_lock(7)")
     db.run("INSERT INTO source VALUES (1)")
     cursor = reader.cursor()
-    cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
-    statement = threading.Thread(target=cursor.execute, args=("INSERT INTO asked VALUES (1)",))
-    statement.start()
+    cursor.execute(f"BEGIN ISOLATION LEVEL {isolation}")
+    thread = threading.Thread(target=cursor.execute, args=(statement,))
+    thread.start()
+    db.wait_for(f"SELECT wait_event_type IN ('Extension', 'Lock') FROM pg_stat_activity WHERE pid = {reader.get_backend_pid()}", True)
     db.wait_for("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted", 1)
     db.run("INSERT INTO plain VALUES (1)")
     holder.cursor().execute("SELECT pg_advisory_unlock(7)")
-    statement.join()
+    thread.join()
     cursor.execute("INSERT INTO seen SELECT 'later', count(*) FROM plain")
     cursor.execute("SELECT what, n FROM seen")
-    assert cursor.fetchall() == [("stream table", 1), ("next statement", 1), ("later", 1)], "two moments in one transaction"
+    found = cursor.fetchall()
     holder.close()
     reader.close()
+    return found
+
+
+def statements_under_one_snapshot(isolation, *statements):
+    wanted = [("stream table", 1), ("next statement", 1), ("later", 1)]
+    wrong = [(statement, found) for statement in statements if (found := seen_by(isolation, statement)) != wanted]
+    assert not wrong, wrong
+
+
+def statements_of_a_rule():
+    statements_under_one_snapshot("REPEATABLE READ", "INSERT INTO asked VALUES (1)")
+
+
+def statements_in_read_committed():
+    statements_under_one_snapshot(
+        "READ COMMITTED", "INSERT INTO asked VALUES (1)", "SELECT two_statements()",
+        """DO $$ DECLARE a int[]; BEGIN a := ARRAY[one('SELECT n FROM slow'), one('SELECT count(*) FROM plain')];
+            INSERT INTO seen VALUES ('stream table', a[1]), ('next statement', a[2]); END $$""")
 
 
 def large_objects():
@@ -62,6 +90,7 @@ def large_objects():
 
 
 try:
-    run_cases([statements_of_a_rule, large_objects])
+    set_up()
+    run_cases([statements_of_a_rule, statements_in_read_committed, large_objects])
 finally:
     db.drop()
