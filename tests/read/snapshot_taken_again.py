@@ -2,10 +2,11 @@
 """Shows that all that a REPEATABLE READ transaction reads is of one moment, although its snapshot is taken once more for its first
 statement: the other statements that a rule makes of that statement, and large objects, which libpq reads without a statement. In
 READ COMMITTED, statements that PostgreSQL executes under one snapshot, those of a rule or of an SQL function and what an expression
-of PL/pgSQL calls, do not go back behind one that has got a newer snapshot."""
+of PL/pgSQL calls, do not go back behind one that has got a newer snapshot; and a function shows the state of its caller."""
 
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
@@ -26,27 +27,31 @@ def set_up():
           DECLARE n int; BEGIN EXECUTE statement INTO n; RETURN n; END $$""")
 
 
-def seen_by(isolation, statement):
-    """The refresh, which the first of several statements waits for, is held up until another session has committed."""
-    db.run("TRUNCATE source, plain, seen")
-    holder, reader = db.connect(), db.connect()
+def execute_beside(reader, statement, meanwhile):
+    """Executes a statement whose refresh is held up until another session has committed `meanwhile`. Returns its cursor."""
+    holder, cursor = db.connect(), reader.cursor()
     holder.cursor().execute("SELECT pg_advisory_lock(7)")
     db.run("INSERT INTO source VALUES (1)")
-    cursor = reader.cursor()
-    cursor.execute(f"BEGIN ISOLATION LEVEL {isolation}")
     thread = threading.Thread(target=cursor.execute, args=(statement,))
     thread.start()
     db.wait_for(f"SELECT wait_event_type IN ('Extension', 'Lock') FROM pg_stat_activity WHERE pid = {reader.get_backend_pid()}", True)
     db.wait_for("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted", 1)
-    db.run("INSERT INTO plain VALUES (1)")
+    db.run(meanwhile)
     holder.cursor().execute("SELECT pg_advisory_unlock(7)")
     thread.join()
-    cursor.execute("INSERT INTO seen SELECT 'later', count(*) FROM plain")
-    cursor.execute("SELECT what, n FROM seen")
-    found = cursor.fetchall()
     holder.close()
-    reader.close()
-    return found
+    return cursor
+
+
+def seen_by(isolation, statement):
+    """The first of several statements waits for the refresh."""
+    db.run("TRUNCATE source, plain, seen")
+    with closing(db.connect()) as reader:
+        reader.cursor().execute(f"BEGIN ISOLATION LEVEL {isolation}")
+        cursor = execute_beside(reader, statement, "INSERT INTO plain VALUES (1)")
+        cursor.execute("INSERT INTO seen SELECT 'later', count(*) FROM plain")
+        cursor.execute("SELECT what, n FROM seen")
+        return cursor.fetchall()
 
 
 def statements_under_one_snapshot(isolation, *statements):
@@ -64,6 +69,14 @@ def statements_in_read_committed():
         "READ COMMITTED", "INSERT INTO asked VALUES (1)", "SELECT two_statements()",
         """DO $$ DECLARE a int[]; BEGIN a := ARRAY[one('SELECT n FROM slow'), one('SELECT count(*) FROM plain')];
             INSERT INTO seen VALUES ('stream table', a[1]), ('next statement', a[2]); END $$""")
+
+
+def a_function_and_its_caller():
+    db.run("SELECT pgtrickle.create_stream_table('quick', 'SELECT count(*) AS n FROM source', '0s')")
+    db.run("CREATE FUNCTION n_of_quick() RETURNS bigint STABLE LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT n FROM quick); END'")
+    with closing(db.connect()) as reader:
+        of_caller, of_function = execute_beside(reader, "SELECT n, n_of_quick() FROM slow", "INSERT INTO source VALUES (2)").fetchone()
+    assert of_caller == of_function, (of_caller, of_function)
 
 
 def large_objects():
@@ -91,6 +104,7 @@ def large_objects():
 
 try:
     set_up()
-    run_cases([statements_of_a_rule, statements_in_read_committed, large_objects])
+    # The case of the function comes first: after those with a TRUNCATE, it finds no difference.
+    run_cases([a_function_and_its_caller, statements_of_a_rule, statements_in_read_committed, large_objects])
 finally:
     db.drop()
