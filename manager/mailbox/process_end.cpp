@@ -12,6 +12,17 @@ namespace pgtrickle::mailbox {
 
 namespace {
 
+constexpr TimestampTz move_pause_us = 3600 * USECS_PER_SEC;
+
+/* Requires entry_lock, exclusively. */
+void note_end(Entry *entry, ProcessEnd how) noexcept
+{
+    if (how == ProcessEnd::by_move)
+        entry->move_ended_at = GetCurrentTimestamp();
+    else
+        entry->process_end = how;
+}
+
 /* Requires entry_lock. */
 bool is_noted(Oid owner) noexcept
 {
@@ -33,7 +44,7 @@ void note_process_end(const Oid *relids, int count, Oid owner, ProcessEnd how) n
     LWLockAcquire(shared->entry_lock, LW_EXCLUSIVE);
     for (int i = 0; i < count; i++)
         if (Entry *entry = find_entry(relids[i]))
-            entry->process_end = how;
+            note_end(entry, how);
     note_owner(owner);
     LWLockRelease(shared->entry_lock);
 }
@@ -43,7 +54,7 @@ void note_lost_attempt(Oid database, const Oid *relids, int count, Oid owner, Pr
 {
     for (int i = 0; i < count; i++)
         if (Entry *entry = find_or_make_entry({database, relids[i]}))
-            entry->process_end = how;
+            note_end(entry, how);
     note_owner(owner);
 }
 
@@ -64,6 +75,17 @@ void forget_process_end(Oid relid) noexcept
     if (Entry *entry = find_entry(relid))
         entry->process_end = ProcessEnd::none;
     LWLockRelease(shared->entry_lock);
+}
+
+/* A clock that was set back ends the pause. */
+bool has_move_ended_process(Oid relid) noexcept
+{
+    LWLockAcquire(shared->entry_lock, LW_SHARED);
+    const Entry *entry = find_entry(relid);
+    const TimestampTz ended_at = entry != nullptr ? entry->move_ended_at : DT_NOBEGIN;
+    LWLockRelease(shared->entry_lock);
+    const TimestampTz now = GetCurrentTimestamp();
+    return !TIMESTAMP_IS_NOBEGIN(ended_at) && now >= ended_at && now < ended_at + move_pause_us;
 }
 
 bool has_ended_process(Oid owner) noexcept

@@ -70,9 +70,10 @@ struct Entry {
     bool is_schedule_known;      /* see set_effective_schedule(), which also sets the next two members */
     bool has_own_schedule;
     bool waits_for_others;
-    ProcessEnd process_end;
-    Oid atomic_set;     /* see set_atomic_set() */
-    int32_t first_cell; /* the first two cells are for the stream table's own slot and the database's */
+    ProcessEnd process_end;    /* of refreshes */
+    TimestampTz move_ended_at; /* when a move of rows has ended its process; DT_NOBEGIN: none has */
+    Oid atomic_set;            /* see set_atomic_set() */
+    int32_t first_cell;        /* the first two cells are for the stream table's own slot and the database's */
     TimestampTz as_of;
     TimestampTz refreshed_at;         /* not later than the snapshot of its last refresh */
     std::atomic<int64_t> dirty_since; /* as last computed; 0: not computed since the last refresh */

@@ -99,6 +99,7 @@ Entry *find_or_make_entry(const EntryKey &key) noexcept
         entry->has_own_schedule = false;
         entry->waits_for_others = false;
         entry->process_end = ProcessEnd::none;
+        entry->move_ended_at = DT_NOBEGIN;
         entry->atomic_set = InvalidOid;
         entry->as_of = DT_NOBEGIN;
         entry->refreshed_at = DT_NOBEGIN;

@@ -35,6 +35,7 @@ enum class ProcessEnd : uint8_t {
     by_code,    /* of the query */
     by_limit,   /* the refresh took too long, and did not end when it was canceled */
     of_several, /* any of them may be at fault: each is to be refreshed alone */
+    by_move,    /* of its rows to new partitions, after the refresh, which is not at fault */
 };
 
 /* A stream table that a job involves. */

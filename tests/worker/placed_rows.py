@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
 """Shows that rows of new ranges, which a worker moves to partitions after their refresh, occupy no more workers than
-refreshes of one owner may, and no manager, however long the code of an index takes."""
+refreshes of one owner may, and no manager, however long the code of an index takes; and that code which ends the process
+of a move is not run again and again, and keeps no other rows back."""
 
 import sys
 from pathlib import Path
@@ -19,6 +20,17 @@ CREATE FUNCTION public.note(v int) RETURNS int LANGUAGE plpgsql VOLATILE AS $$ B
     INSERT INTO public.called VALUES (v); RETURN v; END $$;
 CREATE FUNCTION public.key(v int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
     RETURN CASE WHEN v > 1000 THEN public.note(v) ELSE v END; END $$"""
+# Any role may set exit_on_error, by which an error ends the process.
+FATAL = """CREATE SEQUENCE public.ends; GRANT ALL ON public.ends TO PUBLIC;
+CREATE FUNCTION public.fatal(v int) RETURNS int LANGUAGE plpgsql VOLATILE AS $$ BEGIN
+    PERFORM nextval('public.ends');
+    PERFORM set_config('exit_on_error', 'on', true);
+    RETURN v / (v - v); END $$;
+CREATE FUNCTION public.fatal_at_move(v int) RETURNS int LANGUAGE plpgsql VOLATILE AS $$ BEGIN
+    IF EXISTS (SELECT FROM public.called c WHERE c.v = fatal_at_move.v) THEN RETURN public.fatal(v); END IF;
+    INSERT INTO public.called VALUES (v); RETURN v; END $$;
+CREATE FUNCTION public.fatal_key(v int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
+    RETURN CASE WHEN v > 1000 THEN public.fatal_at_move(v) ELSE v END; END $$"""
 
 
 def restart(**settings):
@@ -30,7 +42,8 @@ def restart(**settings):
     db = Database(server.host)
     db.run("SET pg_trickle.enabled = off; SET statement_timeout = '1min'")
     db.run(ENDLESS)
-    db.let_own_stream_tables("placed_healthy", "placed_endless")
+    db.run(FATAL)
+    db.let_own_stream_tables("placed_healthy", "placed_endless", "placed_fatal")
     db.run("SET ROLE placed_healthy; CREATE TABLE source (id int PRIMARY KEY)")
     db.run("SELECT pgtrickle.create_stream_table('healthy', 'SELECT id FROM source', '1s'); RESET ROLE")
     keeps_up()
@@ -83,8 +96,45 @@ def a_manager_leaves_them_to_workers():
     restart()
 
 
+def create_by_range(name):
+    db.as_role("placed_fatal", f"CREATE TABLE {name}_source (id int PRIMARY KEY, k int, v int)",
+               f"SELECT pgtrickle.create_stream_table('{name}', 'SELECT id, k, v FROM {name}_source', '1s', partition_by => 'RANGE (k, 100)')")
+
+
+def has_partitions(name, count):
+    """One of them is that for other rows."""
+    db.wait_for(f"SELECT count(*) FROM pg_inherits WHERE inhparent = to_regclass('pg_trickle_storage.st_' || '{name}'::regclass::oid)", count + 1)
+
+
+def a_refresh_that_ends_its_process_keeps_no_ranges_back():
+    db.as_role("placed_fatal", "CREATE TABLE switch (is_on bool)",
+               "SELECT pgtrickle.create_stream_table('fatal', 'SELECT public.fatal(1) AS v FROM switch WHERE is_on', '1s', 'FULL')",
+               "INSERT INTO switch VALUES (true)")
+    db.wait_for("SELECT consecutive_errors > 0 FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'fatal'", True)
+    create_by_range("by_range")
+    db.as_role("placed_fatal", "INSERT INTO by_range_source SELECT g, g * 100, 1 FROM generate_series(1, 3) g")
+    has_partitions("by_range", 3)
+    db.as_role("placed_fatal", "SELECT pgtrickle.drop_stream_table('fatal')")
+
+
+def a_move_that_ends_its_process_is_tried_once():
+    create_by_range("fatal_move")
+    db.as_role("placed_fatal", "CREATE INDEX ON fatal_move (public.fatal_key(v))")
+    ends = db.value("SELECT last_value FROM ends")
+    for number in range(3):
+        db.as_role("placed_fatal", f"INSERT INTO fatal_move_source VALUES ({number}, {number}00, {number + 2000})")
+        db.wait_for("SELECT count(*) FROM fatal_move", number + 1)
+        create_by_range(f"beside{number}")
+        db.as_role("placed_fatal", f"INSERT INTO beside{number}_source VALUES (1, 100, 1)")
+        has_partitions(f"beside{number}", 1)
+    has_partitions("fatal_move", 0)
+    assert db.value("SELECT last_value FROM ends") == ends + 1
+    assert db.run("SELECT status, consecutive_errors FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'fatal_move'") == [("ACTIVE", 0)]
+
+
 try:
     restart(**{"pg_trickle.max_concurrent_refreshes": 4})
-    run_cases([moves_count_as_refreshes_of_their_owner, a_limit_ends_them, a_manager_leaves_them_to_workers])
+    run_cases([moves_count_as_refreshes_of_their_owner, a_limit_ends_them, a_manager_leaves_them_to_workers,
+               a_refresh_that_ends_its_process_keeps_no_ranges_back, a_move_that_ends_its_process_is_tried_once])
 finally:
     server.destroy()

@@ -74,12 +74,17 @@ Attempt::Attempt(const Ids &members, Blame blame) : members_(members), blame_(bl
 
 int Attempt::count() const noexcept
 {
-    return blame_ == Blame::none ? 0 : static_cast<int>(members_.size());
+    return static_cast<int>(members_.size());
 }
 
 ProcessEnd Attempt::how(ProcessEnd of_one) const noexcept
 {
-    return blame_ == Blame::one ? ProcessEnd::of_several : of_one;
+    switch (blame_) {
+    case Blame::one: return ProcessEnd::of_several;
+    case Blame::move: return ProcessEnd::by_move;
+    case Blame::each: break;
+    }
+    return of_one;
 }
 
 void Attempt::note_process_end() const noexcept

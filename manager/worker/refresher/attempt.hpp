@@ -14,8 +14,8 @@
 namespace pgtrickle::worker {
 
 /* The ones of which the end of the process is a failure: each of the members, which are refreshed together always; one
- * of them; or none, where the members have been refreshed already. Code of their owner it is in any case. */
-enum class Blame { each, one, none };
+ * of them; or a move of their rows, where the members have been refreshed already. */
+enum class Blame { each, one, move };
 
 /* Lasts as long as the attempt, and shows it to health_check(). There is one at a time. */
 class Attempt {
@@ -29,7 +29,7 @@ class Attempt {
     void note_process_end() const noexcept;
 
   private:
-    int count() const noexcept; /* of the members that are at fault */
+    int count() const noexcept;
     scheduler::ProcessEnd how(scheduler::ProcessEnd of_one) const noexcept;
 
     const scheduler::Ids &members_;

@@ -7,7 +7,6 @@
 
 #include "mailbox/manager_side.hpp"
 #include "mailbox/process_end.hpp"
-#include "pg/rights.hpp"
 #include "refresh/batch/holds.hpp"
 #include "worker/refresher/attempt.hpp"
 #include "worker/refresher/refresher.hpp"
@@ -20,14 +19,12 @@ extern "C" {
 
 namespace pgtrickle::worker {
 
-/* A reader that waited for the job uses the storage for some more milliseconds. Code of an owner that has ended a
- * process is not run for this. */
+/* A reader that waited for the job uses the storage for some more milliseconds. */
 void Refresher::place_rows()
 {
     constexpr int most_tries = 5;
     constexpr long pause_ms = 10;
-    if (mailbox::has_ended_process(ServedOwner::owner()))
-        unplaced_.clear();
+    std::erase_if(unplaced_, mailbox::has_move_ended_process);
     for (int i = 0; i < most_tries && !unplaced_.empty(); i++) {
         if (i > 0)
             call([=] {
@@ -48,7 +45,7 @@ bool Refresher::place_rows_of(scheduler::Id id)
     const scheduler::Involved &member = *involved_.at(id);
     const std::string text = "partitions of " + member.schema_name + "." + member.name;
     call([&] { pgstat_report_activity(STATE_RUNNING, text.c_str()); });
-    const Attempt attempt(members, Blame::none);
+    const Attempt attempt(members, Blame::move);
     bool is_placed = false;
     std::optional<TransactionFailure> failure = in_transaction([&] {
         if (!call([] { return refresh::take_work_lock(); }))
