@@ -224,6 +224,8 @@ std::optional<int> Pool::start(const mailbox::WorkerKey &key, TimestampTz now)
     worker.is_busy = !failure && is_started;
     if (worker.is_busy)
         return worker.number;
+    if (is_started)
+        let_go(worker);
     workers_.pop_back();
     start_after_ = now + start_pause_us;
     if (failure) {
@@ -297,6 +299,16 @@ Ids Pool::take_reassigned(int worker)
     return {taken.begin(), taken.end()};
 }
 
+/* Where a worker attaches its queue while its first job is sent, shm_mq_send() has read that there is no receiver to
+ * wake, and the worker may find the queue empty before the job is in it. As it attaches, it wakes this process. */
+void Pool::wake_for_first_job(const PoolWorker &worker)
+{
+    if (worker.has_answered)
+        return;
+    if (PGPROC *receiver = call([&] { return shm_mq_get_receiver(job_queue(worker.segment)); }))
+        call([=] { SetLatch(&receiver->procLatch); });
+}
+
 /* If the worker is gone, attend() notices it. */
 void Pool::send_on(PoolWorker &worker)
 {
@@ -320,27 +332,36 @@ void Pool::let_go(PoolWorker &worker)
     });
 }
 
+/* Takes all that the worker has sent: no event follows what stays in the queue. Returns false if the worker is gone. */
+bool Pool::receive(PoolWorker &worker, TimestampTz now, std::vector<Ended> &ended)
+{
+    for (;;) {
+        Size size = 0;
+        void *data = nullptr;
+        shm_mq_result received = call([&] { return shm_mq_receive(worker.results, &size, &data, true); });
+        if (received != SHM_MQ_SUCCESS)
+            return received == SHM_MQ_WOULD_BLOCK;
+        const char *answer = static_cast<char *>(data);
+        if (*answer != has_placed)
+            ended.push_back({worker.number, std::string(answer + 1, size - 1)});
+        if (!std::exchange(worker.has_answered, true))
+            note_start(true, now);
+        if (*answer != result_before_placing) {
+            worker.is_busy = false;
+            worker.since = now;
+            mailbox::end_turn(worker.key);
+        }
+    }
+}
+
 std::vector<Pool::Ended> Pool::attend(TimestampTz now)
 {
     std::vector<Ended> ended;
     look_at_ = 0; /* jobs that still wait set it again */
     for (auto worker = workers_.begin(); worker != workers_.end();) {
         send_on(*worker);
-        Size size = 0;
-        void *data = nullptr;
-        shm_mq_result received = call([&] { return shm_mq_receive(worker->results, &size, &data, true); });
-        if (received == SHM_MQ_SUCCESS) {
-            const char *answer = static_cast<char *>(data);
-            if (*answer != has_placed)
-                ended.push_back({worker->number, std::string(answer + 1, size - 1)});
-            if (!std::exchange(worker->has_answered, true))
-                note_start(true, now);
-            if (*answer != result_before_placing) {
-                worker->is_busy = false;
-                worker->since = now;
-                mailbox::end_turn(worker->key);
-            }
-        } else if (received == SHM_MQ_DETACHED) {
+        wake_for_first_job(*worker);
+        if (!receive(*worker, now, ended)) {
             if (worker->is_busy)
                 ended.push_back({worker->number, std::nullopt, last_words(worker->segment)->has_declined != 0});
             if (!worker->has_answered && last_words(worker->segment)->owner == 0) /* otherwise it had begun its job */

@@ -120,6 +120,8 @@ class Pool {
     bool has_worker(scheduler::Id owner) const;
     bool is_left_to_workers(scheduler::Id owner) const;
     void send_on(PoolWorker &worker);
+    void wake_for_first_job(const PoolWorker &worker);
+    bool receive(PoolWorker &worker, TimestampTz now, std::vector<Ended> &ended);
     void let_go(PoolWorker &worker);
     void release_idle(TimestampTz now);
     bool makes_room(scheduler::Id owner, TimestampTz now);

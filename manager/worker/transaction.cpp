@@ -7,7 +7,9 @@
 
 extern "C" {
 #include "access/xact.h"
+#include "miscadmin.h"
 #include "pgstat.h"
+#include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/timeout.h"
@@ -64,6 +66,7 @@ void commit_transaction()
     call([] {
         CommitTransactionCommand();
         release_advisory_locks();
+        SetLatch(MyLatch);
     });
 }
 
@@ -74,6 +77,7 @@ void abort_transaction() noexcept
     QueryCancelPending = false;
     AbortCurrentTransaction();
     release_advisory_locks();
+    SetLatch(MyLatch);
 }
 
 TransactionFailure failure_of(const PgError &error)

@@ -5,7 +5,8 @@
  *
  * Its commit is flushed here as the server is configured, and waits for no synchronous standby.
  *
- * C++ frames. Afterwards no memory, snapshot or lock of the transaction is held.
+ * C++ frames. Afterwards no memory, snapshot or lock of the transaction is held, and the latch of the process is set:
+ * where the transaction waited, as for a lock, it has reset it, whatever else had happened meanwhile.
  */
 #pragma once
 

@@ -126,6 +126,8 @@ long Manager::sleep_ms() const
             until = std::min(until, *at);
     };
     if (guc::enabled) {
+        if (tasks_.has_found_due()) /* by the check that ended the cycle */
+            return 0;
         take(holds_.next_at());
         take(dispatcher_.next_at());
     }

@@ -140,6 +140,7 @@ bool Tasks::queue_if_due(scheduler::Task &task, TimestampTz now, const scheduler
     std::optional<TimestampTz> due = due_of(task, since, now, zone);
     if (due)
         queue_.queue(task, *due);
+    has_found_due_ = has_found_due_ || (since != 0 && due && *due <= now);
     return due.has_value();
 }
 
@@ -173,6 +174,7 @@ std::optional<TimestampTz> Tasks::next_at() const
 
 void Tasks::check(TimestampTz now)
 {
+    has_found_due_ = false;
     check_again_if_due(now);
     if (to_check_.empty())
         return;

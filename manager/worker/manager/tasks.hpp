@@ -63,6 +63,8 @@ class Tasks {
     const scheduler::Ids &to_check() const { return to_check_; }
     /* Queues the tasks of to_check() that are due at some time, and listens for the others. */
     void check(TimestampTz now);
+    /* Whether check() has queued a task for changes that make it due already. */
+    bool has_found_due() const { return has_found_due_; }
     /* Time at which tasks are to be checked again; nothing if there are none. */
     std::optional<TimestampTz> next_at() const;
     /* Time at which a task with changes since `since` is due; nothing if it is not due at any time. */
@@ -112,6 +114,7 @@ class Tasks {
     std::set<scheduler::Id> changed_; /* among these: the sources have changed */
     std::set<scheduler::Id> to_check_again_;
     TimestampTz check_again_at_ = 0;
+    bool has_found_due_ = false;
     std::map<scheduler::Id, scheduler::EffectiveSchedule> schedules_; /* as tasks and mailbox have them */
     scheduler::Ids inactive_;
     std::set<scheduler::Id> released_, troubled_, locked_;

@@ -28,8 +28,7 @@ void Refresher::place_rows()
     for (int i = 0; i < most_tries && !unplaced_.empty(); i++) {
         if (i > 0)
             call([=] {
-                (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, pause_ms, PG_WAIT_EXTENSION);
-                ResetLatch(MyLatch);
+                (void)WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, pause_ms, PG_WAIT_EXTENSION);
                 CHECK_FOR_INTERRUPTS();
             });
         std::erase_if(unplaced_, [this](scheduler::Id id) { return mailbox::is_asked_to_exit() || place_rows_of(id); });
