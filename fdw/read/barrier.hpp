@@ -68,7 +68,7 @@ Oid *tables_to_align(const Oid *relids, int count, int *found_count);
 
 struct FixedSnapshot {
     Snapshot snapshot;
-    TimestampTz taken_at; /* this time or later */
+    TimestampTz taken_at; /* or earlier, but not later: rows that lack a change would pass as younger than they are */
 };
 
 /* Returns true if the statement reads a stream table on a standby that exceeds the maximum staleness by its own

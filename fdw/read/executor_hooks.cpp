@@ -16,7 +16,6 @@
 #include "capture/triggers/open_statement.hpp"
 #include "definition/guc.hpp"
 #include "fdw/read/exact_reads.hpp"
-#include "fdw/read/newest_snapshot.hpp"
 #include "fdw/read/on_stale.hpp"
 #include "fdw/read/refresh_wait.hpp"
 #include "fdw/read/session/choices.hpp"
@@ -26,6 +25,7 @@
 #include "fdw/read/session/past_exact_reads.hpp"
 #include "fdw/read/session/running_statements.hpp"
 #include "fdw/read/snapshot_state.hpp"
+#include "fdw/read/statement_snapshot.hpp"
 #include "fdw/read/stopwatch.hpp"
 #include "fdw/read/transaction_snapshot.hpp"
 #include "fdw/read/unrefreshed.hpp"
@@ -39,7 +39,6 @@
 extern "C" {
 #include "access/parallel.h"
 #include "access/xact.h"
-#include "access/xlog.h"
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
 #include "postmaster/bgworker.h"
@@ -53,38 +52,6 @@ extern "C" {
 namespace pgtrickle {
 
 namespace {
-
-/* ---- snapshots ---------------------------------------------------------------------- */
-
-/* Gives the statement the transaction's snapshot as it is now, and leaves it active. */
-void renew_snapshot(QueryDesc *query, bool has_refreshed)
-{
-    CommandId command = has_refreshed ? GetCurrentCommandId(false) : query->snapshot->curcid;
-    UnregisterSnapshot(query->snapshot);
-    query->snapshot = InvalidSnapshot;
-    PushCopiedSnapshot(GetTransactionSnapshot());
-    GetActiveSnapshot()->curcid = command;
-    query->snapshot = RegisterSnapshot(GetActiveSnapshot());
-    note_snapshot(query->snapshot);
-}
-
-/* As renew_snapshot(), of a statement that passes to a new snapshot. */
-void take_new_snapshot(QueryDesc *query, bool has_refreshed)
-{
-    if (IsolationUsesXactSnapshot())
-        retake_transaction_snapshot();
-    renew_snapshot(query, has_refreshed);
-}
-
-/* Pushes the snapshot that renew_snapshot() has given to the statement, if it is not the active one. Returns
- * whether it was pushed. */
-bool push_snapshot(QueryDesc *query)
-{
-    if (query->snapshot == InvalidSnapshot || !ActiveSnapshotSet() || GetActiveSnapshot() == query->snapshot)
-        return false;
-    PushActiveSnapshot(query->snapshot);
-    return true;
-}
 
 /* ---- what EXPLAIN shows ---------------------------------------------------------------- */
 
@@ -161,39 +128,20 @@ struct Reads {
     int by_functions_count;
 };
 
-/* Whether the statement may get a newer snapshot than its own. A parallel worker sees changes of its own
- * transaction only through a snapshot. */
-bool can_take_new_snapshot(QueryDesc *query)
-{
-    return !RecoveryInProgress() && !IsParallelWorker() &&
-           (!IsolationUsesXactSnapshot() || is_transaction_snapshot_unused(query));
-}
-
-/* Whether renew_snapshot() may give the statement the latest snapshot: that of its transaction is not fixed, and no
- * statement that has called it runs under its own. */
-bool can_renew_snapshot(QueryDesc *query)
-{
-    return !IsolationUsesXactSnapshot() && outermost_running_under(query->snapshot) == nullptr &&
-           can_take_new_snapshot(query);
-}
-
-/* Whether the statement may get a newer snapshot than its own on a standby, which shows what has been replayed. */
-bool can_take_new_snapshot_on_standby()
-{
-    return RecoveryInProgress() && !IsolationUsesXactSnapshot() && !IsParallelWorker();
-}
-
 /* Passes a statement on a standby that can still take a new snapshot. It waits for refreshes that are due. */
 bool pass_on_standby(QueryDesc *query, const Reads &reads)
 {
-    FixedSnapshot fixed = {query->snapshot, GetCurrentStatementStartTimestamp()};
-    bool has_new_snapshot = false;
-    while (is_refresh_to_be_replayed(reads.relids, reads.count, fixed)) {
+    const Stopwatch waited;
+    bool has_new_snapshot = is_behind_earlier(query);
+    if (has_new_snapshot)
+        renew_snapshot(query, false);
+    FixedSnapshot fixed = {query->snapshot, GetCurrentTimestamp()};
+    while (waited.ms() < guc::scan_refresh_timeout_ms && is_refresh_to_be_replayed(reads.relids, reads.count, fixed)) {
         pause_waiting();
         if (has_new_snapshot)
             PopActiveSnapshot();
         renew_snapshot(query, false);
-        fixed.snapshot = query->snapshot;
+        fixed = {query->snapshot, GetCurrentTimestamp()};
         has_new_snapshot = true;
     }
     pass_barrier_as_of(reads.relids, reads.count, fixed);
@@ -224,10 +172,10 @@ bool pass_with_available_snapshot(QueryDesc *query, const Reads &reads)
     const QueryDesc *reader = caller == nullptr && IsolationUsesXactSnapshot() ? outermost_running() : caller;
     if (reader != nullptr)
         remember_function_reads(reader->plannedstmt, reads.relids, reads.count);
-    FixedSnapshot fixed = {query->snapshot, GetCurrentStatementStartTimestamp()};
-    if (IsolationUsesXactSnapshot())
-        fixed.taken_at = transaction_snapshot_time();
-    pass_barrier_as_of(reads.relids, reads.count, fixed);
+    const TimestampTz taken_at = IsolationUsesXactSnapshot() ? transaction_snapshot_time()
+                                 : caller != nullptr         ? snapshot_time_of(caller)
+                                                             : GetCurrentTimestamp();
+    pass_barrier_as_of(reads.relids, reads.count, {query->snapshot, taken_at});
     return false;
 }
 
@@ -432,13 +380,13 @@ void start_behind_barrier(QueryDesc *query, int flags, const Next &next)
     const bool has_readers = may_call_readers(query->plannedstmt);
     if (reads.count + reads.by_functions_count > 0 && is_reader())
         prepared = prepare(query, flags, reads);
-    else if (is_newer_noted(query->snapshot) && is_reader() && can_renew_snapshot(query)) {
+    else if (is_behind_earlier(query) && is_reader()) {
         renew_snapshot(query, false);
         prepared.has_new_snapshot = true;
     }
     use_transaction_snapshot();
     /* Functions are called to prune partitions. */
-    const int position = begin_running(query);
+    const int position = begin_starting(query);
     next();
     end_running_from(position);
     if (prepared.plan_memory != nullptr)

@@ -214,18 +214,22 @@ namespace {
 
 /* Limits warnings to one for each stream table and statement of the client, independent of the number of statements
  * that its functions run; and to one for each stream table and transaction if its snapshot is the reason, because the
- * snapshot stays the same. A statement warns of the first `most_warned` ones. */
+ * snapshot stays the same. A statement warns of the first `most_warned` ones; a transaction that reads more repeats
+ * warnings. */
 constexpr int most_warned = 32;
 
 struct Warned {
     Oid relids[most_warned];
     int count;
 
-    bool add(Oid relid)
+    bool is_full() const { return count == most_warned; }
+    /* Returns false if the warning has been noted before. */
+    bool note(Oid relid)
     {
-        if (count == most_warned || std::find(relids, relids + count, relid) != relids + count)
+        if (std::find(relids, relids + count, relid) != relids + count)
             return false;
-        relids[count++] = relid;
+        if (!is_full())
+            relids[count++] = relid;
         return true;
     }
 };
@@ -235,15 +239,16 @@ bool is_first_warning(Oid relid, Obstacle obstacle)
     static TimestampTz warned_at = 0;
     static LocalTransactionId warned_in = InvalidLocalTransactionId;
     static Warned in_statement, in_transaction;
-    if (warned_at != GetCurrentStatementStartTimestamp())
+    const bool is_same_transaction = warned_in == own_local_xid(); /* one statement may run several */
+    if (!is_same_transaction || warned_at != GetCurrentStatementStartTimestamp())
         in_statement.count = 0;
-    if (warned_in != own_local_xid())
+    if (!is_same_transaction)
         in_transaction.count = 0;
     warned_at = GetCurrentStatementStartTimestamp();
     warned_in = own_local_xid();
-    if (!in_statement.add(relid))
+    if (in_statement.is_full() || !in_statement.note(relid))
         return false;
-    return obstacle != Obstacle::fixed_snapshot || !IsolationUsesXactSnapshot() || in_transaction.add(relid);
+    return obstacle != Obstacle::fixed_snapshot || !IsolationUsesXactSnapshot() || in_transaction.note(relid);
 }
 
 } // namespace

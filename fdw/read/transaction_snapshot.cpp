@@ -20,7 +20,7 @@ namespace {
 /* The last snapshot that was used. */
 struct Used {
     LocalTransactionId by; /* the transaction */
-    TimestampTz taken_at;  /* this time or earlier */
+    TimestampTz taken_at;  /* see transaction_snapshot_time() */
 };
 Used &last_used()
 {
@@ -83,7 +83,7 @@ void use_transaction_snapshot()
 {
     if (!IsolationUsesXactSnapshot() || is_used())
         return;
-    last_used() = {own_local_xid(), GetCurrentStatementStartTimestamp()};
+    last_used() = {own_local_xid(), GetCurrentTimestamp()};
 }
 
 bool is_transaction_snapshot_unused(QueryDesc *query)

@@ -261,6 +261,98 @@ def a_partition_that_was_attached_after_the_snapshot_has_no_rows():
         one.close()
 
 
+def passed_s(seconds):
+    db.wait_for(f"SELECT clock_timestamp() > '{db.value('SELECT clock_timestamp()')}'::timestamptz + interval '{seconds} s'", True)
+
+
+def execute_beside(session, statement, waits_for, meanwhile):
+    """Executes a statement, and calls a function while the statement waits for an event of that name."""
+    watcher, errors, deadline = standby.connect(), [], time.monotonic() + 30
+
+    def execute():
+        try:
+            session.cursor().execute(statement)
+        except psycopg2.Error as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=execute)
+    thread.start()
+    while value(watcher, f"SELECT count(*) FROM pg_stat_activity WHERE pid = {session.info.backend_pid} AND wait_event = '{waits_for}'") == 0:
+        assert time.monotonic() < deadline and not errors, errors or "nothing waits"
+        time.sleep(0.02)
+    meanwhile(watcher)
+    thread.join()
+    assert not errors, errors
+    watcher.close()
+
+
+def n_in_a_block(settings, before, meanwhile):
+    """Returns what a block of DO reads, after it has waited, of a stream table that may be weeks old, and its warnings."""
+    session, holder = standby.connect("statement_timeout = '60s'", *settings), standby.connect()
+    holder.cursor().execute("SELECT pg_advisory_lock(5)")
+    db.run("SELECT pgtrickle.refresh_stream_table('by_request')")
+    before(holder)
+
+    def release(watcher):
+        meanwhile(watcher)
+        holder.cursor().execute("SELECT pg_advisory_unlock(5)")
+
+    execute_beside(session, "DO $$ BEGIN PERFORM pg_advisory_lock_shared(5), pg_advisory_unlock_shared(5); "
+                   "PERFORM set_config('test.n', n::text, false) FROM by_request; END $$", "advisory", release)
+    found, warnings = int(value(session, "SELECT current_setting('test.n')")), list(session.notices)
+    session.close()
+    holder.close()
+    return found, warnings
+
+
+def change(watcher):
+    db.run("INSERT INTO item DEFAULT VALUES")
+    wait_until_replayed(watcher)
+
+
+def rows_that_are_young_enough_are_read_at_once():
+    """They are younger than the message of the client, which has waited itself."""
+    def refresh_and_change(watcher):
+        passed_s(1.5)
+        db.run("INSERT INTO item DEFAULT VALUES; SELECT pgtrickle.refresh_stream_table('by_request')")
+        change(watcher)
+
+    _, warnings = n_in_a_block(["pg_trickle.on_stale = error"], lambda _: None, refresh_and_change)
+    assert not warnings, warnings
+
+
+def rows_that_have_become_too_old_in_a_block_are_read_exactly():
+    found, warnings = n_in_a_block(["pg_trickle.max_staleness = '2s'"], change, lambda _: passed_s(2.5))
+    assert warnings or found == db.value("SELECT count(*) FROM item"), (found, warnings)
+
+
+def statements_under_one_snapshot_do_not_go_back():
+    """The first one of an expression waits for a refresh of the primary, and so gets a newer snapshot."""
+    db.run("CREATE TABLE plain (id int)")
+    db.run("CREATE FUNCTION one(statement text) RETURNS int STABLE LANGUAGE plpgsql AS 'DECLARE n int; BEGIN EXECUTE statement INTO n; RETURN n; END'")
+    session, manager = standby.connect("pg_trickle.scan_refresh_timeout = '30s'"), db.manager_pid()
+    db.wait_for("SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'pg_trickle refresh worker' AND state = 'active'", 0)
+    os.kill(manager, signal.SIGSTOP)
+    try:
+        db.run("INSERT INTO item DEFAULT VALUES; SELECT pgtrickle.refresh_stream_table('by_schedule')")
+        wait_until_replayed_refresh(session)
+        change(session)
+        passed_s(2)
+
+        def refresh(watcher):
+            db.run("INSERT INTO plain VALUES (1)")
+            change(watcher)
+            db.run("SELECT pgtrickle.refresh_stream_table('by_schedule')")
+
+        execute_beside(session, "DO $$ DECLARE a int[]; BEGIN a := ARRAY[one('SELECT n FROM by_schedule'), one('SELECT count(*) FROM plain')]; "
+                       "PERFORM set_config('test.a', a::text, false); END $$", "Extension", refresh)
+    finally:
+        os.kill(manager, signal.SIGCONT)
+    found = value(session, "SELECT current_setting('test.a')")
+    assert found == f"{{{db.value('SELECT count(*) FROM item')},1}}", found
+    session.close()
+
+
 def wrong_at_commit(session):
     both = f"(TABLE at_commit EXCEPT ALL ({BY_GROUP})) UNION ALL (({BY_GROUP}) EXCEPT ALL TABLE at_commit)"
     return value(session, f"SELECT count(*) FROM ({both}) d")
@@ -348,6 +440,8 @@ try:
                    rows_of_an_unlogged_source_are_read_as_far_as_the_log_gives_them,
                    a_refresh_that_does_not_come_is_waited_for_until_the_timeout, wait_until_fresh_waits_for_what_has_been_replayed,
                    a_log_that_was_emptied_after_the_snapshot_is_not_read, a_partition_that_was_attached_after_the_snapshot_has_no_rows,
+                   rows_that_are_young_enough_are_read_at_once, rows_that_have_become_too_old_in_a_block_are_read_exactly,
+                   statements_under_one_snapshot_do_not_go_back,
                    mode_immediate_is_right_as_it_is_stored, a_promoted_standby_goes_on])
     finally:
         standby.call("destroy")

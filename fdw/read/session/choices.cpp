@@ -17,6 +17,7 @@ struct Choices {
     List *list; /* of Choice */
     MemoryContext memory;
     TimestampTz made_since;
+    TimestampTz taken_at; /* see snapshot_time_of(); 0: not known yet */
     /* If they are those under the snapshot of a statement: */
     const QueryDesc *query;
     bool has_stored;  /* also those for stream tables that the statement reads as stored */
@@ -223,6 +224,14 @@ void attach_choices(const QueryDesc *query, bool may_call_readers)
 bool are_binding(const Choices *choices, const QueryDesc *query)
 {
     return choices != nullptr && choices->query != query;
+}
+
+TimestampTz snapshot_time_of(const QueryDesc *caller)
+{
+    Choices *choices = choices_of_caller(caller);
+    if (choices->taken_at == 0)
+        choices->taken_at = running_since(caller);
+    return choices->taken_at;
 }
 
 TimestampTz made_since(const Choices *choices)

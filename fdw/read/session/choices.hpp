@@ -45,6 +45,10 @@ bool are_binding(const Choices *choices, const QueryDesc *query);
 /* The time since which the choices have been made, or before. */
 TimestampTz made_since(const Choices *choices);
 
+/* Returns when the snapshot of a running statement was taken, under which functions read: this time or earlier, and the
+ * same for all of them. */
+TimestampTz snapshot_time_of(const QueryDesc *caller);
+
 bool has_any_choice(const Choices *choices);
 /* Return the choice for the stream table; or that for one of the set that is not stale, an exact one if there is one;
  * or null. Other settings than those in force have other choices. */

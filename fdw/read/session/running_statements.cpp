@@ -2,6 +2,10 @@
 
 #include "pg/context.hpp"
 
+extern "C" {
+#include "utils/timestamp.h"
+}
+
 namespace pgtrickle {
 
 namespace {
@@ -9,16 +13,47 @@ namespace {
 struct Running {
     const QueryDesc *query;
     int nest_level; /* of transactions, when the statement began to run */
+    TimestampTz since;
 };
 
 SessionStack<Running> running;
 
+/* The statement that has started last, which mostly runs next. */
+struct Started {
+    const QueryDesc *query;
+    TimestampTz at;
+};
+Started &last_started()
+{
+    static Started started = {nullptr, 0};
+    return started;
+}
+
+int push(const QueryDesc *query, TimestampTz since)
+{
+    running.push({query, GetCurrentTransactionNestLevel(), since});
+    return running.count - 1;
+}
+
 } // namespace
+
+int begin_starting(const QueryDesc *query)
+{
+    last_started() = {query, GetCurrentTimestamp()};
+    return push(query, last_started().at);
+}
 
 int begin_running(const QueryDesc *query)
 {
-    running.push({query, GetCurrentTransactionNestLevel()});
-    return running.count - 1;
+    return push(query, last_started().query == query ? last_started().at : GetCurrentTimestamp());
+}
+
+TimestampTz running_since(const QueryDesc *query)
+{
+    for (int i = 0; i < running.count; i++)
+        if (running.items[i].query == query)
+            return running.items[i].since;
+    return GetCurrentTimestamp();
 }
 
 void end_running_from(int position)

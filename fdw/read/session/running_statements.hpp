@@ -13,15 +13,21 @@
 
 extern "C" {
 #include "access/xact.h"
+#include "datatype/timestamp.h"
 #include "executor/execdesc.h"
 }
 
 namespace pgtrickle {
 
-/* Returns the position of the statement, for end_running_from(). */
+/* Return the position of a statement that starts, or has started before, for end_running_from(). */
+int begin_starting(const QueryDesc *query);
 int begin_running(const QueryDesc *query);
 /* Ends the statement at the position, and those that it has called. */
 void end_running_from(int position);
+
+/* Returns when a statement that runs had its snapshot: this time or earlier. Of a cursor, it is the time at which the
+ * cursor has run on. */
+TimestampTz running_since(const QueryDesc *query);
 
 /* Returns how many statements run. */
 int running_depth();
