@@ -7,6 +7,7 @@
 #include "fdw/scan/storage_rte.hpp"
 #include "pg/versions/executor.hpp"
 #include "refresh/code/known_query.hpp"
+#include "translate/check/dependence.hpp"
 
 extern "C" {
 #include "access/relation.h"
@@ -164,7 +165,8 @@ bool can_be_in_exact_query(RelOptInfo *rel, Oid relid, RestrictInfo *clause)
     if (is_touched_clause(expression))
         return true;
     return exact_read_by(rel, relid)->way != ExactWay::merged && can_be_nested(rel, clause) &&
-           !contain_mutable_functions(expression) && refresh::runs_only_postgresql(expression);
+           !contain_mutable_functions(expression) && refresh::runs_only_postgresql(expression) &&
+           !translate::depends_on_settings(expression);
 }
 
 bool returns_touched_rows(const RelOptInfo *rel)

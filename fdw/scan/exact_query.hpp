@@ -18,9 +18,9 @@
  *
  * The exact query is planned and run with the rights and settings of the stream table's owner, because it runs the
  * owner's code and reads tables that the reader may not read. So only expressions of built-in immutable functions and
- * types without code of a user are pushed into it, and its rows are collected before the first one is returned. The
- * defining query and the untouched rows are behind security barriers: a qual that can leak what it is given, or fail
- * on it, sees no row that is not a row of the result.
+ * types without code of a user, whose values depend on no setting, are pushed into it, and its rows are collected
+ * before the first one is returned. The defining query and the untouched rows are behind security barriers: a qual that
+ * can leak what it is given, or fail on it, sees no row that is not a row of the result.
  */
 #pragma once
 

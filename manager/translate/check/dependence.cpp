@@ -32,7 +32,7 @@ namespace {
 
 struct Search {
     Dependence found;
-    Query *query;
+    Query *query;                        /* null where an expression is examined without one */
     const AnonymousRows *anonymous_rows; /* anonymous rows of `query`; null until they are needed */
     Node *node;                          /* the node whose functions are being examined */
     const RangeTblFunction *from_item;   /* the last FROM item seen */
@@ -79,6 +79,10 @@ void note_anonymous_row(Search *search, Direction direction)
 
     if (direction == Direction::input)
         return;
+    if (search->query == nullptr) {
+        search->found.settings |= all_settings;
+        return;
+    }
     if (search->anonymous_rows == nullptr) {
         auto *rows = static_cast<AnonymousRows *>(palloc(sizeof(AnonymousRows)));
         *rows = anonymous_rows_of(search->query);
@@ -414,6 +418,13 @@ Dependence dependence_of(Query *query)
     Search search = {{}, query, nullptr, reinterpret_cast<Node *>(query), nullptr, {}, false, {}};
     (void)walk_calls(query, visit, &search);
     return search.found;
+}
+
+bool depends_on_settings(Node *expression)
+{
+    Search search = {{}, nullptr, nullptr, expression, nullptr, {}, false, {}};
+    (void)visit(expression, &search);
+    return search.found.settings != 0;
 }
 
 const char *volatile_name(const Dependence &found)

@@ -32,6 +32,9 @@ struct Dependence {
 
 /* `query` has its views expanded. Fills in the opfuncids that nodes read from a rule lack. PostgreSQL frame. */
 Dependence dependence_of(Query *query);
+/* Whether the value of an expression depends on settings: PostgreSQL declares some functions that read one IMMUTABLE.
+ * PostgreSQL frame. */
+bool depends_on_settings(Node *expression);
 /* Returns the function or construct found, printed (palloc'd). PostgreSQL frame. */
 const char *volatile_name(const Dependence &found);
 
