@@ -17,6 +17,7 @@
 #include "fdw/ddl/object_access_hook.hpp"
 #include "fdw/ddl/refusals/alterations.hpp"
 #include "fdw/ddl/refusals/hints.hpp"
+#include "fdw/ddl/refusals/overloads.hpp"
 #include "fdw/ddl/utility_hook.hpp"
 #include "fdw/definition/query_text.hpp"
 #include "fdw/drop_extension.hpp"
@@ -170,10 +171,8 @@ void finish(QueryDesc *query, const Next &next)
 
 /* In this order: a dropped stream table ceases to be defined before it ceases to be a source. */
 constexpr ObjectAccessHandler object_access[] = {
-    refresh::refuse_unknown_function,
-    handle_object_access,
-    check_name_of_reserved,
-    capture::watch_object,
+    refresh::refuse_unknown_function, refuse_overload,       handle_object_access,
+    check_name_of_reserved,           capture::watch_object,
 };
 
 /* In this order, at each event. The mailbox comes last: at PRE_COMMIT and PRE_PREPARE it counts the changes,
