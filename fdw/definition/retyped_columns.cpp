@@ -17,12 +17,14 @@
 #include "setup/defining_query.hpp"
 
 extern "C" {
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
 #include "commands/tablecmds.h"
 #include "nodes/makefuncs.h"
@@ -35,6 +37,7 @@ extern "C" {
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 }
 
 #include <algorithm>
@@ -266,10 +269,60 @@ void refuse_lost_types(Oid relid, const Query *query)
                        "Drop the stream table, alter the column, and create the stream table again.");
 }
 
+/* PostgreSQL frames. */
+
+Oid owner_of_function(Oid function)
+{
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple))
+        return InvalidOid;
+    const Oid owner = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->proowner;
+    ReleaseSysCache(tuple);
+    return owner;
+}
+
+/* Returns those of `functions` that belong to the owner of the stream table, to a superuser, or to a role whose
+ * functions the query calls already. */
+List *of_trusted_roles(const List *functions, const List *called, Oid owner)
+{
+    List *roles = list_make1_oid(owner), *trusted = NIL;
+    const ListCell *cell;
+    foreach (cell, called)
+        roles = list_append_unique_oid(roles, owner_of_function(lfirst_oid(cell)));
+    foreach (cell, functions)
+        if (const Oid role = owner_of_function(lfirst_oid(cell)); list_member_oid(roles, role) || superuser_arg(role))
+            trusted = lappend_oid(trusted, lfirst_oid(cell));
+    return trusted;
+}
+
+/* Raises an error if the query, analyzed again, finds a function or operator that was not meant: one that its text with
+ * the casts that PostgreSQL has added does not find, or one of another role, which may have been created since the
+ * query was defined. `present` is the query as it was, and `cast` the one of the text with casts. */
+void refuse_found_ones(Oid relid, Oid owner, const Query *present, const Query *cast, Query *found)
+{
+    KnownObjects known = known_objects_of(present);
+    const KnownObjects in_cast = known_objects_of(cast);
+    List *trusted = of_trusted_roles(in_cast.functions, known.functions, owner), *called = list_copy(known.functions);
+    known.functions = list_concat_unique_oid(known.functions, in_cast.functions);
+    known.types = list_concat_unique_oid(known.types, in_cast.types);
+    if (!has_only_known(reinterpret_cast<::Node *>(found), known))
+        refuse_meaning(psprintf("The query of stream table %s has casts that PostgreSQL has added, and would find "
+                                "other functions or operators without them.",
+                                definition::qualified_name(relid)),
+                       "Write the casts that are meant into the query; or drop the stream table, alter the "
+                       "column, and create the stream table again.");
+    known.functions = list_concat_unique_oid(called, trusted);
+    if (!has_only_known(reinterpret_cast<::Node *>(found), known))
+        refuse_meaning(
+            psprintf("The query of stream table %s would call functions or operators of other roles, which it "
+                     "does not call now.",
+                     definition::qualified_name(relid)),
+            "Drop the stream table, alter the column, and create the stream table again.");
+}
+
 /* Analyzes the query from its text without the casts that PostgreSQL added for the present types, as the user has not
- * written them: round(n), not round(n::numeric). The text with them shows what is found if none of them is left out; a
- * function or operator of a user that is found only without them may have been created by any role since the query was
- * defined, and is refused. C++ frame. */
+ * written them: round(n), not round(n::numeric). The text with them shows what is found if none of them is left out.
+ * C++ frame. */
 definition::ParsedQuery analyze_again(Oid relid, Definition &definition)
 {
     Query *present = call([=] { return definition::query_of(relid); });
@@ -278,20 +331,10 @@ definition::ParsedQuery analyze_again(Oid relid, Definition &definition)
     with_casts.query = call([=] { return definition::canonical_text(present); });
     definition.query = call([=] { return definition::canonical_text(definition::without_implicit_casts(present)); });
     const definition::ParsedQuery parsed = setup::parse_defining_query(definition, true, relid);
-    if (definition.query == with_casts.query)
-        return parsed;
-    Query *cast = setup::parse_defining_query(with_casts, true, relid).query;
-    call([=] {
-        KnownObjects known = known_objects_of(present), in_cast = known_objects_of(cast);
-        known.functions = list_concat_unique_oid(known.functions, in_cast.functions);
-        known.types = list_concat_unique_oid(known.types, in_cast.types);
-        if (!has_only_known(reinterpret_cast<::Node *>(parsed.query), known))
-            refuse_meaning(psprintf("The query of stream table %s has casts that PostgreSQL has added, and would find "
-                                    "other functions or operators without them.",
-                                    definition::qualified_name(relid)),
-                           "Write the casts that are meant into the query; or drop the stream table, alter the "
-                           "column, and create the stream table again.");
-    });
+    Query *cast = definition.query == with_casts.query ? parsed.query
+                                                       : setup::parse_defining_query(with_casts, true, relid).query;
+    const Oid owner = definition.owner;
+    call([=] { refuse_found_ones(relid, owner, present, cast, parsed.query); });
     return parsed;
 }
 
