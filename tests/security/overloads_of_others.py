@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""Shows that ALTER COLUMN TYPE, which analyzes the query of a stream table again from its text, does not put another role's
+"""Shows that ALTER COLUMN TYPE and IMPORT FOREIGN SCHEMA, which analyze a query again from its text, do not put another role's
 function into it: one that was created since, in a schema that roles share, and whose arguments fit better than those of the
 function that the query calls. Functions of roles whose code the query runs anyway are found, as in a new query."""
 
@@ -59,14 +59,15 @@ def end():
 
 
 def set_up(query, mode, overloads_by):
-    db.run(f"DROP OWNED BY {OWNER}, {STRANGER} CASCADE")
+    db.run(f"DROP OWNED BY {OWNER}, {STRANGER} CASCADE; GRANT CREATE ON DATABASE {db.name} TO {OWNER}")
     db.let_own_stream_tables(OWNER, STRANGER)
     db.as_role(OWNER, "CREATE TABLE src (id int PRIMARY KEY, s smallint, v text, a int[]); "
                "INSERT INTO src SELECT i, i % 3, 'v' || i % 2, ARRAY[i] FROM generate_series(1, 6) i", CALLED,
                f"CREATE VIEW plain AS {query}", f"SELECT pgtrickle.create_stream_table('st', '{query.replace(chr(39), chr(39) * 2)}', '520w', '{mode}')")
     expected = db.value(ROWS.format("st"))
     db.run("DROP VIEW plain")
-    db.as_role(overloads_by, OVERLOADS)
+    if overloads_by is not None:
+        db.as_role(overloads_by, OVERLOADS)
     return expected
 
 
@@ -89,6 +90,21 @@ def no_function_of_another_role_gets_into_a_query():
             assert db.value(ROWS.format("st")) == expected, (query, mode, state, db.value(ROWS.format("st")))
 
 
+def no_function_of_another_role_is_imported():
+    for query in QUERIES:
+        expected = set_up(query, "AUTO", None)
+        db.as_role(OWNER, "CREATE SCHEMA source", f"CREATE MATERIALIZED VIEW source.st AS {query}", "CREATE SCHEMA target",
+                   "CREATE MATERIALIZED VIEW source.plain AS SELECT id FROM src")
+        db.as_role(STRANGER, OVERLOADS)
+        db.as_role(OWNER, "IMPORT FOREIGN SCHEMA source LIMIT TO (plain) FROM SERVER pgtrickle INTO target")
+        try:
+            db.as_role(OWNER, "IMPORT FOREIGN SCHEMA source LIMIT TO (st) FROM SERVER pgtrickle INTO target")
+        except psycopg2.Error as error:
+            assert error.pgcode == "0A000", (query, error)
+        else:
+            assert db.value(ROWS.format("target.st")) == expected, query
+
+
 def functions_of_the_owner_are_found():
     for query in QUERIES[:2]:
         set_up(query, "AUTO", OWNER)
@@ -98,6 +114,6 @@ def functions_of_the_owner_are_found():
 
 begin()
 try:
-    run_cases([no_function_of_another_role_gets_into_a_query, functions_of_the_owner_are_found])
+    run_cases([no_function_of_another_role_gets_into_a_query, no_function_of_another_role_is_imported, functions_of_the_owner_are_found])
 finally:
     end()
