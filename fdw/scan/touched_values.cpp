@@ -151,11 +151,11 @@ void add_result(TouchedValues *touched, const Column &column, const PlannedStmt 
     SetTuplestoreDestReceiverParams(receiver, rows, CurrentMemoryContext, false, nullptr, nullptr);
     QueryDesc *running = CreateQueryDesc(const_cast<PlannedStmt *>(plan), "", snapshot, InvalidSnapshot, receiver,
                                          nullptr, refresh::relations_in_memory(), 0);
-    standard_ExecutorStart(running, EXEC_FLAG_SKIP_TRIGGERS);
+    ExecutorStart(running, EXEC_FLAG_SKIP_TRIGGERS);
     run_to_end(running);
-    standard_ExecutorFinish(running);
+    ExecutorFinish(running);
     add_values(touched, column, rows, running->tupDesc, 1);
-    standard_ExecutorEnd(running);
+    ExecutorEnd(running);
     FreeQueryDesc(running);
     receiver->rDestroy(receiver);
     tuplestore_end(rows);

@@ -49,6 +49,29 @@ DROP FOREIGN TABLE renamed
 DROP TABLE src CASCADE
 """.strip().splitlines()
 
+# Queries whose exact reads search for the rows that changes of a table concern, before the statement starts.
+SHAPES = {
+    "joined": "SELECT s.id, d.name FROM src s JOIN dim d ON d.k = s.k",
+    "joined_outer": "SELECT s.id, d.name FROM src s LEFT JOIN dim d ON d.k = s.k",
+    "grouped_join": "SELECT d.name, count(*) AS n FROM src s JOIN dim d ON d.k = s.k GROUP BY d.name",
+    "existing": "SELECT s.id, s.v FROM src s WHERE EXISTS (SELECT FROM dim d WHERE d.k = s.k AND d.name > 'a')",
+    "ranked": "SELECT s.id, d.name, rank() OVER (PARTITION BY d.name ORDER BY s.v) AS r FROM src s JOIN dim d ON d.k = s.k",
+    "united": "SELECT s.id, d.name FROM src s JOIN dim d ON d.k = s.k UNION ALL SELECT k, name FROM dim",
+}
+CHANGES = ["UPDATE src SET v = v + 1 WHERE id = 4", "UPDATE dim SET name = name || 'x' WHERE k = 1"]
+
+
+def exact_reads():
+    yield "CREATE TABLE dim (k int PRIMARY KEY, name text); INSERT INTO dim SELECT i, 'n' || i FROM generate_series(1, 20) i"
+    yield "CREATE INDEX ON src (k); ANALYZE src; ANALYZE dim"
+    for name, query in SHAPES.items():
+        yield f"SELECT pgtrickle.create_stream_table('{name}', '{query.replace(chr(39), chr(39) * 2)}', '1h')"
+    yield "SET pg_trickle.read_mode = exact"
+    for change in CHANGES:
+        for name in SHAPES:
+            yield f"BEGIN; {change}; SELECT * FROM {name}; SELECT * FROM {name} JOIN src ON src.id = 1; ROLLBACK"
+    yield "RESET pg_trickle.read_mode"
+
 
 def compile_module():
     compile_library("tests/install/strict_module.c", f"{LIBRARY}.so")
@@ -63,7 +86,7 @@ def run_all(order, has_event_trigger):
         for event in "ddl_command_start", "ddl_command_end", "sql_drop":
             db.run(f"CREATE EVENT TRIGGER judge_{event} ON {event} EXECUTE FUNCTION judge()")
     faults = []
-    for line in STATEMENTS:
+    for line in [*STATEMENTS[:5], *exact_reads(), *STATEMENTS[5:]]:
         # One by one: statements of one message share nothing that ends with each.
         for statement in line.split("; "):
             try:
