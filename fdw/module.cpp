@@ -5,6 +5,7 @@
 #include "pg/versions/module.hpp"
 #include "capture/ddl/named_relation.hpp"
 #include "capture/ddl/source_ddl.hpp"
+#include "capture/triggers/applied_rows.hpp"
 #include "capture/triggers/direct_capture.hpp"
 #include "capture/triggers/merge_command.hpp"
 #include "capture/triggers/open_statement.hpp"
@@ -182,6 +183,7 @@ constexpr ObjectAccessHandler object_access[] = {
 constexpr TransactionHandler transaction[] = {
     capture::forget_at_end,
     capture::settle_open_statements,
+    capture::mark_applied_rows,
     settle_followed,
     refresh::refresh_at_commit,
     catalog::at_transaction_event,
@@ -193,9 +195,13 @@ constexpr TransactionHandler transaction[] = {
 };
 
 constexpr SubtransactionHandler subtransaction[] = {
-    capture::forget_at_subtransaction_abort, capture::settle_open_statements_of,
-    catalog::at_subtransaction_event,        end_running_of,
-    mailbox::at_subtransaction_event,        follow_subtransaction_in_reads,
+    capture::forget_at_subtransaction_abort,
+    capture::settle_open_statements_of,
+    capture::forget_statements_of,
+    catalog::at_subtransaction_event,
+    end_running_of,
+    mailbox::at_subtransaction_event,
+    follow_subtransaction_in_reads,
     follow_subtransaction_in_choices,
 };
 

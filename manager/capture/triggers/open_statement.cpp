@@ -2,6 +2,7 @@
 
 #include "capture/log/marker.hpp"
 #include "capture/source/routing.hpp"
+#include "capture/triggers/applied_rows.hpp"
 #include "pg/context.hpp"
 #include "pg/versions/statistics.hpp"
 
@@ -79,6 +80,7 @@ void open_statement(Relation relation, CmdType command)
     const CommandId command_id = ActiveSnapshotSet() ? GetActiveSnapshot()->curcid : 0;
     statements.push(
         {RelationGetRelid(relation), command, GetCurrentSubTransactionId(), command_id, rows_changed_in(relation)});
+    note_logging_statement(RelationGetRelid(relation));
 }
 
 void close_statement(Oid relid, CmdType command)

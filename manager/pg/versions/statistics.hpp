@@ -9,6 +9,12 @@ extern "C" {
 #include "access/tableam.h"
 #include "pgstat.h"
 #include "utils/rel.h"
+
+/* Its inline functions change volatile counters. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wvolatile"
+#include "utils/pgstat_internal.h"
+#pragma GCC diagnostic pop
 }
 
 namespace pgtrickle {
@@ -30,6 +36,23 @@ inline int64 rows_changed_in(Relation relation)
     for (const PgStat_TableXactStatus *part = status->trans; part != nullptr; part = part->upper)
         rows += part->tuples_inserted + part->tuples_updated + part->tuples_deleted;
     return rows;
+}
+
+/* Returns the relations of which this transaction has changed rows, as far as such changes are counted. */
+inline List *changed_tables()
+{
+    List *relids = NIL;
+    for (const PgStat_TableXactStatus *table = pgstat_get_xact_stack_level(1)->first; table != nullptr;
+         table = table->next) {
+        if (table->tuples_inserted + table->tuples_updated + table->tuples_deleted == 0)
+            continue;
+#if PG_VERSION_NUM < 160000
+        relids = list_append_unique_oid(relids, table->parent->t_id);
+#else
+        relids = list_append_unique_oid(relids, table->parent->id);
+#endif
+    }
+    return relids;
 }
 
 } // namespace pgtrickle
