@@ -1,5 +1,6 @@
 #include "fdw/ddl/utility_hook.hpp"
 
+#include "capture/source/source_kind.hpp"
 #include "definition/state/extension_table.hpp"
 #include "definition/stream_table.hpp"
 #include "fdw/ddl/alter.hpp"
@@ -18,6 +19,7 @@
 extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
@@ -180,16 +182,43 @@ StatementHandler handler_of(const IndexStmt *statement)
     return OidIsValid(stream_table_named(statement->relation)) ? create_index : nullptr;
 }
 
+namespace {
+
+void check_may_create_trigger(Oid relid, ObjectType type, const char *name)
+{
+    const AclResult allowed = pg_class_aclcheck(relid, GetUserId(), ACL_TRIGGER);
+    if (allowed != ACLCHECK_OK)
+        aclcheck_error(allowed, type, name);
+}
+
+/* The extension's own tables, heaps and logs are changed without firing triggers, but for those of its scripts.
+ */
+void refuse_trigger_on_own_table(const RangeVar *name)
+{
+    const bool is_own_script = creating_extension && CurrentExtensionObject == get_extension_oid("pg_trickle", true);
+    const Oid relid = is_own_script ? InvalidOid : RangeVarGetRelid(name, NoLock, true);
+    if (!OidIsValid(relid) || !capture::is_table(relid) || !definition::is_reserved_schema(get_rel_namespace(relid)))
+        return;
+    check_may_create_trigger(relid, OBJECT_TABLE, name->relname);
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot create a trigger on \"%s\"", name->relname),
+             errdetail("The extension pg_trickle changes its rows without firing triggers."),
+             errhint("Tools that follow tables by triggers have to leave out those of the extension, as pg_repack does "
+                     "with --exclude-extension=pg_trickle.")));
+}
+
+} // namespace
+
 /* PostgreSQL accepts a trigger on a foreign table; on a stream table it would never fire. */
 StatementHandler handler_of(const CreateTrigStmt *statement)
 {
     const Oid relid = stream_table_named(statement->relation);
-    if (!OidIsValid(relid))
+    if (!OidIsValid(relid)) {
+        refuse_trigger_on_own_table(statement->relation);
         return nullptr;
+    }
     const char *name = statement->relation->relname;
-    const AclResult allowed = pg_class_aclcheck(relid, GetUserId(), ACL_TRIGGER);
-    if (allowed != ACLCHECK_OK)
-        aclcheck_error(allowed, OBJECT_FOREIGN_TABLE, name);
+    check_may_create_trigger(relid, OBJECT_FOREIGN_TABLE, name);
     ereport(ERROR,
             (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot create a trigger on stream table \"%s\"", name),
              errdetail("Its rows are changed by refreshes, which fire no triggers."),
