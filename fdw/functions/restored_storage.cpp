@@ -26,8 +26,10 @@ void restore_indexes(Oid relid, const std::string &indexes)
     for (const std::vector<Text> &row :
          run_extension_sql("SELECT i.definition, i.tablespace, i.comment, i.statistics, i.extensions FROM "
                            "jsonb_to_recordset($1::jsonb) "
-                           "AS i (definition text, tablespace text, comment text, statistics text, extensions text)",
-                           {indexes})) {
+                           "AS i (definition text, tablespace text, comment text, statistics text, extensions text) "
+                           "WHERE NOT EXISTS (SELECT FROM pgtrickle.pgt_dumped($2::oid) d, "
+                           "jsonb_array_elements(d.indexes) e WHERE e ->> 'definition' = i.definition)",
+                           {indexes, std::to_string(relid)})) {
         if (!row[0])
             raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid indexes in a dump"});
         restore_index(relid, {*row[0], row[1], row[2], row[3], row[4]});

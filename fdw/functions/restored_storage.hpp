@@ -15,8 +15,8 @@ namespace pgtrickle {
  * as where it does not exist or the current user may not create relations in it. */
 void restore_tablespace(Oid relid, const std::string &tablespace);
 
-/* Creates the indexes in the text of what pgtrickle.pgt_dumped() returns, as restore_index() does. Raises an error if
- * the text is of something else. */
+/* Creates the indexes in the text of what pgtrickle.pgt_dumped() returns, as restore_index() does, but for those
+ * that the script of an extension has created. Raises an error if the text is of something else. */
 void restore_indexes(Oid relid, const std::string &indexes);
 
 } // namespace pgtrickle

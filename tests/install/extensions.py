@@ -3,6 +3,7 @@
 a member of them, and that an extension which moves to another schema leaves stream tables as right as before."""
 
 import os
+import subprocess
 import sys
 import uuid
 from pathlib import Path
@@ -50,6 +51,13 @@ MEMBERS_OF_KINDS = {
 }
 MEMBERS = """SELECT pg_describe_object(d.classid, d.objid, 0) FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
     WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = %s ORDER BY 1"""
+
+# An extension that ships stream tables with indexes.
+SHIPPED = "shipped_" + uuid.uuid4().hex[:8]
+SHIPPING = """CREATE TABLE base (id int PRIMARY KEY, v int);
+CREATE FOREIGN TABLE kept (id int, v int) SERVER pgtrickle OPTIONS (query 'SELECT id, v FROM base');
+CREATE INDEX of_script ON kept (v); CREATE UNIQUE INDEX ON kept (id); CREATE INDEX "Odd" ON kept ((v + 1)) WHERE id > 2;
+CREATE FOREIGN TABLE counted (n bigint) SERVER pgtrickle OPTIONS (query 'SELECT count(*) FROM kept'); CREATE INDEX ON counted (n)"""
 
 db = Database()
 
@@ -131,11 +139,32 @@ def an_extension_that_moves_is_followed():
         assert db.value(f"SELECT count(*) FROM public.{name}") == 3, name
 
 
+def indexes_of_an_extension_are_restored_once():
+    """Its script creates them, and a dump contains them beside those of users."""
+    (FOLDER / f"{SHIPPED}.control").write_text("default_version = '1'\nrelocatable = true\nrequires = 'pg_trickle'\n")
+    (FOLDER / f"{SHIPPED}--1.sql").write_text(SHIPPING + ";\n")
+    dumped, other = Database(), Database()
+    other.run("DROP EXTENSION pg_trickle")
+    try:
+        dumped.run(f"CREATE SCHEMA own; CREATE EXTENSION {SHIPPED} SCHEMA own")
+        dumped.run("CREATE INDEX of_user ON own.kept (v DESC); COMMENT ON INDEX own.of_user IS 'kept'")
+        options = ["-h", db.host, "-U", "postgres"]
+        dump = subprocess.run(["pg_dump", *options, dumped.name], check=True, stdout=subprocess.PIPE, text=True).stdout
+        restored = subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", *options, other.name], input=dump, check=False, capture_output=True, text=True)
+        assert not restored.stderr, restored.stderr
+        of_both = [there.run("SELECT indexname, obj_description(format('%I.%I', n.nspname, indexname)::regclass) FROM pg_indexes JOIN pg_class c ON relname = indexname "
+                             "JOIN pg_namespace n ON n.oid = relnamespace WHERE schemaname = 'pg_trickle_storage' AND n.nspname = 'own' ORDER BY 1") for there in (dumped, other)]
+        assert of_both[0] == of_both[1] and ("of_user", "kept") in of_both[0], of_both
+    finally:
+        dumped.drop()
+        other.drop()
+
+
 try:
     write_scripts()
     run_cases([scripts_get_no_members_of_ours, a_member_can_be_altered_afterwards, dropping_a_stream_table_leaves_the_extension,
-               the_extension_goes_with_its_member, an_extension_that_moves_is_followed])
+               the_extension_goes_with_its_member, an_extension_that_moves_is_followed, indexes_of_an_extension_are_restored_once])
 finally:
     db.drop()
-    for path in [*FOLDER.glob(f"{NAME}*"), *FOLDER.glob(f"{MOVED}*")]:
+    for path in [*FOLDER.glob(f"{NAME}*"), *FOLDER.glob(f"{MOVED}*"), *FOLDER.glob(f"{SHIPPED}*")]:
         path.unlink()
