@@ -297,8 +297,9 @@ def n_in_a_block(settings, before, meanwhile):
         meanwhile(watcher)
         holder.cursor().execute("SELECT pg_advisory_unlock(5)")
 
-    execute_beside(session, "DO $$ BEGIN PERFORM pg_advisory_lock_shared(5), pg_advisory_unlock_shared(5); "
-                   "PERFORM set_config('test.n', n::text, false) FROM by_request; END $$", "advisory", release)
+    # Replay waits for snapshots that are in use.
+    execute_beside(session, "DO $$ BEGIN WHILE NOT pg_try_advisory_lock_shared(5) LOOP COMMIT; PERFORM pg_sleep(0.02); END LOOP; "
+                   "PERFORM set_config('test.n', n::text, false) FROM by_request; END $$", "PgSleep", release)
     found, warnings = int(value(session, "SELECT current_setting('test.n')")), list(session.notices)
     session.close()
     holder.close()
