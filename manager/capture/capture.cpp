@@ -51,7 +51,7 @@ namespace {
  * begins, or has found the damage itself; one that this transaction does not see may be any. */
 bool may_be_read_by_others(Oid source, bool is_for_others)
 {
-    return is_for_others || list_length(state::log_dependents_of(source)) > 1;
+    return is_for_others || list_length(state::log_dependents_of(source)) > 1 || is_claimed_by_others(source);
 }
 
 } // namespace

@@ -77,7 +77,8 @@ bool may_be_in_progress(const VirtualTransactionId &holder)
     return !TransactionIdIsValid(xid) || TransactionIdIsInProgress(xid);
 }
 
-/* Whether nothing but a transaction that has ended excludes this one from the lock. */
+/* Whether nothing but a transaction that has ended excludes this one from the lock. Where no holder does, another
+ * transaction waits for the lock ahead of this one. */
 bool is_held_by_ended_transaction(const LOCKTAG &tag)
 {
     if (LockAcquire(&tag, ShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL) {
@@ -86,7 +87,7 @@ bool is_held_by_ended_transaction(const LOCKTAG &tag)
     }
     int count = 0;
     const VirtualTransactionId *holders = GetLockConflicts(&tag, ShareLock, &count);
-    return std::none_of(holders, holders + count, may_be_in_progress);
+    return count > 0 && std::none_of(holders, holders + count, may_be_in_progress);
 }
 
 } // namespace

@@ -176,8 +176,7 @@ void lock_all_before_drop(const char *extension)
  * long transactions, and PostgreSQL does the same for those that use the parent. */
 void lock_out_writers_of_partition(Oid parent, const RangeVar *name)
 {
-    if (!object_ownercheck(RelationRelationId, parent, GetUserId()) ||
-        !is_any_captured(lcons_oid(parent, ancestors_of(parent))))
+    if (!is_any_captured(lcons_oid(parent, ancestors_of(parent))))
         return;
     LockRelationOid(parent, ShareUpdateExclusiveLock); /* the lock of the statement, which comes first */
     const Oid partition = RangeVarGetRelid(name, NoLock, true);
@@ -196,8 +195,8 @@ void before_alter_table(const AlterTableStmt *statement)
         if (command->subtype != AT_DetachPartition || !castNode(PartitionCmd, command->def)->concurrent)
             continue;
         Oid relid = RangeVarGetRelid(statement->relation, NoLock, true);
-        if (!OidIsValid(relid))
-            return;
+        if (!OidIsValid(relid) || !object_ownercheck(RelationRelationId, relid, GetUserId()))
+            return; /* PostgreSQL refuses it */
         lock_out_writers_of_partition(relid, castNode(PartitionCmd, command->def)->name);
         /* The first of the two transactions of DETACH CONCURRENTLY removes the partition's rows from
          * queries. */

@@ -202,19 +202,37 @@ void unlock_capture(Oid source)
     (void)LockRelease(&tag, ExclusiveLock, false);
 }
 
-void claim(Oid source)
+namespace {
+
+LOCKTAG lock_of_claims(Oid source)
 {
     LOCKTAG tag;
     SET_LOCKTAG_OBJECT(tag, MyDatabaseId, source_table(), source, 2);
+    return tag;
+}
+
+} // namespace
+
+void claim(Oid source)
+{
+    const LOCKTAG tag = lock_of_claims(source);
     (void)LockAcquire(&tag, ShareLock, false, false);
     AcceptInvalidationMessages();
 }
 
 bool lock_unclaimed(Oid source)
 {
-    LOCKTAG tag;
-    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, source_table(), source, 2);
+    const LOCKTAG tag = lock_of_claims(source);
     return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+bool is_claimed_by_others(Oid source)
+{
+    if (!lock_unclaimed(source))
+        return true;
+    const LOCKTAG tag = lock_of_claims(source);
+    (void)LockRelease(&tag, ExclusiveLock, false);
+    return false;
 }
 
 LOCKTAG lock_of_tree(Oid source)

@@ -77,6 +77,8 @@ void claim(Oid source);
 /* Returns false if another transaction has claimed the source. Otherwise prevents claims until this
  * transaction ends. */
 bool lock_unclaimed(Oid source);
+/* Whether another transaction has claimed the source, and may define a stream table that reads its log. */
+bool is_claimed_by_others(Oid source);
 /* Serializes, to the end of the transaction, the transactions that add a relation with rows to the tree of
  * `source`. Refreshes that read the tree under one snapshot take it in a shared mode while they do. The locks
  * on relations do not suffice: ATTACH takes ShareUpdateExclusive on the parent, which does not conflict with

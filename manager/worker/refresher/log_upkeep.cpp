@@ -9,6 +9,7 @@
 #include "definition/stream_table.hpp"
 #include "mailbox/manager_side.hpp"
 #include "pg/relation_name.hpp"
+#include "worker/refresher/time_limit.hpp"
 #include "worker/transaction.hpp"
 #include "worker/worker.hpp"
 
@@ -99,6 +100,7 @@ void LogUpkeep::trim_logs()
         Trimmed trimmed = Trimmed::held_back;
         std::optional<int64_t> unreported_bytes;
         std::optional<TransactionFailure> failure = in_transaction([&] {
+            limit_waiting(); /* an open transaction that drops the source has its log locked */
             unreported_bytes = look_at_size(source);
             trimmed = capture::trim(source, max_log_bytes());
         });
