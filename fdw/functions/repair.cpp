@@ -5,12 +5,15 @@
  */
 #include "capture/capture.hpp"
 #include "capture/log/marker.hpp"
+#include "capture/source/source_rows.hpp"
+#include "capture/trim.hpp"
 #include "definition/guc.hpp"
 #include "definition/state/state.hpp"
 #include "definition/visibility.hpp"
 #include "fdw/ddl/inherited_columns.hpp"
 #include "fdw/definition/fill.hpp"
 #include "fdw/definition/redefinition.hpp"
+#include "fdw/functions/damaged_pages.hpp"
 #include "fdw/read/refresh_others.hpp"
 #include "fdw/scan/served_relation.hpp"
 #include "fdw/sql/arguments.hpp"
@@ -20,6 +23,7 @@
 #include "refresh/code/compile_right.hpp"
 #include "refresh/history.hpp"
 #include "refresh/program/compiled.hpp"
+#include "setup/heaps.hpp"
 #include "setup/steps.hpp"
 #include "storage/storage.hpp"
 
@@ -61,6 +65,44 @@ std::string damaged_capture(const Definition &definition)
             return "for source " + std::string(call([&] { return quoted_relation_name(source.relid); })) + ", " +
                    damage;
     return {};
+}
+
+/* Returns a message about the first heap with a page that cannot be read; empty if there is none. */
+std::string damaged_storage(Oid relid)
+{
+    for (const Oid heap : setup::heaps_of(relid))
+        if (std::string damage = damage_of_pages(heap); !damage.empty())
+            return damage;
+    return {};
+}
+
+/* Empties what cannot be read of the change log of a relation, if it has one. Returns a message about it; empty if all
+ * can be read. */
+std::string empty_damaged_log(Oid relid)
+{
+    std::string found;
+    capture::SourceRow row;
+    if (!call([&] { return capture::find_source(relid, &row); }))
+        return {};
+    for (const Oid segment : row.segments) {
+        const std::string damage = damage_of_pages(segment);
+        if (damage.empty())
+            continue;
+        const std::string log = "the change log of " + std::string(call([=] { return quoted_relation_name(relid); }));
+        found = log + " had a damaged page (" + damage + ") and was emptied";
+        call([&] { capture::empty_damaged(relid, segment, (log + " was damaged").c_str()); });
+    }
+    return found;
+}
+
+/* Those of its sources, and its own. Returns a message about the first one; empty if all can be read. */
+std::string empty_damaged_logs(const Definition &definition)
+{
+    std::string found = empty_damaged_log(definition.relid);
+    for (const Source &source : definition.sources)
+        if (std::string damage = empty_damaged_log(source.relid); found.empty())
+            found = damage;
+    return found;
 }
 
 std::string recompute_rows(Oid relid)
@@ -114,6 +156,9 @@ std::string repair(Oid relid)
         found = "an object that it reads was redefined";
     if (found.empty() && !(refresh::has_current_layout(relid) && call([=] { return fits_its_storage(relid); })))
         found = "columns of its storage were dropped or altered";
+    const std::string damaged_log = empty_damaged_logs(definition);
+    if (found.empty())
+        found = damaged_storage(relid);
     const bool has_unused_key = found.empty() && refresh::has_unused_key(relid);
     if (!found.empty() || has_unused_key) {
         if (is_retyped)
@@ -129,7 +174,7 @@ std::string repair(Oid relid)
                                : "Damage found: " + found) +
                "; storage, arrangements and state were rebuilt.";
     }
-    found = damaged_capture(definition);
+    found = damaged_log.empty() ? damaged_capture(definition) : damaged_log;
     std::string result =
         (found.empty() ? "No damage found; " : "Damage found: " + found + "; ") + recompute_rows(relid);
     if (row.status == state::Status::suspended)

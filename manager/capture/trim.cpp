@@ -437,6 +437,26 @@ Trimmed trim_under_snapshot(Oid source, int64 size_limit)
 
 } // namespace
 
+/* Snapshots that do not see this transaction may not read the log, as after a trim() that gives them up. */
+void empty_damaged(Oid source, Oid segment, const char *reason)
+{
+    SourceRow row;
+    lock_capture(source);
+    LockRelationOid(segment, AccessExclusiveLock);
+    if (!find_source(source, &row))
+        return;
+    for (int i = 0; i < segment_count; i++) {
+        if (row.segments[i] != segment)
+            continue;
+        empty_segment(segment);
+        note_emptied(&row, i, GivenUp::dependents);
+    }
+    ListCell *cell;
+    foreach (cell, state::log_dependents_of(source))
+        state::mark_needs_reinit(lfirst_oid(cell), reason);
+    mailbox::note_change(source);
+}
+
 void remove_all()
 {
     begin_own_work();

@@ -1,6 +1,6 @@
 /*
  * Trimming: removes from the change logs the rows that every dependent has applied. C++ frames, except for
- * remove_all().
+ * empty_damaged() and remove_all().
  */
 #pragma once
 
@@ -20,6 +20,11 @@ enum class Trimmed {
     again,     /* something was moved, emptied or removed, or could soon be */
 };
 Trimmed trim(Oid source, int64 size_limit);
+
+/* Empties a segment of the log of a source, whose pages cannot be read, and marks all stream tables that read the log
+ * needs_reinit. Takes AccessExclusive on the segment, and so waits for writers and for refreshes. Does nothing if the
+ * segment is none of this log any more. PostgreSQL frame. */
+void empty_damaged(Oid source, Oid segment, const char *reason);
 
 /* Removes the triggers and the log of every source of this database, even if stream tables read it. Takes
  * AccessExclusive on all. PostgreSQL frame. */
