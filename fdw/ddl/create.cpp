@@ -11,6 +11,7 @@
  */
 #include "fdw/ddl/create.hpp"
 
+#include "catalog/tables/history.hpp"
 #include "definition/definition_view.hpp"
 #include "definition/guc.hpp"
 #include "definition/query/altered_columns.hpp"
@@ -319,6 +320,7 @@ void create_stream_table(const UserStatement &utility)
     statement->base.inhRelations = NIL;
     call([&] { utility.run(); });
     Oid relid = call([=] { return created_relation(statement); });
+    catalog::forget_refreshes_of_dropped(relid);
     /* A dump sets default_tablespace for tables, and leaves it to a foreign table as the last table had it. */
     setup::set_up(relid, query, sources, is_restored ? InvalidOid : storage::chosen_tablespace(relid));
     if (!is_restored) {

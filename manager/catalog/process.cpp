@@ -420,6 +420,16 @@ std::vector<Statistics> read_statistics()
     return rows;
 }
 
+void forget_refreshes_of_dropped(uint32_t relid)
+{
+    write_spooled();
+    uint32_t database = MyDatabaseId;
+    bool is_used_again = false;
+    read_for_decision([&](Database &catalog) { is_used_again = has_history(catalog, database, relid); });
+    if (is_used_again)
+        run([=](Database &catalog) { forget_refreshes(catalog, database, relid); });
+}
+
 void append_history_at_end(const Refresh &refresh)
 {
     local().waiting.push_back({refresh, GetCurrentSubTransactionId()});

@@ -92,6 +92,10 @@ std::vector<scheduler::Measured> read_measured(uint32_t relid, int64_t generatio
 /* Returns the sums by stream table and action. */
 std::vector<Statistics> read_statistics();
 
+/* To be called when the current transaction has created a stream table: removes what refreshes of a dropped one with
+ * the same OID have left. OIDs are used again after 2^32 of them, and the owner may be another one. */
+void forget_refreshes_of_dropped(uint32_t relid);
+
 /* Records a refresh of the current transaction; called after the refresh and before the end of the
  * transaction. The row is written when the transaction has ended, after its commit is visible, with status
  * FAILED if the transaction or the subtransaction rolled back. */

@@ -157,4 +157,22 @@ bool forget_some(Database &catalog, uint32_t database)
     return false;
 }
 
+bool has_history(Database &catalog, uint32_t database, uint32_t relid)
+{
+    Statement select = catalog.prepare("SELECT EXISTS (SELECT 1 FROM statistics WHERE database = ?1 AND relid = ?2)"
+                                       " OR EXISTS (SELECT 1 FROM history WHERE database = ?1 AND relid = ?2)");
+    return select.bind(database, relid).step() && select.number(0) != 0;
+}
+
+void forget_refreshes(Database &catalog, uint32_t database, uint32_t relid)
+{
+    for (SqlLiteral sql : {SqlLiteral("DELETE FROM history WHERE database = ? AND relid = ?"),
+                           SqlLiteral("DELETE FROM history_hour WHERE database = ? AND relid = ?"),
+                           SqlLiteral("DELETE FROM statistics WHERE database = ? AND relid = ?"),
+                           SqlLiteral("DELETE FROM program WHERE database = ? AND relid = ?"),
+                           SqlLiteral("DELETE FROM back_off WHERE database = ? AND relid = ?"),
+                           SqlLiteral("DELETE FROM measured WHERE database = ? AND relid = ?")})
+        catalog.prepare(sql).bind(database, relid).step();
+}
+
 } // namespace pgtrickle::catalog

@@ -50,4 +50,9 @@ bool merge_some(Database &catalog, std::vector<Excess> *excesses);
  * database. */
 bool forget_some(Database &catalog, uint32_t database);
 
+/* Whether there is history of a stream table, be it one that was dropped and had the same OID. */
+bool has_history(Database &catalog, uint32_t database, uint32_t relid);
+/* Removes all that refreshes of a stream table have left. */
+void forget_refreshes(Database &catalog, uint32_t database, uint32_t relid);
+
 } // namespace pgtrickle::catalog
