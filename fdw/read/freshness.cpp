@@ -75,10 +75,17 @@ Obstacle obstacle_to(Oid relid)
 
 constexpr int most_upstreams = 64;
 
-/* Returns why an upstream that keeps to a schedule of its own exceeds that, if it is not refreshed: its rows are read
- * as they are, so what it lacks is missing here, and no refresh of the stream table brings it. `since` is the time of
- * the oldest change that is missing for any reason: if this is not too old for the stream table itself, no upstream is
- * looked at. */
+/* Whether a change that has been missing since `since` makes the rows of an upstream too old for those who read it, and
+ * for those who read `relid`. */
+bool is_too_old_for_both(Oid relid, Oid upstream, TimestampTz since, TimestampTz now)
+{
+    return is_too_old(relid, since, now) && is_too_old(upstream, since, now);
+}
+
+/* Returns why an upstream that keeps to a schedule of its own exceeds that, if it is not refreshed, or not in the time
+ * that its own readers would wait: its rows are read as they are, so what it lacks is missing here, and no refresh of
+ * the stream table brings it. `since` is the time of the oldest change that is missing for any reason: if this is not
+ * too old for the stream table itself, no upstream is looked at. */
 Obstacle obstacle_below(Oid relid, TimestampTz since, TimestampTz now)
 {
     if (since == 0 || !is_too_old(relid, since, now))
@@ -87,11 +94,14 @@ Obstacle obstacle_below(Oid relid, TimestampTz since, TimestampTz now)
     const int count = mailbox::pending_own_schedules(relid, upstreams, most_upstreams);
     for (int i = 0; i < count; i++) {
         const Oid upstream = upstreams[i].relid;
-        if (find_served_relation(upstream) == nullptr || !is_too_old(relid, upstreams[i].since, now) ||
-            !is_too_old(upstream, upstreams[i].since, now))
+        const TimestampTz missing_since = upstreams[i].since;
+        if (find_served_relation(upstream) == nullptr || !is_too_old_for_both(relid, upstream, missing_since, now))
             continue;
         if (const Obstacle found = enter([=] { return obstacle_to(upstream); }); found != Obstacle::none)
             return found;
+        const TimestampTz waited_us = static_cast<TimestampTz>(guc::scan_refresh_timeout_ms) * 1000;
+        if (missing_since != DT_NOBEGIN && is_too_old_for_both(relid, upstream, missing_since + waited_us, now))
+            return Obstacle::timed_out;
     }
     return Obstacle::none;
 }

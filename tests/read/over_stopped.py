@@ -1,8 +1,10 @@
 #!/usr/bin/python3 -B
 """Shows that a read by schedule reports rows that are too old because an upstream with a schedule of its own is not
-refreshed: it fails, is suspended or is held. Before the upstream exceeds its schedule, its rows are read without a word.
+refreshed: it fails, is suspended or is held, or its refresh does not end. Before the upstream exceeds its schedule, its rows are read without a word.
 Under a fixed snapshot such a read is exact, or warns."""
 
+import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -98,6 +100,29 @@ def over_a_failing_one():
     stopped("UPDATE source SET n = 0", "It reads public.kept, whose last refresh failed.", "UPDATE source SET n = 1")
 
 
+def over_one_whose_refresh_stalls():
+    set_up("2s")
+    workers = [pid for pid, in db.run("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_trickle refresh worker' AND datname = current_database()")]
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    session, deadline = db.connect(), time.monotonic() + 60
+    cursor = session.cursor()
+    cursor.execute("SET pg_trickle.scan_refresh_timeout = '1s'")
+    try:
+        db.run("INSERT INTO source VALUES (2, 1)")
+        cursor.execute("SELECT n FROM above")
+        while cursor.fetchone()[0] != 2 and not session.notices:
+            assert time.monotonic() < deadline, "rows that lack a change are read without a word"
+            time.sleep(0.1)
+            cursor.execute("SELECT n FROM above")
+    finally:
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+        session.close()
+    db.wait_for("SELECT n FROM above", 2)
+    db.run("DROP TABLE source CASCADE")
+
+
 def not_before_the_upstream_exceeds_its_schedule():
     set_up("520w")
     db.run("SELECT pgtrickle.pause_scheduler('{kept}')")
@@ -111,7 +136,7 @@ def not_before_the_upstream_exceeds_its_schedule():
 try:
     db.alter_system("SET pg_trickle.max_consecutive_errors = 1000")  # one that fails is not suspended meanwhile
     run_cases([a_retry_of_a_failed_one_is_not_awaited, over_a_gated_source, over_a_paused_one, over_a_frozen_one, over_a_suspended_one,
-               over_a_failing_one, not_before_the_upstream_exceeds_its_schedule])
+               over_a_failing_one, over_one_whose_refresh_stalls, not_before_the_upstream_exceeds_its_schedule])
 finally:
     db.alter_system("RESET pg_trickle.max_consecutive_errors")
     db.drop()

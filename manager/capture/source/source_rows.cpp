@@ -173,10 +173,18 @@ bool is_row_seen(const SourceRow *row, Snapshot snapshot)
            (!TransactionIdIsNormal(row->xmin) || !XidInMVCCSnapshot(row->xmin, snapshot));
 }
 
-bool lock_capture_of(Oid source, bool waits)
+enum LockOf : uint16 { of_capture, of_tree, of_claims };
+
+LOCKTAG lock_of(LockOf what, Oid source)
 {
     LOCKTAG tag;
-    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, source_table(), source, 0);
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, source_table(), source, what);
+    return tag;
+}
+
+bool lock_capture_of(Oid source, bool waits)
+{
+    const LOCKTAG tag = lock_of(of_capture, source);
     if (LockAcquire(&tag, ExclusiveLock, false, !waits) == LOCKACQUIRE_NOT_AVAIL)
         return false;
     AcceptInvalidationMessages();
@@ -197,32 +205,20 @@ bool lock_capture_if_free(Oid source)
 
 void unlock_capture(Oid source)
 {
-    LOCKTAG tag;
-    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, source_table(), source, 0);
+    const LOCKTAG tag = lock_of(of_capture, source);
     (void)LockRelease(&tag, ExclusiveLock, false);
 }
 
-namespace {
-
-LOCKTAG lock_of_claims(Oid source)
-{
-    LOCKTAG tag;
-    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, source_table(), source, 2);
-    return tag;
-}
-
-} // namespace
-
 void claim(Oid source)
 {
-    const LOCKTAG tag = lock_of_claims(source);
+    const LOCKTAG tag = lock_of(of_claims, source);
     (void)LockAcquire(&tag, ShareLock, false, false);
     AcceptInvalidationMessages();
 }
 
 bool lock_unclaimed(Oid source)
 {
-    const LOCKTAG tag = lock_of_claims(source);
+    const LOCKTAG tag = lock_of(of_claims, source);
     return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
@@ -230,16 +226,13 @@ bool is_claimed_by_others(Oid source)
 {
     if (!lock_unclaimed(source))
         return true;
-    const LOCKTAG tag = lock_of_claims(source);
-    (void)LockRelease(&tag, ExclusiveLock, false);
-    return false;
+    const LOCKTAG tag = lock_of(of_claims, source);
+    return !LockRelease(&tag, ExclusiveLock, false);
 }
 
 LOCKTAG lock_of_tree(Oid source)
 {
-    LOCKTAG tag;
-    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, source_table(), source, 1);
-    return tag;
+    return lock_of(of_tree, source);
 }
 
 void lock_tree(Oid source, LOCKMODE mode)
