@@ -70,6 +70,8 @@ std::string hint_about_unpopulated(Oid relid)
 
 std::string words_of(const Stop &stop)
 {
+    if (stop.hold && stop.hold->kind == scheduler::Hold::Kind::not_advanced)
+        return "is held by a watermark group";
     if (stop.hold)
         return std::string("is ") + name_of(stop.hold->kind);
     return stop.unpopulated != InvalidOid ? "cannot be populated" : "is suspended";

@@ -192,7 +192,8 @@ std::string hint_of(const Hold &hold, Oid relid)
     case Hold::Kind::all_paused: return "Call pgtrickle.resume_scheduler() to end this.";
     case Hold::Kind::paused:
         return "Call pgtrickle.resume_scheduler(ARRAY[" + name_as_literal(relid) + "]) to resume it.";
-    case Hold::Kind::frozen: return "Set another tier, or call pgtrickle.refresh_stream_table().";
+    case Hold::Kind::frozen:
+        return "Set another tier, or call pgtrickle.refresh_stream_table(" + name_as_literal(relid) + ").";
     case Hold::Kind::gated:
         return may_show_all(hold.sources)
                    ? "Call pgtrickle.ungate_source(" + name_as_literal(hold.culprit) + ") when its data is ready."
