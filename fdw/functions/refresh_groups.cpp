@@ -97,16 +97,25 @@ std::vector<Oid> members_of(const std::string &name)
     return found == groups.end() ? std::vector<Oid>() : found->second;
 }
 
+void require_owner_of_all(const std::vector<Oid> &members)
+{
+    for (Oid relid : members)
+        call([=] {
+            if (definition::is_stream_table(relid))
+                definition::require_owner(relid);
+        });
+}
+
+/* The first check refuses without a wait for locks, and the second one what was not there at the first. */
 void drop_group(FunctionCallInfo fcinfo)
 {
     require_writable("drop_refresh_group()");
     std::string name = group_name_argument(fcinfo);
-    for (Oid relid : members_of(name))
-        call([=] { definition::require_owner(relid); });
+    require_owner_of_all(members_of(name));
     call([] { state::invalidate_refresh_sets(); });
-    if (run_extension_sql("DELETE FROM pgtrickle.pgt_refresh_group WHERE name = $1 RETURNING 1", {name}).empty())
-        raise({.sqlstate = ERRCODE_UNDEFINED_OBJECT, .message = "refresh group \"" + name + "\" does not exist"});
-    run_extension_sql("DELETE FROM pgtrickle.pgt_refresh_group_member WHERE group_name = $1", {name});
+    require_owner_of_all(
+        delete_group("refresh", name, "DELETE FROM pgtrickle.pgt_refresh_group WHERE name = $1 RETURNING 1",
+                     "DELETE FROM pgtrickle.pgt_refresh_group_member WHERE group_name = $1 RETURNING relid::oid"));
     mailbox::note_definition_change();
 }
 

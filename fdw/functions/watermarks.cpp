@@ -81,22 +81,26 @@ const scheduler::WatermarkGroup *find_group(const scheduler::Holds &holds, const
     return found != holds.groups.end() && found->name == name ? &*found : nullptr;
 }
 
+void require_owner_of_all(const std::vector<Oid> &sources)
+{
+    for (Oid source : sources)
+        call([=] {
+            if (get_rel_name(source) != nullptr && !owns_relation(source))
+                aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(source)), get_rel_name(source));
+        });
+}
+
+/* The first check refuses without a wait for locks, and the second one what was not there at the first. */
 void drop_group(FunctionCallInfo fcinfo)
 {
     require_writable("drop_watermark_group()");
     std::string name = group_name_argument(fcinfo);
     scheduler::Holds holds = refresh::read_holds();
-    const scheduler::WatermarkGroup *group = find_group(holds, name);
-    if (group != nullptr)
-        for (Oid source : group->sources)
-            call([=] {
-                if (get_rel_name(source) != nullptr && !owns_relation(source))
-                    aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(source)),
-                                   get_rel_name(source));
-            });
-    if (run_extension_sql("DELETE FROM pgtrickle.pgt_watermark_group WHERE name = $1 RETURNING 1", {name}).empty())
-        raise({.sqlstate = ERRCODE_UNDEFINED_OBJECT, .message = "watermark group \"" + name + "\" does not exist"});
-    run_extension_sql("DELETE FROM pgtrickle.pgt_hold WHERE kind = 'watermark' AND group_name = $1", {name});
+    if (const scheduler::WatermarkGroup *group = find_group(holds, name); group != nullptr)
+        require_owner_of_all(group->sources);
+    require_owner_of_all(delete_group(
+        "watermark", name, "DELETE FROM pgtrickle.pgt_watermark_group WHERE name = $1 RETURNING 1",
+        "DELETE FROM pgtrickle.pgt_hold WHERE kind = 'watermark' AND group_name = $1 RETURNING relation::oid"));
     mailbox::note_definition_change();
 }
 

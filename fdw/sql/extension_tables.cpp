@@ -17,6 +17,7 @@ extern "C" {
 #include "executor/spi.h"
 #include "utils/acl.h"
 #include "utils/array.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
@@ -79,6 +80,17 @@ std::vector<std::vector<Text>> run_extension_sql(ExtensionSql sql, const std::ve
         }
     call([] { SPI_finish(); });
     return rows;
+}
+
+std::vector<Oid> delete_group(const char *kind, const std::string &name, ExtensionSql of_group, ExtensionSql of_members)
+{
+    if (run_extension_sql(of_group, {name}).empty())
+        raise({.sqlstate = ERRCODE_UNDEFINED_OBJECT, .message = kind + (" group \"" + name) + "\" does not exist"});
+    std::vector<Oid> members;
+    for (const std::vector<Text> &row : run_extension_sql(of_members, {name}))
+        members.push_back(static_cast<Oid>(std::stoul(*row[0])));
+    call([] { AcceptInvalidationMessages(); }); /* members may be newer than what the catalog caches contain */
+    return members;
 }
 
 std::string current_role()

@@ -41,6 +41,12 @@ class ExtensionSql {
  * texts. */
 std::vector<std::vector<Text>> run_extension_sql(ExtensionSql sql, const std::vector<Text> &parameters = {});
 
+/* Deletes the group `name` by `of_group`, and raises 42704 if that returns no row. Deletes the members of the group by
+ * `of_members`, and returns the relations that its rows contain. The caller must check the owners of these relations:
+ * the group may have been created since the caller looked for it. `kind` is that of the group in the message. */
+std::vector<Oid> delete_group(const char *kind, const std::string &name, ExtensionSql of_group,
+                              ExtensionSql of_members);
+
 /* Returns the name of the current user. */
 std::string current_role();
 /* Returns the relation of that name, with AccessShare on it; raises 42P01 if there is none, 42809 if it is not a
