@@ -349,8 +349,8 @@ void keep_index_of_key(const UtilityCall &utility)
 
 namespace {
 
-/* Returns the tablespace of a dumped index as the current user may restore it; null: that of the database. */
-char *restored_tablespace(Oid relid, const DumpedIndex &dumped, Oid storage)
+/* Returns the tablespace of a dumped index as `placer` may restore it; null: that of the database. */
+char *restored_tablespace(Oid relid, const DumpedIndex &dumped, Oid storage, Oid placer)
 {
     if (!dumped.tablespace)
         return storage::tablespace_of_indexes(storage);
@@ -360,7 +360,7 @@ char *restored_tablespace(Oid relid, const DumpedIndex &dumped, Oid storage)
     if (tablespace == MyDatabaseTableSpace) /* whose name PostgreSQL refuses for a partitioned index */
         return nullptr;
     const bool is_there = OidIsValid(tablespace);
-    if (is_there && right_to_create_in(tablespace) == ACLCHECK_OK)
+    if (is_there && right_to_create_in(tablespace, placer) == ACLCHECK_OK)
         return pstrdup(dumped.tablespace->c_str());
     ereport(WARNING,
             (errcode(is_there ? ERRCODE_INSUFFICIENT_PRIVILEGE : ERRCODE_UNDEFINED_OBJECT),
@@ -370,10 +370,10 @@ char *restored_tablespace(Oid relid, const DumpedIndex &dumped, Oid storage)
     return storage::tablespace_of_indexes(storage);
 }
 
-void restore_index(Oid relid, Oid owner, const DumpedIndex &dumped)
+void restore_index(Oid relid, Oid owner, const DumpedIndex &dumped, Oid placer)
 {
     const char *tablespace =
-        call([&] { return restored_tablespace(relid, dumped, served_relation_to_read(relid)->storage); });
+        call([&] { return restored_tablespace(relid, dumped, served_relation_to_read(relid)->storage, placer); });
     AsOwner as_owner(owner, Sharing::custom);
     TextSettings text_settings;
     const char *name = nullptr;
@@ -400,10 +400,10 @@ void restore_index(Oid relid, Oid owner, const DumpedIndex &dumped)
 
 } // namespace
 
-void restore_index(Oid relid, const DumpedIndex &dumped)
+void restore_index(Oid relid, const DumpedIndex &dumped, Oid placer)
 {
     const Oid owner = call([=] { return owner_of_relation(relid); });
-    if (auto failure = attempt([&] { restore_index(relid, owner, dumped); }))
+    if (auto failure = attempt([&] { restore_index(relid, owner, dumped, placer); }))
         call([&] {
             ereport(WARNING, (errcode(failure->sqlstate),
                               errmsg("could not recreate an index of stream table \"%s\": %s", get_rel_name(relid),

@@ -31,8 +31,8 @@ struct DumpedIndex {
 };
 
 /* Creates an index of a stream table again, as the owner of that, in a security-restricted operation. It is in the
- * tablespace of the storage if its own does not exist or the current user may not create relations there. No event
+ * tablespace of the storage if its own does not exist or `placer` may not create relations there. No event
  * trigger fires. Raises a warning if it fails, or is elsewhere. C++ frame. */
-void restore_index(Oid relid, const DumpedIndex &dumped);
+void restore_index(Oid relid, const DumpedIndex &dumped, Oid placer);
 
 } // namespace pgtrickle

@@ -115,8 +115,8 @@ void restore(FunctionCallInfo fcinfo)
         define_restored(row.relid);
     mailbox::note_definition_change();
     if (row.tablespace != nullptr)
-        restore_tablespace(row.relid, row.tablespace);
-    restore_indexes(row.relid, row.indexes);
+        restore_tablespace(row.relid, row.tablespace, GetUserId());
+    restore_indexes(row.relid, row.indexes, GetUserId());
 }
 
 } // namespace

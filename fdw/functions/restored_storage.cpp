@@ -4,6 +4,7 @@
 #include "fdw/ddl/index.hpp"
 #include "fdw/sql/extension_tables.hpp"
 #include "pg/attempt.hpp"
+#include "pg/rights.hpp"
 
 extern "C" {
 #include "utils/lsyscache.h"
@@ -11,8 +12,10 @@ extern "C" {
 
 namespace pgtrickle {
 
-void restore_tablespace(Oid relid, const std::string &tablespace)
+/* No code of a user runs when empty heaps are moved. */
+void restore_tablespace(Oid relid, const std::string &tablespace, Oid placer)
 {
+    UserSwitch as_placer(placer, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
     if (auto failure = attempt([&] { call([&] { move_heaps_to(relid, tablespace.c_str()); }); }))
         call([&] {
             ereport(WARNING, (errcode(failure->sqlstate),
@@ -21,7 +24,7 @@ void restore_tablespace(Oid relid, const std::string &tablespace)
         });
 }
 
-void restore_indexes(Oid relid, const std::string &indexes)
+void restore_indexes(Oid relid, const std::string &indexes, Oid placer)
 {
     for (const std::vector<Text> &row :
          run_extension_sql("SELECT i.definition, i.tablespace, i.comment, i.statistics, i.extensions FROM "
@@ -32,7 +35,7 @@ void restore_indexes(Oid relid, const std::string &indexes)
                            {indexes, std::to_string(relid)})) {
         if (!row[0])
             raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid indexes in a dump"});
-        restore_index(relid, {*row[0], row[1], row[2], row[3], row[4]});
+        restore_index(relid, {*row[0], row[1], row[2], row[3], row[4]}, placer);
     }
 }
 

@@ -229,7 +229,7 @@ void recreate_indexes()
 {
     for (const std::vector<Text> &row : run_extension_sql(
              "SELECT relid, indexes FROM pgtrickle.pgt_upgrade JOIN pgtrickle.pgt_state USING (relid) ORDER BY relid"))
-        restore_indexes(static_cast<Oid>(std::stoul(*row[0])), *row[1]);
+        restore_indexes(static_cast<Oid>(std::stoul(*row[0])), *row[1], BOOTSTRAP_SUPERUSERID);
 }
 
 /* The stream tables that could not be set up, because a query cannot be maintained any more, or code of its owner
@@ -272,7 +272,7 @@ void set_up_again(Oid relid)
     for (const std::vector<Text> &row : run_extension_sql(
              "SELECT tablespace FROM pgtrickle.pgt_upgrade WHERE relid = $1::oid", {std::to_string(relid)}))
         if (row[0])
-            restore_tablespace(relid, *row[0]);
+            restore_tablespace(relid, *row[0], BOOTSTRAP_SUPERUSERID);
     call([=] { CacheInvalidateRelcacheByRelid(relid); });
 }
 

@@ -15,7 +15,7 @@ from database import Database, run_cases  # noqa: E402: needs the path above
 TAG = uuid.uuid4().hex[:8]
 ROWS, KEYS = f"rows_{TAG}", f"keys_{TAG}"  # tablespaces
 source = Database()
-owner, other = f"places_{TAG}", f"restorer_{TAG}"
+owner, other, operator = f"places_{TAG}", f"restorer_{TAG}", f"operator_{TAG}"
 
 PLACES = f"""SELECT array_agg(format('%s %s %s', coalesce(f.relname, c.relname), c.relkind, coalesce(spcname, 'default'))
                               ORDER BY f.relname, c.relkind, spcname, c.relname)
@@ -144,21 +144,35 @@ def a_role_without_the_right():
         target.drop()
 
 
-def upgrade():
+def is_as_it_was_after_upgrade(role):
     places = source.value(PLACES)
-    source.run("SELECT pgtrickle.prepare_upgrade()")
-    source.run("SELECT pgtrickle.finish_upgrade()")
+    source.as_role(role, "SELECT pgtrickle.prepare_upgrade()")
+    source.as_role(role, "SELECT pgtrickle.finish_upgrade()")
     assert source.value(PLACES) == places, (source.value(PLACES), places)
     source.wait_for("SELECT count(*)::int FROM pgtrickle.pgt_stream_tables WHERE is_populated", 4, 120)
     assert source.value(PLACES) == places, (source.value(PLACES), places)
 
 
+def upgrade():
+    is_as_it_was_after_upgrade("postgres")
+
+
+def upgrade_by_a_role_without_rights():
+    """The places are those of the record of prepare_upgrade(), and neither this role nor the owner chooses them: even an owner that
+    may not create relations there any more keeps what lies there, as a table does."""
+    source.run(f"""CREATE ROLE {operator}; GRANT EXECUTE ON FUNCTION pgtrickle.prepare_upgrade(), pgtrickle.finish_upgrade() TO {operator};
+        REVOKE CREATE ON TABLESPACE {ROWS}, {KEYS} FROM {owner}""")
+    is_as_it_was_after_upgrade(operator)
+    source.run(f"DROP OWNED BY {operator}")
+
+
 try:
     set_up()
-    run_cases([plain, custom_in_one_transaction, by_several_sessions, by_section, missing_tablespaces, a_role_without_the_right, upgrade])
+    run_cases([plain, custom_in_one_transaction, by_several_sessions, by_section, missing_tablespaces, a_role_without_the_right, upgrade,
+               upgrade_by_a_role_without_rights])
 finally:
     source.drop()
     for space in (ROWS, KEYS):
         source.admin(f"DROP TABLESPACE {space}")
-    for role in (owner, other):
+    for role in (owner, other, operator):
         source.admin(f"DROP ROLE IF EXISTS {role}")

@@ -16,7 +16,8 @@ ALLOWED = {
     "manager/pg/database_settings.cpp": "names the role whose settings background workers begin with, to read them",
     "fdw/sql/extension_tables.cpp": "constant statements of ours over rows of the extension; what a user gives is a parameter of type text",
     "fdw/read/planner_expansion.cpp": "nothing runs under it: the planner compares it with the privileges on a storage before it uses statistics, for a role that may read all columns",
-    "fdw/functions/upgrade.cpp": "names the owner of a reserved schema that a C function makes",
+    "fdw/functions/upgrade.cpp": "names the owner of a reserved schema that a C function makes, and the role that places storages as the extension has recorded",
+    "fdw/functions/restored_storage.cpp": "a C function moves empty heaps of ours to a tablespace, and evaluates nothing",
 }
 RIGHTS = re.compile(r"\b(AsSuperuser|UserSwitch|SetUserId\w*|BOOTSTRAP_SUPERUSERID|BackgroundWorkerInitializeConnection\w*)\b")
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
