@@ -11,6 +11,8 @@
 #include "refresh/batch/collect_members.hpp"
 #include "refresh/batch/excluded_members.hpp"
 #include "refresh/program/captured.hpp"
+#include "storage/partitions.hpp"
+#include "storage/storage.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -47,9 +49,21 @@ Oid first_dependent(const std::vector<Member> &members, Oid source)
     return InvalidOid;
 }
 
+/* Waits for rows that are moved to a new partition: a snapshot that is taken before they have moved sees them in the
+ * old one, and a plan that is made afterwards reads the new one. */
+void lock_partitions_of(Oid stream_table)
+{
+    const Oid storage = storage::storage_of(stream_table);
+    call([=] {
+        if (OidIsValid(storage) && storage::is_partitioned(storage))
+            LockRelationOid(storage, AccessShareLock);
+    });
+}
+
 void lock_source(Oid source, capture::ReadLocks &logs)
 {
     call([=] { LockRelationOid(source, AccessShareLock); });
+    lock_partitions_of(source);
     logs.lock(source);
     call([=] { capture::require_no_unlogged_changes(source); });
 }
