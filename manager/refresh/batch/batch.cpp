@@ -68,12 +68,12 @@ void lock_source(Oid source, capture::ReadLocks &logs)
     call([=] { capture::require_no_unlogged_changes(source); });
 }
 
-/* Names the member and the source in the error, for the history of a refresh that could not get the lock. */
-void lock_source_of(Oid member, Oid source, capture::ReadLocks &logs)
+/* Names the member and the source in the error, for the history of a refresh that could not get a lock in time. */
+template <class Lock> void lock_in_time(Oid member, Oid source, Lock lock)
 {
     as_part_of(member, Action::skip, [&] {
         try {
-            lock_source(source, logs);
+            lock();
         } catch (const PgError &error) {
             if (error.data->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
                 throw;
@@ -176,7 +176,19 @@ void lock_what_is_read(const std::vector<Member> &members, capture::ReadLocks &l
     for (const Member &member : members)
         as_part_of(member.compiled->relid(), Action::skip, [&] { check_privileges(*member.compiled); });
     for (Oid source : sources_of(members))
-        lock_source_of(first_dependent(members, source), source, logs);
+        lock_in_time(first_dependent(members, source), source, [&] { lock_source(source, logs); });
+}
+
+/* Locks the partitions and children that a member reads without a log, as damage_of() does with a log: a snapshot that
+ * is taken before another transaction has rewritten one of them does not see its rows. */
+void lock_uncaptured_trees(const Member &member)
+{
+    if (member.is_left_out)
+        return;
+    for (const CompiledSource &source : member.compiled->sources)
+        if (!source.is_stream_table && !source.is_only && (!source.is_captured || source.is_compared))
+            lock_in_time(member.compiled->relid(), source.relid,
+                         [&] { call([&] { (void)capture::tree_of(source.relid, AccessShareLock); }); });
 }
 
 /* A stream table that was compiled before its sources were locked may have been altered since; the sources stay the
@@ -420,6 +432,8 @@ Batch lock_batch(const BatchRequest &request, capture::ReadLocks &logs)
         read_states(batch); /* again, with the marks for logs that were emptied before these were locked */
     for (Member &member : batch.members)
         as_part_of(member.compiled->relid(), Action::skip, [&] { prepare(member, request); });
+    for (const Member &member : batch.members)
+        lock_uncaptured_trees(member);
     if (const Oid source = lock_trees(batch, request); OidIsValid(source))
         return without_members_for(batch, first_dependent(batch.members, source),
                                    call([=] { return capture::lock_of_tree(source); }));
