@@ -8,6 +8,7 @@ from which it must not: above what does not pass on each row for itself, and abo
   needed_changes.py    QUERIES is their number, SEED selects them and the changes
 """
 
+import itertools
 import os
 import random
 import sys
@@ -150,4 +151,30 @@ def rows_left_out_are_not_missed():
     print(f"{made} queries, {ROUNDS} rounds each")
 
 
-run_cases([rows_left_out_are_not_missed])
+def pending_after_one_more(name):
+    """The pending changes of a stream table without any are not counted. One more change of the source makes them count."""
+    db.run("INSERT INTO child VALUES (0, 1)")
+    return db.value("SELECT sum(pending_rows) FROM pgtrickle.list_sources(%s)", name)
+
+
+def rows_left_out_are_applied():
+    """However many there are, and wherever the reader of a log stops to prepare its condition: they are not read again, and the
+    log can be trimmed. Each refresh is the first of its session."""
+    db.run("CREATE TABLE parent (id int, k int); CREATE TABLE child () INHERITS (parent); INSERT INTO parent VALUES (1, 1), (2, 5)")
+    changes = [f"INSERT INTO {table} SELECT i, {k} FROM generate_series(1, {{count}}) i" for table in ("child", "parent") for k in (1, 5)]
+    changes += [f"UPDATE parent SET id = -id WHERE tableoid = '{table}'::regclass AND ctid = ANY (ARRAY(SELECT ctid FROM ONLY {table} LIMIT {{count}}))"
+                for table in ("child", "parent")]
+    for name, sql in {"only_parent": "SELECT id, k FROM ONLY parent WHERE k > 3", "all_rows": "SELECT id, k FROM parent WHERE k > 3"}.items():
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, '520w', 'DIFFERENTIAL')", name, sql)
+        for count, change in itertools.product((1, 60, 100, 101, 102, 130, 300), changes):
+            done = change.format(count=count)
+            db.run(done)
+            session = db.connect()
+            session.cursor().execute("SELECT pgtrickle.refresh_stream_table(%s)", [name])
+            session.close()
+            assert pending_after_one_more(name) == 1, f"{name}: changes are pending after {done}"
+            db.run("SELECT pgtrickle.refresh_stream_table(%s)", name)
+            assert db.value(f"SELECT count(*) FROM {name}") == db.value(f"SELECT count(*) FROM ({sql}) x"), (name, done)
+
+
+run_cases([rows_left_out_are_not_missed, rows_left_out_are_applied])

@@ -60,6 +60,7 @@ capture::Changes Run::read_source(CompiledSource &source, const Frontier &fronti
     prepare_needed_rows(compiled_, source);
     capture::Changes changes = read_portion(source, frontier, {first.logged, portion.most}, rows);
     changes.rows += first.rows;
+    changes.unneeded += first.unneeded;
     return changes;
 }
 
