@@ -17,6 +17,7 @@
 #include "pg/versions/processes.hpp"
 #include "pg/versions/rights.hpp"
 #include "refresh/batch/excluded_members.hpp"
+#include "refresh/batch/upstreams_of_others.hpp"
 #include "refresh/code/compile_right.hpp"
 #include "refresh/history.hpp"
 #include "refresh/refresh.hpp"
@@ -46,18 +47,27 @@ bool keeps_its_rows(Oid relid, Snapshot snapshot)
     return enter([=] { return refresh::keeps_its_rows(relid, snapshot); });
 }
 
-/* Whether the heaps of the stream table, or of one that it reads, are to be built again, by this session. The plan of
- * the statement that is about to start refers to them as they are. */
+/* Whether a refresh in this session would have to build the heaps of the stream table again. C++ frame. */
+bool needs_set_up(Oid relid)
+{
+    const state::VisibleRow seen = call([=] { return state::visible_row(relid); });
+    return seen.needs_setup ||
+           (seen.needs_reinit && call([=] { return definition::lock_if_exists(relid, RowExclusiveLock); }) &&
+            refresh::may_compile_here(relid) && refresh::needs_other_heaps(relid));
+}
+
+/* Whether the heaps of the stream table, of one that it reads, or of one that is refreshed with it, are to be built
+ * again, by this session. The plan of the statement that is about to start refers to them as they are. */
 bool is_to_be_set_up(Oid relid)
 {
     return enter([=] {
-        const std::vector<Oid> all = definition::with_upstreams(relid);
-        return std::any_of(all.begin(), all.end(), [](Oid one) {
-            const state::VisibleRow seen = call([=] { return state::visible_row(one); });
-            return seen.needs_setup ||
-                   (seen.needs_reinit && call([=] { return definition::lock_if_exists(one, RowExclusiveLock); }) &&
-                    refresh::may_compile_here(one) && refresh::needs_other_heaps(one));
-        });
+        const std::vector<Oid> upstreams = definition::with_upstreams(relid);
+        if (std::any_of(upstreams.begin(), upstreams.end(), needs_set_up))
+            return true;
+        const refresh::BatchRequest request = {.members = {relid}, .requested_by = scheduler::RequestedBy::reader};
+        const std::vector<Oid> all = refresh::refreshed_with(relid);
+        return std::any_of(all.begin(), all.end(),
+                           [&](Oid one) { return needs_set_up(one) && !refresh::is_left_out(one, request); });
     });
 }
 
@@ -363,7 +373,7 @@ Passed refresh_ahead(const Oid *relids, int count)
         const Verdict verdict = judge(relids[i], now).verdict;
         if (verdict == Verdict::request)
             requested[requested_count++] = relids[i];
-        else if (verdict == Verdict::refresh_here && !is_held(relids[i]))
+        else if (verdict == Verdict::refresh_here && !is_held(relids[i]) && !is_to_be_set_up(relids[i]))
             own[own_count++] = relids[i];
     }
     if (own_count > 0)

@@ -111,8 +111,8 @@ int collect(Oid relid, Collected &collected, bool is_locked = false)
     member.outcome.relid = relid;
     collected.path.push_back(relid);
     as_part_of(relid, Action::skip, [&] {
-        member.is_left_out = !collected.is_read && has_been_filled(relid) && needs_other_heaps(relid) &&
-                             is_left_out(relid, collected.request);
+        member.is_left_out =
+            has_been_filled(relid) && needs_other_heaps(relid) && is_left_out(relid, collected.request);
         if (member.is_left_out) {
             member.compiled = &compiled_beside_heaps(relid);
         } else if (collected.is_read) {

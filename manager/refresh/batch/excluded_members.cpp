@@ -119,7 +119,7 @@ std::optional<Stop> stop_of_set(const Batch &batch, const Member &member, const 
     for (Oid other : batch.atomic_sets.of(member.compiled->relid()))
         if (auto found = stops.find(other); found != stops.end())
             return found->second;
-    for (const CompiledSource &source : member.compiled->sources)
+    for (const Source &source : member.compiled->definition.sources)
         if (auto found = stops.find(source.relid);
             found != stops.end() && batch.atomic_sets.first_of(source.relid) != 0)
             return found->second;
@@ -181,13 +181,13 @@ template <class OwnStop> void exclude(Batch &batch, const BatchRequest &request,
     remove_members(batch, request, stops);
 }
 
-/* Returns the sources of the batch's members. */
+/* Returns the sources of the batch's members. One that is left out may have been compiled without any. */
 scheduler::Graph graph_of(const Batch &batch)
 {
     scheduler::Graph graph;
     for (const Member &member : batch.members) {
         scheduler::Ids sources;
-        for (const CompiledSource &source : member.compiled->sources)
+        for (const Source &source : member.compiled->definition.sources)
             sources.push_back(source.relid);
         graph.set(member.compiled->relid(), std::move(sources));
     }
