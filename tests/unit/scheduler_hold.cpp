@@ -205,4 +205,16 @@ TEST(Hold, an_owner_gets_past_what_is_about_work_only)
             EXPECT_TRUE(stops(hold(kind), asked, true));
 }
 
+TEST(Hold, upstreams_lead_to_sources_of_a_group_at_any_depth)
+{
+    Graph graph = sample();
+    graph.set(14, {12, 13});
+    Holds holds;
+    const WatermarkGroup group = {"load", {1, 9}};
+    EXPECT_EQ(leading_to(holds, group, graph, 14), (std::set<Id>{10, 12}));
+    EXPECT_EQ(leading_to(holds, group, graph, 10), std::set<Id>{});
+    holds.relatives[9] = {3};
+    EXPECT_EQ(leading_to(holds, group, graph, 14), (std::set<Id>{10, 12, 13}));
+}
+
 } // namespace

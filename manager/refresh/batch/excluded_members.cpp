@@ -3,6 +3,7 @@
 #include "definition/stream_table.hpp"
 #include "definition/unpopulated_view.hpp"
 #include "pg/relation_name.hpp"
+#include "refresh/sets/diamond.hpp"
 #include "refresh/sets/refresh_sets.hpp"
 
 extern "C" {
@@ -181,16 +182,13 @@ template <class OwnStop> void exclude(Batch &batch, const BatchRequest &request,
     remove_members(batch, request, stops);
 }
 
-/* Returns the sources of the batch's members. One that is left out may have been compiled without any. */
+/* Returns what the members are computed from, at any depth, as hold_on() does: a hold concerns a member also by way of
+ * an upstream that is not refreshed with it, and a member that must be set up again is compiled without sources. */
 scheduler::Graph graph_of(const Batch &batch)
 {
     scheduler::Graph graph;
-    for (const Member &member : batch.members) {
-        scheduler::Ids sources;
-        for (const Source &source : member.compiled->definition.sources)
-            sources.push_back(source.relid);
-        graph.set(member.compiled->relid(), std::move(sources));
-    }
+    for (const Member &member : batch.members)
+        add_upstreams(member.compiled->relid(), graph);
     return graph;
 }
 

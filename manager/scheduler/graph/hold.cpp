@@ -101,6 +101,18 @@ bool concerns(const Holds &holds, const WatermarkGroup &group, const Graph &grap
     return meets_group(holds, made_from(graph, stream_table), group);
 }
 
+std::set<Id> leading_to(const Holds &holds, const WatermarkGroup &group, const Graph &graph, Id stream_table)
+{
+    std::set<Id> leading;
+    for (Id upstream : graph.in_order(graph.upstreams(stream_table))) {
+        const std::set<Id> read(graph.sources(upstream).begin(), graph.sources(upstream).end());
+        if (std::any_of(read.begin(), read.end(), [&](Id id) { return leading.count(id) != 0; }) ||
+            std::any_of(group.sources.begin(), group.sources.end(), [&](Id id) { return meets(holds, read, id); }))
+            leading.insert(upstream);
+    }
+    return leading;
+}
+
 Holds concerning(Holds holds, const Graph &graph)
 {
     std::set<Id> read;

@@ -75,6 +75,9 @@ std::optional<Microseconds> advanced_to(const Holds &holds, const WatermarkGroup
 /* Whether the stream table reads at least two sources of the group, or its only one, at any depth. */
 bool concerns(const Holds &holds, const WatermarkGroup &group, const Graph &graph, Id stream_table);
 
+/* The upstreams of the stream table that lead to sources of the group, ascending. */
+std::set<Id> leading_to(const Holds &holds, const WatermarkGroup &group, const Graph &graph, Id stream_table);
+
 /* The hold on the stream table, the most important one if there are several: data before work, wide before
  * narrow. */
 std::optional<Hold> hold_of(const Holds &holds, const Graph &graph, Id stream_table);

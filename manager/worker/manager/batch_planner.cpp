@@ -66,7 +66,7 @@ PlannedBatch BatchPlanner::plan(Id id, const Wanted &wanted, std::set<Id> *seen)
     for (Id member : members)
         if (definitions_.refresh_group_of(member) != nullptr)
             batch.requested.insert(member);
-    batch.members = with_required(members, requested_by, owner);
+    batch.members = with_required(members, requested_by, owner, wanted.for_released);
     /* A stream table that a member requires may be in another refresh group, whose members require more. */
     for (size_t before = 0; before != batch.members.size();) {
         before = batch.members.size();
@@ -75,11 +75,14 @@ PlannedBatch BatchPlanner::plan(Id id, const Wanted &wanted, std::set<Id> *seen)
             break;
         batch.requested.insert(missing.begin(), missing.end());
         batch.members.insert(batch.members.end(), missing.begin(), missing.end());
-        batch.members = with_required(batch.members, requested_by, owner);
+        batch.members = with_required(batch.members, requested_by, owner, wanted.for_released);
     }
     batch.optional.insert(members.begin(), members.end());
-    for (Id other : with_required(Ids(batch.requested.begin(), batch.requested.end()), requested_by, owner))
+    for (Id other :
+         with_required(Ids(batch.requested.begin(), batch.requested.end()), requested_by, owner, wanted.for_released))
         batch.optional.erase(other);
+    batch.for_released = tasks_.needed_by_released(batch.members);
+    batch.for_released.insert(wanted.for_released.begin(), wanted.for_released.end());
     return batch;
 }
 
@@ -117,19 +120,24 @@ Ids BatchPlanner::without_others_between(Id start, Ids batch) const
 }
 
 /* The members and the stream tables that must be refreshed because of them: upstreams, except those that are
- * suspended, and those with rows and schedules of their own unless a reader has requested the refresh; and the atomic
- * sets of all of these, suspended or not. With `owner`, only upstreams of that owner. */
-Ids BatchPlanner::with_required(const Ids &members, RequestedBy requested_by, Id owner)
+ * suspended, and those with rows and schedules of their own unless a reader has requested the refresh or a released
+ * stream table needs them; and the atomic sets of all of these, suspended or not. With `owner`, only upstreams of that
+ * owner. */
+Ids BatchPlanner::with_required(const Ids &members, RequestedBy requested_by, Id owner, std::set<Id> for_released)
 {
-    return scheduler::with_required(definitions_.graph(), definitions_.atomic_sets(), members, [&](Id id) {
+    for_released.merge(tasks_.needed_by_released(members));
+    Ids found = scheduler::with_required(definitions_.graph(), definitions_.atomic_sets(), members, [&](Id id) {
         if (owner != 0 && definitions_.owner_of(id) != owner)
             return false;
         const Task *task = tasks_.find(id);
         const bool is_in_use = task != nullptr && (!task->is_suspended || definitions_.atomic_sets().first_of(id) != 0);
         return is_in_use &&
                (requested_by == RequestedBy::reader || !definitions_.effective_schedule(id).has_own_schedule ||
-                mailbox::status_of(id).is_without_rows());
+                for_released.count(id) != 0 || mailbox::status_of(id).is_without_rows());
     });
+    /* Those that were found may be released, and need more. */
+    const bool is_complete = found.size() == members.size() || !tasks_.has_released();
+    return is_complete ? found : with_required(found, requested_by, owner, std::move(for_released));
 }
 
 /* A stream table that is refreshed together with one that has failed waits for it, to be refreshed with it or
@@ -186,11 +194,13 @@ Ids BatchPlanner::needed_before(const PlannedBatch &batch, const Wanted &wanted,
         const bool is_own = definitions_.owner_of(id) == batch.owner;
         if (!is_own && known.is_without_rows())
             return Below::first;
+        const bool is_for_released = batch.for_released.count(id) != 0, has_to_come = is_for_reader || is_for_released;
         if (!may_wait || waits_for_member(id, members) ||
-            (!is_for_reader && definitions_.effective_schedule(id).has_own_schedule))
+            (!has_to_come && definitions_.effective_schedule(id).has_own_schedule))
             return Below::as_it_stands;
-        const TimestampTz pending = is_for_reader ? tasks_.pending_since(id) : tasks_.own_pending_since(id);
-        const bool is_pending = pending != 0 && pending <= since;
+        const TimestampTz pending = has_to_come ? tasks_.pending_since(id) : tasks_.own_pending_since(id);
+        /* For a released one, also what a job that it needs has just applied to an upstream. */
+        const bool is_pending = pending != 0 && (pending <= since || is_for_released);
         const bool is_moving = known.time_dependent_since != 0 && known.time_dependent_since <= since;
         return (is_pending || is_moving) && task->refreshed_at < since ? Below::first : Below::fresh;
     });

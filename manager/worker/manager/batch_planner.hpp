@@ -34,12 +34,15 @@ struct Wanted {
     std::function<bool(scheduler::Task &)> is_wanted;
     scheduler::RequestedBy requested_by;
     scheduler::Ids serves; /* as in RunningJob */
+    /* Stream tables that come before a released one, whatever their schedules are (Tasks::needed_by_released()). */
+    std::set<scheduler::Id> for_released = {};
 };
 
 struct PlannedBatch {
     scheduler::Id owner = 0;                     /* of all members */
     scheduler::Ids members;                      /* upstreams first */
     std::set<scheduler::Id> requested, optional; /* subsets of the members; the others are required */
+    std::set<scheduler::Id> for_released;        /* as in Wanted */
 };
 
 /* A stream table that must be refreshed with another one, and has failed or is suspended. */
@@ -71,7 +74,7 @@ class BatchPlanner {
 
   private:
     scheduler::Ids with_required(const scheduler::Ids &members, scheduler::RequestedBy requested_by,
-                                 scheduler::Id owner = 0);
+                                 scheduler::Id owner = 0, std::set<scheduler::Id> for_released = {});
     scheduler::Ids missing_of_groups(const scheduler::Ids &members, scheduler::Id owner,
                                      const std::function<bool(const scheduler::Task &)> &is_free);
     scheduler::Ids without_others_between(scheduler::Id start, scheduler::Ids batch) const;

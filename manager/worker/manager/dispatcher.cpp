@@ -216,12 +216,12 @@ bool Dispatcher::dispatch_batch(Id id, const Wanted &wanted, std::set<Id> *seen)
         const TimestampTz until = BatchPlanner::wait_until(wanted, GetCurrentTimestamp());
         no_longer_wait_at_ = no_longer_wait_at_ == 0 ? until : std::min(no_longer_wait_at_, until);
     }
-    return needed.empty() ? begin(batch, wanted) : dispatch_before(needed, batch.members, wanted, seen);
+    return needed.empty() ? begin(batch, wanted) : dispatch_before(needed, batch, wanted, seen);
 }
 
 /* Begins the jobs that are needed before; the members wait. A needed stream table that has failed or was
  * locked is retried when it is due. Returns false as dispatch_batch() does. */
-bool Dispatcher::dispatch_before(const Ids &needed, const Ids &members, const Wanted &wanted, std::set<Id> *seen)
+bool Dispatcher::dispatch_before(const Ids &needed, const PlannedBatch &batch, const Wanted &wanted, std::set<Id> *seen)
 {
     const TimestampTz now = GetCurrentTimestamp();
     auto is_put_off = [&](Id id) {
@@ -231,8 +231,9 @@ bool Dispatcher::dispatch_before(const Ids &needed, const Ids &members, const Wa
     const std::set<Id> all(needed.begin(), needed.end());
     Wanted before = wanted;
     before.is_wanted = [&](Task &task) { return all.count(task.id) != 0 || wanted.is_wanted(task); };
+    before.for_released = batch.for_released;
     if (wanted.requested_by == RequestedBy::reader)
-        before.serves.insert(before.serves.end(), members.begin(), members.end());
+        before.serves.insert(before.serves.end(), batch.members.begin(), batch.members.end());
     return std::all_of(needed.begin(), needed.end(), [&](Id id) {
         return jobs_.is_busy(id) || seen->count(id) != 0 || is_put_off(id) || dispatch_batch(id, before, seen);
     });

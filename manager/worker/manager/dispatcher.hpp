@@ -63,7 +63,7 @@ class Dispatcher {
     bool dispatch_due(scheduler::Id id, TimestampTz now, std::set<scheduler::Id> *seen);
     bool dispatch_upkeep();
     bool dispatch_batch(scheduler::Id id, const Wanted &wanted, std::set<scheduler::Id> *seen);
-    bool dispatch_before(const scheduler::Ids &needed, const scheduler::Ids &members, const Wanted &wanted,
+    bool dispatch_before(const scheduler::Ids &needed, const PlannedBatch &batch, const Wanted &wanted,
                          std::set<scheduler::Id> *seen);
     bool begin(const PlannedBatch &batch, const Wanted &wanted);
     void start(const Pool::Choice &choice, scheduler::Job job, RunningJob begun);

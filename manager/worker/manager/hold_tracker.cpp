@@ -67,8 +67,12 @@ void HoldTracker::apply_to(Id id)
 {
     Held &held = held_[id];
     std::optional<Hold> before = std::exchange(held.hold, scheduler::hold_of(holds_, definitions_.graph(), id));
-    const bool is_to_be_refreshed = !held.hold && is_released(id);
-    tasks_.set_released(id, is_to_be_refreshed);
+    std::optional<std::set<Id>> upstreams = held.hold ? std::nullopt : released_with(id);
+    const bool is_to_be_refreshed = upstreams.has_value();
+    if (is_to_be_refreshed)
+        tasks_.set_released(id, std::move(*upstreams));
+    else
+        tasks_.set_not_released(id);
     if (held.hold != before)
         held.is_reported = held.is_reported && held.hold.has_value();
     if (is_unreported(id))
@@ -85,18 +89,25 @@ void HoldTracker::apply_to(Id id)
     tasks_.record_trouble(*task);
 }
 
-/* Whether a group has advanced, as a whole, beyond what the stream table's last refresh applied: the stream
- * table is then refreshed even without changes, so that changes of the next load are not applied as those of
- * this one. */
-bool HoldTracker::is_released(Id id) const
+/* Returns nothing unless a group has advanced, as a whole, beyond what the stream table's last refresh applied: the
+ * stream table is then refreshed even without changes, so that changes of the next load are not applied as those of
+ * this one. Otherwise returns the upstreams that lead to such groups, and must be refreshed with it whatever their
+ * schedules are: its rows are those of the advance then. */
+std::optional<std::set<Id>> HoldTracker::released_with(Id id) const
 {
-    return std::any_of(holds_.groups.begin(), holds_.groups.end(), [&](const scheduler::WatermarkGroup &group) {
+    std::optional<std::set<Id>> upstreams;
+    for (const scheduler::WatermarkGroup &group : holds_.groups) {
         std::optional<TimestampTz> advanced = scheduler::advanced_to(holds_, group);
         if (!advanced || !scheduler::concerns(holds_, group, definitions_.graph(), id))
-            return false;
+            continue;
         auto applied = holds_.applied_watermarks.find({id, group.name});
-        return applied == holds_.applied_watermarks.end() || applied->second < *advanced;
-    });
+        if (applied != holds_.applied_watermarks.end() && applied->second >= *advanced)
+            continue;
+        if (!upstreams)
+            upstreams.emplace();
+        upstreams->merge(scheduler::leading_to(holds_, group, definitions_.graph(), id));
+    }
+    return upstreams;
 }
 
 void HoldTracker::record_refresh(Id id)

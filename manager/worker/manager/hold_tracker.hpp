@@ -60,7 +60,7 @@ class HoldTracker {
     void apply();
     void add_frozen();
     void apply_to(scheduler::Id id);
-    bool is_released(scheduler::Id id) const;
+    std::optional<std::set<scheduler::Id>> released_with(scheduler::Id id) const;
     bool is_unreported(scheduler::Id id) const;
 
     Definitions &definitions_;

@@ -217,12 +217,18 @@ TimestampTz Tasks::own_pending_since(Id id) const
 
 /* ---- flags ---------------------------------------------------------------------------- */
 
-void Tasks::set_released(Id id, bool is_released)
+void Tasks::set_released(Id id, std::set<Id> upstreams)
 {
-    if (is_released)
-        released_.insert(id);
-    else
-        released_.erase(id);
+    released_[id] = std::move(upstreams);
+}
+
+std::set<Id> Tasks::needed_by_released(const Ids &ids) const
+{
+    std::set<Id> needed;
+    for (Id id : ids)
+        if (auto found = released_.find(id); found != released_.end())
+            needed.insert(found->second.begin(), found->second.end());
+    return needed;
 }
 
 void Tasks::record_trouble(const scheduler::Task &task)

@@ -88,7 +88,11 @@ class Tasks {
     void set_inactive(scheduler::Ids ids) { inactive_ = std::move(ids); }
     /* It must be refreshed even without changes. */
     bool is_released(scheduler::Id id) const { return released_.count(id) != 0; }
-    void set_released(scheduler::Id id, bool is_released);
+    void set_released(scheduler::Id id, std::set<scheduler::Id> upstreams);
+    void set_not_released(scheduler::Id id) { released_.erase(id); }
+    bool has_released() const { return !released_.empty(); }
+    /* The upstreams with which the released ones among `ids` must be refreshed. */
+    std::set<scheduler::Id> needed_by_released(const scheduler::Ids &ids) const;
     /* Marks a task that is suspended or whose last refresh failed. Must be called when either has changed. */
     void record_trouble(const scheduler::Task &task);
     bool has_trouble() const { return !troubled_.empty(); }
@@ -117,7 +121,8 @@ class Tasks {
     bool has_found_due_ = false;
     std::map<scheduler::Id, scheduler::EffectiveSchedule> schedules_; /* as tasks and mailbox have them */
     scheduler::Ids inactive_;
-    std::set<scheduler::Id> released_, troubled_, locked_;
+    std::map<scheduler::Id, std::set<scheduler::Id>> released_; /* with the upstreams that must be refreshed, too */
+    std::set<scheduler::Id> troubled_, locked_;
 };
 
 } // namespace pgtrickle::worker

@@ -1,0 +1,127 @@
+#!/usr/bin/python3 -B
+"""A stream table shows the sources of a watermark group as of an advance, whichever way leads to them and whatever is
+refreshed with it or not."""
+
+import itertools
+import sys
+from pathlib import Path
+
+import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from database import Database, run_cases  # noqa: E402: needs the path above
+
+db = Database()
+# Reads of this session must not cause the refreshes that are tested.
+db.run("SET pg_trickle.enabled = off")
+HOURS = itertools.count(1)
+
+
+def create(name, query, schedule="520w"):
+    db.run(f"SELECT pgtrickle.create_stream_table('{name}', $${query}$$, '{schedule}')")
+
+
+def advance(*sources):
+    """Advances all in one transaction, and returns the time."""
+    time = f"2030-01-01 00:00Z'::timestamptz + interval '{next(HOURS)} h"
+    db.run("; ".join(f"SELECT pgtrickle.advance_watermark('{source}', '{time}')" for source in sources))
+    return db.value(f"SELECT '{time}'")
+
+
+def wait_until_applied(name, time):
+    db.wait_for(f"SELECT max(watermark) = '{time}' FROM pgtrickle.pgt_watermark_taken WHERE relid = '{name}'::regclass", True)
+
+
+def rows(name):
+    return db.run(f"SELECT * FROM {name} ORDER BY 1")
+
+
+def refresh(name):
+    """Returns the error's code, or nothing."""
+    try:
+        db.run(f"SELECT pgtrickle.refresh_stream_table('{name}')")
+    except psycopg2.Error as error:
+        return error.pgcode
+    return None
+
+
+# ---- a stream table that reaches a source of the group through others -------------------------------------------
+
+PATHS = {"near": 1, "far": 2}
+OWNERS = {"own": None, "foreign": "watermarks_other"}  # of the last upstream
+db.let_own_stream_tables("watermarks_other")
+
+
+def make_path(name, depth, owner):
+    """Creates tables a and b, and m, which reads b and, through `depth` stream tables, a."""
+    db.run(f"CREATE TABLE {name}_a (id int PRIMARY KEY, v int); CREATE TABLE {name}_b (id int PRIMARY KEY, v int)")
+    read = f"{name}_a"
+    for number in range(depth):
+        create(f"{name}_u{number}", f"SELECT id, v FROM {read}")
+        if owner:
+            db.run(f"GRANT SELECT, TRIGGER ON {read} TO {owner}")
+        read = f"{name}_u{number}"
+    if owner:
+        db.run(f"ALTER FOREIGN TABLE {read} OWNER TO {owner}")
+    create(f"{name}_m", f"SELECT b.id, u.v, b.v AS w FROM {name}_b b LEFT JOIN {read} u USING (id)", "1s")
+    db.run(f"SELECT pgtrickle.create_watermark_group('{name}', ARRAY['{name}_a', '{name}_b'])")
+
+
+def load(name, number):
+    db.run(f"INSERT INTO {name}_a VALUES ({number}, {number}); INSERT INTO {name}_b VALUES ({number}, {number})")
+
+
+def the_manager_applies_upstreams_with_a_released_one():
+    """Though they have schedules of their own."""
+    for (owned, owner), (path, depth) in itertools.product(OWNERS.items(), PATHS.items()):
+        name = f"{owned}_{path}"
+        make_path(name, depth, owner)
+        for number in 1, 2:
+            load(name, number)
+            wait_until_applied(f"{name}_m", advance(f"{name}_a", f"{name}_b"))
+            assert rows(f"{name}_m") == [(i, i, i) for i in range(1, number + 1)], rows(f"{name}_m")
+
+
+def the_manager_holds_what_others_lead_to():
+    """A stream table beside it, which is created later, shows that the manager has looked."""
+    for owned, path in itertools.product(OWNERS, PATHS):
+        name = f"{owned}_{path}"
+        before = rows(f"{name}_m")
+        create(f"{name}_beside", f"SELECT id FROM {name}_b", "1s")
+        db.run(f"INSERT INTO {name}_b VALUES (3, 3)")
+        db.wait_for(f"SELECT count(*) FROM {name}_beside", 3)
+        db.wait_for(f"SELECT count(*) FROM pgtrickle.get_refresh_history('{name}_m', 100) WHERE action = 'SKIP'", 1)
+        assert rows(f"{name}_m") == before, rows(f"{name}_m")
+        db.run(f"INSERT INTO {name}_a VALUES (3, 3)")
+        wait_until_applied(f"{name}_m", advance(f"{name}_a", f"{name}_b"))
+        assert rows(f"{name}_m") == [(i, i, i) for i in (1, 2, 3)], rows(f"{name}_m")
+
+
+def a_refresh_by_hand_is_held_beside_upstreams_that_it_leaves_out():
+    db.run("SELECT pgtrickle.pause_scheduler()")
+    for (owned, owner), (path, depth) in itertools.product(OWNERS.items(), PATHS.items()):
+        name = f"left_{owned}_{path}"
+        make_path(name, depth, owner)
+        load(name, 1)
+        time = advance(f"{name}_a", f"{name}_b")
+        for number in range(depth):
+            assert refresh(f"{name}_u{number}") is None
+        assert refresh(f"{name}_m") is None
+        wait_until_applied(f"{name}_m", time)
+        if not owner:
+            db.run(f"SELECT pgtrickle.alter_stream_table('{name}_u{depth - 1}', status => 'SUSPENDED')")
+        before = rows(f"{name}_m")
+        db.run(f"INSERT INTO {name}_b VALUES (2, 2)")
+        assert refresh(f"{name}_m") is None, "it is up to date"
+        assert rows(f"{name}_m") == before, (name, rows(f"{name}_m"))
+        advance(f"{name}_b")
+        assert refresh(f"{name}_m") == "55000", (name, rows(f"{name}_m"))
+    db.run("SELECT pgtrickle.resume_scheduler()")
+
+
+def finish():
+    db.drop()
+
+
+run_cases([the_manager_applies_upstreams_with_a_released_one, the_manager_holds_what_others_lead_to,
+           a_refresh_by_hand_is_held_beside_upstreams_that_it_leaves_out, finish])
