@@ -250,11 +250,13 @@ TimestampTz oldest_read(const Batch &batch, const Member &member)
     return oldest;
 }
 
-void write_states(Batch &batch, TimestampTz data_timestamp)
+/* A member that has failed is none any more, and has applied nothing. */
+void write_states(Batch &batch, const HoldsOfBatch &holds, TimestampTz data_timestamp)
 {
     /* Taken after the last chunk that any member wrote: members that read these chunks have read them. */
     Frontier frontier = Frontier::of_snapshot(GetActiveSnapshot(), capture::own_seq());
     for (Member &member : batch.members) {
+        record_applied_watermarks(holds.holds, holds.graph, member.compiled->relid());
         member.outcome.data_timestamp = std::min(data_timestamp, oldest_read(batch, member));
         if (!is_state_unchanged(member))
             write_state(member, frontier, member.outcome.data_timestamp);
@@ -289,7 +291,7 @@ std::vector<Outcome> refresh_members(Batch &batch, const BatchRequest &request, 
     if (has_older_snapshot)
         require_snapshot_serves(batch);
     require_still_captured(batch);
-    exclude_held(batch, request);
+    const HoldsOfBatch holds = exclude_held(batch, request);
     run_members_until_done(batch, request);
     await_watched_trees(batch);
     call([] { AcceptInvalidationMessages(); });
@@ -298,7 +300,7 @@ std::vector<Outcome> refresh_members(Batch &batch, const BatchRequest &request, 
         require_watched_trees(batch);
         require_no_newer_constraint(batch);
     }
-    write_states(batch, data_timestamp);
+    write_states(batch, holds, data_timestamp);
     keep_logs_of_new_contents(batch);
     report(batch);
     call([] { PopActiveSnapshot(); });

@@ -119,9 +119,58 @@ def a_refresh_by_hand_is_held_beside_upstreams_that_it_leaves_out():
     db.run("SELECT pgtrickle.resume_scheduler()")
 
 
+# ---- members that fail or are left out ---------------------------------------------------------------------------
+
+def a_member_that_failed_has_applied_no_advance():
+    """It is computed once its values allow it, by hand or by the manager, though the group has not advanced again."""
+    for repair in "hand", "manager":
+        db.run("SELECT pgtrickle.pause_scheduler()")
+        name = f"failed_{repair}"
+        db.run(f"CREATE TABLE {name}_t (id int PRIMARY KEY, v int); CREATE TABLE {name}_s (id int PRIMARY KEY)")
+        create(f"{name}_x", f"SELECT id, 12 / v AS v FROM {name}_t", "1s")
+        create(f"{name}_y", f"SELECT id FROM {name}_s", "1s")
+        db.run(f"SELECT pgtrickle.create_refresh_group('{name}', ARRAY['{name}_x', '{name}_y'])")
+        db.run(f"SELECT pgtrickle.create_watermark_group('{name}', ARRAY['{name}_t'])")
+        time = advance(f"{name}_t")
+        assert refresh(f"{name}_x") is None
+        wait_until_applied(f"{name}_x", time)
+        db.run(f"INSERT INTO {name}_t VALUES (9, 0)")
+        advance(f"{name}_t")
+        assert refresh(f"{name}_y") is None, "it leaves out the failing one"
+        assert rows(f"{name}_x") == []
+        db.run(f"UPDATE {name}_t SET v = 1 WHERE id = 9")
+        if repair == "hand":
+            assert refresh(f"{name}_x") is None
+            assert rows(f"{name}_x") == [(9, 12)], rows(f"{name}_x")
+        db.run("SELECT pgtrickle.resume_scheduler()")
+        db.wait_for(f"SELECT max(v) FROM {name}_x", 12)
+
+
+def those_beside_a_member_that_failed_have_applied_no_advance():
+    """A reader does without an atomic set, whose members wait for the failing one."""
+    db.run("CREATE TABLE apex_t (id int PRIMARY KEY, v int)")
+    create("apex_x", "SELECT id, 12 / v AS v FROM apex_t")
+    create("apex_z", "SELECT id FROM apex_t")
+    create("apex_y", "SELECT x.id, x.v FROM apex_x x JOIN apex_z z USING (id)")
+    db.run("SELECT pgtrickle.create_watermark_group('apex', ARRAY['apex_t'])")
+    wait_until_applied("apex_z", advance("apex_t"))
+    db.run("INSERT INTO apex_t VALUES (9, 0)")
+    time = advance("apex_t")
+    reader = db.connect()
+    reader.cursor().execute("SET pg_trickle.max_staleness = 0; SET pg_trickle.on_stale = serve; SELECT * FROM apex_z")
+    reader.close()
+    assert rows("apex_z") == [], rows("apex_z")
+    assert db.run(f"SELECT 1 FROM pgtrickle.pgt_watermark_taken WHERE relid = 'apex_z'::regclass AND watermark = '{time}'") == [], "recorded"
+    db.run("UPDATE apex_t SET v = 1 WHERE id = 9")
+    code = refresh("apex_y")
+    assert code is None, code
+    assert (rows("apex_z"), rows("apex_y")) == ([(9,)], [(9, 12)])
+
+
 def finish():
     db.drop()
 
 
 run_cases([the_manager_applies_upstreams_with_a_released_one, the_manager_holds_what_others_lead_to,
-           a_refresh_by_hand_is_held_beside_upstreams_that_it_leaves_out, finish])
+           a_refresh_by_hand_is_held_beside_upstreams_that_it_leaves_out,
+           a_member_that_failed_has_applied_no_advance, those_beside_a_member_that_failed_have_applied_no_advance, finish])

@@ -16,6 +16,7 @@ extern "C" {
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 namespace pgtrickle::refresh {
 
@@ -273,7 +274,7 @@ void exclude_suspended(Batch &batch, const BatchRequest &request)
     });
 }
 
-void exclude_held(Batch &batch, const BatchRequest &request)
+HoldsOfBatch exclude_held(Batch &batch, const BatchRequest &request)
 {
     const Snapshot snapshot = call([] { return GetActiveSnapshot(); });
     scheduler::Holds holds = read_holds_on([&] { return graph_of(batch); }, snapshot);
@@ -284,7 +285,7 @@ void exclude_held(Batch &batch, const BatchRequest &request)
         if (const Oid relid = member.compiled->relid(); has_frozen && call([=] { return is_frozen(relid, snapshot); }))
             holds.frozen.insert(relid);
     const bool has_holds = !holds.is_empty();
-    const scheduler::Graph graph = has_holds ? graph_of(batch) : scheduler::Graph();
+    scheduler::Graph graph = has_holds ? graph_of(batch) : scheduler::Graph();
     exclude(batch, request, [&](const Member &member, const Stops &stops) -> std::optional<Stop> {
         const Oid relid = member.compiled->relid();
         std::optional<Hold> hold;
@@ -297,9 +298,7 @@ void exclude_held(Batch &batch, const BatchRequest &request)
         return std::nullopt;
     });
     require_left_out(batch);
-    for (const Member &member : batch.members)
-        if (has_holds)
-            record_applied_watermarks(holds, graph, member.compiled->relid());
+    return {std::move(holds), std::move(graph)};
 }
 
 bool exclude_failed(Batch &batch, const BatchRequest &request, Oid relid)

@@ -19,10 +19,16 @@ namespace pgtrickle::refresh {
  * batch.skipped.held. */
 void exclude_suspended(Batch &batch, const BatchRequest &request);
 
+/* The holds that exclude_held() has found, and what the members are computed from. */
+struct HoldsOfBatch {
+    scheduler::Holds holds;
+    scheduler::Graph graph;
+};
+
 /* Removes held members in the same way, and those that would read a stream table without rows, which would
  * look empty. Uses the active snapshot: if it does not see a gate, it sees nothing that was written after the
- * gate was closed. */
-void exclude_held(Batch &batch, const BatchRequest &request);
+ * gate was closed. Those that are refreshed under this snapshot apply the watermarks of the result. */
+HoldsOfBatch exclude_held(Batch &batch, const BatchRequest &request);
 
 /* If only a refresh group connects the member, whose refresh has failed, with those that the request names, removes it
  * in the same way, and returns true; a reader's request also does without an atomic set, whose members that it names
