@@ -8,6 +8,7 @@
 #include "fdw/read/refresh_others.hpp"
 #include "pg/attempt.hpp"
 #include "pg/rights.hpp"
+#include "refresh/batch/holds.hpp"
 #include "refresh/history.hpp"
 #include "refresh/request/audience.hpp"
 #include "refresh/sets/refresh_sets.hpp"
@@ -104,6 +105,7 @@ void Replacement::fill(const std::string &text, RefreshMode mode, const std::vec
     successor_ = setup::create_successor(relid_, query_, sources_, options, changes);
     shown_.emplace(successor_.relid, relid_);
     names_.emplace(storage::shown_names(successor_.relid, successor_.indexes));
+    refresh::copy_applied_watermarks(relid_, successor_.relid);
     require_no_hold_on_data(successor_.relid);
     setup::capture_sources(successor_.relid, sources_);
     fill_now();
@@ -179,6 +181,7 @@ void Replacement::take_over()
         AsOwner as_owner(definition.owner, Sharing::custom);
         const bool is_incremental = has_program();
         const std::optional<Frontier> seen = frontier_of(relid_);
+        refresh::copy_applied_watermarks(successor_.relid, relid_);
         setup::take_over(relid_, successor_, query_, sources_, marks_);
         shown_.reset();
         if (is_incremental || is_in_set(relid_))

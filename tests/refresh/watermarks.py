@@ -167,10 +167,52 @@ def those_beside_a_member_that_failed_have_applied_no_advance():
     assert (rows("apex_z"), rows("apex_y")) == ([(9,)], [(9, 12)])
 
 
+# ---- another query -----------------------------------------------------------------------------------------------
+
+CHANGES = {
+    "query": ("OPTIONS (SET query 'SELECT a.id, a.v, b.v AS w, 1 AS one FROM {name}_a a JOIN {name}_b b USING (id)')", "READ COMMITTED"),
+    "mode": ("OPTIONS (SET refresh_mode 'FULL')", "READ COMMITTED"),
+    "partitions": ("OPTIONS (ADD partition_by 'HASH (id, 2)')", "READ COMMITTED"),
+    "snapshot": ("OPTIONS (SET query 'SELECT b.id, a.v, b.v AS w FROM {name}_a a JOIN {name}_b b USING (id)')", "REPEATABLE READ"),
+}
+
+
+def another_definition_applies_no_load_that_is_held():
+    db.run("SELECT pgtrickle.pause_scheduler()")
+    for change, (options, level) in CHANGES.items():
+        name = f"altered_{change}"
+        db.run(f"CREATE TABLE {name}_a (id int PRIMARY KEY, v int); CREATE TABLE {name}_b (id int PRIMARY KEY, v int)")
+        create(f"{name}_m", f"SELECT b.id, a.v, b.v AS w FROM {name}_b b LEFT JOIN {name}_a a USING (id)")
+        db.run(f"SELECT pgtrickle.create_watermark_group('{name}', ARRAY['{name}_a', '{name}_b'])")
+        load(name, 1)
+        time = advance(f"{name}_a", f"{name}_b")
+        assert refresh(f"{name}_m") is None
+        wait_until_applied(f"{name}_m", time)
+        before = rows(f"{name}_m")
+        db.run(f"INSERT INTO {name}_b VALUES (2, 2)")
+        alter = f"BEGIN ISOLATION LEVEL {level}; ALTER FOREIGN TABLE {name}_m {options.format(name=name)}; COMMIT"
+        try:
+            db.run(alter)
+            raise AssertionError(f"{change} was altered: {rows(f'{name}_m')}")
+        except psycopg2.errors.ObjectNotInPrerequisiteState:
+            db.run("ROLLBACK")
+        assert rows(f"{name}_m") == before
+        # After an advance it is altered, and the new rows are those of that advance.
+        db.run(f"INSERT INTO {name}_a VALUES (2, 2)")
+        time = advance(f"{name}_a", f"{name}_b")
+        db.run(alter)
+        wait_until_applied(f"{name}_m", time)
+        db.run(f"INSERT INTO {name}_a VALUES (3, 3); INSERT INTO {name}_b VALUES (3, 3)")
+        assert refresh(f"{name}_m") is None, "it is up to date"
+        assert [row[0] for row in rows(f"{name}_m")] == [1, 2], rows(f"{name}_m")
+    db.run("SELECT pgtrickle.resume_scheduler()")
+
+
 def finish():
     db.drop()
 
 
 run_cases([the_manager_applies_upstreams_with_a_released_one, the_manager_holds_what_others_lead_to,
            a_refresh_by_hand_is_held_beside_upstreams_that_it_leaves_out,
-           a_member_that_failed_has_applied_no_advance, those_beside_a_member_that_failed_have_applied_no_advance, finish])
+           a_member_that_failed_has_applied_no_advance, those_beside_a_member_that_failed_have_applied_no_advance,
+           another_definition_applies_no_load_that_is_held, finish])

@@ -87,6 +87,18 @@ void record_applied_watermarks(const Holds &holds, const scheduler::Graph &graph
     }
 }
 
+void copy_applied_watermarks(Oid from, Oid to)
+{
+    call([=] {
+        const TableRows rows =
+            definition::rows_with("pgt_watermark_taken", "pgt_watermark_taken_pkey", taken_relid, from);
+        for (int i = 0; i < rows.count; i++)
+            write_applied_watermark(to, TextDatumGetCString(rows.value(i, taken_group)),
+                                    DatumGetTimestampTz(rows.value(i, taken_group_created_at)),
+                                    DatumGetTimestampTz(rows.value(i, taken_watermark)));
+    });
+}
+
 bool is_frozen(Oid relid, Snapshot snapshot)
 {
     const char *tier = option_of(relid, "tier", snapshot);

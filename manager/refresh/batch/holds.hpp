@@ -44,6 +44,9 @@ scheduler::Holds read_holds_on(const std::function<scheduler::Graph()> &graph, S
  * called in the refresh's transaction, under the object lock of the stream table. */
 void record_applied_watermarks(const scheduler::Holds &holds, const scheduler::Graph &graph, Oid relid);
 
+/* Records that `to`, a successor of `from` or the other way round, has applied what `from` has. */
+void copy_applied_watermarks(Oid from, Oid to);
+
 /* Returns whether the tier of the stream table is frozen, as the snapshot sees it, or the latest one. PostgreSQL
  * frame. */
 bool is_frozen(Oid relid, Snapshot snapshot = nullptr);
