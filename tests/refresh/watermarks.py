@@ -167,6 +167,26 @@ def those_beside_a_member_that_failed_have_applied_no_advance():
     assert (rows("apex_z"), rows("apex_y")) == ([(9,)], [(9, 12)])
 
 
+def a_gated_member_that_must_be_set_up_is_left_out():
+    """The view that it reads was replaced by a role that may not compile its query."""
+    db.let_own_stream_tables("watermarks_owner", "watermarks_viewer")
+    db.run("""CREATE TABLE seen (id int PRIMARY KEY, v int); CREATE TABLE beside (id int PRIMARY KEY);
+              ALTER TABLE seen OWNER TO watermarks_owner; ALTER TABLE beside OWNER TO watermarks_owner;
+              GRANT SELECT ON seen TO watermarks_viewer""")
+    db.as_role("watermarks_viewer", "CREATE VIEW view AS SELECT id, v FROM seen", "GRANT SELECT ON view TO watermarks_owner")
+    db.run("SELECT pgtrickle.pause_scheduler()")
+    db.as_role("watermarks_owner", "SELECT pgtrickle.create_stream_table('gated', 'SELECT id, v FROM view', '520w')",
+               "SELECT pgtrickle.create_stream_table('open', 'SELECT id FROM beside', '520w')",
+               "SELECT pgtrickle.create_refresh_group('gated_group', ARRAY['gated', 'open'])",
+               "SELECT pgtrickle.gate_source('seen')", "INSERT INTO seen VALUES (1, 1)", "INSERT INTO beside VALUES (1)")
+    db.as_role("watermarks_viewer", "CREATE OR REPLACE VIEW view AS SELECT id, v + 1 AS v FROM seen")
+    db.as_role("watermarks_owner", "SELECT pgtrickle.refresh_stream_table('open')")
+    assert rows("open") == [(1,)] and rows("gated") == []
+    db.as_role("watermarks_owner", "SELECT pgtrickle.ungate_source('seen')", "SELECT pgtrickle.refresh_stream_table('open')")
+    assert rows("gated") == [(1, 2)], rows("gated")
+    db.run("SELECT pgtrickle.resume_scheduler()")
+
+
 # ---- another query -----------------------------------------------------------------------------------------------
 
 CHANGES = {
@@ -214,5 +234,5 @@ def finish():
 
 run_cases([the_manager_applies_upstreams_with_a_released_one, the_manager_holds_what_others_lead_to,
            a_refresh_by_hand_is_held_beside_upstreams_that_it_leaves_out,
-           a_member_that_failed_has_applied_no_advance, those_beside_a_member_that_failed_have_applied_no_advance,
+           a_member_that_failed_has_applied_no_advance, those_beside_a_member_that_failed_have_applied_no_advance, a_gated_member_that_must_be_set_up_is_left_out,
            another_definition_applies_no_load_that_is_held, finish])
