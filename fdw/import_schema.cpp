@@ -3,8 +3,8 @@
 #include "definition/definition_view.hpp"
 #include "definition/options.hpp"
 #include "fdw/ddl/refresh_matview.hpp"
+#include "fdw/definition/imported_queries.hpp"
 #include "fdw/sql/ddl_statements.hpp"
-#include "pg/known_objects.hpp"
 #include "pg/relation_name.hpp"
 #include "pg/settings.hpp"
 
@@ -15,9 +15,6 @@ extern "C" {
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "foreign/foreign.h"
-#include "parser/analyze.h"
-#include "parser/parser.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
@@ -33,36 +30,21 @@ struct View {
     char *query;
 };
 
-/* Raises an error if the text of the query of a materialized view finds other functions, operators or types than the
- * query has, which may have been created by any role since. PostgreSQL frame. */
-void require_meant(const char *name, const KnownObjects &meant, const char *text)
-{
-    auto *statement = linitial_node(RawStmt, raw_parser(text, RAW_PARSE_DEFAULT));
-    Query *found = parse_analyze_fixedparams(statement, text, nullptr, 0, nullptr);
-    if (!has_only_known(reinterpret_cast<::Node *>(found), meant))
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot import materialized view \"%s\"", name),
-                        errdetail("The text of its query would call functions or operators that it does not call."),
-                        errhint("Create the stream table with a query that names what it is to call.")));
-}
-
 /* PostgreSQL frame. */
-char *query_of(const ImportForeignSchemaStmt *statement, Form_pg_class form)
+char *query_of(Form_pg_class form)
 {
     if (form->relkind == RELKIND_VIEW)
         return psprintf("SELECT * FROM %s", quoted_relation_name(form->oid));
     Relation view = table_open(form->oid, AccessShareLock);
     Query *query = query_of_view(view);
-    const KnownObjects meant = known_objects_of(query);
     char *text = definition::canonical_text(query);
-    /* No other one is analyzed: its literals may call code of its owner. */
-    if (IsImportableForeignTable(NameStr(form->relname), const_cast<ImportForeignSchemaStmt *>(statement)))
-        require_meant(NameStr(form->relname), meant, text);
+    keep_what_is_meant(NameStr(form->relname), text, query);
     table_close(view, AccessShareLock);
     return text;
 }
 
 /* Returns the views of the schema, ordered by name: the index is on name and schema. PostgreSQL frame. */
-List *views_of(const ImportForeignSchemaStmt *statement, Oid schema)
+List *views_of(Oid schema)
 {
     List *views = NIL;
     Relation classes = table_open(RelationRelationId, AccessShareLock);
@@ -75,7 +57,7 @@ List *views_of(const ImportForeignSchemaStmt *statement, Oid schema)
         if (form->relkind != RELKIND_VIEW && form->relkind != RELKIND_MATVIEW)
             continue;
         auto *view = static_cast<View *>(palloc(sizeof(View)));
-        *view = {pstrdup(NameStr(form->relname)), query_of(statement, form)};
+        *view = {pstrdup(NameStr(form->relname)), query_of(form)};
         views = lappend(views, view);
     }
     systable_endscan(scan);
@@ -110,7 +92,7 @@ List *statements_for(const ImportForeignSchemaStmt *statement)
     List *views;
     {
         TextSettings text_settings;
-        views = call([=] { return views_of(statement, get_namespace_oid(statement->remote_schema, false)); });
+        views = call([=] { return views_of(get_namespace_oid(statement->remote_schema, false)); });
     }
     call([=] { report_missing(statement, views); });
     const std::string server = call([=] { return quote_identifier(statement->server_name); });

@@ -21,6 +21,7 @@
 #include "fdw/definition/altering.hpp"
 #include "fdw/definition/definition_notices.hpp"
 #include "fdw/definition/fill.hpp"
+#include "fdw/definition/imported_queries.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/versions/rights.hpp"
 #include "setup/defining_query.hpp"
@@ -297,7 +298,10 @@ void create_stream_table(const UserStatement &utility)
         options::check_interval(definition.schedule);
     definition::ParsedQuery parsed =
         setup::parse_defining_query(definition, is_restored || definition.is_canonical, InvalidOid);
-    call([&] { remove_option(&statement->options, "canonical"); });
+    call([&] {
+        require_meant(statement->base.relation->relname, definition.query.c_str(), parsed.query);
+        remove_option(&statement->options, "canonical");
+    });
     if (!is_restored)
         call([&] { definition::check_read_privileges(parsed.query); });
     Query *query = call([&] { return reconcile_columns(statement, parsed, utility.text); });

@@ -63,7 +63,7 @@ bool is_row(Relation heap, ItemPointer place, Buffer *buffer)
 
 /* A page that was zeroed looks like one that was never used, but entries of indexes lead to it, and from it to
  * others. By an entry without a row, other rows would be found once its place is used again. VACUUM removes no row
- * before its entries, and no entry of a page that a scan by this snapshot has pinned. */
+ * before its entries; it is kept out, as scans of some kinds do not pin the page of an entry. */
 void follow_entries(Relation heap, Relation index)
 {
     if (!index->rd_indam->amoptionalkey || index->rd_indam->amgettuple == nullptr)
@@ -96,7 +96,7 @@ void read_index(Relation heap, Oid relid)
 
 void read_relation(Oid relid)
 {
-    Relation relation = relation_open(relid, AccessShareLock);
+    Relation relation = relation_open(relid, ShareUpdateExclusiveLock);
     if (RELKIND_HAS_STORAGE(relation->rd_rel->relkind))
         read_pages(relation);
     ListCell *cell;
@@ -104,7 +104,7 @@ void read_relation(Oid relid)
         read_index(relation, lfirst_oid(cell));
     if (OidIsValid(relation->rd_rel->reltoastrelid))
         read_relation(relation->rd_rel->reltoastrelid);
-    relation_close(relation, AccessShareLock);
+    relation_close(relation, ShareUpdateExclusiveLock);
 }
 
 void read_tree(Oid heap)

@@ -101,7 +101,7 @@ Obstacle obstacle_below(Oid relid, TimestampTz since, TimestampTz now)
             return found;
         const TimestampTz waited_us = static_cast<TimestampTz>(guc::scan_refresh_timeout_ms) * 1000;
         if (missing_since != DT_NOBEGIN && is_too_old_for_both(relid, upstream, missing_since + waited_us, now))
-            return Obstacle::timed_out;
+            return Obstacle::late_upstream;
     }
     return Obstacle::none;
 }

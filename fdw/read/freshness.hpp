@@ -29,6 +29,7 @@ enum class Verdict {
 enum class Obstacle {
     none,
     timed_out,
+    late_upstream, /* with a schedule of its own */
     failed,
     suspended,
     held,
@@ -55,7 +56,7 @@ struct Freshness {
 /* Judges the present state. Cost, if nothing is pending: a look-up in shared memory. */
 Freshness judge(Oid relid, TimestampTz now);
 
-/* Judges the state visible to `snapshot`, which was taken at `taken_at` or earlier, and tolerates that changes are
+/* Judges the state visible to `snapshot`, which was not taken after `taken_at`, and tolerates that changes are
  * missing for `tolerated_us` longer than permitted. Never returns `request`. Raises 40001 if
  * the storage is newer than the snapshot. Cost: index probes into state, dependencies and logs. */
 Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at, int64_t tolerated_us = 0);

@@ -101,6 +101,9 @@ const char *explain(Oid relid, Obstacle obstacle)
 {
     switch (obstacle) {
     case Obstacle::timed_out: return "It was not refreshed within pg_trickle.scan_refresh_timeout.";
+    case Obstacle::late_upstream:
+        return "A stream table that it reads was not refreshed within pg_trickle.scan_refresh_timeout after its "
+               "schedule.";
     case Obstacle::failed: return explain_failure(relid, false);
     case Obstacle::suspended:
     case Obstacle::held:
@@ -162,6 +165,7 @@ const char *advise(Oid relid, Obstacle obstacle)
             return "See pgtrickle.blocked_refreshes() for locks that it waits for, or try again.";
         return psprintf("See pgtrickle.blocked_refreshes() for locks that it waits for, %s, or try again.",
                         instead_of_the_manager(relid));
+    case Obstacle::late_upstream:
     case Obstacle::timed_out:
         return psprintf("See pgtrickle.blocked_refreshes() for locks, and pg_stat_activity for refreshes that occupy "
                         "the workers, %s, or try again.",

@@ -28,7 +28,7 @@ void use_transaction_snapshot();
 bool is_transaction_snapshot_unused(QueryDesc *query);
 /* Takes the transaction's snapshot once more. is_transaction_snapshot_unused() has returned true. */
 void retake_transaction_snapshot();
-/* Returns when the snapshot was taken: this time or earlier. */
+/* Returns a time that is not before that of the snapshot. */
 TimestampTz transaction_snapshot_time();
 
 /* Entries of fdw/module.cpp. */

@@ -4,8 +4,11 @@
 
 extern "C" {
 #include "access/transam.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -107,14 +110,20 @@ bool collect(Node *node, void *context)
     return walk_expression(node, collect, context);
 }
 
+/* A role with CREATE on the schema of the extension may have functions of its own there. */
+bool is_of_this_extension(Oid function)
+{
+    return get_func_namespace(function) == get_namespace_oid("pgtrickle", true) &&
+           getExtensionOfObject(ProcedureRelationId, function) == get_extension_oid("pg_trickle", true);
+}
+
 /* Returns the first object that is not known, or InvalidOid. Functions of this extension are known. */
 Oid first_unknown(const List *objects, const List *known, bool are_functions)
 {
     const ListCell *cell;
     foreach (cell, objects) {
         const Oid object = lfirst_oid(cell);
-        if (!list_member_oid(known, object) &&
-            !(are_functions && get_func_namespace(object) == get_namespace_oid("pgtrickle", true)))
+        if (!list_member_oid(known, object) && !(are_functions && is_of_this_extension(object)))
             return object;
     }
     return InvalidOid;

@@ -71,6 +71,15 @@ def exact_reads_see_them():
     db.run("RESET pg_trickle.read_mode")
 
 
+def applied_rows_beside_statements_on_the_same_table_are_seen():
+    """Those of a trigger that the applied rows fire."""
+    db.run("""CREATE FUNCTION change_first() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN UPDATE plain SET k = k WHERE id = 1; RETURN NULL; END';
+        CREATE TRIGGER changes AFTER INSERT ON plain FOR EACH ROW EXECUTE FUNCTION change_first(); ALTER TABLE plain ENABLE ALWAYS TRIGGER changes""")
+    work("plain", "I 900 905")
+    require_right("beside a trigger", "plain")
+    db.run("DROP TRIGGER changes ON plain")
+
+
 def statements_of_a_worker_are_deltas():
     require_right("before", "plain")
     db.run("CREATE MATERIALIZED VIEW seen AS SELECT id, v FROM plain; CREATE UNIQUE INDEX ON seen (id)")
@@ -101,6 +110,7 @@ with tempfile.TemporaryDirectory() as folder:
             db.run(f"INSERT INTO {name} SELECT i, i, i FROM generate_series(1, 50) i")
         for _, name, query, mode, schedule in stream_tables():
             db.run("SELECT pgtrickle.create_stream_table(%s, %s, coalesce(%s, 'calculated'), %s)", name, query, schedule, mode)
-        run_cases([*map(case_of, TABLES), exact_reads_see_them, statements_of_a_worker_are_deltas])
+        run_cases([*map(case_of, TABLES), exact_reads_see_them, applied_rows_beside_statements_on_the_same_table_are_seen,
+                   statements_of_a_worker_are_deltas])
     finally:
         db.drop()

@@ -100,6 +100,7 @@ static void change_rows(const Task *task)
     AfterTriggerEndQuery(estate);
     EvalPlanQualEnd(&epq);
     ExecCloseIndices(result);
+    ExecCloseResultRelations(estate); /* those of which triggers have fired */
     ExecResetTupleTable(estate->es_tupleTable, false);
     FreeExecutorState(estate);
     table_close(relation, NoLock);

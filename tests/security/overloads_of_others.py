@@ -3,6 +3,7 @@
 function into it: one that was created since, in a schema that roles share, and whose arguments fit better than those of the
 function that the query calls. Functions of roles whose code the query runs anyway are found, as in a new query."""
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -105,6 +106,20 @@ def no_function_of_another_role_is_imported():
             assert db.value(ROWS.format("target.st")) == expected, query
 
 
+def no_function_in_the_schema_of_the_extension_gets_into_a_query():
+    """A role with CREATE there has an operator over one of its own."""
+    for mode in MODES + ["DIFFERENTIAL"]:
+        expected = set_up("SELECT id, v, s OPERATOR(public.===) s AS called FROM src", mode, None)
+        db.run(f"GRANT CREATE ON SCHEMA pgtrickle TO {STRANGER}")
+        db.as_role(STRANGER, f"CREATE FUNCTION pgtrickle.evil(smallint, smallint) RETURNS bool {MARK}",
+                   "CREATE OPERATOR public.=== (leftarg = smallint, rightarg = smallint, procedure = pgtrickle.evil)")
+        state = retype()
+        assert state in (None, "0A000", "55000"), (mode, state)
+        with contextlib.suppress(psycopg2.errors.FeatureNotSupported):  # the name of the operator is that of another one now
+            db.as_role(OWNER, "SELECT pgtrickle.repair_stream_table('st')")
+        assert db.value(ROWS.format("st")) == expected, mode
+
+
 def functions_of_the_owner_are_found():
     for query in QUERIES[:2]:
         set_up(query, "AUTO", OWNER)
@@ -114,6 +129,7 @@ def functions_of_the_owner_are_found():
 
 begin()
 try:
-    run_cases([no_function_of_another_role_gets_into_a_query, no_function_of_another_role_is_imported, functions_of_the_owner_are_found])
+    run_cases([no_function_of_another_role_gets_into_a_query, no_function_of_another_role_is_imported,
+               no_function_in_the_schema_of_the_extension_gets_into_a_query, functions_of_the_owner_are_found])
 finally:
     end()

@@ -45,8 +45,8 @@ bool are_binding(const Choices *choices, const QueryDesc *query);
 /* The time since which the choices have been made, or before. */
 TimestampTz made_since(const Choices *choices);
 
-/* Returns when the snapshot of a running statement was taken, under which functions read: this time or earlier, and the
- * same for all of them. */
+/* Returns a time that is not before that of the snapshot of a running statement, and the same for all functions that
+ * read under it. */
 TimestampTz snapshot_time_of(const QueryDesc *caller);
 
 bool has_any_choice(const Choices *choices);

@@ -25,8 +25,8 @@ int begin_running(const QueryDesc *query);
 /* Ends the statement at the position, and those that it has called. */
 void end_running_from(int position);
 
-/* Returns when a statement that runs had its snapshot: this time or earlier. Of a cursor, it is the time at which the
- * cursor has run on. */
+/* Returns a time that is not before that of the snapshot of a statement that runs. Of a cursor, it is the time at which
+ * the cursor has run on. */
 TimestampTz running_since(const QueryDesc *query);
 
 /* Returns how many statements run. */

@@ -18,7 +18,22 @@ namespace pgtrickle::capture {
 
 namespace {
 
-SessionStack<Oid> logging; /* relations on which this transaction has run a statement; only in such a worker */
+/* A relation on which this transaction has run a statement; only in such a worker. */
+struct Logging {
+    Oid relid;
+    int64 rows;       /* the counter of changed rows at the end of the last statement */
+    bool has_applied; /* it has grown between two statements */
+};
+
+SessionStack<Logging> logging;
+
+Logging *find_logging(Oid relid)
+{
+    for (int i = logging.count - 1; i >= 0; i--)
+        if (logging.items[i].relid == relid)
+            return &logging.items[i];
+    return nullptr;
+}
 
 bool is_worker_of_another_module()
 {
@@ -28,36 +43,53 @@ bool is_worker_of_another_module()
     return strcmp(library, "postgres") != 0 && strcmp(library, "pg_trickle") != 0;
 }
 
-bool has_logging_statement(Oid relid)
+/* Whether rows of the relation were changed by no statement on it, or by none on a relation above it. */
+bool has_applied_rows(Relation relation)
 {
-    const List *levels = lcons_oid(relid, ancestors_of(relid));
-    for (int i = 0; i < logging.count; i++)
-        if (list_member_oid(levels, logging.items[i]))
-            return true;
-    return false;
+    const Oid relid = RelationGetRelid(relation);
+    if (const Logging *own = find_logging(relid); own != nullptr)
+        return own->has_applied || rows_changed_in(relation) != own->rows;
+    ListCell *cell;
+    foreach (cell, ancestors_of(relid))
+        if (find_logging(lfirst_oid(cell)) != nullptr)
+            return false;
+    return true;
 }
 
-/* Whether statement triggers capture the rows of the relation. REFRESH alone changes a materialized view. */
-bool is_captured_by_statements(Oid relid)
+/* Whether the relation is captured by statement triggers, and they have not seen all changes. REFRESH alone changes a
+ * materialized view. */
+bool lacks_applied_rows(Oid relid)
 {
     Relation relation = try_relation_open(relid, AccessShareLock);
     if (relation == nullptr)
         return false;
-    const bool answer = relation->rd_rel->relkind == RELKIND_RELATION && find_targets(relation)->count > 0;
+    const bool answer = relation->rd_rel->relkind == RELKIND_RELATION && find_targets(relation)->count > 0 &&
+                        has_applied_rows(relation);
     relation_close(relation, NoLock);
     return answer;
 }
 
 } // namespace
 
-void note_logging_statement(Oid relid)
+void note_begun_statement(Relation relation, bool is_nested)
 {
     if (!is_worker_of_another_module())
         return;
-    for (int i = logging.count - 1; i >= 0; i--)
-        if (logging.items[i] == relid)
-            return;
-    logging.push(relid);
+    const Oid relid = RelationGetRelid(relation);
+    if (find_logging(relid) == nullptr)
+        logging.push({relid, 0, false});
+    Logging *own = find_logging(relid);
+    own->has_applied = own->has_applied || (!is_nested && rows_changed_in(relation) != own->rows);
+}
+
+void note_ended_statement(Oid relid)
+{
+    Logging *own = is_worker_of_another_module() ? find_logging(relid) : nullptr;
+    Relation relation = own != nullptr ? try_relation_open(relid, NoLock) : nullptr;
+    if (relation == nullptr)
+        return;
+    own->rows = rows_changed_in(relation);
+    relation_close(relation, NoLock);
 }
 
 void mark_applied_rows(XactEvent moment)
@@ -70,7 +102,7 @@ void mark_applied_rows(XactEvent moment)
         const List *changed = has_sources ? changed_tables() : NIL;
         ListCell *cell;
         foreach (cell, changed)
-            if (is_captured_by_statements(lfirst_oid(cell)) && !has_logging_statement(lfirst_oid(cell)))
+            if (lacks_applied_rows(lfirst_oid(cell)))
                 write_marker(lfirst_oid(cell), "a background worker has changed rows without a statement");
     } else
         logging.count = 0;

@@ -1,8 +1,8 @@
 /*
  * Rows that a background worker of another module changes without a statement, as that of pglogical does. Row triggers
  * may fire then, statement triggers do not: nothing is logged of a source that is captured by statements. The logs of
- * the tables that a transaction of such a worker has changed, and on which it has run no statement, get markers when it
- * commits. A worker of PostgreSQL's own subscriptions fires the row triggers of its tables (row_trigger.hpp).
+ * the tables that a transaction of such a worker has changed outside of statements get markers when it commits. A
+ * worker of PostgreSQL's own subscriptions fires the row triggers of its tables (row_trigger.hpp).
  *
  * PostgreSQL counts the changed rows, unless track_counts is off. PostgreSQL frames.
  */
@@ -12,12 +12,15 @@
 
 extern "C" {
 #include "access/xact.h"
+#include "utils/relcache.h"
 }
 
 namespace pgtrickle::capture {
 
-/* Notes that a statement on the relation logs what it changes. */
-void note_logging_statement(Oid relid);
+/* Note that a statement on the relation, which logs what it changes, begins and ends. `is_nested`: within another one
+ * on the relation. */
+void note_begun_statement(Relation relation, bool is_nested);
+void note_ended_statement(Oid relid);
 
 /* Entries of fdw/module.cpp. */
 void mark_applied_rows(XactEvent moment);

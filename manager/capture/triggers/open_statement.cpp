@@ -14,6 +14,8 @@ extern "C" {
 #include "utils/snapmgr.h"
 }
 
+#include <algorithm>
+
 /* PostgreSQL frames: nothing in this file has a destructor. */
 
 namespace pgtrickle::capture {
@@ -73,14 +75,24 @@ bool is_statement_open_on(const List *relids)
     return false;
 }
 
+namespace {
+
+bool is_open_on(Oid relid)
+{
+    return std::any_of(statements.items, statements.items + statements.count,
+                       [=](const OpenStatement &statement) { return statement.relid == relid; });
+}
+
+} // namespace
+
 void open_statement(Relation relation, CmdType command)
 {
     /* The active snapshot is the statement's own. The present command id may be greater, because of a user's
      * BEFORE trigger. */
     const CommandId command_id = ActiveSnapshotSet() ? GetActiveSnapshot()->curcid : 0;
+    note_begun_statement(relation, is_open_on(RelationGetRelid(relation)));
     statements.push(
         {RelationGetRelid(relation), command, GetCurrentSubTransactionId(), command_id, rows_changed_in(relation)});
-    note_logging_statement(RelationGetRelid(relation));
 }
 
 void close_statement(Oid relid, CmdType command)
@@ -90,6 +102,8 @@ void close_statement(Oid relid, CmdType command)
             continue;
         memmove(&statements.items[i], &statements.items[i + 1], sizeof(OpenStatement) * (statements.count - i - 1));
         statements.count--;
+        if (!is_open_on(relid))
+            note_ended_statement(relid);
         return;
     }
 }

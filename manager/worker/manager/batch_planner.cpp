@@ -195,7 +195,8 @@ Ids BatchPlanner::needed_before(const PlannedBatch &batch, const Wanted &wanted,
         if (!is_own && known.is_without_rows())
             return Below::first;
         const bool is_for_released = batch.for_released.count(id) != 0, has_to_come = is_for_reader || is_for_released;
-        if (!may_wait || waits_for_member(id, members) ||
+        /* The rows of a released one are those of the advance, however long an upstream takes. */
+        if ((!may_wait && !is_for_released) || waits_for_member(id, members) ||
             (!has_to_come && definitions_.effective_schedule(id).has_own_schedule))
             return Below::as_it_stands;
         const TimestampTz pending = has_to_come ? tasks_.pending_since(id) : tasks_.own_pending_since(id);

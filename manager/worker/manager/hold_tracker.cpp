@@ -15,6 +15,12 @@ using scheduler::Hold;
 using scheduler::Id;
 using scheduler::Ids;
 
+namespace {
+
+constexpr TimestampTz read_pause_us = 1'000'000; /* after a failure */
+
+} // namespace
+
 bool HoldTracker::read()
 {
     const std::optional<TransactionFailure> failure = in_transaction([&] {
@@ -22,6 +28,10 @@ bool HoldTracker::read()
         definitions_.read_refresh_groups();
     });
     are_read_ = !failure;
+    if (failure) {
+        read_again_at_ = GetCurrentTimestamp() + read_pause_us;
+        call([&] { ereport(LOG, (errmsg("pg_trickle could not read holds: %s", failure->message.c_str()))); });
+    }
     return are_read_;
 }
 
@@ -33,7 +43,10 @@ void HoldTracker::read_and_apply()
 
 void HoldTracker::read_if_due()
 {
-    if (are_read_ || !definitions_.is_current())
+    const TimestampTz now = GetCurrentTimestamp();
+    const bool is_pausing =
+        now < read_again_at_ && now >= read_again_at_ - read_pause_us; /* or the clock was set back */
+    if (are_read_ || is_pausing || !definitions_.is_current())
         return;
     const scheduler::Holds before = stored_;
     if (read() && stored_ != before)
@@ -163,9 +176,12 @@ std::optional<TimestampTz> HoldTracker::next_at() const
 {
     if (!unreported_holds_.empty())
         return DT_NOBEGIN;
+    std::optional<TimestampTz> at;
+    if (!are_read_)
+        at = read_again_at_;
     if (!due_.empty())
-        return due_.begin()->first;
-    return std::nullopt;
+        at = std::min(at.value_or(due_.begin()->first), due_.begin()->first);
+    return at;
 }
 
 /* A clean stream table is listened for; one that lacks changes has its due time in `due_`. */
