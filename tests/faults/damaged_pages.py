@@ -75,10 +75,11 @@ def is_right(name):
         db.run("RESET enable_indexscan; RESET enable_seqscan; RESET enable_bitmapscan")
 
 
-def damage(kind, content, page):
+def damage(name, kind, content, page):
     """Nothing shows that a page was zeroed which may be empty: of a TOAST table, or of a log. Nor does it of an index that has no
-    order of its entries; but no other one has more than a page of them here."""
-    how = random.choice(["zeros", "noise"]) if kind in ("storage", "index") else "noise"
+    order of its entries, as those of users here."""
+    has_order = kind in ("storage", "index") and "by_" not in name
+    how = random.choice(["zeros", "noise"]) if has_order else "noise"
     content[page * PAGE:(page + 1) * PAGE] = bytes(PAGE) if how == "zeros" else random.randbytes(PAGE)
     return how
 
@@ -96,7 +97,7 @@ def damage_files(chooses):
         kind = {"i": "index", "r": "storage" if name.startswith("st_") else "log"}.get(relkind, "TOAST")
         content = bytearray((data / path).read_bytes())
         page = random.randrange(size // PAGE)
-        damaged.append(f"{name} page {page} {damage(kind, content, page)}")
+        damaged.append(f"{name} page {page} {damage(name, kind, content, page)}")
         (data / path).write_bytes(content)
     server.restart(autovacuum="off")
     db.session = db.connect()
