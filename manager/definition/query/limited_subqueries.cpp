@@ -21,19 +21,32 @@ bool has_order(const TargetEntry *target)
     return OidIsValid(lookup_type_cache(type, TYPECACHE_LT_OPR)->lt_opr);
 }
 
-bool can_be_ordered(const Query *query)
+/* Hidden targets, such as the keys of a grouping or a window, would order rows that look the same, and that DISTINCT
+ * makes one. */
+List *shown_targets(const Query *query)
 {
+    List *shown = NIL;
     ListCell *cell;
     foreach (cell, query->targetList)
-        if (!has_order(static_cast<TargetEntry *>(lfirst(cell))))
+        if (auto *target = lfirst_node(TargetEntry, cell); !target->resjunk)
+            shown = lappend(shown, target);
+    return shown;
+}
+
+bool can_be_ordered(const Query *query)
+{
+    const List *shown = shown_targets(query);
+    const ListCell *cell;
+    foreach (cell, shown)
+        if (!has_order(lfirst_node(TargetEntry, cell)))
             return false;
-    return query->targetList != NIL && !query->hasDistinctOn;
+    return shown != NIL && !query->hasDistinctOn;
 }
 
 void order_by_all_columns(ParseState *state, Query *query)
 {
     ListCell *cell;
-    foreach (cell, query->targetList) {
+    foreach (cell, shown_targets(query)) {
         SortBy *by = makeNode(SortBy);
         by->sortby_dir = SORTBY_DEFAULT;
         by->sortby_nulls = SORTBY_NULLS_DEFAULT;

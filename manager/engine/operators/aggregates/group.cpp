@@ -161,11 +161,19 @@ bool GroupBuilder::has_windows() const
                        [](const auto &column) { return column.is_sortable; });
 }
 
+std::string without_state_names(const std::string &text)
+{
+    std::string result;
+    for (char c : text)
+        result += c == '#' ? "##" : std::string(1, c);
+    return result;
+}
+
 int GroupBuilder::recomputed(const Column &column, const std::string &full)
 {
     if (known(full) >= 0)
         return known(full);
-    int place = state(column, typed_null(column), full, "o.#" + std::to_string(next_state()));
+    int place = state(column, without_state_names(typed_null(column)), full, "o.#" + std::to_string(next_state()));
     recompute_if("true");
     expect_recomputation();
     remember(full, place);

@@ -66,6 +66,9 @@ struct Extremum {
     std::string is_beaten; /* condition over o.#… and d.#…: the delta's extremum becomes the new one */
 };
 
+/* Escapes a text of a query, such as a call or the name of a type, which may contain the sign of a state. */
+std::string without_state_names(const std::string &text);
+
 class GroupBuilder {
   public:
     explicit GroupBuilder(Group &group) : group_(group) {}

@@ -17,15 +17,6 @@ Value meaning(const std::map<int64_t, int64_t> &)
     throw std::logic_error("a holistic aggregate means what its whole call says");
 }
 
-/* Escapes the text of a call, which may contain the sign that refers to a state. */
-std::string without_state_names(const std::string &text)
-{
-    std::string result;
-    for (char c : text)
-        result += c == '#' ? "##" : std::string(1, c);
-    return result;
-}
-
 Expression keep(GroupBuilder &group, const AggregateCall &call)
 {
     Expression whole = *call.whole;
