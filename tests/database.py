@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -84,6 +85,19 @@ class Database:
     def drop(self):
         self.session.close()
         self.admin("DROP DATABASE " + self.name)
+
+
+def execute_in_thread(session, statement, errors):
+    """Executes the statement in a thread, which is returned; the text of an error is added to `errors`."""
+    def execute():
+        try:
+            session.cursor().execute(statement)
+        except psycopg2.Error as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=execute)
+    thread.start()
+    return thread
 
 
 def cpu_s(pid):

@@ -4,14 +4,13 @@ a transaction that waits for a tree of tables lets refreshes go on that only loo
 no log."""
 
 import sys
-import threading
 from contextlib import closing
 from pathlib import Path
 
 import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import Database, run_cases  # noqa: E402: needs the path above
+from database import Database, execute_in_thread, run_cases  # noqa: E402: needs the path above
 
 db = Database()
 
@@ -42,18 +41,6 @@ def wait_until(session, condition):
     db.wait_for(f"SELECT {condition} FROM pg_stat_activity WHERE pid = {session.info.backend_pid}", True)
 
 
-def in_thread(session, statement, errors):
-    def execute():
-        try:
-            session.cursor().execute(statement)
-        except psycopg2.Error as error:
-            errors.append(str(error))
-
-    thread = threading.Thread(target=execute)
-    thread.start()
-    return thread
-
-
 def a_transaction_that_waits_for_a_tree_holds_up_no_commit():
     """A full refresh of the owner reads the tree, and ATTACH waits for it; the reader's stream table is refreshed at commit."""
     db.let_own_stream_tables("tree_analyst")
@@ -65,9 +52,9 @@ def a_transaction_that_waits_for_a_tree_holds_up_no_commit():
     db.as_role("tree_analyst", "SELECT pgtrickle.create_stream_table('of_analyst', 'SELECT count(*) AS n FROM tree', refresh_mode => 'IMMEDIATE')")
     db.run("INSERT INTO tree VALUES (1, 1)")
     errors, holder, refreshing, attaching, writing = [], opened("SELECT pg_advisory_lock(7)"), db.connect(), db.connect(), db.connect()
-    threads = [in_thread(refreshing, "SELECT pgtrickle.refresh_stream_table('of_owner')", errors)]
+    threads = [execute_in_thread(refreshing, "SELECT pgtrickle.refresh_stream_table('of_owner')", errors)]
     wait_until(refreshing, "wait_event = 'advisory'")
-    threads.append(in_thread(attaching, "ALTER TABLE tree ATTACH PARTITION tree_2 FOR VALUES IN (2)", errors))
+    threads.append(execute_in_thread(attaching, "ALTER TABLE tree ATTACH PARTITION tree_2 FOR VALUES IN (2)", errors))
     wait_until(attaching, "wait_event_type = 'Lock'")
     try:
         writing.cursor().execute("SET statement_timeout = '20s'; SET ROLE tree_analyst")

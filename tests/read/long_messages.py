@@ -7,14 +7,11 @@ become too old meanwhile are read exactly; those that are young enough are no re
 change that is younger than the message."""
 
 import sys
-import threading
 from contextlib import closing
 from pathlib import Path
 
-import psycopg2
-
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import Database, run_cases  # noqa: E402: needs the path above
+from database import Database, execute_in_thread, run_cases  # noqa: E402: needs the path above
 
 db = Database()
 WAITS = "pg_advisory_lock_shared(5), pg_advisory_unlock_shared(5)"
@@ -56,19 +53,10 @@ def read_by(form, name, settings, before, meanwhile):
     db.run("TRUNCATE found; SELECT pgtrickle.refresh_stream_table('counted'), pgtrickle.refresh_stream_table('by_code')")
     error = []
     with closing(db.connect()) as reader:
-        cursor = reader.cursor()
-        cursor.execute(f"SET client_min_messages = warning; {settings}")
-
-        def execute():
-            try:
-                cursor.execute(FORMS[form].replace("NAME", name))
-            except psycopg2.Error as raised:
-                error.append(str(raised))
-
+        reader.cursor().execute(f"SET client_min_messages = warning; {settings}")
         db.run("SELECT pg_advisory_lock(5)")
         before()
-        thread = threading.Thread(target=execute)
-        thread.start()
+        thread = execute_in_thread(reader, FORMS[form].replace("NAME", name), error)
         db.wait_for(*is_waiting(reader))
         meanwhile()
         db.run("SELECT pg_advisory_unlock(5)")

@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg2
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import TOP, Database, Server  # noqa: E402: needs the path above
+from database import TOP, Database, Server, execute_in_thread  # noqa: E402: needs the path above
 from database import run_cases  # noqa: E402
 
 server = Server()
@@ -268,15 +268,7 @@ def passed_s(seconds):
 def execute_beside(session, statement, waits_for, meanwhile):
     """Executes a statement, and calls a function while the statement waits for an event of that name."""
     watcher, errors, deadline = standby.connect(), [], time.monotonic() + 30
-
-    def execute():
-        try:
-            session.cursor().execute(statement)
-        except psycopg2.Error as error:
-            errors.append(str(error))
-
-    thread = threading.Thread(target=execute)
-    thread.start()
+    thread = execute_in_thread(session, statement, errors)
     while value(watcher, f"SELECT count(*) FROM pg_stat_activity WHERE pid = {session.info.backend_pid} AND wait_event = '{waits_for}'") == 0:
         assert time.monotonic() < deadline and not errors, errors or "nothing waits"
         time.sleep(0.02)

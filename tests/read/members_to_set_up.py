@@ -13,17 +13,17 @@ from database import Database, run_cases  # noqa: E402: needs the path above
 db = Database()
 VIEWS = "v_of_" + db.name
 OWNER = "o_of_" + db.name
-# what keeps the mate from being refreshed, and its end
+# what keeps the other from being refreshed, and its end
 STOPS = {
-    "suspended": ("SELECT pgtrickle.alter_stream_table('mate', status => 'SUSPENDED')", "SELECT pgtrickle.resume_stream_table('mate')"),
-    "paused": ("SELECT pgtrickle.pause_scheduler('{mate}')", "SELECT pgtrickle.resume_scheduler('{mate}')"),
-    "frozen": ("SELECT pgtrickle.alter_stream_table('mate', tier => 'frozen')", "SELECT pgtrickle.alter_stream_table('mate', tier => 'hot')"),
+    "suspended": ("SELECT pgtrickle.alter_stream_table('other', status => 'SUSPENDED')", "SELECT pgtrickle.resume_stream_table('other')"),
+    "paused": ("SELECT pgtrickle.pause_scheduler('{other}')", "SELECT pgtrickle.resume_scheduler('{other}')"),
+    "frozen": ("SELECT pgtrickle.alter_stream_table('other', tier => 'frozen')", "SELECT pgtrickle.alter_stream_table('other', tier => 'hot')"),
     "gated": ("SELECT pgtrickle.gate_source('base')", "SELECT pgtrickle.ungate_source('base')"),
 }
-# how the mate is refreshed with the one that is read
+# how the other is refreshed with the one that is read
 TIES = {
-    "group": ("SELECT pgtrickle.create_refresh_group('pair', ARRAY['mate', 'wanted'])", "SELECT pgtrickle.drop_refresh_group('pair')"),
-    "diamond": ("SELECT pgtrickle.create_stream_table('apex', 'SELECT count(*) FROM mate, wanted', 'calculated')", "DROP FOREIGN TABLE apex"),
+    "group": ("SELECT pgtrickle.create_refresh_group('pair', ARRAY['other', 'wanted'])", "SELECT pgtrickle.drop_refresh_group('pair')"),
+    "diamond": ("SELECT pgtrickle.create_stream_table('apex', 'SELECT count(*) FROM other, wanted', 'calculated')", "DROP FOREIGN TABLE apex"),
 }
 READS = ("SELECT array_agg(id) FROM wanted", "SELECT ids()", "SELECT array_agg(id) FROM wanted WHERE ids() IS NOT NULL")
 LEVELS = ("READ COMMITTED", "REPEATABLE READ")
@@ -34,7 +34,7 @@ def set_up():
     db.as_role(VIEWS, "CREATE TABLE base (id int PRIMARY KEY, n int)", "INSERT INTO base VALUES (1, 1)", "CREATE VIEW seen AS SELECT id, n FROM base",
                f"GRANT SELECT ON seen TO {OWNER}; GRANT SELECT, TRIGGER ON base TO {OWNER}")
     db.as_role(OWNER, "CREATE TABLE common (id int)", "CREATE FUNCTION ids() RETURNS int[] STABLE LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT array_agg(id) FROM wanted); END'",
-               "SELECT pgtrickle.create_stream_table('mate', 'SELECT n, count(*) AS c FROM seen, common GROUP BY n', '520w')",
+               "SELECT pgtrickle.create_stream_table('other', 'SELECT n, count(*) AS c FROM seen, common GROUP BY n', '520w')",
                "SELECT pgtrickle.create_stream_table('wanted', 'SELECT id FROM common', '520w')")
 
 
@@ -68,7 +68,7 @@ def reads_beside(kind, stop, end):
             assert found == [7] or "exceeds its maximum staleness" in warnings, (kind, tie, query, level, found, warnings)
             assert found == [7] or tie != "group" or kind not in STOPS, (kind, query, level, found, warnings)
             db.run(end)
-            db.as_role(OWNER, "SELECT pgtrickle.refresh_stream_table('mate')")
+            db.as_role(OWNER, "SELECT pgtrickle.refresh_stream_table('other')")
         db.as_role(OWNER, part)
 
 
