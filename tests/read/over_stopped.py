@@ -102,6 +102,7 @@ def over_a_failing_one():
 
 def over_one_whose_refresh_stalls():
     set_up("2s")
+    db.wait_for("SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'pg_trickle refresh worker' AND state = 'active'", 0)
     workers = [pid for pid, in db.run("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_trickle refresh worker' AND datname = current_database()")]
     for pid in workers:
         os.kill(pid, signal.SIGSTOP)
