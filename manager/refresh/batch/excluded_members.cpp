@@ -277,7 +277,9 @@ void exclude_suspended(Batch &batch, const BatchRequest &request)
 HoldsOfBatch exclude_held(Batch &batch, const BatchRequest &request)
 {
     const Snapshot snapshot = call([] { return GetActiveSnapshot(); });
-    scheduler::Holds holds = read_holds_on([&] { return graph_of(batch); }, snapshot);
+    std::optional<scheduler::Graph> known; /* it is read from catalogs, if there is any hold */
+    auto graph_once = [&] { return known ? *known : known.emplace(graph_of(batch)); };
+    scheduler::Holds holds = read_holds_on(graph_once, snapshot);
     /* Definitions are read one by one: between two of them, all may have got another tier. */
     const bool has_frozen = std::any_of(batch.members.begin(), batch.members.end(),
                                         [](const Member &member) { return member.compiled->definition.is_frozen(); });
@@ -285,7 +287,7 @@ HoldsOfBatch exclude_held(Batch &batch, const BatchRequest &request)
         if (const Oid relid = member.compiled->relid(); has_frozen && call([=] { return is_frozen(relid, snapshot); }))
             holds.frozen.insert(relid);
     const bool has_holds = !holds.is_empty();
-    scheduler::Graph graph = has_holds ? graph_of(batch) : scheduler::Graph();
+    scheduler::Graph graph = has_holds ? graph_once() : scheduler::Graph();
     exclude(batch, request, [&](const Member &member, const Stops &stops) -> std::optional<Stop> {
         const Oid relid = member.compiled->relid();
         std::optional<Hold> hold;
