@@ -77,7 +77,22 @@ bool may_be_in_progress(const VirtualTransactionId &holder)
     return !TransactionIdIsValid(xid) || TransactionIdIsInProgress(xid);
 }
 
-/* Whether nothing but a transaction that has ended excludes this one from the lock. Where no holder does, another
+/* Whether a process has the lock in a mode that excludes `mode`, in a transaction that may have ended. */
+bool is_held_against(const LOCKTAG &tag, LOCKMODE mode)
+{
+    const LockData *locks = GetLockStatusData();
+    for (int i = 0; i < locks->nelements; i++) {
+        const LockInstanceData &lock = locks->locks[i];
+        if (memcmp(&lock.locktag, &tag, sizeof(LOCKTAG)) != 0)
+            continue;
+        for (LOCKMODE held = AccessShareLock; held <= MaxLockMode; held++)
+            if ((lock.holdMask & LOCKBIT_ON(held)) != 0 && DoLockModesConflict(held, mode))
+                return true;
+    }
+    return false;
+}
+
+/* Whether nothing but a transaction that has ended excludes this one from the lock. Where no process does, another
  * transaction waits for the lock ahead of this one. */
 bool is_held_by_ended_transaction(const LOCKTAG &tag)
 {
@@ -87,7 +102,7 @@ bool is_held_by_ended_transaction(const LOCKTAG &tag)
     }
     int count = 0;
     const VirtualTransactionId *holders = GetLockConflicts(&tag, ShareLock, &count);
-    return count > 0 && std::none_of(holders, holders + count, may_be_in_progress);
+    return std::none_of(holders, holders + count, may_be_in_progress) && is_held_against(tag, ShareLock);
 }
 
 } // namespace
