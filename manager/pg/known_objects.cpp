@@ -110,13 +110,6 @@ bool collect(Node *node, void *context)
     return walk_expression(node, collect, context);
 }
 
-/* A role with CREATE on the schema of the extension may have functions of its own there. */
-bool is_of_this_extension(Oid function)
-{
-    return get_func_namespace(function) == get_namespace_oid("pgtrickle", true) &&
-           getExtensionOfObject(ProcedureRelationId, function) == get_extension_oid("pg_trickle", true);
-}
-
 /* Returns the first object that is not known, or InvalidOid. Functions of this extension are known. */
 Oid first_unknown(const List *objects, const List *known, bool are_functions)
 {
@@ -153,6 +146,12 @@ void require_all(const List *found, const List *known, bool are_functions)
 }
 
 } // namespace
+
+bool is_of_this_extension(Oid function)
+{
+    return get_func_namespace(function) == get_namespace_oid("pgtrickle", true) &&
+           getExtensionOfObject(ProcedureRelationId, function) == get_extension_oid("pg_trickle", true);
+}
 
 KnownObjects known_objects_of(const Query *query)
 {

@@ -24,6 +24,10 @@ struct KnownObjects {
     List *types = NIL;     /* OIDs of types */
 };
 
+/* Whether the function belongs to pg_trickle. A role with CREATE on the schema of the extension may have functions of
+ * its own there, which do not. */
+bool is_of_this_extension(Oid function);
+
 /* Returns the objects of an analyzed and rewritten query, with the comparison functions of its types. */
 KnownObjects known_objects_of(const Query *query);
 

@@ -1,12 +1,12 @@
 #include "fdw/ddl/refusals/overloads.hpp"
 
 #include "definition/state/extension_table.hpp"
+#include "pg/known_objects.hpp"
 
 extern "C" {
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_proc.h"
 #include "commands/extension.h"
@@ -46,18 +46,13 @@ Named named_now(Oid function)
     return found;
 }
 
-bool is_of_extension(Oid function, Oid extension)
-{
-    return getExtensionOfObject(ProcedureRelationId, function) == extension;
-}
-
-bool is_name_of_extension(const Named &named, Oid extension)
+bool is_name_of_extension(const Named &named)
 {
     CatCList *list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(NameStr(named.name)));
     bool is_found = false;
     for (int i = 0; i < list->n_members && !is_found; i++) {
         auto *form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(&list->members[i]->tuple));
-        is_found = form->pronamespace == named.schema && is_of_extension(form->oid, extension);
+        is_found = form->pronamespace == named.schema && is_of_this_extension(form->oid);
     }
     ReleaseSysCacheList(list);
     return is_found;
@@ -74,7 +69,7 @@ void refuse_overload(ObjectAccessType access, Oid class_id, Oid object_id, int, 
     if (!OidIsValid(extension) || (creating_extension && CurrentExtensionObject == extension))
         return;
     const Named named = named_now(object_id);
-    if (named.schema != schema || is_of_extension(object_id, extension) || !is_name_of_extension(named, extension))
+    if (named.schema != schema || is_of_this_extension(object_id) || !is_name_of_extension(named))
         return;
     ereport(ERROR, (errcode(ERRCODE_DUPLICATE_FUNCTION),
                     errmsg("cannot overload function pgtrickle.%s() of extension pg_trickle", NameStr(named.name)),
