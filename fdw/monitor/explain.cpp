@@ -114,7 +114,7 @@ void explain_steps(Rows &rows, const refresh::Compiled &compiled)
         add(rows, label, step.heap_name + ", " + size_of(step.heap) + ", " + kept_columns(step.step));
         if (compiled.is_full_only())
             continue;
-        uint64_t all_changed = (uint64_t{1} << step.step.inputs.size()) - 1;
+        const engine::ChangedInputs all_changed(step.step.inputs.size(), true);
         add(rows, label + ": delta statement",
             laid_out(refresh::readable(compiled.program->delta_sql(i, all_changed, names), compiled)));
         if (!step.step.recompute_sql_condition.empty())

@@ -221,11 +221,11 @@ Reads count_reads(const PlanPtr &plan, DeltaInput input, bool is_for_itself, Kno
     return reads;
 }
 
-std::vector<DeltaInput> changed_inputs(const Step &step, uint64_t changed)
+std::vector<DeltaInput> changed_inputs(const Step &step, const ChangedInputs &changed)
 {
     std::vector<DeltaInput> inputs;
     for (size_t i = 0; i < step.inputs.size(); i++)
-        if (changed & changed_bit(i))
+        if (changed.at(i))
             inputs.push_back(step.inputs[i]);
     return inputs;
 }
@@ -249,7 +249,7 @@ Program::Program(const PlanPtr &plan) : plan_(with_filters_below_groups(with_sem
     lower(plan_, steps_, step_plans_);
 }
 
-std::string Program::delta_sql(int step, uint64_t changed, const RelationNames &names) const
+std::string Program::delta_sql(int step, const ChangedInputs &changed, const RelationNames &names) const
 {
     const Step &one = steps_.at(step);
     const StepPlan &plan = *step_plans_.at(step);
@@ -287,7 +287,7 @@ std::string Program::recompute_sql(int step, const RelationNames &names) const
     return "(" + *at_ends + ") UNION ALL (" + groups_full(steps_.at(step), plan, parts, names) + ")";
 }
 
-std::string Program::touched_count_sql(int step, uint64_t changed, const RelationNames &names) const
+std::string Program::touched_count_sql(int step, const ChangedInputs &changed, const RelationNames &names) const
 {
     PlanPtr touched = touched_plan(*step_plans_.at(step), changed_inputs(steps_.at(step), changed));
     if (!touched)

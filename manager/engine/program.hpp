@@ -83,15 +83,11 @@ struct Step {
 
 struct StepPlan;
 
-/* Returns the bit of inputs[i] in a set of changed inputs. Those from the 64th on share the last bit: an
- * input whose bit is set without a change has a delta without rows. */
-constexpr uint64_t changed_bit(size_t input)
-{
-    return uint64_t{1} << (input < 63 ? input : 63);
-}
+/* Which of step.inputs have a delta that is not empty, by position. A statement reads the deltas of these inputs, and
+ * of no others. */
+using ChangedInputs = std::vector<bool>;
 
-/* Prints the statements. `changed` selects those of step.inputs whose delta is not empty (changed_bit); a
- * statement for fewer changed inputs has fewer terms. */
+/* Prints the statements. One for fewer changed inputs has fewer terms. */
 class Program {
   public:
     explicit Program(const PlanPtr &plan);
@@ -102,14 +98,14 @@ class Program {
      * consolidated); if the step replaces rows, then pgt_heap oid and pgt_ctid tid, which are NULL unless the row,
      * whose weight is 1, replaces the stored row there. groups: the key columns, then one column for each state column
      * and each of step.changes, consolidated (one row for each key). */
-    std::string delta_sql(int step, uint64_t changed, const RelationNames &names) const;
+    std::string delta_sql(int step, const ChangedInputs &changed, const RelationNames &names) const;
     /* Returns all physical columns, in order. */
     std::string full_sql(int step, const RelationNames &names) const;
     /* groups: as full_sql(), for the keys in names.touched() only; a key without rows is absent. */
     std::string recompute_sql(int step, const RelationNames &names) const;
 
     /* For a step with recomputed_by: returns one bigint, the number of those keys that the changes touch. */
-    std::string touched_count_sql(int step, uint64_t changed, const RelationNames &names) const;
+    std::string touched_count_sql(int step, const ChangedInputs &changed, const RelationNames &names) const;
 
     /* Whether the changes of a source may be read as they are logged, without being summed first: one step reads them,
      * once, each row for itself, and sums them by group or by image. */

@@ -96,7 +96,7 @@ void read_in_memory(RangeVar *name, Text *text)
 }
 
 /* Registers the relation in memory of that name. If there is none, the name belongs to a WITH of the
- * statement itself. */
+ * statement itself; read_relation() refuses any other. */
 void read_given(const RangeVar *name, Text *text)
 {
     EphemeralNamedRelation given = text->given != nullptr ? get_ENR(text->given, name->relname) : nullptr;
@@ -254,9 +254,12 @@ void set_hooks(ParseState *state, void *text)
     state->p_ref_hook_state = text;
 }
 
+/* A name without schema that is not of the statement would find a temporary relation of the session. */
 void read_relation(Query *query, RangeTblEntry *entry)
 {
     bool is_only;
+    if (entry->rtekind == RTE_RELATION)
+        elog(ERROR, "unknown relation \"%s\" in a maintenance statement", get_rel_name(entry->relid));
     Oid relation = relation_in_memory(entry, &is_only);
     if (!OidIsValid(relation))
         return;

@@ -211,20 +211,20 @@ void Machine::refresh(const std::vector<ZSet> &deltas)
         sources_[i].add(deltas[i]);
     for (size_t step = 0; step < program_.steps().size(); step++) {
         const auto &inputs = program_.steps()[step].inputs;
-        uint64_t changed = 0;
+        ChangedInputs changed(inputs.size());
         for (size_t i = 0; i < inputs.size(); i++)
             if (!delta(inputs[i]).is_empty() || chance(3))
-                changed |= changed_bit(i);
+                changed[i] = true;
         refresh_step(static_cast<int>(step), changed);
         check(static_cast<int>(step));
     }
 }
 
-void Machine::refresh_step(int step, uint64_t changed)
+void Machine::refresh_step(int step, const ChangedInputs &changed)
 {
     std::vector<DeltaInput> inputs;
     for (size_t i = 0; i < program_.steps()[step].inputs.size(); i++)
-        if (changed & changed_bit(i))
+        if (changed[i])
             inputs.push_back(program_.steps()[step].inputs[i]);
     step_deltas_[step] = {};
     const StepPlan &plan = program_.step_plan(step);

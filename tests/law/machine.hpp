@@ -50,7 +50,7 @@ class Machine final : public Evaluation {
     using Groups = std::map<Row, Physical>;
     using WeightedRows = std::vector<std::pair<Row, int64_t>>;
 
-    void refresh_step(int step, uint64_t changed);
+    void refresh_step(int step, const pgtrickle::engine::ChangedInputs &changed);
     void refresh_groups(int step, const std::vector<DeltaInput> &changed);
     void check(int step) const;
     void check_reserve(int step) const;

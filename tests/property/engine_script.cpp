@@ -127,19 +127,19 @@ class Script {
         }
         for (size_t step = 0; step < program_.steps().size(); step++) {
             const Step &one = program_.steps()[step];
-            uint64_t mask = 0;
+            ChangedInputs delivered(one.inputs.size());
             for (size_t i = 0; i < one.inputs.size(); i++)
                 if (one.inputs[i].kind == DeltaInput::Kind::step || changed[one.inputs[i].index])
-                    mask |= changed_bit(i);
-            refresh_step(static_cast<int>(step), mask);
+                    delivered[i] = true;
+            refresh_step(static_cast<int>(step), delivered);
         }
         check("round " + std::to_string(round));
     }
-    void refresh_step(int step, uint64_t mask)
+    void refresh_step(int step, const ChangedInputs &delivered)
     {
         const Step &one = program_.steps()[step];
         std::string arr = "arr" + std::to_string(step);
-        std::cout << "CREATE TEMP TABLE d AS " << program_.delta_sql(step, mask, names_) << ";\n";
+        std::cout << "CREATE TEMP TABLE d AS " << program_.delta_sql(step, delivered, names_) << ";\n";
         if (one.layout == Layout::rows)
             apply_rows(one, arr);
         else

@@ -3,7 +3,7 @@
 session would: a role that may write a source, and nothing else, gives each setting of its session other values, and has other
 names and identities. What has no deltas, such as a query that asks for these, no commit stores, also as a member of a refresh
 group or of an atomic set. Interpreted code, and what other extensions read, runs at no commit, not even at its owner's: they have
-ended their parts of the transaction by then. And no owner decides what a commit does for others."""
+ended their parts of the transaction by then. No name in a statement of the extension finds a relation of the writer. And no owner decides what a commit does for others."""
 
 import sys
 import time
@@ -162,6 +162,36 @@ def nothing_of_other_extensions_runs_at_a_commit():
     db.run("DROP SERVER loopback CASCADE")
 
 
+def no_commit_reads_temporary_relations_of_the_writer():
+    """They have the names by which statements know the changes of sources and of what is counted by each of 70 tables."""
+    set_up()
+    tables = range(70)
+    for i in tables:
+        db.run(f"CREATE TABLE counted{i} (id int); GRANT ALL ON counted{i} TO at_commit_owner, at_commit_writer")
+    query = " UNION ALL ".join(f"SELECT {i} AS source, count(*) AS n FROM counted{i}" for i in tables)
+    create("counts", query)
+    joined = "SELECT t.id, u.v, c.n FROM t LEFT JOIN u USING (id) LEFT JOIN (SELECT id, count(*) AS n FROM counted0 GROUP BY 1) c USING (id)"
+    create("joined", joined)
+    with closing(writer()) as session:
+        cursor = session.cursor()
+        for i in range(-1, 2 * len(tables)):
+            for name in (f"pgt_delta_s{i}", f"pgt_delta_a{i}") if i >= 0 else ("pgt_touched", "d", "o", "pgt_delta"):
+                cursor.execute(f"CREATE TEMP TABLE {name} (source int, n bigint, pgt_weight bigint, id int, v int); GRANT ALL ON {name} TO PUBLIC;"
+                               f"INSERT INTO {name} VALUES (1, 1000000, 1, 1, 1)")
+        for i in (65, 1, 69, 63, 64, 65):
+            cursor.execute(f"INSERT INTO public.counted{i} VALUES (1)")
+        cursor.execute("; ".join(f"INSERT INTO public.counted{i} VALUES (2)" for i in tables))
+        cursor.execute("INSERT INTO public.counted68 VALUES (3); DELETE FROM public.u WHERE id = 1; INSERT INTO public.counted0 VALUES (3)")
+        change(cursor.execute)
+    for name, by_query in (("counts", query), ("joined", joined)):
+        rows = stored(name)
+        assert rows == (right := answer(by_query)), (name, [pair for pair in zip(rows, right) if pair[0] != pair[1]])
+    actions = db.run("SELECT action, count(*) FROM pgtrickle.get_refresh_history('counts', 100) GROUP BY 1 ORDER BY 1")
+    assert actions == [("FULL", 1)], actions  # the commits, which are not in the history, have stored all others
+    for i in tables:
+        db.run(f"DROP TABLE counted{i} CASCADE")
+
+
 def an_owner_keeps_no_commit_from_refreshing_for_others():
     set_up()
     create("of_one", "SELECT id, x FROM t")
@@ -194,6 +224,6 @@ def damaged_capture_makes_no_commit_slow():
     assert answer("TABLE of_one") == answer("SELECT id, x FROM t")
 
 
-run_cases([no_commit_stores_what_has_no_deltas, nothing_of_other_extensions_runs_at_a_commit, an_owner_keeps_no_commit_from_refreshing_for_others,
+run_cases([no_commit_reads_temporary_relations_of_the_writer, no_commit_stores_what_has_no_deltas, nothing_of_other_extensions_runs_at_a_commit, an_owner_keeps_no_commit_from_refreshing_for_others,
            damaged_capture_makes_no_commit_slow, what_is_stored_does_not_depend_on_the_writers_settings])
 db.drop()

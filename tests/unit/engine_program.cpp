@@ -89,7 +89,7 @@ bool contains(const std::string &text, const std::string &part)
 TEST(EngineProgram, filter_and_projection_are_one_select)
 {
     PlanPtr plan = named(filter(orders(), expression({2, std::string(" > 10")}, "boolean")), {{0, "order"}});
-    EXPECT_EQ(Program(plan).delta_sql(0, 1, names),
+    EXPECT_EQ(Program(plan).delta_sql(0, {true}, names),
               "SELECT t1.\"id\" AS \"order\", t1.pgt_weight AS pgt_weight FROM ds0 AS t1 "
               "WHERE (t1.\"amount\" > 10)");
     EXPECT_EQ(Program(plan).full_sql(0, names),
@@ -106,22 +106,23 @@ TEST(EngineProgram, names_are_quoted)
 TEST(EngineProgram, unchanged_input_has_no_term)
 {
     Program program(named(join({orders(), customers()}, equal(1, 3)), {{0, "id"}, {4, "region"}}));
-    EXPECT_EQ(program.delta_sql(0, 1, names),
+    EXPECT_EQ(program.delta_sql(0, {true, false}, names),
               "SELECT t1.\"id\" AS \"id\", t2.\"region\" AS \"region\", t1.pgt_weight AS pgt_weight "
               "FROM ds0 AS t1, ONLY public.s1 AS t2 WHERE (t1.\"customer\" = t2.\"id\")");
-    EXPECT_FALSE(contains(program.delta_sql(0, 2, names), "ds0"));
+    EXPECT_FALSE(contains(program.delta_sql(0, {false, true}, names), "ds0"));
 }
 
 TEST(EngineProgram, nothing_changed_prints_no_row)
 {
     Program program(named(orders(), {{0, "id"}}));
-    EXPECT_EQ(program.delta_sql(0, 0, names),
+    EXPECT_EQ(program.delta_sql(0, {false, false}, names),
               "SELECT NULL::integer AS \"id\", 0::pg_catalog.int8 AS pgt_weight WHERE false");
 }
 
 TEST(EngineProgram, both_inputs_changed_subtract_their_product)
 {
-    std::string sql = Program(named(join({orders(), customers()}, equal(1, 3)), {{0, "id"}})).delta_sql(0, 3, names);
+    std::string sql =
+        Program(named(join({orders(), customers()}, equal(1, 3)), {{0, "id"}})).delta_sql(0, {true, true}, names);
     EXPECT_TRUE(contains(sql, "-1 * t5.pgt_weight * t6.pgt_weight"));
     EXPECT_TRUE(contains(sql, "FROM ds0 AS t5, ds1 AS t6"));
 }
@@ -150,7 +151,7 @@ TEST(EngineProgram, having_is_computed_from_the_groups_into_a_storage_of_what_it
     EXPECT_EQ(program.steps()[1].layout, Layout::rows);
     EXPECT_EQ(program.steps()[1].columns.size(), 1U);
     EXPECT_EQ(program.full_sql(1, names), "SELECT 1 / (t1.\"n\" - 1) AS \"x\" FROM arr0 AS t1 WHERE (t1.\"n\" <> 1)");
-    EXPECT_EQ(program.delta_sql(1, 1, names),
+    EXPECT_EQ(program.delta_sql(1, {true}, names),
               "SELECT 1 / (t1.\"n\" - 1) AS \"x\", t1.pgt_weight AS pgt_weight FROM da0 AS t1 WHERE (t1.\"n\" <> 1)");
 }
 
@@ -250,7 +251,7 @@ TEST(EngineProgram, values_never_change)
                           {{expression({std::string("1")}, "integer")}, {expression({std::string("2")}, "integer")}});
     Program program(named(join({orders(), list}, equal(1, 3)), {{0, "id"}}));
     EXPECT_EQ(program.steps()[0].inputs.size(), 1U);
-    EXPECT_TRUE(contains(program.delta_sql(0, 1, names), "FROM ds0 AS t1, (VALUES (1), (2)) AS t2(c1)"));
+    EXPECT_TRUE(contains(program.delta_sql(0, {true}, names), "FROM ds0 AS t1, (VALUES (1), (2)) AS t2(c1)"));
     EXPECT_TRUE(contains(Program(values({}, {{}})).full_sql(0, names), "FROM (SELECT) AS t1"));
 }
 
@@ -263,7 +264,7 @@ TEST(EngineProgram, grouping_below_a_join_is_a_step_of_its_own)
     EXPECT_EQ(program.steps()[1].inputs,
               (std::vector<DeltaInput>{{DeltaInput::Kind::source, 1}, {DeltaInput::Kind::step, 0}}));
     EXPECT_EQ(program.steps()[0].looked_up_by, (std::vector<std::vector<IndexTerm>>{{{"customer"}}}));
-    EXPECT_TRUE(contains(program.delta_sql(1, 1, names), "FROM ds1 AS t1, arr0 AS t2"));
+    EXPECT_TRUE(contains(program.delta_sql(1, {true, false}, names), "FROM ds1 AS t1, arr0 AS t2"));
 }
 
 TEST(EngineProgram, reader_of_an_arrangement_computes_its_having)
@@ -271,8 +272,8 @@ TEST(EngineProgram, reader_of_an_arrangement_computes_its_having)
     PlanPtr groups =
         filter(aggregate(orders(), {1}, {count_rows("n")}), expression({1, std::string(" > 1")}, "boolean"));
     Program program(named(join({customers(), groups}, equal(0, 2)), {{1, "region"}}));
-    EXPECT_TRUE(contains(program.delta_sql(1, 1, names), "(t2.\"n\" > 1)"));
-    EXPECT_TRUE(contains(program.delta_sql(1, 2, names), "(t2.\"n\" > 1)"));
+    EXPECT_TRUE(contains(program.delta_sql(1, {true, false}, names), "(t2.\"n\" > 1)"));
+    EXPECT_TRUE(contains(program.delta_sql(1, {false, true}, names), "(t2.\"n\" > 1)"));
 }
 
 TEST(EngineProgram, lookups_name_both_sides_of_a_join_and_keys_of_recomputed_groups)
@@ -325,7 +326,7 @@ TEST(EngineProgram, left_join_asks_the_old_count_when_both_sides_change)
 {
     std::string sql =
         Program(named(outer_join(OuterKind::left, orders(), customers(), equal(1, 3)), {{0, "id"}, {4, "region"}}))
-            .delta_sql(0, 3, names);
+            .delta_sql(0, {true, true}, names);
     EXPECT_TRUE(contains(sql, "LIMIT greatest(coalesce("));
     EXPECT_TRUE(contains(sql, "GROUP BY"));
     EXPECT_TRUE(contains(sql, "NULL::pg_catalog.text"));
@@ -380,19 +381,19 @@ TEST(EngineProgram, a_followed_window_replaces_the_rows_whose_values_differ)
 {
     const Program program(numbered_orders());
     EXPECT_TRUE(program.steps()[0].replaces_rows);
-    const std::string sql = program.delta_sql(0, 1, names);
+    const std::string sql = program.delta_sql(0, {true}, names);
     EXPECT_TRUE(contains(sql, ".ctid AS tid"));
     EXPECT_TRUE(contains(sql, "IS DISTINCT FROM v.o1"));
-    EXPECT_TRUE(contains(program.delta_sql(0, 0, names), "NULL::pg_catalog.tid AS pgt_ctid WHERE false"));
+    EXPECT_TRUE(contains(program.delta_sql(0, {false}, names), "NULL::pg_catalog.tid AS pgt_ctid WHERE false"));
 }
 
 /* The planner does not hash many rows of a NOT IN, and reads all of them for each row. */
 TEST(EngineProgram, many_changed_places_of_a_window_are_joined)
 {
     const Program program(numbered_orders());
-    EXPECT_TRUE(contains(program.delta_sql(0, 1, names), " NOT IN (SELECT"));
-    EXPECT_FALSE(contains(program.delta_sql(0, 1, NamesOfMany()), " NOT IN (SELECT"));
-    EXPECT_TRUE(contains(program.delta_sql(0, 1, NamesOfMany()), " AND NOT EXISTS (SELECT FROM ds0"));
+    EXPECT_TRUE(contains(program.delta_sql(0, {true}, names), " NOT IN (SELECT"));
+    EXPECT_FALSE(contains(program.delta_sql(0, {true}, NamesOfMany()), " NOT IN (SELECT"));
+    EXPECT_TRUE(contains(program.delta_sql(0, {true}, NamesOfMany()), " AND NOT EXISTS (SELECT FROM ds0"));
 }
 
 TEST(EngineProgram, what_is_deeper_than_the_stack_is_not_kept)

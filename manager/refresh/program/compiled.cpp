@@ -257,7 +257,7 @@ bool is_full_cheaper(const Compiled &compiled, int step, const KeptPlan &delta)
     return full.statement()->planTree->total_cost < delta.statement()->planTree->total_cost;
 }
 
-const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed, KeptPlan *once)
+const KeptPlan &delta_plan(Compiled &compiled, int step, const engine::ChangedInputs &changed, KeptPlan *once)
 {
     return ensure_plan(compiled, once != nullptr ? *once : compiled.steps[step].delta_plans[changed], [&] {
         return plan_of_rows(compiled, compiled.program->delta_sql(step, changed, Names(compiled, once != nullptr)),
@@ -265,7 +265,7 @@ const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed, KeptP
     });
 }
 
-const KeptPlan &touched_count_plan(Compiled &compiled, int step, uint64_t changed, KeptPlan *once)
+const KeptPlan &touched_count_plan(Compiled &compiled, int step, const engine::ChangedInputs &changed, KeptPlan *once)
 {
     return ensure_plan(compiled, once != nullptr ? *once : compiled.steps[step].touched_count_plans[changed], [&] {
         return plan_of_rows(compiled, compiled.program->touched_count_sql(step, changed, Names(compiled)), once);
@@ -297,9 +297,11 @@ std::vector<ProgramText> texts_of(const Compiled &compiled)
     for (int k = 0; k < static_cast<int>(compiled.steps.size()); k++) {
         const engine::Step &step = compiled.steps[k].step;
         std::string prefix = "step " + std::to_string(k) + ": ";
-        for (size_t input = 0; input < step.inputs.size(); input++)
-            add(prefix + "delta of " + delta_name(step.inputs[input]),
-                compiled.program->delta_sql(k, engine::changed_bit(input), names));
+        for (size_t input = 0; input < step.inputs.size(); input++) {
+            engine::ChangedInputs changed(step.inputs.size());
+            changed[input] = true;
+            add(prefix + "delta of " + delta_name(step.inputs[input]), compiled.program->delta_sql(k, changed, names));
+        }
         add(prefix + "full", compiled.program->full_sql(k, names));
         if (!step.recompute_sql_condition.empty())
             add(prefix + "recompute", compiled.program->recompute_sql(k, names));

@@ -62,8 +62,8 @@ struct CompiledStep {
     TupleDesc output = nullptr;   /* output columns and pgt_weight */
     TupleDesc touched = nullptr;  /* groups: the key columns, or all (engine::Step::takes_merged_states) */
     storage::GroupProgram *groups = nullptr;
-    std::map<uint64_t, KeptPlan> delta_plans;         /* by mask of changed inputs */
-    std::map<uint64_t, KeptPlan> touched_count_plans; /* by mask of changed inputs */
+    std::map<engine::ChangedInputs, KeptPlan> delta_plans;
+    std::map<engine::ChangedInputs, KeptPlan> touched_count_plans;
     KeptPlan full_plan;
     KeptPlan recompute_plan;
     std::optional<bool> lacks_index; /* see lacks_index() */
@@ -155,8 +155,8 @@ const KeptPlan &full_plan(Compiled &compiled, int step);
  */
 bool is_full_cheaper(const Compiled &compiled, int step, const KeptPlan &delta);
 /* With `once`, which the caller owns, the plan is made for the number of rows in memory now, and is not kept. */
-const KeptPlan &delta_plan(Compiled &compiled, int step, uint64_t changed, KeptPlan *once);
-const KeptPlan &touched_count_plan(Compiled &compiled, int step, uint64_t changed, KeptPlan *once);
+const KeptPlan &delta_plan(Compiled &compiled, int step, const engine::ChangedInputs &changed, KeptPlan *once);
+const KeptPlan &touched_count_plan(Compiled &compiled, int step, const engine::ChangedInputs &changed, KeptPlan *once);
 const KeptPlan &recompute_plan(Compiled &compiled, int step, KeptPlan *once);
 
 struct ProgramText {

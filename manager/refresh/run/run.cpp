@@ -103,13 +103,13 @@ void Run::compare_copies()
     }
 }
 
-uint64_t Run::changed_inputs(const engine::Step &step) const
+engine::ChangedInputs Run::changed_inputs(const engine::Step &step) const
 {
-    uint64_t changed = 0;
+    engine::ChangedInputs changed(step.inputs.size());
     for (size_t k = 0; k < step.inputs.size(); k++)
         for (const Delta &delta : deltas_)
             if (delta.input == step.inputs[k] && delta.count > 0)
-                changed |= engine::changed_bit(k);
+                changed[k] = true;
     return changed;
 }
 
@@ -194,8 +194,8 @@ Applied Run::apply_deltas(int64_t time_limit_us)
 {
     give_up_at_ = time_limit_us > 0 ? GetCurrentTimestamp() + time_limit_us : 0;
     for (int i = 0; i < static_cast<int>(compiled_.steps.size()); i++) {
-        uint64_t changed = changed_inputs(compiled_.steps[i].step);
-        if (changed == 0)
+        const engine::ChangedInputs changed = changed_inputs(compiled_.steps[i].step);
+        if (std::ranges::none_of(changed, std::identity()))
             continue;
         if (give_up_at_ != 0 && GetCurrentTimestamp() >= give_up_at_)
             return Applied::gave_up;
@@ -228,7 +228,7 @@ std::vector<scheduler::ChangedRows> Run::net_changes_by_source() const
 /* For AUTO: a step that recomputes touched keys is computed as a whole, and compared with the stored rows, if
  * the delta touches more than half of its keys: look-ups are more expensive than a scan, and unchanged rows
  * would be recomputed and looked up as well. */
-bool Run::touches_most(int index, uint64_t changed)
+bool Run::touches_most(int index, const engine::ChangedInputs &changed)
 {
     CompiledStep &step = compiled_.steps[index];
     const std::vector<int> &keys = step.step.recomputed_by;
@@ -249,7 +249,7 @@ bool Run::touches_most(int index, uint64_t changed)
     return static_cast<double>(number_of(plan)) > all / 2;
 }
 
-Applied Run::apply_step(int index, uint64_t changed)
+Applied Run::apply_step(int index, const engine::ChangedInputs &changed)
 {
     CompiledStep &step = compiled_.steps[index];
     KeptPlan once;

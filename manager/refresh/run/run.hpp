@@ -82,12 +82,12 @@ class Run {
     void sum_changes(const CompiledSource &source, Delta *delta, const capture::Changes &changes);
     /* Updates the copies of sources that have no change log, and adds the differences to the deltas. */
     void compare_copies();
-    uint64_t changed_inputs(const engine::Step &step) const;
+    engine::ChangedInputs changed_inputs(const engine::Step &step) const;
     std::vector<int64_t> rows_of_inputs(const engine::Step &step) const;
     bool is_worth_a_plan(CompiledStep &step) const;
     bool is_worth_a_plan(const CompiledStep &step, const storage::Touched &touched) const;
-    bool touches_most(int index, uint64_t changed);
-    Applied apply_step(int index, uint64_t changed);
+    bool touches_most(int index, const engine::ChangedInputs &changed);
+    Applied apply_step(int index, const engine::ChangedInputs &changed);
     bool apply_sorted(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta,
                       storage::Replacements *replacements);
     bool apply_groups(int index, storage::Arrangement *arrangement, storage::DeltaSort *delta);
