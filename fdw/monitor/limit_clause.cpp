@@ -1,5 +1,6 @@
 #include "fdw/monitor/limit_clause.hpp"
 
+#include "pg/attempt.hpp"
 #include "pg/settings.hpp"
 
 extern "C" {
@@ -75,7 +76,9 @@ FirstRows first_rows_of(const std::string &query)
     if (!has("LIMIT") && !has("OFFSET") && !has("FETCH FIRST"))
         return {};
     TextSettings text_settings;
-    Found found = call([&] { return find(query.c_str()); });
+    Found found = {false, false, 0, 0, -1, -1};
+    if (attempt([&] { found = call([&] { return find(query.c_str()); }); }))
+        return {};
     FirstRows rows;
     if (found.has_limit)
         rows.limit = found.limit;

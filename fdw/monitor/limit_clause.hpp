@@ -10,7 +10,8 @@
 
 namespace pgtrickle {
 
-/* If all are absent, the query selects all rows. A computed number is absent too. */
+/* If all are absent, the query selects all rows, or PostgreSQL cannot read its own text of the query. A computed number
+ * is absent too. */
 struct FirstRows {
     std::optional<int64_t> limit;
     std::optional<int64_t> offset;
