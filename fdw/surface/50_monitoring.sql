@@ -5,11 +5,11 @@ CREATE FUNCTION pgtrickle.stream_table_states(
     OUT pgt_relid oid, OUT pgt_schema text, OUT pgt_name text, OUT status text, OUT refresh_mode text,
     OUT schedule text, OUT is_populated bool, OUT needs_reinit bool, OUT consecutive_errors int,
     OUT data_timestamp timestamptz, OUT staleness interval, OUT is_stale bool, OUT hold text, OUT last_refresh_at timestamptz,
-    OUT may_see_texts bool, OUT written_by xid, OUT needs_setup bool
+    OUT may_see_texts bool, OUT written_by xid, OUT needs_setup bool, OUT seconds_in_force bigint
   ) RETURNS SETOF record
   LANGUAGE c VOLATILE PARALLEL RESTRICTED
   AS 'MODULE_PATHNAME', 'pgtrickle_stream_table_states';
-COMMENT ON FUNCTION pgtrickle.stream_table_states() IS 'internal: state of each stream table that the caller may read';
+COMMENT ON FUNCTION pgtrickle.stream_table_states() IS 'internal: state of each stream table that the caller may read; seconds_in_force: the duration by which the tier lets it refresh';
 
 CREATE FUNCTION pgtrickle.statistics_rows(
     OUT pgt_relid oid, OUT action text, OUT refreshes bigint, OUT failures bigint, OUT rows_inserted bigint,

@@ -127,8 +127,10 @@ BEGIN ATOMIC
           WHERE x.action = 'DIFFERENTIAL' AND x.refreshes > 0 AND x.total_ms / x.refreshes > 100
           ORDER BY x.total_ms DESC LIMIT 20) r
   ), served AS (
+    /* The state of a stream table may be newer than the snapshot, which then sees neither it nor its storage. */
     SELECT s.name, s.pgt_relid, h.oid AS heap
-    FROM s LEFT JOIN (pg_class h JOIN pg_namespace n ON n.oid = h.relnamespace AND n.nspname = 'pg_trickle_storage')
+    FROM s JOIN pg_foreign_table f ON f.ftrelid = s.pgt_relid
+         LEFT JOIN (pg_class h JOIN pg_namespace n ON n.oid = h.relnamespace AND n.nspname = 'pg_trickle_storage')
            ON h.relname = 'st_' || s.pgt_relid
   ), found (rank, check_name, bad, names, what, ok) AS (
     /* As a read compares them. Columns whose names start with pgt_ are hidden. */
@@ -170,8 +172,7 @@ BEGIN ATOMIC
     UNION ALL
     SELECT 17, 'overloaded', 'WARN',
            array_agg(s.name || ' (' || round(r.mean_refresh_time) || ' ms, schedule ' || s.schedule || ')' ORDER BY s.name)
-             FILTER (WHERE s.schedule ~ '^[0-9]+[smhdw]' AND r.mean_refresh_time > 1000
-                           AND r.mean_refresh_time > 1000 * pgtrickle.parse_duration_seconds(s.schedule)),
+             FILTER (WHERE s.seconds_in_force IS NOT NULL AND r.mean_refresh_time > 1000 * greatest(s.seconds_in_force, 1)),
            'a refresh takes longer than the schedule: ', 'refreshes take less time than the schedules allow'
     FROM s JOIN pgtrickle.pg_stat_stream_tables r USING (pgt_relid)
     UNION ALL

@@ -216,6 +216,9 @@ def the_cause_of_a_slow_refresh_is_reported():
     db.run("INSERT INTO slow_left VALUES (2, 1); SELECT pgtrickle.refresh_stream_table('slow')")
     severity, detail = check("overloaded")
     assert severity == "WARN" and re.search(r"public\.slow \([1-9]\d{3,} ms, schedule 1s\)", detail), detail
+    for schedule, tier, expected in (("1", "hot", "WARN"), (" 1S", "hot", "WARN"), ("1s", "cold", "OK"), ("* * * * *", "hot", "OK"), ("1s", "hot", "WARN")):
+        db.run("SELECT pgtrickle.alter_stream_table('slow', schedule => %s, tier => %s)", schedule, tier)
+        assert check("overloaded")[0] == expected, (schedule, tier, check("overloaded"))
     severity, detail = check("missing_indexes")
     assert severity == "WARN" and "CREATE INDEX ON public.slow_right (k)" in detail, detail
     db.run("CREATE INDEX ON slow_left (k); CREATE INDEX ON slow_right (k)")
