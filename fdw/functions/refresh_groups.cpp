@@ -71,6 +71,9 @@ void create_group(FunctionCallInfo fcinfo)
         refuse_argument("a refresh group needs at least two stream tables");
     require_one_owner(members);
     call([] { state::invalidate_refresh_sets(); });
+    run_extension_sql("DELETE FROM pgtrickle.pgt_refresh_group g WHERE name = $1 AND NOT EXISTS "
+                      "(SELECT FROM pgtrickle.pgt_refresh_group_member m WHERE m.group_name = g.name)",
+                      {name});
     if (run_extension_sql(
             "INSERT INTO pgtrickle.pgt_refresh_group (name, isolation) VALUES ($1, $2) ON CONFLICT DO NOTHING "
             "RETURNING 1",
@@ -114,7 +117,7 @@ void drop_group(FunctionCallInfo fcinfo)
     require_owner_of_all(members_of(name));
     call([] { state::invalidate_refresh_sets(); });
     require_owner_of_all(
-        delete_group("refresh", name, "DELETE FROM pgtrickle.pgt_refresh_group WHERE name = $1 RETURNING 1",
+        delete_group("refresh", name, "DELETE FROM pgtrickle.pgt_refresh_group WHERE name = $1",
                      "DELETE FROM pgtrickle.pgt_refresh_group_member WHERE group_name = $1 RETURNING relid::oid"));
     mailbox::note_definition_change();
 }
@@ -129,8 +132,9 @@ void list_groups(FunctionCallInfo fcinfo)
     for (int i = 0; i < found.count; i++) {
         const std::vector<Oid> &members =
             groups[call([&] { return TextDatumGetCString(found.value(i, group_column_name)); })];
-        bool is_shown =
-            std::all_of(members.begin(), members.end(), [](Oid relid) { return call([=] { return may_see(relid); }); });
+        const bool is_shown = !members.empty() && std::all_of(members.begin(), members.end(), [](Oid relid) {
+            return call([=] { return may_see(relid); });
+        });
         if (!is_shown)
             continue;
         rows.copy(found, i, group_column_name).datum(name_array(members), TEXTARRAYOID);

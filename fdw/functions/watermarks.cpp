@@ -59,6 +59,9 @@ void create_group(FunctionCallInfo fcinfo)
         refuse_argument("sources must name at least one table");
     for (Oid source : sources)
         require_few_groups(source);
+    run_extension_sql("DELETE FROM pgtrickle.pgt_watermark_group g WHERE name = $1 AND NOT EXISTS "
+                      "(SELECT FROM pgtrickle.pgt_hold h WHERE h.kind = 'watermark' AND h.group_name = g.name)",
+                      {name});
     auto inserted =
         run_extension_sql("INSERT INTO pgtrickle.pgt_watermark_group (name, tolerance_s) VALUES ($1, $2::float8) "
                           "ON CONFLICT DO NOTHING RETURNING 1",
@@ -99,7 +102,7 @@ void drop_group(FunctionCallInfo fcinfo)
     if (const scheduler::WatermarkGroup *group = find_group(holds, name); group != nullptr)
         require_owner_of_all(group->sources);
     require_owner_of_all(delete_group(
-        "watermark", name, "DELETE FROM pgtrickle.pgt_watermark_group WHERE name = $1 RETURNING 1",
+        "watermark", name, "DELETE FROM pgtrickle.pgt_watermark_group WHERE name = $1",
         "DELETE FROM pgtrickle.pgt_hold WHERE kind = 'watermark' AND group_name = $1 RETURNING relation::oid"));
     mailbox::note_definition_change();
 }
@@ -159,9 +162,9 @@ void list_groups(FunctionCallInfo fcinfo)
     for (int i = 0; i < found.count; i++) {
         std::string name = call([&] { return TextDatumGetCString(found.value(i, group_column_name)); });
         const scheduler::WatermarkGroup *group = find_group(holds, name);
-        if (group != nullptr && !refresh::may_show_all(group->sources))
+        if (group == nullptr || !refresh::may_show_all(group->sources))
             continue;
-        rows.text(name).datum(name_array(group != nullptr ? group->sources : std::vector<Oid>()), TEXTARRAYOID);
+        rows.text(name).datum(name_array(group->sources), TEXTARRAYOID);
         rows.copy(found, i, group_tolerance).copy(found, i, group_created).add();
     }
 }

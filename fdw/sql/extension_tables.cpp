@@ -84,11 +84,12 @@ std::vector<std::vector<Text>> run_extension_sql(ExtensionSql sql, const std::ve
 
 std::vector<Oid> delete_group(const char *kind, const std::string &name, ExtensionSql of_group, ExtensionSql of_members)
 {
-    if (run_extension_sql(of_group, {name}).empty())
-        raise({.sqlstate = ERRCODE_UNDEFINED_OBJECT, .message = kind + (" group \"" + name) + "\" does not exist"});
+    run_extension_sql(of_group, {name});
     std::vector<Oid> members;
     for (const std::vector<Text> &row : run_extension_sql(of_members, {name}))
         members.push_back(static_cast<Oid>(std::stoul(*row[0])));
+    if (members.empty())
+        raise({.sqlstate = ERRCODE_UNDEFINED_OBJECT, .message = kind + (" group \"" + name) + "\" does not exist"});
     call([] { AcceptInvalidationMessages(); }); /* members may be newer than what the catalog caches contain */
     return members;
 }

@@ -41,9 +41,11 @@ class ExtensionSql {
  * texts. */
 std::vector<std::vector<Text>> run_extension_sql(ExtensionSql sql, const std::vector<Text> &parameters = {});
 
-/* Deletes the group `name` by `of_group`, and raises 42704 if that returns no row. Deletes the members of the group by
- * `of_members`, and returns the relations that its rows contain. The caller must check the owners of these relations:
- * the group may have been created since the caller looked for it. `kind` is that of the group in the message. */
+/* Deletes the group `name` by `of_group`. Deletes the members of the group by `of_members`, and returns the relations
+ * that its rows contain; raises 42704 if there are none. Two transactions that drop its last two members at once leave
+ * a group without members: that is no group, and a new one of the name replaces it. The caller must check the owners of
+ * these relations: the group may have been created since the caller looked for it. `kind` is that of the group in the
+ * message. */
 std::vector<Oid> delete_group(const char *kind, const std::string &name, ExtensionSql of_group,
                               ExtensionSql of_members);
 
