@@ -24,8 +24,8 @@ SQL_FUNCTION(pgtrickle_stream_table_states)
         rows.time(seen.state.last_refresh_at);
         rows.boolean(seen.may_see_texts).datum(TransactionIdGetDatum(seen.state.written_by), XIDOID);
         rows.boolean(seen.state.needs_setup);
-        const bool has_duration = definition.schedule.kind == scheduler::Schedule::Kind::duration &&
-                                  !rules_of(definition.mode).is_immediate;
+        const bool has_duration =
+            definition.schedule.kind == scheduler::Schedule::Kind::duration && !rules_of(definition.mode).is_immediate;
         has_duration ? rows.number(definition.schedule.seconds) : rows.null();
         rows.add();
     }
