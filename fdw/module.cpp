@@ -9,6 +9,7 @@
 #include "capture/triggers/direct_capture.hpp"
 #include "capture/triggers/merge_command.hpp"
 #include "capture/triggers/open_statement.hpp"
+#include "catalog/presence.hpp"
 #include "catalog/process.hpp"
 #include "definition/guc.hpp"
 #include "fdw/ddl/commit_prepared.hpp"
@@ -214,6 +215,7 @@ constexpr SharedMemoryHandler shared_memory_startup[] = {
     mailbox::start_memory,
     mailbox::start_kept_attempts,
     mailbox::start_progress_memory,
+    catalog::follow_presence,
 };
 
 constexpr get_relation_stats_hook_type relation_statistics[] = {

@@ -2,6 +2,7 @@
  * The environment of this database's stream tables, for the views over health: the processes, the shared
  * memory, the catalog file; and indexes that refreshes lack.
  */
+#include "catalog/presence.hpp"
 #include "catalog/process.hpp"
 #include "definition/guc.hpp"
 #include "definition/visibility.hpp"
@@ -129,6 +130,14 @@ SQL_FUNCTION(pgtrickle_server_state)
     catalog.fault.empty() ? rows.null() : rows.text(may_see_reason ? catalog.fault : "it cannot be written");
     rows.add();
     return 0;
+}
+
+SQL_FUNCTION(pgtrickle_end_of_absence)
+{
+    const uint64 checkpoint = pgtrickle::catalog::end_of_absence();
+    if (checkpoint == 0)
+        PG_RETURN_NULL();
+    PG_RETURN_DATUM(Int64GetDatum(static_cast<int64>(checkpoint)));
 }
 
 SQL_FUNCTION(pgtrickle_visible_stream_table)

@@ -33,6 +33,19 @@ CREATE TABLE pgtrickle.pgt_mark (
 );
 COMMENT ON TABLE pgtrickle.pgt_mark IS 'internal: reasons for reinitialization, and definition changes, that no refresh has processed yet';
 
+CREATE TABLE pgtrickle.pgt_absence (
+  checkpoint pg_lsn PRIMARY KEY,                    -- the last one of a time in which the server ran without the library
+  marked_at  timestamptz NOT NULL                   -- when all stream tables were marked for it
+);
+COMMENT ON TABLE pgtrickle.pgt_absence IS 'internal: times in which the server ran without pg_trickle in shared_preload_libraries';
+
+CREATE FUNCTION pgtrickle.end_of_absence() RETURNS pg_lsn
+  LANGUAGE c VOLATILE PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'pgtrickle_end_of_absence';
+COMMENT ON FUNCTION pgtrickle.end_of_absence() IS 'internal: the last checkpoint of the last such time; NULL: there was none';
+
+INSERT INTO pgtrickle.pgt_absence SELECT e.checkpoint, now() FROM pgtrickle.end_of_absence() e (checkpoint) WHERE e.checkpoint IS NOT NULL;
+
 CREATE TABLE pgtrickle.pgt_dependency (
   relid        oid  NOT NULL,                       -- the stream table
   source_relid oid  NOT NULL,                       -- a table or a stream table that it reads, after views are expanded

@@ -2,6 +2,7 @@
 
 #include "definition/guc.hpp"
 #include "mailbox/manager_side.hpp"
+#include "worker/manager/absence.hpp"
 #include "worker/manager/invalidations.hpp"
 #include "worker/refresher/attempt.hpp"
 #include "worker/wakeup.hpp"
@@ -65,6 +66,7 @@ void Manager::check_tasks()
 void Manager::read_definitions()
 {
     const TimestampTz began_at = GetCurrentTimestamp();
+    is_marked_after_absence_ = is_marked_after_absence_ || mark_after_absence();
     std::optional<DefinitionChanges> changes = definitions_.read();
     has_nothing_ = changes && changes->is_nothing_to_manage;
     if (!changes)

@@ -66,6 +66,7 @@ class Manager {
     ReaderRequests requests_{definitions_, tasks_, holds_, planner_, jobs_, pool_};
     JobResults results_{definitions_, tasks_, holds_, upkeep_, projection_, requests_, jobs_};
     Dispatcher dispatcher_{definitions_, tasks_, planner_, upkeep_, requests_, results_, jobs_, pool_};
+    bool is_marked_after_absence_ = false;
     bool has_nothing_ = false; /* no extension, or neither a stream table nor a captured source */
 };
 
