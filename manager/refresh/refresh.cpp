@@ -229,6 +229,8 @@ void run_members_until_done(Batch &batch, const BatchRequest &request)
         try {
             return in_subtransaction([&] { run_members(batch); });
         } catch (const MemberError &error) {
+            if (is_interrupt(error))
+                throw;
             if (may_recompute(batch, error))
                 continue;
             if (!exclude_failed(batch, request, error.relid))

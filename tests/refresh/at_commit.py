@@ -206,6 +206,24 @@ def a_time_limit_of_the_statement_counts_for_its_commit():
     assert db.value("SELECT v FROM t WHERE id = 1") == 1
 
 
+def a_time_limit_counts_for_the_commit_of_a_stranger():
+    """Its writer may not see what the refresh was doing; a second owner's stream table is refreshed on its own."""
+    endless = "SELECT id, v, (SELECT count(*) FROM generate_series(1, CASE v WHEN 77 THEN 2000000000 ELSE 1 END)) AS n FROM t"
+    for has_other in False, True:
+        set_up(endless, owner="commit_owner")
+        if has_other:
+            db.run("SELECT pgtrickle.create_stream_table('of_postgres', 'SELECT v FROM t', refresh_mode => 'IMMEDIATE')")
+        with closing(db.connect(user="commit_writer")) as writer:
+            cursor = writer.cursor()
+            cursor.execute("SET statement_timeout = '1s'")
+            try:
+                cursor.execute("UPDATE t SET v = 77 WHERE id = 1")
+                assert False, ("not ended", has_other)
+            except psycopg2.errors.QueryCanceled:
+                pass
+        assert db.value("SELECT v FROM t WHERE id = 1") == 1, has_other
+
+
 def a_short_time_limit_of_the_statement_fails_no_commit_beside_a_lock():
     """Where no stream table is in this mode, PostgreSQL applies it to no commit. On a busy machine one may be too slow."""
     set_up()
@@ -321,7 +339,7 @@ run_cases([a_commit_applies_what_it_has_changed, an_open_transaction_that_has_re
            writers_of_two_sources_meet, code_of_the_owner_runs_at_no_commit,
            a_failure_that_is_deferred_ends_with_its_cause, an_owner_without_privileges_keeps_no_writer_from_committing,
            an_owner_without_trigger_makes_no_writer_fail, a_time_limit_of_the_statement_counts_for_its_commit,
-           a_short_time_limit_of_the_statement_fails_no_commit_beside_a_lock,
+           a_time_limit_counts_for_the_commit_of_a_stranger, a_short_time_limit_of_the_statement_fails_no_commit_beside_a_lock,
            a_stream_table_that_fails_keeps_no_other_from_being_refreshed,
            a_lock_of_a_table_of_the_extension_keeps_no_transaction_from_committing,
            an_attached_partition_is_there_with_its_rows, what_it_reads_is_refreshed_with_it,

@@ -42,6 +42,17 @@ void log_whole(const ErrorData &error, const char *name, const char *verb)
              error.context != nullptr ? errcontext("%s", error.context) : 0));
 }
 
+/* Keeps where PostgreSQL has raised the error, by which is_interrupt() knows it. */
+[[noreturn]] void raise_again_without_texts(const ErrorData &error)
+{
+    call([&] {
+        ErrorData shown = error;
+        shown.detail = shown.detail_log = shown.hint = shown.context = shown.internalquery = nullptr;
+        ReThrowError(&shown);
+    });
+    __builtin_unreachable();
+}
+
 } // namespace
 
 Audience::Audience(Oid relid) : was_hiding_(is_hiding)
@@ -69,7 +80,7 @@ bool hides_statements()
 void raise_without_texts(const ErrorData &error, const std::string &name, const char *verb, bool is_in_history)
 {
     if (is_interruption(error))
-        raise({.sqlstate = error.sqlerrcode, .message = error.message});
+        raise_again_without_texts(error);
     call([&] { log_whole(error, name.c_str(), verb); });
     raise({.sqlstate = shown_sqlstate(error.sqlerrcode),
            .message = std::string("could not ") + verb + " stream table " + name,
