@@ -12,14 +12,15 @@ CREATE FUNCTION pgtrickle.pgt_dumped_indexes(
 COMMENT ON FUNCTION pgtrickle.pgt_dumped_indexes(oid) IS 'internal: the indexes that users have created on a stream table, as they are now';
 
 -- A function, because pg_dump refuses to read views that are not the system's. Each index is an object with the columns of
--- pgt_dumped_indexes() that are not NULL.
+-- pgt_dumped_indexes() that are not NULL. pg_dump does not lock stream tables: names are read from the catalogs with the
+-- snapshot of the dump, which has created the stream table by that name, and not as a regclass prints them, as they are now.
 CREATE FUNCTION pgtrickle.pgt_dumped(
-    of_relid oid DEFAULT NULL, OUT relid regclass, OUT indexes jsonb, OUT tablespace text
+    of_relid oid DEFAULT NULL, OUT name text, OUT indexes jsonb, OUT tablespace text
   ) RETURNS SETOF record
   LANGUAGE sql STABLE
   SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on
   AS $$
-SELECT f.ftrelid::regclass AS relid, coalesce(i.indexes, '[]') AS indexes, s.spcname::text AS tablespace
+SELECT format('%I.%I', n.nspname, t.relname) AS name, coalesce(i.indexes, '[]') AS indexes, s.spcname::text AS tablespace
 FROM pg_foreign_table f
 JOIN pg_foreign_server v ON v.oid = f.ftserver
 JOIN pg_foreign_data_wrapper w ON w.oid = v.srvfdw AND w.fdwname = 'pgtrickle_fdw'
@@ -46,9 +47,8 @@ CREATE TABLE pgtrickle.pgt_restored (
   tablespace text
 );
 COMMENT ON TABLE pgtrickle.pgt_restored IS 'internal: receives the stream tables of a dump when it is restored; always empty';
--- The name of a relation that was dropped since the snapshot of the dump is its OID.
 SELECT pg_catalog.pg_extension_config_dump('pgtrickle.pgt_restored',
-  'WHERE false UNION ALL SELECT d.relid::text, d.indexes, d.tablespace FROM pgtrickle.pgt_dumped() d WHERE d.relid::text !~ ''^[0-9]+$''');
+  'WHERE false UNION ALL SELECT d.name, d.indexes, d.tablespace FROM pgtrickle.pgt_dumped() d');
 
 CREATE FUNCTION pgtrickle.pgt_restore() RETURNS trigger
   LANGUAGE c
@@ -58,19 +58,21 @@ CREATE TRIGGER pgt_restore BEFORE INSERT ON pgtrickle.pgt_restored
   FOR EACH ROW EXECUTE FUNCTION pgtrickle.pgt_restore();
 
 -- The rows of the extension's tables that name a relation. They are dumped with its name as a text: a regclass of a
--- relation that a restore does not create would keep all rows of the table from being copied. The rows are restored
--- before those of pgt_restored, by the order of the names, so that no stream table is filled in spite of a hold.
+-- relation that a restore does not create would keep all rows of the table from being copied. `content` contains the name,
+-- too. It is that of the snapshot, as in pgt_dumped(). The rows are restored before those of pgt_restored, by the order of the
+-- names, so that no stream table is filled in spite of a hold.
 CREATE FUNCTION pgtrickle.pgt_dumped_rows(OUT target text, OUT relation text, OUT content jsonb) RETURNS SETOF record
   LANGUAGE sql STABLE
   SET search_path = pg_catalog, pg_temp
   AS $$
-SELECT d.target, d.relation::text, d.content
-FROM (SELECT 'pgt_hold', h.relation, to_jsonb(h) FROM pgtrickle.pgt_hold h WHERE h.kind <> 'drain'
-      UNION ALL SELECT 'pgt_stopped_capture', s.relation, to_jsonb(s) FROM pgtrickle.pgt_stopped_capture s
-      UNION ALL SELECT 'pgt_watermark', w.source, to_jsonb(w) FROM pgtrickle.pgt_watermark w
-      UNION ALL SELECT 'pgt_refresh_group_member', m.relid, to_jsonb(m) FROM pgtrickle.pgt_refresh_group_member m
-     ) d (target, relation, content)
-WHERE d.relation::oid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = d.relation) AND d.relation::text !~ '^[0-9]+$';
+SELECT d.target, r.name, d.content || jsonb_build_object(d.key, r.name)
+FROM (SELECT 'pgt_hold', 'relation', h.relation, to_jsonb(h) FROM pgtrickle.pgt_hold h WHERE h.kind <> 'drain'
+      UNION ALL SELECT 'pgt_stopped_capture', 'relation', s.relation, to_jsonb(s) FROM pgtrickle.pgt_stopped_capture s
+      UNION ALL SELECT 'pgt_watermark', 'source', w.source, to_jsonb(w) FROM pgtrickle.pgt_watermark w
+      UNION ALL SELECT 'pgt_refresh_group_member', 'relid', m.relid, to_jsonb(m) FROM pgtrickle.pgt_refresh_group_member m
+     ) d (target, key, relation, content)
+JOIN (SELECT c.oid, format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      UNION ALL SELECT 0::oid, '-') r (relation, name) ON r.relation = d.relation;
 $$;
 COMMENT ON FUNCTION pgtrickle.pgt_dumped_rows() IS 'internal: the rows of the extension about relations, as a dump contains them';
 

@@ -25,7 +25,7 @@ RESTORED = {
     "watermarks": "SELECT array_agg(w::text) FROM pgtrickle.pgt_watermark w",
     "watermark groups": "SELECT array_agg(g::text) FROM pgtrickle.pgt_watermark_group g",
     "refresh groups": "SELECT array_agg(group_name || members::text || isolation) FROM pgtrickle.refresh_groups()",
-    "indexes": """SELECT array_agg(d.relid::text || d.indexes || coalesce(d.tablespace, 'default') ORDER BY d.relid::text)
+    "indexes": """SELECT array_agg(d.name || d.indexes || coalesce(d.tablespace, 'default') ORDER BY d.name)
                   FROM pgtrickle.pgt_dumped() d""",
 }
 LEFT = "SELECT ((SELECT count(*) FROM pgtrickle.pgt_dumped_row) + (SELECT count(*) FROM pgtrickle.pgt_restored))::int"

@@ -66,7 +66,7 @@ def exported(stream_table):
 def restored(stream_table, settings):
     """Drops the indexes, and restores them from what a dump has."""
     db.run(settings)
-    rows = db.run("SELECT relid::text, indexes::text FROM pgtrickle.pgt_dumped()")
+    rows = db.run("SELECT name, indexes::text FROM pgtrickle.pgt_dumped()")
     definition = exported(stream_table)
     create = definition[:definition.index(";\nCREATE INDEX")]
     db.run(f"DROP FOREIGN TABLE {stream_table}")
