@@ -172,22 +172,35 @@ class Query:
             return f"LATERAL (VALUES ({first}, {second}), (1, {self.expression(before, outer, 0)})) {name}(c0, c1)", [f"{name}.c0", f"{name}.c1"]
         return f"LATERAL unnest(ARRAY[{first}, 2]) WITH ORDINALITY {name}(c0, c1)", [f"{name}.c0", f"{name}.c1"]
 
+    def condition_of_one(self, columns, outer):
+        """Returns a condition over one side of a join, more often than not with a sub-query."""
+        column = self.dice.choice(columns)
+        if self.fuel > 0 and self.chance(75):
+            return f"{column} {self.pick('=', '=', '=', '<', '<>')} {self.scalar(columns + outer)}"
+        if self.fuel > 0 and self.chance(30):
+            return f"({column} > 1) = EXISTS ({self.select(columns + outer, 1)})"
+        return f"{column} = {self.dice.choice(outer)}" if outer and self.chance(50) else self.condition(columns, outer, 1)
+
     def from_clause(self, outer, ctes):
         sql, columns = self.item(outer, [], ctes)
         for _ in range(self.pick(0, 0, 0, 1, 1, 2)):
             if self.fuel <= 0:
                 break
             self.fuel -= 1
-            join = self.pick("CROSS JOIN", "CROSS JOIN", "JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN")
+            join = self.pick("CROSS JOIN", "CROSS JOIN", "JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "FULL JOIN")
             item, its_columns = self.item(outer, [] if join in ("RIGHT JOIN", "FULL JOIN") else columns, ctes)
             if join == "CROSS JOIN":
                 on = ""
             elif join == "FULL JOIN":
                 on = f" ON {self.dice.choice(columns)} = {self.dice.choice(its_columns)}"
+                if self.chance(70):
+                    on += f" AND {self.condition_of_one(self.pick(columns, its_columns), outer)}"
             elif outer and self.chance(30):
                 on = f" ON {self.condition(its_columns, outer, 1)}"
             else:
                 on = f" ON {self.condition(columns + its_columns, outer, 1)}"
+                if self.chance(25):
+                    on += f" AND {self.condition_of_one(self.pick(columns, its_columns), outer)}"
             sql, columns = f"({sql} {join} {item}{on})", columns + its_columns
         return sql, columns
 

@@ -230,8 +230,6 @@ class FromClause {
     Input computed_alone(int number, const RangeTblEntry *entry);
     /* Returns a computed FROM item in which subqueries are replaced by new columns of `outer`. */
     const RangeTblEntry *without_sublinks(const RangeTblEntry *entry, Input &outer);
-    engine::Condition condition(const std::vector<Node *> &conjuncts, const std::vector<Relids> &sides,
-                                const Scope &scope) const;
 
     Translator &translator_;
     const Level &level_;

@@ -294,7 +294,9 @@ Input FromClause::outer_joined(engine::OuterKind kind, Part left, Part right, co
     Input result;
     result.scope = left.input.scope;
     append_scope(result.scope, right.input.scope);
-    engine::Condition all = condition(plain, {left.relids, right.relids}, result.scope);
+    engine::Condition all;
+    for (Node *conjunct : plain)
+        add_conjunct(all, conjunct, result.scope, {static_cast<int>(left.input.scope.size())});
     all.equalities.insert(all.equalities.end(), same.equalities.begin(), same.equalities.end());
     all.others.insert(all.others.end(), same.others.begin(), same.others.end());
     if (of_pairs.empty()) {
@@ -312,27 +314,6 @@ Input FromClause::outer_joined(engine::OuterKind kind, Part left, Part right, co
     result.scope = std::move(left.input.scope);
     append_scope(result.scope, right.input.scope);
     return result;
-}
-
-engine::Condition FromClause::condition(const std::vector<Node *> &conjuncts, const std::vector<Relids> &sides,
-                                        const Scope &scope) const
-{
-    engine::Condition condition;
-    for (Node *conjunct : conjuncts) {
-        auto [left, right] = equality_arguments(conjunct);
-        int left_side = left != nullptr ? side_of(relids_of(left), sides) : -1;
-        int right_side = right != nullptr ? side_of(relids_of(right), sides) : -1;
-        if (left_side > right_side) {
-            std::swap(left, right);
-            std::swap(left_side, right_side);
-        }
-        if (left_side < 0 || left_side == right_side)
-            condition.others.push_back(expression_of(conjunct, scope));
-        else
-            condition.equalities.push_back(
-                {expression_of(left, scope), expression_of(right, scope), expression_of(conjunct, scope)});
-    }
-    return condition;
 }
 
 Input FromClause::with_whole(int number, Input input) const

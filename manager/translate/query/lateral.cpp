@@ -315,7 +315,7 @@ Input FromClause::joined_plainly(const Input &outer, const Detached &subquery, c
     scope.insert(scope.end(), rows.input.scope.begin(), rows.input.scope.end());
     engine::Condition condition;
     for (Node *conjunct : rows.conjuncts)
-        add_conjunct(condition, conjunct, scope, width);
+        add_conjunct(condition, conjunct, scope, {width});
     Input result;
     result.scope = outer.scope;
     result.plan = engine::join({outer.plan, rows.input.plan}, std::move(condition));

@@ -390,19 +390,31 @@ std::vector<Reference> references_to(const Domain &domain)
     return references;
 }
 
-void add_conjunct(engine::Condition &condition, Node *conjunct, const Scope &scope, int left_width)
+namespace {
+
+/* Returns the input whose columns the expression reads, -1 if it reads none, or those of several inputs. */
+int input_of(const engine::Expression &expression, const std::vector<int> &starts)
 {
-    auto [left, right] = equality_arguments(conjunct);
+    int input = -1;
+    for (const int column : expression.columns()) {
+        const int own = static_cast<int>(std::upper_bound(starts.begin(), starts.end(), column) - starts.begin());
+        if (input >= 0 && own != input)
+            return -1;
+        input = own;
+    }
+    return input;
+}
+
+} // namespace
+
+void add_conjunct(engine::Condition &condition, Node *conjunct, const Scope &scope, const std::vector<int> &starts)
+{
+    const auto [left, right] = equality_arguments(conjunct);
     if (left != nullptr) {
         engine::Expression one = expression_of(left, scope), two = expression_of(right, scope);
-        auto is_within = [&](const engine::Expression &side, bool is_left) {
-            const auto columns = side.columns();
-            return !columns.empty() && std::all_of(columns.begin(), columns.end(),
-                                                   [&](int column) { return (column < left_width) == is_left; });
-        };
-        if (is_within(one, false))
+        if (input_of(two, starts) < input_of(one, starts))
             std::swap(one, two);
-        if (is_within(one, true) && is_within(two, false)) {
+        if (const int first = input_of(one, starts); first >= 0 && first != input_of(two, starts)) {
             condition.equalities.push_back({one, two, expression_of(conjunct, scope)});
             return;
         }

@@ -54,8 +54,10 @@ void hide(Scope &scope, const std::vector<Reference> &references);
 /* Returns the domain's columns as references to themselves. */
 std::vector<Reference> references_to(const Domain &domain);
 
-/* Adds a conjunct to a condition over two inputs, the first of which has `left_width` columns. */
-void add_conjunct(engine::Condition &condition, Node *conjunct, const Scope &scope, int left_width);
+/* Adds a conjunct to a condition over several inputs; `starts` are the first columns of all inputs but the first. An
+ * equality is a pair if each side reads columns of one input, and the two sides of two. The columns decide, and not the
+ * FROM items of the nodes: the value of a subquery is a Param like a column of a domain, but belongs to one input. */
+void add_conjunct(engine::Condition &condition, Node *conjunct, const Scope &scope, const std::vector<int> &starts);
 
 /* Refuses a level whose rows PostgreSQL would have to sort by a column of its domain that has no order
  * (sorted_domain.cpp). */

@@ -191,13 +191,14 @@ Input FromClause::joined(const std::vector<Part> &parts, const std::vector<Node 
     }
     Scope scope;
     std::vector<engine::PlanPtr> inputs;
-    std::vector<Relids> sides;
+    std::vector<int> starts;
     std::vector<engine::Column> columns;
     std::vector<std::pair<int, int>> same; /* columns of the same Param */
 
     for (const Part &part : parts) {
+        if (!inputs.empty())
+            starts.push_back(static_cast<int>(scope.size()));
         inputs.push_back(part.input.plan);
-        sides.push_back(part.relids);
         const auto &own = engine::columns(part.input.plan);
         columns.insert(columns.end(), own.begin(), own.end());
         for (Node *node : part.input.scope) {
@@ -207,7 +208,9 @@ Input FromClause::joined(const std::vector<Part> &parts, const std::vector<Node 
             scope.push_back(known >= 0 ? nullptr : node);
         }
     }
-    engine::Condition all = condition(conjuncts, sides, scope);
+    engine::Condition all;
+    for (Node *conjunct : conjuncts)
+        add_conjunct(all, conjunct, scope, starts);
     for (const auto &[first, other] : same)
         all.equalities.push_back(
             null_safe_pair(first, columns[first], other, columns[other], value_type(scope[first])));

@@ -167,7 +167,7 @@ bool filter_by_scalars(Translator &translator, const Level &level, Input &input,
     scope.insert(scope.end(), row.scope.begin(), row.scope.end());
     const int width = static_cast<int>(input.scope.size());
     engine::Condition condition;
-    add_conjunct(condition, nodes[0], scope, width);
+    add_conjunct(condition, nodes[0], scope, {width});
     std::optional<engine::Comparison> comparison;
     if (condition.equalities.empty())
         comparison = comparison_of(nodes[0], scope, width);

@@ -304,13 +304,13 @@ engine::Condition SublinkOver::condition(const Other &other, const std::vector<N
         const Scope inner = only(other.input.scope, false);
         scope.insert(scope.end(), inner.begin(), inner.end());
         for (Node *conjunct : other.conjuncts)
-            add_conjunct(condition, conjunct, scope, width);
+            add_conjunct(condition, conjunct, scope, {width});
     }
     Scope scope = input_.scope;
     const Scope targets = only(other.input.scope, true);
     scope.insert(scope.end(), targets.begin(), targets.end());
     for (Node *test : tests)
-        add_conjunct(condition, test, scope, width);
+        add_conjunct(condition, test, scope, {width});
     return condition;
 }
 

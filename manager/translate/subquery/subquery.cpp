@@ -187,7 +187,7 @@ Input Translator::rows_to_count(const Level &level, Query *query, const std::vec
         Scope scope = all.scope;
         scope.insert(scope.end(), rows.scope.begin(), rows.scope.end());
         for (Node *conjunct : plain->conjuncts)
-            add_conjunct(condition, conjunct, scope, width);
+            add_conjunct(condition, conjunct, scope, {width});
         result = beside(all, rows, std::move(condition));
     } else {
         result = with_made_up_rows(domain, from(level, read), marker);
