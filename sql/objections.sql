@@ -40,6 +40,8 @@ SELECT differential('SELECT id, objections.older_40() AS at FROM a');
 -- constructs of the query
 SELECT differential('SELECT id FROM a ORDER BY id LIMIT -3');
 SELECT differential('SELECT id, sum(val) OVER (ORDER BY id ROWS (SELECT 1) PRECEDING) AS s FROM a');
+SELECT differential('SELECT b.id, l.s FROM b, LATERAL (SELECT sum(val) OVER (ORDER BY a.id ROWS b.a_id PRECEDING) AS s FROM a) l');
+SELECT differential('SELECT b.id, (SELECT max(l.s) FROM (SELECT count(*) OVER (ORDER BY a.id RANGE BETWEEN CURRENT ROW AND b.id + 1 FOLLOWING) AS s FROM a) l) AS m FROM b');
 SELECT differential('SELECT ctid AS c FROM a');
 SELECT differential('SELECT (r).f1 AS x FROM (SELECT ROW(id, val) AS r FROM a) z');
 

@@ -139,6 +139,10 @@ class Over {
         if (call([&] { return contain_subplans(value); }))
             refuse("subquery in a window's frame", "The extent of the frame may change with every row.", use_full,
                    call([&] { return exprLocation(value); }));
+        if (!relids_of(value).empty())
+            refuse("column of an outer query in a window's frame",
+                   "The extent of the frame may change with every row of the outer query.", use_full,
+                   call([&] { return exprLocation(value); }));
         node(value);
         text(direction);
     }
