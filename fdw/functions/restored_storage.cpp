@@ -24,6 +24,7 @@ void restore_tablespace(Oid relid, const std::string &tablespace, Oid placer)
         });
 }
 
+/* A dump may have all names in quotes, as a newer server may need them for words that have become reserved. */
 void restore_indexes(Oid relid, const std::string &indexes, Oid placer)
 {
     for (const std::vector<Text> &row :
@@ -31,7 +32,8 @@ void restore_indexes(Oid relid, const std::string &indexes, Oid placer)
                            "jsonb_to_recordset($1::jsonb) "
                            "AS i (definition text, tablespace text, comment text, statistics text, extensions text) "
                            "WHERE NOT EXISTS (SELECT FROM pgtrickle.pgt_dumped($2::oid) d, "
-                           "jsonb_array_elements(d.indexes) e WHERE e ->> 'definition' = i.definition)",
+                           "jsonb_array_elements(d.indexes) e "
+                           "WHERE replace(e ->> 'definition', '\"', '') = replace(i.definition, '\"', ''))",
                            {indexes, std::to_string(relid)})) {
         if (!row[0])
             raise({.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE, .message = "invalid indexes in a dump"});

@@ -30,9 +30,9 @@ LEFT JOIN pg_class h ON h.relnamespace = to_regnamespace('pg_trickle_storage') A
 LEFT JOIN pg_tablespace s ON s.oid = h.reltablespace
 LEFT JOIN LATERAL (
   SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(d) || jsonb_build_object('definition',
-           -- The name of an index may contain the name of a storage, too.
+           -- The name of an index may contain the name of a storage, too. With quote_all_identifiers, every name is quoted.
            regexp_replace(d.definition,
-             '^(CREATE (?:UNIQUE )?INDEX (?:"(?:[^"]|"")+"|[a-z_][a-z0-9_]*)) ON (?:ONLY )?pg_trickle_storage\.st_[0-9]+ ',
+             '^(CREATE (?:UNIQUE )?INDEX (?:"(?:[^"]|"")+"|[a-z_][a-z0-9_]*)) ON (?:ONLY )?"?pg_trickle_storage"?\."?st_[0-9]+"? ',
              '\1 ON ' || replace(format('%I.%I', n.nspname, t.relname), '\', '\\') || ' '))) ORDER BY d.definition) AS indexes
   FROM pgtrickle.pgt_dumped_indexes(f.ftrelid) d
 ) i ON true
