@@ -87,9 +87,18 @@ RestoredRow row_of(FunctionCallInfo fcinfo)
     return row;
 }
 
-/* Returns true if the stream table had been filled. It is unpopulated then, and its heaps have to be replaced. */
-bool begin(Oid relid)
+/* Whether the row says of the storage only that it is empty. */
+bool is_plain(const RestoredRow &row)
 {
+    return row.tablespace == nullptr && strcmp(row.indexes, "[]") == 0;
+}
+
+/* Returns true if the stream table had been filled. It is unpopulated then, and its heaps have to be replaced. A lock
+ * that nothing else needs is released, because all rows are restored in one transaction: fills that lock the stream
+ * table later see that it is being restored. */
+bool begin(const RestoredRow &row)
+{
+    const Oid relid = row.relid;
     definition::require_owner(relid);
     definition::begin_restoring(relid, definition::Restored::data);
     LockRelationOid(relid, AccessExclusiveLock);
@@ -98,6 +107,8 @@ bool begin(Oid relid)
     if (known.status == state::Status::suspended) { /* by fills from empty sources, as a dump has no suspension */
         (void)state::set_suspended(relid, false);
         mailbox::note_state(relid, {known.is_populated, false, false});
+    } else if (!known.is_populated && is_plain(row)) {
+        UnlockRelationOid(relid, AccessExclusiveLock);
     }
     if (!known.is_populated)
         return false;
@@ -111,12 +122,13 @@ void restore(FunctionCallInfo fcinfo)
     const RestoredRow row = call([=] { return row_of(fcinfo); });
     if (!OidIsValid(row.relid))
         return;
-    if (call([&] { return begin(row.relid); }))
+    if (call([&] { return begin(row); }))
         define_restored(row.relid);
     mailbox::note_definition_change();
     if (row.tablespace != nullptr)
         restore_tablespace(row.relid, row.tablespace, GetUserId());
-    restore_indexes(row.relid, row.indexes, GetUserId());
+    if (!is_plain(row))
+        restore_indexes(row.relid, row.indexes, GetUserId());
 }
 
 } // namespace

@@ -13,12 +13,15 @@ namespace pgtrickle::definition {
 
 namespace {
 
-/* Stream tables that this session has restored, in TopMemoryContext. DISCARD ALL may have released some of
- * their locks. */
+/* The lock table would have no room for a lock on each stream table of a large dump. */
+constexpr int most_own_locks = 64;
+
+/* Stream tables that this session has restored and has locked, in TopMemoryContext; InvalidOid stands for all further
+ * ones. DISCARD ALL may have released some of the locks. */
 List *restored = NIL;
 
 /* Uses the lock method of advisory locks, because an error releases all session locks of the default
- * method. */
+ * method. The lock of InvalidOid is one on all stream tables of the database. */
 LOCKTAG restoring_lock(Oid relid, Restored what)
 {
     LOCKTAG tag;
@@ -50,10 +53,12 @@ bool is_held_elsewhere(const LOCKTAG &tag)
 
 void begin_restoring(Oid relid, Restored what)
 {
+    const bool has_own_lock = list_member_oid(restored, relid) || list_length(restored) < most_own_locks;
+    const Oid locked = has_own_lock ? relid : InvalidOid;
     MemoryContext previous = MemoryContextSwitchTo(TopMemoryContext);
-    restored = list_append_unique_oid(restored, relid);
+    restored = list_append_unique_oid(restored, locked);
     MemoryContextSwitchTo(previous);
-    LOCKTAG tag = restoring_lock(relid, what);
+    LOCKTAG tag = restoring_lock(locked, what);
     (void)LockAcquire(&tag, ShareLock, true, false);
 }
 
@@ -82,9 +87,11 @@ void permit_fills()
 bool is_restored_elsewhere(Oid relid)
 {
     const LOCKTAG permission = permission_lock();
-    return is_held_elsewhere(restoring_lock(relid, Restored::definition)) ||
-           (is_held_elsewhere(restoring_lock(relid, Restored::data)) && !holds_lock(permission, ShareLock) &&
-            !is_held_elsewhere(permission));
+    const auto is_restored = [=](Restored what) {
+        return is_held_elsewhere(restoring_lock(relid, what)) || is_held_elsewhere(restoring_lock(InvalidOid, what));
+    };
+    return is_restored(Restored::definition) ||
+           (is_restored(Restored::data) && !holds_lock(permission, ShareLock) && !is_held_elsewhere(permission));
 }
 
 } // namespace pgtrickle::definition

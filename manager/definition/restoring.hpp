@@ -5,7 +5,8 @@
  * to its owner; the privileges on what it reads come at the end of the dump. A first fill in between would
  * run the owner's functions with the rights of the wrong role, or fail. So the session that restores a
  * definition holds a session lock on the stream table, and the manager does not fill the stream table while
- * another process holds this lock. The lock outlives errors. It ends with the session, by DISCARD ALL, or
+ * another process holds this lock. A session that restores many stream tables holds a lock on some of them, and
+ * one on all stream tables of the database. The locks outlive errors. They end with the session, by DISCARD ALL, or
  * when the session itself reads or refreshes a stream table.
  *
  * Materialized views come last in a dump, after all data and privileges. Where several sessions restore, the
