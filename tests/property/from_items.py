@@ -151,8 +151,8 @@ def join_of_items(query, depth):
             kind = "LEFT JOIN"
         elif choices.chance(20):
             on += " AND " + equality(query, left_scope, right_scope)
-        elif choices.chance(15):
-            on += " AND " + expressions.condition(query, scope, 1)
+        elif choices.chance(20):
+            on += " AND " + expressions.condition(query, choices.pick([left_scope, right_scope, scope]), 2)
     elif choices.chance(25):
         on = "%s AND %s" % (on, expressions.condition(query, scope, 1))
     elif choices.chance(8):
