@@ -77,13 +77,15 @@ bool may_be_in_progress(const VirtualTransactionId &holder)
     return !TransactionIdIsValid(xid) || TransactionIdIsInProgress(xid);
 }
 
-/* Whether a process has the lock in a mode that excludes `mode`, in a transaction that may have ended. */
+/* Whether another process has the lock in a mode that excludes `mode`, in a transaction that may have ended. No
+ * transaction excludes itself or its parallel workers. */
 bool is_held_against(const LOCKTAG &tag, LOCKMODE mode)
 {
+    const int leader_pid = MyProc->lockGroupLeader != nullptr ? MyProc->lockGroupLeader->pid : MyProcPid;
     const LockData *locks = GetLockStatusData();
     for (int i = 0; i < locks->nelements; i++) {
         const LockInstanceData &lock = locks->locks[i];
-        if (memcmp(&lock.locktag, &tag, sizeof(LOCKTAG)) != 0)
+        if (lock.leaderPid == leader_pid || memcmp(&lock.locktag, &tag, sizeof(LOCKTAG)) != 0)
             continue;
         for (LOCKMODE held = AccessShareLock; held <= MaxLockMode; held++)
             if ((lock.holdMask & LOCKBIT_ON(held)) != 0 && DoLockModesConflict(held, mode))
