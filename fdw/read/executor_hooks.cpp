@@ -343,8 +343,13 @@ Prepared read_exactly(QueryDesc *query, int flags, const Reads &reads)
     note_exact_read({query, reads.relids, reads.count, begin_choices(query, may_call_readers(query->plannedstmt))});
     if (can_renew_snapshot(query))
         fill_ahead(reads.relids, reads.count);
-    if (!has_exact_stored_rows(query, reads, &prepared.has_new_snapshot))
-        prepared.plan_memory = plan_exactly(query, flags, reads.relids, reads.count, &prepared.has_new_snapshot);
+    if (has_exact_stored_rows(query, reads, &prepared.has_new_snapshot))
+        return prepared;
+    if (!prepared.has_new_snapshot && is_behind_earlier(query)) {
+        renew_snapshot(query, false);
+        prepared.has_new_snapshot = true;
+    }
+    prepared.plan_memory = plan_exactly(query, flags, reads.relids, reads.count, &prepared.has_new_snapshot);
     return prepared;
 }
 

@@ -43,11 +43,11 @@ def execute_beside(reader, statement, meanwhile):
     return cursor
 
 
-def seen_by(isolation, statement):
+def seen_by(isolation, statement, setting="SET LOCAL pg_trickle.read_mode = refresh"):
     """The first of several statements waits for the refresh."""
     db.run("TRUNCATE source, plain, seen")
     with closing(db.connect()) as reader:
-        reader.cursor().execute(f"BEGIN ISOLATION LEVEL {isolation}")
+        reader.cursor().execute(f"BEGIN ISOLATION LEVEL {isolation}; {setting}")
         cursor = execute_beside(reader, statement, "INSERT INTO plain VALUES (1)")
         cursor.execute("INSERT INTO seen SELECT 'later', count(*) FROM plain")
         cursor.execute("SELECT what, n FROM seen")
@@ -69,6 +69,28 @@ def statements_in_read_committed():
         "READ COMMITTED", "INSERT INTO asked VALUES (1)", "SELECT two_statements()",
         """DO $$ DECLARE a int[]; BEGIN a := ARRAY[one('SELECT n FROM slow'), one('SELECT count(*) FROM plain')];
             INSERT INTO seen VALUES ('stream table', a[1]), ('next statement', a[2]); END $$""")
+
+
+def exact_statements_under_one_snapshot():
+    """The first statement reads stored rows under a newer snapshot, as they lack nothing. What the next one reads lacks changes, or is
+    no stream table."""
+    db.run("CREATE TABLE calm (id int); INSERT INTO calm VALUES (1); CREATE VIEW asked_exactly AS SELECT 1 AS id")
+    for name, query in (("of_calm", "SELECT id FROM calm"), ("of_plain", "SELECT count(*) AS n FROM plain"), ("above", "SELECT n FROM of_plain"),
+                        ("of_both", "SELECT count(*) AS n FROM plain CROSS JOIN calm")):
+        db.run("SELECT pgtrickle.create_stream_table(%s, %s, '520w')", name, query)
+    hold = "INSERT INTO seen SELECT 'held', count(*) FROM (SELECT pg_advisory_lock_shared(7), pg_advisory_unlock_shared(7)) x"
+    first = "INSERT INTO seen SELECT 'stream table', (SELECT count(*) FROM plain) FROM of_calm"
+    wrong = []
+    for number, reads in enumerate(("n FROM of_plain", "n FROM above", "n FROM of_both", "a.n FROM above a, of_both", "count(*) FROM plain",
+                                    "n FROM of_plain WHERE one('SELECT 0') = 0")):
+        body = f"{hold}; {first}; INSERT INTO seen SELECT 'next statement', {reads}"
+        db.run(f"""CREATE OR REPLACE RULE r AS ON INSERT TO asked_exactly DO INSTEAD ({body});
+            CREATE FUNCTION exact_{number}() RETURNS void LANGUAGE sql AS $$ {body} $$""")
+        for statement in (f"SELECT exact_{number}()", "INSERT INTO asked_exactly VALUES (1)"):
+            found = seen_by("READ COMMITTED", statement, "SET LOCAL pg_trickle.read_mode = exact")
+            if found != [("held", 1), ("stream table", 1), ("next statement", 1), ("later", 1)]:
+                wrong.append((reads, statement, found))
+    assert not wrong, (len(wrong), wrong)
 
 
 def a_function_and_its_caller():
@@ -105,6 +127,6 @@ def large_objects():
 try:
     set_up()
     # The case of the function comes first: after those with a TRUNCATE, it finds no difference.
-    run_cases([a_function_and_its_caller, statements_of_a_rule, statements_in_read_committed, large_objects])
+    run_cases([a_function_and_its_caller, statements_of_a_rule, statements_in_read_committed, exact_statements_under_one_snapshot, large_objects])
 finally:
     db.drop()
