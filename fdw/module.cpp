@@ -198,7 +198,7 @@ constexpr TransactionHandler transaction[] = {
 constexpr SubtransactionHandler subtransaction[] = {
     capture::forget_at_subtransaction_abort,
     capture::settle_open_statements_of,
-    capture::forget_statements_of,
+    capture::leave_subtransaction,
     catalog::at_subtransaction_event,
     end_running_of,
     mailbox::at_subtransaction_event,

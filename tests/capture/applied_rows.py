@@ -9,7 +9,8 @@ import tempfile
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import Database, compile_library, run_cases  # noqa: E402: needs the path above
+import seeds  # noqa: E402: needs the path above
+from database import Database, compile_library, run_cases  # noqa: E402
 
 TABLES = {
     "plain": "CREATE TABLE plain (id int PRIMARY KEY, k int, v int)",
@@ -39,10 +40,27 @@ def stream_tables():
             yield table, f"{source}_{name}", query.replace("{}", source), mode, schedule
 
 
-def work(table, change):
+# A worker that runs these writes no marker: what is rolled back in between changes nothing.
+WRITE = "UPDATE plain SET v = v + 1 WHERE id < 4;"
+FAIL = "RAISE EXCEPTION 'expected';"
+BLOCKS = [WRITE, "PERFORM 1;", "BEGIN {} END;", "BEGIN {} EXCEPTION WHEN raise_exception THEN NULL; END;", FAIL]
+
+
+def blocks(dice, depth=0, is_caught=False):
+    """A random sequence of statements and blocks, which fails only where that is caught."""
+    texts = []
+    for block in [*dice.choices(BLOCKS, k=dice.randint(1, 3)), WRITE] if depth < 3 else [WRITE, FAIL]:
+        if "{}" in block:
+            block = block.format(blocks(dice, depth + 1, is_caught or "EXCEPTION" in block))
+        if is_caught or block != FAIL:
+            texts.append(block)
+    return " ".join(texts)
+
+
+def work(table, change, transactions=1):
     command, *ids = change.split()
     is_by_rows = len(command) == 1
-    first, last = ids if is_by_rows else (0, 0)
+    first, last = ids if is_by_rows else (0, transactions)
     db.run("SELECT run_in_worker(%s, %s, %s, %s, %s, %s)", str(library), db.value("SELECT %s::regclass::oid", table) if is_by_rows else 0,
            command[0], int(first), int(last), change.replace("{}", table))
 
@@ -92,6 +110,42 @@ def statements_of_a_worker_are_deltas():
         assert action == "DIFFERENTIAL", (change, action)
 
 
+def require_deltas(change, transactions=1):
+    for name in "plain_groups", "plain_rows":
+        db.run("SELECT pgtrickle.refresh_stream_table(%s)", name)
+    before = db.value("SELECT count(*) FROM pgtrickle.get_refresh_history('plain_groups', 100000)")
+    work("plain", change, transactions)
+    db.run("SELECT pgtrickle.refresh_stream_table('plain_groups')")
+    after = db.value("SELECT count(*) FROM pgtrickle.get_refresh_history('plain_groups', 100000)")
+    actions = {action for action, in db.run("SELECT action FROM pgtrickle.get_refresh_history('plain_groups', %s)", after - before)}
+    assert actions == {"DIFFERENTIAL"}, (change, actions, db.value("SELECT prosrc FROM pg_proc WHERE proname = 'of_blocks'"))
+    require_right(change, "plain")
+
+
+def each_of_many_transactions_is_a_delta():
+    db.run("CREATE FUNCTION of_blocks() RETURNS void LANGUAGE plpgsql AS 'BEGIN END'")
+    for change in ("UPDATE plain SET v = v + 1 WHERE id = 3", "INSERT INTO plain SELECT max(id) + 1, 1, 1 FROM plain", "DELETE FROM plain WHERE id = (SELECT max(id) FROM plain)"):
+        require_deltas(change, 3)
+
+
+def what_is_rolled_back_in_between_changes_nothing():
+    dice = seeds.dice()
+    for _ in range(12):
+        db.run(f"CREATE OR REPLACE FUNCTION of_blocks() RETURNS void LANGUAGE plpgsql AS $$BEGIN {blocks(dice)} END$$")
+        require_deltas("SELECT of_blocks()", dice.randint(1, 2))
+
+
+def applied_rows_beside_statements_that_are_rolled_back_are_seen():
+    dice = seeds.dice()
+    for number in range(12):
+        db.run(f"""CREATE OR REPLACE FUNCTION change_some() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+                IF pg_trigger_depth() = 1 THEN {blocks(dice)} END IF; RETURN NULL; END$$;
+            CREATE TRIGGER changes AFTER INSERT ON plain FOR EACH ROW EXECUTE FUNCTION change_some(); ALTER TABLE plain ENABLE ALWAYS TRIGGER changes""")
+        work("plain", f"I {1000 + 10 * number} {1001 + 10 * number}")
+        db.run("DROP TRIGGER changes ON plain")
+        require_right(db.value("SELECT prosrc FROM pg_proc WHERE proname = 'change_some'"), "plain")
+
+
 def case_of(table):
     def case():
         applied_rows_are_seen(table)
@@ -111,6 +165,7 @@ with tempfile.TemporaryDirectory() as folder:
         for _, name, query, mode, schedule in stream_tables():
             db.run("SELECT pgtrickle.create_stream_table(%s, %s, coalesce(%s, 'calculated'), %s)", name, query, schedule, mode)
         run_cases([*map(case_of, TABLES), exact_reads_see_them, applied_rows_beside_statements_on_the_same_table_are_seen,
-                   statements_of_a_worker_are_deltas])
+                   statements_of_a_worker_are_deltas, each_of_many_transactions_is_a_delta, what_is_rolled_back_in_between_changes_nothing,
+                   applied_rows_beside_statements_that_are_rolled_back_are_seen])
     finally:
         db.drop()

@@ -28,7 +28,7 @@ PGDLLEXPORT void apply_main(Datum argument);
 typedef struct Task {
     Oid database;
     Oid table; /* InvalidOid: the text is a statement */
-    int first, last; /* ids */
+    int first, last; /* ids; for a statement, last is the number of transactions that run it, one at least */
     char command; /* I, U or D */
     char text[100];
 } Task;
@@ -114,17 +114,19 @@ void apply_main(Datum argument)
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnectionByOid(task.database, InvalidOid, 0);
     SetConfigOption("session_replication_role", "replica", PGC_SUSET, PGC_S_OVERRIDE);
-    StartTransactionCommand();
-    PushActiveSnapshot(GetTransactionSnapshot());
-    if (OidIsValid(task.table))
-        change_rows(&task);
-    else {
-        SPI_connect();
-        SPI_execute(task.text, false, 0);
-        SPI_finish();
-    }
-    PopActiveSnapshot();
-    CommitTransactionCommand();
+    do {
+        StartTransactionCommand();
+        PushActiveSnapshot(GetTransactionSnapshot());
+        if (OidIsValid(task.table))
+            change_rows(&task);
+        else {
+            SPI_connect();
+            SPI_execute(task.text, false, 0);
+            SPI_finish();
+        }
+        PopActiveSnapshot();
+        CommitTransactionCommand();
+    } while (!OidIsValid(task.table) && --task.last > 0);
 }
 
 /* run_in_worker(library text, relation regclass, command "char", first int, last int, statement text) */

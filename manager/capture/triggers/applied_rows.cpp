@@ -18,21 +18,29 @@ namespace pgtrickle::capture {
 
 namespace {
 
-/* A relation on which this transaction has run a statement; only in such a worker. */
+/* A relation on which a subtransaction, or the transaction outside of these, has run a statement; only in such a
+ * worker. The innermost one is the last one of its relation. */
 struct Logging {
     Oid relid;
-    int64 rows;       /* the counter of changed rows at the end of the last statement */
-    bool has_applied; /* it has grown between two statements */
+    SubTransactionId by;
+    int64 rows;       /* those that live_rows_changed_in() counted at the end of the last statement */
+    bool has_applied; /* the number has grown between two statements */
 };
 
 SessionStack<Logging> logging;
 
-Logging *find_logging(Oid relid)
+/* Returns the last one of the first `count`. */
+Logging *find_logging(Oid relid, int count)
 {
-    for (int i = logging.count - 1; i >= 0; i--)
+    for (int i = count - 1; i >= 0; i--)
         if (logging.items[i].relid == relid)
             return &logging.items[i];
     return nullptr;
+}
+
+Logging *find_logging(Oid relid)
+{
+    return find_logging(relid, logging.count);
 }
 
 bool is_worker_of_another_module()
@@ -48,7 +56,7 @@ bool has_applied_rows(Relation relation)
 {
     const Oid relid = RelationGetRelid(relation);
     if (const Logging *own = find_logging(relid); own != nullptr)
-        return own->has_applied || rows_changed_in(relation) != own->rows;
+        return own->has_applied || live_rows_changed_in(relation) != own->rows;
     ListCell *cell;
     foreach (cell, ancestors_of(relid))
         if (find_logging(lfirst_oid(cell)) != nullptr)
@@ -76,10 +84,12 @@ void note_begun_statement(Relation relation, bool is_nested)
     if (!is_worker_of_another_module())
         return;
     const Oid relid = RelationGetRelid(relation);
-    if (find_logging(relid) == nullptr)
-        logging.push({relid, 0, false});
+    const SubTransactionId by = GetCurrentSubTransactionId();
+    const Logging *last = find_logging(relid);
+    if (last == nullptr || last->by != by)
+        logging.push({relid, by, last == nullptr ? 0 : last->rows, last != nullptr && last->has_applied});
     Logging *own = find_logging(relid);
-    own->has_applied = own->has_applied || (!is_nested && rows_changed_in(relation) != own->rows);
+    own->has_applied = own->has_applied || (!is_nested && live_rows_changed_in(relation) != own->rows);
 }
 
 void note_ended_statement(Oid relid)
@@ -88,7 +98,7 @@ void note_ended_statement(Oid relid)
     Relation relation = own != nullptr ? try_relation_open(relid, NoLock) : nullptr;
     if (relation == nullptr)
         return;
-    own->rows = rows_changed_in(relation);
+    own->rows = live_rows_changed_in(relation);
     relation_close(relation, NoLock);
 }
 
@@ -108,11 +118,24 @@ void mark_applied_rows(XactEvent moment)
         logging.count = 0;
 }
 
-/* A statement that was rolled back has logged nothing of what is changed later. */
-void forget_statements_of(SubXactEvent moment, SubTransactionId, SubTransactionId)
+/* A statement that was rolled back has logged nothing, and what it has changed is not counted any more. */
+void leave_subtransaction(SubXactEvent moment, SubTransactionId self, SubTransactionId parent)
 {
-    if (moment == SUBXACT_EVENT_ABORT_SUB)
-        logging.count = 0;
+    if (moment != SUBXACT_EVENT_ABORT_SUB && moment != SUBXACT_EVENT_COMMIT_SUB)
+        return;
+    int kept = 0;
+    for (int i = 0; i < logging.count; i++) {
+        Logging one = logging.items[i];
+        if (one.by == self && moment == SUBXACT_EVENT_ABORT_SUB)
+            continue;
+        Logging *before = one.by == self ? find_logging(one.relid, kept) : nullptr;
+        one.by = one.by == self ? parent : one.by;
+        if (before != nullptr && before->by == parent)
+            *before = one;
+        else
+            logging.items[kept++] = one;
+    }
+    logging.count = kept;
 }
 
 } // namespace pgtrickle::capture

@@ -24,6 +24,6 @@ void note_ended_statement(Oid relid);
 
 /* Entries of fdw/module.cpp. */
 void mark_applied_rows(XactEvent moment);
-void forget_statements_of(SubXactEvent moment, SubTransactionId self, SubTransactionId parent);
+void leave_subtransaction(SubXactEvent moment, SubTransactionId self, SubTransactionId parent);
 
 } // namespace pgtrickle::capture

@@ -19,6 +19,17 @@ extern "C" {
 
 namespace pgtrickle {
 
+/* Counts the rows of the relation itself that the transaction has inserted, updated and deleted, without those of
+ * subtransactions that were rolled back. 0 if such changes are not counted. */
+inline int64 live_rows_changed_in(Relation relation)
+{
+    int64 rows = 0;
+    if (pgstat_should_count_relation(relation))
+        for (const PgStat_TableXactStatus *part = relation->pgstat_info->trans; part != nullptr; part = part->upper)
+            rows += part->tuples_inserted + part->tuples_updated + part->tuples_deleted;
+    return rows;
+}
+
 /* Counts the rows of the relation itself that this backend has inserted, updated and deleted. Only the
  * difference of two counts of one transaction has a meaning. -1: such changes are not counted. Costs a few
  * nanoseconds, and no more for the statement that then changes the relation. */
