@@ -48,10 +48,11 @@ namespace pgtrickle::capture {
 namespace {
 
 /* Whether other stream tables may read the log of a source. A single dependent is the stream table for which capture
- * begins, or has found the damage itself; one that this transaction does not see may be any. */
+ * begins, or has found the damage itself; one that this transaction does not see may be any. A commit shows its
+ * dependents before it releases its claim: they are looked for afterwards, under a new snapshot. */
 bool may_be_read_by_others(Oid source, bool is_for_others)
 {
-    return is_for_others || list_length(state::log_dependents_of(source)) > 1 || is_claimed_by_others(source);
+    return is_for_others || is_claimed_by_others(source) || list_length(state::log_dependents_of(source)) > 1;
 }
 
 } // namespace
