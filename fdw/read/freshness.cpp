@@ -43,14 +43,15 @@ bool is_by_own_schedule(Oid relid)
     return wanted_staleness_ms() < 0 && !find_served_relation(relid)->schedule.is_always_fresh();
 }
 
-/* Returns true if changes that may be missing since `since` make the stream table too old for a reader at
- * `now`. */
-bool is_too_old(Oid relid, TimestampTz since, TimestampTz now)
+/* Returns true if changes that may be missing since `since` make the stream table too old for a reader at `now`, who
+ * tolerates that they are missing for `tolerated_us` longer than permitted. */
+bool is_too_old(Oid relid, TimestampTz since, TimestampTz now, int64_t tolerated_us = 0)
 {
     /* If the clock has been set back, the age is unknown. Small steps are tolerated. */
     const int64_t wanted_ms = wanted_staleness_ms();
     if (wanted_ms == 0 || since > now + USECS_PER_SEC)
         return true;
+    now = std::max(now - tolerated_us, std::min(since, now));
     if (wanted_ms > 0)
         return since == DT_NOBEGIN || now - since > wanted_ms * 1000;
     const scheduler::Schedule &schedule = find_served_relation(relid)->schedule;
@@ -77,9 +78,9 @@ constexpr int most_upstreams = 64;
 
 /* Whether a change that has been missing since `since` makes the rows of an upstream too old for those who read it, and
  * for those who read `relid`. */
-bool is_too_old_for_both(Oid relid, Oid upstream, TimestampTz since, TimestampTz now)
+bool is_too_old_for_both(Oid relid, Oid upstream, TimestampTz since, TimestampTz now, int64_t tolerated_us)
 {
-    return is_too_old(relid, since, now) && is_too_old(upstream, since, now);
+    return is_too_old(relid, since, now, tolerated_us) && is_too_old(upstream, since, now, tolerated_us);
 }
 
 /* Returns why an upstream that keeps to a schedule of its own exceeds that, if it is not refreshed, or not in the time
@@ -95,12 +96,12 @@ Obstacle obstacle_below(Oid relid, TimestampTz since, TimestampTz now)
     for (int i = 0; i < count; i++) {
         const Oid upstream = upstreams[i].relid;
         const TimestampTz missing_since = upstreams[i].since;
-        if (find_served_relation(upstream) == nullptr || !is_too_old_for_both(relid, upstream, missing_since, now))
+        if (find_served_relation(upstream) == nullptr || !is_too_old_for_both(relid, upstream, missing_since, now, 0))
             continue;
         if (const Obstacle found = enter([=] { return obstacle_to(upstream); }); found != Obstacle::none)
             return found;
-        const TimestampTz waited_us = static_cast<TimestampTz>(guc::scan_refresh_timeout_ms) * 1000;
-        if (missing_since != DT_NOBEGIN && is_too_old_for_both(relid, upstream, missing_since + waited_us, now))
+        const int64_t waited_us = static_cast<int64_t>(guc::scan_refresh_timeout_ms) * 1000;
+        if (missing_since != DT_NOBEGIN && is_too_old_for_both(relid, upstream, missing_since, now, waited_us))
             return Obstacle::late_upstream;
     }
     return Obstacle::none;
@@ -130,13 +131,6 @@ struct AsOf {
     int64_t tolerated_us; /* how much longer than permitted changes may be missing */
 };
 
-bool is_too_old_as_of(Oid relid, TimestampTz since, const AsOf &as_of)
-{
-    if (since != DT_NOBEGIN && since < as_of.taken_at)
-        since = std::min(since + as_of.tolerated_us, as_of.taken_at);
-    return is_too_old(relid, since, as_of.taken_at);
-}
-
 bool has_pending_changes_as_of(Oid relid, const AsOf &as_of, bool is_by_schedule)
 {
     const TimestampTz begun_at =
@@ -150,7 +144,7 @@ bool is_upstream_too_old(Oid relid, Oid upstream, const AsOf &as_of)
         return false;
     const TimestampTz since =
         stale_since_as_of(upstream, as_of.snapshot, state::visible_row(upstream, as_of.snapshot), true);
-    return since != 0 && is_too_old_as_of(relid, since, as_of) && is_too_old_as_of(upstream, since, as_of) &&
+    return since != 0 && is_too_old_for_both(relid, upstream, since, as_of.taken_at, as_of.tolerated_us) &&
            has_pending_changes_as_of(upstream, as_of, true);
 }
 
@@ -159,7 +153,7 @@ bool is_upstream_too_old(Oid relid, Oid upstream, const AsOf &as_of)
 bool is_one_below_too_old(Oid relid, const state::VisibleRow &seen, const AsOf &as_of)
 {
     const TimestampTz since = stale_since_as_of(relid, as_of.snapshot, seen, false);
-    if (since == 0 || !is_too_old_as_of(relid, since, as_of))
+    if (since == 0 || !is_too_old(relid, since, as_of.taken_at, as_of.tolerated_us))
         return false;
     return enter([&] {
         const std::vector<Oid> upstreams = definition::upstreams_of(relid);
@@ -362,7 +356,7 @@ Freshness judge_as_of(Oid relid, Snapshot snapshot, TimestampTz taken_at, int64_
     const bool is_read = lacks_what_was_read_as_of(relid, snapshot);
     const bool is_by_schedule = is_by_own_schedule(relid) && !is_read;
     const TimestampTz since = stale_since_as_of(relid, snapshot, seen, is_by_schedule);
-    const bool lacks_too_much = since != 0 && (is_read || is_too_old_as_of(relid, since, as_of)) &&
+    const bool lacks_too_much = since != 0 && (is_read || is_too_old(relid, since, taken_at, tolerated_us)) &&
                                 has_pending_changes_as_of(relid, as_of, is_by_schedule);
     if (!lacks_too_much && !(is_by_schedule && is_one_below_too_old(relid, seen, as_of)))
         return {Verdict::serve, Obstacle::none, true};
