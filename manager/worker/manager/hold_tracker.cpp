@@ -177,7 +177,7 @@ std::optional<TimestampTz> HoldTracker::next_at() const
     if (!unreported_holds_.empty())
         return DT_NOBEGIN;
     std::optional<TimestampTz> at;
-    if (!are_read_)
+    if (!are_read_ && definitions_.is_current())
         at = read_again_at_;
     if (!due_.empty())
         at = std::min(at.value_or(due_.begin()->first), due_.begin()->first);

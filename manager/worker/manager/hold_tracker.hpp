@@ -33,6 +33,7 @@ class HoldTracker {
     /* Reads the holds and the refresh groups, after definitions were read, and applies the holds to tasks. */
     void read_and_apply();
     void read_again() { are_read_ = false; }
+    /* Does nothing while definitions have to be read again: the holds are read after them. */
     void read_if_due();
 
     bool is_held(scheduler::Id id) const { return hold_of(id).has_value(); }
