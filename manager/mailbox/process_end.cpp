@@ -1,6 +1,7 @@
 #include "mailbox/process_end.hpp"
 
 #include "mailbox/shared.hpp"
+#include "scheduler/time/pause.hpp"
 
 extern "C" {
 #include "miscadmin.h"
@@ -77,15 +78,13 @@ void forget_process_end(Oid relid) noexcept
     LWLockRelease(shared->entry_lock);
 }
 
-/* A clock that was set back ends the pause. */
 bool has_move_ended_process(Oid relid) noexcept
 {
     LWLockAcquire(shared->entry_lock, LW_SHARED);
     const Entry *entry = find_entry(relid);
     const TimestampTz ended_at = entry != nullptr ? entry->move_ended_at : DT_NOBEGIN;
     LWLockRelease(shared->entry_lock);
-    const TimestampTz now = GetCurrentTimestamp();
-    return !TIMESTAMP_IS_NOBEGIN(ended_at) && now >= ended_at && now < ended_at + move_pause_us;
+    return scheduler::is_pausing(GetCurrentTimestamp(), ended_at, move_pause_us);
 }
 
 bool has_ended_process(Oid owner) noexcept

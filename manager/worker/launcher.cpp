@@ -16,6 +16,7 @@
  */
 #include "catalog/process.hpp"
 #include "mailbox/manager_side.hpp"
+#include "scheduler/time/pause.hpp"
 #include "worker/transaction.hpp"
 #include "worker/wakeup.hpp"
 #include "worker/worker.hpp"
@@ -52,6 +53,7 @@ namespace {
 constexpr int64_t restart_pause_us = 1'000'000;
 constexpr int64_t longest_pause_us = 60'000'000; /* where managers repeatedly fail to begin */
 constexpr long soon_ms = 100;                    /* an idle refresh worker exits when a process is lacking … */
+constexpr int64_t read_pause_us = 100'000;       /* after a failure */
 constexpr int64_t soon_us = 500'000;             /* … within this time; otherwise there is no room */
 constexpr int64_t no_room_us = 3'000'000;        /* after this time a manager is asked to make room */
 constexpr int64_t turn_us = 5'000'000;           /* if it has been running for this time */
@@ -69,6 +71,7 @@ class Launcher {
 
   private:
     bool notice_databases();
+    void read_registry();
     void reap();
     int64_t next_pause_us(Oid database);
     bool has_manager(Oid database) const;
@@ -97,6 +100,7 @@ class Launcher {
     Oid examining_ = InvalidOid;
     TimestampTz no_room_since_ = 0; /* or since the last start or request to make room; 0: none had to wait */
     TimestampTz logged_at_ = 0;
+    TimestampTz read_failed_at_ = 0;
     bool is_registry_doubtful_ = false; /* the list of databases must be read, or could not be read */
 };
 
@@ -173,6 +177,16 @@ bool Launcher::notice_databases()
             to_examine_.insert(database);
     }
     return true;
+}
+
+/* Reads the list of databases if it may have changed. */
+void Launcher::read_registry()
+{
+    is_registry_doubtful_ = mailbox::take_registry_doubt() || is_registry_doubtful_;
+    if (!is_registry_doubtful_ || scheduler::is_pausing(GetCurrentTimestamp(), read_failed_at_, read_pause_us))
+        return;
+    is_registry_doubtful_ = !notice_databases();
+    read_failed_at_ = is_registry_doubtful_ ? GetCurrentTimestamp() : 0;
 }
 
 /* Deletes rows of the catalog that belong to dropped databases, in small portions so that no other process
@@ -318,7 +332,7 @@ void Launcher::ask_for_room(TimestampTz now)
         if (now >= running.started_at + turn_us && !mailbox::has_come(database))
             call([=] { TerminateBackgroundWorker(handle); });
     }
-    if (now >= logged_at_ && now < logged_at_ + log_pause_us)
+    if (scheduler::is_pausing(now, logged_at_, log_pause_us))
         return;
     logged_at_ = now;
     call([] {
@@ -357,8 +371,7 @@ bool Launcher::is_looking() const
     auto looking = running_.find(examining_);
     if (looking == running_.end() || mailbox::manager_pid_of(examining_) != 0)
         return false;
-    TimestampTz now = GetCurrentTimestamp(), since = looking->second.started_at;
-    return since <= now && now < since + turn_us;
+    return scheduler::is_pausing(GetCurrentTimestamp(), looking->second.started_at, turn_us);
 }
 
 void Launcher::start_waiting()
@@ -404,9 +417,7 @@ void Launcher::run()
             examined_.clear();
             is_registry_doubtful_ = true;
         }
-        is_registry_doubtful_ = mailbox::take_registry_doubt() || is_registry_doubtful_;
-        if (is_registry_doubtful_)
-            is_registry_doubtful_ = !notice_databases();
+        read_registry();
         start_waiting();
         forget_gone();
         long sleep_ms = pause_ms();

@@ -3,6 +3,7 @@
 #include "definition/guc.hpp"
 #include "mailbox/process_end.hpp"
 #include "scheduler/share.hpp"
+#include "scheduler/time/pause.hpp"
 #include "worker/queues.hpp"
 
 extern "C" {
@@ -81,7 +82,7 @@ scheduler::Assignment Pool::choose_worker(int preferred_worker, TimestampTz want
 bool Pool::is_stuck(TimestampTz now) const
 {
     return !workers_.empty() && std::all_of(workers_.begin(), workers_.end(), [=](const PoolWorker &worker) {
-        return worker.is_busy && (now >= worker.since + stuck_after_us || now < worker.since);
+        return worker.is_busy && !scheduler::is_pausing(now, worker.since, stuck_after_us);
     });
 }
 
@@ -419,7 +420,7 @@ bool Pool::makes_room(Id owner, TimestampTz now)
                                       return true;
                                   }),
                    leaving_.end());
-    const bool is_any_going = !leaving_.empty() && now >= left_at_ && now < left_at_ + longest_leave_us;
+    const bool is_any_going = !leaving_.empty() && scheduler::is_pausing(now, left_at_, longest_leave_us);
     if (is_any_going)
         start_again_at(now + leave_pause_us);
     return is_any_going;
@@ -431,7 +432,7 @@ bool Pool::is_short_for_a_moment(TimestampTz now)
 {
     if (short_since_ == 0)
         short_since_ = now;
-    const bool is_just_now = failed_starts_ == 0 && now >= short_since_ && now < short_since_ + short_shortage_us;
+    const bool is_just_now = failed_starts_ == 0 && scheduler::is_pausing(now, short_since_, short_shortage_us);
     if (is_just_now)
         start_again_at(now + shortage_pause_us);
     return is_just_now;

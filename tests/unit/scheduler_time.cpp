@@ -3,6 +3,7 @@
  * and sleeps. The clock is a number that the tests set forward and back.
  */
 #include "scheduler/queue.hpp"
+#include "scheduler/time/pause.hpp"
 
 #include <gtest/gtest.h>
 
@@ -128,6 +129,15 @@ TEST(Time, the_end_of_a_back_off_in_another_time_is_forgotten)
     EXPECT_TRUE(queue.notice_time(s));
     EXPECT_EQ(queue.find(1)->not_before, s);
     EXPECT_EQ(queue.find(2)->not_before, 2 * s);
+}
+
+TEST(Time, a_pause_ends_by_itself_or_with_a_clock_set_back)
+{
+    EXPECT_TRUE(is_pausing(100 * s, 100 * s, 2 * s));
+    EXPECT_TRUE(is_pausing(102 * s - 1, 100 * s, 2 * s));
+    EXPECT_FALSE(is_pausing(102 * s, 100 * s, 2 * s));
+    EXPECT_FALSE(is_pausing(100 * s - 1, 100 * s, 2 * s));
+    EXPECT_FALSE(is_pausing(100 * s, INT64_MIN, 2 * s));
 }
 
 TEST(Time, small_steps_back_are_no_news)

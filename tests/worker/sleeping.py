@@ -1,6 +1,8 @@
 #!/usr/bin/python3 -B
-"""Shows that a manager that cannot read a definition, or all of them, sleeps between its attempts, and manages what it knows."""
+"""Shows that a manager that cannot read a definition, or all of them, sleeps between its attempts, and manages what it knows; and so
+does the launcher, which cannot read the databases."""
 
+import re
 import sys
 import time
 from pathlib import Path
@@ -32,6 +34,16 @@ def share_of(await_pid, work):
         time.sleep(0.4)  # the process has to do nothing meanwhile
     assert await_pid() == pid, "it has been replaced"
     return (cpu_s(pid) - before_s) / (time.monotonic() - started)
+
+
+def waits_of(pid):
+    """Returns how often the process has begun to wait in four seconds."""
+    def waits():
+        return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M)[1])
+
+    before = waits()
+    time.sleep(4)
+    return waits() - before
 
 
 def refresh():
@@ -74,11 +86,33 @@ def without_its_states():
         server.destroy()
 
 
+def a_launcher_that_waits_in_vain_for_pg_database():
+    """Its attempts end by lock_timeout."""
+    server = Server(".locked")
+    try:
+        locked = Database(server.host)
+        locked.alter_system("SET lock_timeout = '1ms'")
+        holder = locked.connect()
+        holder.cursor().execute("BEGIN; LOCK TABLE pg_database")
+
+        def await_launcher():
+            text = "SELECT coalesce(sum(pid), 0)::int FROM pg_stat_get_activity(NULL) WHERE backend_type = 'pg_trickle launcher'"
+            locked.wait_for(f"SELECT ({text}) NOT IN (0, {before})", True)
+            return locked.value(text)
+
+        before = 0
+        before = await_launcher()
+        locked.run("SELECT pg_terminate_backend(%s)", before)
+        assert (waits := waits_of(await_launcher())) < 200, waits  # two for each attempt
+    finally:
+        server.destroy()
+
+
 try:
     db.run("SET pg_trickle.enabled = off; CREATE TABLE heads (id int); CREATE TABLE other (id int); CREATE TABLE altered (id int)")
     create("of_heads", "SELECT count(*) AS n FROM heads")
     create("free", "SELECT count(*) AS n FROM other")
     create("changed", "SELECT id FROM altered")
-    run_cases([beside_a_locked_source, without_its_states])
+    run_cases([beside_a_locked_source, without_its_states, a_launcher_that_waits_in_vain_for_pg_database])
 finally:
     db.drop()

@@ -4,6 +4,7 @@
 #include "definition/time_zone.hpp"
 #include "mailbox/mailbox.hpp"
 #include "refresh/batch/holds.hpp"
+#include "scheduler/time/pause.hpp"
 #include "worker/transaction.hpp"
 
 #include <algorithm>
@@ -29,7 +30,7 @@ bool HoldTracker::read()
     });
     are_read_ = !failure;
     if (failure) {
-        read_again_at_ = GetCurrentTimestamp() + read_pause_us;
+        read_failed_at_ = GetCurrentTimestamp();
         call([&] { ereport(LOG, (errmsg("pg_trickle could not read holds: %s", failure->message.c_str()))); });
     }
     return are_read_;
@@ -43,10 +44,8 @@ void HoldTracker::read_and_apply()
 
 void HoldTracker::read_if_due()
 {
-    const TimestampTz now = GetCurrentTimestamp();
-    const bool is_pausing =
-        now < read_again_at_ && now >= read_again_at_ - read_pause_us; /* or the clock was set back */
-    if (are_read_ || is_pausing || !definitions_.is_current())
+    if (are_read_ || !definitions_.is_current() ||
+        scheduler::is_pausing(GetCurrentTimestamp(), read_failed_at_, read_pause_us))
         return;
     const scheduler::Holds before = stored_;
     if (read() && stored_ != before)
@@ -178,7 +177,7 @@ std::optional<TimestampTz> HoldTracker::next_at() const
         return DT_NOBEGIN;
     std::optional<TimestampTz> at;
     if (!are_read_ && definitions_.is_current())
-        at = read_again_at_;
+        at = read_failed_at_ + read_pause_us;
     if (!due_.empty())
         at = std::min(at.value_or(due_.begin()->first), due_.begin()->first);
     return at;

@@ -69,7 +69,7 @@ class HoldTracker {
     scheduler::Holds stored_; /* as read, also of some relations that no stream table reads */
     scheduler::Holds holds_;  /* those that concern a stream table, with frozen tiers */
     bool are_read_ = false;
-    TimestampTz read_again_at_ = 0; /* after a failure */
+    TimestampTz read_failed_at_ = 0;
     std::map<scheduler::Id, Held> held_;
     scheduler::Ids unreported_holds_;                     /* concerned by an event since the last report() */
     std::set<std::pair<TimestampTz, scheduler::Id>> due_; /* times to report the holds of stream tables */

@@ -4,6 +4,7 @@
 #include "definition/time_zone.hpp"
 #include "mailbox/manager_side.hpp"
 #include "scheduler/graph/refresh_batch.hpp"
+#include "scheduler/time/pause.hpp"
 
 namespace pgtrickle::worker {
 
@@ -155,13 +156,13 @@ bool Tasks::take_changes()
 void Tasks::check_again_later(Id id, TimestampTz now)
 {
     if (to_check_again_.empty())
-        check_again_at_ = now + pause_us;
+        to_check_again_since_ = now;
     to_check_again_.insert(id);
 }
 
 void Tasks::check_again_if_due(TimestampTz now)
 {
-    if (now < check_again_at_ && now >= check_again_at_ - pause_us) /* otherwise the clock was set back */
+    if (scheduler::is_pausing(now, to_check_again_since_, pause_us))
         return;
     to_check_.insert(to_check_.end(), to_check_again_.begin(), to_check_again_.end());
     to_check_again_.clear();
@@ -169,7 +170,7 @@ void Tasks::check_again_if_due(TimestampTz now)
 
 std::optional<TimestampTz> Tasks::next_at() const
 {
-    return to_check_again_.empty() ? std::nullopt : std::optional(check_again_at_);
+    return to_check_again_.empty() ? std::nullopt : std::optional(to_check_again_since_ + pause_us);
 }
 
 void Tasks::check(TimestampTz now)

@@ -117,7 +117,7 @@ class Tasks {
     scheduler::Ids to_check_;         /* tasks that have become idle, or whose sources have changed */
     std::set<scheduler::Id> changed_; /* among these: the sources have changed */
     std::set<scheduler::Id> to_check_again_;
-    TimestampTz check_again_at_ = 0;
+    TimestampTz to_check_again_since_ = 0;
     bool has_found_due_ = false;
     std::map<scheduler::Id, scheduler::EffectiveSchedule> schedules_; /* as tasks and mailbox have them */
     scheduler::Ids inactive_;
