@@ -110,22 +110,45 @@ def statements_of_a_worker_are_deltas():
         assert action == "DIFFERENTIAL", (change, action)
 
 
-def require_deltas(change, transactions=1):
-    for name in "plain_groups", "plain_rows":
+def applied_rows_beside_statements_on_a_table_above_are_seen():
+    """Those of a trigger that the applied rows fire, in every order with statements on the table itself."""
+    above = {"leaf": "root", "child": "parent"}
+    for number, (table, targets) in enumerate(itertools.product(above, [(0,), (1,), (0, 1), (1, 0), (1, 1), (0, 1, 0)])):
+        texts = " ".join(f"UPDATE {(table, above[table])[target]} SET k = k + 1 WHERE id = 1;" for target in targets)
+        db.run(f"""CREATE OR REPLACE FUNCTION change_others() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+                IF pg_trigger_depth() = 1 THEN {texts} END IF; RETURN NULL; END$$;
+            CREATE TRIGGER changes AFTER INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION change_others(); ALTER TABLE {table} ENABLE ALWAYS TRIGGER changes""")
+        work(table, f"I {2000 + 10 * number} {2001 + 10 * number}")
+        db.run(f"DROP TRIGGER changes ON {table}")
+        require_right((table, targets), table)
+
+
+def require_deltas(change, transactions=1, table="plain"):
+    names = [f"{source}_groups" for source in SOURCES[table]]
+    for name in names:
         db.run("SELECT pgtrickle.refresh_stream_table(%s)", name)
-    before = db.value("SELECT count(*) FROM pgtrickle.get_refresh_history('plain_groups', 100000)")
-    work("plain", change, transactions)
-    db.run("SELECT pgtrickle.refresh_stream_table('plain_groups')")
-    after = db.value("SELECT count(*) FROM pgtrickle.get_refresh_history('plain_groups', 100000)")
-    actions = {action for action, in db.run("SELECT action FROM pgtrickle.get_refresh_history('plain_groups', %s)", after - before)}
-    assert actions == {"DIFFERENTIAL"}, (change, actions, db.value("SELECT prosrc FROM pg_proc WHERE proname = 'of_blocks'"))
-    require_right(change, "plain")
+    before = [db.value("SELECT count(*) FROM pgtrickle.get_refresh_history(%s, 100000)", name) for name in names]
+    work(table, change, transactions)
+    for name, count in zip(names, before):
+        db.run("SELECT pgtrickle.refresh_stream_table(%s)", name)
+        actions = [action for action, in db.run("SELECT action FROM pgtrickle.get_refresh_history(%s, 100000)", name)]
+        actions = set(actions[:len(actions) - count])
+        assert actions == {"DIFFERENTIAL"}, (name, change, actions, db.value("SELECT prosrc FROM pg_proc WHERE proname = 'of_blocks'"))
+    require_right(change, table)
 
 
 def each_of_many_transactions_is_a_delta():
     db.run("CREATE FUNCTION of_blocks() RETURNS void LANGUAGE plpgsql AS 'BEGIN END'")
     for change in ("UPDATE plain SET v = v + 1 WHERE id = 3", "INSERT INTO plain SELECT max(id) + 1, 1, 1 FROM plain", "DELETE FROM plain WHERE id = (SELECT max(id) FROM plain)"):
         require_deltas(change, 3)
+
+
+def so_is_one_that_writes_to_a_partition_and_to_its_root():
+    for table, above in ("leaf", "root"), ("child", "parent"):
+        for targets in itertools.product((table, above), repeat=3):
+            db.run(f"""CREATE OR REPLACE FUNCTION of_blocks() RETURNS void LANGUAGE plpgsql AS $$BEGIN
+                {' '.join(f"UPDATE {target} SET v = v + 1 WHERE id = 1;" for target in targets)} END$$""")
+            require_deltas("SELECT of_blocks()", 2, table)
 
 
 def what_is_rolled_back_in_between_changes_nothing():
@@ -165,7 +188,8 @@ with tempfile.TemporaryDirectory() as folder:
         for _, name, query, mode, schedule in stream_tables():
             db.run("SELECT pgtrickle.create_stream_table(%s, %s, coalesce(%s, 'calculated'), %s)", name, query, schedule, mode)
         run_cases([*map(case_of, TABLES), exact_reads_see_them, applied_rows_beside_statements_on_the_same_table_are_seen,
-                   statements_of_a_worker_are_deltas, each_of_many_transactions_is_a_delta, what_is_rolled_back_in_between_changes_nothing,
+                   statements_of_a_worker_are_deltas, applied_rows_beside_statements_on_a_table_above_are_seen,
+                   each_of_many_transactions_is_a_delta, so_is_one_that_writes_to_a_partition_and_to_its_root, what_is_rolled_back_in_between_changes_nothing,
                    applied_rows_beside_statements_that_are_rolled_back_are_seen])
     finally:
         db.drop()

@@ -12,14 +12,12 @@
 
 extern "C" {
 #include "access/xact.h"
-#include "utils/relcache.h"
 }
 
 namespace pgtrickle::capture {
 
-/* Note that a statement on the relation, which logs what it changes, begins and ends. `is_nested`: within another one
- * on the relation. */
-void note_begun_statement(Relation relation, bool is_nested);
+/* Note that a statement on the relation, which logs what it changes, begins and ends. */
+void note_begun_statement(Oid relid);
 void note_ended_statement(Oid relid);
 
 /* Entries of fdw/module.cpp. */

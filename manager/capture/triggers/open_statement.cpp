@@ -90,7 +90,7 @@ void open_statement(Relation relation, CmdType command)
     /* The active snapshot is the statement's own. The present command id may be greater, because of a user's
      * BEFORE trigger. */
     const CommandId command_id = ActiveSnapshotSet() ? GetActiveSnapshot()->curcid : 0;
-    note_begun_statement(relation, is_open_on(RelationGetRelid(relation)));
+    note_begun_statement(RelationGetRelid(relation));
     statements.push(
         {RelationGetRelid(relation), command, GetCurrentSubTransactionId(), command_id, rows_changed_in(relation)});
 }

@@ -7,6 +7,7 @@
 
 extern "C" {
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "pgstat.h"
 #include "utils/rel.h"
 
@@ -18,17 +19,6 @@ extern "C" {
 }
 
 namespace pgtrickle {
-
-/* Counts the rows of the relation itself that the transaction has inserted, updated and deleted, without those of
- * subtransactions that were rolled back. 0 if such changes are not counted. */
-inline int64 live_rows_changed_in(Relation relation)
-{
-    int64 rows = 0;
-    if (pgstat_should_count_relation(relation))
-        for (const PgStat_TableXactStatus *part = relation->pgstat_info->trans; part != nullptr; part = part->upper)
-            rows += part->tuples_inserted + part->tuples_updated + part->tuples_deleted;
-    return rows;
-}
 
 /* Counts the rows of the relation itself that this backend has inserted, updated and deleted. Only the
  * difference of two counts of one transaction has a meaning. -1: such changes are not counted. Costs a few
@@ -49,21 +39,25 @@ inline int64 rows_changed_in(Relation relation)
     return rows;
 }
 
-/* Returns the relations of which this transaction has changed rows, as far as such changes are counted. */
-inline List *changed_tables()
+/* Calls `act(relid, rows)` for each table that the transaction has changed, with the number of its own rows that were
+ * inserted, updated and deleted, without those of subtransactions that were rolled back; as far as such changes are
+ * counted. The tables that were changed last come first. */
+template <class Act> void for_changed_tables(Act act)
 {
-    List *relids = NIL;
-    for (const PgStat_TableXactStatus *table = pgstat_get_xact_stack_level(1)->first; table != nullptr;
-         table = table->next) {
-        if (table->tuples_inserted + table->tuples_updated + table->tuples_deleted == 0)
-            continue;
+    for (const PgStat_SubXactStatus *level = pgstat_get_xact_stack_level(GetCurrentTransactionNestLevel());
+         level != nullptr; level = level->prev)
+        for (const PgStat_TableXactStatus *table = level->first; table != nullptr; table = table->next) {
+            if (table->parent->trans != table)
+                continue; /* it is in the list of an inner level */
+            int64 rows = 0;
+            for (const PgStat_TableXactStatus *part = table; part != nullptr; part = part->upper)
+                rows += part->tuples_inserted + part->tuples_updated + part->tuples_deleted;
 #if PG_VERSION_NUM < 160000
-        relids = list_append_unique_oid(relids, table->parent->t_id);
+            act(table->parent->t_id, rows);
 #else
-        relids = list_append_unique_oid(relids, table->parent->id);
+            act(table->parent->id, rows);
 #endif
-    }
-    return relids;
+        }
 }
 
 } // namespace pgtrickle
