@@ -159,8 +159,10 @@ void Manager::run()
         pgstat_report_activity(STATE_IDLE, nullptr);
     });
     while (!is_over()) {
-        if (call([] { return wake_up(); }))
+        if (call([] { return wake_up(); })) {
             definitions_.read_again(); /* the server's time zone may have changed */
+            tasks_.check_all_queued(); /* so may the pause after which they are due */
+        }
         cycle();
         const long wait_ms = is_over() ? 0 : sleep_ms(); /* the cycle itself may have found that it is */
         call([=] {

@@ -56,7 +56,7 @@ class Tasks {
     bool notice_time(TimestampTz now) { return queue_.notice_time(now); }
     void check_later(scheduler::Id id) { to_check_.push_back(id); }
     void check_all_idle() { to_check_ = queue_.idle(); }
-    /* Called when the time zone has changed, on which due times depend. */
+    /* Called when the time zone or a setting on which due times depend may have changed. */
     void check_all_queued();
     /* Adds the stream tables whose sources have changed to to_check(); false if there are none. */
     bool take_changes();
