@@ -121,9 +121,11 @@ bool attach(dsm_handle handle, shm_mq_handle **jobs, shm_mq_handle **results, Wo
 
 /* Independent of the server's and the database's defaults: with a snapshot older than its locks, a refresh could never
  * state that a stream table is fresh; a failed refresh is an error; and from PostgreSQL 17 on, the limit of a
- * transaction ends the process. */
+ * transaction ends the process. A role that the database gives to all sessions is not the user of a worker: it lacks
+ * the privileges of the superuser as which the worker logs in. */
 void set_own_settings()
 {
+    SetConfigOption("role", "none", PGC_SUSET, PGC_S_OVERRIDE);
     SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
     SetConfigOption("exit_on_error", "off", PGC_SUSET, PGC_S_OVERRIDE);
     if (GetConfigOption("transaction_timeout", true, false) != nullptr)
