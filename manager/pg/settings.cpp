@@ -64,7 +64,36 @@ void share_placeholder(const config_generic *setting)
         set_for_now(setting->name, value);
 }
 
-/* Returns an empty text for a setting of type string without a value. */
+enum class Which : uint8_t { built_in, of_reset, present };
+
+template <class Config> auto value_in(const config_generic *setting, Which which)
+{
+    auto *config = reinterpret_cast<const Config *>(setting);
+    return which == Which::built_in   ? config->boot_val
+           : which == Which::of_reset ? config->reset_val
+                                      : *config->variable;
+}
+
+/* Returns an empty text for a setting of type string without a value. PostgreSQL's own functions round numbers, and
+ * raise an error where the current user must not see the value. */
+const char *text_of(const config_generic *setting, Which which)
+{
+    switch (setting->vartype) {
+    case PGC_BOOL: return value_in<config_bool>(setting, which) ? "on" : "off";
+    case PGC_INT: return psprintf("%d", value_in<config_int>(setting, which));
+    case PGC_REAL: return psprintf("%.17g", value_in<config_real>(setting, which));
+    case PGC_STRING: {
+        const char *value = value_in<config_string>(setting, which);
+        return value != nullptr ? value : "";
+    }
+    case PGC_ENUM: {
+        auto *choice = reinterpret_cast<config_enum *>(const_cast<config_generic *>(setting));
+        return config_enum_lookup_by_value(choice, value_in<config_enum>(setting, which));
+    }
+    }
+    pg_unreachable();
+}
+
 const char *built_in_value(const config_generic *setting)
 {
     /* PostgreSQL sets these by other means than their built-in values, when it starts. */
@@ -72,20 +101,7 @@ const char *built_in_value(const config_generic *setting)
         return "Default";
     if (strcmp(setting->name, "TimeZone") == 0)
         return "GMT";
-    switch (setting->vartype) {
-    case PGC_BOOL: return reinterpret_cast<const config_bool *>(setting)->boot_val ? "on" : "off";
-    case PGC_INT: return psprintf("%d", reinterpret_cast<const config_int *>(setting)->boot_val);
-    case PGC_REAL: return psprintf("%.17g", reinterpret_cast<const config_real *>(setting)->boot_val);
-    case PGC_STRING: {
-        const char *value = reinterpret_cast<const config_string *>(setting)->boot_val;
-        return value != nullptr ? value : "";
-    }
-    case PGC_ENUM: {
-        auto *choice = reinterpret_cast<const config_enum *>(setting);
-        return config_enum_lookup_by_value(const_cast<config_enum *>(choice), choice->boot_val);
-    }
-    }
-    pg_unreachable();
+    return text_of(setting, Which::built_in);
 }
 
 /* Returns the value that all sessions of the database have, of a setting that is no placeholder; where a role or a
@@ -99,7 +115,7 @@ const char *value_of_server(const config_generic *setting)
     };
     static List *all_found = NIL;
     if (!is_given_to_session(setting))
-        return GetConfigOptionResetString(setting->name);
+        return text_of(setting, Which::of_reset);
     ListCell *cell;
     foreach (cell, all_found)
         if (static_cast<Found *>(lfirst(cell))->setting == setting)
@@ -176,10 +192,8 @@ void share_built_in(const config_generic *setting)
     const bool is_of_roles = setting->context == PGC_USERSET || setting->context == PGC_SUSET;
     if (!is_of_roles || !may_change_results(setting))
         return;
-    const char *value = value_of_server(setting), *present = GetConfigOption(setting->name, true, false);
-    if (value == nullptr)
-        value = "";
-    if (present != nullptr && strcmp(value, present) == 0)
+    const char *value = value_of_server(setting);
+    if (strcmp(value, text_of(setting, Which::present)) == 0)
         return;
     if (!set_shared(setting->name, value, DEBUG1))
         (void)set_shared(setting->name, built_in_value(setting), ERROR);
