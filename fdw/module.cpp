@@ -41,6 +41,7 @@
 #include "mailbox/hooks.hpp"
 #include "mailbox/mailbox.hpp"
 #include "pg/boundary.hpp"
+#include "pg/database_settings.hpp"
 #include "pg/hooks.hpp"
 #include "refresh/at_commit.hpp"
 #include "refresh/code/refused_code.hpp"
@@ -245,6 +246,7 @@ constexpr Hooks hooks = {
     .transaction = transaction,
     .locks_released = mailbox::at_release_of_locks,
     .subtransaction = subtransaction,
+    .authentication = keep_values_of_server,
     .shared_memory_request = shared_memory_request,
     .shared_memory_startup = shared_memory_startup,
 };

@@ -78,6 +78,16 @@ void fill_openly(const Redefined &redefined, setup::DeniedCapture denied)
     note_missing_indexes(redefined.relid);
 }
 
+/* The values of further settings are those of the session if that is the owner's, as where the owner defines a stream
+ * table; otherwise those of all sessions, as where a worker sets it up again. */
+void record_further_settings(Oid relid, const Query *query)
+{
+    if (call([=] { return is_owned_by_user(relid); }))
+        return setup::record_further_settings(relid, query);
+    AsOwner as_owner(call([=] { return owner_of_relation(relid); }), Sharing::all);
+    setup::record_further_settings(relid, query);
+}
+
 } // namespace
 
 bool has_rights_of_owner(Oid relid)
@@ -114,7 +124,7 @@ void redefine_or_mark(Oid relid, const char *reason)
     if (!call([=] { return definition::lock_if_exists(relid, AccessExclusiveLock); }))
         return;
     Query *query = call([=] { return definition::query_of(relid); });
-    setup::record_further_settings(relid, query);
+    record_further_settings(relid, query);
     redefine(relid, query, {}, definition::load(relid).mode);
     mailbox::note_definition_change();
 }
@@ -134,7 +144,7 @@ template <class Make> Redefined replace_by(Oid relid, Make make)
             query = call([&] { return make(); });
             call([=] { write_option(relid, "query", definition::canonical_text(query), DEFELEM_SET); });
         }
-        setup::record_further_settings(relid, query);
+        record_further_settings(relid, query);
         redefined =
             replace_openly(relid, query, definition.original_query, definition.mode, setup::DeniedCapture::is_noted);
     });

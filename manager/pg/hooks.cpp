@@ -2,6 +2,13 @@
 
 #include <tuple>
 
+/* libpq/auth.h declares them, and requires headers of GSSAPI, which need not be installed. */
+extern "C" {
+struct Port;
+typedef void (*ClientAuthentication_hook_type)(Port *client, int status);
+extern PGDLLIMPORT ClientAuthentication_hook_type ClientAuthentication_hook;
+}
+
 /* All functions of this file are PostgreSQL frames: no object in it has a destructor. */
 
 namespace pgtrickle {
@@ -19,6 +26,7 @@ get_relation_info_hook_type previous_relation_info = nullptr;
 object_access_hook_type previous_object_access = nullptr;
 shmem_request_hook_type previous_request = nullptr;
 shmem_startup_hook_type previous_startup = nullptr;
+ClientAuthentication_hook_type previous_authentication = nullptr;
 
 /* ---- ProcessUtility --------------------------------------------------------------------- */
 
@@ -176,6 +184,14 @@ extern "C" void pgtrickle_shared_memory_startup()
         handler();
 }
 
+extern "C" void pgtrickle_authentication(Port *client, int status)
+{
+    if (previous_authentication != nullptr)
+        previous_authentication(client, status);
+    if (status == STATUS_OK)
+        hooks->authentication();
+}
+
 /* Sets `variable` to `hook` and returns its previous value, or `standard` if that was null. */
 template <class Hook> Hook replace(Hook &variable, Hook hook, Hook standard = nullptr)
 {
@@ -225,6 +241,7 @@ void install_hooks(const Hooks &list)
     previous.index_statistics = replace(get_index_stats_hook, list.index_statistics);
     previous_relation_info = replace(get_relation_info_hook, &pgtrickle_relation_info);
     previous_object_access = replace(object_access_hook, &pgtrickle_object_access);
+    previous_authentication = replace(ClientAuthentication_hook, &pgtrickle_authentication);
     previous.function_call = replace(needs_fmgr_hook, list.function_call);
     previous.switched_call = replace(fmgr_hook, list.switched_call);
     if (process_shared_preload_libraries_in_progress) {

@@ -15,6 +15,7 @@
  *   ExecutorStart           as ProcessUtility, for every statement
  *   relation info,          the function that had the hook before, then all functions of the list, in order
  *   object access
+ *   authentication          the function that had the hook before, then that of the list if the client may log in
  *   shared memory           the same; only if the library is preloaded
  *   relation statistics     the functions of the list until one returns true, then the function that had the hook
  *                           before
@@ -152,6 +153,7 @@ struct Hooks {
     std::span<const TransactionHandler> transaction;
     void (*locks_released)(); /* at the end of a transaction, once its invalidations are sent; must not raise */
     std::span<const SubtransactionHandler> subtransaction;
+    void (*authentication)(); /* of a client, outside of transactions */
     std::span<const SharedMemoryHandler> shared_memory_request;
     std::span<const SharedMemoryHandler> shared_memory_startup;
 };

@@ -11,9 +11,9 @@ namespace pgtrickle::worker {
 /* Registers the launcher when the library is being preloaded. Called by _PG_init. */
 void register_worker();
 
-/* Takes no role, sets the isolation level to READ COMMITTED, has errors end no process, and sets no limit of the time
- * of transactions: refreshes have limits of their own. Called by a manager or worker that has just connected. A
- * PostgreSQL frame. */
-void set_own_settings();
+/* Connects a manager or worker to the database, as the bootstrap superuser. Takes no role, sets the isolation level to
+ * READ COMMITTED, has errors end no process, and sets no limit of the time of transactions: refreshes have limits of
+ * their own. A PostgreSQL frame. */
+void connect_to(Oid database);
 
 } // namespace pgtrickle::worker

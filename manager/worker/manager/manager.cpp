@@ -178,9 +178,8 @@ extern "C" void pgtrickle_manager_main(Datum argument)
     using namespace pgtrickle;
     worker::receive_signals(worker::pgtrickle_end_process);
     const uint64_t settings_changes = mailbox::settings_changes();
-    BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(argument), InvalidOid, 0);
+    worker::connect_to(DatumGetObjectId(argument));
     pgstat_report_appname("pg_trickle manager");
-    worker::set_own_settings();
     worker::prepare_attempts();
     if (mailbox::become_manager())
         enter([=] {

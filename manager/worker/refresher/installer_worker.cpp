@@ -106,8 +106,7 @@ extern "C" void pgtrickle_installer_main(Datum argument)
         proc_exit(0);
     dsm_pin_mapping(segment);
     auto *task = static_cast<capture::InstallerTask *>(dsm_segment_address(segment));
-    BackgroundWorkerInitializeConnectionByOid(task->database, InvalidOid, 0);
-    worker::set_own_settings();
+    worker::connect_to(task->database);
     pgstat_report_appname("pg_trickle installer");
     enter([=] { worker::run(task); });
     proc_exit(0);

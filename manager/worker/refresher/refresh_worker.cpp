@@ -4,6 +4,7 @@
  */
 #include "definition/guc.hpp"
 #include "mailbox/manager_side.hpp"
+#include "pg/database_settings.hpp"
 #include "pg/rights.hpp"
 #include "worker/queues.hpp"
 #include "worker/refresher/attempt.hpp"
@@ -123,8 +124,10 @@ bool attach(dsm_handle handle, shm_mq_handle **jobs, shm_mq_handle **results, Wo
  * state that a stream table is fresh; a failed refresh is an error; and from PostgreSQL 17 on, the limit of a
  * transaction ends the process. A role that the database gives to all sessions is not the user of a worker: it lacks
  * the privileges of the superuser as which the worker logs in. */
-void set_own_settings()
+void connect_to(Oid database)
 {
+    keep_values_of_server();
+    BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
     SetConfigOption("role", "none", PGC_SUSET, PGC_S_OVERRIDE);
     SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
     SetConfigOption("exit_on_error", "off", PGC_SUSET, PGC_S_OVERRIDE);
@@ -147,9 +150,8 @@ extern "C" void pgtrickle_refresh_worker_main(Datum argument)
     worker::WorkerReport *words;
     if (!worker::attach(DatumGetUInt32(argument), &jobs, &results, &words))
         proc_exit(0);
-    BackgroundWorkerInitializeConnectionByOid(start.database, InvalidOid, 0);
+    worker::connect_to(start.database);
     pgstat_report_appname("pg_trickle refresh worker");
-    worker::set_own_settings();
     worker::prepare_attempts();
     enter([&] {
         worker::RefreshWorker worker(jobs, results, words);

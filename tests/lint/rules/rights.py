@@ -10,9 +10,7 @@ import re
 ALLOWED = {
     "manager/pg/rights.hpp": "defines the switches; AsOwner is the one that any file may use",
     "manager/worker/launcher.cpp": "a process without a user; it runs no SQL, and reads catalogs only",
-    "manager/worker/manager/manager.cpp": "a process without a user; definitions are read and refreshes run by code that switches to their owner",
-    "manager/worker/refresher/refresh_worker.cpp": "a process without a user; whatever it runs of a stream table is below AsOwner",
-    "manager/worker/refresher/installer_worker.cpp": "a process without a user; it calls C functions that make logs and triggers, and evaluates nothing",
+    "manager/worker/refresher/refresh_worker.cpp": "connects processes without a user; they run what is of a stream table below AsOwner, or call C functions that evaluate nothing",
     "manager/pg/database_settings.cpp": "names the role whose settings background workers begin with, to read them",
     "fdw/sql/extension_tables.cpp": "constant statements of ours over rows of the extension; what a user gives is a parameter of type text",
     "fdw/read/planner_expansion.cpp": "nothing runs under it: the planner compares it with the privileges on a storage before it uses statistics, for a role that may read all columns",
