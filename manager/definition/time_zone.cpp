@@ -4,9 +4,7 @@
 #include "pg/database_settings.hpp"
 
 extern "C" {
-#include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 }
@@ -15,45 +13,27 @@ namespace pgtrickle::definition {
 
 namespace {
 
-/* Returns the zone that is set for all roles in `database`, or, if `database` is invalid, in all databases;
- * null if none is set. */
-const char *zone_set_for(Oid database)
+/* Puts the zone in force that a value of the setting means, which PostgreSQL also stores as an interval or a number of
+ * hours. Returns false if it is not valid. */
+bool use_zone(const char *value)
 {
-    ArrayType *settings = settings_given_in(database);
-    if (settings == nullptr)
-        return nullptr;
-    Datum *entries;
-    int count;
-    deconstruct_array(settings, TEXTOID, -1, false, TYPALIGN_INT, &entries, nullptr, &count);
-    for (int i = 0; i < count; i++)
-        if (const char *zone = value_of(TextDatumGetCString(entries[i]), "TimeZone"))
-            return zone;
-    return nullptr;
-}
-
-/* Returns the zone that a value of the setting means: a name, a rule, or hours east of Greenwich. Null if the
- * value is none of these. */
-pg_tz *zone_written(const char *value)
-{
-    char *end;
-    double hours = strtod(value, &end);
-    bool is_number = end != value && *end == '\0' && hours >= -24 && hours <= 24;
-    return is_number ? pg_tzset_offset(static_cast<long>(-hours * SECS_PER_HOUR)) : pg_tzset(value);
+    return set_config_option("TimeZone", value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, DEBUG1, false) > 0;
 }
 
 constexpr pg_time_t epoch_s = static_cast<pg_time_t>(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
 
 } // namespace
 
+/* The manager itself may have the zone that the role of workers is given, or one that the database had when the manager
+ * connected. PostgreSQL ignores a zone of the database that is not valid. */
 void publish_time_zone()
 {
-    const char *zone = zone_set_for(MyDatabaseId);
-    if (zone == nullptr)
-        zone = zone_set_for(InvalidOid);
-    if (zone == nullptr)
-        zone = pg_get_timezone_name(session_timezone);
-    pg_tz *rules = zone_written(zone);
-    mailbox::publish_zone(rules != nullptr ? pg_get_timezone_name(rules) : "GMT");
+    const int level = NewGUCNestLevel();
+    const char *given = given_value("TimeZone");
+    if (given == nullptr || !use_zone(given))
+        (void)use_zone(value_of_server("TimeZone"));
+    mailbox::publish_zone(pg_get_timezone_name(session_timezone));
+    AtEOXact_GUC(false, level);
 }
 
 pg_tz *published_time_zone()
