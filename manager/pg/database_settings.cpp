@@ -269,8 +269,11 @@ bool is_shared(const config_generic *setting)
     return is_of_roles && may_change_results(setting);
 }
 
+/* The context in which a session is authenticated lives as long as the session. */
 void keep_values_of_server()
 {
+    MemoryContext temporary = AllocSetContextCreate(TopMemoryContext, "pg_trickle settings", ALLOCSET_SMALL_SIZES);
+    MemoryContext previous = MemoryContextSwitchTo(temporary);
     int count;
     config_generic **all = all_settings_of_process(&count);
     for (int i = 0; i < count; i++) {
@@ -280,6 +283,8 @@ void keep_values_of_server()
         if (strcmp(value, built_in_value(all[i])) != 0)
             keep(all[i]->name, value);
     }
+    MemoryContextSwitchTo(previous);
+    MemoryContextDelete(temporary);
 }
 
 const char *value_of_server(const config_generic *setting)
