@@ -203,6 +203,12 @@ void register_pending(const Pending &pending)
     refresh::estimate_rows(true);
 }
 
+/* A query for values returns most_touched_values + 1 rows at most, of which NULL may be one. */
+bool are_too_many(const TouchedValues &touched)
+{
+    return list_length(touched.values) + (touched.has_null ? 1 : 0) > most_touched_values;
+}
+
 bool find_values(Oid relid, const Shape &shape, const Column &column, const Pending &pending, Snapshot snapshot,
                  TouchedValues *touched)
 {
@@ -223,7 +229,7 @@ bool find_values(Oid relid, const Shape &shape, const Column &column, const Pend
                 return false;
             call([&] { add_result(touched, column, plan, snapshot); });
         }
-        if (list_length(touched->values) > most_touched_values)
+        if (are_too_many(*touched))
             return false;
     }
     call([&] { remove_duplicates(touched, column); });
