@@ -9,6 +9,7 @@
 #include "fdw/scan/write_rejection.hpp"
 #include "pg/versions/rights.hpp"
 #include "pg/walker.hpp"
+#include "storage/storage.hpp"
 
 extern "C" {
 #include "access/sysattr.h"
@@ -23,6 +24,7 @@ extern "C" {
 #include "utils/lsyscache.h"
 }
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -305,6 +307,43 @@ void visit_query(Query *query, Statement *statement)
     statement->is_rechecked = was_rechecked;
 }
 
+List *relations_of(const PlannedStmt *plan)
+{
+    List *relids = NIL;
+    ListCell *cell;
+    foreach (cell, plan->rtable)
+        if (const auto *entry = lfirst_node(RangeTblEntry, cell); entry->rtekind == RTE_RELATION)
+            relids = lappend_oid(relids, entry->relid);
+    return relids;
+}
+
+/* Appends an entry, to which nothing refers, of each storage and partition that only nested plans (execution.hpp) read.
+ * PostgreSQL locks the relations in the range table of a plan that is kept, and then looks whether the plan is out of
+ * date: before the statement waits for a refresh, and gets its snapshot. */
+void add_nested_relations(PlannedStmt *plan)
+{
+    int count = 0;
+    const Oid *stream_tables = stream_tables_of(plan, &count);
+    if (count == 0)
+        return;
+    List *added = relations_of(plan);
+    ListCell *cell;
+    foreach (cell, plan->relationOids) {
+        const Oid relid = lfirst_oid(cell);
+        if (list_member_oid(added, relid) || get_rel_namespace(relid) != storage::namespace_oid() ||
+            std::find(stream_tables, stream_tables + count, served_from_storage(relid)) == stream_tables + count)
+            continue;
+        RangeTblEntry *entry = makeNode(RangeTblEntry);
+        entry->rtekind = RTE_RELATION;
+        entry->relid = relid;
+        entry->relkind = get_rel_relkind(relid);
+        entry->rellockmode = AccessShareLock;
+        entry->eref = makeAlias("storage", NIL);
+        plan->rtable = lappend(plan->rtable, entry);
+        added = lappend_oid(added, relid);
+    }
+}
+
 PlannedStmt *plan_expanded(Query *query, const char *text, int options, ParamListInfo parameters)
 {
     Statement statement = {query, false, false, false, false, {}};
@@ -315,6 +354,8 @@ PlannedStmt *plan_expanded(Query *query, const char *text, int options, ParamLis
     drop_unrequired_rights(plan);
     plan->dependsOnRole |= statement.lacks_rights;
     statement.functions.become_dependencies_of(plan);
+    if (!is_planning_exactly()) /* otherwise it is run once, under the locks of its planning */
+        add_nested_relations(plan);
     keep_for_exact_plan(plan, unexpanded, begun);
     return plan;
 }

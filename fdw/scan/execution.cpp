@@ -21,7 +21,6 @@ extern "C" {
 #include "access/sysattr.h"
 #include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
-#include "storage/lmgr.h"
 #include "tcop/dest.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -64,18 +63,6 @@ template <class Type> Type *part(ForeignScanState *node, ScanPrivate which)
 NestedScan *scan_of(ForeignScanState *node)
 {
     return static_cast<NestedScan *>(node->fdw_state);
-}
-
-/* Locks the relations of the nested plan, because a valid cached plan reaches the executor without these
- * locks. */
-void lock_relations(PlannedStmt *plan)
-{
-    ListCell *cell;
-    foreach (cell, plan->rtable) {
-        auto *entry = lfirst_node(RangeTblEntry, cell);
-        if (entry->rtekind == RTE_RELATION)
-            LockRelationOid(entry->relid, AccessShareLock);
-    }
 }
 
 void prepare_parameters(ForeignScanState *node, NestedScan *scan)
@@ -295,8 +282,6 @@ void scan_begin(ForeignScanState *node, int flags)
         begin_known_rows(node, scan);
     else if (scan->is_exact)
         scan->tables = open_tables_of_exact_query(RelationGetRelid(node->ss.ss_currentRelation), scan->plan);
-    else
-        lock_relations(scan->plan);
     prepare_parameters(node, scan);
     if ((flags & EXEC_FLAG_EXPLAIN_ONLY) && !scan->is_exact)
         start_explained(node, scan);
