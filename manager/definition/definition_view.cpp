@@ -328,9 +328,10 @@ char *canonical_text(Query *query)
 {
     int level = NewGUCNestLevel();
     set_text_settings();
-    Query *copy = in_printed_form(query);
+    Query *copy = static_cast<Query *>(copyObjectImpl(query));
     remove_dropped_columns(copy);
-    remove_casts(copy);
+    remove_casts(copy); /* before merged columns of joins are written out, whose casts are parts of the query */
+    copy = in_printed_form(copy);
     name_first_branch(copy);
     char *text = pg_get_querydef(copy, false);
     AtEOXact_GUC(false, level);

@@ -19,6 +19,9 @@ CREATE TABLE b (k citext, y int, free int DEFAULT 5); INSERT INTO b VALUES ('a',
 CREATE TABLE c (z int, x int, free int DEFAULT 5); INSERT INTO c VALUES (1, 2), (2, 1), (3, 3);
 CREATE TABLE one (id int, n int, free int DEFAULT 5); INSERT INTO one VALUES (1, 7), (2, 1);
 CREATE TABLE named (relation oid, free int DEFAULT 5); INSERT INTO named VALUES ('one'::regclass), (0);
+CREATE TABLE exact (v numeric, w bigint, t citext, free int DEFAULT 5);
+INSERT INTO exact VALUES (0.1, 9007199254740992, 'a'), (0.10000000000000000001, 9007199254740993, 'A');
+CREATE TABLE rounded (v float8, w float8, t text);
 CREATE TYPE addend AS (v int);
 CREATE DOMAIN names AS regclass[];
 CREATE FUNCTION plus(addend) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
@@ -70,6 +73,14 @@ QUERIES = [
     "SELECT relation, 'plus(addend)'::regprocedure::oid FROM named",
     "SELECT relation, cardinality('{one,a}'::names) FROM named",
 ]
+# merged columns of a type that the kept side does not have, beside a join that is printed without USING
+BESIDE = ["(SELECT 1 AS x) l FULL JOIN (SELECT 1 AS x) r USING (x)", "(SELECT 'a'::citext AS k) l JOIN b USING (k)"]
+QUERIES += [query.format(column=column, joined=f"exact LEFT JOIN rounded USING ({column}) CROSS JOIN ({beside}) AS j")
+            for column in ("v", "w", "t") for beside in BESIDE
+            for query in ("SELECT {column}, count(*) AS n FROM {joined} GROUP BY {column}",
+                          "SELECT DISTINCT {column} FROM {joined}",
+                          "SELECT {column}, count(*) OVER (PARTITION BY {column}) AS n FROM {joined}",
+                          "SELECT {column} FROM {joined} UNION SELECT NULL")]
 CHANGES = """
 ALTER TABLE a DROP COLUMN gone; ALTER TABLE a ADD COLUMN more int DEFAULT 77; ALTER TABLE c ADD COLUMN more int DEFAULT 78;
 ALTER TABLE one ADD COLUMN x int DEFAULT 79;
@@ -112,7 +123,7 @@ EXPECTED = set_up()
 
 
 def columns_of_other_types():
-    for table in ("a", "b", "c", "one", "named"):
+    for table in ("a", "b", "c", "one", "named", "exact"):
         db.run(LATER.format(table))
     check(db, EXPECTED)
     refresh_all(db)
@@ -140,7 +151,7 @@ def upgraded():
 
 
 def columns_of_former_types():
-    for table in ("a", "b", "c", "first", "named"):
+    for table in ("a", "b", "c", "first", "named", "exact"):
         db.run(LATER.replace("bigint", "int").format(table))
     check(db, EXPECTED)
 
