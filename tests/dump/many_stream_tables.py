@@ -16,7 +16,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from database import Database, Server, run_cases  # noqa: E402: needs the path above
 
 COUNT = 400
-SMALL = ["max_locks_per_transaction=10", "max_connections=10", "max_prepared_transactions=0", "max_wal_senders=0", "autovacuum_max_workers=1",
+SMALL = ["max_locks_per_transaction=14", "max_connections=10", "max_prepared_transactions=0", "max_wal_senders=0", "autovacuum_max_workers=1",
          "max_worker_processes=6"]
 HELD = "SELECT count(*)::int FROM pg_locks WHERE locktype = 'userlock' OR locktype = 'object' AND classid = 'pgtrickle.pgt_state'::regclass AND mode = 'ShareLock'"
 FILLED = "SELECT count(*)::int FROM pgtrickle.pgt_stream_tables WHERE is_populated"
