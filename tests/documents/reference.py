@@ -111,6 +111,7 @@ OBJECTS = """\
 | schema `pg_trickle_storage` | the rows of stream tables, and arrangements; no role has a privilege on it |
 | schema `pg_trickle_log` | change logs of sources; no role has a privilege on it |
 | `pg_trickle/catalog.db` in the data directory | history and statistics of refreshes, an SQLite file; see [operations.md](operations.md#history) |
+| `pg_trickle/presence` in the data directory | where the server was when it was last stopped; see [operations.md](operations.md#without-the-library) |
 """
 
 

@@ -59,7 +59,7 @@ CALLS = {
 }
 # Functions without arguments.
 CALLS.update(dict.fromkeys((
-    "blocked_refreshes", "change_buffer_sizes", "check_cdc_health", "dependency_tree", "diamond_groups", "health_check", "holds", "is_drained", "is_manager_awaited", "is_upgrade_prepared",
+    "blocked_refreshes", "change_buffer_sizes", "check_cdc_health", "dependency_tree", "diamond_groups", "end_of_absence", "health_check", "holds", "is_drained", "is_manager_awaited", "is_upgrade_prepared",
     "old_transactions", "pgt_capture", "pgt_dumped", "pgt_dumped_rows", "pgt_restore", "pgt_restore_row", "pgt_refuse_replication", "pgt_note_stopped_capture", "pgt_check_group_member", "pgt_status", "pgtrickle_fdw_handler", "progress_rows",
     "refresh_efficiency", "refresh_groups", "refresh_history_rows", "running_refreshes", "server_checks", "server_state", "source_checks", "source_gates", "st_refresh_stats", "statistics_rows",
     "stream_table_checks", "stream_table_rows", "stream_table_states", "trigger_inventory", "trigger_rows", "version", "watermark_groups",
