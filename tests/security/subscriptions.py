@@ -54,8 +54,8 @@ def content_of(table):
     rows = contents(table)
     if rows:
         return rows[0][0]
-    return subscriber.value("SELECT jsonb_object_agg(attname, CASE typcategory WHEN 'N' THEN to_jsonb(1) WHEN 'D' THEN to_jsonb(now()) "
-                            "WHEN 'B' THEN to_jsonb(true) WHEN 'A' THEN to_jsonb('{}'::text) WHEN 'S' THEN to_jsonb('pause'::text) ELSE to_jsonb(1) END)::text "
+    return subscriber.value("SELECT jsonb_object_agg(attname, CASE WHEN typname = 'pg_lsn' THEN to_jsonb('1/1'::text) ELSE CASE typcategory WHEN 'N' THEN to_jsonb(1) WHEN 'D' THEN to_jsonb(now()) "
+                            "WHEN 'B' THEN to_jsonb(true) WHEN 'A' THEN to_jsonb('{}'::text) WHEN 'S' THEN to_jsonb('pause'::text) ELSE to_jsonb(1) END END)::text "
                             "FROM pg_attribute a JOIN pg_type t ON t.oid = atttypid WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped "
                             "AND attnotnull", f"pgtrickle.{table}")
 
