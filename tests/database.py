@@ -152,6 +152,13 @@ def compile_library(source, library):
     subprocess.run(["gcc", "-shared", "-fPIC", "-O1", f"-I{include}", "-o", library, TOP / source, "-ldl"], check=True)
 
 
+def set_clock(clock, by_s):
+    """Sets the clock of server_that_lacks({"CLOCK": clock}) relative to its true value, for all processes at once."""
+    written = clock.with_suffix(".new")
+    written.write_text(str(by_s))
+    written.rename(clock)
+
+
 def server_that_lacks(files):
     """Returns a server that lacks resources as files say (tests/faults/lacking_resources.c): their paths, by the
     variables that name them."""

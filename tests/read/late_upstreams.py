@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import Database, run_cases, server_that_lacks  # noqa: E402: needs the path above
+from database import Database, run_cases, server_that_lacks, set_clock  # noqa: E402: needs the path above
 
 HOUR_S = 3600
 TIMEOUTS_S = (1, 5, 20)
@@ -18,12 +18,6 @@ UPSTREAMS = ("2s", "12s", "0 * * * *")
 clock = Path(os.environ["SCRATCH"] + ".clock")
 server = server_that_lacks({"CLOCK": clock})
 db = Database(server.host)
-
-
-def set_clock(by_s):
-    written = clock.with_suffix(".new")
-    written.write_text(str(by_s))
-    written.rename(clock)
 
 
 def due_after(schedule, time_s):
@@ -37,7 +31,7 @@ def now_s():
 
 def warnings_at(at_s, timeout_s):
     """Sets the clock, and reads. Returns the warnings, and the time of the read, which may have been a little later."""
-    set_clock(max(0, int(at_s - time.time())))
+    set_clock(clock, max(0, int(at_s - time.time())))
     session = db.connect()
     cursor = session.cursor()
     cursor.execute(f"SET pg_trickle.scan_refresh_timeout = '{timeout_s}s'")
@@ -51,7 +45,7 @@ def warnings_at(at_s, timeout_s):
 
 def wrong_reads(upstream, above):
     """Returns the reads that warn too early, or not at all, while a lock keeps each refresh from ending."""
-    set_clock(0)
+    set_clock(clock, 0)
     db.run("CREATE TABLE source (id int)")
     db.run("SELECT pgtrickle.create_stream_table('kept', 'SELECT held(id) AS id FROM source', %s, 'FULL')", upstream)
     db.run("SELECT pgtrickle.create_stream_table('above', 'SELECT count(*) AS n FROM kept', %s)", above)

@@ -7,19 +7,12 @@ import threading
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from database import Database, run_cases, server_that_lacks  # noqa: E402: needs the path above
+from database import Database, run_cases, server_that_lacks, set_clock  # noqa: E402: needs the path above
 
 clock = Path(os.environ["SCRATCH"] + ".clock")
 DAY_S = 86400
 server = server_that_lacks({"CLOCK": clock})
 db = Database(server.host)
-
-
-def set_clock(by_s):
-    """Sets the clock relative to its true value, for all processes at once."""
-    written = clock.with_suffix(".new")
-    written.write_text(str(by_s))
-    written.rename(clock)
 
 
 def create(name, query, schedule):
@@ -37,7 +30,7 @@ def in_a_year_each_is_refreshed_once():
     db.run("INSERT INTO source VALUES (1)")
     db.wait_for("SELECT n FROM by_second", 1)
     db.wait_for("SELECT n FROM on_change", 1)
-    set_clock(365 * DAY_S)
+    set_clock(clock, 365 * DAY_S)
     db.run("INSERT INTO source VALUES (2)")
     for name in before:
         db.wait_for(f"SELECT n FROM {name}", 2, limit_s=90)
@@ -50,7 +43,7 @@ def a_day_back_nothing_is_older_than_it_may_be():
     """Rows written before carry times in the future."""
     db.run("INSERT INTO source VALUES (3)")
     db.wait_for("SELECT n FROM by_second", 3)
-    set_clock(364 * DAY_S)
+    set_clock(clock, 364 * DAY_S)
     db.run("SET pg_trickle.enabled = on; SET pg_trickle.max_staleness = '1m'; SET pg_trickle.scan_refresh_timeout = '30s'")
     assert db.run("SELECT h.n, d.n FROM by_hour h, by_day d") == [(3, 3)]
     db.run("SET pg_trickle.enabled = off; RESET pg_trickle.max_staleness; RESET pg_trickle.scan_refresh_timeout")
@@ -68,8 +61,8 @@ def a_wait_is_not_extended():
     db.run("INSERT INTO source VALUES (5)")
     db.run("SET pg_trickle.enabled = on; SET pg_trickle.max_staleness = 0; SET pg_trickle.scan_refresh_timeout = '3s'")
     for wait in ("SELECT n FROM by_hour", "SELECT pgtrickle.wait_until_fresh('by_hour', '3s')"):
-        set_clock(0)
-        setter = threading.Timer(1, set_clock, (-DAY_S,))
+        set_clock(clock, 0)
+        setter = threading.Timer(1, set_clock, (clock, -DAY_S))
         setter.start()
         limit = threading.Timer(20, db.session.cancel)  # PostgreSQL's own timeouts depend on the clock
         limit.start()
